@@ -1,0 +1,246 @@
+/**
+ * Element types, their storage sizes, and PyTorch's promotion rules.
+ *
+ * A {@linkcode DType} is a constant object compared by identity. Promotion has three categories of operand, as in
+ * PyTorch: tensors with dimensions, 0-d tensors, and plain numbers; a lower category changes the result only when
+ * it is of a higher *kind* (bool < integer < floating < complex).
+ *
+ * @see https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+ * @module
+ */
+
+import { DTypeError } from "./errors.ts";
+
+/** The kind of a dtype, in promotion order. */
+export type DTypeKind = "bool" | "integer" | "floating" | "complex";
+
+/** Names of the dtypes, as PyTorch spells them. */
+export type DTypeName =
+  | "bool"
+  | "uint8"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "float16"
+  | "bfloat16"
+  | "float32"
+  | "float64"
+  | "complex64"
+  | "complex128";
+
+/** An element type, one constant per type: `torch.float32`, `torch.int64`, … */
+export class DType {
+  /** PyTorch's name, without the `torch.` prefix. */
+  readonly name: DTypeName;
+  /** A small integer, stable across builds: the code used by the kernels (`native/cpu/dtype.h`). */
+  readonly code: number;
+  /** Bytes per element. */
+  readonly itemsize: number;
+  /** The kind that decides promotion. */
+  readonly kind: DTypeKind;
+
+  /** Only this module makes dtypes. */
+  constructor(name: DTypeName, code: number, itemsize: number, kind: DTypeKind) {
+    this.name = name;
+    this.code = code;
+    this.itemsize = itemsize;
+    this.kind = kind;
+    Object.freeze(this);
+  }
+
+  /** Whether the type is a real floating type. */
+  get isFloatingPoint(): boolean {
+    return this.kind === "floating";
+  }
+
+  /** Whether the type is complex. */
+  get isComplex(): boolean {
+    return this.kind === "complex";
+  }
+
+  /** Whether the type is an integer (not bool). */
+  get isInteger(): boolean {
+    return this.kind === "integer";
+  }
+
+  /** `torch.float32`, as PyTorch prints it. */
+  toString(): string {
+    return `torch.${this.name}`;
+  }
+
+  /** How `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** Truth values, one byte each. */
+export const bool: DType = new DType("bool", 0, 1, "bool");
+/** Unsigned 8-bit integers. */
+export const uint8: DType = new DType("uint8", 1, 1, "integer");
+/** Signed 8-bit integers. */
+export const int8: DType = new DType("int8", 2, 1, "integer");
+/** Signed 16-bit integers. */
+export const int16: DType = new DType("int16", 3, 2, "integer");
+/** Signed 32-bit integers. */
+export const int32: DType = new DType("int32", 4, 4, "integer");
+/** Signed 64-bit integers. */
+export const int64: DType = new DType("int64", 5, 8, "integer");
+/** IEEE half precision. */
+export const float16: DType = new DType("float16", 6, 2, "floating");
+/** The upper half of a float32. */
+export const bfloat16: DType = new DType("bfloat16", 7, 2, "floating");
+/** IEEE single precision, the default. */
+export const float32: DType = new DType("float32", 8, 4, "floating");
+/** IEEE double precision. */
+export const float64: DType = new DType("float64", 9, 8, "floating");
+/** Pairs of float32. */
+export const complex64: DType = new DType("complex64", 10, 8, "complex");
+/** Pairs of float64. */
+export const complex128: DType = new DType("complex128", 11, 16, "complex");
+
+/** Every dtype, by name. */
+export const DTYPES: Readonly<Record<DTypeName, DType>> = {
+  bool,
+  uint8,
+  int8,
+  int16,
+  int32,
+  int64,
+  float16,
+  bfloat16,
+  float32,
+  float64,
+  complex64,
+  complex128,
+};
+
+let defaultFloat: DType = float32;
+
+/** The floating dtype of tensors made from numbers. */
+export function getDefaultDtype(): DType {
+  return defaultFloat;
+}
+
+/** Sets the floating dtype of tensors made from numbers. */
+export function setDefaultDtype(dtype: DType): void {
+  if (!dtype.isFloatingPoint) {
+    throw new DTypeError(`setDefaultDtype(): the default must be a floating dtype: ${dtype}`);
+  }
+  defaultFloat = dtype;
+}
+
+/** The complex dtype whose parts are `dtype`. */
+export function toComplex(dtype: DType): DType {
+  if (dtype.isComplex) return dtype;
+  return dtype === float64 ? complex128 : complex64;
+}
+
+/** The real dtype of the parts of a complex one; other dtypes are their own. */
+export function toReal(dtype: DType): DType {
+  return dtype === complex64 ? float32 : dtype === complex128 ? float64 : dtype;
+}
+
+/** The dtype two operands of the same category promote to. */
+export function promoteTypes(a: DType, b: DType): DType {
+  return PROMOTION[a.code * 12 + b.code];
+}
+
+function computePromotion(a: DType, b: DType): DType {
+  if (a === b) return a;
+  const rank: Record<DTypeKind, number> = { bool: 0, integer: 1, floating: 2, complex: 3 };
+  if (rank[a.kind] > rank[b.kind]) [a, b] = [b, a];
+  if (b.isComplex) {
+    const parts = promoteTypesOfParts(toReal(a), toReal(b), a.kind);
+    return toComplex(parts);
+  }
+  if (a.kind !== b.kind) return b;
+  if (b.isFloatingPoint) {
+    // float16 and bfloat16 hold different values, so they meet in float32.
+    if (a.itemsize === b.itemsize) return float32;
+    return a.itemsize > b.itemsize ? a : b;
+  }
+  const signed = a === uint8 ? b : b === uint8 ? a : null;
+  if (signed) return signed === int8 ? int16 : signed;
+  return a.itemsize > b.itemsize ? a : b;
+}
+
+function promoteTypesOfParts(a: DType, b: DType, kind: DTypeKind): DType {
+  if (kind === "bool" || kind === "integer") return b;
+  return a === float64 || b === float64 ? float64 : float32;
+}
+
+const PROMOTION: DType[] = [];
+for (const a of Object.values(DTYPES)) {
+  for (const b of Object.values(DTYPES)) PROMOTION[a.code * 12 + b.code] = computePromotion(a, b);
+}
+
+/** A plain number's dtype in promotion: what kind it is, with the default floating type. */
+export function scalarDtype(kind: DTypeKind): DType {
+  switch (kind) {
+    case "bool":
+      return bool;
+    case "integer":
+      return int64;
+    case "floating":
+      return defaultFloat;
+    case "complex":
+      return toComplex(defaultFloat);
+  }
+}
+
+const KIND_RANK: Readonly<Record<DTypeKind, number>> = { bool: 0, integer: 1, floating: 2, complex: 3 };
+
+/**
+ * The result dtype of operands in PyTorch's three categories.
+ *
+ * @param dims dtypes of tensors with at least one dimension
+ * @param zeros dtypes of 0-d tensors
+ * @param scalars kinds of plain numbers
+ */
+export function resultType(
+  dims: readonly DType[],
+  zeros: readonly DType[],
+  scalars: readonly DTypeKind[],
+): DType {
+  let result: DType | null = null;
+  for (const d of dims) result = result === null ? d : promoteTypes(result, d);
+  let zero: DType | null = null;
+  for (const d of zeros) zero = zero === null ? d : promoteTypes(zero, d);
+  result = absorb(result, zero);
+  let scalar: DType | null = null;
+  for (const k of scalars) {
+    const d = scalarDtype(k);
+    scalar = scalar === null ? d : promoteTypes(scalar, d);
+  }
+  result = absorb(result, scalar);
+  if (result === null) throw new DTypeError("resultType(): no operands were given");
+  return result;
+}
+
+/** Lets a lower category raise the kind, but not the width, of a higher one. */
+function absorb(high: DType | null, low: DType | null): DType | null {
+  if (high === null || low === null) return high ?? low;
+  if (KIND_RANK[low.kind] <= KIND_RANK[high.kind]) return high;
+  // A real floating tensor that meets a complex number becomes complex of its own width.
+  if (low.isComplex && high.isFloatingPoint) return toComplex(high);
+  return low;
+}
+
+/** Whether PyTorch allows writing values of dtype `from` into a tensor of dtype `to` in place. */
+export function canCast(from: DType, to: DType): boolean {
+  if (KIND_RANK[from.kind] === 3 && KIND_RANK[to.kind] < 3) return false;
+  if (KIND_RANK[from.kind] === 2 && KIND_RANK[to.kind] < 2) return false;
+  return !(to === bool && from !== bool);
+}
+
+/** The typed array that holds a dtype's values in JavaScript; halves and complex parts are given as floats. */
+export type DataArray =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>;

@@ -1,0 +1,71 @@
+/**
+ * The error classes of Cresset and the one way a message is worded.
+ *
+ * Every message reads `<op>(): <rule broken>: <values>[; <remedy>]`, so that a reader knows which call failed, which
+ * rule it broke, with which values, and what to do. User mistakes are caught in `src/ops`; an error from below that
+ * layer is a bug of Cresset.
+ *
+ * @module
+ */
+
+/** A shape, size, dimension or index that does not fit the operation. */
+export class ShapeError extends RangeError {
+  override name = "ShapeError";
+}
+
+/** An index outside the dimension that it indexes. */
+export class IndexError extends RangeError {
+  override name = "IndexError";
+}
+
+/** A dtype that the operation or the device does not support. */
+export class DTypeError extends TypeError {
+  override name = "DTypeError";
+}
+
+/** A missing or wrong argument (its type, or a value outside the allowed set). */
+export class ArgumentError extends TypeError {
+  override name = "ArgumentError";
+}
+
+/** A device that is missing, mixed with another one, or unable to run the operation. */
+export class DeviceError extends Error {
+  override name = "DeviceError";
+}
+
+/** The device has no memory left for an allocation. */
+export class OutOfMemoryError extends Error {
+  override name = "OutOfMemoryError";
+}
+
+/** A failure inside a kernel library: our bug, or the machine's. */
+export class NativeError extends Error {
+  override name = "NativeError";
+  /** The status code that the kernel returned. */
+  readonly code: number;
+  /** Makes the error from the kernel's status `code`. */
+  constructor(message: string, code: number, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A file that is not what its format says: truncated, malformed or hostile. */
+export class FormatError extends Error {
+  override name = "FormatError";
+}
+
+/** A misuse of the autograd graph: freed, missing, or its saved tensors were modified. */
+export class AutogradError extends Error {
+  override name = "AutogradError";
+}
+
+/** A tensor whose memory has been released. */
+export class ReleasedError extends Error {
+  override name = "ReleasedError";
+}
+
+/** `[2, 3]`, as shapes and index lists are shown in messages. */
+export function show(values: readonly (number | bigint)[]): string {
+  return `[${values.join(", ")}]`;
+}

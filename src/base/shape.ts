@@ -1,0 +1,185 @@
+/**
+ * Shapes, strides, broadcasting and dimension arguments: pure functions over arrays of integers.
+ *
+ * Strides count elements, not bytes. A broadcast dimension has stride 0, so kernels never copy to broadcast.
+ *
+ * @module
+ */
+
+import { ArgumentError, IndexError, show, ShapeError } from "./errors.ts";
+
+/** The number of elements of a shape. */
+export function numelOf(shape: readonly number[]): number {
+  let n = 1;
+  for (let i = 0; i < shape.length; i++) n *= shape[i];
+  return n;
+}
+
+/** Row-major strides of a shape; a size of 0 counts as 1, as in PyTorch. */
+export function contiguousStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= Math.max(shape[i], 1);
+  }
+  return strides;
+}
+
+/** Whether elements lie in row-major order without gaps. */
+export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] === 0) return true;
+    if (shape[i] !== 1 && strides[i] !== step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** The shape that all `shapes` broadcast to. */
+export function broadcastShapes(op: string, ...shapes: readonly (readonly number[])[]): number[] {
+  let ndim = 0;
+  for (const s of shapes) ndim = Math.max(ndim, s.length);
+  const out = new Array<number>(ndim).fill(1);
+  for (const s of shapes) {
+    for (let i = 0; i < s.length; i++) {
+      const at = ndim - s.length + i;
+      if (s[i] === 1) continue;
+      if (out[at] !== 1 && out[at] !== s[i]) {
+        throw new ShapeError(
+          `${op}(): shapes do not broadcast: ${shapes.map(show).join(" and ")} (${out[at]} != ${s[i]} at dimension ${at})`,
+        );
+      }
+      out[at] = s[i];
+    }
+  }
+  return out;
+}
+
+/** Strides that view a tensor of `shape` as `target`, with 0 where it is repeated. */
+export function broadcastStrides(
+  shape: readonly number[],
+  strides: readonly number[],
+  target: readonly number[],
+): number[] {
+  const lead = target.length - shape.length;
+  const out = new Array<number>(target.length).fill(0);
+  for (let i = 0; i < shape.length; i++) {
+    out[lead + i] = shape[i] === target[lead + i] ? strides[i] : 0;
+  }
+  return out;
+}
+
+/** A dimension counted from the end made positive; 0-d tensors accept 0 and -1. */
+export function wrapDim(op: string, dim: number, ndim: number): number {
+  const n = Math.max(ndim, 1);
+  if (!Number.isInteger(dim)) {
+    throw new ArgumentError(`${op}(): a dimension must be an integer: ${String(dim)}`);
+  }
+  if (dim < -n || dim >= n) {
+    throw new IndexError(`${op}(): dimension out of range: ${dim}; expected ${-n} to ${n - 1}`);
+  }
+  return dim < 0 ? dim + n : dim;
+}
+
+/** A list of dimensions made positive and checked for repeats; `null` or an empty list means all. */
+export function wrapDims(op: string, dims: number | readonly number[] | null | undefined, ndim: number): number[] {
+  if (dims === null || dims === undefined || (typeof dims !== "number" && dims.length === 0)) {
+    return Array.from({ length: ndim }, (_, i) => i);
+  }
+  const list = (typeof dims === "number" ? [dims] : dims).map((d) => wrapDim(op, d, ndim));
+  if (new Set(list).size !== list.length) {
+    throw new ArgumentError(`${op}(): a dimension appears twice: ${show(list)}`);
+  }
+  return ndim === 0 ? [] : list;
+}
+
+/** Checks sizes that make a shape: integers, none negative, and a count that an array can hold. */
+export function checkSizes(op: string, shape: readonly number[], itemsize = 1): void {
+  for (const s of shape) {
+    if (!Number.isInteger(s)) throw new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
+    if (s < 0) throw new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
+  }
+  if (numelOf(shape) * itemsize > Number.MAX_SAFE_INTEGER) {
+    throw new ShapeError(`${op}(): the size is too large to address: ${show(shape)}`);
+  }
+}
+
+/** The shape of a reduction over `dims`. */
+export function reducedShape(shape: readonly number[], dims: readonly number[], keepdim: boolean): number[] {
+  const out: number[] = [];
+  for (let i = 0; i < shape.length; i++) {
+    if (!dims.includes(i)) out.push(shape[i]);
+    else if (keepdim) out.push(1);
+  }
+  return out;
+}
+
+/** A shape with one `-1` filled in so that it holds `numel` elements. */
+export function inferShape(op: string, shape: readonly number[], numel: number): number[] {
+  const out = [...shape];
+  const unknown = out.indexOf(-1);
+  if (unknown !== out.lastIndexOf(-1)) {
+    throw new ShapeError(`${op}(): only one size can be inferred: ${show(shape)}`);
+  }
+  for (const s of out) {
+    if (!Number.isInteger(s) || s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
+  }
+  if (unknown >= 0) {
+    out[unknown] = 1;
+    const rest = numelOf(out);
+    if (rest === 0 || numel % rest !== 0) {
+      throw new ShapeError(`${op}(): shape ${show(shape)} is invalid for ${numel} elements`);
+    }
+    out[unknown] = numel / rest;
+  }
+  if (numelOf(out) !== numel) {
+    throw new ShapeError(`${op}(): shape ${show(shape)} is invalid for ${numel} elements`);
+  }
+  return out;
+}
+
+/**
+ * Strides of a view with another shape of the same elements, or `null` where only a copy has that shape.
+ *
+ * The rule is PyTorch's: old dimensions are merged into contiguous chunks, and each chunk must split evenly into new
+ * dimensions.
+ */
+export function viewStrides(
+  shape: readonly number[],
+  strides: readonly number[],
+  target: readonly number[],
+): number[] | null {
+  if (numelOf(shape) === 0) return sameShape(shape, target) ? [...strides] : contiguousStrides(target);
+  const out = new Array<number>(target.length);
+  let view = target.length - 1;
+  let chunkStride = shape.length > 0 ? strides[shape.length - 1] : 1;
+  let chunk = 1;
+  let covered = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    chunk *= shape[i];
+    const last = i === 0 || (shape[i - 1] !== 1 && strides[i - 1] !== chunk * chunkStride);
+    if (!last) continue;
+    while (view >= 0 && (covered < chunk || target[view] === 1)) {
+      out[view] = covered * chunkStride;
+      covered *= target[view];
+      view--;
+    }
+    if (covered !== chunk) return null;
+    if (i > 0) {
+      chunkStride = strides[i - 1];
+      chunk = 1;
+      covered = 1;
+    }
+  }
+  for (; view >= 0; view--) out[view] = chunkStride * covered;
+  return out;
+}
