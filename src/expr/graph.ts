@@ -1,0 +1,109 @@
+/**
+ * Questions about and rewrites of whole expression graphs.
+ *
+ * All of them walk iteratively in the order of ids (operands have lower ids than their users), so graphs of any depth
+ * are fine.
+ *
+ * @module
+ */
+
+import type { DType } from "../base/dtype.ts";
+import { Expr, input, make, scalar } from "./expr.ts";
+import type { Kind } from "./kind.ts";
+
+/** Every node below `roots`, each once, operands before their users. */
+export function nodesOf(roots: readonly Expr[]): Expr[] {
+  const seen = new Set<Expr>();
+  const stack = [...roots];
+  for (let e = stack.pop(); e !== undefined; e = stack.pop()) {
+    if (seen.has(e)) continue;
+    seen.add(e);
+    stack.push(...e.args);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** The operands that expressions read. */
+export interface Operands {
+  /** The input nodes, in the order of their indices. */
+  readonly inputs: readonly Expr[];
+  /** The scalar nodes, in the order of their indices. */
+  readonly scalars: readonly Expr[];
+  /** Whether the element's index is read. */
+  readonly index: boolean;
+}
+
+/** Which inputs and scalars expressions read. */
+export function operandsOf(exprs: readonly Expr[]): Operands {
+  const nodes = nodesOf(exprs);
+  const pick = (op: string): Expr[] => nodes.filter((e) => e.op === op).sort((a, b) => a.index - b.index);
+  return { inputs: pick("input"), scalars: pick("scalar"), index: nodes.some((e) => e.op === "index") };
+}
+
+/**
+ * The expressions with nodes replaced: whole subexpressions, not only inputs, so that an output which was saved can
+ * stand for its formula.
+ */
+export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Expr, Expr>): Expr[] {
+  const made = new Map<Expr, Expr>(replacements);
+  // Nodes below a replaced one are visited only where something else needs them.
+  const seen = new Set<Expr>();
+  const stack = [...exprs];
+  for (let e = stack.pop(); e !== undefined; e = stack.pop()) {
+    if (seen.has(e) || replacements.has(e)) continue;
+    seen.add(e);
+    stack.push(...e.args);
+  }
+  for (const e of [...seen].sort((a, b) => a.id - b.id)) {
+    const args = e.args.map((a) => made.get(a)!);
+    made.set(e, args.every((a, i) => a === e.args[i]) ? e : rebuild(e, args));
+  }
+  return exprs.map((e) => made.get(e)!);
+}
+
+/** The node over other operands, simplified as if built by hand. */
+export function rebuild(e: Expr, args: readonly Expr[]): Expr {
+  if (e.op === "cast") return args[0].to(e.kind);
+  return make(e.op, e.kind, args, e.index, e.dtype, e.value);
+}
+
+/** The expressions with inputs and scalars numbered anew; a function that gives `undefined` leaves the number. */
+export function renumber(
+  exprs: readonly Expr[],
+  inputs: (index: number) => number | undefined,
+  scalars: (index: number) => number | undefined = () => undefined,
+): Expr[] {
+  const used = operandsOf(exprs);
+  const map = new Map<Expr, Expr>();
+  for (const e of used.inputs) map.set(e, input(inputs(e.index) ?? e.index, e.dtype!));
+  for (const e of used.scalars) map.set(e, scalar(scalars(e.index) ?? e.index, e.kind));
+  return substitute(exprs, map);
+}
+
+/** Expressions over only the operands that they use. */
+export interface Compacted {
+  /** The expressions over inputs 0, 1, … and scalars 0, 1, … */
+  readonly exprs: Expr[];
+  /** Which of the former inputs each input is. */
+  readonly inputs: number[];
+  /** Storage dtypes of the inputs. */
+  readonly dtypes: DType[];
+  /** Which of the former scalars each scalar is. */
+  readonly scalars: number[];
+  /** Kinds of the scalars. */
+  readonly kinds: Kind[];
+}
+
+/** Numbers the operands that expressions use densely, in their former order. */
+export function compact(exprs: readonly Expr[]): Compacted {
+  const used = operandsOf(exprs);
+  const inputs = [...new Set(used.inputs.map((e) => e.index))];
+  const scalars = [...new Set(used.scalars.map((e) => e.index))];
+  return {
+    exprs: renumber(exprs, (i) => inputs.indexOf(i), (i) => scalars.indexOf(i)),
+    inputs,
+    dtypes: inputs.map((i) => used.inputs.find((e) => e.index === i)!.dtype!),
+    scalars,
+    kinds: scalars.map((i) => used.scalars.find((e) => e.index === i)!.kind),
+  };
+}
