@@ -4,7 +4,7 @@
  * Layout, in 32-bit words: header `[nInputs, nScalars, nOutputs, nRegs, nInstr, nConsts]`; the dtype code of each input;
  * the kind code of each scalar; `[dtypeCode, register]` of each output; padding to an even count; the constants, 8 bytes
  * each (a double for float kinds, else a 64-bit integer); the instructions, six words each:
- * `[opcode, kind, dst, a, b, c]`, `kind` being that of the operands (of `b` and `c` for WHERE).
+ * `[opcode, kind, dst, a, b, c]`, `kind` being that of the operands (of `b` and `c` for `where`).
  *
  * A register is written more than once: it is free for another value once its own is dead, and `dst` may be one of the
  * operands' registers. Registers of outputs are written last by the output's value and hold it to the end.
@@ -12,71 +12,48 @@
  * @module
  */
 
-import type { Expr, Op } from "./expr.ts";
+import type { Expr } from "./expr.ts";
 import { nodesOf } from "./graph.ts";
-import { KIND_CODE, kindOf } from "./kind.ts";
+import { type Kind, KIND_CODE, kindOf } from "./kind.ts";
 import { BINARY, UNARY } from "./primitives.ts";
 import type { Program } from "./program.ts";
 
 /** Registers of the vector machine. */
 export const MAX_REGISTERS = 64;
 
-/** Opcodes that are not primitives. */
+/** Opcodes that are not primitives. A cast names the target; its `kind` field is the source. */
 const STRUCTURAL = [
-  "LOAD",
-  "SCALAR",
-  "CONST",
-  "INDEX",
-  "CAST_F32",
-  "CAST_F64",
-  "CAST_I64",
-  "CAST_BOOL",
-  "WRAP",
-  "WHERE",
+  "load",
+  "scalar",
+  "const",
+  "index",
+  "castF32",
+  "castF64",
+  "castI64",
+  "castBool",
+  "wrap",
+  "where",
 ] as const;
 
-/** Every opcode by its name in C, without the prefix: `LOAD`, …, then the primitives (`FLOOR_DIVIDE`). */
-export const OPCODES: Readonly<Record<string, number>> = Object.fromEntries(
-  [...STRUCTURAL, ...[...UNARY, ...BINARY].map(constantName)].map((name, code) => [name, code]),
-);
+/** Every operation of the machine, at its opcode: `native/build.ts` writes `opcodes.gen.h` from it. */
+export const OPCODES: readonly string[] = [...STRUCTURAL, ...UNARY, ...BINARY];
 
-/** `floorDivide` as `FLOOR_DIVIDE`. */
-function constantName(name: string): string {
-  return name.replace(/[A-Z]/g, "_$&").toUpperCase();
+const CODE: ReadonlyMap<string, number> = new Map(OPCODES.map((name, code) => [name, code]));
+const CAST: Readonly<Record<Kind, string>> = { f32: "castF32", f64: "castF64", i64: "castI64", bool: "castBool" };
+
+/** The name of a node's operation in {@linkcode OPCODES}. */
+function opcodeName(e: Expr): string {
+  if (e.op === "input") return "load";
+  if (e.op === "constant") return "const";
+  return e.op === "cast" ? CAST[e.kind] : e.op;
 }
-
-/** The C header of the opcodes: `native/cpu/opcodes.gen.h`. */
-export function opcodesHeader(): string {
-  const lines = Object.entries(OPCODES).map(([name, code]) => `#define OP_${name} ${code}`);
-  return [
-    "/* Generated from src/expr/primitives.ts by `deno task native`; do not edit. */",
-    "#ifndef CRESSET_OPCODES_H",
-    "#define CRESSET_OPCODES_H",
-    ...lines,
-    `#define OP_COUNT ${lines.length}`,
-    ...Object.entries(KIND_CODE).map(([kind, code]) => `#define KIND_${kind.toUpperCase()} ${code}`),
-    `#define MAX_REGISTERS ${MAX_REGISTERS}`,
-    "#endif",
-    "",
-  ].join("\n");
-}
-
-const OPCODE_OF = new Map<Op, number>([
-  ["input", OPCODES.LOAD],
-  ["scalar", OPCODES.SCALAR],
-  ["constant", OPCODES.CONST],
-  ["index", OPCODES.INDEX],
-  ["wrap", OPCODES.WRAP],
-  ["where", OPCODES.WHERE],
-  ...[...UNARY, ...BINARY].map((name): [Op, number] => [name, OPCODES[constantName(name)]]),
-]);
 
 /**
  * Prints a program for the vector machine.
  *
  * @throws {RangeError} if it needs more than {@linkcode MAX_REGISTERS} registers
  */
-export function printCpu(program: Program): Uint8Array<ArrayBuffer> {
+export function printCpu(program: Program): Int32Array<ArrayBuffer> {
   const outputs = program.outputs.map(({ expr, dtype }) => expr.to(kindOf(dtype)));
   const order = schedule(outputs);
   const { registerOf, count } = allocate(order, outputs);
@@ -105,30 +82,18 @@ export function printCpu(program: Program): Uint8Array<ArrayBuffer> {
   });
   const code = new Int32Array(bytes.buffer, head + constants.length * 8);
   order.forEach((e, i) => code.set(encode(e, registerOf, constants), i * 6));
-  return bytes;
+  return new Int32Array(bytes.buffer);
 }
 
 /** One instruction. */
 function encode(e: Expr, registerOf: ReadonlyMap<Expr, number>, constants: readonly Expr[]): number[] {
-  const dst = registerOf.get(e)!;
+  const kind = KIND_CODE[e.op === "where" || e.args.length === 0 ? e.kind : e.args[0].kind];
   const at = (i: number): number => i < e.args.length ? registerOf.get(e.args[i])! : 0;
-  switch (e.op) {
-    case "input":
-    case "scalar":
-      return [OPCODE_OF.get(e.op)!, KIND_CODE[e.kind], dst, e.index, 0, 0];
-    case "constant":
-      return [OPCODES.CONST, KIND_CODE[e.kind], dst, constants.indexOf(e), 0, 0];
-    case "index":
-      return [OPCODES.INDEX, KIND_CODE.i64, dst, 0, 0, 0];
-    case "cast":
-      return [OPCODES[`CAST_${e.kind.toUpperCase()}`], KIND_CODE[e.args[0].kind], dst, at(0), 0, 0];
-    case "wrap":
-      return [OPCODES.WRAP, KIND_CODE.i64, dst, at(0), e.dtype!.code, 0];
-    case "where":
-      return [OPCODES.WHERE, KIND_CODE[e.kind], dst, at(0), at(1), at(2)];
-    default:
-      return [OPCODE_OF.get(e.op)!, KIND_CODE[e.args[0].kind], dst, at(0), at(1), 0];
-  }
+  const head = [CODE.get(opcodeName(e))!, kind, registerOf.get(e)!];
+  if (e.op === "constant") return [...head, constants.indexOf(e), 0, 0];
+  if (e.op === "wrap") return [...head, at(0), e.dtype!.code, 0];
+  if (e.args.length === 0) return [...head, Math.max(e.index, 0), 0, 0];
+  return [...head, at(0), at(1), at(2)];
 }
 
 /**

@@ -43,7 +43,7 @@ export interface Value extends ValueMethods {
   lift(value: Expr): Value;
 }
 
-// deno-lint-ignore no-empty-interface
+/** The fluent methods: one per row of the table of primitives. */
 export interface Expr extends ExprMethods {}
 
 /** A node of the expression graph; made by the functions of this module, never by `new`. */

@@ -8,7 +8,7 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { Expr, input, make, scalar } from "./expr.ts";
+import { type Expr, input, make, scalar } from "./expr.ts";
 import type { Kind } from "./kind.ts";
 
 /** Every node below `roots`, each once, operands before their users. */
