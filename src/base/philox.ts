@@ -14,9 +14,12 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** The high 32 bits of a 32×32-bit product. */
+/** The high 32 bits of a 32×32-bit product, from 16-bit halves so that every sum is exact. */
 function mulhi(a: number, b: number): number {
-  return Number((BigInt(a) * BigInt(b)) >> 32n);
+  const al = a & 0xffff, ah = a >>> 16, bl = b & 0xffff, bh = b >>> 16;
+  const middle = ah * bl + ((al * bl) >>> 16);
+  const low = al * bh + (middle & 0xffff);
+  return ah * bh + (middle >>> 16) + (low >>> 16);
 }
 
 /** The four words of one block. */
