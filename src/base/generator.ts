@@ -1,0 +1,156 @@
+/**
+ * Random number generators: a seed and a position in its Philox stream.
+ *
+ * A generator holds no numbers. It hands out ranges of the stream: an op reserves as many 32-bit words as it will use,
+ * and word number i of that range depends only on the seed and i. So a kernel on any device, or a loop on the host,
+ * draws the same values in any order.
+ *
+ * @module
+ */
+
+import { CPU, type Device, device as toDevice } from "./device.ts";
+import { ArgumentError, FormatError } from "./errors.ts";
+import { philoxWord } from "./philox.ts";
+
+/** The seed of generators that nobody seeded, PyTorch's own. */
+const DEFAULT_SEED = 67280421310721n;
+const STATE_BYTES = 16;
+
+/**
+ * A stream of random numbers, given to random ops as `{ generator }`.
+ *
+ * Differs from PyTorch: the stream is Philox 4x32-10 on every device, so the numbers are not those of PyTorch's CPU
+ * generator (Mersenne Twister), but they are the same on the CPU, CUDA and WebGPU.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const a = new Generator().manualSeed(7);
+ * const b = new Generator().manualSeed(7);
+ * assertEquals(a.randomWord(), b.randomWord());
+ * ```
+ */
+export class Generator {
+  /** The device it was made for; its numbers do not depend on it. */
+  readonly device: Device;
+  #seed: bigint = DEFAULT_SEED;
+  #offset = 0;
+
+  /** Makes a generator with PyTorch's default seed. */
+  constructor(device: string | Device = CPU) {
+    this.device = toDevice(device);
+  }
+
+  /**
+   * Starts the stream of a seed from its beginning.
+   *
+   * @param seed an integer from -2^63 to 2^64 - 1; negative ones count from 2^64, as in PyTorch
+   * @throws {ArgumentError} if it is not such an integer
+   */
+  manualSeed(seed: number | bigint): this {
+    this.#seed = checkSeed(seed);
+    this.#offset = 0;
+    return this;
+  }
+
+  /** Starts the stream of a seed that the system chose, and returns that seed. */
+  seed(): number {
+    const words = crypto.getRandomValues(new Uint32Array(2));
+    // 53 bits, so that the seed is a plain number.
+    const seed = (words[0] & 0x1fffff) * 2 ** 32 + words[1];
+    this.manualSeed(seed);
+    return seed;
+  }
+
+  /** The seed of the stream: a number where that is exact, else a bigint. */
+  initialSeed(): number | bigint {
+    return this.#seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.#seed) : this.#seed;
+  }
+
+  /** The seed as the key of the Philox stream. */
+  get key(): bigint {
+    return this.#seed;
+  }
+
+  /** The seed and the position as 16 bytes, for {@linkcode Generator.setState}. */
+  getState(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(STATE_BYTES);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(0, this.#seed, true);
+    view.setBigUint64(8, BigInt(this.#offset), true);
+    return bytes;
+  }
+
+  /**
+   * Goes back to a state that {@linkcode Generator.getState} gave.
+   *
+   * @throws {FormatError} if the bytes are not such a state
+   */
+  setState(state: Uint8Array): this {
+    if (state.byteLength !== STATE_BYTES) {
+      throw new FormatError(`Generator.setState(): a state has ${STATE_BYTES} bytes: ${state.byteLength}`);
+    }
+    const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
+    const offset = view.getBigUint64(8, true);
+    if (offset > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new FormatError(`Generator.setState(): the position is beyond 2^53: ${offset}`);
+    }
+    this.#seed = view.getBigUint64(0, true);
+    this.#offset = Number(offset);
+    return this;
+  }
+
+  /** A generator at the same seed and position, which goes on independently. */
+  cloneState(): Generator {
+    return new Generator(this.device).setState(this.getState());
+  }
+
+  /**
+   * Sets aside the next `words` 32-bit words of the stream.
+   *
+   * @returns the number of the first; see `philoxWord`
+   */
+  reserve(words: number): number {
+    const first = this.#offset;
+    this.#offset += words;
+    return first;
+  }
+
+  /** The next 32-bit word, drawn on the host. */
+  randomWord(): number {
+    return philoxWord(this.reserve(1), this.#seed);
+  }
+}
+
+/** The generator of random ops that are given none. */
+export const defaultGenerator: Generator = new Generator();
+
+/**
+ * Seeds the default generator.
+ *
+ * @param seed an integer from -2^63 to 2^64 - 1
+ * @returns the default generator
+ * @throws {ArgumentError} if the seed is not such an integer
+ */
+export function manualSeed(seed: number | bigint): Generator {
+  return defaultGenerator.manualSeed(seed);
+}
+
+/** Seeds the default generator with a number that the system chose, and returns it. */
+export function seed(): number {
+  return defaultGenerator.seed();
+}
+
+/** The seed of the default generator. */
+export function initialSeed(): number | bigint {
+  return defaultGenerator.initialSeed();
+}
+
+function checkSeed(seed: number | bigint): bigint {
+  if (typeof seed === "number" ? Number.isInteger(seed) : typeof seed === "bigint") {
+    const value = BigInt(seed);
+    if (value >= -(1n << 63n) && value < 1n << 64n) return BigInt.asUintN(64, value);
+  }
+  throw new ArgumentError(`manualSeed(): a seed must be an integer from -2^63 to 2^64 - 1: ${String(seed)}`);
+}
