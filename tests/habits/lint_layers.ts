@@ -62,7 +62,7 @@ export function layerFault(from: string, to: string): string | null {
     return null;
   }
   if (rowOf(target) >= rowOf(own)) {
-    return `${own} is below ${target} in the layer table, so it may only import its types`;
+    return `${target} is not above ${own} in the layer table; import only its types`;
   }
   return null;
 }
