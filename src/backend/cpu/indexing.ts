@@ -1,0 +1,140 @@
+/**
+ * Reading and writing at positions that are data, on the CPU: the calls into `native/cpu/indexing.c`.
+ *
+ * The kernels check every index; a bad one comes back with its value, and becomes an {@linkcode IndexError} here.
+ *
+ * @module
+ */
+
+import { IndexError } from "../../base/errors.ts";
+import type { ScatterMode, Strided } from "../backend.ts";
+import type { KernelLibrary } from "./lib.ts";
+import { check } from "./lib.ts";
+import { addressOf, packOperand, packShape } from "./pack.ts";
+
+/** The status of an index out of range (`native/cpu/status.h`). */
+const BAD_INDEX = -5;
+
+const MODES: Readonly<Record<ScatterMode, number>> = { set: 0, sum: 1, prod: 2, max: 3, min: 4 };
+
+/** The size of `x` along `dim`; 0-d tensors have one element there. */
+function extentOf(x: Strided, dim: number): number {
+  return x.shape.length === 0 ? 1 : x.shape[dim];
+}
+
+function finish(op: string, lib: KernelLibrary, status: number, dim: number): void {
+  if (status === BAD_INDEX) {
+    const args = lib.arena();
+    throw new IndexError(`${op}(): index out of range: ${args[0]} along dimension ${dim} of size ${args[1]}`);
+  }
+  check(op, status);
+}
+
+/** `out[i][j] = x[i][index[i][j]]`; see `Backend.gather`. */
+export function gather(
+  op: string,
+  lib: KernelLibrary,
+  x: Strided,
+  dim: number,
+  index: Strided,
+  out: Strided,
+): void {
+  const args = lib.arena();
+  let at = packShape(args, 0, index.shape);
+  at = packOperand(args, at, out);
+  at = packOperand(args, at, x);
+  packOperand(args, at, index);
+  const ndim = Math.max(index.shape.length, 1);
+  finish(op, lib, lib.k.cresset_gather(x.dtype.code, index.dtype.code, ndim, dim, extentOf(x, dim)), dim);
+}
+
+/** `out[i][index[i][j]] (mode)= src[i][j]`; see `Backend.scatter`. */
+export function scatter(
+  op: string,
+  lib: KernelLibrary,
+  out: Strided,
+  dim: number,
+  index: Strided,
+  src: Strided,
+  mode: ScatterMode,
+): void {
+  const args = lib.arena();
+  let at = packShape(args, 0, index.shape);
+  at = packOperand(args, at, out);
+  at = packOperand(args, at, src);
+  packOperand(args, at, index);
+  const ndim = Math.max(index.shape.length, 1);
+  const status = lib.k.cresset_scatter(
+    out.dtype.code,
+    index.dtype.code,
+    MODES[mode],
+    ndim,
+    dim,
+    extentOf(out, dim),
+  );
+  finish(op, lib, status, dim);
+}
+
+/** Writes the operands that both directions of slice indexing share. */
+function packSlices(args: Float64Array, many: Strided, table: Strided, index: Strided): void {
+  let at = packShape(args, 0, many.shape);
+  at = packOperand(args, at, many);
+  at = packOperand(args, at, table);
+  args[at++] = addressOf(index);
+  args[at] = index.strides.length === 0 ? 0 : index.strides[0];
+}
+
+/** Slices of `x` chosen by `index`; see `Backend.indexSelect`. */
+export function indexSelect(
+  op: string,
+  lib: KernelLibrary,
+  x: Strided,
+  dim: number,
+  index: Strided,
+  out: Strided,
+): void {
+  packSlices(lib.arena(), out, x, index);
+  const ndim = Math.max(x.shape.length, 1);
+  const status = lib.k.cresset_index_select(x.dtype.code, index.dtype.code, ndim, dim, extentOf(x, dim));
+  finish(op, lib, status, dim);
+}
+
+/** `out` at `index` (mode)= the slices of `src`; see `Backend.indexPut`. */
+export function indexPut(
+  op: string,
+  lib: KernelLibrary,
+  out: Strided,
+  dim: number,
+  index: Strided,
+  src: Strided,
+  mode: ScatterMode,
+): void {
+  packSlices(lib.arena(), src, out, index);
+  const ndim = Math.max(out.shape.length, 1);
+  const status = lib.k.cresset_index_put(
+    out.dtype.code,
+    index.dtype.code,
+    MODES[mode],
+    ndim,
+    dim,
+    extentOf(out, dim),
+  );
+  finish(op, lib, status, dim);
+}
+
+/** How many elements are not zero; see `Backend.countNonzero`. */
+export function countNonzero(lib: KernelLibrary, x: Strided): number {
+  const args = lib.arena();
+  packOperand(args, packShape(args, 0, x.shape), x);
+  check("countNonzero", lib.k.cresset_count_nonzero(x.dtype.code, Math.max(x.shape.length, 1)));
+  return lib.arena()[0];
+}
+
+/** Coordinates of the elements that are not zero; see `Backend.nonzero`. */
+export function nonzero(lib: KernelLibrary, x: Strided, out: Strided): void {
+  const args = lib.arena();
+  const at = packShape(args, 0, x.shape);
+  if (x.shape.length === 0) return; // the result has no coordinates to write
+  packOperand(args, packOperand(args, at, x), out);
+  check("nonzero", lib.k.cresset_nonzero(x.dtype.code, x.shape.length, out.shape[0]));
+}
