@@ -1,0 +1,57 @@
+/**
+ * `deno task ok`: everything that must hold before a commit, one line per check.
+ *
+ * Runs every check even after a failure, so that one run names all faults, and prints the output of those that failed.
+ * `--checks` leaves out the tests, for `.ci/run`, which runs them itself.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../../", import.meta.url);
+
+interface Check {
+  /** What the line says. */
+  name: string;
+  /** Arguments of `deno`. */
+  args: string[];
+}
+
+const CHECKS: readonly Check[] = [
+  { name: "format", args: ["fmt", "--check"] },
+  { name: "lint", args: ["lint"] },
+  { name: "types", args: ["check", "."] },
+  { name: "doc lint", args: ["doc", "--lint", "mod.ts"] },
+];
+
+const TESTS: readonly Check[] = [
+  { name: "tests", args: ["test", "-A", "tests"] },
+];
+
+const DOC_TESTS: Check = { name: "doc tests", args: ["test", "-A", "--doc", "mod.ts", "src"] };
+
+/** Runs a check; returns its output where it failed, else `null`. */
+async function run(check: Check): Promise<string | null> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: check.args,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  if (success) return null;
+  const text = new TextDecoder();
+  return check.name === "doc lint" ? text.decode(stderr) : text.decode(stdout) + text.decode(stderr);
+}
+
+const list = Deno.args.includes("--checks") ? [...CHECKS, DOC_TESTS] : [...CHECKS, ...TESTS, DOC_TESTS];
+let failed = 0;
+for (const check of list) {
+  const start = performance.now();
+  const output = await run(check);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${output === null ? "ok    " : "FAILED"}  ${check.name} (${seconds} s)`);
+  if (output !== null) {
+    failed++;
+    console.log(output.trimEnd().replace(/^/gm, "        "));
+  }
+}
+console.log(`checks: ${list.length - failed} passed, ${failed} failed`);
+if (failed > 0) Deno.exit(1);
