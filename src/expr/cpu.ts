@@ -17,6 +17,7 @@ import { nodesOf } from "./graph.ts";
 import { type Kind, KIND_CODE, kindOf } from "./kind.ts";
 import { BINARY, UNARY } from "./primitives.ts";
 import type { Program } from "./program.ts";
+import { expandPowers } from "./simplify.ts";
 
 /** Registers of the vector machine. */
 export const MAX_REGISTERS = 64;
@@ -54,7 +55,7 @@ function opcodeName(e: Expr): string {
  * @throws {RangeError} if it needs more than {@linkcode MAX_REGISTERS} registers
  */
 export function printCpu(program: Program): Int32Array<ArrayBuffer> {
-  const outputs = program.outputs.map(({ expr, dtype }) => expr.to(kindOf(dtype)));
+  const outputs = expandPowers(program.outputs.map(({ expr, dtype }) => expr.to(kindOf(dtype))));
   const order = schedule(outputs);
   const { registerOf, count } = allocate(order, outputs);
   const constants = order.filter((e) => e.op === "constant");
