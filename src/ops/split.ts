@@ -1,0 +1,282 @@
+/**
+ * Splitting a tensor into views, and raising its number of dimensions.
+ *
+ * The parts of one split share one graph node, whose gradient joins theirs: a split of the projected queries, keys and
+ * values costs one concatenation in backward, not three full-size additions.
+ *
+ * @module
+ */
+
+import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { wrapDim } from "../base/shape.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { cat, stack } from "./join.ts";
+import { makeView, permuteTo, recordViews, reshapeTo } from "./view_core.ts";
+
+/** Consecutive parts of a dimension with the given sizes. */
+export function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number): Tensor[] {
+  checkAlive(op, x);
+  if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor cannot be split`);
+  const d = wrapDim(op, dim, x.ndim);
+  let at = 0;
+  const views = sizes.map((size) => {
+    const shape = [...x.shape];
+    shape[d] = size;
+    const view = makeView(x, shape, x.strides, x.offset + at * x.strides[d]);
+    at += size;
+    return view;
+  });
+  const shapes = views.map((v) => v.shape);
+  return recordViews("SplitWithSizesBackward0", x, views, (grads) => {
+    const like = grads.find((g) => g !== null)!;
+    return cat(grads.map((g, i) => g ?? like.newZeros(shapes[i])), d);
+  });
+}
+
+/** The parameters of {@linkcode split}. */
+export interface SplitArgs {
+  /** The size of each part (the last may be smaller), or all sizes. */
+  splitSizeOrSections: number | readonly number[];
+  /** The dimension; default 0. */
+  dim?: number;
+}
+const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], [], 1);
+
+/**
+ * Views of consecutive parts of a dimension.
+ *
+ * @param x at least 1 dimension
+ * @throws {ShapeError} if sizes do not add up to the dimension's size
+ */
+export function split(x: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSections", "dim"]>): Tensor[] {
+  const { splitSizeOrSections: by, dim = 0 } = splitArgs(args);
+  if (typeof by !== "number") return splitWithSizes(x, by, dim);
+  if (x.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+  const size = x.shape[wrapDim("split", dim, x.ndim)];
+  if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
+    throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
+  }
+  return splitSizes("split", x, evenSizes(size, by), dim);
+}
+
+/** As many parts of size `by` as fit, and the rest; an empty dimension is one empty part. */
+function evenSizes(size: number, by: number): number[] {
+  const sizes: number[] = [];
+  for (let at = 0; at < size; at += by) sizes.push(Math.min(by, size - at));
+  return sizes.length === 0 ? [0] : sizes;
+}
+
+/** The parameters of {@linkcode splitWithSizes}. */
+export interface SplitWithSizesArgs {
+  /** All sizes. */
+  splitSizes: readonly number[];
+  /** The dimension; default 0. */
+  dim?: number;
+}
+const splitWithSizesArgs = signature<SplitWithSizesArgs>("splitWithSizes", ["splitSizes", "dim"], [], 1);
+
+/** {@linkcode split} by a list of sizes. */
+export function splitWithSizes(x: Tensor, ...args: Args<SplitWithSizesArgs, ["splitSizes", "dim"]>): Tensor[] {
+  const { splitSizes: sizes, dim = 0 } = splitWithSizesArgs(args);
+  if (x.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+  const size = x.shape[wrapDim("split", dim, x.ndim)];
+  const valid = sizes.every((s) => Number.isInteger(s) && s >= 0);
+  if (!valid || sizes.reduce((a, b) => a + b, 0) !== size) {
+    throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
+  }
+  return splitSizes("split", x, sizes, dim);
+}
+
+/** The parameters of {@linkcode chunk}. */
+export interface ChunkArgs {
+  /** How many parts at most. */
+  chunks: number;
+  /** The dimension; default 0. */
+  dim?: number;
+}
+const chunkArgs = signature<ChunkArgs>("chunk", ["chunks", "dim"], [], 1);
+
+/** At most `chunks` parts of equal size, the last perhaps smaller. */
+export function chunk(x: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
+  const { chunks, dim = 0 } = chunkArgs(args);
+  if (x.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
+  if (!Number.isInteger(chunks) || chunks < 1) {
+    throw new ShapeError(`chunk(): the number of chunks must be positive: ${chunks}`);
+  }
+  const size = x.shape[wrapDim("chunk", dim, x.ndim)];
+  if (size === 0) return splitSizes("chunk", x, new Array<number>(chunks).fill(0), dim);
+  return splitSizes("chunk", x, evenSizes(size, Math.ceil(size / chunks)), dim);
+}
+
+/** The parameters of {@linkcode tensorSplit}. */
+export interface TensorSplitArgs {
+  /** The number of parts, or where to cut; a tensor of either is read synchronously. */
+  indicesOrSections?: number | readonly number[] | Tensor;
+  /** The number of parts. */
+  sections?: number;
+  /** Where to cut. */
+  indices?: readonly number[];
+  /** The dimension; default 0. */
+  dim?: number;
+}
+const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSections", "dim"], [
+  "sections",
+  "indices",
+]);
+
+/**
+ * Parts of nearly equal size (`sections`), or cut at positions (`indices`).
+ *
+ * @param x at least 1 dimension
+ */
+export function tensorSplit(x: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {
+  const given = tensorSplitArgs(args);
+  const dim = given.dim ?? 0;
+  let by = given.indicesOrSections ?? given.sections ?? given.indices;
+  if (by instanceof Tensor) {
+    if (by.ndim > 1 || by.dtype.name !== "int64") {
+      throw new ArgumentError(
+        `tensorSplit(): an int64 tensor with at most 1 dimension is needed: ${by.dtype} ${show(by.shape)}`,
+      );
+    }
+    const values = Array.from(by.dataSync() as ArrayLike<number | bigint>, Number);
+    by = by.ndim === 0 ? values[0] : values;
+  }
+  if (typeof by !== "number" && !Array.isArray(by)) {
+    throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${String(by)}`);
+  }
+  if (x.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
+  return splitAt("tensorSplit", x, by, wrapDim("tensorSplit", dim, x.ndim));
+}
+
+function splitAt(op: string, x: Tensor, by: number | readonly number[], d: number): Tensor[] {
+  const size = x.shape[d];
+  if (typeof by === "number") {
+    if (!Number.isInteger(by) || by < 1) {
+      throw new ShapeError(`${op}(): the number of sections must be positive: ${by}`);
+    }
+    const small = Math.floor(size / by), larger = size % by;
+    return splitSizes(op, x, Array.from({ length: by }, (_, i) => small + (i < larger ? 1 : 0)), d);
+  }
+  // Cuts follow Python's slicing: clamped, negative from the end, and a cut before the last one gives an empty part.
+  const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
+  const starts = [0, ...by.map(clamp)], ends = [...by.map(clamp), size];
+  return recordViews(
+    "TensorSplitBackward0",
+    x,
+    starts.map((start, i) => {
+      const shape = [...x.shape];
+      shape[d] = Math.max(ends[i] - start, 0);
+      return makeView(x, shape, x.strides, x.offset + (shape[d] === 0 ? 0 : start * x.strides[d]));
+    }),
+    (grads) => {
+      const like = grads.find((g) => g !== null)!;
+      const out = like.newZeros(x.shape);
+      return starts.reduce((sum, start, i) => {
+        const g = grads[i];
+        if (g === null || ends[i] <= start) return sum;
+        const before = [...x.shape], after = [...x.shape];
+        before[d] = start;
+        after[d] = size - ends[i];
+        return sum.add(cat([like.newZeros(before), g, like.newZeros(after)], d));
+      }, out);
+    },
+  );
+}
+
+function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: number, dim: number): Tensor[] {
+  if (x.ndim < least) {
+    throw new ShapeError(`${op}(): at least ${least} dimension${least > 1 ? "s are" : " is"} needed: ${show(x.shape)}`);
+  }
+  const last = args[0];
+  const by = isPlainObject(last) ? last.sections ?? last.indices ?? last.indicesOrSections : last;
+  if (Array.isArray(by)) return splitAt(op, x, by as number[], dim);
+  if (typeof by !== "number") {
+    throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${String(by)}`);
+  }
+  if (by < 1 || x.shape[dim] % by !== 0) {
+    throw new ShapeError(
+      `${op}(): the size must be divisible by the sections: ${x.shape[dim]} along dimension ${dim} by ${by}`,
+    );
+  }
+  return splitAt(op, x, by, dim);
+}
+
+/** Sections or cutting positions. */
+export type Cuts = number | readonly number[] | {
+  indicesOrSections?: number | readonly number[];
+  sections?: number;
+  indices?: readonly number[];
+};
+
+/** {@linkcode tensorSplit} along dimension 1 (0 for vectors) into equal sections, or at indices. */
+export function hsplit(x: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("hsplit", x, [cuts], 1, x.ndim === 1 ? 0 : 1);
+}
+
+/** {@linkcode tensorSplit} along dimension 0 into equal sections, or at indices. */
+export function vsplit(x: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("vsplit", x, [cuts], 2, 0);
+}
+
+/** {@linkcode tensorSplit} along dimension 2 into equal sections, or at indices. */
+export function dsplit(x: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("dsplit", x, [cuts], 3, 2);
+}
+
+/** The parameters of {@linkcode unbind}. */
+export interface UnbindArgs {
+  /** The dimension; default 0. */
+  dim?: number;
+}
+const unbindArgs = signature<UnbindArgs>("unbind", ["dim"]);
+
+/** Every slice of a dimension, which disappears. */
+export function unbind(x: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tensor[] {
+  checkAlive("unbind", x);
+  const { dim = 0 } = unbindArgs(args);
+  if (x.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
+  const d = wrapDim("unbind", dim, x.ndim);
+  const shape = x.shape.filter((_, i) => i !== d), strides = x.strides.filter((_, i) => i !== d);
+  const views = Array.from({ length: x.shape[d] }, (_, i) => makeView(x, shape, strides, x.offset + i * x.strides[d]));
+  return recordViews("UnbindBackward0", x, views, (grads) => {
+    const like = grads.find((g) => g !== null)!;
+    return stack(grads.map((g) => g ?? like.newZeros(shape)), d);
+  });
+}
+
+/** One tensor, or several in an array or spread. */
+export type OneOrMany = readonly [Tensor] | readonly Tensor[] | readonly [readonly Tensor[]];
+
+function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Tensor | Tensor[] {
+  const list = Array.isArray(args[0]) ? args[0] as Tensor[] : args as readonly Tensor[];
+  for (const x of list) {
+    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${String(x)}`);
+  }
+  return list.length === 1 && !Array.isArray(args[0]) ? raise(list[0]) : list.map(raise);
+}
+
+/** 0-d tensors as `[1]`; others as they are. Several tensors give an array. */
+export function atleast1d(x: Tensor): Tensor;
+export function atleast1d(...tensors: OneOrMany): Tensor[];
+export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
+  return atleast("atleast1d", tensors, (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
+}
+
+/** Tensors with fewer than 2 dimensions as `[1, n]`. Several tensors give an array. */
+export function atleast2d(x: Tensor): Tensor;
+export function atleast2d(...tensors: OneOrMany): Tensor[];
+export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
+  return atleast("atleast2d", tensors, (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
+}
+
+/** Tensors with fewer than 3 dimensions as `[1, n, 1]` or `[m, n, 1]`. Several tensors give an array. */
+export function atleast3d(x: Tensor): Tensor;
+export function atleast3d(...tensors: OneOrMany): Tensor[];
+export function atleast3d(...tensors: OneOrMany): Tensor | Tensor[] {
+  return atleast("atleast3d", tensors, (x) => {
+    if (x.ndim >= 3) return x;
+    return x.ndim === 2 ? reshapeTo(x, [...x.shape, 1]) : reshapeTo(x, [1, x.numel(), 1]);
+  });
+}
