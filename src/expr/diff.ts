@@ -27,7 +27,7 @@ export function vjp(
   cotangents: readonly (Expr | null)[],
   wrt: readonly Expr[],
 ): Expr[] {
-  const nodes = nodesOf(outputs);
+  const nodes = reachable(outputs);
   const active = new Set<Expr>(wrt);
   for (const e of nodes) if (isFloat(e.kind) && e.args.some((a) => active.has(a))) active.add(e);
 
@@ -43,18 +43,32 @@ export function vjp(
     const e = nodes[i];
     const g = gradients.get(e);
     if (g === undefined || !active.has(e)) continue;
-    pull(e, g, (arg) => active.has(arg)).forEach((part, k) => accumulate(e.args[k], part));
+    const operands = operandsWithGradient(e);
+    pull(e, g, (arg) => active.has(arg)).forEach((part, k) => accumulate(operands[k], part));
   }
   return wrt.map((e) => gradients.get(e) ?? constant(0, isFloat(e.kind) ? e.kind : "f32"));
 }
 
-/** The gradients of a node's operands, `null` where they are zero or not wanted. */
+/** What a node's gradient flows to: its operands, or what its stated derivative is by. */
+function operandsWithGradient(e: Expr): readonly Expr[] {
+  return e.derivative === null ? e.args : e.derivative.map((partial) => partial.by);
+}
+
+/** The nodes below `roots`, operands first, with what stated derivatives are by. */
+function reachable(roots: readonly Expr[]): Expr[] {
+  const nodes = nodesOf(roots);
+  const stated = nodes.flatMap((e) => e.derivative?.map((partial) => partial.by) ?? []);
+  return stated.length === 0 ? nodes : nodesOf([...roots, ...stated]);
+}
+
+/** The gradients of {@linkcode operandsWithGradient}, `null` where they are zero or not wanted. */
 function pull(e: Expr, g: Expr, wanted: (arg: Expr) => boolean): (Expr | null)[] {
   if (g.op === "where" && (g.args[1].is(0) || g.args[2].is(0))) {
     const [condition, a, b] = g.args;
     const inner = pull(e, b.is(0) ? a : b, wanted);
     return inner.map((part) => part && (b.is(0) ? where(condition, part, 0) : where(condition, 0, part)));
   }
+  if (e.derivative !== null) return e.derivative.map((partial) => wanted(partial.by) ? g.mul(partial.is) : null);
   switch (e.op) {
     case "input":
     case "scalar":

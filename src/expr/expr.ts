@@ -62,6 +62,8 @@ export class Expr implements Value {
   readonly dtype: DType | null;
   /** A constant's value. */
   readonly value: Scalar | null;
+  /** A stated derivative, see {@linkcode withDerivative}; it is no part of the node's identity. */
+  derivative: readonly Partial[] | null = null;
 
   /** Used by this module alone. */
   constructor(
@@ -128,6 +130,25 @@ export class Expr implements Value {
         return `${this.op}(${this.args.join(", ")})`;
     }
   }
+}
+
+/** One term of a stated derivative. */
+export interface Partial {
+  /** A subexpression of the value. */
+  readonly by: Expr;
+  /** The value's derivative by it. */
+  readonly is: Expr;
+}
+
+/**
+ * States the derivative of an expression, for where the symbolic one of its formula cancels, branches or is long.
+ *
+ * @param value the expression
+ * @param partials its derivatives by subexpressions through which it depends on everything
+ */
+export function withDerivative(value: Expr, partials: readonly Partial[]): Expr {
+  if (value.args.length > 0) value.derivative ??= partials;
+  return value;
 }
 
 const nodes = new Map<string, Expr>();

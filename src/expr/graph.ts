@@ -8,7 +8,7 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { type Expr, input, make, scalar } from "./expr.ts";
+import { type Expr, input, make, scalar, withDerivative } from "./expr.ts";
 import type { Kind } from "./kind.ts";
 
 /** Every node below `roots`, each once, operands before their users. */
@@ -52,13 +52,24 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
   for (let e = stack.pop(); e !== undefined; e = stack.pop()) {
     if (seen.has(e) || replacements.has(e)) continue;
     seen.add(e);
-    stack.push(...e.args);
+    stack.push(...e.args, ...statedNodes(e));
   }
-  for (const e of [...seen].sort((a, b) => a.id - b.id)) {
+  const order = [...seen].sort((a, b) => a.id - b.id);
+  for (const e of order) {
     const args = e.args.map((a) => made.get(a)!);
     made.set(e, args.every((a, i) => a === e.args[i]) ? e : rebuild(e, args));
   }
+  for (const e of order) {
+    const rewritten = made.get(e)!;
+    if (e.derivative === null || rewritten === e) continue;
+    withDerivative(rewritten, e.derivative.map(({ by, is }) => ({ by: made.get(by)!, is: made.get(is)! })));
+  }
   return exprs.map((e) => made.get(e)!);
+}
+
+/** The nodes of a stated derivative, which is rewritten with its value. */
+function statedNodes(e: Expr): Expr[] {
+  return e.derivative?.flatMap((partial) => [partial.by, partial.is]) ?? [];
 }
 
 /** The node over other operands, simplified as if built by hand. */
