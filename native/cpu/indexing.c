@@ -179,7 +179,7 @@ int32_t cresset_scatter(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t
 
 /* Both directions: the slices of `many` (as many as indices) against the chosen slices of `table` (size `extent`).
  * When `put` is 0, many[j] = table[index[j]]; else table[index[j]] (mode)= many[j]. */
-static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent_) {
+static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent_, int32_t wrap) {
   RowFn combine = row_function(dtype, mode);
   if (!combine || ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
   const double *shape = cresset_args, *slot = shape + ndim;
@@ -194,13 +194,13 @@ static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, 
     int64_t steps[2] = {strides[0][i], strides[1][i]};
     if (i != dim) nest_add(i < dim ? &before : &after, (int64_t)shape[i], steps);
   }
-  int64_t count = ndim > 0 ? (int64_t)shape[dim] : 1;
+  int64_t count = ndim > 0 ? (int64_t)shape[dim] : 1, lowest = wrap ? -extent : 0;
   int64_t many_step = ndim > 0 ? strides[0][dim] : 0, table_step = ndim > 0 ? strides[1][dim] : 0;
   int is64 = indexDtype == DT_I64;
   if (nest_count(&before) * nest_count(&after) == 0) {
     for (int64_t j = 0; j < count; j++) {
       int64_t i = load_index(index, j * index_stride[0], is64);
-      if (i < -extent || i >= extent) return bad_index(i, extent);
+      if (i < lowest || i >= extent) return bad_index(i, extent);
     }
     return CRESSET_OK;
   }
@@ -211,7 +211,7 @@ static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, 
   do {
     for (int64_t j = 0; j < count; j++) {
       int64_t i = load_index(index, j * index_stride[0], is64);
-      if (i < -extent || i >= extent) return bad_index(i, extent);
+      if (i < lowest || i >= extent) return bad_index(i, extent);
       if (i < 0) i += extent;
       int64_t offset[2] = {base[0] + j * many_step, base[1] + i * table_step};
       do {
@@ -225,12 +225,12 @@ static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, 
   return CRESSET_OK;
 }
 
-int32_t cresset_index_select(int32_t dtype, int32_t indexDtype, int32_t ndim, int32_t dim, double extent) {
-  return slices(0, dtype, indexDtype, 0, ndim, dim, extent);
+int32_t cresset_index_select(int32_t dtype, int32_t indexDtype, int32_t ndim, int32_t dim, double extent, int32_t wrap) {
+  return slices(0, dtype, indexDtype, 0, ndim, dim, extent, wrap);
 }
 
-int32_t cresset_index_put(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent) {
-  return slices(1, dtype, indexDtype, mode, ndim, dim, extent);
+int32_t cresset_index_put(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent, int32_t wrap) {
+  return slices(1, dtype, indexDtype, mode, ndim, dim, extent, wrap);
 }
 
 /* ---- nonzero ---- */

@@ -160,10 +160,18 @@ export interface Backend {
   gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void;
   /** `out[i][index[i][j]] (mode)= src[i][j]` along `dim`. */
   scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void;
-  /** Slices of `x` along `dim` chosen by the 1-d `index` (int64; negative counts from the end). */
-  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided): void;
+  /** Slices of `x` along `dim` chosen by the 1-d `index`; if `wrap`, a negative one counts from the end. */
+  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void;
   /** `out` along `dim` at `index[j]` (mode)= slice j of `src`; the reverse of {@linkcode Backend.indexSelect}. */
-  indexPut(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void;
+  indexPut(
+    op: string,
+    out: Strided,
+    dim: number,
+    index: Strided,
+    src: Strided,
+    mode: ScatterMode,
+    wrap: boolean,
+  ): void;
   /** How many elements are not zero. */
   countNonzero(x: Strided): Promise<number>;
   /** Multi-dimensional indices (int64, `[count, ndim]`, row-major order) of the elements that are not zero. */

@@ -92,10 +92,18 @@ export function indexSelect(
   dim: number,
   index: Strided,
   out: Strided,
+  wrap: boolean,
 ): void {
   packSlices(lib.arena(), out, x, index);
   const ndim = Math.max(x.shape.length, 1);
-  const status = lib.k.cresset_index_select(x.dtype.code, index.dtype.code, ndim, dim, extentOf(x, dim));
+  const status = lib.k.cresset_index_select(
+    x.dtype.code,
+    index.dtype.code,
+    ndim,
+    dim,
+    extentOf(x, dim),
+    wrap ? 1 : 0,
+  );
   finish(op, lib, status, dim);
 }
 
@@ -108,6 +116,7 @@ export function indexPut(
   index: Strided,
   src: Strided,
   mode: ScatterMode,
+  wrap: boolean,
 ): void {
   packSlices(lib.arena(), src, out, index);
   const ndim = Math.max(out.shape.length, 1);
@@ -118,6 +127,7 @@ export function indexPut(
     ndim,
     dim,
     extentOf(out, dim),
+    wrap ? 1 : 0,
   );
   finish(op, lib, status, dim);
 }
