@@ -1,0 +1,89 @@
+/**
+ * Cresset: PyTorch's tensors, autograd, layers and optimizers for Deno.
+ *
+ * This file is the public API: everything a user can import stands here by name.
+ *
+ * @module
+ */
+
+import "./src/autograd/tensor_autograd.ts";
+import "./src/ops/methods.ts";
+
+// Base
+export {
+  ArgumentError,
+  AutogradError,
+  DeviceError,
+  DTypeError,
+  FormatError,
+  IndexError,
+  NativeError,
+  OutOfMemoryError,
+  ReleasedError,
+  ShapeError,
+} from "./src/base/errors.ts";
+export {
+  bfloat16,
+  bool,
+  canCast,
+  complex128,
+  complex64,
+  DType,
+  float16,
+  float32,
+  float64,
+  getDefaultDtype,
+  int16,
+  int32,
+  int64,
+  int8,
+  promoteTypes,
+  setDefaultDtype,
+  uint8,
+} from "./src/base/dtype.ts";
+export { Device, device } from "./src/base/device.ts";
+export { Scalar, scalar } from "./src/base/scalar.ts";
+export { getDefaultDevice, setDefaultDevice } from "./src/backend/mod.ts";
+
+// Tensors
+export { Tensor } from "./src/tensor/tensor.ts";
+export { keep, scope } from "./src/tensor/scope.ts";
+
+// Autograd
+export * as autograd from "./src/autograd/mod.ts";
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from "./src/autograd/mode.ts";
+
+// Creation
+export {
+  arange,
+  asTensor,
+  complex,
+  empty,
+  emptyLike,
+  emptyStrided,
+  eye,
+  fromBytes,
+  fromData,
+  full,
+  fullLike,
+  linspace,
+  logspace,
+  ones,
+  onesLike,
+  scalarTensor,
+  tensor,
+  zeros,
+  zerosLike,
+} from "./src/ops/creation.ts";
+export { clone, zero_ } from "./src/ops/convert.ts";
+
+// Pointwise
+export { add, mul } from "./src/ops/binary.ts";
+export { exp, isnan } from "./src/ops/unary.ts";

@@ -1,0 +1,327 @@
+/**
+ * The backward engine: runs graph nodes in reverse order of creation, without recursion.
+ *
+ * Dependencies are counted first, then a heap of ready nodes is worked off. Gradients in flight are claimed by the slot that
+ * holds them and returned to the pool when their node has run, so backward's memory peak is that of PyTorch.
+ *
+ * @module
+ */
+
+import { AutogradError, show } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
+import { runOwned, type Storage } from "../tensor/storage.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { metaOf, setGrad } from "./meta.ts";
+import { mode, setGradEnabled } from "./mode.ts";
+import { AccumulateGrad, edgeOf, gradFnOf, type Node, requiresGrad } from "./node.ts";
+
+/** A node waiting for gradients. */
+interface Task {
+  readonly node: Node;
+  /** How many nodes that feed it have not run. */
+  pending: number;
+  readonly grads: (Tensor | null)[];
+}
+
+/** What one backward pass does with what it finds. */
+interface Pass {
+  readonly tasks: Map<Node, Task>;
+  readonly ready: Heap;
+  readonly createGraph: boolean;
+  readonly retainGraph: boolean;
+  /** Where wanted gradients go: node and output number to index; `null` accumulates into leaves. */
+  readonly wanted: Map<Node, Map<number, number[]>> | null;
+  readonly captured: (Tensor | null)[];
+}
+
+/** Options of {@linkcode runBackward}. */
+export interface BackwardOptions {
+  /** Keep saved tensors for another pass. */
+  retainGraph: boolean;
+  /** Record the backward pass itself. */
+  createGraph: boolean;
+  /** Return the gradients of these instead of accumulating into leaves. */
+  inputs: readonly Tensor[] | null;
+}
+
+/** A max-heap of tasks by order of creation. */
+class Heap {
+  private readonly items: Task[] = [];
+  get size(): number {
+    return this.items.length;
+  }
+  push(task: Task): void {
+    const a = this.items;
+    let i = a.push(task) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (a[parent].node.sequence >= task.node.sequence) break;
+      a[i] = a[parent];
+      i = parent;
+    }
+    a[i] = task;
+  }
+  pop(): Task {
+    const a = this.items;
+    const top = a[0];
+    const last = a.pop()!;
+    const n = a.length;
+    if (n === 0) return top;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= n) break;
+      if (child + 1 < n && a[child + 1].node.sequence > a[child].node.sequence) child++;
+      if (a[child].node.sequence <= last.node.sequence) break;
+      a[i] = a[child];
+      i = child;
+    }
+    a[i] = last;
+    return top;
+  }
+}
+
+/** The part of the graph to run: every node reachable from the roots that leads to something wanted. */
+function collectTasks(roots: readonly Node[], wanted: Pass["wanted"]): Map<Node, Task> {
+  const order: Node[] = [];
+  const seen = new Set<Node>(roots);
+  const stack: Node[] = [...roots];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    order.push(node);
+    for (const next of node.next) {
+      if (next !== null && !seen.has(next)) {
+        seen.add(next);
+        stack.push(next);
+      }
+    }
+  }
+  const needed = wanted === null ? seen : leadingTo(order, wanted);
+  const tasks = new Map<Node, Task>();
+  for (const node of order) if (needed.has(node)) tasks.set(node, { node, pending: 0, grads: [] });
+  for (const node of order) {
+    if (!needed.has(node)) continue;
+    for (const next of node.next) {
+      const task = next && tasks.get(next);
+      if (task) task.pending++;
+    }
+  }
+  return tasks;
+}
+
+/** Nodes from which a wanted node is reached. A node's inputs are older than itself, so one sorted sweep decides. */
+function leadingTo(nodes: readonly Node[], wanted: NonNullable<Pass["wanted"]>): Set<Node> {
+  const needed = new Set<Node>();
+  const ascending = [...nodes].sort((a, b) => a.sequence - b.sequence);
+  let changed = true;
+  // Accumulators and rebased histories may be newer than their users, so sweep until nothing changes (mostly twice).
+  while (changed) {
+    changed = false;
+    for (const node of ascending) {
+      if (needed.has(node)) continue;
+      if (wanted.has(node) || node.next.some((n) => n !== null && needed.has(n))) {
+        needed.add(node);
+        changed = true;
+      }
+    }
+  }
+  return needed;
+}
+
+/** Adds `grad` to slot `nr` of a task, claiming what the slot holds. */
+function deliver(task: Task, nr: number, grad: Tensor): void {
+  const before = task.grads[nr];
+  if (!before) {
+    grad.storage.claim();
+    task.grads[nr] = grad;
+    return;
+  }
+  const sum = before.add(grad);
+  sum.storage.claim();
+  before.storage.unclaim();
+  task.grads[nr] = sum;
+}
+
+function runHooks(task: Task): void {
+  const { node, grads } = task;
+  if (node.outputHooks) {
+    node.outputHooks.forEach((hooks, nr) => {
+      if (!hooks) return;
+      for (const hook of hooks) {
+        const grad = grads[nr];
+        if (!grad) return;
+        grad.storage.keep();
+        const changed = hook(grad);
+        if (changed) replace(grads, nr, changed);
+      }
+    });
+  }
+  if (node.retained) {
+    node.retained.forEach((x, nr) => {
+      const grad = grads[nr];
+      if (!x || !grad) return;
+      grad.storage.keep();
+      metaOf(x).grad = metaOf(x).grad ? metaOf(x).grad!.add(grad) : grad;
+    });
+  }
+  if (node.preHooks) {
+    for (const hook of node.preHooks) {
+      for (const g of grads) g?.storage.keep();
+      const changed = hook(grads);
+      if (changed) changed.forEach((g, i) => g && replace(grads, i, g));
+    }
+  }
+}
+
+function replace(grads: (Tensor | null)[], nr: number, grad: Tensor): void {
+  grad.storage.claim();
+  grads[nr]?.storage.unclaim();
+  grads[nr] = grad;
+}
+
+/** Adds a gradient to its leaf, stealing the tensor where nothing else holds it. */
+function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
+  const meta = metaOf(leaf);
+  const old = meta.grad;
+  if (createGraph) {
+    const next = old ? old.add(grad) : grad.clone();
+    next.storage.keep();
+    setGrad(leaf, next, false);
+  } else if (old !== null) {
+    old.add_(grad);
+  } else {
+    const storage = grad.storage;
+    const whole = grad.dense && grad.offset === 0 && sameShape(grad.shape, leaf.shape);
+    if (whole && storage.soleOwner && !storage.collected) {
+      // The slot's claim becomes the leaf's.
+      storage.claim();
+      setGrad(leaf, grad.meta === null ? grad : grad.detach(), true);
+    } else {
+      const copy = grad.clone().contiguous();
+      copy.storage.claim();
+      setGrad(leaf, copy, true);
+    }
+  }
+  if (meta.accumulateHooks) for (const hook of meta.accumulateHooks) hook(leaf);
+}
+
+function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
+  for (const grad of out) {
+    if (grad === null || !grad.dtype.isFloatingPoint) continue;
+    const bad = grad.isnan().any().itemSync();
+    if (!bad) continue;
+    throw new AutogradError(
+      `detectAnomaly(): ${node.name} returned NaN in its backward; its forward was called at\n${node.trace ?? "(unknown)"}`,
+    );
+  }
+}
+
+function runTask(pass: Pass, task: Task): void {
+  const { node, grads } = task;
+  runHooks(task);
+  const indices = pass.wanted?.get(node);
+  if (indices) {
+    for (const [nr, places] of indices) for (const place of places) pass.captured[place] = grads[nr] ?? null;
+    for (const g of grads) g?.storage.claim();
+  }
+  if (node instanceof AccumulateGrad) {
+    if (pass.wanted === null && grads[0]) accumulate(node.leaf, grads[0], pass.createGraph);
+  } else if (grads.some((g) => g)) {
+    for (let i = 0; i < grads.length; i++) grads[i] ??= null;
+    let out = node.apply(grads);
+    if (node.postHooks) for (const hook of node.postHooks) out = hook(out) ?? out;
+    if (mode.anomaly) checkAnomaly(node, out);
+    for (let i = 0; i < out.length; i++) {
+      const grad = out[i], next = node.next[i];
+      const target = next && pass.tasks.get(next);
+      if (grad && target) deliver(target, node.nextNr[i], grad);
+    }
+  }
+  if (!pass.retainGraph) node.release();
+}
+
+function finish(pass: Pass, task: Task): void {
+  for (const grad of task.grads) grad?.storage.unclaim();
+  task.grads.length = 0;
+  for (const next of task.node.next) {
+    const target = next && pass.tasks.get(next);
+    if (target && --target.pending === 0) pass.ready.push(target);
+  }
+}
+
+const nothing = (_result: unknown, _visit: (storage: Storage) => void) => {};
+
+/**
+ * Runs the graph backward from `outputs`.
+ *
+ * @param grads gradient of each output; `null` means 1 and needs a single-element output
+ * @returns the gradients of `options.inputs`, `null` where none arrived; empty when accumulating
+ */
+export function runBackward(
+  op: string,
+  outputs: readonly Tensor[],
+  grads: readonly (Tensor | null)[],
+  options: BackwardOptions,
+): (Tensor | null)[] {
+  const captured: (Tensor | null)[] = [];
+  runOwned(() => {
+    using _ = setGradEnabled(options.createGraph);
+    const roots = outputs.map((x, i) => root(op, x, grads[i], i));
+    const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
+    const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
+    const pass: Pass = { tasks, ready: new Heap(), captured, wanted, ...options };
+    for (const { node, nr, grad } of roots) {
+      const task = tasks.get(node);
+      if (task) deliver(task, nr, grad);
+    }
+    for (const task of tasks.values()) if (task.pending === 0) pass.ready.push(task);
+    while (pass.ready.size > 0) {
+      const task = pass.ready.pop();
+      runOwned(() => runTask(pass, task), nothing);
+      finish(pass, task);
+    }
+    for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
+  }, nothing);
+  for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
+  return captured;
+}
+
+function wantedNodes(op: string, inputs: readonly Tensor[], captured: (Tensor | null)[]): NonNullable<Pass["wanted"]> {
+  const wanted = new Map<Node, Map<number, number[]>>();
+  inputs.forEach((x, i) => {
+    if (!requiresGrad(x)) {
+      throw new AutogradError(`${op}(): input ${i} does not require grad; call requiresGrad_() on it before using it`);
+    }
+    const node = edgeOf(x)!;
+    const nr = gradFnOf(x) === null ? 0 : x.meta!.outputNr;
+    const places = wanted.get(node) ?? new Map<number, number[]>();
+    places.set(nr, [...(places.get(nr) ?? []), i]);
+    wanted.set(node, places);
+    captured.push(null);
+  });
+  return wanted;
+}
+
+function root(op: string, x: Tensor, grad: Tensor | null, i: number): { node: Node; nr: number; grad: Tensor } {
+  if (!requiresGrad(x)) {
+    throw new AutogradError(`${op}(): output ${i} does not require grad and has no gradFn; nothing to differentiate`);
+  }
+  if (grad === null) {
+    if (x.numel() !== 1) {
+      throw new AutogradError(
+        `${op}(): a gradient can be implied only for single-element outputs: shape ${show(x.shape)}; pass one`,
+      );
+    }
+    if (!x.dtype.isFloatingPoint) {
+      throw new AutogradError(`${op}(): a gradient can be implied only for real outputs: ${x.dtype}; pass one`);
+    }
+  } else if (!sameShape(grad.shape, x.shape)) {
+    throw new AutogradError(
+      `${op}(): the gradient's shape differs from its output's: ${show(grad.shape)} != ${show(x.shape)}`,
+    );
+  }
+  const node = edgeOf(x)!;
+  const nr = gradFnOf(x) === null ? 0 : x.meta!.outputNr;
+  const seed = grad === null ? x.detach().newOnes(x.shape) : grad.dtype === x.dtype ? grad : grad.to(x.dtype);
+  return { node, nr, grad: seed };
+}

@@ -1,0 +1,92 @@
+/**
+ * What autograd records per tensor. A tensor that never took part has none.
+ *
+ * @module
+ */
+
+import type { Storage } from "../tensor/storage.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Node } from "./node.ts";
+
+/** A function called with a gradient; a tensor it returns replaces the gradient. */
+export type GradHook = (grad: Tensor) => Tensor | void;
+
+/** How a tensor views another. */
+export interface ViewInfo {
+  /** The tensor that is not itself a view. */
+  readonly base: Tensor;
+  /** The storage's version when `gradFn` was computed; an in-place write since then makes it stale. */
+  version: number;
+}
+
+/** Autograd's record of one tensor. */
+export class AutogradMeta {
+  /** Whether gradients flow to it. */
+  requiresGrad = false;
+  /** The node that made it; `null` for a leaf. Stale for views: read it through `gradFnOf`. */
+  gradFn: Node | null = null;
+  /** Which of the node's outputs it is. */
+  outputNr = 0;
+  /** The leaf's node. */
+  accumulator: Node | null = null;
+  /** The accumulated gradient; read through the `grad` property. */
+  grad: Tensor | null = null;
+  /** Frees the gradient with the leaf, as long as the user has not seen it. */
+  gradBox: GradBox | null = null;
+  /** Hooks on the gradient. */
+  hooks: Set<GradHook> | null = null;
+  /** Hooks called after a leaf's gradient was accumulated. */
+  accumulateHooks: Set<(leaf: Tensor) => void> | null = null;
+  /** Whether a non-leaf keeps its gradient. */
+  retainsGrad = false;
+  /** Set for views. */
+  view: ViewInfo | null = null;
+}
+
+/** The storage of a gradient that only its leaf owns. */
+export interface GradBox {
+  /** `null` when there is none, or the user holds it. */
+  storage: Storage | null;
+}
+
+const leafRegistry = new FinalizationRegistry<GradBox>((box) => box.storage?.release());
+
+/** The record of `x`, made if it has none. */
+export function metaOf(x: Tensor): AutogradMeta {
+  return x.meta ??= new AutogradMeta();
+}
+
+/**
+ * Sets a leaf's gradient.
+ *
+ * @param owned whether the leaf owns the gradient's storage: the user has not seen it, so replacing it frees it at once
+ */
+export function setGrad(x: Tensor, grad: Tensor | null, owned: boolean): void {
+  const meta = metaOf(x);
+  if (meta.gradBox?.storage && meta.gradBox.storage !== grad?.storage) {
+    meta.gradBox.storage.adopted = false;
+    meta.gradBox.storage.unclaim();
+  }
+  meta.grad = grad;
+  if (!owned || grad === null) {
+    if (meta.gradBox) meta.gradBox.storage = null;
+    return;
+  }
+  if (meta.gradBox === null) {
+    meta.gradBox = { storage: null };
+    leafRegistry.register(x, meta.gradBox);
+  }
+  meta.gradBox.storage = grad.storage;
+  grad.storage.adopted = true;
+}
+
+/** The gradient, which from now on belongs to the user: nothing but the collector frees it. */
+export function exposeGrad(x: Tensor): Tensor | null {
+  const meta = x.meta;
+  if (meta === null || meta.grad === null) return null;
+  if (meta.gradBox?.storage) {
+    meta.gradBox.storage.keep();
+    meta.gradBox.storage = null;
+  }
+  return meta.grad;
+}

@@ -1,0 +1,86 @@
+/**
+ * Grad modes: whether operations are recorded.
+ *
+ * Each mode is a callback (`noGrad(() => …)`) and a disposable (`using _ = noGrad()`).
+ *
+ * @module
+ */
+
+/** The recording state; ops read it directly, being on the hot path. */
+export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean } = {
+  gradEnabled: true,
+  inference: false,
+  anomaly: false,
+};
+
+type Mode = typeof mode;
+
+function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
+  const before = { ...mode };
+  const restore = () => {
+    Object.assign(mode, before);
+  };
+  Object.assign(mode, change);
+  if (fn === undefined) return { [Symbol.dispose]: restore };
+  let pending = false;
+  try {
+    const result = fn();
+    if (result instanceof Promise) {
+      pending = true;
+      return result.finally(restore) as R;
+    }
+    return result;
+  } finally {
+    if (!pending) restore();
+  }
+}
+
+/** Does not record operations, until the callback returns or the returned object is disposed. */
+export function noGrad(): Disposable;
+export function noGrad<R>(fn: () => R): R;
+export function noGrad<R>(fn?: () => R): R | Disposable {
+  return withMode({ gradEnabled: false }, fn);
+}
+
+/** Records operations, inside a `noGrad` too. */
+export function enableGrad(): Disposable;
+export function enableGrad<R>(fn: () => R): R;
+export function enableGrad<R>(fn?: () => R): R | Disposable {
+  return withMode({ gradEnabled: true }, fn);
+}
+
+/** Like `noGrad`, and promises that results never enter a graph. */
+export function inferenceMode(): Disposable;
+export function inferenceMode<R>(fn: () => R): R;
+export function inferenceMode<R>(fn?: () => R): R | Disposable {
+  return withMode({ gradEnabled: false, inference: true }, fn);
+}
+
+/** Sets whether operations are recorded; disposing the result restores the previous setting. */
+export function setGradEnabled(enabled: boolean): Disposable;
+export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
+export function setGradEnabled<R>(enabled: boolean, fn?: () => R): R | Disposable {
+  return withMode({ gradEnabled: enabled }, fn);
+}
+
+/** Whether operations are recorded now. */
+export function isGradEnabled(): boolean {
+  return mode.gradEnabled;
+}
+
+/** Whether inference mode is on. */
+export function isInferenceModeEnabled(): boolean {
+  return mode.inference;
+}
+
+/** Makes backward name the op whose gradient is NaN and where its forward was called; slow, for debugging. */
+export function detectAnomaly(): Disposable;
+export function detectAnomaly<R>(fn: () => R): R;
+export function detectAnomaly<R>(fn?: () => R): R | Disposable {
+  return withMode({ anomaly: true }, fn);
+}
+
+/** Sets anomaly detection; disposing the result restores the previous setting. */
+export function setDetectAnomaly(enabled: boolean): Disposable {
+  return withMode({ anomaly: enabled }) as Disposable;
+}

@@ -1,0 +1,251 @@
+/**
+ * Graph nodes: what an op leaves behind so that backward can run it in reverse.
+ *
+ * A node points at the nodes of its inputs (`next`), holds the tensors that its gradient formula reads (`saved`), and
+ * turns gradients of its outputs into gradients of its inputs (`apply`).
+ *
+ * @module
+ */
+
+import { AutogradError } from "../base/errors.ts";
+import { graphGuard } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { type GradHook, metaOf } from "./meta.ts";
+import { mode } from "./mode.ts";
+
+let sequence = 0;
+
+/** Hooks of a node: called with the gradients before or after it runs. */
+export type NodeHook = (grads: (Tensor | null)[]) => (Tensor | null)[] | void;
+
+/** A recorded operation. */
+export abstract class Node {
+  /** PyTorch's name: `MulBackward0`. */
+  readonly name: string;
+  /** Order of creation; backward runs later nodes first. */
+  readonly sequence: number = ++sequence;
+  /** The nodes of the inputs; `null` where no gradient flows. */
+  readonly next: (Node | null)[];
+  /** Which output of the next node each input was. */
+  readonly nextNr: number[];
+  /** Tensors the formula reads; `null` once released. */
+  saved: SavedTensor[] | null;
+  /** Hooks on the gradient of each output, placed by `Tensor.registerHook`. */
+  outputHooks: (Set<GradHook> | null)[] | null = null;
+  /** Tensors among the outputs that keep their gradient. */
+  retained: (Tensor | null)[] | null = null;
+  /** Hooks before the node runs, on the gradients of its outputs. */
+  preHooks: Set<NodeHook> | null = null;
+  /** Hooks after it ran, on the gradients of its inputs. */
+  postHooks: Set<NodeHook> | null = null;
+  /** Where the forward op was called, under `detectAnomaly`. */
+  readonly trace: string | null;
+  /** Ties the saved storages of a module call to the life of its graph; see `src/tensor/storage.ts`. */
+  readonly guard: object | null = graphGuard();
+
+  /** Links the node to the nodes of `inputs`. */
+  constructor(name: string, inputs: readonly (Tensor | null)[]) {
+    this.name = name;
+    const n = inputs.length;
+    this.next = new Array(n);
+    this.nextNr = new Array(n);
+    for (let i = 0; i < n; i++) {
+      const x = inputs[i];
+      this.next[i] = x === null || x.meta === null ? null : edgeOf(x);
+      this.nextNr[i] = x === null || x.meta === null || this.next[i] === null ? 0 : x.meta.outputNr;
+    }
+    this.saved = null;
+    this.trace = mode.anomaly ? new Error().stack ?? null : null;
+  }
+
+  /** Gradients of the inputs, given those of the outputs (`null` where none arrived). */
+  abstract apply(grads: (Tensor | null)[]): (Tensor | null)[];
+
+  /** Whether the gradient of input `i` is wanted. */
+  needs(i: number): boolean {
+    return this.next[i] !== null;
+  }
+
+  /** Keeps tensors for `apply`; those that are the node's own `outputs` are tied to it without a cycle of owners. */
+  save(tensors: readonly Tensor[], outputs: readonly Tensor[]): void {
+    const saved = new Array<SavedTensor>(tensors.length);
+    for (let i = 0; i < tensors.length; i++) {
+      const nr = outputs.indexOf(tensors[i]);
+      saved[i] = new SavedTensor(tensors[i], nr < 0 ? null : this, nr);
+    }
+    this.saved = saved;
+  }
+
+  /** The saved tensors, checked. */
+  unpack(): Tensor[] {
+    if (this.saved === null) throw freedError(this.name);
+    return this.saved.map((s) => s.unpack(this.name));
+  }
+
+  /** Lets go of the saved tensors: a second backward through the node is an error. */
+  release(): void {
+    if (this.saved === null) return;
+    for (const s of this.saved) s.release();
+    this.saved = null;
+  }
+}
+
+function freedError(name: string): AutogradError {
+  return new AutogradError(
+    `backward(): the graph was freed: ${name} was run before; use backward({ retainGraph: true }) the first time to run it twice`,
+  );
+}
+
+/** A tensor that a node reads in backward. */
+export class SavedTensor {
+  private readonly tensor: Tensor;
+  private readonly version: number;
+  private readonly owner: Node | null;
+  private readonly outputNr: number;
+
+  /** Claims the storage; `owner` is the saving node when the tensor is its own output number `outputNr`. */
+  constructor(tensor: Tensor, owner: Node | null, outputNr: number) {
+    // An output is saved without its history, to be tied to its node when it is read.
+    this.tensor = owner ? alias(tensor) : tensor;
+    this.version = tensor.storage.version;
+    this.owner = owner;
+    this.outputNr = outputNr;
+    tensor.storage.claim();
+  }
+
+  /** The tensor, if nothing wrote to it since. */
+  unpack(by: string): Tensor {
+    const storage = this.tensor.storage;
+    if (storage.version !== this.version) {
+      throw new AutogradError(
+        `backward(): a tensor needed by ${by} was modified in place: it was made by ${storage.madeBy}(), has version ` +
+          `${storage.version}, expected ${this.version}; use the out-of-place op, or clone() before modifying`,
+      );
+    }
+    if (this.owner === null || this.tensor.dtype.kind === "integer") return this.tensor;
+    const out = alias(this.tensor);
+    const meta = metaOf(out);
+    meta.gradFn = this.owner;
+    meta.outputNr = this.outputNr;
+    meta.requiresGrad = true;
+    return out;
+  }
+
+  /** Gives up the claim. */
+  release(): void {
+    this.tensor.storage.unclaim();
+  }
+}
+
+/** Another tensor object over the same memory, without history. */
+export function alias(x: Tensor): Tensor {
+  return new Tensor(x.storage, x.shape, x.strides, x.offset, x.dtype, x.dense);
+}
+
+/** Whether gradients flow to `x`. */
+export function requiresGrad(x: Tensor): boolean {
+  const meta = x.meta;
+  if (meta === null) return false;
+  return meta.requiresGrad || (meta.view !== null && meta.view.base.meta !== null && meta.view.base.meta.requiresGrad);
+}
+
+/** The node that made `x`; a view whose base was written in place gets a fresh one. */
+export function gradFnOf(x: Tensor): Node | null {
+  const meta = x.meta;
+  if (meta === null) return null;
+  const view = meta.view;
+  if (view !== null && view.version !== x.storage.version) {
+    view.version = x.storage.version;
+    if (requiresGrad(view.base)) {
+      meta.gradFn = new AsStridedBackward(view.base, x);
+      meta.outputNr = 0;
+      meta.requiresGrad = true;
+    }
+  }
+  return meta.gradFn;
+}
+
+/** The node that receives the gradient of `x`: its maker, or a leaf's accumulator. */
+export function edgeOf(x: Tensor): Node | null {
+  const fn = gradFnOf(x);
+  if (fn !== null) return fn;
+  const meta = x.meta!;
+  if (!meta.requiresGrad) return null;
+  return meta.accumulator ??= new AccumulateGrad(x);
+}
+
+/** The end of the graph: adds a gradient to a leaf's `grad`. The engine does the adding. */
+export class AccumulateGrad extends Node {
+  /** The leaf. */
+  readonly leaf: Tensor;
+  /** Made once per leaf. */
+  constructor(leaf: Tensor) {
+    super("AccumulateGrad", []);
+    this.leaf = leaf;
+  }
+  /** Nothing flows further. */
+  apply(): (Tensor | null)[] {
+    return [];
+  }
+}
+
+/** Copies `grad` into zeros of the base's geometry at the view's place; overlapping (expanded) elements are summed. */
+function scatterView(grad: Tensor, base: Tensor, view: Tensor): Tensor {
+  const zeros = grad.newZeros(base.shape);
+  const repeated: number[] = [];
+  view.strides.forEach((s, d) => {
+    if (s === 0 && view.shape[d] > 1) repeated.push(d);
+  });
+  const summed = repeated.length > 0 ? grad.sum(repeated, true) : grad;
+  zeros.asStrided(summed.shape, view.strides, view.offset - base.offset).add_(summed);
+  return zeros;
+}
+
+/** The history of a view after an in-place write to its base. */
+class AsStridedBackward extends Node {
+  private readonly base: Tensor;
+  private readonly view: Tensor;
+  constructor(base: Tensor, view: Tensor) {
+    super("AsStridedBackward0", [base]);
+    this.base = alias(base);
+    this.view = alias(view);
+  }
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    return [grads[0] && scatterView(grads[0], this.base, this.view)];
+  }
+}
+
+/** The history of a base after an in-place op on one of its views: the op's gradient, applied to that part only. */
+export class CopySlices extends Node {
+  private readonly base: Tensor;
+  private readonly view: Tensor;
+  private readonly fn: Node;
+
+  /** Takes the place of `fn`, the node of the in-place op, whose first input is the view. */
+  constructor(base: Tensor, view: Tensor, fn: Node) {
+    super("CopySlices", [base]);
+    this.base = alias(base);
+    this.view = alias(view);
+    this.fn = fn;
+    for (let i = 1; i < fn.next.length; i++) {
+      this.next.push(fn.next[i]);
+      this.nextNr.push(fn.nextNr[i]);
+    }
+  }
+
+  /** Runs the op's formula on the view's part of the gradient. */
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    const grad = grads[0]!;
+    const result = grad.clone().contiguous();
+    const part = result.asStrided(this.view.shape, this.view.strides, this.view.offset - this.base.offset);
+    const inner = this.fn.apply([part.clone()]);
+    if (inner[0]) part.copy_(inner[0]);
+    else part.zero_();
+    return [result, ...inner.slice(1)];
+  }
+
+  /** Releases what the op saved. */
+  override release(): void {
+    this.fn.release();
+  }
+}

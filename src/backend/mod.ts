@@ -1,0 +1,34 @@
+/**
+ * Which backend serves which device.
+ *
+ * @module
+ */
+
+import { type Device, device as parseDevice } from "../base/device.ts";
+import { DeviceError } from "../base/errors.ts";
+import type { Backend } from "./backend.ts";
+import { cpuBackend } from "./cpu/mod.ts";
+
+/**
+ * The kernels of a device.
+ *
+ * @throws {DeviceError} if this build or this machine has none
+ */
+export function backendOf(device: Device): Backend {
+  if (device.type === "cpu") return cpuBackend();
+  throw new DeviceError(`device("${device}"): this version of Cresset has no ${device.type} kernels; use "cpu"`);
+}
+
+let defaultDevice = parseDevice("cpu");
+
+/** The device of tensors made without saying where. */
+export function getDefaultDevice(): Device {
+  return defaultDevice;
+}
+
+/** Sets the device of tensors made without saying where. */
+export function setDefaultDevice(device: string | Device): void {
+  const chosen = parseDevice(device);
+  backendOf(chosen);
+  defaultDevice = chosen;
+}

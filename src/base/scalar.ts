@@ -1,0 +1,64 @@
+/**
+ * Plain numbers as operands.
+ *
+ * JavaScript has one number type, so a number is an integer scalar when it holds an integer, as far as promotion with
+ * integer tensors goes; {@linkcode scalar} forces another reading (`scalar(2, "floating")`) or makes a complex one.
+ *
+ * @module
+ */
+
+import type { DTypeKind } from "./dtype.ts";
+import { ArgumentError } from "./errors.ts";
+
+/** A number with its kind stated. */
+export class Scalar {
+  /** The value; for a complex scalar its real part. */
+  readonly value: number | bigint;
+  /** The imaginary part, 0 unless complex. */
+  readonly imag: number;
+  /** The kind it has in promotion. */
+  readonly kind: DTypeKind;
+
+  /** Made by {@linkcode scalar}. */
+  constructor(value: number | bigint, imag: number, kind: DTypeKind) {
+    this.value = value;
+    this.imag = imag;
+    this.kind = kind;
+  }
+}
+
+/** What an op takes where PyTorch takes a Python number. */
+export type ScalarLike = number | bigint | boolean | Scalar;
+
+/**
+ * A number with its kind stated.
+ *
+ * @param value the value; `[re, im]` for a complex one
+ * @param kind `"bool"`, `"integer"`, `"floating"` or `"complex"`
+ */
+export function scalar(value: number | bigint | boolean | readonly [number, number], kind: DTypeKind): Scalar {
+  if (Array.isArray(value)) return new Scalar(value[0], value[1], "complex");
+  return new Scalar(typeof value === "boolean" ? Number(value) : value as number | bigint, 0, kind);
+}
+
+/** Whether a value is a plain number of any kind. */
+export function isScalar(value: unknown): value is ScalarLike {
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ||
+    value instanceof Scalar;
+}
+
+/** A plain number with its kind. */
+export function toScalar(op: string, value: unknown): Scalar {
+  if (typeof value === "number") return new Scalar(value, 0, Number.isInteger(value) ? "integer" : "floating");
+  if (value instanceof Scalar) return value;
+  if (typeof value === "boolean") return new Scalar(Number(value), 0, "bool");
+  if (typeof value === "bigint") return new Scalar(value, 0, "integer");
+  throw new ArgumentError(`${op}(): expected a Tensor or a number: ${describe(value)}`);
+}
+
+/** A short description of any value, for messages. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "object") return value.constructor?.name ?? "object";
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}

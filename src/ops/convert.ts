@@ -1,0 +1,357 @@
+/**
+ * Copies and conversions: between dtypes, devices, memory layouts and JavaScript.
+ *
+ * @module
+ */
+
+import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { type Device, device as parseDevice } from "../base/device.ts";
+import {
+  bfloat16 as BFLOAT16,
+  bool as BOOL,
+  type DataArray,
+  DType,
+  complex128 as COMPLEX128,
+  complex64 as COMPLEX64,
+  float16 as FLOAT16,
+  float32 as FLOAT32,
+  float64 as FLOAT64,
+  int16 as INT16,
+  int32 as INT32,
+  int64 as INT64,
+  int8 as INT8,
+  toReal,
+  uint8 as UINT8,
+} from "../base/dtype.ts";
+import { ArgumentError, DeviceError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
+import { constant, input, kindOf, scalar } from "../expr/expr.ts";
+import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
+import { emptyOn } from "../tensor/create.ts";
+import { decode, elementOf } from "../tensor/encode.ts";
+import { yieldToFinalizers } from "../tensor/pressure.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkNoOverlap, overlaps } from "./define.ts";
+import { applyKernel, Kernel, type Number64, partsOf, runInto } from "./kernel.ts";
+
+const identities = new Map<number, Kernel>();
+
+/** The kernel that copies `from` to `to`. */
+function identity(from: DType, to: DType): Kernel {
+  const key = from.code * 16 + to.code;
+  let kernel = identities.get(key);
+  if (kernel === undefined) {
+    const real = toReal(from);
+    const kind = kindOf(toReal(to));
+    const exprs = [input(0, real)];
+    if (to.isComplex) exprs.push(from.isComplex ? input(1, real) : constant(0, kind));
+    else if (to.kind === "bool" && from.isComplex) exprs[0] = input(0, real).ne(0).logicalOr(input(1, real).ne(0)) as typeof exprs[0];
+    kernel = new Kernel([from], [], exprs, to);
+    identities.set(key, kernel);
+  }
+  return kernel;
+}
+
+function copyTo(op: string, x: Tensor, dtype: DType): Tensor {
+  const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
+  return applyKernel({ op, node, kernel: identity(x.dtype, dtype), operands: [x], scalars: [], shape: x.shape });
+}
+
+/** The parameters of {@linkcode to}. */
+export interface ToArgs {
+  /** Target dtype. */
+  dtype?: DType;
+  /** Target device. */
+  device?: string | Device;
+  /** Copy even when nothing changes. */
+  copy?: boolean;
+  /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
+  nonBlocking?: boolean;
+}
+
+const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBlocking"]);
+
+/**
+ * The tensor with another dtype or on another device; itself where nothing changes.
+ *
+ * Accepts a dtype, a device, both in either order, another tensor to be like, or named arguments.
+ */
+export function to(input: Tensor, ...args: (DType | Device | string | Tensor | ToArgs | boolean | undefined)[]): Tensor {
+  const last = args[args.length - 1];
+  const options: ToArgs = { ...(isPlainObject(last) ? parseTo([last]) : {}) };
+  for (const a of args) {
+    if (a instanceof DType) options.dtype = a;
+    else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
+    else if (typeof a === "string" || (typeof a === "object" && !isPlainObject(a))) options.device = a as string | Device;
+    else if (typeof a === "boolean" || a === undefined || isPlainObject(a)) continue;
+    else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
+  }
+  checkAlive("to", input);
+  const dtype = options.dtype ?? input.dtype;
+  const device = options.device === undefined ? input.device : parseDevice(options.device);
+  let out = input;
+  if (device !== input.device) out = toDevice(out, device);
+  if (dtype !== input.dtype) out = copyTo("to", out, dtype);
+  return out === input && options.copy ? clone(input) : out;
+}
+
+function toDevice(x: Tensor, device: Device): Tensor {
+  const dense = contiguous(x);
+  const source = dense.storage.backend;
+  if (!source.readSync) {
+    throw new DeviceError(`to(): values of ${x.device} are read asynchronously; use await x.data() to move them`);
+  }
+  const out = emptyOn("to", x.shape, x.dtype, device);
+  const bytes = source.readSync(dense.storage.block, dense.offset * x.itemsize, dense.nbytes);
+  out.storage.backend.write(out.storage.block, 0, bytes);
+  return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to("cpu")]);
+}
+
+/** A copy in new memory, row-major. */
+export function clone(input: Tensor, ..._args: Args<{ memoryFormat?: string }, []>): Tensor {
+  return copyTo("clone", input, input.dtype);
+}
+
+/** The tensor in row-major memory: itself, or a copy. */
+export function contiguous(input: Tensor, ..._args: Args<{ memoryFormat?: string }, ["memoryFormat"]>): Tensor {
+  checkAlive("contiguous", input);
+  return input.dense ? input : copyTo("contiguous", input, input.dtype);
+}
+
+/** Writes the values of `src`, broadcast and converted, into `self`. */
+export function copy_(self: Tensor, src: Tensor | ScalarLike, ..._args: Args<{ nonBlocking?: boolean }, ["nonBlocking"]>): Tensor {
+  if (!(src instanceof Tensor)) return fill_(self, src);
+  checkAlive("copy_", self);
+  checkAlive("copy_", src);
+  checkInPlace("copy_", self);
+  checkNoOverlap("copy_", self);
+  if (!sameShape(broadcastShapes("copy_", src.shape, self.shape), self.shape)) {
+    throw new ShapeError(`copy_(): shape ${show(src.shape)} does not broadcast to ${show(self.shape)}`);
+  }
+  const here = src.device === self.device ? src : to(src.detach(), self.device);
+  const source = overlaps(here, self) ? clone(here.detach()) : here;
+  const kernel = identity(source.dtype, self.dtype);
+  runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
+  self.storage.version++;
+  const { shape, dtype } = src;
+  return recordInPlace("CopyBackwards", self, [self, src], [], (grad, _saved, needs) => [
+    needs[0] ? grad.newZeros(grad.shape) : null,
+    needs[1] ? realIfNeeded(grad, dtype).sumToSize(shape).to(dtype) : null,
+  ]);
+}
+
+/** A gradient for a real tensor that was written into a complex one is the real part. */
+function realIfNeeded(grad: Tensor, dtype: DType): Tensor {
+  return grad.dtype.isComplex && !dtype.isComplex ? grad.to(toReal(grad.dtype)) : grad;
+}
+
+const fills = new Map<number, Kernel>();
+
+function fillKernel(dtype: DType): Kernel {
+  let kernel = fills.get(dtype.code);
+  if (kernel === undefined) {
+    const kind = kindOf(toReal(dtype));
+    const kinds = partsOf(dtype) === 2 ? [kind, kind] : [kind];
+    kernel = new Kernel([], kinds, kinds.map((k, i) => scalar(i, k)), dtype);
+    fills.set(dtype.code, kernel);
+  }
+  return kernel;
+}
+
+/** Writes one number everywhere, without autograd: what creation ops and `fill_` share. */
+export function fillWith(op: string, x: Tensor, value: ScalarLike): Tensor {
+  const s = toScalar(op, value);
+  if (s.kind === "complex" && !x.dtype.isComplex) {
+    throw new DTypeError(`${op}(): a complex value cannot be written into ${x.dtype}`);
+  }
+  const whole = x.dtype.kind === "integer" || x.dtype.kind === "bool";
+  const re = x.dtype.kind === "bool" ? Number(Number(s.value) !== 0) : whole && typeof s.value === "number" ? integerOf(op, s.value) : s.value;
+  const scalars: Number64[] = x.dtype.isComplex ? [re, s.imag] : [re];
+  runInto({ op, node: "", kernel: fillKernel(x.dtype), operands: [], scalars, shape: x.shape }, x);
+  return x;
+}
+
+function integerOf(op: string, value: number): number {
+  if (!Number.isFinite(value)) throw new ArgumentError(`${op}(): an integer tensor cannot hold ${value}`);
+  return Math.trunc(value);
+}
+
+/** Writes `value` (a number, or a 0-d tensor) into every element. */
+export function fill_(self: Tensor, value: ScalarLike | Tensor): Tensor {
+  checkAlive("fill_", self);
+  if (value instanceof Tensor) {
+    if (value.ndim !== 0) throw new ShapeError(`fill_(): the value must be 0-d: ${show(value.shape)}`);
+    return copy_(self, value);
+  }
+  checkInPlace("fill_", self);
+  fillWith("fill_", self, value);
+  self.storage.version++;
+  return recordInPlace("FillBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
+}
+
+/** Writes zeros. */
+export function zero_(self: Tensor): Tensor {
+  return fill_(self, 0);
+}
+
+/** A copy filled with `value`. */
+export function fill(input: Tensor, value: ScalarLike | Tensor): Tensor {
+  return fill_(clone(input), value);
+}
+
+/** The tensor of another tensor's dtype. */
+export function typeAs(input: Tensor, other: Tensor): Tensor {
+  return to(input, other.dtype);
+}
+
+type Cast = (input: Tensor, ...args: Args<{ memoryFormat?: string }, ["memoryFormat"]>) => Tensor;
+
+const cast = (dtype: DType): Cast => (input, ..._args) => to(input, dtype);
+
+/** As float32. */
+export const float: Cast = cast(FLOAT32);
+/** As float64. */
+export const double: Cast = cast(FLOAT64);
+/** As float16. */
+export const half: Cast = cast(FLOAT16);
+/** As bfloat16. */
+export const bfloat16: Cast = cast(BFLOAT16);
+/** As int32. */
+export const int: Cast = cast(INT32);
+/** As int64. */
+export const long: Cast = cast(INT64);
+/** As int16. */
+export const short: Cast = cast(INT16);
+/** As int8. */
+export const char: Cast = cast(INT8);
+/** As uint8. */
+export const byte: Cast = cast(UINT8);
+/** As bool: whether the value is not zero. */
+export const bool: Cast = cast(BOOL);
+/** As complex64. */
+export const cfloat: Cast = cast(COMPLEX64);
+/** As complex128. */
+export const cdouble: Cast = cast(COMPLEX128);
+
+/** On the CPU. */
+export function cpu(input: Tensor): Tensor {
+  return to(input, "cpu");
+}
+
+/** On a CUDA device. */
+export function cuda(input: Tensor, index = 0): Tensor {
+  return to(input, `cuda:${index}`);
+}
+
+// ---------------------------------------------------------------- reading values
+
+function denseView(op: string, x: Tensor): Tensor {
+  checkAlive(op, x);
+  return x.dense ? x : contiguous(x.detach());
+}
+
+/** The raw little-endian bytes of the elements, row-major. */
+export async function bytes(input: Tensor): Promise<Uint8Array<ArrayBuffer>> {
+  const x = denseView("bytes", input);
+  const out = await x.storage.backend.read(x.storage.block, x.offset * x.itemsize, x.nbytes);
+  await yieldToFinalizers(x.storage.backend);
+  return out;
+}
+
+/**
+ * The values as a typed array, row-major: halves as float32, bools as bytes, complex values as pairs.
+ *
+ * Differs from PyTorch: there `.data` is a detached tensor; that is `detach()` here.
+ */
+export async function data(input: Tensor): Promise<DataArray> {
+  return decode(await bytes(input), input.dtype);
+}
+
+/** {@linkcode data} at once, where the device can wait. */
+export function dataSync(input: Tensor): DataArray {
+  const x = denseView("dataSync", input);
+  const { backend, block } = x.storage;
+  if (!backend.readSync) {
+    throw new DeviceError(`dataSync(): ${x.device} is read asynchronously; use await x.data()`);
+  }
+  return decode(backend.readSync(block, x.offset * x.itemsize, x.nbytes), x.dtype);
+}
+
+/** One value as JavaScript holds it; complex ones as `[re, im]`. */
+export type Element = number | bigint | boolean | [number, number];
+
+function single(x: Tensor, values: DataArray): Element {
+  if (x.dtype.isComplex) return [Number(values[0]), Number(values[1])];
+  return elementOf(values[0], x.dtype);
+}
+
+function checkSingle(op: string, x: Tensor): void {
+  if (x.numel() !== 1) {
+    throw new ShapeError(`${op}(): only a tensor of one element has a single value: shape ${show(x.shape)}; use tolist()`);
+  }
+}
+
+/** The value of a single-element tensor. Numbers beyond 2^53 in int64 come as bigints, complex values as `[re, im]`. */
+export async function item<T extends Element = number>(input: Tensor): Promise<T> {
+  checkSingle("item", input);
+  return single(input, await data(input)) as T;
+}
+
+/** {@linkcode item} at once, where the device can wait. */
+export function itemSync<T extends Element = number>(input: Tensor): T {
+  checkSingle("itemSync", input);
+  return single(input, dataSync(input)) as T;
+}
+
+/** Nested arrays of values. */
+export type Nested = Element | Nested[];
+
+function nest(x: Tensor, values: DataArray): Nested {
+  const strides = contiguousStrides(x.shape);
+  const build = (dim: number, at: number): Nested => {
+    if (dim === x.ndim) {
+      if (x.dtype.isComplex) return [Number(values[2 * at]), Number(values[2 * at + 1])] as [number, number];
+      return elementOf(values[at], x.dtype);
+    }
+    return Array.from({ length: x.shape[dim] }, (_, i) => build(dim + 1, at + i * strides[dim]));
+  };
+  return build(0, 0);
+}
+
+/** The values as nested arrays; a 0-d tensor gives its value. */
+export async function tolist<T = Nested>(input: Tensor): Promise<T> {
+  return nest(input, await data(input)) as T;
+}
+
+/** {@linkcode tolist} at once, where the device can wait. */
+export function tolistSync<T = Nested>(input: Tensor): T {
+  return nest(input, dataSync(input)) as T;
+}
+
+/** The reads whose result type the caller states; typed here since method types are derived without type parameters. */
+export interface TensorReads {
+  /** The value of a single-element tensor. */
+  item<T extends Element = number>(): Promise<T>;
+  /** The value at once, where the device can wait. */
+  itemSync<T extends Element = number>(): T;
+  /** The values as nested arrays. */
+  tolist<T = Nested>(): Promise<T>;
+  /** The nested arrays at once, where the device can wait. */
+  tolistSync<T = Nested>(): T;
+}
+
+/** Sums `input` to a shape that broadcasts to its own: the reverse of broadcasting. */
+export function sumToSize(input: Tensor, ...size: number[] | [readonly number[]]): Tensor {
+  const target = (Array.isArray(size[0]) ? size[0] : size) as readonly number[];
+  if (sameShape(target, input.shape)) return input;
+  const lead = input.ndim - target.length;
+  const dims: number[] = [];
+  for (let d = 0; d < input.ndim; d++) {
+    if (d < lead || (target[d - lead] === 1 && input.shape[d] !== 1)) dims.push(d);
+    else if (target[d - lead] !== input.shape[d]) {
+      throw new ShapeError(`sumToSize(): shape ${show(input.shape)} does not reduce to ${show(target)}`);
+    }
+  }
+  return dims.length === 0 ? input.reshape([...target]) : input.sum(dims, true).reshape([...target]);
+}

@@ -1,0 +1,460 @@
+/**
+ * Tensors from nothing: constants, ranges, JavaScript values and raw bytes.
+ *
+ * JavaScript numbers carry no int/float mark, so `tensor([1, 2])` is of the default floating dtype; bigints make int64,
+ * booleans bool, typed arrays their own.
+ *
+ * @module
+ */
+
+import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { type Device, device as parseDevice } from "../base/device.ts";
+import {
+  bfloat16,
+  bool,
+  type DataArray,
+  type DType,
+  float16,
+  float32,
+  float64,
+  getDefaultDtype,
+  int16,
+  int32,
+  int64,
+  int8,
+  toComplex,
+  uint8,
+} from "../base/dtype.ts";
+import { ArgumentError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
+import { getDefaultDevice } from "../backend/mod.ts";
+import { emptyOn } from "../tensor/create.ts";
+import { encode } from "../tensor/encode.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { fillWith } from "./convert.ts";
+import { generate } from "./fused.ts";
+
+/** Options of every creation op. */
+export interface TensorOptions {
+  /** Element type; default: the default floating dtype, or what the values say. */
+  dtype?: DType;
+  /** Where; default: the default device, or that of the tensor to be like. */
+  device?: string | Device;
+  /** Whether to record operations on it. */
+  requiresGrad?: boolean;
+}
+
+const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad"];
+
+/** Marks a created tensor as its options say. */
+function finish(x: Tensor, options: TensorOptions): Tensor {
+  return options.requiresGrad ? x.requiresGrad_(true) : x;
+}
+
+function deviceOf(options: TensorOptions): Device {
+  return options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
+}
+
+/** Sizes as an array or spread over the arguments, then options. */
+export type SizeArgs<O = TensorOptions> =
+  | [size: readonly number[], options?: O]
+  | [...size: number[]]
+  | [...size: number[], options: O];
+
+/** Splits {@linkcode SizeArgs}. */
+export function sizeArgs<O extends object = TensorOptions>(op: string, args: readonly unknown[]): [number[], O] {
+  const last = args[args.length - 1];
+  const options = (isPlainObject(last) ? last : {}) as O & { size?: number[] };
+  const rest = isPlainObject(last) ? args.slice(0, -1) : args;
+  const size = (Array.isArray(rest[0]) ? rest[0] : rest.length === 0 && options.size ? options.size : rest) as number[];
+  if (Array.isArray(rest[0]) && rest.length > 1) {
+    throw new ArgumentError(`${op}(): sizes are given as one array or as numbers: ${rest.map(describe).join(", ")}`);
+  }
+  checkSizes(op, size, 16);
+  return [[...size], options];
+}
+
+function make(op: string, size: readonly number[], options: TensorOptions, dtype = options.dtype ?? getDefaultDtype()): Tensor {
+  return emptyOn(op, size, dtype, deviceOf(options));
+}
+
+/** An uninitialised tensor. */
+export function empty(...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("empty", args);
+  return finish(make("empty", size, options), options);
+}
+
+/** A tensor of zeros. */
+export function zeros(...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("zeros", args);
+  return finish(fillWith("zeros", make("zeros", size, options), 0), options);
+}
+
+/** A tensor of ones. */
+export function ones(...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("ones", args);
+  return finish(fillWith("ones", make("ones", size, options), 1), options);
+}
+
+/** The dtype of a tensor filled with one value: numbers are floats, bigints int64, booleans bool. */
+function valueDtype(value: ScalarLike): DType {
+  if (typeof value === "boolean") return bool;
+  if (typeof value === "bigint") return int64;
+  if (value instanceof Scalar) {
+    if (value.kind === "complex") return toComplex(getDefaultDtype());
+    return value.kind === "integer" ? int64 : value.kind === "bool" ? bool : getDefaultDtype();
+  }
+  return getDefaultDtype();
+}
+
+/**
+ * A tensor filled with `fillValue`.
+ *
+ * Differs from PyTorch: an integer number gives the default floating dtype; pass a bigint or `dtype` for integers.
+ */
+export function full(size: readonly number[], fillValue: ScalarLike | Tensor, options: TensorOptions = {}): Tensor {
+  checkSizes("full", size, 16);
+  const value = fillValue instanceof Tensor ? fillValue.itemSync<number>() : fillValue;
+  const x = make("full", [...size], options, options.dtype ?? (fillValue instanceof Tensor ? fillValue.dtype : valueDtype(fillValue)));
+  return finish(fillWith("full", x, value), options);
+}
+
+function likeOptions(input: Tensor, options: TensorOptions): TensorOptions {
+  return { dtype: options.dtype ?? input.dtype, device: options.device ?? input.device, requiresGrad: options.requiresGrad };
+}
+
+/** An uninitialised tensor of the shape, dtype and device of `input`. */
+export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return finish(make("emptyLike", input.shape, likeOptions(input, options)), options);
+}
+
+/** Zeros of the shape, dtype and device of `input`. */
+export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return finish(fillWith("zerosLike", make("zerosLike", input.shape, likeOptions(input, options)), 0), options);
+}
+
+/** Ones of the shape, dtype and device of `input`. */
+export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return finish(fillWith("onesLike", make("onesLike", input.shape, likeOptions(input, options)), 1), options);
+}
+
+/** A tensor of the shape, dtype and device of `input`, filled with `fillValue`. */
+export function fullLike(input: Tensor, fillValue: ScalarLike, options: TensorOptions = {}): Tensor {
+  return finish(fillWith("fullLike", make("fullLike", input.shape, likeOptions(input, options)), fillValue), options);
+}
+
+/** Uninitialised, of the dtype and device of `input`. */
+export function newEmpty(input: Tensor, ...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("newEmpty", args);
+  return finish(make("newEmpty", size, likeOptions(input, options)), options);
+}
+
+/** Zeros of the dtype and device of `input`. */
+export function newZeros(input: Tensor, ...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("newZeros", args);
+  return finish(fillWith("newZeros", make("newZeros", size, likeOptions(input, options)), 0), options);
+}
+
+/** Ones of the dtype and device of `input`. */
+export function newOnes(input: Tensor, ...args: SizeArgs): Tensor {
+  const [size, options] = sizeArgs("newOnes", args);
+  return finish(fillWith("newOnes", make("newOnes", size, likeOptions(input, options)), 1), options);
+}
+
+/** Filled with `fillValue`, of the dtype and device of `input`. */
+export function newFull(input: Tensor, size: readonly number[], fillValue: ScalarLike, options: TensorOptions = {}): Tensor {
+  checkSizes("newFull", size, 16);
+  return finish(fillWith("newFull", make("newFull", [...size], likeOptions(input, options)), fillValue), options);
+}
+
+/** A tensor of given strides over new memory, uninitialised. */
+export function emptyStrided(size: readonly number[], stride: readonly number[], options: TensorOptions = {}): Tensor {
+  checkSizes("emptyStrided", size, 16);
+  if (stride.length !== size.length || stride.some((s) => !Number.isInteger(s) || s < 0)) {
+    throw new ShapeError(`emptyStrided(): strides must be as many non-negative integers as sizes: ${show(stride)}`);
+  }
+  const dtype = options.dtype ?? getDefaultDtype();
+  const span = numelOf(size) === 0 ? 0 : 1 + size.reduce((sum, s, d) => sum + (s - 1) * stride[d], 0);
+  const flat = make("emptyStrided", [span], options, dtype);
+  return finish(
+    new Tensor(flat.storage, [...size], [...stride], 0, dtype, isContiguous(size, stride)),
+    options,
+  );
+}
+
+// ---------------------------------------------------------------- ranges
+
+interface RangeArgs extends TensorOptions {
+  start: number;
+  end?: number;
+  step?: number;
+}
+
+/**
+ * Numbers from `start` to `end` (left out) by `step`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
+ *
+ * Integer arguments give int64, others the default floating dtype.
+ */
+export function arange(
+  ...args:
+    | [end: number, options?: TensorOptions]
+    | [start: number, end: number, options?: TensorOptions]
+    | [start: number, end: number, step: number, options?: TensorOptions]
+    | [options: TensorOptions & { start?: number; end: number; step?: number }]
+): Tensor {
+  const parsed = parseRange(args);
+  const { start = 0, end, step = 1 } = parsed.end === undefined ? { ...parsed, start: 0, end: parsed.start } : parsed;
+  for (const v of [start, end, step]) {
+    if (typeof toScalar("arange", v).value !== "number" || Number.isNaN(Number(toScalar("arange", v).value))) {
+      throw new ArgumentError(`arange(): start, end and step must be numbers: ${describe(v)}`);
+    }
+  }
+  const [first, last, by] = [start, end!, step].map((v) => Number(toScalar("arange", v).value));
+  if (by === 0) throw new ArgumentError("arange(): step must not be zero");
+  if (!Number.isFinite(first) || !Number.isFinite(last)) {
+    throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
+  }
+  if ((last - first) / by < 0) throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
+  const integers = [start, end!, step].every((v) => toScalar("arange", v).kind === "integer");
+  const dtype = parsed.dtype ?? (integers ? int64 : getDefaultDtype());
+  const size = [Math.ceil((last - first) / by)];
+  checkSizes("arange", size, 16);
+  const x = make("arange", size, parsed, dtype);
+  const whole = dtype.kind === "integer";
+  generate("arange", x, [whole ? Math.trunc(first) : first, whole ? Math.trunc(by) : by], (i, [a, b]) => a.add(b.mul(i)));
+  return finish(x, parsed);
+}
+
+const parseRange = signature<RangeArgs>("arange", ["start", "end", "step"], ["start", "end", "step", ...optionNames]);
+
+/** `steps` numbers from `start` to `end`, both included, evenly spaced. */
+export function linspace(
+  start: ScalarLike | Tensor,
+  end: ScalarLike | Tensor,
+  steps: number,
+  options: TensorOptions = {},
+): Tensor {
+  const [first, last] = [start, end].map((v) => boundOf("linspace", v));
+  if (!Number.isInteger(steps) || steps < 0) {
+    throw new ArgumentError(`linspace(): steps must be a non-negative integer: ${steps}`);
+  }
+  const complex = first[1] !== 0 || last[1] !== 0 || isComplexBound(start) || isComplexBound(end);
+  const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
+  const x = make("linspace", [steps], options, dtype);
+  // The upper half counts from the end, so that it is met exactly.
+  const values: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    for (let part = 0; part < (dtype.isComplex ? 2 : 1); part++) {
+      const step = steps > 1 ? (last[part] - first[part]) / (steps - 1) : 0;
+      values.push(i < steps / 2 ? first[part] + i * step : last[part] - (steps - 1 - i) * step);
+    }
+  }
+  x.storage.backend.write(x.storage.block, 0, encode(values, dtype));
+  return finish(x, options);
+}
+
+/** `steps` numbers from `base ** start` to `base ** end`, evenly spaced in their exponent. */
+export function logspace(
+  start: ScalarLike | Tensor,
+  end: ScalarLike | Tensor,
+  steps: number,
+  base = 10,
+  options: TensorOptions = {},
+): Tensor {
+  const dtype = options.dtype ?? getDefaultDtype();
+  const exact = dtype.isComplex ? dtype : float64;
+  const exponents = linspace(start, end, steps, { ...options, dtype: exact, requiresGrad: false });
+  const x = exponents.dtype.isComplex ? exponents.mul(Math.log(base)).exp() : exponents.mul(Math.log2(base)).exp2();
+  return finish(x.to(dtype), options);
+}
+
+function isComplexBound(v: ScalarLike | Tensor): boolean {
+  return v instanceof Tensor ? v.dtype.isComplex : v instanceof Scalar && v.kind === "complex";
+}
+
+function boundOf(op: string, v: ScalarLike | Tensor): [number, number] {
+  if (v instanceof Tensor) {
+    if (v.ndim !== 0) throw new ShapeError(`${op}(): bounds must be numbers or 0-d tensors: ${show(v.shape)}`);
+    const value = v.itemSync<number | [number, number]>();
+    return Array.isArray(value) ? value : [Number(value), 0];
+  }
+  const s = toScalar(op, v);
+  return [Number(s.value), s.imag];
+}
+
+/** The identity matrix of `n` rows and `m` columns (default `n`). */
+export function eye(n: number, ...args: Args<TensorOptions & { m?: number }, ["m"]>): Tensor {
+  const options = parseEye(args);
+  const { m = n } = options;
+  checkSizes("eye", [n, m], 16);
+  const x = make("eye", [n, m], options);
+  // On the diagonal the linear index is a multiple of m + 1; rows beyond m hold zeros.
+  generate("eye", x, [m], (i, [columns]) => i.remainder(columns.to("i64")).eq(i.floorDivide(columns.to("i64"))), ["i64"]);
+  return finish(x, options);
+}
+
+const parseEye = signature<TensorOptions & { m?: number }>("eye", ["m"], optionNames);
+
+// ---------------------------------------------------------------- JavaScript values
+
+/** Values that `tensor` takes: numbers, nested arrays of them, typed arrays. */
+export type TensorData = ScalarLike | DataArray | Float16Array<ArrayBuffer> | readonly TensorData[];
+
+function typedArrayDtype(data: ArrayBufferView): DType | null {
+  if (data instanceof Float32Array) return float32;
+  if (data instanceof Float64Array) return float64;
+  if (data instanceof Int32Array) return int32;
+  if (data instanceof BigInt64Array) return int64;
+  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return uint8;
+  if (data instanceof Int8Array) return int8;
+  if (data instanceof Int16Array) return int16;
+  if (typeof Float16Array !== "undefined" && data instanceof Float16Array) return float16;
+  return null;
+}
+
+interface Gathered {
+  readonly shape: number[];
+  readonly values: (number | bigint | boolean | Scalar)[];
+}
+
+function gather(data: TensorData, depth: number, out: Gathered): void {
+  if (isScalar(data)) {
+    if (depth !== out.shape.length) throw ragged(out.shape);
+    out.values.push(data);
+    return;
+  }
+  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
+    throw new ArgumentError(`tensor(): cannot be made from ${describe(data)}; pass numbers, nested arrays or typed arrays`);
+  }
+  const list = data as ArrayLike<TensorData>;
+  if (depth === out.shape.length) {
+    if (out.values.length > 0) throw ragged(out.shape);
+    out.shape.push(list.length);
+  } else if (out.shape[depth] !== list.length) throw ragged(out.shape);
+  for (let i = 0; i < list.length; i++) gather(list[i], depth + 1, out);
+}
+
+function ragged(shape: readonly number[]): ShapeError {
+  return new ShapeError(`tensor(): nested arrays must have equal lengths at each depth: expected ${show(shape)}`);
+}
+
+function inferDtype(values: Gathered["values"]): DType {
+  let sawBool = false, sawBigint = false, sawNumber = false;
+  for (const v of values) {
+    if (v instanceof Scalar) {
+      if (v.kind === "complex") return toComplex(getDefaultDtype());
+      if (v.kind === "integer") sawBigint = true;
+      else sawNumber = true;
+    } else if (typeof v === "boolean") sawBool = true;
+    else if (typeof v === "bigint") sawBigint = true;
+    else sawNumber = true;
+  }
+  if (sawNumber) return getDefaultDtype();
+  return sawBigint ? int64 : sawBool ? bool : getDefaultDtype();
+}
+
+/** The number that an element is stored as. */
+function plain(v: number | bigint | boolean | Scalar): number | bigint | boolean {
+  return v instanceof Scalar ? v.value : v;
+}
+
+/**
+ * A tensor of JavaScript values, copied.
+ *
+ * @param data a number, nested arrays of numbers, or a typed array
+ * @throws {ShapeError} if nested arrays are ragged
+ *
+ * Differs from PyTorch: numbers are floats, whether or not they are whole; bigints make int64.
+ */
+export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
+  if (ArrayBuffer.isView(data)) {
+    const own = typedArrayDtype(data);
+    if (own === null) throw new DTypeError(`tensor(): unsupported typed array: ${describe(data)}`);
+    const x = fromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), [(data as DataArray).length], own, options);
+    return finish(options.dtype && options.dtype !== own ? x.to(options.dtype) : x, options);
+  }
+  const gathered: Gathered = { shape: [], values: [] };
+  gather(data, 0, gathered);
+  const dtype = options.dtype ?? inferDtype(gathered.values);
+  const values: (number | bigint | boolean)[] = [];
+  for (const v of gathered.values) {
+    values.push(plain(v));
+    if (dtype.isComplex) values.push(v instanceof Scalar ? v.imag : 0);
+  }
+  if (dtype.kind === "integer") for (const v of values) checkWhole(v, dtype);
+  const x = make("tensor", gathered.shape, options, dtype);
+  x.storage.backend.write(x.storage.block, 0, encode(values, dtype));
+  return finish(x, options);
+}
+
+function checkWhole(v: number | bigint | boolean, dtype: DType): void {
+  if (typeof v === "number" && !Number.isFinite(v)) {
+    throw new ArgumentError(`tensor(): ${dtype} cannot hold ${v}`);
+  }
+}
+
+/** A 0-d tensor. */
+export function scalarTensor(value: ScalarLike, options: TensorOptions = {}): Tensor {
+  return tensor(value, { ...options, dtype: options.dtype ?? getDefaultDtype() });
+}
+
+/** A tensor as it is (converted where the options ask), or a new one of JavaScript values. */
+export function asTensor(data: TensorData | Tensor, options: TensorOptions = {}): Tensor {
+  if (!(data instanceof Tensor)) return tensor(data, options);
+  return data.to({ dtype: options.dtype ?? data.dtype, device: options.device ?? data.device });
+}
+
+/** Options of {@linkcode fromData}. */
+export interface FromDataOptions extends TensorOptions {
+  /** Strides of the result; default row-major. */
+  strides?: readonly number[];
+}
+
+/**
+ * A tensor of given shape over a copy of a flat array.
+ *
+ * @param data row-major values; complex dtypes take interleaved pairs, halves floats or a Uint16Array of raw bits
+ */
+export function fromData(data: ArrayLike<number | bigint | boolean>, shape: readonly number[], options: FromDataOptions = {}): Tensor {
+  checkSizes("fromData", shape, 16);
+  const dtype = options.dtype ?? (ArrayBuffer.isView(data) ? typedArrayDtype(data) : null) ?? getDefaultDtype();
+  const expected = numelOf(shape) * (dtype.isComplex ? 2 : 1);
+  if (data.length !== expected) {
+    throw new ShapeError(`fromData(): shape ${show(shape)} of ${dtype} needs ${expected} values: ${data.length} given`);
+  }
+  const raw = data instanceof Uint16Array && (dtype === float16 || dtype === bfloat16);
+  const bytes = raw ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : encode(data, dtype);
+  const dense = fromBytes(bytes, shape, dtype, { device: options.device });
+  const { strides } = options;
+  if (strides === undefined || sameShape(strides, contiguousStrides(shape))) return finish(dense, options);
+  const out = emptyStrided(shape, strides, { dtype, device: options.device });
+  return finish(out.copy_(dense), options);
+}
+
+/**
+ * A tensor over a copy of raw little-endian bytes.
+ *
+ * @param bytes row-major elements of `dtype`
+ */
+export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType, options: TensorOptions = {}): Tensor {
+  checkSizes("fromBytes", shape, 16);
+  if (bytes.byteLength !== numelOf(shape) * dtype.itemsize) {
+    throw new ShapeError(
+      `fromBytes(): shape ${show(shape)} of ${dtype} needs ${numelOf(shape) * dtype.itemsize} bytes: ${bytes.byteLength} given`,
+    );
+  }
+  const x = make("fromBytes", [...shape], options, dtype);
+  x.storage.backend.write(x.storage.block, 0, bytes);
+  return finish(x, options);
+}
+
+/** A complex tensor of real and imaginary parts. */
+export function complex(real: Tensor, imag: Tensor): Tensor {
+  if (real.dtype !== imag.dtype || !real.dtype.isFloatingPoint) {
+    throw new DTypeError(`complex(): parts must have one floating dtype: ${real.dtype} and ${imag.dtype}`);
+  }
+  const unit = new Scalar(0, 1, "complex");
+  return real.add(imag.mul(unit));
+}
+

@@ -1,0 +1,364 @@
+/**
+ * `pointwise`: defines an elementwise op from one scalar expression.
+ *
+ * From the entry it derives the function, its in-place form, dtype promotion, broadcasting, argument parsing and, through
+ * {@linkcode Kernel}, the gradients of every order. Kernels are cached per combination of operand dtypes.
+ *
+ * @module
+ */
+
+import { isPlainObject, signature } from "../base/args.ts";
+import { bool as BOOL, canCast, type DType, type DTypeKind, getDefaultDtype, resultType, toComplex, toReal } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { broadcastShapes, sameShape } from "../base/shape.ts";
+import { Complex } from "../expr/complex.ts";
+import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
+import { checkInPlace } from "../autograd/record.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import {
+  type Application,
+  applyKernel,
+  checkOperands,
+  gradientReads,
+  Kernel,
+  type Number64,
+  type OwnGradient,
+  recordKernelInPlace,
+  runInto,
+} from "./kernel.ts";
+
+/** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
+export interface Context {
+  /** Run-time numbers, by name. */
+  readonly numbers: Readonly<Record<string, Value>>;
+  /** Static options, by name: each combination makes its own kernel. */
+  // deno-lint-ignore no-explicit-any -- an entry knows the types of its own options
+  readonly options: Readonly<Record<string, any>>;
+  /** The dtype that operands were promoted to. */
+  readonly dtype: DType;
+}
+
+/** The entry of a pointwise op. */
+export interface PointwiseSpec {
+  /** PyTorch's name in camelCase. */
+  readonly name: string;
+  /** Parameters that promote together: tensors or numbers. The first is `input`. Default: `["input"]`. */
+  readonly operands?: readonly string[];
+  /** How many of the last operands may be null or missing. */
+  readonly optional?: number;
+  /** Values of operands that were not given. */
+  readonly operandDefaults?: Readonly<Record<string, number>>;
+  /** Run-time numbers that do not promote, with their defaults. */
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** Static options with their defaults. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Order of the positional parameters after `input`; default: operands, then numbers and options. */
+  readonly positional?: readonly string[];
+  /** The formula; operands arrive in the compute dtype's kind, `null` where not given. */
+  // deno-lint-ignore no-explicit-any -- entries take as many operands as they declare, nulls only where they allow them
+  readonly expr: (...args: any[]) => Value;
+  /** `"float"`: integers and bools compute in the default floating dtype. */
+  readonly compute?: "promote" | "float";
+  /** Throws for compute dtypes that the op does not take. */
+  readonly check?: (dtype: DType, options: Readonly<Record<string, unknown>>) => void;
+  /** The result's dtype, where it is neither the compute dtype nor, for a truth value, bool. */
+  readonly result?: (dtype: DType, options: Readonly<Record<string, unknown>>) => DType;
+  /**
+   * Own gradients (real dtypes), one per operand, where the symbolic ones lose accuracy.
+   *
+   * @param grad gradient of the output
+   * @param output the output
+   */
+  // deno-lint-ignore no-explicit-any -- as for `expr`
+  readonly gradient?: (grad: Expr, output: Expr, ...args: any[]) => (Expr | null)[];
+}
+
+/** What `pointwise` attaches to the function it makes. */
+export interface PointwiseFunction {
+  /** The in-place form, attached to `Tensor` as `name_`. */
+  readonly inPlace: (self: Tensor, ...args: unknown[]) => Tensor;
+}
+
+/** A function of one tensor. */
+export type UnaryOp = (input: Tensor, options?: { out?: Tensor }) => Tensor;
+
+type OperandValue = Tensor | Scalar | null;
+
+interface Call {
+  readonly operands: readonly OperandValue[];
+  readonly numbers: readonly Scalar[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly out: Tensor | null;
+}
+
+interface Plan {
+  readonly kernel: Kernel;
+  readonly compute: DType;
+  /** How many parts of each scalar operand and number are passed: 1, or 2 when complex. */
+  readonly parts: readonly number[];
+}
+
+const DIMS = 0, ZERO_DIM = 12, SCALAR = 24, ABSENT = 31;
+const SCALAR_KINDS: readonly DTypeKind[] = ["bool", "integer", "floating", "complex"];
+
+function operandCode(x: OperandValue): number {
+  if (x === null) return ABSENT;
+  if (x instanceof Tensor) return x.shape.length === 0 ? ZERO_DIM + x.dtype.code : DIMS + x.dtype.code;
+  return SCALAR + SCALAR_KINDS.indexOf(x.kind);
+}
+
+/** One defined op. */
+class PointwiseOp {
+  readonly spec: PointwiseSpec;
+  readonly operandNames: readonly string[];
+  private readonly numberNames: readonly string[];
+  private readonly optionNames: readonly string[];
+  private readonly defaults: Readonly<Record<string, unknown>>;
+  private readonly defaultNumbers: readonly Scalar[];
+  private readonly parse: (args: readonly unknown[]) => Record<string, unknown>;
+  private readonly plans = new Map<number | string, Plan>();
+  private readonly node: string;
+  private lastKey = -1;
+  private lastPlan: Plan | null = null;
+
+  constructor(spec: PointwiseSpec) {
+    this.spec = spec;
+    this.operandNames = spec.operands ?? ["input"];
+    this.numberNames = Object.keys(spec.numbers ?? {});
+    this.optionNames = Object.keys(spec.options ?? {});
+    this.defaults = spec.options ?? {};
+    this.defaultNumbers = Object.values(spec.numbers ?? {}).map((v) => toScalar(spec.name, v));
+    const positional = spec.positional ?? [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames];
+    const all = [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames, "out"];
+    const required = positional.indexOf(this.operandNames[this.operandNames.length - 1 - (spec.optional ?? 0)]) + 1;
+    this.parse = signature<Record<string, unknown>>(spec.name, positional, all, spec.operandDefaults ? 0 : required);
+    this.node = spec.name[0].toUpperCase() + spec.name.slice(1) + "Backward0";
+  }
+
+  /** Reads the arguments of a call. */
+  read(first: unknown, args: readonly unknown[]): Call {
+    const names = this.operandNames;
+    // The usual case, every operand by position and nothing else, skips the parser.
+    if (args.length === names.length - 1 && this.spec.positional === undefined && !isPlainObject(args[args.length - 1])) {
+      const operands = new Array<OperandValue>(names.length);
+      operands[0] = this.operand(first, 0);
+      for (let i = 1; i < names.length; i++) operands[i] = this.operand(args[i - 1], i);
+      return { operands, numbers: this.defaultNumbers, options: this.defaults, out: null };
+    }
+    const given = this.parse(args);
+    const operands = names.map((name, i) => {
+      const value = i === 0 ? first : given[name] ?? this.spec.operandDefaults?.[name];
+      return this.operand(value, i);
+    });
+    const numbers = this.numberNames.map((name, i) =>
+      given[name] === undefined ? this.defaultNumbers[i] : toScalar(this.spec.name, given[name])
+    );
+    let options = this.defaults;
+    for (const name of this.optionNames) {
+      if (name in given) options = { ...options, [name]: given[name] };
+    }
+    return { operands, numbers, options, out: (given.out as Tensor | undefined) ?? null };
+  }
+
+  private operand(value: unknown, i: number): OperandValue {
+    if (value instanceof Tensor) return value;
+    if (value === null || value === undefined) {
+      if (i >= this.operandNames.length - (this.spec.optional ?? 0)) return null;
+      throw new ArgumentError(`${this.spec.name}(): missing argument: "${this.operandNames[i]}"`);
+    }
+    if (!isScalar(value)) {
+      throw new ArgumentError(
+        `${this.spec.name}(): ${this.operandNames[i]} must be a Tensor or a number: ${describe(value)}`,
+      );
+    }
+    return toScalar(this.spec.name, value);
+  }
+
+  private plan(call: Call): Plan {
+    let key = getDefaultDtype().code - 6;
+    for (const x of call.operands) key = key * 32 + operandCode(x);
+    for (const n of call.numbers) if (n.kind === "complex") key = key * 2 + 1 + 2 ** 40;
+    if (call.options === this.defaults) {
+      if (key === this.lastKey) return this.lastPlan!;
+      const plan = this.plans.get(key) ?? this.remember(key, call);
+      this.lastKey = key;
+      this.lastPlan = plan;
+      return plan;
+    }
+    const text = `${key} ${JSON.stringify(call.options)}`;
+    return this.plans.get(text) ?? this.remember(text, call);
+  }
+
+  private remember(key: number | string, call: Call): Plan {
+    const plan = this.makePlan(call);
+    this.plans.set(key, plan);
+    return plan;
+  }
+
+  private computeDtype(call: Call): DType {
+    const { spec } = this;
+    const dims: DType[] = [], zeros: DType[] = [], scalars: DTypeKind[] = [];
+    for (const x of call.operands) {
+      if (x === null) continue;
+      if (!(x instanceof Tensor)) scalars.push(x.kind);
+      else if (x.shape.length > 0) dims.push(x.dtype);
+      else zeros.push(x.dtype);
+    }
+    let dtype = resultType(dims, zeros, scalars);
+    if (spec.compute === "float" && (dtype.kind === "bool" || dtype.kind === "integer")) dtype = getDefaultDtype();
+    spec.check?.(dtype, call.options);
+    return dtype;
+  }
+
+  private makePlan(call: Call): Plan {
+    const { spec } = this;
+    const compute = this.computeDtype(call);
+    const kind = kindOf(toReal(compute));
+    const kinds: Kind[] = [];
+    const parts: number[] = [];
+    const logical: DType[] = [];
+    let inputs = 0;
+    const lift = (v: Value): Value => compute.isComplex && v instanceof Expr ? new Complex(v, constant(0, kind)) : v;
+    const scalarValue = (s: Scalar): Value => {
+      const complex = s.kind === "complex" && compute.isComplex;
+      parts.push(complex ? 2 : 1);
+      const re = scalar(kinds.push(kind) - 1, kind);
+      return complex ? new Complex(re, scalar(kinds.push(kind) - 1, kind)) : re;
+    };
+    const values = call.operands.map((x) => {
+      if (x === null) return null;
+      if (x instanceof Scalar) return lift(scalarValue(x));
+      logical.push(x.dtype);
+      const real = toReal(x.dtype);
+      const re = input(inputs++, real).to(kind);
+      return x.dtype.isComplex ? new Complex(re, input(inputs++, real).to(kind)) : lift(re);
+    });
+    const numbers: Record<string, Value> = {};
+    this.numberNames.forEach((name, i) => numbers[name] = scalarValue(call.numbers[i]));
+    const context: Context = { numbers, options: call.options, dtype: compute };
+    const value = spec.expr(...values, context);
+    const exprs = value instanceof Complex ? [value.re, value.im] : [value as Expr];
+    const out = spec.result?.(compute, call.options) ?? inferDtype(value, compute);
+    const own = spec.gradient && !compute.isComplex ? this.ownGradient(call, values, context) : null;
+    return { kernel: new Kernel(logical, kinds, exprs, out, own), compute, parts };
+  }
+
+  private ownGradient(call: Call, values: readonly (Value | null)[], context: Context): OwnGradient {
+    const positions: number[] = [];
+    call.operands.forEach((x, i) => x instanceof Tensor && positions.push(i));
+    return (operand, [grad], [output]) => {
+      const g = this.spec.gradient!(grad, output.to(grad.kind), ...values, context)[positions[operand]];
+      return g ? [g] : null;
+    };
+  }
+
+  private application(call: Call, plan: Plan): Application {
+    const operands: Tensor[] = [];
+    const scalars: Number64[] = [];
+    const integer = plan.compute.kind === "integer" || plan.compute.kind === "bool";
+    let shape: readonly number[] | null = null;
+    let mixed = false;
+    let s = 0;
+    const push = (v: Scalar) => {
+      scalars.push(integer && typeof v.value === "number" ? Math.trunc(v.value) : v.value);
+      if (plan.parts[s++] === 2) scalars.push(v.imag);
+    };
+    for (const x of call.operands) {
+      if (x instanceof Tensor) {
+        operands.push(x);
+        if (shape === null) shape = x.shape;
+        else if (!sameShape(shape, x.shape)) mixed = true;
+      } else if (x !== null) push(x);
+    }
+    for (const n of call.numbers) push(n);
+    if (operands.length === 0) {
+      throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
+    }
+    if (mixed) shape = broadcastShapes(this.spec.name, ...operands.map((x) => x.shape));
+    return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };
+  }
+
+  call(first: unknown, args: readonly unknown[]): Tensor {
+    const call = this.read(first, args);
+    const a = this.application(call, this.plan(call));
+    if (call.out) return writeOut(this.spec.name, call.out, applyKernel(a));
+    return applyKernel(a);
+  }
+
+  callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
+    const name = `${this.spec.name}_`;
+    const call = this.read(self, args);
+    const a = this.application(call, this.plan(call));
+    checkOperands(name, a.operands);
+    checkInPlace(name, self);
+    if (!sameShape(a.shape, self.shape)) {
+      throw new ShapeError(
+        `${name}(): the result's shape ${show(a.shape)} differs from the tensor's ${show(self.shape)}; use ${this.spec.name}()`,
+      );
+    }
+    if (!canCast(a.kernel.dtype, self.dtype)) {
+      throw new DTypeError(
+        `${name}(): a result of ${a.kernel.dtype} cannot be written into ${self.dtype}; use ${this.spec.name}()`,
+      );
+    }
+    checkNoOverlap(name, self);
+    const before = gradientReads(a, 0) ? self.clone() : null;
+    const safe = { ...a, operands: a.operands.map((x) => overlaps(x, self) ? x.clone() : x) };
+    runInto(safe, self);
+    self.storage.version++;
+    return recordKernelInPlace(a, self, before);
+  }
+}
+
+function inferDtype(value: Value, compute: DType): DType {
+  if (value instanceof Complex) return toComplex(compute);
+  if (value.kind === "bool" && compute.kind !== "bool") return BOOL;
+  return toReal(compute);
+}
+
+/** Whether `x` shares memory with `y` without being the same view, so that writing `y` could change unread values of `x`. */
+export function overlaps(x: Tensor, y: Tensor): boolean {
+  if (x === y || x.storage !== y.storage) return false;
+  return x.offset !== y.offset || x.dtype !== y.dtype || !sameShape(x.strides, y.strides) || !sameShape(x.shape, y.shape);
+}
+
+/** Throws when several elements of `x` are one memory location: an in-place write would be ambiguous. */
+export function checkNoOverlap(op: string, x: Tensor): void {
+  if (x.dense) return;
+  for (let d = 0; d < x.shape.length; d++) {
+    if (x.shape[d] > 1 && x.strides[d] === 0) {
+      throw new ShapeError(
+        `${op}(): the tensor is expanded, so several elements share memory: strides ${show(x.strides)}; use clone() first`,
+      );
+    }
+  }
+}
+
+/** Copies a result into the tensor given as `out`. */
+export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
+  if (!sameShape(out.shape, result.shape)) {
+    throw new ShapeError(`${op}(): out has shape ${show(out.shape)}, the result ${show(result.shape)}`);
+  }
+  if (!canCast(result.dtype, out.dtype)) {
+    throw new DTypeError(`${op}(): a result of ${result.dtype} cannot be written into out of ${out.dtype}`);
+  }
+  return out.copy_(result);
+}
+
+/**
+ * Defines a pointwise op.
+ *
+ * @typeParam F the function's type; give it explicitly, it is the public signature
+ */
+// deno-lint-ignore no-explicit-any -- any parameter list may be a signature
+export function pointwise<F extends (...args: any[]) => Tensor>(spec: PointwiseSpec): F & PointwiseFunction {
+  const op = new PointwiseOp(spec);
+  const fn = (first: unknown, ...args: unknown[]) => op.call(first, args);
+  const inPlace = (self: Tensor, ...args: unknown[]) => op.callInPlace(self, args);
+  Object.defineProperty(fn, "name", { value: spec.name });
+  return Object.assign(fn, { inPlace }) as unknown as F & PointwiseFunction;
+}
+
+/** Number operands as the public signatures spell them. */
+export type { ScalarLike };

@@ -1,0 +1,97 @@
+/**
+ * Attaches the ops to `Tensor` as methods, and types them.
+ *
+ * Every function of the families below takes a tensor first, so `f(x, …)` and `x.f(…)` are the same call; pointwise ops also
+ * get their in-place form `x.f_(…)`. A new op in a family is a method without a change here.
+ *
+ * @module
+ */
+
+import { Tensor } from "../tensor/tensor.ts";
+import type { PointwiseFunction } from "./define.ts";
+import * as activation from "./activation.ts";
+import * as binary from "./binary.ts";
+import * as compare from "./compare.ts";
+import * as convert from "./convert.ts";
+import * as creation from "./creation.ts";
+import * as unary from "./unary.ts";
+
+/** Names of a family that are functions only. */
+const FUNCTIONS_ONLY = [
+  "empty",
+  "zeros",
+  "ones",
+  "full",
+  "emptyStrided",
+  "arange",
+  "linspace",
+  "logspace",
+  "eye",
+  "tensor",
+  "scalarTensor",
+  "asTensor",
+  "fromData",
+  "fromBytes",
+  "complex",
+  "sizeArgs",
+  "fillWith",
+  "where",
+] as const;
+
+type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads;
+
+/** A function's type without its first parameter. */
+// deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
+type Method<F> = F extends (self: any, ...args: infer A) => infer R ? (...args: A) => R : never;
+
+/** The methods of a family. */
+type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
+
+/** The in-place methods of a pointwise family. */
+type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
+
+/** What `Tensor` inherits from the op families. */
+export interface TensorMethods
+  extends
+    convert.TensorReads,
+    Methods<typeof activation>,
+    Methods<typeof binary>,
+    Methods<typeof compare>,
+    Methods<typeof convert>,
+    Methods<typeof creation>,
+    Methods<typeof unary>,
+    InPlace<typeof activation>,
+    InPlace<typeof binary>,
+    InPlace<typeof compare>,
+    InPlace<typeof unary> {}
+
+type AnyFunction = (self: Tensor, ...args: unknown[]) => unknown;
+
+function define(name: string, value: unknown): void {
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+}
+
+/** A method that calls `fn` with the receiver first; fixed arities are faster than spreading. */
+function method(fn: AnyFunction): unknown {
+  return function (this: Tensor, ...args: unknown[]) {
+    switch (args.length) {
+      case 0:
+        return fn(this);
+      case 1:
+        return fn(this, args[0]);
+      case 2:
+        return fn(this, args[0], args[1]);
+      default:
+        return fn(this, ...args);
+    }
+  };
+}
+
+for (const family of [activation, binary, compare, convert, creation, unary]) {
+  for (const [name, fn] of Object.entries(family)) {
+    if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
+    define(name, method(fn as AnyFunction));
+    const { inPlace } = fn as Partial<PointwiseFunction>;
+    if (inPlace) define(`${name}_`, method(inPlace));
+  }
+}

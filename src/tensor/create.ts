@@ -1,0 +1,28 @@
+/**
+ * Tensors over new memory, uninitialised: what every op allocates its result with.
+ *
+ * @module
+ */
+
+import type { Device } from "../base/device.ts";
+import type { DType } from "../base/dtype.ts";
+import { contiguousStrides, numelOf } from "../base/shape.ts";
+import type { Backend } from "../backend/backend.ts";
+import { backendOf } from "../backend/mod.ts";
+import { Storage } from "./storage.ts";
+import { Tensor } from "./tensor.ts";
+
+/** An uninitialised dense tensor on the backend of `like`, the usual case inside ops. */
+export function emptyLikeDevice(op: string, shape: readonly number[], dtype: DType, like: Tensor): Tensor {
+  return allocate(op, shape, dtype, like.storage.backend, like.storage.device);
+}
+
+/** An uninitialised dense tensor on a device. */
+export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+  return allocate(op, shape, dtype, backendOf(device), device);
+}
+
+function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {
+  const block = backend.alloc(numelOf(shape) * dtype.itemsize);
+  return new Tensor(new Storage(block, backend, device, op), shape, contiguousStrides(shape), 0, dtype, true);
+}

@@ -1,0 +1,103 @@
+/**
+ * Between JavaScript values and the little-endian bytes that tensors hold.
+ *
+ * Halves are shown to JavaScript as float32, bools as bytes, complex values as interleaved pairs.
+ *
+ * @module
+ */
+
+import { type DataArray, type DType } from "../base/dtype.ts";
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** A float32's bits rounded to bfloat16, ties to even; NaN stays NaN. */
+function toBfloat16Bits(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  if (Number.isNaN(value)) return 0x7fc0;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** An uninitialised array of the type that holds `dtype` as kernels see it. */
+function storageArray(dtype: DType, length: number): ArrayBufferView<ArrayBuffer> & { [i: number]: number | bigint } {
+  switch (dtype.name) {
+    case "bool":
+    case "uint8":
+      return new Uint8Array(length);
+    case "int8":
+      return new Int8Array(length);
+    case "int16":
+      return new Int16Array(length);
+    case "int32":
+      return new Int32Array(length);
+    case "int64":
+      return new BigInt64Array(length);
+    case "float16":
+      return new Float16Array(length);
+    case "bfloat16":
+      return new Uint16Array(length);
+    case "float32":
+    case "complex64":
+      return new Float32Array(length);
+    case "float64":
+    case "complex128":
+      return new Float64Array(length);
+  }
+}
+
+/** The bytes of `values` as elements of `dtype`; complex dtypes take interleaved real and imaginary parts. */
+export function encode(values: ArrayLike<number | bigint | boolean>, dtype: DType): Uint8Array<ArrayBuffer> {
+  const n = values.length;
+  const out = storageArray(dtype, n);
+  if (dtype.name === "int64") {
+    for (let i = 0; i < n; i++) {
+      const v = values[i];
+      out[i] = typeof v === "bigint" ? v : BigInt(Math.trunc(Number(v)));
+    }
+  } else if (dtype.name === "bool") for (let i = 0; i < n; i++) out[i] = values[i] ? 1 : 0;
+  else if (dtype.name === "bfloat16") for (let i = 0; i < n; i++) out[i] = toBfloat16Bits(Number(values[i]));
+  else if (out instanceof Float32Array && values instanceof Float32Array) out.set(values);
+  else for (let i = 0; i < n; i++) out[i] = Number(values[i]);
+  return new Uint8Array(out.buffer);
+}
+
+/** The values of elements of `dtype`. */
+export function decode(bytes: Uint8Array<ArrayBuffer>, dtype: DType): DataArray {
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset, byteLength } = aligned;
+  switch (dtype.name) {
+    case "bool":
+    case "uint8":
+      return aligned;
+    case "int8":
+      return new Int8Array(buffer, byteOffset, byteLength);
+    case "int16":
+      return new Int16Array(buffer, byteOffset, byteLength / 2);
+    case "int32":
+      return new Int32Array(buffer, byteOffset, byteLength / 4);
+    case "int64":
+      return new BigInt64Array(buffer, byteOffset, byteLength / 8);
+    case "float16":
+      return Float32Array.from(new Float16Array(buffer, byteOffset, byteLength / 2));
+    case "bfloat16": {
+      const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+      const out = new Float32Array(halves.length);
+      const words = new Uint32Array(out.buffer);
+      for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
+      return out;
+    }
+    case "float32":
+    case "complex64":
+      return new Float32Array(buffer, byteOffset, byteLength / 4);
+    case "float64":
+    case "complex128":
+      return new Float64Array(buffer, byteOffset, byteLength / 8);
+  }
+}
+
+/** One element as JavaScript gives it: booleans for bool, numbers for safe int64 values and bigints beyond. */
+export function elementOf(value: number | bigint, dtype: DType): number | bigint | boolean {
+  if (dtype.name === "bool") return value !== 0;
+  if (typeof value !== "bigint") return value;
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}

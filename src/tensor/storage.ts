@@ -1,0 +1,256 @@
+/**
+ * Storage: a block of device memory, shared by views, and who owns it.
+ *
+ * JavaScript has no reference counts, so ownership is decided where the library can know it. A storage carries *claims*:
+ * one of its maker (the scope it was made in, or the user at top level) and one per saved tensor of the autograd graph.
+ * At zero claims the block returns to the pool at once. The garbage collector is only the fallback: what belongs to the
+ * user at top level is registered with a finalizer, and so is, once per outermost call, what a graph still saves.
+ *
+ * @module
+ */
+
+import type { Device } from "../base/device.ts";
+import { ReleasedError } from "../base/errors.ts";
+import type { Backend, Block } from "../backend/backend.ts";
+
+/** The block of every released storage. No kernel sees it: ops check `released` first. */
+const RELEASED: Block = { address: 0, bytes: 0 };
+
+/** What a finalizer needs to return a block; `block` becomes null when it was returned by other means. */
+interface Ticket {
+  block: Block | null;
+  readonly backend: Backend;
+  readonly graph: GraphRecord | null;
+}
+
+/** The blocks that one outermost call left to its graph. */
+interface GraphRecord {
+  tickets: Ticket[];
+  live: number;
+}
+
+const userRegistry = new FinalizationRegistry<Ticket>(returnBlock);
+const graphRegistry = new FinalizationRegistry<GraphRecord>((record) => record.tickets.forEach(returnBlock));
+
+function returnBlock(ticket: Ticket): void {
+  if (ticket.block === null) return;
+  ticket.backend.free(ticket.block);
+  ticket.block = null;
+}
+
+/** The scope that owns new storages; `null` at top level. */
+let current: Scope | null = null;
+
+/** Device memory that tensors view. */
+export class Storage {
+  /** The memory; an empty block once released. */
+  block: Block;
+  /** The device's kernels. */
+  readonly backend: Backend;
+  /** Where it is. */
+  readonly device: Device;
+  /** Counts writes, so that autograd notices when a saved tensor was modified. */
+  version = 0;
+  /** Which op made it, for the message of {@linkcode ReleasedError}. */
+  readonly madeBy: string;
+  /** Owners: the maker, and one per saved tensor. */
+  private claims = 1;
+  private ticket: Ticket | null = null;
+  /** The id of the scope whose results include this storage. */
+  mark = 0;
+  /** Exempt from scopes: the user keeps it, and the collector frees it. */
+  private kept = false;
+  /** Exempt from scopes: an explicit owner (a leaf's gradient, the engine) took over the maker's claim. */
+  adopted = false;
+
+  /** Takes ownership of `block` for the current scope, or for the user. */
+  constructor(block: Block, backend: Backend, device: Device, madeBy: string) {
+    this.block = block;
+    this.backend = backend;
+    this.device = device;
+    this.madeBy = madeBy;
+    if (current !== null) current.storages.push(this);
+    else this.handToCollector(null);
+  }
+
+  /** Whether the memory was returned to the pool. */
+  get released(): boolean {
+    return this.block === RELEASED;
+  }
+
+  /** Leaves freeing to the collector: of this object, or of the graph recorded in `graph`. */
+  handToCollector(graph: GraphRecord | null): void {
+    if (this.released) return;
+    if (this.ticket !== null) {
+      if (graph !== null || this.ticket.graph === null) return;
+      // The graph's collection must no longer free what the user now holds.
+      this.ticket.block = null;
+      dropFromRecord(this.ticket.graph);
+    }
+    this.ticket = { block: this.block, backend: this.backend, graph };
+    if (graph) {
+      graph.tickets.push(this.ticket);
+      graph.live++;
+    } else userRegistry.register(this, this.ticket);
+  }
+
+  /** Exempts the storage from every scope; the collector frees it. */
+  keep(): void {
+    if (this.kept) return;
+    this.kept = true;
+    this.claims++;
+    this.handToCollector(null);
+  }
+
+  /** Gives a storage that an explicit owner adopted to the open scope, or to the user. */
+  disown(): void {
+    this.adopted = false;
+    if (current !== null) current.storages.push(this);
+    else this.handToCollector(null);
+  }
+
+  /** Whether the collector frees it already, so that no other owner can. */
+  get collected(): boolean {
+    return this.ticket !== null && this.ticket.graph === null;
+  }
+
+  /** Adds an owner. */
+  claim(): void {
+    this.claims++;
+  }
+
+  /** Removes an owner; the last one returns the memory. */
+  unclaim(): void {
+    if (this.claims > 0 && --this.claims === 0) this.release();
+  }
+
+  /** Whether there is exactly one owner. */
+  get soleOwner(): boolean {
+    return this.claims === 1;
+  }
+
+  /** Returns the memory to the pool now, whoever owns it. */
+  release(): void {
+    if (this.block === RELEASED) return;
+    this.backend.free(this.block);
+    this.block = RELEASED;
+    this.claims = 0;
+    if (this.ticket === null) return;
+    this.ticket.block = null;
+    if (this.ticket.graph) dropFromRecord(this.ticket.graph);
+  }
+}
+
+/** Forgets the record once none of its blocks is left, so that a long synchronous loop piles up nothing. */
+function dropFromRecord(graph: GraphRecord): void {
+  if (--graph.live > 0) return;
+  graph.tickets = [];
+  graphRegistry.unregister(graph);
+}
+
+/** Throws the error of touching a released tensor. */
+export function throwReleased(op: string, storage: Storage): never {
+  throw new ReleasedError(
+    `${op}(): the tensor was released: it was made by ${storage.madeBy}() inside a module call, scope or backward that has ` +
+      "ended, or disposed; to keep a tensor, return it, store it in a field of the module, or pass it to keep()",
+  );
+}
+
+let scopeCount = 0;
+
+/** One module call, composite op or user scope: the storages made inside it. */
+class Scope {
+  readonly id = ++scopeCount;
+  readonly parent: Scope | null;
+  readonly storages: Storage[] = [];
+  /** Storages that only the graph still needs; collected by the outermost scope. */
+  readonly saved: Storage[] = [];
+  /** Referenced by every graph node made inside the outermost scope: when it is collected, the graph is gone. */
+  readonly guard: object;
+
+  constructor(parent: Scope | null) {
+    this.parent = parent;
+    this.guard = parent ? parent.guard : {};
+  }
+
+  /** Keeps the marked storages for the parent and releases the others. */
+  close(): void {
+    const parent = this.parent;
+    for (const storage of this.storages) {
+      if (storage.released || storage.adopted) continue;
+      if (storage.mark === this.id) {
+        if (parent) parent.storages.push(storage);
+        else storage.handToCollector(null);
+      } else {
+        storage.unclaim();
+        if (!storage.released && !storage.collected) (parent ?? this).saved.push(storage);
+      }
+    }
+    if (parent) { for (const storage of this.saved) if (!storage.released) parent.saved.push(storage); } else this.registerGraph();
+  }
+
+  private registerGraph(): void {
+    const record: GraphRecord = { tickets: [], live: 0 };
+    for (const storage of this.saved) if (!storage.released && !storage.adopted && !storage.collected) storage.handToCollector(record);
+    if (record.live > 0) graphRegistry.register(this.guard, record, record);
+  }
+
+  /** Leaves everything to the collector (an asynchronous body still uses it). */
+  handOver(): void {
+    for (const storage of this.storages) storage.handToCollector(null);
+    for (const storage of this.saved) storage.handToCollector(null);
+  }
+}
+
+/** What graph nodes hold on to while a scope is open; see {@linkcode Storage}. */
+export function graphGuard(): object | null {
+  return current === null ? null : current.guard;
+}
+
+/** Whether a scope is open. */
+export function inScope(): boolean {
+  return current !== null;
+}
+
+/**
+ * Runs `fn` as an ownership boundary: of the storages made inside, those that `reachable` visits in the result (or
+ * elsewhere) go to the enclosing scope or the user, those saved for backward live as long as their graph, and the
+ * others are released.
+ *
+ * @param fn the body; a promise hands everything to the collector
+ * @param reachable calls `visit` with every storage that must live on
+ */
+export function runOwned<R>(fn: () => R, reachable: (result: R, visit: (storage: Storage) => void) => void): R {
+  const parent = current;
+  const scope = new Scope(parent);
+  current = scope;
+  try {
+    const result = fn();
+    current = parent;
+    if (result instanceof Promise) scope.handOver();
+    else {
+      if (scope.storages.length > 0) {
+        reachable(result, (storage) => {
+          storage.mark = scope.id;
+        });
+      }
+      scope.close();
+    }
+    return result;
+  } catch (error) {
+    current = parent;
+    scope.close();
+    throw error;
+  }
+}
+
+/** Runs `fn` as if at top level: what it makes belongs to the user. */
+export function outsideScopes<R>(fn: () => R): R {
+  const saved = current;
+  current = null;
+  try {
+    return fn();
+  } finally {
+    current = saved;
+  }
+}

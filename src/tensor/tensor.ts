@@ -1,0 +1,143 @@
+/**
+ * `Tensor`: shape, strides and offset over a {@linkcode Storage}, and what autograd knows about it.
+ *
+ * The class holds what needs its private state. Every operation is a free function of `src/ops`, attached here as a
+ * method by `src/ops/methods.ts`; the interface below gives those methods their types.
+ *
+ * @module
+ */
+
+import type { AutogradMeta } from "../autograd/meta.ts";
+import type { Device } from "../base/device.ts";
+import type { DType } from "../base/dtype.ts";
+import { numelOf } from "../base/shape.ts";
+import type { Strided } from "../backend/backend.ts";
+import type { TensorAutograd } from "../autograd/tensor_autograd.ts";
+import type { TensorMethods } from "../ops/methods.ts";
+import { type Storage, throwReleased } from "./storage.ts";
+
+/** A multi-dimensional array of one dtype on one device; see also the members of `TensorMethods`. */
+// deno-lint-ignore no-empty-interface -- declaration merging gives the class the methods attached by src/ops/methods.ts
+export interface Tensor extends TensorMethods, TensorAutograd {}
+
+/** A multi-dimensional array of one dtype on one device. */
+export class Tensor implements Strided {
+  /** The memory, shared with views. */
+  readonly storage: Storage;
+  /** Sizes. */
+  readonly shape: readonly number[];
+  /** Steps between neighbours in each dimension, in elements. */
+  readonly strides: readonly number[];
+  /** The first element's position in the storage, in elements. */
+  readonly offset: number;
+  /** Element type. */
+  readonly dtype: DType;
+  /** Whether elements lie in row-major order without gaps. */
+  readonly dense: boolean;
+  /** Autograd's record of this tensor; `null` for one that never took part. @internal */
+  meta: AutogradMeta | null = null;
+
+  /** Views `storage`; use the creation ops instead. @internal */
+  constructor(
+    storage: Storage,
+    shape: readonly number[],
+    strides: readonly number[],
+    offset: number,
+    dtype: DType,
+    dense: boolean,
+  ) {
+    this.storage = storage;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+    this.dtype = dtype;
+    this.dense = dense;
+  }
+
+  /** Where the values are. */
+  get device(): Device {
+    return this.storage.device;
+  }
+
+  /** The number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** The number of dimensions. */
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /** The number of elements. */
+  numel(): number {
+    return numelOf(this.shape);
+  }
+
+  /** The bytes of one element. */
+  get itemsize(): number {
+    return this.dtype.itemsize;
+  }
+
+  /** The bytes of all elements. */
+  get nbytes(): number {
+    return this.numel() * this.dtype.itemsize;
+  }
+
+  /** Whether elements lie in row-major order without gaps. */
+  isContiguous(): boolean {
+    return this.dense;
+  }
+
+  /** The position of the first element in the storage, in elements. */
+  storageOffset(): number {
+    return this.offset;
+  }
+
+  /** How many times the memory was written in place, as autograd counts it. */
+  get _version(): number {
+    return this.storage.version;
+  }
+
+  /** Whether the dtype is floating (not complex). */
+  isFloatingPoint(): boolean {
+    return this.dtype.isFloatingPoint;
+  }
+
+  /** Whether the dtype is complex. */
+  isComplex(): boolean {
+    return this.dtype.isComplex;
+  }
+
+  /** Whether the memory was returned to the pool. */
+  get isReleased(): boolean {
+    return this.storage.released;
+  }
+
+  /** Returns the memory to the pool now; every tensor that shares it becomes unusable. */
+  dispose(): void {
+    this.storage.release();
+  }
+
+  /** `using x = …` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Throws unless the tensor's memory is alive. */
+export function checkAlive(op: string, x: Tensor): void {
+  if (x.storage.released) throwReleased(op, x.storage);
+}
+
+/** One part of a complex tensor as a strided real one; a real tensor is its own real part. */
+export function partView(x: Tensor, part: 0 | 1, real: DType): Strided {
+  return {
+    storage: x.storage,
+    shape: x.shape,
+    strides: x.strides.map((s) => s * 2),
+    offset: x.offset * 2 + part,
+    dtype: real,
+    dense: false,
+  };
+}
