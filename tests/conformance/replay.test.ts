@@ -3,11 +3,11 @@ import { compare, comparison } from "./compare.ts";
 import { describeError, internalError, Tally } from "./entry.ts";
 import { openFolder } from "./folder.ts";
 import { Golden, type Json, readGolden } from "./golden.ts";
-import { mockApi, MockTensor } from "./mock.ts";
+import { mockApi, MockTensor, scatterToStrides } from "./mock.ts";
 import { camel, camelPath } from "./names.ts";
 import { replayOp } from "./replay_op.ts";
 import { tolerance } from "./tolerance.ts";
-import { Decoder, scatterToStrides } from "./values.ts";
+import { Decoder } from "./values.ts";
 
 /** A golden file in memory: little-endian tensors and a manifest. */
 function makeGolden(manifest: unknown, tensors: Record<string, [string, number[], ArrayBufferView]> = {}): Golden {

@@ -133,7 +133,8 @@ async function main(): Promise<void> {
     }
   };
   const { device, dtype, processes, timeout } = args;
-  const result = await replayAll(jobs, { device, dtype, processes, timeout, onEntries: show });
+  const result = await replayAll(jobs, { device, dtype, processes, timeout, onEntries: show })
+    .catch((error: Error) => usage(error.message));
   show(folder.empty);
   const entries = [...result.entries, ...folder.empty].filter(wanted).filter((e) => !dtype || e.samples > 0).map(
     finish,

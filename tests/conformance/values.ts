@@ -62,25 +62,6 @@ export function count(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/**
- * Lays row-major values out in a storage with the given strides (in elements), the way the original tensor had them:
- * the smallest storage that holds every element; elements that no index reaches are 0.
- */
-export function scatterToStrides(data: Raw, shape: readonly number[], strides: readonly number[], width = 1): Raw {
-  const size = count(shape) === 0 ? 0 : 1 + shape.reduce((end, n, d) => end + (n - 1) * strides[d], 0);
-  const out = new (data.constructor as new (n: number) => Raw)(size * width);
-  const index = new Array<number>(shape.length).fill(0);
-  for (let i = 0; i < count(shape); i++) {
-    const at = index.reduce((offset, k, d) => offset + k * strides[d], 0);
-    for (let w = 0; w < width; w++) out[at * width + w] = data[i * width + w];
-    for (let d = shape.length - 1; d >= 0; d--) {
-      if (++index[d] < shape[d]) break;
-      index[d] = 0;
-    }
-  }
-  return out;
-}
-
 /** How a decoder makes things. */
 export interface DecoderOptions {
   /** Where tensors are made. */
@@ -142,10 +123,7 @@ export class Decoder {
   tensor(node: TensorNode): TensorLike {
     const made = node.id === undefined ? undefined : this.tensors.get(node.id);
     if (made) return made;
-    const raw = this.#golden.raw(node.$t);
-    const width = node.dtype.startsWith("complex") ? 2 : 1;
-    const data = node.stride ? scatterToStrides(raw, node.shape, node.stride, width) : raw;
-    const tensor = this.#makers.fromData(data, node.shape, {
+    const tensor = this.#makers.fromData(this.#golden.raw(node.$t), node.shape, {
       dtype: this.path(node.dtype),
       device: this.#options.device,
       ...(node.stride ? { strides: node.stride } : {}),

@@ -1,0 +1,181 @@
+/**
+ * Who owns a tensor: what a module call returns, stores in a field, hands to a hook or saves for backward lives on; all
+ * else that it made is released when it returns, and touching that is a clear error.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import * as torch from "../../mod.ts";
+import type { Tensor } from "../../mod.ts";
+import { assertAllclose, assertUserError } from "../support/assert.ts";
+
+const { nn } = torch;
+
+/** The number of live blocks that `body` leaves behind. */
+function blocksLeft(body: () => void): number {
+  const before = torch.memoryStats().liveBlocks;
+  body();
+  return torch.memoryStats().liveBlocks - before;
+}
+
+/** A module given as a function. */
+class Lambda extends nn.Module {
+  readonly body: (x: Tensor, self: Lambda) => unknown;
+  cache: Tensor | null = null;
+
+  constructor(body: (x: Tensor, self: Lambda) => unknown) {
+    super();
+    this.body = body;
+  }
+
+  forward(x: Tensor): unknown {
+    return this.body(x, this);
+  }
+}
+
+Deno.test("a module call releases what it made and nothing keeps", () => {
+  const x = torch.ones([8]);
+  const net = new Lambda((x) => x.add(1).mul(2).sub(3));
+  const left = torch.noGrad(() => blocksLeft(() => void net.call(x)));
+  assertEquals(left, 1, "only the result stays");
+});
+
+Deno.test("a tensor used after its release says who made it and how to keep it", async () => {
+  let leaked: Tensor | undefined;
+  const net = new Lambda((x) => {
+    leaked = x.add(1);
+    return leaked.mul(2);
+  });
+  torch.noGrad(() => net.call(torch.ones([2])));
+  assert(leaked!.isReleased);
+  const error = await assertUserError(() => leaked!.mul(2), torch.ReleasedError, "made by add()");
+  for (const remedy of ["return it", "field", "keep()"]) assert(error.message.includes(remedy), error.message);
+  await assertUserError(() => leaked!.data(), torch.ReleasedError, "released");
+});
+
+Deno.test("keep() exempts a tensor from the call it was made in", async () => {
+  let kept: Tensor | undefined;
+  const net = new Lambda((x) => {
+    kept = torch.keep(x.add(1));
+    return kept.mul(2);
+  });
+  torch.noGrad(() => net.call(torch.ones([2])));
+  await assertAllclose(kept!, [2, 2]);
+});
+
+Deno.test("a KV cache in a field lives as long as the field holds it", async () => {
+  const net = new Lambda((x, self) => {
+    self.cache = self.cache ? torch.cat([self.cache, x.mul(1)], 0) : x.mul(1);
+    return self.cache.sum();
+  });
+  await torch.noGrad(async () => {
+    for (let step = 1; step <= 5; step++) {
+      const total = net.call(torch.ones([1, 3]).mul(step)) as Tensor;
+      assertEquals(await total.item(), 3 * step * (step + 1) / 2);
+    }
+  });
+  assertEquals(net.cache!.shape, [5, 3]);
+});
+
+Deno.test("what a hook captures lives on", async () => {
+  const captured: Tensor[] = [];
+  const inner = new Lambda((x) => x.mul(3));
+  class Outer extends nn.Module {
+    inner = inner;
+    forward(x: Tensor): Tensor {
+      return (this.inner.call(x) as Tensor).add(1);
+    }
+  }
+  inner.registerForwardHook((_module, _args, output) => void captured.push(output as Tensor));
+  const net = new Outer();
+  torch.noGrad(() => net.call(torch.ones([2])));
+  await assertAllclose(captured[0], [3, 3]);
+});
+
+Deno.test("a returned view keeps its base", async () => {
+  const net = new Lambda((x) => x.add(1).at(torch.slice(1, 3)));
+  const view = torch.noGrad(() => net.call(torch.tensor([1, 2, 3, 4])) as Tensor);
+  await assertAllclose(view, [3, 4]);
+});
+
+Deno.test("results in nested arrays, objects and maps live on", async () => {
+  const net = new Lambda((x) => ({ list: [x.add(1), { deep: x.add(2) }], map: new Map([["k", x.add(3)]]) }));
+  const out = torch.noGrad(() => net.call(torch.ones([1]))) as {
+    list: [Tensor, { deep: Tensor }];
+    map: Map<string, Tensor>;
+  };
+  await assertAllclose(out.list[0], [2]);
+  await assertAllclose(out.list[1].deep, [3]);
+  await assertAllclose(out.map.get("k")!, [4]);
+});
+
+Deno.test("an asynchronous forward hands everything over to the collector", async () => {
+  const net = new Lambda(async (x) => {
+    const y = x.add(1);
+    await Promise.resolve();
+    const z = y.mul(2);
+    await z.item();
+    return z.add(y);
+  });
+  const out = await torch.noGrad(() => net.call(torch.ones([1]))) as Tensor;
+  await assertAllclose(out, [6]);
+});
+
+Deno.test("an exception inside forward releases what the call had made", () => {
+  const net = new Lambda((x) => {
+    x.add(1).mul(2);
+    throw new Error("the user's own");
+  });
+  const x = torch.ones([8]);
+  let message = "";
+  const left = torch.noGrad(() =>
+    blocksLeft(() => {
+      try {
+        net.call(x);
+      } catch (error) {
+        message = (error as Error).message;
+      }
+    })
+  );
+  assertEquals(message, "the user's own");
+  assertEquals(left, 0);
+});
+
+Deno.test("an exception inside forward leaves the library usable", async () => {
+  const failing = new Lambda(() => {
+    throw new Error("no");
+  });
+  try {
+    failing.call(torch.ones([1]));
+  } catch { /* what follows is the point */ }
+  const y = torch.ones([2]).add(1);
+  await assertAllclose(y, [2, 2]);
+});
+
+Deno.test("tensors saved for backward live until backward has used them", async () => {
+  const net = new Lambda((x) => x.exp().mul(x.sin()).exp());
+  const x = torch.tensor([0.5], { requiresGrad: true });
+  const out = net.call(x) as Tensor;
+  const held = torch.memoryStats().liveBlocks;
+  out.backward(torch.ones([1]));
+  assert(torch.memoryStats().liveBlocks < held, "backward releases what was saved");
+  const [e, s, c] = [Math.exp(0.5), Math.sin(0.5), Math.cos(0.5)];
+  await assertAllclose(x.grad!, [Math.exp(e * s) * (e * s + e * c)]);
+});
+
+Deno.test("scope() keeps the result and frees the rest; using and dispose() free at once", async () => {
+  const x = torch.ones([4]);
+  let result: Tensor | undefined;
+  const left = blocksLeft(() => {
+    result = torch.scope(() => x.add(1).mul(2));
+  });
+  assertEquals(left, 1);
+  await assertAllclose(result!, [4, 4, 4, 4]);
+  const afterUsing = blocksLeft(() => {
+    using y = x.add(1);
+    y.mul(2).dispose();
+  });
+  assertEquals(afterUsing, 0);
+  result!.dispose();
+  await assertUserError(() => result!.add(1), torch.ReleasedError, "released");
+  result!.dispose(); // Twice is not an error.
+});
