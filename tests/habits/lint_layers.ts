@@ -17,6 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/autograd"],
   ["src/ops"],
   ["src/nn", "src/optim", "src/data", "src/io"],
+  ["src/vision"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],
 ];

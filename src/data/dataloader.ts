@@ -1,0 +1,308 @@
+/**
+ * `DataLoader`: from a dataset to a stream of batches.
+ *
+ * There are no worker threads: a batch is made when it is asked for, or ahead of time where its samples are
+ * asynchronous (`numWorkers`, `prefetchFactor`). Batches come in the sampler's order whatever their samples wait for.
+ * Before each batch the loop yields one macrotask, which is when JavaScript returns the memory of tensors that nobody
+ * holds any more; so a training loop runs in bounded memory.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Generator } from "../base/generator.ts";
+import type { Backend } from "../backend/backend.ts";
+import { yieldToFinalizers } from "../tensor/pressure.ts";
+import { visitTensors } from "../tensor/scope.ts";
+import { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
+import { type Indexable, itemAt, itemsAt, type MapStyle } from "./dataset.ts";
+import { BatchSampler, RandomSampler, SequentialSampler } from "./sampler.ts";
+
+/** Any dataset: map-style, an array, or something to iterate over. */
+export type AnyDataset<T> = Indexable<T> | Iterable<T> | AsyncIterable<T>;
+
+/** An order of samples or of batches. */
+export type Order<T> = Iterable<T> & { readonly length?: number };
+
+/** Options of {@linkcode DataLoader}. */
+export interface DataLoaderOptions<T, B> {
+  /** Samples per batch; `null` gives the samples themselves. @default {1} */
+  batchSize?: number | null;
+  /** Whether each epoch has a new random order. @default {false} */
+  shuffle?: boolean | null;
+  /** The order of the samples, instead of `shuffle`. */
+  sampler?: Order<number> | null;
+  /** The indices of every batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  batchSampler?: Order<readonly number[]> | null;
+  /** How many batches are made at the same time ahead of the loop, times `prefetchFactor`; they are not threads. @default {0} */
+  numWorkers?: number;
+  /** Makes the batch of a list of samples. @default {defaultCollate} */
+  collateFn?: ((samples: T[]) => B | Promise<B>) | null;
+  /** Accepted for PyTorch's sake; it has no effect. @default {false} */
+  pinMemory?: boolean;
+  /** Whether a last, smaller batch is left out. @default {false} */
+  dropLast?: boolean;
+  /** How many seconds to wait for a batch before an error; 0 waits forever. @default {0} */
+  timeout?: number;
+  /** Where the seed of a random order comes from. @default {the default generator} */
+  generator?: Generator | null;
+  /** Batches made ahead per worker. @default {2 with workers, else none} */
+  prefetchFactor?: number | null;
+  /** Accepted for PyTorch's sake; it has no effect. @default {false} */
+  persistentWorkers?: boolean;
+}
+
+/** Parameters that may be given by position, in PyTorch's order. */
+type Positional = [
+  "batchSize",
+  "shuffle",
+  "sampler",
+  "batchSampler",
+  "numWorkers",
+  "collateFn",
+  "pinMemory",
+  "dropLast",
+  "timeout",
+];
+
+const parse = signature<DataLoaderOptions<unknown, unknown>>(
+  "DataLoader",
+  ["batchSize", "shuffle", "sampler", "batchSampler", "numWorkers", "collateFn", "pinMemory", "dropLast", "timeout"],
+  ["generator", "prefetchFactor", "persistentWorkers"],
+);
+
+/** The end of the stream of batches. */
+const END = Symbol("end");
+
+function fail(rule: string): never {
+  throw new ArgumentError(`DataLoader(): ${rule}`);
+}
+
+function isMapStyle<T>(dataset: AnyDataset<T>): dataset is Indexable<T> {
+  return Array.isArray(dataset) || typeof (dataset as Partial<MapStyle<T>>).getItem === "function";
+}
+
+/** Lets finalizers run, and the collector where the batch's device is under pressure. */
+async function yieldFor(batch: unknown): Promise<void> {
+  const backends = new Set<Backend>();
+  visitTensors(batch, (storage) => backends.add(storage.backend));
+  if (backends.size === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (const backend of backends) await yieldToFinalizers(backend);
+}
+
+/** Rejects where `promise` takes longer than `seconds`. */
+async function within<T>(promise: Promise<T>, seconds: number): Promise<T> {
+  if (seconds === 0) return await promise;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Deno.errors.TimedOut(`DataLoader: no batch came within ${seconds} seconds (timeout)`)),
+      seconds * 1000,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** PyTorch's rules on which options go together. */
+function checkOptions<T, B>(dataset: AnyDataset<T>, options: DataLoaderOptions<T, B>): void {
+  const { batchSize, shuffle, sampler, batchSampler, numWorkers = 0, timeout = 0, prefetchFactor, dropLast } = options;
+  const iterable = !isMapStyle(dataset);
+  if (iterable && !(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
+    fail("a dataset must have length and getItem(index), or be something to iterate over");
+  }
+  if (batchSize !== undefined && batchSize !== null && !(isCount(batchSize) && batchSize > 0)) {
+    fail(`batchSize must be a positive integer or null: ${batchSize}`);
+  }
+  if (!isCount(numWorkers)) fail(`numWorkers must be a non-negative integer: ${numWorkers}`);
+  if (!(timeout >= 0)) fail(`timeout must not be negative: ${timeout}`);
+  if (prefetchFactor !== undefined && prefetchFactor !== null && !isCount(prefetchFactor)) {
+    fail(`prefetchFactor must be a non-negative integer: ${prefetchFactor}`);
+  }
+  if (iterable && (shuffle || sampler || batchSampler)) {
+    fail("an iterable dataset decides its own order; shuffle, sampler and batchSampler do not apply");
+  }
+  if (sampler && shuffle) fail("sampler and shuffle exclude each other");
+  if (batchSampler && ((batchSize ?? 1) !== 1 || shuffle || sampler || dropLast)) {
+    fail("batchSampler excludes batchSize, shuffle, sampler and dropLast");
+  }
+  if (batchSize === null && dropLast) fail("batchSize null gives no batches, so dropLast does not apply");
+}
+
+/**
+ * Batches of a dataset, one epoch per `for await` loop.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const data = new TensorDataset(torch.ones([5, 3]), torch.arange(5));
+ * const loader = new DataLoader(data, { batchSize: 2, shuffle: true });
+ * const sizes = [];
+ * for await (const [x, y] of loader) sizes.push([x.size(0), y.size(0)]);
+ * assertEquals(sizes, [[2, 2], [2, 2], [1, 1]]);
+ * ```
+ *
+ * Differs from PyTorch: loops are `for await`; `numWorkers` overlaps the waiting of asynchronous datasets and starts no
+ * thread, so `timeout` and `prefetchFactor` are allowed without workers too.
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+ */
+export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
+  /** What the batches are made of. */
+  readonly dataset: AnyDataset<T>;
+  /** Samples per batch; `null` where a batch sampler decides, or without batches. */
+  readonly batchSize: number | null;
+  /** Whether a last, smaller batch is left out. */
+  readonly dropLast: boolean;
+  /** The order of the samples; `null` for iterable datasets. */
+  readonly sampler: Order<number> | null;
+  /** The indices of every batch; `null` for iterable datasets and without batches. */
+  readonly batchSampler: Order<readonly number[]> | null;
+  /** How many batches are made at the same time. */
+  readonly numWorkers: number;
+  /** Seconds to wait for a batch; 0 waits forever. */
+  readonly timeout: number;
+  /** Where the seed of a random order comes from; `null` for the default generator. */
+  readonly generator: Generator | null;
+  readonly #collate: ((samples: T[]) => B | Promise<B>) | null;
+  /** Batches being made beyond the one that the loop waits for. */
+  readonly #ahead: number;
+
+  /**
+   * @param dataset a map-style dataset, an array, or something to iterate over
+   * @param args batchSize (1), shuffle, sampler, batchSampler, numWorkers, collateFn, pinMemory, dropLast, timeout
+   * @throws {ArgumentError} if options contradict each other
+   */
+  constructor(dataset: AnyDataset<T>, ...args: Args<DataLoaderOptions<T, B>, Positional>) {
+    const options = parse(args) as DataLoaderOptions<T, B>;
+    checkOptions(dataset, options);
+    const { shuffle, sampler = null, batchSampler = null, generator = null, dropLast = false } = options;
+    this.dataset = dataset;
+    this.batchSize = batchSampler !== null ? null : options.batchSize === undefined ? 1 : options.batchSize;
+    this.dropLast = dropLast;
+    this.generator = generator;
+    this.numWorkers = options.numWorkers ?? 0;
+    this.timeout = options.timeout ?? 0;
+    this.#collate = options.collateFn ?? null;
+    const factor = options.prefetchFactor ?? (this.numWorkers > 0 ? 2 : 0);
+    this.#ahead = factor * Math.max(this.numWorkers, 1);
+    if (isMapStyle(dataset)) {
+      this.sampler = sampler ?? (shuffle ? new RandomSampler(dataset, { generator }) : new SequentialSampler(dataset));
+      this.batchSampler = batchSampler ??
+        (this.batchSize === null ? null : new BatchSampler(this.sampler, this.batchSize, dropLast));
+    } else {
+      this.sampler = null;
+      this.batchSampler = null;
+    }
+  }
+
+  /**
+   * How many batches (without batches: samples) an epoch has; Python's `len(loader)`.
+   *
+   * @throws {ArgumentError} if the dataset, or the sampler, has no length
+   */
+  get length(): number {
+    const order = this.batchSampler ?? this.sampler;
+    const n = order !== null ? order.length : (this.dataset as { length?: number }).length;
+    if (typeof n !== "number") throw new ArgumentError("DataLoader.length: the dataset, or its sampler, has no length");
+    if (order !== null || this.batchSize === null) return n;
+    return this.dropLast ? Math.floor(n / this.batchSize) : Math.ceil(n / this.batchSize);
+  }
+
+  /** One epoch. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
+    const source = isMapStyle(this.dataset) ? this.#fromIndices(this.dataset) : this.#fromStream(this.dataset);
+    const pending: Promise<B | typeof END>[] = [];
+    try {
+      while (true) {
+        while (pending.length <= this.#ahead) {
+          const next = source.next();
+          // A failure is reported when its turn comes, and not at all if the loop ends before.
+          next.catch(() => {});
+          pending.push(next);
+        }
+        const batch = await within(pending.shift()!, this.timeout);
+        if (batch === END) return;
+        await yieldFor(batch);
+        yield batch;
+      }
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Batches of samples at indices: several may be made at the same time. */
+  #fromIndices(dataset: Indexable<T>): Batches<B> {
+    const order = (this.batchSampler ?? this.sampler!)[Symbol.iterator]() as Iterator<number | readonly number[]>;
+    const make = async (): Promise<B | typeof END> => {
+      const { value, done } = order.next();
+      if (done) return END;
+      if (typeof value === "number") return await this.#single(await itemAt(dataset, value));
+      const batch = this.#collate === null && !Array.isArray(dataset)
+        ? (dataset as MapStyle<T>).getBatch?.(value) ?? null
+        : null;
+      return batch !== null ? batch as B : await this.#batch(await itemsAt(dataset, value));
+    };
+    return { next: make, close: () => void order.return?.() };
+  }
+
+  /** Batches of a stream: one after the other. */
+  #fromStream(dataset: Iterable<T> | AsyncIterable<T>): Batches<B> {
+    const stream = Symbol.asyncIterator in dataset ? dataset[Symbol.asyncIterator]() : dataset[Symbol.iterator]();
+    const { batchSize } = this;
+    const make = async (): Promise<B | typeof END> => {
+      const samples: T[] = [];
+      while (samples.length < (batchSize ?? 1)) {
+        const { value, done } = await stream.next();
+        if (done) break;
+        if (batchSize === null) return await this.#single(value);
+        samples.push(value);
+      }
+      if (samples.length === 0 || (this.dropLast && samples.length < batchSize!)) return END;
+      return await this.#batch(samples);
+    };
+    let last: Promise<unknown> = Promise.resolve();
+    let waiting = 0;
+    return {
+      next: () => {
+        waiting++;
+        const result = last.then(make).finally(() => waiting--);
+        last = result;
+        return result;
+      },
+      close: async () => {
+        const closed = Promise.resolve(stream.return?.());
+        closed.catch(() => {});
+        // A stream that is still waiting for a sample closes only when that has come, perhaps never.
+        if (waiting === 0) await closed;
+      },
+    };
+  }
+
+  #batch(samples: readonly T[]): B | Promise<B> {
+    return this.#collate === null ? defaultCollate(samples) as B : this.#collate([...samples]);
+  }
+
+  /** A sample without a batch around it. */
+  #single(sample: T): B | Promise<B> {
+    const collate = this.#collate as ((sample: unknown) => B | Promise<B>) | null;
+    return collate === null ? defaultConvert(sample) as B : collate(sample);
+  }
+}
+
+/** Where an epoch's batches come from. */
+interface Batches<B> {
+  next(): Promise<B | typeof END>;
+  close(): void | Promise<void>;
+}

@@ -1,0 +1,317 @@
+/**
+ * Datasets: what a sample is and how many there are.
+ *
+ * A map-style dataset has `length` and `getItem(index)`; any object with these two is one, and so is a plain array. An
+ * iterable-style one is any object to iterate over, asynchronously too. `getItem` may return a promise, so samples can
+ * come from files or from the network. Batches are made by `DataLoader`.
+ *
+ * @module
+ */
+
+import { ArgumentError, IndexError, ShapeError } from "../base/errors.ts";
+import type { Generator } from "../base/generator.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { HostRandom } from "./random.ts";
+import { selectRows } from "./rows.ts";
+
+/** What a map-style dataset must have. */
+export interface MapStyle<T> {
+  /** How many samples there are; Python's `len(dataset)`. */
+  readonly length: number;
+  /** The sample at `index`; Python's `dataset[index]`. */
+  getItem(index: number): T | Promise<T>;
+  /** Several samples at once, where that is cheaper; Python's `__getitems__`. */
+  getItems?(indices: readonly number[]): readonly T[] | Promise<readonly T[]>;
+  /**
+   * A whole batch, already collated as `defaultCollate` would: the fast path of `DataLoader`. `null` where this dataset
+   * has none.
+   */
+  getBatch?(indices: readonly number[]): unknown;
+}
+
+/** Anything with samples at indices: a map-style dataset or an array. */
+export type Indexable<T> = MapStyle<T> | readonly T[];
+
+/** The sample at `index` of a dataset or an array. */
+export function itemAt<T>(dataset: Indexable<T>, index: number): T | Promise<T> {
+  return Array.isArray(dataset) ? dataset[index] as T : (dataset as MapStyle<T>).getItem(index);
+}
+
+/** Several samples of a dataset or an array, fetched at the same time where they are asynchronous. */
+export function itemsAt<T>(dataset: Indexable<T>, indices: readonly number[]): readonly T[] | Promise<readonly T[]> {
+  if (!Array.isArray(dataset)) {
+    const { getItems } = dataset as MapStyle<T>;
+    if (getItems !== undefined) return getItems.call(dataset, indices);
+  }
+  const items = indices.map((index) => itemAt(dataset, index));
+  return items.some((item) => item instanceof Promise) ? Promise.all(items) : items as T[];
+}
+
+/**
+ * The base of map-style datasets.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Squares extends Dataset<number> {
+ *   readonly length = 10;
+ *   getItem(index: number): number {
+ *     return index * index;
+ *   }
+ * }
+ * assertEquals(new Squares().getItem(3), 9);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
+ */
+export abstract class Dataset<T> implements MapStyle<T> {
+  /** How many samples there are; Python's `len(dataset)`. */
+  abstract readonly length: number;
+
+  /** The sample at `index`; Python's `dataset[index]`. */
+  abstract getItem(index: number): T | Promise<T>;
+
+  /** This dataset followed by `other`; Python's `dataset + other`. */
+  concat(other: Indexable<T>): ConcatDataset<T> {
+    return new ConcatDataset<T>([this, other]);
+  }
+}
+
+/**
+ * The base of datasets that are read in order, such as a stream.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Countdown extends IterableDataset<number> {
+ *   *[Symbol.iterator](): Iterator<number> {
+ *     for (let i = 3; i > 0; i--) yield i;
+ *   }
+ * }
+ * assertEquals([...new Countdown()], [3, 2, 1]);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
+ */
+export abstract class IterableDataset<T> {
+  /** Iterates over the samples; a class whose samples are asynchronous has `[Symbol.asyncIterator]` instead. */
+  [Symbol.iterator](): Iterator<T> {
+    throw new ArgumentError(
+      `${this.constructor.name}: an IterableDataset must define [Symbol.iterator]() or [Symbol.asyncIterator]()`,
+    );
+  }
+}
+
+/**
+ * Samples that are the rows of tensors: sample `i` is `[tensors[0].at(i), tensors[1].at(i), …]`.
+ *
+ * `DataLoader` gathers a batch from it with one `indexSelect` per tensor.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const data = new TensorDataset(torch.ones([3, 2]), torch.arange(3));
+ * assertEquals(data.length, 3);
+ * const [x, y] = data.getItem(1);
+ * assertEquals([...x.shape, ...y.shape], [2]);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+ */
+export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> extends Dataset<T> {
+  /** The tensors, all of the same size in dimension 0. */
+  readonly tensors: T;
+
+  /**
+   * @param tensors at least one, all of the same size in dimension 0
+   * @throws {ShapeError} if their sizes differ
+   */
+  constructor(...tensors: T) {
+    super();
+    if (tensors.length === 0) throw new ArgumentError("TensorDataset(): expected at least one tensor");
+    const sizes = tensors.map((t) => t.shape[0]);
+    if (sizes.some((size) => size === undefined || size !== sizes[0])) {
+      const shapes = tensors.map((t) => `[${t.shape.join(", ")}]`).join(", ");
+      throw new ShapeError(`TensorDataset(): the sizes of dimension 0 differ: ${shapes}`);
+    }
+    this.tensors = tensors;
+  }
+
+  override get length(): number {
+    return this.tensors[0].shape[0];
+  }
+
+  override getItem(index: number): T {
+    return this.tensors.map((t) => t.select(0, index)) as unknown as T;
+  }
+
+  /** One `indexSelect` per tensor. */
+  getBatch(indices: readonly number[]): T {
+    return selectRows(this.tensors, indices) as unknown as T;
+  }
+}
+
+/**
+ * The samples of a dataset at given indices.
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+ */
+export class Subset<T> extends Dataset<T> {
+  /** The whole dataset. */
+  readonly dataset: Indexable<T>;
+  /** Which of its samples, in this order. */
+  readonly indices: readonly number[];
+
+  /**
+   * @param dataset the whole dataset
+   * @param indices which of its samples, in this order
+   */
+  constructor(dataset: Indexable<T>, indices: readonly number[]) {
+    super();
+    this.dataset = dataset;
+    this.indices = indices;
+  }
+
+  override get length(): number {
+    return this.indices.length;
+  }
+
+  override getItem(index: number): T | Promise<T> {
+    return itemAt(this.dataset, this.indices[index]);
+  }
+
+  /** The dataset's own way of giving several samples. */
+  getItems(indices: readonly number[]): readonly T[] | Promise<readonly T[]> {
+    return itemsAt(this.dataset, indices.map((i) => this.indices[i]));
+  }
+
+  /** The dataset's own fast path. */
+  getBatch(indices: readonly number[]): unknown {
+    if (Array.isArray(this.dataset)) return null;
+    return (this.dataset as MapStyle<T>).getBatch?.(indices.map((i) => this.indices[i])) ?? null;
+  }
+}
+
+/**
+ * Several datasets, one after the other.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const both = new ConcatDataset([["a", "b"], ["c"]]);
+ * assertEquals([both.length, both.getItem(2), both.getItem(-1)], [3, "c", "c"]);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
+ */
+export class ConcatDataset<T> extends Dataset<T> {
+  /** The parts. */
+  readonly datasets: readonly Indexable<T>[];
+  /** For each part, how many samples there are up to its end. */
+  readonly cumulativeSizes: readonly number[];
+
+  /**
+   * @param datasets at least one
+   * @throws {ArgumentError} if there is none, or if one has no length
+   */
+  constructor(datasets: Iterable<Indexable<T>>) {
+    super();
+    this.datasets = [...datasets];
+    if (this.datasets.length === 0) throw new ArgumentError("ConcatDataset(): expected at least one dataset");
+    if (this.datasets.some((d) => typeof d.length !== "number")) {
+      throw new ArgumentError("ConcatDataset(): a dataset has no length; chain iterable ones with ChainDataset");
+    }
+    let total = 0;
+    this.cumulativeSizes = this.datasets.map((d) => total += d.length);
+  }
+
+  override get length(): number {
+    return this.cumulativeSizes[this.cumulativeSizes.length - 1];
+  }
+
+  override getItem(index: number): T | Promise<T> {
+    const at = index < 0 ? index + this.length : index;
+    const part = this.cumulativeSizes.findIndex((end) => at < end);
+    if (part < 0 || at < 0) {
+      throw new IndexError(`ConcatDataset.getItem(): index out of range: ${index}; it has ${this.length} samples`);
+    }
+    return itemAt(this.datasets[part], at - (part === 0 ? 0 : this.cumulativeSizes[part - 1]));
+  }
+}
+
+/**
+ * Several iterable datasets, one after the other.
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ChainDataset
+ */
+export class ChainDataset<T> {
+  /** The parts. */
+  readonly datasets: readonly (Iterable<T> | AsyncIterable<T>)[];
+
+  /** @param datasets the parts, in order */
+  constructor(datasets: Iterable<Iterable<T> | AsyncIterable<T>>) {
+    this.datasets = [...datasets];
+  }
+
+  /** The samples of every part. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (const dataset of this.datasets) yield* dataset;
+  }
+}
+
+/** Turns fractions into counts: rounded down, and the rest handed out one by one from the first. */
+function countsOf(n: number, lengths: readonly number[]): number[] {
+  const sum = lengths.reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - 1) > 1e-9 || lengths.some((f) => f < 0)) return [...lengths];
+  const counts = lengths.map((f) => Math.floor(n * f));
+  const rest = n - counts.reduce((a, b) => a + b, 0);
+  for (let i = 0; i < rest; i++) counts[i % counts.length]++;
+  return counts;
+}
+
+/**
+ * Splits a dataset at random into parts that do not overlap.
+ *
+ * @param dataset what is split
+ * @param lengths the parts' sizes, or fractions that add up to one
+ * @param generator where the seed comes from; the default generator if `null`
+ * @throws {ArgumentError} if the sizes do not add up to the dataset's length
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [train, test] = randomSplit(["a", "b", "c", "d", "e"], [0.6, 0.4]);
+ * assertEquals([train.length, test.length], [3, 2]);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+ */
+export function randomSplit<T>(
+  dataset: Indexable<T>,
+  lengths: readonly number[],
+  generator: Generator | null = null,
+): Subset<T>[] {
+  const counts = countsOf(dataset.length, lengths);
+  if (counts.some((c) => !Number.isSafeInteger(c) || c < 0)) {
+    throw new ArgumentError(
+      `randomSplit(): sizes must be integers, or fractions that add up to 1: [${lengths.join(", ")}]`,
+    );
+  }
+  const total = counts.reduce((a, b) => a + b, 0);
+  if (total !== dataset.length) {
+    throw new ArgumentError(
+      `randomSplit(): the sizes must add up to the dataset's length: ${
+        counts.join(" + ")
+      } = ${total} != ${dataset.length}`,
+    );
+  }
+  const order = HostRandom.from(generator).permutation(dataset.length);
+  let at = 0;
+  return counts.map((count) => new Subset(dataset, order.slice(at, at += count)));
+}

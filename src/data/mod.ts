@@ -1,0 +1,30 @@
+/**
+ * `utils.data`: datasets, samplers and the `DataLoader`.
+ *
+ * @see https://docs.pytorch.org/docs/stable/data.html
+ * @module
+ */
+
+export {
+  ChainDataset,
+  ConcatDataset,
+  Dataset,
+  type Indexable,
+  IterableDataset,
+  type MapStyle,
+  randomSplit,
+  Subset,
+  TensorDataset,
+} from "./dataset.ts";
+export {
+  BatchSampler,
+  RandomSampler,
+  type RandomSamplerOptions,
+  Sampler,
+  SequentialSampler,
+  type Sized,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+} from "./sampler.ts";
+export { type Collated, type Converted, defaultCollate, defaultConvert, type NumericArray } from "./collate.ts";
+export { type AnyDataset, DataLoader, type DataLoaderOptions, type Order } from "./dataloader.ts";

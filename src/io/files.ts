@@ -1,0 +1,165 @@
+/**
+ * Whole files in, whole files out: the only place of the library that touches the file system.
+ *
+ * Reading takes a path, a `file:` URL or an `http(s):` URL. Writing is atomic: the bytes go to a temporary file beside
+ * the target, are flushed to the disk, and only then take the target's name, so a crash or a full disk leaves the
+ * previous file as it was. A failure keeps Deno's own error class (`Deno.errors.NotFound`, …) and says what to do.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+/** Where bytes come from: a path, or a `file:`, `http:` or `https:` URL. */
+export type Source = string | URL;
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  NotFound: "no such file or folder",
+  PermissionDenied: "the system denies access; check the owner and the mode of the file and its folder",
+  NotCapable: "Deno was not given the permission; add --allow-read or --allow-write for its folder",
+  NotADirectory: "a part of the path is not a folder",
+  IsADirectory: "the path is a folder",
+  ReadOnlyFileSystem: "the file system is read-only",
+  AlreadyExists: "the path is taken",
+};
+
+/** A system's error again, of its own class, worded as ours. */
+function explain(op: string, action: string, path: string, cause: unknown): Error {
+  if (!(cause instanceof Error)) throw cause;
+  const reason = REMEDIES[cause.name] ?? cause.message;
+  const Class = (Deno.errors as Record<string, new (message: string, options?: ErrorOptions) => Error>)[cause.name];
+  return new (Class ?? Error)(`${op}(): cannot ${action}: "${path}"; ${reason}`, { cause });
+}
+
+/** The path of a source on this machine, or `null` where it is on a server. */
+export function localPath(source: Source): string | URL | null {
+  if (source instanceof URL) return source.protocol === "file:" ? source : null;
+  if (/^https?:\/\//.test(source)) return null;
+  return source.startsWith("file://") ? new URL(source) : source;
+}
+
+/**
+ * All the bytes of a file or of a URL's answer.
+ *
+ * @param op the public function that asks, for the error's text
+ */
+export async function readBytes(op: string, source: Source): Promise<Uint8Array<ArrayBuffer>> {
+  const path = localPath(source);
+  try {
+    if (path !== null) return await Deno.readFile(path);
+    const response = await fetch(source);
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Deno.errors.Http(`the server answered ${response.status} ${response.statusText}`);
+    }
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw explain(op, "read", String(source), cause);
+  }
+}
+
+/** A file opened for reading some of its bytes. */
+export class FileSlices implements Disposable {
+  /** The size of the file in bytes when it was opened. */
+  readonly size: number;
+  readonly #file: Deno.FsFile;
+  readonly #op: string;
+  readonly #path: string;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(op: string, path: string, file: Deno.FsFile, size: number) {
+    this.#op = op;
+    this.#path = path;
+    this.#file = file;
+    this.size = size;
+  }
+
+  /** Opens the file at `path`. */
+  static async open(op: string, path: string | URL): Promise<FileSlices> {
+    let file: Deno.FsFile | null = null;
+    try {
+      file = await Deno.open(path);
+      const { isDirectory, size } = await file.stat();
+      if (isDirectory) throw new Deno.errors.IsADirectory("a folder");
+      return new FileSlices(op, String(path), file, size);
+    } catch (cause) {
+      file?.close();
+      throw explain(op, "read", String(path), cause);
+    }
+  }
+
+  /** The bytes from `begin` to `end`; fewer where the file has become shorter. */
+  read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    // One after another: the position is the file's, so two reads at once would mix their bytes.
+    const result = this.#last.then(() => this.#readNow(begin, end));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #readNow(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      const bytes = new Uint8Array(end - begin);
+      await this.#file.seek(begin, Deno.SeekMode.Start);
+      let filled = 0;
+      while (filled < bytes.length) {
+        const n = await this.#file.read(bytes.subarray(filled));
+        if (n === null) break;
+        filled += n;
+      }
+      return bytes.subarray(0, filled);
+    } catch (cause) {
+      throw explain(this.#op, "read", this.#path, cause);
+    }
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file.close();
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The file that a write to `path` replaces: what a symbolic link points at, so that the link survives. */
+async function writeTarget(path: string | URL): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (cause) {
+    // Without the permission to read, the link itself is replaced: writing needs no more than its own permission.
+    if (!(cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotCapable)) throw cause;
+    return path instanceof URL ? fileURLToPath(path) : path;
+  }
+}
+
+/** Writes a new file and waits until the disk has it. */
+async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (const part of parts) {
+    let written = 0;
+    while (written < part.length) written += await file.write(part.subarray(written));
+  }
+  await file.sync();
+}
+
+/**
+ * Writes `parts`, one after another, as the file at `path`, or leaves what was there.
+ *
+ * @param op the public function that asks, for the error's text
+ */
+export async function writeBytes(op: string, path: string | URL, parts: Iterable<Uint8Array>): Promise<void> {
+  let temporary: string | null = null;
+  try {
+    const target = await writeTarget(path);
+    temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    await writeNew(temporary, parts);
+    await Deno.rename(temporary, target);
+    temporary = null;
+  } catch (cause) {
+    throw explain(op, "write", String(path), cause);
+  } finally {
+    if (temporary !== null) await Deno.remove(temporary).catch(() => {});
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * `io`: file formats. `io.safetensors` has the functions of Python's `safetensors.torch`, `io.idx` reads MNIST's files.
+ *
+ * @module
+ */
+
+export * as idx from "./idx.ts";
+export * as safetensors from "./safetensors.ts";

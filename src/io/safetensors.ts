@@ -1,0 +1,329 @@
+/**
+ * safetensors files as state dicts: the functions of Python's `safetensors.torch`.
+ *
+ * `loadFile` and `saveFile` work on files, `load` and `save` on bytes, `safeOpen` reads single tensors of a large file.
+ * The format itself, with its checks, is in `safetensors_format.ts`. Files written by PyTorch load as they are, and the
+ * other way round.
+ *
+ * @see https://huggingface.co/docs/safetensors
+ * @module
+ */
+
+import { type Args, isPlainObject, signature } from "../base/args.ts";
+import type { Device } from "../base/device.ts";
+import {
+  bfloat16,
+  bool,
+  complex64,
+  type DType,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  uint8,
+} from "../base/dtype.ts";
+import { ArgumentError, DTypeError, FormatError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
+import { bytes as bytesOf } from "../ops/convert.ts";
+import { fromBytes } from "../ops/creation.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
+import {
+  dataStartOf,
+  type Entry,
+  type FormatDtype,
+  type Header,
+  type Item,
+  type Origin,
+  parseHeader,
+  serializeHeader,
+} from "./safetensors_format.ts";
+import { widen, WIDENED } from "./widen.ts";
+
+const DTYPES: Readonly<Partial<Record<FormatDtype, DType>>> = {
+  BOOL: bool,
+  U8: uint8,
+  I8: int8,
+  I16: int16,
+  F16: float16,
+  BF16: bfloat16,
+  I32: int32,
+  F32: float32,
+  C64: complex64,
+  F64: float64,
+  I64: int64,
+};
+
+const NAMES: ReadonlyMap<DType, FormatDtype> = new Map(
+  Object.entries(DTYPES).map(([name, dtype]) => [dtype, name as FormatDtype]),
+);
+
+/** Options of reading. */
+export interface LoadOptions {
+  /** Where the tensors go. @default {"cpu"} */
+  device?: string | Device;
+  /**
+   * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64, F8_E4M3 and F8_E5M2
+   * as float32. Every value is kept exactly; a U64 value above 2^63 - 1 is an error.
+   *
+   * @default {false}
+   */
+  widen?: boolean;
+}
+
+const parseLoad = (op: string) => signature<LoadOptions>(op, ["device"], ["widen"]);
+const parseLoadFile = parseLoad("loadFile");
+const parseLoadBytes = parseLoad("load");
+const parseOpen = parseLoad("safeOpen");
+
+/** A tensor of the file, from its bytes. */
+function makeTensor(origin: Origin, entry: Entry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
+  const { op, file } = origin;
+  const device = options.device ?? "cpu";
+  if (bytes.length !== entry.end - entry.begin) {
+    throw new FormatError(`${op}(): ${file} became shorter while it was read: tensor "${entry.name}"`);
+  }
+  const dtype = DTYPES[entry.dtype];
+  if (dtype === undefined) {
+    if (!(entry.dtype in WIDENED)) {
+      throw new DTypeError(`${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}`);
+    }
+    if (options.widen) {
+      const wide = widen(op, entry.name, entry.dtype, bytes);
+      return fromBytes(new Uint8Array(wide.values.buffer), entry.shape, wide.dtype, { device });
+    }
+    throw new DTypeError(
+      `${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}; ` +
+        `{ widen: true } reads it as ${WIDENED[entry.dtype]!.name}`,
+    );
+  }
+  if (dtype === bool && bytes.some((b) => b > 1)) {
+    throw new FormatError(`${op}(): tensor "${entry.name}" of ${file} is BOOL and holds bytes other than 0 and 1`);
+  }
+  return fromBytes(bytes, entry.shape, dtype, { device });
+}
+
+/** An open safetensors file; made by {@linkcode safeOpen}. */
+export class SafetensorsFile implements Disposable {
+  readonly #file: FileSlices;
+  readonly #header: Header;
+  readonly #origin: Origin;
+  readonly #options: LoadOptions;
+  readonly #entries: ReadonlyMap<string, Entry>;
+
+  /** Use {@linkcode safeOpen}. */
+  constructor(file: FileSlices, header: Header, origin: Origin, options: LoadOptions) {
+    this.#file = file;
+    this.#header = header;
+    this.#origin = origin;
+    this.#options = options;
+    this.#entries = new Map(header.entries.map((entry) => [entry.name, entry]));
+  }
+
+  /** The names of the tensors, in the order in which they lie in the file. */
+  keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** The free text of the file; `null` where it has none. */
+  metadata(): Record<string, string> | null {
+    const { metadata } = this.#header;
+    return metadata === null ? null : { ...metadata };
+  }
+
+  /**
+   * Reads one tensor.
+   *
+   * @throws {ArgumentError} if the file has none of that name
+   */
+  async getTensor(name: string): Promise<Tensor> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) {
+      throw new ArgumentError(`getTensor(): ${this.#origin.file} has no tensor of that name: ${JSON.stringify(name)}`);
+    }
+    const { dataStart } = this.#header;
+    const bytes = await this.#file.read(dataStart + entry.begin, dataStart + entry.end);
+    return makeTensor(this.#origin, entry, bytes, this.#options);
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+async function openFile(op: string, path: string | URL, options: LoadOptions): Promise<SafetensorsFile> {
+  const origin: Origin = { op, file: `"${path}"` };
+  const file = await FileSlices.open(op, path);
+  try {
+    const start = await file.read(0, Math.min(8, file.size));
+    const head = await file.read(0, dataStartOf(start, file.size, origin));
+    return new SafetensorsFile(file, parseHeader(head, file.size, origin), origin, options);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a file to read single tensors of it.
+ *
+ * @param filename the file
+ * @param args device ("cpu"), widen (false)
+ * @throws {FormatError} if the file is malformed
+ */
+export async function safeOpen(
+  filename: string | URL,
+  ...args: Args<LoadOptions, ["device"]>
+): Promise<SafetensorsFile> {
+  return await openFile("safeOpen", filename, parseOpen(args));
+}
+
+/**
+ * Reads a state dict from a file, or from a URL.
+ *
+ * @param filename a path, or a `file:`, `http:` or `https:` URL
+ * @param args device ("cpu"), widen (false)
+ * @throws {FormatError} if the file is malformed
+ * @throws {DTypeError} if it holds an element type that Cresset lacks
+ */
+export async function loadFile(
+  filename: Source,
+  ...args: Args<LoadOptions, ["device"]>
+): Promise<Record<string, Tensor>> {
+  const op = "loadFile";
+  const options = parseLoadFile(args);
+  const path = localPath(filename);
+  if (path === null) {
+    return loadBytes({ op, file: `"${filename}"` }, await readBytes(op, filename), options);
+  }
+  using file = await openFile(op, path, options);
+  return await collect(file.keys(), (name) => file.getTensor(name));
+}
+
+/** A state dict of tensors made one by one; if one fails, those made before are released. */
+async function collect(
+  keys: Iterable<string>,
+  make: (name: string) => Promise<Tensor>,
+): Promise<Record<string, Tensor>> {
+  const out: [string, Tensor][] = [];
+  try {
+    for (const name of keys) out.push([name, await make(name)]);
+  } catch (error) {
+    for (const [, tensor] of out) tensor.dispose();
+    throw error;
+  }
+  // Not by assignment: a tensor may be called __proto__.
+  return Object.fromEntries(out);
+}
+
+/**
+ * Reads a state dict from the bytes of a file.
+ *
+ * @param data the bytes
+ * @param args device ("cpu"), widen (false)
+ * @throws {FormatError} if the bytes are malformed
+ * @throws {DTypeError} if they hold an element type that Cresset lacks
+ */
+export function load(data: Uint8Array, ...args: Args<LoadOptions, ["device"]>): Record<string, Tensor> {
+  if (!(data instanceof Uint8Array)) throw new ArgumentError(`load(): expected a Uint8Array: ${describe(data)}`);
+  return loadBytes({ op: "load", file: "the data" }, data, parseLoadBytes(args));
+}
+
+function loadBytes(origin: Origin, data: Uint8Array, options: LoadOptions): Record<string, Tensor> {
+  const { entries, dataStart } = parseHeader(data, data.length, origin);
+  const out: [string, Tensor][] = [];
+  try {
+    for (const entry of entries) {
+      const bytes = data.slice(dataStart + entry.begin, dataStart + entry.end);
+      out.push([entry.name, makeTensor(origin, entry, bytes, options)]);
+    }
+  } catch (error) {
+    for (const [, tensor] of out) tensor.dispose();
+    throw error;
+  }
+  return Object.fromEntries(out);
+}
+
+interface Part extends Item {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The parts of a file in order. All reads start before the first is awaited, so the values are of one moment. */
+async function encode(
+  op: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> | null,
+): Promise<Uint8Array[]> {
+  if (!isPlainObject(tensors)) {
+    throw new ArgumentError(
+      `${op}(): expected a state dict: ${describe(tensors)}; of a module, give module.stateDict()`,
+    );
+  }
+  const items = Object.entries(tensors).map(([name, tensor]) => {
+    if (!(tensor instanceof Tensor)) {
+      throw new ArgumentError(`${op}(): ${JSON.stringify(name)} must be a Tensor: ${describe(tensor)}`);
+    }
+    const dtype = NAMES.get(tensor.dtype);
+    if (dtype === undefined) {
+      throw new DTypeError(
+        `${op}(): safetensors has no ${tensor.dtype}: ${JSON.stringify(name)}; convert it with to()`,
+      );
+    }
+    return { name, dtype, shape: tensor.shape };
+  });
+  serializeHeader(op, items, metadata);
+  const parts = await Promise.all(
+    items.map(async (item): Promise<Part> => ({ ...item, bytes: await bytesOf(tensors[item.name].detach()) })),
+  );
+  const { header, order } = serializeHeader(op, parts, metadata);
+  return [header, ...order.map((part) => part.bytes)];
+}
+
+/**
+ * The bytes of a file with a state dict.
+ *
+ * @param tensors the state dict
+ * @param metadata free text to go with it
+ * @throws {DTypeError} if the format lacks a tensor's dtype
+ */
+export async function save(
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> | null = null,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts = await encode("save", tensors, metadata);
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+/**
+ * Writes a state dict to a file. The file appears complete or not at all; a failure leaves the previous one.
+ *
+ * Differs from PyTorch: tensors that share memory, or are not contiguous, are written as copies instead of refused.
+ *
+ * @param tensors the state dict
+ * @param filename where to
+ * @param metadata free text to go with it
+ * @throws {DTypeError} if the format lacks a tensor's dtype
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const path = await Deno.makeTempFile();
+ * await saveFile({ weight: torch.ones([2]) }, path, { format: "pt" });
+ * const { weight } = await loadFile(path);
+ * assertEquals(await weight.tolist(), [1, 1]);
+ * await Deno.remove(path);
+ * ```
+ */
+export async function saveFile(
+  tensors: Readonly<Record<string, Tensor>>,
+  filename: string | URL,
+  metadata: Readonly<Record<string, string>> | null = null,
+): Promise<void> {
+  await writeBytes("saveFile", filename, await encode("saveFile", tensors, metadata));
+}

@@ -1,0 +1,130 @@
+/**
+ * Datasets of pictures, with torchvision's names: so far `MNIST`, and whatever else comes in its format.
+ *
+ * @see https://docs.pytorch.org/vision/stable/datasets.html
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
+import { localPath, readBytes } from "../io/files.ts";
+import { type IdxArray, parseIdx } from "../io/idx_format.ts";
+import { Dataset } from "../data/dataset.ts";
+import type { Image } from "./image.ts";
+import { applyTransform, type Transform } from "./transforms.ts";
+
+/** Options of {@linkcode MNIST.load}. */
+export interface MNISTOptions<X, Y> {
+  /** The training part, or the test part. @default {true} */
+  train?: boolean;
+  /** Turns a picture into a sample. @default {null: the picture itself} */
+  transform?: Transform<Image, X> | null;
+  /** Turns a label into a target. @default {null: the label itself} */
+  targetTransform?: Transform<number, Y> | null;
+}
+
+const OP = "MNIST.load";
+const parse = signature<MNISTOptions<unknown, unknown>>(OP, ["train", "transform", "targetTransform"]);
+
+/** The file `name`, or `name.gz`, in the folder or below the URL `root`. */
+async function readIdx(root: string | URL, name: string): Promise<IdxArray> {
+  let missing: unknown;
+  for (const file of [`${name}.gz`, name]) {
+    const base = root instanceof URL || localPath(root) !== root;
+    const source = base ? new URL(file, String(root).replace(/\/*$/, "/")) : `${root}/${file}`;
+    try {
+      return await parseIdx(OP, `"${source}"`, await readBytes(OP, source));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      missing ??= error;
+    }
+  }
+  throw missing;
+}
+
+/**
+ * Pictures of handwritten digits, 0 to 9, in MNIST's four IDX files, gzipped or not. Pictures of any size are accepted.
+ *
+ * Made by `await MNIST.load(root, { train, transform })`: reading files is asynchronous. Nothing is downloaded.
+ *
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
+ */
+export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
+  /** The names of the classes. */
+  static readonly classes: readonly string[] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+  /** The pictures' bytes, one after the other. */
+  readonly #pixels: Uint8Array;
+  /** Rows and columns of a picture. */
+  readonly imageSize: readonly [number, number];
+  /** The labels, one per picture. */
+  readonly targets: Uint8Array;
+  readonly #transform: Transform<Image, X> | null;
+  readonly #targetTransform: Transform<number, Y> | null;
+
+  /** Use {@linkcode MNIST.load}. */
+  constructor(
+    images: IdxArray,
+    labels: IdxArray,
+    transform: Transform<Image, X> | null,
+    targetTransform: Transform<number, Y> | null,
+  ) {
+    super();
+    this.#pixels = images.bytes;
+    this.imageSize = [images.shape[1], images.shape[2]];
+    this.targets = labels.bytes;
+    this.#transform = transform;
+    this.#targetTransform = targetTransform;
+  }
+
+  /**
+   * Reads the files.
+   *
+   * @param root the folder with the files, or a URL
+   * @param args train (true), transform (none), targetTransform (none)
+   * @throws {FormatError} if a file is truncated, malformed, or does not fit the other one
+   */
+  static async load<X = Image, Y = number>(
+    root: string | URL,
+    ...args: Args<MNISTOptions<X, Y>, ["train", "transform", "targetTransform"]>
+  ): Promise<MNIST<X, Y>> {
+    const { train = true, transform = null, targetTransform = null } = parse(args) as MNISTOptions<X, Y>;
+    if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${String(train)}`);
+    const part = train ? "train" : "t10k";
+    const [images, labels] = await Promise.all([
+      readIdx(root, `${part}-images-idx3-ubyte`),
+      readIdx(root, `${part}-labels-idx1-ubyte`),
+    ]);
+    if (images.shape.length !== 3 || images.dtype.itemsize !== 1 || labels.dtype.itemsize !== 1) {
+      throw new FormatError(`${OP}(): expected bytes of three dimensions: ${images.dtype} ${show(images.shape)}`);
+    }
+    if (labels.shape.length !== 1 || labels.shape[0] !== images.shape[0]) {
+      throw new FormatError(
+        `${OP}(): images and labels differ in number: ${show(images.shape)} and ${show(labels.shape)}`,
+      );
+    }
+    return new MNIST(images, labels, transform, targetTransform);
+  }
+
+  override get length(): number {
+    return this.targets.length;
+  }
+
+  /** The picture at `index`, without the transform. */
+  image(index: number): Image {
+    if (!(index >= 0 && index < this.length)) {
+      throw new IndexError(`MNIST: index out of range: ${index}; it has ${this.length} samples`);
+    }
+    const [height, width] = this.imageSize;
+    const start = index * height * width;
+    return { data: this.#pixels.subarray(start, start + height * width), width, height, channels: 1 };
+  }
+
+  override getItem(index: number): [X, Y] {
+    const image = this.image(index);
+    const label = this.targets[index];
+    return [
+      this.#transform === null ? image as X : applyTransform(this.#transform, image),
+      this.#targetTransform === null ? label as Y : applyTransform(this.#targetTransform, label),
+    ];
+  }
+}

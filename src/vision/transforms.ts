@@ -1,0 +1,253 @@
+/**
+ * Transforms of single samples, with torchvision's names: from a picture to a normalised tensor, with random changes in
+ * between to train on more than there is.
+ *
+ * A transform is a function, or an object with `call(sample)`. Pictures are changed on the host, pixel by pixel; these
+ * transforms are meant for small ones.
+ *
+ * @see https://docs.pytorch.org/vision/stable/transforms.html
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { float32 } from "../base/dtype.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { fromBytes, tensor } from "../ops/creation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { HostRandom } from "../data/random.ts";
+import type { Image } from "./image.ts";
+
+/** Something that turns one sample into another. */
+export type Transform<A, B> = ((sample: A) => B) | { call(sample: A): B };
+
+/** Applies a transform of either form. */
+export function applyTransform<A, B>(transform: Transform<A, B>, sample: A): B {
+  return typeof transform === "function" ? transform(sample) : transform.call(sample);
+}
+
+/**
+ * Several transforms, one after the other.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const twice = new Compose<number, number>([(x: number) => x + 1, (x: number) => x * 10]);
+ * assertEquals(twice.call(2), 30);
+ * ```
+ */
+export class Compose<A = Image, B = Tensor> {
+  /** The transforms, in order. */
+  readonly transforms: readonly Transform<never, unknown>[];
+
+  /** @param transforms in order; each takes what the one before gives */
+  constructor(transforms: readonly Transform<never, unknown>[]) {
+    this.transforms = transforms;
+  }
+
+  /** Applies all of them. */
+  call(sample: A): B {
+    let value: unknown = sample;
+    for (const transform of this.transforms) value = applyTransform(transform, value as never);
+    return value as B;
+  }
+}
+
+/** A function as a transform. */
+export class Lambda<A, B> {
+  readonly #lambda: (sample: A) => B;
+
+  /** @param lambda the function */
+  constructor(lambda: (sample: A) => B) {
+    this.#lambda = lambda;
+  }
+
+  /** Applies the function. */
+  call(sample: A): B {
+    return this.#lambda(sample);
+  }
+}
+
+/**
+ * A picture as a float32 tensor of shape (C, H, W) with values from 0 to 1.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = new ToTensor().call({ data: new Uint8Array([0, 255]), width: 2, height: 1, channels: 1 });
+ * assertEquals(x.shape, [1, 1, 2]);
+ * assertEquals(await x.tolist(), [[[0, 1]]]);
+ * ```
+ */
+export class ToTensor {
+  /** Makes the tensor. */
+  call(image: Image): Tensor {
+    const { data, width, height, channels } = image;
+    const pixels = width * height;
+    if (data.length !== pixels * channels) {
+      throw new ShapeError(`ToTensor(): ${height} x ${width} x ${channels} values expected: ${data.length}`);
+    }
+    const values = new Float32Array(data.length);
+    for (let c = 0; c < channels; c++) {
+      for (let i = 0; i < pixels; i++) values[c * pixels + i] = data[i * channels + c] / 255;
+    }
+    return fromBytes(new Uint8Array(values.buffer), [channels, height, width], float32);
+  }
+}
+
+/**
+ * `(x - mean) / std` for each channel of a tensor of shape (…, C, H, W).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const x = new Normalize([1], [2]).call(torch.full([1, 1, 2], 5));
+ * assertEquals(await x.tolist(), [[[2, 2]]]);
+ * ```
+ */
+export class Normalize {
+  /** What is subtracted from each channel. */
+  readonly mean: readonly number[];
+  /** What each channel is divided by. */
+  readonly std: readonly number[];
+
+  /**
+   * @param mean one number per channel
+   * @param std one number per channel, none of them 0
+   */
+  constructor(mean: readonly number[], std: readonly number[]) {
+    if (mean.length !== std.length || mean.length === 0) {
+      throw new ArgumentError(`Normalize(): one mean and one std per channel: ${mean.length} and ${std.length} given`);
+    }
+    if (std.includes(0)) throw new ArgumentError(`Normalize(): a std is 0: ${show(std)}`);
+    this.mean = mean;
+    this.std = std;
+  }
+
+  /** Normalises a tensor into a new one. */
+  call(x: Tensor): Tensor {
+    const channels = x.shape[x.ndim - 3];
+    if (x.ndim < 3 || (this.mean.length !== 1 && this.mean.length !== channels)) {
+      throw new ShapeError(`Normalize(): ${this.mean.length} channels expected, as (…, C, H, W): ${show(x.shape)}`);
+    }
+    if (this.mean.length === 1) return x.sub(this.mean[0]).div(this.std[0]);
+    const column = (values: readonly number[]) => tensor(values.map((v) => [[v]]), { device: x.device });
+    using mean = column(this.mean);
+    using std = column(this.std);
+    return x.sub(mean).div(std);
+  }
+}
+
+/** Options of {@linkcode RandomAffine}. */
+export interface RandomAffineOptions {
+  /** The largest rotation, in degrees, or the range of rotations. */
+  degrees: number | readonly [number, number];
+  /** The largest shift in each direction, as a part of the width and of the height. @default {null: none} */
+  translate?: readonly [number, number] | null;
+  /** The range of the scale. @default {null: 1} */
+  scale?: readonly [number, number] | null;
+  /** The largest shear along the rows, in degrees, or the range of shears. @default {null: none} */
+  shear?: number | readonly [number, number] | null;
+  /** The value of pixels from outside the picture. @default {0} */
+  fill?: number;
+}
+
+const parseAffine = signature<RandomAffineOptions>(
+  "RandomAffine",
+  ["degrees", "translate", "scale", "shear"],
+  ["fill"],
+  1,
+);
+
+/**
+ * Rotates, shifts, scales and shears a picture by random amounts, with bilinear interpolation.
+ *
+ * The seed comes from the default generator when the first picture is transformed.
+ *
+ * Differs from PyTorch: interpolation is bilinear (there: nearest by default), for pictures of few pixels.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const image = { data: new Uint8Array([1, 2, 3, 4]), width: 2, height: 2, channels: 1 };
+ * assertEquals(new RandomAffine(0).call(image).data, image.data);
+ * ```
+ */
+export class RandomAffine {
+  readonly #degrees: readonly [number, number];
+  readonly #translate: readonly [number, number];
+  readonly #scale: readonly [number, number];
+  readonly #shear: readonly [number, number];
+  readonly #fill: number;
+  #random: HostRandom | null = null;
+
+  /**
+   * @param args degrees, translate (none), scale (1), shear (none), and by name fill (0)
+   * @throws {ArgumentError} if a range is not one
+   */
+  constructor(...args: Args<RandomAffineOptions, ["degrees", "translate", "scale", "shear"]>) {
+    const { degrees, translate, scale, shear, fill = 0 } = parseAffine(args);
+    this.#degrees = range("degrees", degrees);
+    this.#translate = translate ?? [0, 0];
+    this.#scale = range("scale", scale ?? [1, 1]);
+    this.#shear = range("shear", shear ?? 0);
+    this.#fill = fill;
+    if (!this.#translate.every((t) => t >= 0 && t <= 1)) {
+      throw new ArgumentError(`RandomAffine(): translate must be two numbers from 0 to 1: ${show(this.#translate)}`);
+    }
+    if (this.#scale[0] <= 0) throw new ArgumentError(`RandomAffine(): scale must be positive: ${show(this.#scale)}`);
+  }
+
+  /** Changes a picture into a new one. */
+  call(image: Image): Image {
+    const random = this.#random ??= HostRandom.from(null);
+    const between = ([low, high]: readonly [number, number]) => low + random.uniform() * (high - low);
+    const angle = between(this.#degrees) * Math.PI / 180;
+    const scale = between(this.#scale);
+    const shear = Math.tan(between(this.#shear) * Math.PI / 180);
+    const [tx, ty] = this.#translate;
+    const dx = between([-tx, tx]) * image.width;
+    const dy = between([-ty, ty]) * image.height;
+    // Where each pixel of the result comes from: the inverse of shear, scale and rotation about the centre, then shift.
+    const cos = Math.cos(angle) / scale, sin = Math.sin(angle) / scale;
+    const matrix = [cos + shear * sin, sin - shear * cos, -sin, cos] as const;
+    return resample(image, matrix, [dx, dy], this.#fill);
+  }
+}
+
+function range(name: string, value: number | readonly [number, number]): readonly [number, number] {
+  const [low, high] = typeof value === "number" ? [-value, value] : value;
+  if (!(low <= high)) throw new ArgumentError(`RandomAffine(): ${name} must be a number or a range: ${String(value)}`);
+  return [low, high];
+}
+
+/** The picture whose pixel p, seen from the centre, is the picture's value at `matrix` · (p - shift). */
+function resample(
+  { data, width, height, channels }: Image,
+  [a, b, c, d]: readonly [number, number, number, number],
+  [dx, dy]: readonly [number, number],
+  fill: number,
+): Image {
+  const out = new Uint8Array(data.length);
+  const cx = (width - 1) / 2, cy = (height - 1) / 2;
+  const at = (x: number, y: number, channel: number) =>
+    x < 0 || y < 0 || x >= width || y >= height ? fill : data[(y * width + x) * channels + channel];
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const px = column - cx - dx, py = row - cy - dy;
+      const x = a * px + b * py + cx, y = c * px + d * py + cy;
+      const x0 = Math.floor(x), y0 = Math.floor(y);
+      const fx = x - x0, fy = y - y0;
+      for (let k = 0; k < channels; k++) {
+        const upper = at(x0, y0, k) * (1 - fx) + at(x0 + 1, y0, k) * fx;
+        const lower = at(x0, y0 + 1, k) * (1 - fx) + at(x0 + 1, y0 + 1, k) * fx;
+        out[(row * width + column) * channels + k] = Math.round(upper * (1 - fy) + lower * fy);
+      }
+    }
+  }
+  return { data: out, width, height, channels };
+}
