@@ -37,7 +37,7 @@ export interface Step {
 
 /** Ops in which the kind of a Python scalar (int or float) decides the result's dtype. */
 const TYPED_FLOATS =
-  /^(add|sub|rsub|mul|(true_)?div(ide)?|floor_divide|remainder|fmod|(float_)?pow(er)?|__r\w+__|where|arange|range|full|new_full|scalar_tensor|clamp\w*|maximum|minimum|eq|ne|lt|le|gt|ge|lerp|addc\w+|xlogy|result_type|can_cast)$/;
+  /^(add|sub|rsub|mul|(true_)?div(ide)?|floor_divide|remainder|fmod|(float_)?pow(er)?|__r\w+__|where|arange|range|full|new_full|scalar_tensor|clamp\w*|linspace|logspace|maximum|minimum|eq|ne|lt|le|gt|ge|lerp|addc\w+|xlogy|result_type|can_cast)$/;
 
 /** Ops that would take a JavaScript integer for a float where PyTorch sees an int. */
 const TYPED_INTEGERS = /^(full|scalar_tensor)$/;

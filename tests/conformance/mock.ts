@@ -33,19 +33,15 @@ export class MockTensor implements TensorLike {
   readonly requiresGrad: boolean;
   readonly storage: unknown;
   readonly #data: Raw;
-  readonly #strides: readonly number[];
+  readonly strides: readonly number[];
 
   constructor(data: Raw, shape: readonly number[], dtype: { name: string }, options: Record<string, unknown> = {}) {
     this.shape = shape;
     this.dtype = dtype;
     this.requiresGrad = options.requiresGrad === true;
     this.#data = data;
-    this.#strides = (options.strides as number[] | undefined) ?? contiguous(shape);
+    this.strides = (options.strides as number[] | undefined) ?? contiguous(shape);
     this.storage = options.storage ?? data;
-  }
-
-  stride(): readonly number[] {
-    return this.#strides;
   }
 
   /** Row-major values, whatever the strides. */
@@ -56,7 +52,7 @@ export class MockTensor implements TensorLike {
       let rest = i;
       let at = 0;
       for (let d = this.shape.length - 1; d >= 0; d--) {
-        at += (rest % this.shape[d]) * this.#strides[d];
+        at += (rest % this.shape[d]) * this.strides[d];
         rest = Math.floor(rest / this.shape[d]);
       }
       for (let w = 0; w < width; w++) out[i * width + w] = this.#data[at * width + w];

@@ -151,7 +151,7 @@ function checkAliasing(out: unknown, sample: OpSample, inputs: Map<number, Tenso
 /** What an uninitialised result promises is its layout. */
 function checkStrides(out: unknown, node: Json): string | null {
   if (!isTensor(out) || !isTensorNode(node) || !node.stride) return null;
-  const actual = out.stride().join(", ");
+  const actual = out.strides.join(", ");
   return actual === node.stride.join(", ") ? null : `strides [${actual}], expected [${node.stride.join(", ")}]`;
 }
 

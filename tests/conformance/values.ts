@@ -21,8 +21,8 @@ export interface TensorLike {
   readonly requiresGrad: boolean;
   /** Where the elements live; views share it. */
   readonly storage: unknown;
-  /** Strides in elements, as a method (PyTorch's `stride()`). */
-  stride(): readonly number[];
+  /** Strides in elements. */
+  readonly strides: readonly number[];
   /** The values, row-major. */
   data(): Promise<Raw>;
 }
