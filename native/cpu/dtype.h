@@ -1,0 +1,114 @@
+/*
+ * Storage dtypes (the codes of src/base/dtype.ts) and the conversions between halves and float.
+ * Conversions are branch-free so that loops over them vectorise; narrowing rounds to nearest, ties to even.
+ */
+#ifndef CRESSET_DTYPE_H
+#define CRESSET_DTYPE_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum {
+  DT_BOOL = 0,
+  DT_U8 = 1,
+  DT_I8 = 2,
+  DT_I16 = 3,
+  DT_I32 = 4,
+  DT_I64 = 5,
+  DT_F16 = 6,
+  DT_BF16 = 7,
+  DT_F32 = 8,
+  DT_F64 = 9,
+  DT_COUNT = 10
+};
+
+/* Register kinds of the pointwise machine. */
+enum { K_F32 = 0, K_F64 = 1, K_I64 = 2, K_BOOL = 3 };
+
+static inline int64_t dtype_size(int32_t dtype) {
+  static const uint8_t sizes[12] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
+  return sizes[dtype];
+}
+
+/* The register kind that a storage dtype loads into. */
+static inline int32_t dtype_kind(int32_t dtype) {
+  static const uint8_t kinds[10] = {K_BOOL, K_I64, K_I64, K_I64, K_I64, K_I64, K_F32, K_F32, K_F32, K_F64};
+  return kinds[dtype];
+}
+
+static inline float bits_f32(uint32_t u) {
+  float f;
+  memcpy(&f, &u, 4);
+  return f;
+}
+
+static inline uint32_t f32_bits(float f) {
+  uint32_t u;
+  memcpy(&u, &f, 4);
+  return u;
+}
+
+static inline double bits_f64(uint64_t u) {
+  double f;
+  memcpy(&f, &u, 8);
+  return f;
+}
+
+static inline uint64_t f64_bits(double f) {
+  uint64_t u;
+  memcpy(&u, &f, 8);
+  return u;
+}
+
+static inline float bf16_to_f32(uint16_t h) { return bits_f32((uint32_t)h << 16); }
+
+static inline uint16_t f32_to_bf16(float f) {
+  uint32_t u = f32_bits(f);
+  uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1)) >> 16;
+  uint32_t nan = (u >> 16) | 0x40;
+  return (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+}
+
+static inline float f16_to_f32(uint16_t h) {
+  /* Shifting the 15 value bits into place leaves an exponent that is 112 too small; multiplying by 2^112 mends it,
+     and renormalises half subnormals on the way. Infinity and NaN keep all exponent bits. */
+  uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13;
+  float scaled = bits_f32(magnitude) * 0x1p112f;
+  uint32_t u = f32_bits(scaled) | (magnitude >= 0x0f800000u ? 0x7f800000u : 0);
+  return bits_f32(u | ((uint32_t)(h & 0x8000) << 16));
+}
+
+static inline uint16_t f32_to_f16(float f) {
+  uint32_t u = f32_bits(f);
+  uint32_t sign = (u >> 16) & 0x8000;
+  uint32_t a = u & 0x7fffffffu;
+  /* Normal halves: rebias, round the 13 dropped bits to even (a carry into the exponent is right, up to infinity). */
+  uint32_t normal = (a - 0x38000000u + 0xfffu + ((a >> 13) & 1)) >> 13;
+  /* Subnormal halves: adding 0.5 aligns the value so that the float adder itself rounds to a multiple of 2^-24. */
+  uint32_t subnormal = f32_bits(bits_f32(a) + 0.5f) - 0x3f000000u;
+  uint32_t h = a < 0x38800000u ? subnormal : normal;
+  h = a >= 0x477ff000u ? 0x7c00u : h;
+  h = a > 0x7f800000u ? (0x7e00u | ((a >> 13) & 0x3ff)) : h;
+  return (uint16_t)(h | sign);
+}
+
+/* double to half must not round twice: the float in between keeps a sticky bit (round to odd). */
+static inline float f64_to_f32_odd(double d) {
+  float f = (float)d;
+  double back = (double)f;
+  uint32_t u = f32_bits(f);
+  /* Where rounding moved the value away from zero, step back; then set the last bit if anything was lost. */
+  uint32_t away = (back < 0 ? -back : back) > (d < 0 ? -d : d);
+  uint32_t inexact = back != d && d == d;
+  return bits_f32((u - (away & inexact)) | inexact);
+}
+
+static inline uint16_t f64_to_f16(double d) { return f32_to_f16(f64_to_f32_odd(d)); }
+static inline uint16_t f64_to_bf16(double d) { return f32_to_bf16(f64_to_f32_odd(d)); }
+
+/* Truncation toward zero that is defined for every input: what does not fit gives the lowest integer, as x86 does. */
+static inline int64_t f64_to_i64(double d) {
+  return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
+}
+
+#endif

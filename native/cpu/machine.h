@@ -1,0 +1,81 @@
+/*
+ * The interpreter of byte programs, shared by maps (machine.c) and map-reductions (reduce.c).
+ *
+ * A call is decoded once per thread into steps whose operands are registers of one block, memory that advances with
+ * the iteration, or cells that hold one uniform value. Contiguous operands are used in place: a one-instruction
+ * program touches no register at all.
+ */
+#ifndef CRESSET_MACHINE_H
+#define CRESSET_MACHINE_H
+
+#include "kernels.h"
+
+#define MAX_DIMS 64
+#define MAX_OPERANDS 128
+#define MAX_REGISTERS 64
+
+/* Words of a program's header. */
+enum { HEAD_INPUTS, HEAD_SCALARS, HEAD_OUTPUTS, HEAD_REGISTERS, HEAD_INSTRUCTIONS, HEAD_CONSTANTS, HEAD_WORDS };
+
+/* A call: the program and its operands. Operands are the inputs, the outputs, and last the linear index, a pseudo
+   operand of one-byte elements whose "address" is the index itself. */
+typedef struct {
+  const int32_t *input_dtypes, *scalar_kinds, *outputs, *code;
+  const double *constants, *scalars;
+  int32_t inputs, scalars_count, outputs_count, instructions, registers, operands;
+  int32_t ndim;
+  int64_t *shape;
+  int64_t *strides; /* strides[operand * ndim_given + dim], in elements */
+  int32_t pitch;    /* ndim_given: the step between the strides of two operands */
+  char *base[MAX_OPERANDS + 1];
+  int32_t dtype[MAX_OPERANDS + 1];
+} Call;
+
+/* How elements are walked: as one run, as rows of the last dimension, or gathered block by block. */
+enum { WALK_LINEAR, WALK_ROWS, WALK_GATHER };
+
+/* Where a value is: memory of `operand` at the present block, or (operand < 0) the fixed address `at`. */
+typedef struct {
+  char *at;
+  int32_t operand;
+} Place;
+
+enum { STEP_FUNCTION, STEP_LOAD, STEP_STORE, STEP_WRAP, STEP_INDEX };
+
+typedef struct {
+  int32_t what, flags, operand, dtype, uniform;
+  vector_function function;
+  Place d, a, b, c;
+} Step;
+
+/* A call decoded for one thread over the dimensions [first, last) of its shape. */
+typedef struct {
+  const Call *call;
+  int32_t first, last, walk, steps_count, weight;
+  int64_t count, inner, block;
+  Step *steps;
+  /* Where each output's value is after the steps; map-reductions read it there. */
+  struct {
+    Place place;
+    int32_t uniform, kind;
+  } results[MAX_OPERANDS];
+} Plan;
+
+/* The consumer of a block's results in a map-reduction. */
+typedef void (*block_visitor)(void *context, const Plan *plan, char *const *cursor, int64_t start, int64_t n);
+
+/* Parses a program and the arena. `kept` is how many dimensions outputs have (ndim for a map). The arrays of the
+   call live in `room`, which holds ROOM(operands, ndim) words. */
+CRESSET_SHARED int32_t cresset_open(Call *call, const int32_t *program, int32_t ndim, int32_t kept, int64_t *room);
+#define ROOM_WORDS 8192
+/* Sorts (by strides) and merges the dimensions [first, last); returns the new `last`. */
+CRESSET_SHARED int32_t cresset_coalesce(Call *call, int32_t first, int32_t last);
+/* Decodes; `store`: a map that writes its outputs. */
+CRESSET_SHARED int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, int32_t store);
+/* Runs the elements [begin, end) of the plan's iteration, whose operands start at `base`. */
+CRESSET_SHARED void cresset_run(const Plan *plan, char *const *base, int64_t begin, int64_t end, block_visitor visit, void *context);
+
+/* The address of a place in the present block. */
+static inline char *place_address(Place p, char *const *cursor) { return p.operand >= 0 ? cursor[p.operand] : p.at; }
+
+#endif

@@ -1,0 +1,101 @@
+/* Loops of the pointwise machine for float32 registers. */
+#include <math.h>
+
+#include "kernels.h"
+#include "special.h"
+#include "vmath.h"
+
+typedef float f32;
+
+static inline f32 python_remainder(f32 x, f32 y) {
+  f32 r = fmodf(x, y);
+  return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+static inline f32 floor_quotient(f32 x, f32 y) {
+  if (y == 0) return x / y;
+  f32 r = fmodf(x, y), q = (x - r) / y;
+  if (r != 0 && (y < 0) != (r < 0)) q -= 1;
+  if (q == 0) return copysignf(0, x / y);
+  f32 whole = floorf(q);
+  return q - whole > 0.5f ? whole + 1 : whole;
+}
+
+BINARY(add_f32, f32, f32, x + y)
+BINARY(sub_f32, f32, f32, x - y)
+BINARY(mul_f32, f32, f32, x *y)
+BINARY(div_f32, f32, f32, x / y)
+BINARY(min_f32, f32, f32, x < y || x != x ? x : y)
+BINARY(max_f32, f32, f32, x > y || x != x ? x : y)
+BINARY(fmin_f32, f32, f32, x < y || y != y ? x : y)
+BINARY(fmax_f32, f32, f32, x > y || y != y ? x : y)
+BINARY(copysign_f32, f32, f32, vm_copysign(x, y))
+BINARY(truncDivide_f32, f32, f32, truncf(x / y))
+BINARY_PLAIN(floorDivide_f32, f32, f32, floor_quotient(x, y))
+BINARY_PLAIN(remainder_f32, f32, f32, python_remainder(x, y))
+BINARY_PLAIN(fmod_f32, f32, f32, fmodf(x, y))
+BINARY_PLAIN(pow_f32, f32, f32, powf(x, y))
+BINARY_PLAIN(atan2_f32, f32, f32, atan2((double)x, (double)y))
+BINARY_PLAIN(nextafter_f32, f32, f32, nextafterf(x, y))
+BINARY_PLAIN(hypot_f32, f32, f32, hypotf(x, y))
+BINARY_PLAIN(zeta_f32, f32, f32, cresset_zeta(x, y))
+UNARY(neg_f32, f32, f32, -x)
+UNARY(abs_f32, f32, f32, vm_abs(x))
+UNARY(sign_f32, f32, f32, (float)(x > 0) - (float)(x < 0))
+UNARY(floor_f32, f32, f32, floorf(x))
+UNARY(ceil_f32, f32, f32, ceilf(x))
+UNARY(round_f32, f32, f32, rintf(x))
+UNARY(trunc_f32, f32, f32, truncf(x))
+UNARY(sqrt_f32, f32, f32, sqrtf(x))
+UNARY(rsqrt_f32, f32, f32, 1.0f / sqrtf(x))
+UNARY(reciprocal_f32, f32, f32, 1.0f / x)
+UNARY(exp_f32, f32, f32, vm_exp(x))
+UNARY(exp2_f32, f32, f32, vm_exp2(x))
+UNARY(expm1_f32, f32, f32, vm_expm1(x))
+UNARY(log_f32, f32, f32, vm_log(x))
+UNARY(log1p_f32, f32, f32, vm_log1p(x))
+UNARY(tanh_f32, f32, f32, vm_tanh(x))
+UNARY(sigmoid_f32, f32, f32, vm_sigmoid(x))
+UNARY(erf_f32, f32, f32, vm_erf(x))
+UNARY_PLAIN(log2_f32, f32, f32, log2((double)x))
+UNARY_PLAIN(log10_f32, f32, f32, log10((double)x))
+UNARY_PLAIN(sin_f32, f32, f32, sin((double)x))
+UNARY_PLAIN(cos_f32, f32, f32, cos((double)x))
+UNARY_PLAIN(tan_f32, f32, f32, tan((double)x))
+UNARY_PLAIN(asin_f32, f32, f32, asin((double)x))
+UNARY_PLAIN(acos_f32, f32, f32, acos((double)x))
+UNARY_PLAIN(atan_f32, f32, f32, atan((double)x))
+UNARY_PLAIN(sinh_f32, f32, f32, sinh((double)x))
+UNARY_PLAIN(cosh_f32, f32, f32, cosh((double)x))
+UNARY_PLAIN(asinh_f32, f32, f32, asinh((double)x))
+UNARY_PLAIN(acosh_f32, f32, f32, acosh((double)x))
+UNARY_PLAIN(atanh_f32, f32, f32, atanh((double)x))
+UNARY_PLAIN(erfc_f32, f32, f32, erfc((double)x))
+UNARY_PLAIN(erfinv_f32, f32, f32, cresset_erfinv((double)x))
+UNARY_PLAIN(lgamma_f32, f32, f32, cresset_lgamma((double)x))
+UNARY_PLAIN(digamma_f32, f32, f32, cresset_digamma((double)x))
+UNARY_PLAIN(trigamma_f32, f32, f32, cresset_trigamma((double)x))
+UNARY(isnan_f32, f32, uint8_t, x != x)
+UNARY(isinf_f32, f32, uint8_t, vm_abs(x) == F32_INF)
+UNARY(isfinite_f32, f32, uint8_t, vm_abs(x) < F32_INF)
+UNARY(identity_f32, f32, f32, x)
+UNARY(to_f64_f32, f32, double, x)
+UNARY(to_i64_f32, f32, int64_t, f64_to_i64((double)x))
+UNARY(to_bool_f32, f32, uint8_t, x != 0)
+COMPARISONS(f32, f32)
+
+#define ENTRY(op) [OP_##op] = op##_f32
+const vector_function cresset_f32_functions[OP_COUNT] = {
+    COMPARISON_ENTRIES(f32),
+    ENTRY(add), ENTRY(sub), ENTRY(mul), ENTRY(div), ENTRY(min), ENTRY(max), ENTRY(fmin), ENTRY(fmax),
+    ENTRY(copysign), ENTRY(truncDivide), ENTRY(floorDivide), ENTRY(remainder), ENTRY(fmod), ENTRY(pow),
+    ENTRY(atan2), ENTRY(nextafter), ENTRY(hypot), ENTRY(zeta), ENTRY(neg), ENTRY(abs), ENTRY(sign), ENTRY(floor), ENTRY(ceil), ENTRY(round),
+    ENTRY(trunc), ENTRY(sqrt), ENTRY(rsqrt), ENTRY(reciprocal), ENTRY(exp), ENTRY(exp2), ENTRY(expm1), ENTRY(log),
+    ENTRY(log1p), ENTRY(tanh), ENTRY(sigmoid), ENTRY(erf), ENTRY(log2), ENTRY(log10), ENTRY(sin), ENTRY(cos),
+    ENTRY(tan), ENTRY(asin), ENTRY(acos), ENTRY(atan), ENTRY(sinh), ENTRY(cosh), ENTRY(asinh), ENTRY(acosh),
+    ENTRY(atanh), ENTRY(erfc), ENTRY(erfinv), ENTRY(lgamma), ENTRY(digamma), ENTRY(trigamma), ENTRY(isnan),
+    ENTRY(isinf), ENTRY(isfinite),
+    [OP_castF32] = identity_f32,
+    [OP_castF64] = to_f64_f32,
+    [OP_castI64] = to_i64_f32,
+    [OP_castBool] = to_bool_f32,
+};

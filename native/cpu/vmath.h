@@ -1,0 +1,170 @@
+/*
+ * Float32 functions that vectorise: branch-free, within 2 ulp over the whole range (tests/cpu/math.test.ts).
+ *
+ * Each is a static inline function of scalars; the loops of pointwise_f32.c make the compiler turn them into vector
+ * code. They need neither a table nor fused multiply-add. Functions that are hard in float32 (cancellation, long
+ * reductions) compute in double, which is exact enough that one rounding is left.
+ */
+#ifndef CRESSET_VMATH_H
+#define CRESSET_VMATH_H
+
+#include "dtype.h"
+
+#define F32_INF bits_f32(0x7f800000u)
+#define F32_NAN bits_f32(0x7fc00000u)
+
+static inline float vm_abs(float x) { return bits_f32(f32_bits(x) & 0x7fffffffu); }
+static inline float vm_copysign(float x, float s) {
+  return bits_f32((f32_bits(x) & 0x7fffffffu) | (f32_bits(s) & 0x80000000u));
+}
+static inline double vm_abs64(double x) { return bits_f64(f64_bits(x) & 0x7fffffffffffffffull); }
+
+/* x rounded to an integer: adding 1.5 * 2^23 leaves the integer in the low mantissa bits (|x| < 2^22). */
+static inline float vm_round_small(float x) { return (x + 12582912.0f) - 12582912.0f; }
+
+/* 2^n for an integer-valued float n in [-126, 127]. */
+static inline float vm_pow2(float n) { return bits_f32((uint32_t)((int32_t)n + 127) << 23); }
+
+/* (e^r - 1 - r) / r^2 on |r| <= ln(2)/2 (minimax, 2^-27 relative to the sum). */
+static inline float vm_exp_tail(float r) {
+  float p = 1.98783953e-4f;
+  p = p * r + 1.39362290e-3f;
+  p = p * r + 8.33345577e-3f;
+  p = p * r + 4.16664928e-2f;
+  p = p * r + 1.66666657e-1f;
+  p = p * r + 0.5f;
+  return p;
+}
+
+static inline float vm_exp(float x) {
+  /* Beyond these the result is 0 or infinity anyway; NaN passes both comparisons unchanged. */
+  float c = x > 89.0f ? 89.0f : x;
+  c = c < -104.0f ? -104.0f : c;
+  float n = vm_round_small(c * 1.44269504f);
+  float r = c - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  float p = 1.0f + (r + r * r * vm_exp_tail(r));
+  /* Scaling in two steps reaches subnormal results and 2^128 without losing bits. */
+  float half = vm_round_small(n * 0.5f);
+  return x != x ? x : p * vm_pow2(half) * vm_pow2(n - half);
+}
+
+static inline float vm_expm1(float x) {
+  float c = x > 89.0f ? 89.0f : x;
+  c = c < -20.0f ? -20.0f : c;
+  float n = vm_round_small(c * 1.44269504f);
+  float r = c - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  float p = r + r * r * vm_exp_tail(r);
+  float half = vm_round_small(n * 0.5f);
+  float s = vm_pow2(half), t = vm_pow2(n - half);
+  /* 2^n (1 + p) - 1 = 2^n p + (2^n - 1); in halves so that 2^128 does not overflow early. */
+  float small = s * t * p + (s * t - 1.0f);
+  float large = (p + 1.0f) * s * t;
+  float y = n > 60.0f ? large : small;
+  return x != x || x == 0.0f ? x : y;
+}
+
+static inline float vm_exp2(float x) {
+  float c = x > 129.0f ? 129.0f : x;
+  c = c < -151.0f ? -151.0f : c;
+  float n = vm_round_small(c);
+  float r = (c - n) * 0.693147181f;
+  float p = 1.0f + (r + r * r * vm_exp_tail(r));
+  float half = vm_round_small(n * 0.5f);
+  return x != x ? x : p * vm_pow2(half) * vm_pow2(n - half);
+}
+
+/* log(1 + f) - f + f^2/2 over f^3, on sqrt(1/2) - 1 <= f <= sqrt(2) - 1 (Cephes). */
+static inline float vm_log_tail(float f) {
+  float p = 7.0376836292e-2f;
+  p = p * f - 1.1514610310e-1f;
+  p = p * f + 1.1676998740e-1f;
+  p = p * f - 1.2420140846e-1f;
+  p = p * f + 1.4249322787e-1f;
+  p = p * f - 1.6668057665e-1f;
+  p = p * f + 2.0000714765e-1f;
+  p = p * f - 2.4999993993e-1f;
+  p = p * f + 3.3333331174e-1f;
+  return p;
+}
+
+/* x = (1 + f) 2^e with 1 + f in [sqrt(1/2), sqrt(2)); x positive and normal. */
+static inline float vm_split(float x, float *e) {
+  uint32_t u = f32_bits(x) - 0x3f3504f3u;
+  *e = (float)((int32_t)u >> 23);
+  return bits_f32((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+}
+
+/* The limits of a logarithm: log(0) = -inf, log(negative) = NaN, log(inf) = inf, log(NaN) = NaN. */
+static inline float vm_log_limits(float x, float y) {
+  y = x == F32_INF ? x : y;
+  y = x == 0.0f ? -F32_INF : y;
+  return x >= 0.0f ? y : F32_NAN;
+}
+
+static inline float vm_log(float x) {
+  float tiny = x < 0x1p-126f ? 0x1p25f : 1.0f;
+  float e, f = vm_split(x * tiny, &e);
+  e -= x < 0x1p-126f ? 25.0f : 0.0f;
+  float z = f * f;
+  float y = f * z * vm_log_tail(f);
+  y += e * -2.12194440e-4f;
+  y -= 0.5f * z;
+  return vm_log_limits(x, (f + y) + e * 0.693359375f);
+}
+
+static inline float vm_log1p(float x) {
+  float u = 1.0f + x;
+  /* What the addition lost, relative to u. */
+  float lost = u > 0.0f ? (x > 1.0f ? 1.0f - (u - x) : x - (u - 1.0f)) / u : 0.0f;
+  float e, f = vm_split(u, &e);
+  float z = f * f;
+  float y = f * z * vm_log_tail(f);
+  y += e * -2.12194440e-4f + (x < 0x1p24f ? lost : 0.0f);
+  y -= 0.5f * z;
+  float r = vm_log_limits(u, (f + y) + e * 0.693359375f);
+  return vm_abs(x) < 0x1p-24f ? x : r;
+}
+
+static inline float vm_tanh(float x) {
+  float a = vm_abs(x), z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  float small = x + x * z * p;
+  float big = 1.0f - 2.0f / (vm_exp(a + a) + 1.0f);
+  return a < 0.625f ? small : vm_copysign(x != x ? x : big, x);
+}
+
+static inline float vm_sigmoid(float x) {
+  float e = vm_exp(-vm_abs(x));
+  float d = 1.0f / (1.0f + e);
+  return x >= 0.0f ? d : e * d;
+}
+
+/* After N. Juffa's erff. */
+static inline float vm_erf(float x) {
+  float t = vm_abs(x), s = x * x;
+  float r = -1.72853470e-5f * t + 3.83197126e-4f;
+  float u = -3.88396438e-3f * t + 2.42546219e-2f;
+  r = r * s + u;
+  r = r * t - 1.06777877e-1f;
+  r = r * t - 6.34846687e-1f;
+  r = r * t - 1.28717512e-1f;
+  r = r * t - t;
+  float big = 1.0f - vm_exp(r);
+  float p = -5.96761703e-4f;
+  p = p * s + 4.99119423e-3f;
+  p = p * s - 2.67681349e-2f;
+  p = p * s + 1.12819925e-1f;
+  p = p * s - 3.76125336e-1f;
+  p = p * s + 1.28379166e-1f;
+  float small = p * x + x;
+  big = t > 4.0f ? 1.0f : big;
+  return t > 0.927734375f ? vm_copysign(big, x) : small;
+}
+
+#endif

@@ -1,0 +1,187 @@
+/**
+ * The CPU backend: composes the kernel families over one kernel library, WebAssembly or native.
+ *
+ * Every kernel runs to its end before the call returns, so reads need no waiting.
+ *
+ * @module
+ */
+
+import type { Program } from "../../expr/program.ts";
+import type { Allocator } from "../allocator.ts";
+import type {
+  Backend,
+  BackendInfo,
+  Block,
+  Combine,
+  ConvGeometry,
+  MemoryStats,
+  PoolWindows,
+  ScanKind,
+  ScatterMode,
+  Strided,
+} from "../backend.ts";
+import * as conv from "./conv.ts";
+import * as indexing from "./indexing.ts";
+import { type KernelLibrary, loadKernels } from "./lib.ts";
+import { matmul } from "./matmul.ts";
+import { cpuAllocator } from "./memory.ts";
+import * as order from "./order.ts";
+import { CompiledProgram, pointwise, ProgramStore } from "./pointwise.ts";
+import * as pool from "./pool.ts";
+import { argReduce, reduce, scan } from "./reduce.ts";
+import * as rows from "./rows.ts";
+
+let nextId = 0;
+
+/** The kernels of the CPU. */
+export class CpuBackend implements Backend {
+  /** The slot of compiled programs. */
+  readonly id: number = nextId++;
+  /** The kernel library. */
+  readonly lib: KernelLibrary;
+  /** The allocator over the library's memory. */
+  readonly allocator: Allocator;
+  readonly #programs = new ProgramStore();
+
+  /** A backend over `lib`; {@linkcode cpuBackend} is the usual one. */
+  constructor(lib: KernelLibrary) {
+    this.lib = lib;
+    this.allocator = cpuAllocator(lib);
+  }
+
+  /** Describes what runs. */
+  info(): BackendInfo {
+    return { device: "cpu", kernels: this.lib.describe() };
+  }
+
+  alloc(bytes: number): Block {
+    return this.allocator.alloc(bytes);
+  }
+  free(block: Block): void {
+    this.allocator.free(block);
+  }
+  write(block: Block, byteOffset: number, bytes: Uint8Array): void {
+    this.lib.write(block.address + byteOffset, bytes);
+  }
+  read(block: Block, byteOffset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.resolve(this.lib.read(block.address + byteOffset, bytes));
+  }
+  readSync(block: Block, byteOffset: number, bytes: number): Uint8Array<ArrayBuffer> {
+    return this.lib.read(block.address + byteOffset, bytes);
+  }
+  memoryStats(): MemoryStats {
+    return this.allocator.stats();
+  }
+  resetPeakMemoryStats(): void {
+    this.allocator.resetPeak();
+  }
+  emptyCache(): void {
+    this.allocator.emptyCache();
+  }
+
+  #compile(program: Program): CompiledProgram {
+    const compiled = new CompiledProgram(this.lib, program, this.#programs);
+    program.compiled[this.id] = compiled;
+    return compiled;
+  }
+
+  pointwise(
+    program: Program,
+    shape: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    const compiled = (program.compiled[this.id] as CompiledProgram | undefined) ?? this.#compile(program);
+    pointwise(this.lib, compiled, shape, inputs, scalars, outputs);
+  }
+  reduce(
+    program: Program,
+    combine: Combine,
+    shape: readonly number[],
+    reduced: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    const compiled = (program.compiled[this.id] as CompiledProgram | undefined) ?? this.#compile(program);
+    reduce(this.lib, compiled, combine, shape, reduced, inputs, scalars, outputs);
+  }
+  argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
+    argReduce(this.lib, kind, x, dim, indices, values);
+  }
+  scan(kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
+    scan(this.lib, kind, x, dim, out, indices);
+  }
+
+  sort(x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
+    order.sort(this.lib, x, dim, descending, values, indices);
+  }
+  topk(x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
+    order.topk(this.lib, x, dim, largest, values, indices);
+  }
+  searchsorted(sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+    order.searchsorted(this.lib, sorted, values, right, out);
+  }
+  gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+    indexing.gather(op, this.lib, x, dim, index, out);
+  }
+  scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void {
+    indexing.scatter(op, this.lib, out, dim, index, src, mode);
+  }
+  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void {
+    indexing.indexSelect(op, this.lib, x, dim, index, out, wrap);
+  }
+  indexPut(
+    op: string,
+    out: Strided,
+    dim: number,
+    index: Strided,
+    src: Strided,
+    mode: ScatterMode,
+    wrap: boolean,
+  ): void {
+    indexing.indexPut(op, this.lib, out, dim, index, src, mode, wrap);
+  }
+  countNonzero(x: Strided): Promise<number> {
+    return Promise.resolve(indexing.countNonzero(this.lib, x));
+  }
+  nonzero(x: Strided, out: Strided): void {
+    indexing.nonzero(this.lib, x, out);
+  }
+
+  matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+    matmul(this.lib, a, b, out, alpha, beta);
+  }
+  conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
+    conv.conv(this.lib, x, weight, bias, out, geometry);
+  }
+  convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradInput(this.lib, grad, weight, out, geometry);
+  }
+  convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradWeight(this.lib, grad, x, out, geometry);
+  }
+  maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+    pool.maxPool(this.lib, x, windows, out, indices);
+  }
+  avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPool(this.lib, x, windows, scale, out);
+  }
+  avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPoolGrad(this.lib, grad, windows, scale, out);
+  }
+  softmax(x: Strided, log: boolean, out: Strided): void {
+    rows.softmax(this.lib, x, log, out);
+  }
+  softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
+    rows.softmaxGrad(this.lib, grad, output, log, out);
+  }
+}
+
+let shared: CpuBackend | null = null;
+
+/** The CPU backend: made on first use, with native kernels where they can be had (`CRESSET_KERNELS` overrides). */
+export function cpuBackend(): CpuBackend {
+  return shared ??= new CpuBackend(loadKernels());
+}
