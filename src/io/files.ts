@@ -50,7 +50,8 @@ export async function readBytes(op: string, source: Source): Promise<Uint8Array<
     const response = await fetch(source);
     if (!response.ok) {
       await response.body?.cancel();
-      throw new Deno.errors.Http(`the server answered ${response.status} ${response.statusText}`);
+      const Class = response.status === 404 ? Deno.errors.NotFound : Deno.errors.Http;
+      throw new Class(`the server answered ${response.status} ${response.statusText}`);
     }
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
