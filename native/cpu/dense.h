@@ -48,7 +48,16 @@ typedef int64_t vi64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_a
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* A loop too short to be worth vectorising. */
+#if defined(__clang__)
+#define SCALAR_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
+#else
+#define SCALAR_LOOP
+#endif
+
 /* Scratch slots of this family (cresset.h): the tasks of a product, and what surrounds it. */
+/* The machine's slot, idle during a convolution: float copies of half-precision operands. */
+#define SCRATCH_COPIES 0
 #define SCRATCH_GEMM 2
 #define SCRATCH_OUTER 3
 #define SCRATCH_EXTRA 4
@@ -88,7 +97,20 @@ CRESSET_SHARED void cresset_pack_rows_f64(double *to, const double *from, isize 
 CRESSET_SHARED void cresset_panels_f32(isize m, isize n, isize k, const float *packed, const float *b, isize ldb, float *c, isize crs, float beta);
 CRESSET_SHARED void cresset_panels_f64(isize m, isize n, isize k, const double *packed, const double *b, isize ldb, double *c, isize crs, double beta);
 
+/* Multiply-adds from which oneDNN's set-up is worth its speed. */
+#define ONEDNN_WORK 2e6
 /* onednn.c: 1 if the product was computed, 0 if oneDNN is absent or does not take it. */
 int32_t cresset_onednn_sgemm(const Gemm *g);
+
+/* A float32 convolution of dense operands; spatial arrays have three entries. kind: 0 forward, 1 input, 2 weight. */
+typedef struct {
+  int32_t kind;
+  isize n, c, o, groups;
+  const isize *in, *kernel, *out, *stride, *padding, *dilation;
+  void *x, *weight;
+  const void *bias;
+  void *y;
+} OneDnnConv;
+int32_t cresset_onednn_conv(const OneDnnConv *v);
 
 #endif

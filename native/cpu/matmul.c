@@ -131,6 +131,9 @@ enum { SCRATCH_F64 = (BLOCK_M * KC + (BLOCK_N + 64) * KC) * sizeof(double) };
 #undef PACK_TYPES
 #undef PACK_CASES
 
+/* Multiply-adds that are worth a thread. */
+#define GRAIN ((isize)1 << 17)
+
 /* Products whose C is narrower than the compute type pass through tiles of this size, a square in scratch memory. */
 #define TILE ((isize)256)
 enum { GEMM_SCRATCH = SCRATCH_F64 + TILE * TILE * 8 };
@@ -196,6 +199,9 @@ static int matvec_any(const Gemm *g, char *scratch) {
   if (g->dtype == DT_F64)
     return matvec_f64(g->m, g->k, g->a, g->ars, g->acs, g->b, g->brs, g->c, g->crs, g->alpha, g->beta,
                       (double *)scratch);
+  if (g->dtype == DT_I64)
+    return matvec_i64(g->m, g->k, g->a, g->ars, g->acs, g->b, g->brs, g->c, g->crs, (int64_t)g->alpha,
+                      (int64_t)g->beta, (int64_t *)scratch);
   return 0;
 }
 
@@ -228,10 +234,9 @@ int32_t cresset_gemm(const Gemm *problem) {
   return CRESSET_OK;
 }
 
+#ifndef __wasm__
 /* ---- threads: C is cut into a grid of tiles, as square as the shape allows ---- */
 
-/* Multiply-adds that are worth a thread. */
-#define GRAIN ((isize)1 << 17)
 #define GRID_UNIT ((isize)48)
 
 typedef struct {
@@ -257,6 +262,7 @@ static void grid_task(void *context, int64_t begin, int64_t end) {
 }
 
 static isize round_up(isize x, isize unit) { return (x + unit - 1) / unit * unit; }
+#endif
 
 int32_t cresset_gemm_parallel(const Gemm *g) {
 #ifndef __wasm__

@@ -1,0 +1,79 @@
+/**
+ * Convolution on the CPU: the calls into `native/cpu/conv.c`, which takes dense operands of floating types.
+ *
+ * @module
+ */
+
+import type { ConvGeometry, Strided } from "../backend.ts";
+import { check, type KernelLibrary } from "./lib.ts";
+import { addressOf } from "./pack.ts";
+
+const FORWARD = 0;
+const INPUT = 1;
+const WEIGHT = 2;
+
+/** `out = conv(x, weight) + bias`; see `Backend.conv`. */
+export function conv(
+  lib: KernelLibrary,
+  x: Strided,
+  weight: Strided,
+  bias: Strided | null,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  run(lib, FORWARD, x, weight, bias, out, geometry);
+}
+
+/** The gradient by the input; see `Backend.convGradInput`. */
+export function convGradInput(
+  lib: KernelLibrary,
+  grad: Strided,
+  weight: Strided,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  run(lib, INPUT, out, weight, null, grad, geometry);
+}
+
+/** The gradient by the weight; see `Backend.convGradWeight`. */
+export function convGradWeight(
+  lib: KernelLibrary,
+  grad: Strided,
+  x: Strided,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  run(lib, WEIGHT, x, out, null, grad, geometry);
+}
+
+/** All three kernels name the same three tensors; which of them is written depends on `kind`. */
+function run(
+  lib: KernelLibrary,
+  kind: number,
+  x: Strided,
+  weight: Strided,
+  bias: Strided | null,
+  y: Strided,
+  geometry: ConvGeometry,
+): void {
+  const args = lib.arena();
+  const nspatial = x.shape.length - 2;
+  args[0] = x.shape[0];
+  args[1] = x.shape[1];
+  args[2] = weight.shape[0];
+  args[3] = geometry.groups;
+  args[4] = addressOf(x);
+  args[5] = addressOf(weight);
+  args[6] = bias === null ? 0 : addressOf(bias);
+  args[7] = addressOf(y);
+  for (let d = 0; d < nspatial; d++) {
+    let at = 8 + d;
+    args[at] = x.shape[d + 2];
+    args[at += nspatial] = weight.shape[d + 2];
+    args[at += nspatial] = y.shape[d + 2];
+    args[at += nspatial] = geometry.stride[d];
+    args[at += nspatial] = geometry.padding[d];
+    args[at += nspatial] = geometry.dilation[d];
+  }
+  check("conv", lib.k.cresset_conv(x.dtype.code, nspatial, kind));
+}
