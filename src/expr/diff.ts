@@ -68,7 +68,7 @@ function pull(e: Expr, g: Expr, wanted: (arg: Expr) => boolean): (Expr | null)[]
     const inner = pull(e, b.is(0) ? a : b, wanted);
     return inner.map((part) => part && (b.is(0) ? where(condition, part, 0) : where(condition, 0, part)));
   }
-  if (e.derivative !== null) return e.derivative.map((partial) => wanted(partial.by) ? g.mul(partial.is) : null);
+  if (e.derivative !== null) return e.derivative.map((partial) => wanted(partial.by) ? chain(g, partial.is) : null);
   switch (e.op) {
     case "input":
     case "scalar":
@@ -88,4 +88,12 @@ function pull(e: Expr, g: Expr, wanted: (arg: Expr) => boolean): (Expr | null)[]
   }
   const parts = BINARY_TABLE[e.op as BinaryName].grad?.(g, e, a, b);
   return parts === undefined ? [null, null] : [wanted(a) ? parts[0]() : null, wanted(b) ? parts[1]() : null];
+}
+
+/** `g · partial`, a masked partial masking `g` instead of multiplying it by 0 and 1. */
+function chain(g: Expr, partial: Expr): Expr {
+  if (partial.is(0) || partial.is(1)) return partial.is(1) ? g : partial;
+  if (partial.op !== "where") return g.mul(partial);
+  const [condition, a, b] = partial.args;
+  return where(condition, chain(g, a), chain(g, b));
 }

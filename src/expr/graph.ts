@@ -62,7 +62,11 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
   for (const e of order) {
     const rewritten = made.get(e)!;
     if (e.derivative === null || rewritten === e) continue;
-    withDerivative(rewritten, e.derivative.map(({ by, is }) => ({ by: made.get(by)!, is: made.get(is)! })));
+    const partials = e.derivative.map(({ by, is }) => ({ by: made.get(by)!, is: made.get(is)! }));
+    // A derivative that came to read more than its value does could not be renumbered with it.
+    const read = new Set(operandsOf([rewritten]).inputs);
+    const all = operandsOf(partials.flatMap(({ by, is }) => [by, is])).inputs;
+    if (all.every((input) => read.has(input))) withDerivative(rewritten, partials);
   }
   return exprs.map((e) => made.get(e)!);
 }

@@ -8,8 +8,17 @@
  */
 
 import { isPlainObject, signature } from "../base/args.ts";
-import { bool as BOOL, canCast, type DType, type DTypeKind, getDefaultDtype, resultType, toComplex, toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import {
+  bool as BOOL,
+  canCast,
+  type DType,
+  type DTypeKind,
+  getDefaultDtype,
+  resultType,
+  toComplex,
+  toReal,
+} from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
@@ -23,7 +32,6 @@ import {
   gradientReads,
   Kernel,
   type Number64,
-  type OwnGradient,
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
@@ -53,25 +61,25 @@ export interface PointwiseSpec {
   readonly numbers?: Readonly<Record<string, number>>;
   /** Static options with their defaults. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Order of the positional parameters after `input`; default: operands, then numbers and options. */
+  /** Order of the positional parameters after `input`; default: operands, numbers, options, less `keywordOnly`. */
   readonly positional?: readonly string[];
   /** The formula; operands arrive in the compute dtype's kind, `null` where not given. */
   // deno-lint-ignore no-explicit-any -- entries take as many operands as they declare, nulls only where they allow them
   readonly expr: (...args: any[]) => Value;
-  /** `"float"`: integers and bools compute in the default floating dtype. */
-  readonly compute?: "promote" | "float";
+  /** Operands that keep their own dtype: they neither promote nor are converted (the condition of `where`). */
+  readonly raw?: readonly string[];
+  /** Numbers and options that are given by name only. */
+  readonly keywordOnly?: readonly string[];
+  /** Values of number operands that get kernels of their own, so that formulas can be specialised for them. */
+  readonly constants?: Readonly<Record<string, readonly number[]>>;
+  /** `"float"`: integers and bools compute in the default floating dtype; or a function of the promoted dtype. */
+  readonly compute?: "promote" | "float" | ((dtype: DType, options: Readonly<Record<string, unknown>>) => DType);
+  /** Throws for values that the op does not take; called with every call. */
+  readonly validate?: (call: PointwiseCall) => void;
   /** Throws for compute dtypes that the op does not take. */
   readonly check?: (dtype: DType, options: Readonly<Record<string, unknown>>) => void;
   /** The result's dtype, where it is neither the compute dtype nor, for a truth value, bool. */
   readonly result?: (dtype: DType, options: Readonly<Record<string, unknown>>) => DType;
-  /**
-   * Own gradients (real dtypes), one per operand, where the symbolic ones lose accuracy.
-   *
-   * @param grad gradient of the output
-   * @param output the output
-   */
-  // deno-lint-ignore no-explicit-any -- as for `expr`
-  readonly gradient?: (grad: Expr, output: Expr, ...args: any[]) => (Expr | null)[];
 }
 
 /** What `pointwise` attaches to the function it makes. */
@@ -85,17 +93,22 @@ export type UnaryOp = (input: Tensor, options?: { out?: Tensor }) => Tensor;
 
 type OperandValue = Tensor | Scalar | null;
 
-interface Call {
+/** The arguments of one call, read. */
+export interface PointwiseCall {
+  /** Tensors and numbers that promote together. */
   readonly operands: readonly OperandValue[];
+  /** Run-time numbers. */
   readonly numbers: readonly Scalar[];
+  /** Static options. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Where the result goes, if given. */
   readonly out: Tensor | null;
 }
 
 interface Plan {
   readonly kernel: Kernel;
   readonly compute: DType;
-  /** How many parts of each scalar operand and number are passed: 1, or 2 when complex. */
+  /** How many parts of each scalar operand and number are passed: 1, 2 when complex, 0 when it is a constant. */
   readonly parts: readonly number[];
 }
 
@@ -129,7 +142,10 @@ class PointwiseOp {
     this.optionNames = Object.keys(spec.options ?? {});
     this.defaults = spec.options ?? {};
     this.defaultNumbers = Object.values(spec.numbers ?? {}).map((v) => toScalar(spec.name, v));
-    const positional = spec.positional ?? [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames];
+    const positional = spec.positional ??
+      [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames].filter((name) =>
+        !spec.keywordOnly?.includes(name)
+      );
     const all = [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames, "out"];
     const required = positional.indexOf(this.operandNames[this.operandNames.length - 1 - (spec.optional ?? 0)]) + 1;
     this.parse = signature<Record<string, unknown>>(spec.name, positional, all, spec.operandDefaults ? 0 : required);
@@ -137,10 +153,12 @@ class PointwiseOp {
   }
 
   /** Reads the arguments of a call. */
-  read(first: unknown, args: readonly unknown[]): Call {
+  read(first: unknown, args: readonly unknown[]): PointwiseCall {
     const names = this.operandNames;
     // The usual case, every operand by position and nothing else, skips the parser.
-    if (args.length === names.length - 1 && this.spec.positional === undefined && !isPlainObject(args[args.length - 1])) {
+    if (
+      args.length === names.length - 1 && this.spec.positional === undefined && !isPlainObject(args[args.length - 1])
+    ) {
       const operands = new Array<OperandValue>(names.length);
       operands[0] = this.operand(first, 0);
       for (let i = 1; i < names.length; i++) operands[i] = this.operand(args[i - 1], i);
@@ -175,10 +193,16 @@ class PointwiseOp {
     return toScalar(this.spec.name, value);
   }
 
-  private plan(call: Call): Plan {
+  private plan(call: PointwiseCall): Plan {
     let key = getDefaultDtype().code - 6;
     for (const x of call.operands) key = key * 32 + operandCode(x);
-    for (const n of call.numbers) if (n.kind === "complex") key = key * 2 + 1 + 2 ** 40;
+    for (let i = 0; i < call.numbers.length; i++) {
+      const n = call.numbers[i];
+      key = key * 3 + (n === this.defaultNumbers[i] ? 0 : n.kind === "complex" ? 2 : 1);
+    }
+    if (this.spec.constants) {
+      for (let i = 0; i < call.operands.length; i++) key = key * 16 + this.constantIndex(call.operands[i], i) + 1;
+    }
     if (call.options === this.defaults) {
       if (key === this.lastKey) return this.lastPlan!;
       const plan = this.plans.get(key) ?? this.remember(key, call);
@@ -190,28 +214,37 @@ class PointwiseOp {
     return this.plans.get(text) ?? this.remember(text, call);
   }
 
-  private remember(key: number | string, call: Call): Plan {
+  /** Which of the entry's constants a number operand is, or -1. */
+  private constantIndex(x: OperandValue, i: number): number {
+    const values = this.spec.constants?.[this.operandNames[i]];
+    if (values === undefined || !(x instanceof Scalar) || x.kind === "complex") return -1;
+    return values.indexOf(Number(x.value));
+  }
+
+  private remember(key: number | string, call: PointwiseCall): Plan {
     const plan = this.makePlan(call);
     this.plans.set(key, plan);
     return plan;
   }
 
-  private computeDtype(call: Call): DType {
+  private computeDtype(call: PointwiseCall): DType {
     const { spec } = this;
     const dims: DType[] = [], zeros: DType[] = [], scalars: DTypeKind[] = [];
-    for (const x of call.operands) {
-      if (x === null) continue;
+    for (let i = 0; i < call.operands.length; i++) {
+      const x = call.operands[i];
+      if (x === null || spec.raw?.includes(this.operandNames[i])) continue;
       if (!(x instanceof Tensor)) scalars.push(x.kind);
       else if (x.shape.length > 0) dims.push(x.dtype);
       else zeros.push(x.dtype);
     }
     let dtype = resultType(dims, zeros, scalars);
-    if (spec.compute === "float" && (dtype.kind === "bool" || dtype.kind === "integer")) dtype = getDefaultDtype();
+    if (typeof spec.compute === "function") dtype = spec.compute(dtype, call.options);
+    else if (spec.compute === "float" && (dtype.kind === "bool" || dtype.kind === "integer")) dtype = getDefaultDtype();
     spec.check?.(dtype, call.options);
     return dtype;
   }
 
-  private makePlan(call: Call): Plan {
+  private makePlan(call: PointwiseCall): Plan {
     const { spec } = this;
     const compute = this.computeDtype(call);
     const kind = kindOf(toReal(compute));
@@ -226,34 +259,32 @@ class PointwiseOp {
       const re = scalar(kinds.push(kind) - 1, kind);
       return complex ? new Complex(re, scalar(kinds.push(kind) - 1, kind)) : re;
     };
-    const values = call.operands.map((x) => {
+    const constantValue = (s: Scalar): Value => {
+      parts.push(0);
+      return constant(s.value, kind);
+    };
+    const values = call.operands.map((x, i) => {
       if (x === null) return null;
-      if (x instanceof Scalar) return lift(scalarValue(x));
+      if (x instanceof Scalar) return lift(this.constantIndex(x, i) >= 0 ? constantValue(x) : scalarValue(x));
       logical.push(x.dtype);
       const real = toReal(x.dtype);
-      const re = input(inputs++, real).to(kind);
-      return x.dtype.isComplex ? new Complex(re, input(inputs++, real).to(kind)) : lift(re);
+      const raw = spec.raw?.includes(this.operandNames[i]);
+      const part = (): Expr => raw ? input(inputs++, real) : input(inputs++, real).to(kind);
+      const re = part();
+      return x.dtype.isComplex ? new Complex(re, part()) : raw ? re : lift(re);
     });
     const numbers: Record<string, Value> = {};
-    this.numberNames.forEach((name, i) => numbers[name] = scalarValue(call.numbers[i]));
-    const context: Context = { numbers, options: call.options, dtype: compute };
-    const value = spec.expr(...values, context);
+    this.numberNames.forEach((name, i) => {
+      const n = call.numbers[i];
+      numbers[name] = n === this.defaultNumbers[i] ? constantValue(n) : scalarValue(n);
+    });
+    const value = spec.expr(...values, { numbers, options: call.options, dtype: compute });
     const exprs = value instanceof Complex ? [value.re, value.im] : [value as Expr];
     const out = spec.result?.(compute, call.options) ?? inferDtype(value, compute);
-    const own = spec.gradient && !compute.isComplex ? this.ownGradient(call, values, context) : null;
-    return { kernel: new Kernel(logical, kinds, exprs, out, own), compute, parts };
+    return { kernel: new Kernel(logical, kinds, exprs, out), compute, parts };
   }
 
-  private ownGradient(call: Call, values: readonly (Value | null)[], context: Context): OwnGradient {
-    const positions: number[] = [];
-    call.operands.forEach((x, i) => x instanceof Tensor && positions.push(i));
-    return (operand, [grad], [output]) => {
-      const g = this.spec.gradient!(grad, output.to(grad.kind), ...values, context)[positions[operand]];
-      return g ? [g] : null;
-    };
-  }
-
-  private application(call: Call, plan: Plan): Application {
+  private application(call: PointwiseCall, plan: Plan): Application {
     const operands: Tensor[] = [];
     const scalars: Number64[] = [];
     const integer = plan.compute.kind === "integer" || plan.compute.kind === "bool";
@@ -261,8 +292,10 @@ class PointwiseOp {
     let mixed = false;
     let s = 0;
     const push = (v: Scalar) => {
+      const count = plan.parts[s++];
+      if (count === 0) return;
       scalars.push(integer && typeof v.value === "number" ? Math.trunc(v.value) : v.value);
-      if (plan.parts[s++] === 2) scalars.push(v.imag);
+      if (count === 2) scalars.push(v.imag);
     };
     for (const x of call.operands) {
       if (x instanceof Tensor) {
@@ -272,6 +305,7 @@ class PointwiseOp {
       } else if (x !== null) push(x);
     }
     for (const n of call.numbers) push(n);
+    this.spec.validate?.(call);
     if (operands.length === 0) {
       throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
     }
@@ -294,7 +328,9 @@ class PointwiseOp {
     checkInPlace(name, self);
     if (!sameShape(a.shape, self.shape)) {
       throw new ShapeError(
-        `${name}(): the result's shape ${show(a.shape)} differs from the tensor's ${show(self.shape)}; use ${this.spec.name}()`,
+        `${name}(): the result's shape ${show(a.shape)} differs from the tensor's ${
+          show(self.shape)
+        }; use ${this.spec.name}()`,
       );
     }
     if (!canCast(a.kernel.dtype, self.dtype)) {
@@ -320,7 +356,8 @@ function inferDtype(value: Value, compute: DType): DType {
 /** Whether `x` shares memory with `y` without being the same view, so that writing `y` could change unread values of `x`. */
 export function overlaps(x: Tensor, y: Tensor): boolean {
   if (x === y || x.storage !== y.storage) return false;
-  return x.offset !== y.offset || x.dtype !== y.dtype || !sameShape(x.strides, y.strides) || !sameShape(x.shape, y.shape);
+  return x.offset !== y.offset || x.dtype !== y.dtype || !sameShape(x.strides, y.strides) ||
+    !sameShape(x.shape, y.shape);
 }
 
 /** Throws when several elements of `x` are one memory location: an in-place write would be ambiguous. */
@@ -329,7 +366,9 @@ export function checkNoOverlap(op: string, x: Tensor): void {
   for (let d = 0; d < x.shape.length; d++) {
     if (x.shape[d] > 1 && x.strides[d] === 0) {
       throw new ShapeError(
-        `${op}(): the tensor is expanded, so several elements share memory: strides ${show(x.strides)}; use clone() first`,
+        `${op}(): the tensor is expanded, so several elements share memory: strides ${
+          show(x.strides)
+        }; use clone() first`,
       );
     }
   }

@@ -35,9 +35,6 @@ export interface Gradient {
   readonly scalars: readonly number[];
 }
 
-/** An entry's own derivative, where symbolic differentiation would lose accuracy: gradients of the operand's parts. */
-export type OwnGradient = (operand: number, grad: readonly Expr[], output: readonly Expr[]) => Expr[] | null;
-
 /** Real parts of a logical dtype. */
 export function partsOf(dtype: DType): 1 | 2 {
   return dtype.isComplex ? 2 : 1;
@@ -56,7 +53,6 @@ export class Kernel {
   /** The first real input of each operand. */
   private readonly firsts: readonly number[];
   private readonly realInputs: readonly DType[];
-  private readonly own: OwnGradient | null;
   private readonly programs: (Program | undefined)[] = [];
   private readonly gradients: (Gradient | undefined)[] = [];
   private readonly summedGradients: (Gradient | undefined)[] = [];
@@ -67,13 +63,11 @@ export class Kernel {
     scalars: readonly Kind[],
     exprs: readonly Expr[],
     dtype: DType,
-    own: OwnGradient | null = null,
   ) {
     this.operands = operands;
     this.scalars = scalars;
     this.exprs = exprs;
     this.dtype = dtype;
-    this.own = own;
     const firsts: number[] = [], reals: DType[] = [];
     for (const d of operands) {
       firsts.push(reals.length);
@@ -114,10 +108,11 @@ export class Kernel {
     const real = toReal(this.dtype);
     const part = (tensor: number, k: number) => input(firsts[tensor] + k, toReal(extended[tensor]));
     const output = this.exprs.map((_, k) => part(n, k));
-    const cotangents = this.exprs.map((e, k) => part(n + 1, k).to(e.kind === "bool" || e.kind === "i64" ? kindOf(real) : e.kind));
+    const cotangents = this.exprs.map((e, k) =>
+      part(n + 1, k).to(e.kind === "bool" || e.kind === "i64" ? kindOf(real) : e.kind)
+    );
     const wrt = Array.from({ length: partsOf(this.operands[o]) }, (_, k) => part(o, k));
-    const own = this.own?.(o, cotangents, summed ? this.exprs : output);
-    const exprs = own ?? this.symbolicGradient(cotangents, wrt, summed ? [] : output);
+    const exprs = this.symbolicGradient(cotangents, wrt, summed ? [] : output);
     const used = usedTensors(exprs, firsts);
     const kernelOperands = used.map((t) => extended[t]);
     const scalars = [...new Set(operandsOf(exprs).scalars.map((e) => e.index))];
@@ -231,7 +226,15 @@ export function applyKernelSummed(a: Application, target: readonly number[], lik
     strides: kept.map((d) => v.strides[d]),
     dense: !kernel.dtype.isComplex,
   }));
-  like.storage.backend.reduce(kernel.program(kernel.dtype), "sum", shape, reduced, realViews(operands), a.scalars, outputs);
+  like.storage.backend.reduce(
+    kernel.program(kernel.dtype),
+    "sum",
+    shape,
+    reduced,
+    realViews(operands),
+    a.scalars,
+    outputs,
+  );
   if (recording(operands)) recordKernel(a, out, true);
   return out;
 }
