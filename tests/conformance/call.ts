@@ -16,8 +16,8 @@ type Callable = (...args: unknown[]) => unknown;
 export interface BoundCall {
   /** The first name that the library lacks; then the entry is absent. */
   absent?: string;
-  /** Performs the call with the decoder's tensors. */
-  run(decoder: Decoder, sample: Sample): Promise<unknown>;
+  /** Performs the call with the decoder's tensors; gives a promise only where the library does. */
+  run(decoder: Decoder, sample: Sample): unknown;
 }
 
 /** The parts of a sample that make a call. */
@@ -116,7 +116,7 @@ function bindOperator(api: Api, name: string): BoundCall {
       const tensor = decoder.value(self) as unknown as { at: Callable };
       const tuple = index !== null && typeof index === "object" && "$tuple" in index;
       const parts = decoder.value(index);
-      return Promise.resolve(tuple ? tensor.at(...parts as unknown[]) : tensor.at(parts));
+      return tuple ? tensor.at(...parts as unknown[]) : tensor.at(parts);
     };
     return tensorHas(api, "at") ? { run } : { absent: "Tensor.at", run };
   }
@@ -125,7 +125,7 @@ function bindOperator(api: Api, name: string): BoundCall {
   const target = lookup(api, path);
   const run = (decoder: Decoder, sample: Sample) => {
     const [self, other] = decoder.list(sample.args);
-    return Promise.resolve(target!(other, self));
+    return target!(other, self);
   };
   return target ? { run } : { absent: `torch.${path}`, run };
 }
@@ -134,11 +134,23 @@ function bindOperator(api: Api, name: string): BoundCall {
 function bindProgram(api: Api, sample: Sample): BoundCall {
   const steps = (sample.program ?? []).map((step) => bindStep(api, step));
   const absent = steps.find((step) => step.absent)?.absent;
-  const run = async (decoder: Decoder) => {
-    for (const step of steps) decoder.results.push(await step.run(decoder));
-    return decoder.results.at(-1);
-  };
+  const run = (decoder: Decoder) => runSteps(steps, 0, decoder);
   return { absent, run };
+}
+
+/** Performs the steps from `k` on; waits only after a step that gave a promise. */
+function runSteps(steps: { run: (decoder: Decoder) => unknown }[], k: number, decoder: Decoder): unknown {
+  for (; k < steps.length; k++) {
+    const result = steps[k].run(decoder);
+    if (result instanceof Promise) {
+      return result.then((value) => {
+        decoder.results.push(value);
+        return runSteps(steps, k + 1, decoder);
+      });
+    }
+    decoder.results.push(result);
+  }
+  return decoder.results.at(-1);
 }
 
 /** Wrappers that PyTorch's recorder could not write as a program, by hand. */
@@ -153,7 +165,7 @@ function lowRank(api: Api, name: string): BoundCall {
   const run = (decoder: Decoder, sample: Sample) => {
     const [a, b, ...rest] = decoder.list(sample.args);
     const product = (api.matmul as Callable)(a, (b as { mT: TensorLike }).mT);
-    return Promise.resolve(target!(...withOptions([product, ...rest], decoder.options(sample.kwargs))));
+    return target!(...withOptions([product, ...rest], decoder.options(sample.kwargs)));
   };
   return target ? { run } : { absent: `torch.${name}`, run };
 }
@@ -176,7 +188,7 @@ export function bindCall(
     case "function": {
       const step = { fn: call.path!, js: call.path!, args: sample.args, kwargs: sample.kwargs };
       const bound = bindStep(api, step);
-      return { absent: bound.absent, run: (decoder) => Promise.resolve(bound.run(decoder)) };
+      return { absent: bound.absent, run: (decoder) => bound.run(decoder) };
     }
     default:
       throw new Unsupported(`a call of kind ${call.kind}`);

@@ -66,6 +66,8 @@ export function count(shape: readonly number[]): number {
 export interface DecoderOptions {
   /** Where tensors are made. */
   device: string;
+  /** Makes tensors of another dtype or layout than recorded (generic tests of ops). */
+  adapt?: (node: TensorNode, data: Raw) => { node: TensorNode; data: Raw };
   /** Integer-valued Python floats become `torch.scalar(v, "floating")`: the op's result dtype depends on it. */
   typedFloats?: boolean;
   /** Python ints become `torch.scalar(v, "integer")`: the op would take a JavaScript number for a float. */
@@ -120,10 +122,12 @@ export class Decoder {
   }
 
   /** A tensor, made once per id. */
-  tensor(node: TensorNode): TensorLike {
-    const made = node.id === undefined ? undefined : this.tensors.get(node.id);
+  tensor(recorded: TensorNode): TensorLike {
+    const made = recorded.id === undefined ? undefined : this.tensors.get(recorded.id);
     if (made) return made;
-    const tensor = this.#makers.fromData(this.#golden.raw(node.$t), node.shape, {
+    const raw = this.#golden.raw(recorded.$t);
+    const { node, data } = this.#options.adapt?.(recorded, raw) ?? { node: recorded, data: raw };
+    const tensor = this.#makers.fromData(data, node.shape, {
       dtype: this.path(node.dtype),
       device: this.#options.device,
       ...(node.stride ? { strides: node.stride } : {}),

@@ -1,0 +1,248 @@
+/**
+ * Properties that every op must have, tested from the table of ops alone: gradients of both orders agree with central
+ * differences in float64, layouts of the operands do not matter, empty operands give empty results, and each dtype is either
+ * computed with or refused in words.
+ *
+ * `deno test -A tests/ops/generic.test.ts -- --only REGEX` looks at some ops only.
+ */
+
+import { AssertionError } from "@std/assert";
+import * as torch from "../../mod.ts";
+import { compare, comparison, isTensor, tensorsIn } from "../conformance/compare.ts";
+import { internalError } from "../conformance/entry.ts";
+import type { Raw } from "../conformance/golden.ts";
+import { count, isTensorNode, type TensorLike, type TensorNode } from "../conformance/values.ts";
+import { firstDifference, widen } from "../support/close.ts";
+import {
+  type Adapt,
+  asFunction,
+  call,
+  inputElements,
+  namesDtype,
+  type OpCase,
+  opCases,
+  type RecordedSample,
+} from "./cases.ts";
+
+const only = new RegExp(Deno.args[Deno.args.indexOf("--only") + 1] ?? "");
+const cases = (await opCases()).filter((op) => !Deno.args.includes("--only") || only.test(op.label));
+
+/** Samples with more elements would take long and show nothing new. */
+const MAX_ELEMENTS = 130;
+
+/** Ops whose gradients cannot be checked by differences, each with the reason. */
+const NO_GRADCHECK: Record<string, string> = {
+  bfloat16: "rounds to eight bits, so differences are steps",
+  half: "rounds to eleven bits, so differences are steps",
+  float: "rounds to 24 bits, so differences are steps",
+  to: "rounds to the dtype it names",
+};
+
+/** The same values in double precision. */
+const asDouble: Adapt = (node, data) => {
+  if (node.dtype === "float32") {
+    return { node: { ...node, dtype: "float64" }, data: Float64Array.from(data as Float32Array) };
+  }
+  if (node.dtype === "complex64") {
+    return { node: { ...node, dtype: "complex128" }, data: Float64Array.from(data as Float32Array) };
+  }
+  return { node, data };
+};
+
+/** The same values in a storage with gaps, dimensions laid out in reverse order. */
+const asStrided: Adapt = (node, data) => {
+  const stride: number[] = [];
+  let next = 2;
+  for (const size of node.shape) {
+    stride.push(next);
+    next *= Math.max(1, size);
+  }
+  return { node: { ...node, stride }, data };
+};
+
+/** Runs `check` for each op as a step, so that one failure does not hide the others. */
+function forEachOp(
+  name: string,
+  select: (op: OpCase) => readonly RecordedSample[],
+  check: (op: OpCase, sample: RecordedSample) => Promise<void>,
+): void {
+  Deno.test(name, async (t) => {
+    for (const op of cases) {
+      const samples = select(op);
+      if (samples.length === 0) continue;
+      await t.step(op.label, async () => {
+        for (const sample of samples) {
+          try {
+            await check(op, sample);
+          } catch (error) {
+            throw new AssertionError(`sample ${sample.i}: ${(error as Error).message}`, { cause: error });
+          }
+        }
+      });
+    }
+  });
+}
+
+/** Two small differentiable samples in one precision. */
+function differentiable(op: OpCase): RecordedSample[] {
+  if (NO_GRADCHECK[op.label]) return [];
+  const samples = (op.groups.get("float32") ?? []).filter((s) => s.grad && !s.random && !s.mutates && !namesDtype(s));
+  const size = (s: RecordedSample) => inputElements(s);
+  return samples.filter((s) => size(s) > 0 && size(s) <= MAX_ELEMENTS).sort((a, b) => size(b) - size(a)).slice(0, 2);
+}
+
+forEachOp("gradients agree with central differences", differentiable, async (op, sample) => {
+  const { fn, inputs } = asFunction(op, sample, asDouble);
+  await torch.autograd.gradcheck(fn, inputs);
+});
+
+forEachOp("gradients of gradients agree with central differences", differentiable, async (op, sample) => {
+  const { fn, inputs } = asFunction(op, sample, asDouble);
+  const first = torch.autograd.grad(fn(...small), small, {
+    gradOutputs: onesLike(fn(...small)),
+    createGraph: true,
+    allowUnused: true,
+  });
+  // A linear op's gradient does not depend on its inputs: there is no second gradient to check.
+  if (!first.some((g) => g?.requiresGrad)) return;
+  await torch.autograd.gradgradcheck(fn, inputs);
+});
+
+/** Cotangents of ones. */
+function onesLike(outputs: readonly torch.Tensor[]): torch.Tensor[] {
+  return outputs.filter((out) => out.requiresGrad).map((out) => torch.onesLike(out));
+}
+
+/** Samples whose values are determined, for every recorded dtype. */
+function determined(op: OpCase): RecordedSample[] {
+  return [...op.groups.values()].flatMap((group) => group.slice(0, 4)).filter((s) =>
+    !s.random && !s.uninitialised && !s.mutates
+  );
+}
+
+forEachOp("the layout of operands does not matter", determined, async (op, sample) => {
+  const out = await call(op, sample, asStrided);
+  const difference = await compare(out, sample.out, comparison(op.golden, op.name));
+  if (difference) throw new AssertionError(difference);
+});
+
+/** Whether the op works element by element: each result has the broadcast shape of the tensor arguments. */
+function elementwise(op: OpCase): RecordedSample[] {
+  const samples = op.groups.get("float32")?.filter((s) => s.grad && !s.random) ?? [];
+  const shapes = samples.map((s) => {
+    const args = s.args as unknown[];
+    const tensors = args.filter((a) => isTensorNode(a as TensorNode & null)) as TensorNode[];
+    const plain = args.every((a) => typeof a !== "object" || a === null || isTensorNode(a as TensorNode & null));
+    const same = tensors.every((t) => `${t.shape}` === `${tensors[0].shape}`);
+    return { sample: s, same: plain && same && isTensorNode(s.out) && `${s.out.shape}` === `${tensors[0]?.shape}` };
+  });
+  if (shapes.length === 0 || !shapes.every((s) => s.same)) return [];
+  return [shapes[0].sample];
+}
+
+forEachOp("elementwise ops take empty operands and give empty results", elementwise, async (op, sample) => {
+  const asEmpty: Adapt = (node, data) => ({ node: { ...node, shape: [0, 3] }, data: data.slice(0, 0) as Raw });
+  for (const out of tensorsIn(await call(op, sample, asEmpty))) {
+    if (`${out.shape}` !== "0,3") throw new AssertionError(`shape [${out.shape}], expected [0, 3]`);
+    if ((await out.data()).length !== 0) throw new AssertionError("an empty tensor has values");
+  }
+});
+
+forEachOp("elementwise ops take 0-d operands and give 0-d results", elementwise, async (op, sample) => {
+  const asScalar: Adapt = (node, data) => ({ node: { ...node, shape: [] }, data: data.slice(0, 1) as Raw });
+  const whole = await call(op, sample) as TensorLike;
+  const out = await call(op, sample, asScalar) as TensorLike;
+  if (count((sample.out as TensorNode).shape) === 0) return;
+  if (out.shape.length !== 0) throw new AssertionError(`shape [${out.shape}], expected []`);
+  const [first] = await whole.data();
+  const difference = firstDifference([Number((await out.data())[0])], [Number(first)], [], { rtol: 1e-6, atol: 1e-6 });
+  if (difference) throw new AssertionError(difference);
+});
+
+/** Typed arrays that hold the values of each dtype. */
+const ARRAYS: Record<string, (values: number[]) => Raw> = {
+  float64: (v) => Float64Array.from(v),
+  float32: (v) => Float32Array.from(v),
+  int64: (v) => BigInt64Array.from(v, (x) => BigInt(x)),
+  int32: (v) => Int32Array.from(v),
+  int16: (v) => Int16Array.from(v),
+  int8: (v) => Int8Array.from(v),
+  uint8: (v) => Uint8Array.from(v),
+};
+
+/** The sample's tensors as small whole numbers of `dtype`, which every dtype holds exactly. */
+function asDtype(recorded: string, dtype: string): Adapt {
+  return (node, data) => {
+    if (node.dtype !== recorded) return { node, data };
+    const values = Array.from(data as ArrayLike<number | bigint>, (x) => Math.abs(Math.round(Number(x))) % 7);
+    const { rg: _, ...rest } = node;
+    return { node: { ...rest, dtype }, data: ARRAYS[dtype](values) };
+  };
+}
+
+/** Dtypes whose results must agree with those of the wide dtype of their kind, on the same values. */
+const NARROW: [narrow: string[], wide: string, rtol: number][] = [
+  [["float32"], "float64", 1e-5],
+  [["int32", "int16", "int8", "uint8"], "int64", 0],
+];
+
+forEachOp(
+  "every dtype computes the same, or is refused in words",
+  (op) =>
+    (op.groups.get("float32") ?? op.groups.get("int64") ?? []).filter((s) => determined(op).includes(s)).slice(0, 2),
+  async (op, sample) => {
+    if (namesDtype(sample) || inputElements(sample) === 0) return;
+    const recorded = op.groups.has("float32") ? "float32" : "int64";
+    for (const [narrow, wide, rtol] of NARROW) {
+      const expected = op.dtypes.includes(wide) ? tensorsIn(await call(op, sample, asDtype(recorded, wide))) : [];
+      for (const dtype of narrow) {
+        if (!op.dtypes.includes(dtype)) {
+          await mustRefuse(op, sample, asDtype(recorded, dtype), dtype);
+          continue;
+        }
+        const actual = tensorsIn(await call(op, sample, asDtype(recorded, dtype)));
+        for (const [k, tensor] of expected.entries()) await mustAgree(actual[k], tensor, dtype, rtol);
+      }
+    }
+  },
+);
+
+/** Values agree as far as the narrow dtype can hold them. */
+async function mustAgree(actual: TensorLike, expected: TensorLike, dtype: string, rtol: number): Promise<void> {
+  const wide = await expected.data();
+  // int8 sums and products wrap, and a float result of integers is computed in float32 either way.
+  const limit = { rtol: Math.max(rtol, actual.dtype.name === "float32" ? 1e-5 : 0), atol: 1e-5 };
+  const wanted = wrapTo(actual.dtype.name, Array.from(wide as ArrayLike<number | bigint>, Number));
+  const difference = firstDifference(
+    Array.from(widen(await actual.data(), actual.dtype.name) as ArrayLike<number>, Number),
+    wanted,
+    expected.shape,
+    limit,
+  );
+  if (difference) throw new AssertionError(`${dtype} against the wide dtype: ${difference}`);
+}
+
+/** Values as an integer dtype holds them: modulo its range. */
+function wrapTo(dtype: string, values: number[]): number[] {
+  const arrays: Record<string, (v: number[]) => ArrayLike<number>> = {
+    int8: (v) => Int8Array.from(v),
+    uint8: (v) => Uint8Array.from(v),
+    int16: (v) => Int16Array.from(v),
+    int32: (v) => Int32Array.from(v),
+  };
+  return arrays[dtype] ? Array.from(arrays[dtype](values)) : values;
+}
+
+/** A dtype that PyTorch's op does not take throws an error worded for the user. */
+async function mustRefuse(op: OpCase, sample: RecordedSample, adapt: Adapt, dtype: string): Promise<void> {
+  let out: unknown;
+  try {
+    out = await call(op, sample, adapt);
+  } catch (error) {
+    const internal = internalError(error);
+    if (internal) throw new AssertionError(`${dtype}: ${internal}`);
+    return;
+  }
+  // Taking more dtypes than PyTorch is no fault, as long as the result is a tensor of values.
+  if (!isTensor(out) && tensorsIn(out).length === 0) throw new AssertionError(`${dtype}: neither refused nor computed`);
+}
