@@ -7,6 +7,7 @@
  */
 
 import "./src/autograd/tensor_autograd.ts";
+import "./src/ops/display.ts";
 import "./src/ops/methods.ts";
 
 // Base
@@ -48,6 +49,7 @@ export { getDefaultDevice, setDefaultDevice } from "./src/backend/mod.ts";
 // Tensors
 export { Tensor } from "./src/tensor/tensor.ts";
 export { keep, scope } from "./src/tensor/scope.ts";
+export { collectGarbage, emptyCache, info, memoryStats, resetPeakMemoryStats } from "./src/tensor/memory.ts";
 
 // Autograd
 export * as autograd from "./src/autograd/mod.ts";
@@ -84,6 +86,30 @@ export {
 } from "./src/ops/creation.ts";
 export { clone, zero_ } from "./src/ops/convert.ts";
 
+// Randomness
+export { defaultGenerator, Generator, initialSeed, manualSeed, seed } from "./src/base/generator.ts";
+export {
+  forkRng,
+  getRngState,
+  normal,
+  rand,
+  randint,
+  randintLike,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+  setRngState,
+} from "./src/ops/random.ts";
+export { bernoulli, multinomial } from "./src/ops/sampling.ts";
+export { alphaDropout, dropout, featureAlphaDropout } from "./src/ops/dropout.ts";
+export { getPrintoptions, setPrintoptions } from "./src/tensor/print.ts";
+
 // Pointwise
 export { add, mul } from "./src/ops/binary.ts";
-export { exp, isnan } from "./src/ops/unary.ts";
+export { exp } from "./src/ops/unary.ts";
+
+// Data, files, pictures
+export * as io from "./src/io/mod.ts";
+export * as utils from "./src/utils/mod.ts";
+export * as vision from "./src/vision/mod.ts";

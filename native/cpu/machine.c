@@ -115,7 +115,7 @@ static int32_t is_outer(const Call *call, int32_t x, int32_t y, int32_t operands
   return x < y;
 }
 
-static void swap_dims(Call *call, int32_t x, int32_t y) {
+void cresset_swap_dims(Call *call, int32_t x, int32_t y) {
   int64_t s = call->shape[x];
   call->shape[x] = call->shape[y];
   call->shape[y] = s;
@@ -143,7 +143,7 @@ int32_t cresset_coalesce(Call *call, int32_t first, int32_t last) {
     if (call->shape[d] != 1) copy_dim(call, end++, d);
   }
   for (int32_t d = first + 1; d < end; d++) {
-    for (int32_t e = d; e > first && !is_outer(call, e - 1, e, call->operands); e--) swap_dims(call, e - 1, e);
+    for (int32_t e = d; e > first && !is_outer(call, e - 1, e, call->operands); e--) cresset_swap_dims(call, e - 1, e);
   }
   int32_t top = first;
   for (int32_t d = first + 1; d < end; d++) {
@@ -422,7 +422,7 @@ static int32_t decode_stores(Decoder *decoder) {
   return CRESSET_OK;
 }
 
-static void choose_walk(Plan *plan) {
+static void choose_walk(Plan *plan, int64_t block) {
   const Call *call = plan->call;
   int32_t dims = plan->last - plan->first;
   plan->count = 1;
@@ -430,15 +430,19 @@ static void choose_walk(Plan *plan) {
   plan->inner = dims > 0 ? call->shape[plan->last - 1] : 1;
   plan->walk = dims <= 1 ? WALK_LINEAR : plan->inner >= 64 ? WALK_ROWS : WALK_GATHER;
   plan->block = BLOCK;
+  if (block > 0) {
+    plan->walk = WALK_GATHER;
+    plan->block = block;
+  }
 }
 
-int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, int32_t store) {
+int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, int32_t store, int64_t block) {
   Decoder decoder;
   plan->call = call;
   plan->first = first;
   plan->last = last;
   plan->steps_count = 0;
-  choose_walk(plan);
+  choose_walk(plan, block);
   int64_t slots = call->registers + 1 + call->outputs_count;
   int64_t steps = (int64_t)call->instructions * 2 + 2 * call->outputs_count;
   int64_t cells = (int64_t)call->instructions + call->outputs_count;
@@ -604,11 +608,9 @@ static void run_block(const Plan *plan, char *const *cursor, int64_t start, int6
   }
 }
 
-static int64_t operand_size(const Call *call, int32_t o) { return o == call->operands ? 1 : dtype_size(call->dtype[o]); }
-
 /* Rows [row, row_end), columns [column, column_end) of the iteration seen as rows of the last dimension. */
-static void run_rows(const Plan *plan, char *const *base, int64_t row, int64_t row_end, int64_t column,
-                     int64_t column_end, block_visitor visit, void *context) {
+void cresset_run_rows(const Plan *plan, char *const *base, int64_t row, int64_t row_end, int64_t column,
+                      int64_t column_end, block_visitor visit, void *context) {
   const Call *call = plan->call;
   char *cursor[MAX_OPERANDS + 1];
   int64_t index[MAX_DIMS];
@@ -652,20 +654,20 @@ void cresset_run(const Plan *plan, char *const *base, int64_t begin, int64_t end
     int64_t inner = plan->inner, row = begin / inner, last = (end - 1) / inner;
     if (end <= begin) return;
     if (row == last) {
-      run_rows(plan, base, row, row + 1, begin - row * inner, end - row * inner, visit, context);
+      cresset_run_rows(plan, base, row, row + 1, begin - row * inner, end - row * inner, visit, context);
       return;
     }
     if (begin != row * inner) {
-      run_rows(plan, base, row, row + 1, begin - row * inner, inner, visit, context);
+      cresset_run_rows(plan, base, row, row + 1, begin - row * inner, inner, visit, context);
       row++;
     }
     int64_t whole = end == (last + 1) * inner ? last + 1 : last;
     int64_t width = !visit && crosses_rows(plan) ? 128 : inner;
     for (int64_t column = 0; column < inner && row < whole; column += width) {
       int64_t stop = column + width < inner ? column + width : inner;
-      run_rows(plan, base, row, whole, column, stop, visit, context);
+      cresset_run_rows(plan, base, row, whole, column, stop, visit, context);
     }
-    if (whole == last) run_rows(plan, base, last, last + 1, 0, end - last * inner, visit, context);
+    if (whole == last) cresset_run_rows(plan, base, last, last + 1, 0, end - last * inner, visit, context);
     return;
   }
   char *cursor[MAX_OPERANDS + 1];
@@ -690,7 +692,7 @@ typedef struct {
 static void run_part(void *context, int64_t begin, int64_t end) {
   Map *map = context;
   Plan plan;
-  int32_t status = cresset_plan(&plan, map->call, 0, map->call->ndim, 1);
+  int32_t status = cresset_plan(&plan, map->call, 0, map->call->ndim, 1, 0);
   if (status != CRESSET_OK) {
     map->status = status;
     return;

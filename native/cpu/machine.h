@@ -70,10 +70,19 @@ CRESSET_SHARED int32_t cresset_open(Call *call, const int32_t *program, int32_t 
 #define ROOM_WORDS 8192
 /* Sorts (by strides) and merges the dimensions [first, last); returns the new `last`. */
 CRESSET_SHARED int32_t cresset_coalesce(Call *call, int32_t first, int32_t last);
-/* Decodes; `store`: a map that writes its outputs. */
-CRESSET_SHARED int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, int32_t store);
+/* Decodes; `store`: a map that writes its outputs. `block` > 0 asks for gathered blocks of that many elements. */
+CRESSET_SHARED int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, int32_t store, int64_t block);
 /* Runs the elements [begin, end) of the plan's iteration, whose operands start at `base`. */
 CRESSET_SHARED void cresset_run(const Plan *plan, char *const *base, int64_t begin, int64_t end, block_visitor visit, void *context);
+
+/* Runs the columns [column, column_end) of the rows [row, row_end), for a plan that walks rows. */
+CRESSET_SHARED void cresset_run_rows(const Plan *plan, char *const *base, int64_t row, int64_t row_end, int64_t column, int64_t column_end, block_visitor visit, void *context);
+/* Exchanges all that belongs to two dimensions. */
+CRESSET_SHARED void cresset_swap_dims(Call *call, int32_t x, int32_t y);
+/* Bytes per element of an operand; 1 for the linear index. */
+static inline int64_t operand_size(const Call *call, int32_t o) {
+  return o == call->operands ? 1 : dtype_size(call->dtype[o]);
+}
 
 /* The address of a place in the present block. */
 static inline char *place_address(Place p, char *const *cursor) { return p.operand >= 0 ? cursor[p.operand] : p.at; }

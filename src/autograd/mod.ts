@@ -1,9 +1,11 @@
 /**
- * `autograd`: gradients as functions, grad modes and custom functions.
+ * `autograd`: gradients as functions, grad modes, custom functions and checks.
  *
  * @module
  */
 
-export { backward, grad } from "./tensor_autograd.ts";
+export { backward, grad, type GradArgs } from "./tensor_autograd.ts";
 export { detectAnomaly, setDetectAnomaly } from "./mode.ts";
+export { Function, type FunctionClass, FunctionContext } from "./function.ts";
+export { type CheckedFunction, gradcheck, type GradcheckOptions, gradgradcheck } from "./gradcheck.ts";
 export { Node } from "./node.ts";

@@ -97,16 +97,16 @@ export interface Backend {
   info(): BackendInfo;
 
   // Memory
-  /** Allocates at least `bytes` bytes, uninitialised. Throws `OutOfMemoryError`. */
-  alloc(bytes: number): Block;
+  /** Allocates room for `elements` elements of `dtype` as the device stores them, uninitialised. Throws `OutOfMemoryError`. */
+  alloc(elements: number, dtype: DType): Block;
   /** Returns a block to the pool. */
   free(block: Block): void;
-  /** Copies bytes from JavaScript. */
-  write(block: Block, byteOffset: number, bytes: Uint8Array): void;
-  /** Copies bytes to JavaScript once the device has computed them. */
-  read(block: Block, byteOffset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills a dense view from little-endian bytes of its dtype. */
+  write(x: Strided, bytes: Uint8Array): void;
+  /** The little-endian bytes of a dense view, once the device has computed them. */
+  read(x: Strided): Promise<Uint8Array<ArrayBuffer>>;
   /** The same at once, where the device can wait (CPU, CUDA). */
-  readSync?(block: Block, byteOffset: number, bytes: number): Uint8Array<ArrayBuffer>;
+  readSync?(x: Strided): Uint8Array<ArrayBuffer>;
   /** Allocator figures. */
   memoryStats(): MemoryStats;
   /** Makes the peak start again from what is live. */

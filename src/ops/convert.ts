@@ -9,10 +9,10 @@ import { type Device, device as parseDevice } from "../base/device.ts";
 import {
   bfloat16 as BFLOAT16,
   bool as BOOL,
-  type DataArray,
-  DType,
   complex128 as COMPLEX128,
   complex64 as COMPLEX64,
+  type DataArray,
+  DType,
   float16 as FLOAT16,
   float32 as FLOAT32,
   float64 as FLOAT64,
@@ -23,7 +23,7 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../base/dtype.ts";
-import { ArgumentError, DeviceError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
 import { constant, input, kindOf, scalar } from "../expr/expr.ts";
@@ -46,7 +46,9 @@ function identity(from: DType, to: DType): Kernel {
     const kind = kindOf(toReal(to));
     const exprs = [input(0, real)];
     if (to.isComplex) exprs.push(from.isComplex ? input(1, real) : constant(0, kind));
-    else if (to.kind === "bool" && from.isComplex) exprs[0] = input(0, real).ne(0).logicalOr(input(1, real).ne(0)) as typeof exprs[0];
+    else if (to.kind === "bool" && from.isComplex) {
+      exprs[0] = input(0, real).ne(0).logicalOr(input(1, real).ne(0)) as typeof exprs[0];
+    }
     kernel = new Kernel([from], [], exprs, to);
     identities.set(key, kernel);
   }
@@ -77,14 +79,18 @@ const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBloc
  *
  * Accepts a dtype, a device, both in either order, another tensor to be like, or named arguments.
  */
-export function to(input: Tensor, ...args: (DType | Device | string | Tensor | ToArgs | boolean | undefined)[]): Tensor {
+export function to(
+  input: Tensor,
+  ...args: (DType | Device | string | Tensor | ToArgs | boolean | undefined)[]
+): Tensor {
   const last = args[args.length - 1];
   const options: ToArgs = { ...(isPlainObject(last) ? parseTo([last]) : {}) };
   for (const a of args) {
     if (a instanceof DType) options.dtype = a;
     else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
-    else if (typeof a === "string" || (typeof a === "object" && !isPlainObject(a))) options.device = a as string | Device;
-    else if (typeof a === "boolean" || a === undefined || isPlainObject(a)) continue;
+    else if (typeof a === "string" || (typeof a === "object" && !isPlainObject(a))) {
+      options.device = a as string | Device;
+    } else if (typeof a === "boolean" || a === undefined || isPlainObject(a)) continue;
     else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
   }
   checkAlive("to", input);
@@ -103,8 +109,8 @@ function toDevice(x: Tensor, device: Device): Tensor {
     throw new DeviceError(`to(): values of ${x.device} are read asynchronously; use await x.data() to move them`);
   }
   const out = emptyOn("to", x.shape, x.dtype, device);
-  const bytes = source.readSync(dense.storage.block, dense.offset * x.itemsize, dense.nbytes);
-  out.storage.backend.write(out.storage.block, 0, bytes);
+  const bytes = source.readSync(dense);
+  out.storage.backend.write(out, bytes);
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to("cpu")]);
 }
 
@@ -120,7 +126,11 @@ export function contiguous(input: Tensor, ..._args: Args<{ memoryFormat?: string
 }
 
 /** Writes the values of `src`, broadcast and converted, into `self`. */
-export function copy_(self: Tensor, src: Tensor | ScalarLike, ..._args: Args<{ nonBlocking?: boolean }, ["nonBlocking"]>): Tensor {
+export function copy_(
+  self: Tensor,
+  src: Tensor | ScalarLike,
+  ..._args: Args<{ nonBlocking?: boolean }, ["nonBlocking"]>
+): Tensor {
   if (!(src instanceof Tensor)) return fill_(self, src);
   checkAlive("copy_", self);
   checkAlive("copy_", src);
@@ -166,7 +176,11 @@ export function fillWith(op: string, x: Tensor, value: ScalarLike): Tensor {
     throw new DTypeError(`${op}(): a complex value cannot be written into ${x.dtype}`);
   }
   const whole = x.dtype.kind === "integer" || x.dtype.kind === "bool";
-  const re = x.dtype.kind === "bool" ? Number(Number(s.value) !== 0) : whole && typeof s.value === "number" ? integerOf(op, s.value) : s.value;
+  const re = x.dtype.kind === "bool"
+    ? Number(Number(s.value) !== 0)
+    : whole && typeof s.value === "number"
+    ? integerOf(op, s.value)
+    : s.value;
   const scalars: Number64[] = x.dtype.isComplex ? [re, s.imag] : [re];
   runInto({ op, node: "", kernel: fillKernel(x.dtype), operands: [], scalars, shape: x.shape }, x);
   return x;
@@ -254,7 +268,7 @@ function denseView(op: string, x: Tensor): Tensor {
 /** The raw little-endian bytes of the elements, row-major. */
 export async function bytes(input: Tensor): Promise<Uint8Array<ArrayBuffer>> {
   const x = denseView("bytes", input);
-  const out = await x.storage.backend.read(x.storage.block, x.offset * x.itemsize, x.nbytes);
+  const out = await x.storage.backend.read(x);
   await yieldToFinalizers(x.storage.backend);
   return out;
 }
@@ -271,11 +285,11 @@ export async function data(input: Tensor): Promise<DataArray> {
 /** {@linkcode data} at once, where the device can wait. */
 export function dataSync(input: Tensor): DataArray {
   const x = denseView("dataSync", input);
-  const { backend, block } = x.storage;
+  const { backend } = x.storage;
   if (!backend.readSync) {
     throw new DeviceError(`dataSync(): ${x.device} is read asynchronously; use await x.data()`);
   }
-  return decode(backend.readSync(block, x.offset * x.itemsize, x.nbytes), x.dtype);
+  return decode(backend.readSync(x), x.dtype);
 }
 
 /** One value as JavaScript holds it; complex ones as `[re, im]`. */
@@ -288,7 +302,9 @@ function single(x: Tensor, values: DataArray): Element {
 
 function checkSingle(op: string, x: Tensor): void {
   if (x.numel() !== 1) {
-    throw new ShapeError(`${op}(): only a tensor of one element has a single value: shape ${show(x.shape)}; use tolist()`);
+    throw new ShapeError(
+      `${op}(): only a tensor of one element has a single value: shape ${show(x.shape)}; use tolist()`,
+    );
   }
 }
 

@@ -25,7 +25,7 @@ import {
   toComplex,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, show, ShapeError } from "../base/errors.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
@@ -75,7 +75,12 @@ export function sizeArgs<O extends object = TensorOptions>(op: string, args: rea
   return [[...size], options];
 }
 
-function make(op: string, size: readonly number[], options: TensorOptions, dtype = options.dtype ?? getDefaultDtype()): Tensor {
+function make(
+  op: string,
+  size: readonly number[],
+  options: TensorOptions,
+  dtype = options.dtype ?? getDefaultDtype(),
+): Tensor {
   return emptyOn(op, size, dtype, deviceOf(options));
 }
 
@@ -116,12 +121,21 @@ function valueDtype(value: ScalarLike): DType {
 export function full(size: readonly number[], fillValue: ScalarLike | Tensor, options: TensorOptions = {}): Tensor {
   checkSizes("full", size, 16);
   const value = fillValue instanceof Tensor ? fillValue.itemSync<number>() : fillValue;
-  const x = make("full", [...size], options, options.dtype ?? (fillValue instanceof Tensor ? fillValue.dtype : valueDtype(fillValue)));
+  const x = make(
+    "full",
+    [...size],
+    options,
+    options.dtype ?? (fillValue instanceof Tensor ? fillValue.dtype : valueDtype(fillValue)),
+  );
   return finish(fillWith("full", x, value), options);
 }
 
 function likeOptions(input: Tensor, options: TensorOptions): TensorOptions {
-  return { dtype: options.dtype ?? input.dtype, device: options.device ?? input.device, requiresGrad: options.requiresGrad };
+  return {
+    dtype: options.dtype ?? input.dtype,
+    device: options.device ?? input.device,
+    requiresGrad: options.requiresGrad,
+  };
 }
 
 /** An uninitialised tensor of the shape, dtype and device of `input`. */
@@ -163,7 +177,12 @@ export function newOnes(input: Tensor, ...args: SizeArgs): Tensor {
 }
 
 /** Filled with `fillValue`, of the dtype and device of `input`. */
-export function newFull(input: Tensor, size: readonly number[], fillValue: ScalarLike, options: TensorOptions = {}): Tensor {
+export function newFull(
+  input: Tensor,
+  size: readonly number[],
+  fillValue: ScalarLike,
+  options: TensorOptions = {},
+): Tensor {
   checkSizes("newFull", size, 16);
   return finish(fillWith("newFull", make("newFull", [...size], likeOptions(input, options)), fillValue), options);
 }
@@ -215,14 +234,21 @@ export function arange(
   if (!Number.isFinite(first) || !Number.isFinite(last)) {
     throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
   }
-  if ((last - first) / by < 0) throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
+  if ((last - first) / by < 0) {
+    throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
+  }
   const integers = [start, end!, step].every((v) => toScalar("arange", v).kind === "integer");
   const dtype = parsed.dtype ?? (integers ? int64 : getDefaultDtype());
   const size = [Math.ceil((last - first) / by)];
   checkSizes("arange", size, 16);
   const x = make("arange", size, parsed, dtype);
   const whole = dtype.kind === "integer";
-  generate("arange", x, [whole ? Math.trunc(first) : first, whole ? Math.trunc(by) : by], (i, [a, b]) => a.add(b.mul(i)));
+  generate(
+    "arange",
+    x,
+    [whole ? Math.trunc(first) : first, whole ? Math.trunc(by) : by],
+    (i, [a, b]) => a.add(b.mul(i)),
+  );
   return finish(x, parsed);
 }
 
@@ -250,7 +276,7 @@ export function linspace(
       values.push(i < steps / 2 ? first[part] + i * step : last[part] - (steps - 1 - i) * step);
     }
   }
-  x.storage.backend.write(x.storage.block, 0, encode(values, dtype));
+  x.storage.backend.write(x, encode(values, dtype));
   return finish(x, options);
 }
 
@@ -290,7 +316,9 @@ export function eye(n: number, ...args: Args<TensorOptions & { m?: number }, ["m
   checkSizes("eye", [n, m], 16);
   const x = make("eye", [n, m], options);
   // On the diagonal the linear index is a multiple of m + 1; rows beyond m hold zeros.
-  generate("eye", x, [m], (i, [columns]) => i.remainder(columns.to("i64")).eq(i.floorDivide(columns.to("i64"))), ["i64"]);
+  generate("eye", x, [m], (i, [columns]) => i.remainder(columns.to("i64")).eq(i.floorDivide(columns.to("i64"))), [
+    "i64",
+  ]);
   return finish(x, options);
 }
 
@@ -325,7 +353,9 @@ function gather(data: TensorData, depth: number, out: Gathered): void {
     return;
   }
   if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
-    throw new ArgumentError(`tensor(): cannot be made from ${describe(data)}; pass numbers, nested arrays or typed arrays`);
+    throw new ArgumentError(
+      `tensor(): cannot be made from ${describe(data)}; pass numbers, nested arrays or typed arrays`,
+    );
   }
   const list = data as ArrayLike<TensorData>;
   if (depth === out.shape.length) {
@@ -371,7 +401,12 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   if (ArrayBuffer.isView(data)) {
     const own = typedArrayDtype(data);
     if (own === null) throw new DTypeError(`tensor(): unsupported typed array: ${describe(data)}`);
-    const x = fromBytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), [(data as DataArray).length], own, options);
+    const x = fromBytes(
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      [(data as DataArray).length],
+      own,
+      options,
+    );
     return finish(options.dtype && options.dtype !== own ? x.to(options.dtype) : x, options);
   }
   const gathered: Gathered = { shape: [], values: [] };
@@ -382,9 +417,9 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
     values.push(plain(v));
     if (dtype.isComplex) values.push(v instanceof Scalar ? v.imag : 0);
   }
-  if (dtype.kind === "integer") for (const v of values) checkWhole(v, dtype);
+  if (dtype.kind === "integer") { for (const v of values) checkWhole(v, dtype); }
   const x = make("tensor", gathered.shape, options, dtype);
-  x.storage.backend.write(x.storage.block, 0, encode(values, dtype));
+  x.storage.backend.write(x, encode(values, dtype));
   return finish(x, options);
 }
 
@@ -416,7 +451,11 @@ export interface FromDataOptions extends TensorOptions {
  *
  * @param data row-major values; complex dtypes take interleaved pairs, halves floats or a Uint16Array of raw bits
  */
-export function fromData(data: ArrayLike<number | bigint | boolean>, shape: readonly number[], options: FromDataOptions = {}): Tensor {
+export function fromData(
+  data: ArrayLike<number | bigint | boolean>,
+  shape: readonly number[],
+  options: FromDataOptions = {},
+): Tensor {
   checkSizes("fromData", shape, 16);
   const dtype = options.dtype ?? (ArrayBuffer.isView(data) ? typedArrayDtype(data) : null) ?? getDefaultDtype();
   const expected = numelOf(shape) * (dtype.isComplex ? 2 : 1);
@@ -437,15 +476,22 @@ export function fromData(data: ArrayLike<number | bigint | boolean>, shape: read
  *
  * @param bytes row-major elements of `dtype`
  */
-export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType, options: TensorOptions = {}): Tensor {
+export function fromBytes(
+  bytes: Uint8Array,
+  shape: readonly number[],
+  dtype: DType,
+  options: TensorOptions = {},
+): Tensor {
   checkSizes("fromBytes", shape, 16);
   if (bytes.byteLength !== numelOf(shape) * dtype.itemsize) {
     throw new ShapeError(
-      `fromBytes(): shape ${show(shape)} of ${dtype} needs ${numelOf(shape) * dtype.itemsize} bytes: ${bytes.byteLength} given`,
+      `fromBytes(): shape ${show(shape)} of ${dtype} needs ${
+        numelOf(shape) * dtype.itemsize
+      } bytes: ${bytes.byteLength} given`,
     );
   }
   const x = make("fromBytes", [...shape], options, dtype);
-  x.storage.backend.write(x.storage.block, 0, bytes);
+  x.storage.backend.write(x, bytes);
   return finish(x, options);
 }
 
@@ -457,4 +503,3 @@ export function complex(real: Tensor, imag: Tensor): Tensor {
   const unit = new Scalar(0, 1, "complex");
   return real.add(imag.mul(unit));
 }
-

@@ -37,7 +37,11 @@ export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => E
       const kind = kindOf(tensors[0].dtype);
       const kinds: Kind[] = scalars.map(() => kind);
       const exprs = build(tensors.map((t, i) => input(i, t.dtype).to(kind)), kinds.map((k, i) => scalar(i, k)));
-      program = new Program(tensors.map((t) => t.dtype), kinds, exprs.map((expr, i) => ({ expr, dtype: outputs[i].dtype })));
+      program = new Program(
+        tensors.map((t) => t.dtype),
+        kinds,
+        exprs.map((expr, i) => ({ expr, dtype: outputs[i].dtype })),
+      );
       programs.set(key, program);
     }
     outputs[0].storage.backend.pointwise(program, outputs[0].shape, tensors, scalars, outputs);

@@ -8,7 +8,7 @@
  */
 
 import { record, recordView } from "../autograd/record.ts";
-import { type Args, intList, isPlainObject, signature } from "../base/args.ts";
+import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { inferShape, wrapDim, wrapDims } from "../base/shape.ts";
@@ -22,33 +22,13 @@ import {
   placed,
   reshapeTo,
   selectAt,
+  type Sizes,
+  sizesOf,
   sliceAt,
   transposeTo,
   unrecorded,
   viewTo,
 } from "./view_core.ts";
-
-/** Sizes given as an array, spread over the arguments, or by name. */
-export type Sizes =
-  | readonly number[]
-  | readonly [readonly number[]]
-  | readonly [{ shape: readonly number[] }]
-  | readonly [
-    { size: readonly number[] },
-  ];
-
-/** Reads sizes given in any of the ways of {@linkcode Sizes}. */
-export function sizesOf(op: string, args: readonly unknown[], name: string): number[] {
-  const first = args[0];
-  if (args.length === 1 && isPlainObject(first)) {
-    const list = first[name];
-    if (!Array.isArray(list) || Object.keys(first).length !== 1) {
-      throw new ArgumentError(`${op}(): expected { ${name}: [...] }: got the keys ${Object.keys(first).join(", ")}`);
-    }
-    return intList(op, [list]);
-  }
-  return intList(op, args);
-}
 
 /**
  * The same elements with another shape: a view where the layout allows one, else a copy.
@@ -259,33 +239,9 @@ export function t(x: Tensor): Tensor {
   return x.ndim < 2 ? permuteTo(x, x.ndim === 1 ? [0] : [], "t") : transposeTo(x, 0, 1, "t");
 }
 
-/** All dimensions reversed: the property `T`. */
-export function T(x: Tensor): Tensor {
-  return permuteTo(x, x.shape.map((_, i) => x.ndim - 1 - i), "T");
-}
-
-/** The last two dimensions swapped: the property `mT`. */
-export function mT(x: Tensor): Tensor {
-  if (x.ndim < 2) throw new ShapeError(`mT(): at least 2 dimensions are needed: ${show(x.shape)}`);
-  return transposeTo(x, -2, -1, "mT");
-}
-
-/** The conjugate transpose of a matrix: the property `H`. Differs from PyTorch: a complex result is a copy. */
-export function H(x: Tensor): Tensor {
-  if (x.ndim !== 2 && x.ndim !== 0) throw new ShapeError(`H(): a matrix is needed: ${show(x.shape)}`);
-  const out = x.ndim === 0 ? x : transposeTo(x, 0, 1, "H");
-  return x.dtype.isComplex ? out.conj() : out;
-}
-
-/** The last two dimensions swapped and conjugated: the property `mH`. Differs from PyTorch: a complex result is a copy. */
-export function mH(x: Tensor): Tensor {
-  const out = mT(x);
-  return x.dtype.isComplex ? out.conj() : out;
-}
-
-/** The conjugate transpose of the last two dimensions; another name of {@linkcode mH}. */
+/** The conjugate transpose of the last two dimensions; the property `mH` as a method. */
 export function adjoint(x: Tensor): Tensor {
-  return mH(x);
+  return x.mH;
 }
 
 /**
@@ -514,15 +470,4 @@ export function viewAsComplex(x: Tensor): Tensor {
   }
   const out = makeView(x, x.shape.slice(0, -1), strides.map((s) => s / 2), x.offset / 2, toComplex(x.dtype));
   return recordView("ViewAsComplexBackward0", x, out, (g) => viewAsReal(g));
-}
-
-/** The real part: a view; a real tensor is returned as it is. */
-export function real(x: Tensor): Tensor {
-  return x.dtype.isComplex ? selectAt(viewAsReal(x), -1, 0, "real") : x;
-}
-
-/** The imaginary part of a complex tensor: a view. */
-export function imag(x: Tensor): Tensor {
-  if (!x.dtype.isComplex) throw new DTypeError(`imag(): a complex tensor is needed: ${x.dtype}`);
-  return selectAt(viewAsReal(x), -1, 1, "imag");
 }

@@ -15,7 +15,7 @@ import { cat, stack } from "./join.ts";
 import { makeView, permuteTo, recordViews, reshapeTo } from "./view_core.ts";
 
 /** Consecutive parts of a dimension with the given sizes. */
-export function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number): Tensor[] {
+function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number): Tensor[] {
   checkAlive(op, x);
   if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor cannot be split`);
   const d = wrapDim(op, dim, x.ndim);

@@ -1,18 +1,309 @@
 /**
  * Pointwise functions of one tensor: each entry is its formula.
  *
+ * Shape: any, the result has the input's. DType: functions that leave the integers compute integers and bools in the
+ * default floating dtype; the others keep the dtype. Each op has an in-place form with a trailing underscore.
+ *
  * @module
  */
 
-import type { Value } from "../expr/expr.ts";
-import { pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
+import type { Args } from "../base/args.ts";
+import type { DType } from "../base/dtype.ts";
+import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
+import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { type Context, pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
 
-/** e^x. */
-export const exp: UnaryOp & PointwiseFunction = pointwise<UnaryOp>({
-  name: "exp",
-  compute: "float",
-  expr: (x: Value) => x.exp(),
+type Unary = UnaryOp & PointwiseFunction;
+
+/** A function whose values are not integers. */
+function floating(name: string, expr: (x: Value) => Value): Unary {
+  return pointwise<UnaryOp>({ name, compute: "float", expr });
+}
+
+function noBool(name: string): (dtype: DType) => void {
+  return (dtype) => {
+    if (dtype.kind === "bool") throw new DTypeError(`${name}(): not defined for bool; use logicalNot() or to() first`);
+  };
+}
+
+/** A rounding: integers are what they are. */
+function rounding(name: string, expr: (x: Value) => Value): Unary {
+  return pointwise<UnaryOp>({
+    name,
+    check: noBool(name),
+    expr: (x: Value, { dtype }: Context) => dtype.isInteger ? x : expr(x),
+  });
+}
+
+/** The absolute value; of a complex number its modulus, a real tensor. The derivative at 0 is 0. */
+export const abs: Unary = pointwise<UnaryOp>({ name: "abs", check: noBool("abs"), expr: (x: Value) => x.abs() });
+/** Same as {@linkcode abs}. */
+export const absolute: Unary = abs;
+/** The angle in radians: of a real number 0, or π where it is negative. */
+export const angle: Unary = floating("angle", angleOf);
+/** -x. */
+export const neg: Unary = pointwise<UnaryOp>({ name: "neg", check: noBool("neg"), expr: (x: Value) => x.neg() });
+/** Same as {@linkcode neg}. */
+export const negative: Unary = neg;
+/** x itself, a new tensor: the unary plus. */
+export const positive: UnaryOp = (input) => {
+  noBool("positive")(input.dtype);
+  return input;
+};
+/** The sign: -1, 0 or 1; of NaN 0. */
+export const sign: Unary = pointwise<UnaryOp>({ name: "sign", expr: (x: Value) => x.sign() });
+/** The sign; of a complex number z / |z|, 0 at 0. */
+export const sgn: Unary = pointwise<UnaryOp>({ name: "sgn", expr: sgnOf });
+/** The complex conjugate, computed at once; real tensors are their own. */
+export const conjPhysical: Unary = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
+
+/** The largest integer that is at most x. */
+export const floor: Unary = rounding("floor", (x) => x.floor());
+/** The least integer that is at least x. */
+export const ceil: Unary = rounding("ceil", (x) => x.ceil());
+/** x without its fraction. */
+export const trunc: Unary = rounding("trunc", (x) => x.trunc());
+/** Same as {@linkcode trunc}. */
+export const fix: Unary = trunc;
+/** x - trunc(x). */
+export const frac: Unary = pointwise<UnaryOp>({
+  name: "frac",
+  check: (dtype) => {
+    if (dtype.kind !== "floating") throw new DTypeError(`frac(): not defined for ${dtype}; use to(torch.float32) first`);
+  },
+  expr: (x: Value) => x.sub(x.trunc()),
 });
 
-/** Whether each element is NaN. */
-export const isnan: UnaryOp & PointwiseFunction = pointwise<UnaryOp>({ name: "isnan", expr: (x: Value) => x.isnan() });
+/** The type of {@linkcode round}. */
+export type RoundOp = (input: Tensor, ...args: Args<{ decimals?: number; out?: Tensor }, []>) => Tensor;
+
+/**
+ * Rounds to the nearest integer, halves to the even one.
+ *
+ * @param decimals digits to keep after the decimal point (before it, where negative)
+ */
+export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
+  name: "round",
+  options: { decimals: 0 },
+  keywordOnly: ["decimals"],
+  check: noBool("round"),
+  expr: (x: Value, { options, dtype }: Context) => {
+    const decimals = options.decimals as number;
+    if (dtype.isInteger) {
+      if (decimals === 0) return x;
+      throw new DTypeError(`round(): decimals are for floating tensors: ${dtype}`);
+    }
+    if (decimals === 0) return x.round();
+    const scale = 10 ** Math.abs(decimals);
+    return decimals > 0 ? x.mul(scale).round().div(scale) : x.div(scale).round().mul(scale);
+  },
+});
+
+/** e^x. */
+export const exp: Unary = floating("exp", (x) => x.exp());
+/** 2^x. */
+export const exp2: Unary = floating("exp2", (x) => x.exp2());
+/** e^x - 1, accurate near 0. */
+export const expm1: Unary = floating("expm1", (x) => x.expm1());
+/** The natural logarithm. */
+export const log: Unary = floating("log", (x) => x.log());
+/** The logarithm to base 2. */
+export const log2: Unary = floating("log2", (x) => x.log2());
+/** The logarithm to base 10. */
+export const log10: Unary = floating("log10", (x) => x.log10());
+/** log(1 + x), accurate near 0. */
+export const log1p: Unary = floating("log1p", (x) => x.log1p());
+/** The square root. */
+export const sqrt: Unary = floating("sqrt", (x) => x.sqrt());
+/** 1 / √x. */
+export const rsqrt: Unary = floating("rsqrt", (x) => x.rsqrt());
+/** 1 / x. */
+export const reciprocal: Unary = floating("reciprocal", (x) => x.reciprocal());
+/** x². */
+export const square: Unary = pointwise<UnaryOp>({
+  name: "square",
+  // PyTorch squares bools into integers.
+  compute: (dtype) => dtype,
+  expr: (x: Value) => x.mul(x),
+});
+
+/** The sine of radians. */
+export const sin: Unary = floating("sin", (x) => x.sin());
+/** The cosine of radians. */
+export const cos: Unary = floating("cos", (x) => x.cos());
+/** The tangent of radians. */
+export const tan: Unary = floating("tan", (x) => x.tan());
+/** The inverse sine. */
+export const asin: Unary = floating("asin", (x) => x.asin());
+/** Same as {@linkcode asin}. */
+export const arcsin: Unary = asin;
+/** The inverse cosine. */
+export const acos: Unary = floating("acos", (x) => x.acos());
+/** Same as {@linkcode acos}. */
+export const arccos: Unary = acos;
+/** The inverse tangent. */
+export const atan: Unary = floating("atan", (x) => x.atan());
+/** Same as {@linkcode atan}. */
+export const arctan: Unary = atan;
+/** The hyperbolic sine. */
+export const sinh: Unary = floating("sinh", (x) => x.sinh());
+/** The hyperbolic cosine. */
+export const cosh: Unary = floating("cosh", (x) => x.cosh());
+/** The hyperbolic tangent. */
+export const tanh: Unary = floating("tanh", (x) => x.tanh());
+/** The inverse hyperbolic sine. */
+export const asinh: Unary = floating("asinh", (x) => x.asinh());
+/** Same as {@linkcode asinh}. */
+export const arcsinh: Unary = asinh;
+/** The inverse hyperbolic cosine. */
+export const acosh: Unary = floating("acosh", (x) => x.acosh());
+/** Same as {@linkcode acosh}. */
+export const arccosh: Unary = acosh;
+/** The inverse hyperbolic tangent. */
+export const atanh: Unary = floating("atanh", (x) => x.atanh());
+/** Same as {@linkcode atanh}. */
+export const arctanh: Unary = atanh;
+/** Degrees as radians. */
+export const deg2rad: Unary = floating("deg2rad", (x) => x.mul(Math.PI / 180));
+/** Radians as degrees. */
+export const rad2deg: Unary = floating("rad2deg", (x) => x.mul(180 / Math.PI));
+/** sin(πx) / (πx), 1 at 0. */
+export const sinc: Unary = floating("sinc", (x) => {
+  const scaled = x.mul(Math.PI);
+  return where(x.eq(0) as Expr, 1, scaled.sin().div(scaled));
+});
+
+/** The error function. */
+export const erf: Unary = floating("erf", (x) => x.erf());
+/** 1 - erf(x), accurate for large x. */
+export const erfc: Unary = floating("erfc", (x) => x.erfc());
+/** The inverse of {@linkcode erf}, for values between -1 and 1. */
+export const erfinv: Unary = floating("erfinv", (x) => x.erfinv());
+/** log |Γ(x)|. */
+export const lgamma: Unary = floating("lgamma", (x) => x.lgamma());
+/** The derivative of {@linkcode lgamma}. */
+export const digamma: Unary = floating("digamma", (x) => x.digamma());
+/** 1 / (1 + e^-x). */
+export const sigmoid: Unary = floating("sigmoid", (x) => x.sigmoid());
+
+/** The type of {@linkcode logit}. */
+export type LogitOp = (input: Tensor, ...args: Args<{ eps?: number | null; out?: Tensor }, ["eps"]>) => Tensor;
+
+/**
+ * log(x / (1 - x)), the inverse of {@linkcode sigmoid}.
+ *
+ * @param eps where given, x is clamped to `[eps, 1 - eps]` first; the gradient outside is 0
+ */
+export const logit: LogitOp & PointwiseFunction = pointwise<LogitOp>({
+  name: "logit",
+  compute: "float",
+  options: { eps: null },
+  expr: (x: Expr, { options }: Context) => {
+    const eps = options.eps as number | null;
+    const z = eps === null ? x : where(x.lt(eps), eps, where(x.gt(1 - eps), 1 - eps, x));
+    const rest = z.neg().add(1);
+    return withDerivative(z.div(rest).log(), [{ by: z, is: z.mul(rest).reciprocal() }]);
+  },
+});
+
+const polygammas = new Map<number, Unary>();
+
+function polygammaOf(n: number): Unary {
+  let op = polygammas.get(n);
+  if (op === undefined) {
+    let factor = n % 2 === 0 ? -1 : 1;
+    for (let k = 2; k <= n; k++) factor *= k;
+    op = floating("polygamma", (x) => {
+      if (x instanceof Complex) throw new DTypeError("polygamma(): not defined for complex values");
+      const real = x as Expr;
+      if (n === 0) return real.digamma();
+      return n === 1 ? real.trigamma() : real.mul(0).add(n + 1).zeta(real).mul(factor);
+    });
+    polygammas.set(n, op);
+  }
+  return op;
+}
+
+/**
+ * The n-th derivative of {@linkcode digamma}: `polygamma(n, x)` or `x.polygamma(n)`.
+ *
+ * @param n which derivative, 0 or more
+ * @throws {ArgumentError} if `n` is negative or not an integer
+ */
+export function polygamma(n: number | Tensor, input: Tensor | number): Tensor {
+  const [order, x] = n instanceof Tensor ? [input as number, n] : [n, input as Tensor];
+  if (!Number.isInteger(order) || order < 0) {
+    throw new ArgumentError(`polygamma(): n must be a non-negative integer: ${order}`);
+  }
+  return polygammaOf(order)(x);
+}
+
+const mvlgammas = new Map<number, Unary>();
+
+/**
+ * The multivariate log-gamma function of dimension `p`: Σ lgamma(x - i/2) + p(p - 1)/4 · log π.
+ *
+ * @throws {ArgumentError} if `p` is not a positive integer
+ */
+export function mvlgamma(input: Tensor, p: number): Tensor {
+  if (!Number.isInteger(p) || p < 1) throw new ArgumentError(`mvlgamma(): p must be a positive integer: ${p}`);
+  let op = mvlgammas.get(p);
+  if (op === undefined) {
+    op = floating("mvlgamma", (x) => {
+      let sum = x.lgamma();
+      for (let i = 1; i < p; i++) sum = sum.add(x.sub(i / 2).lgamma());
+      return sum.add((p * (p - 1) / 4) * Math.log(Math.PI));
+    });
+    mvlgammas.set(p, op);
+  }
+  return op(input);
+}
+
+/** The type of {@linkcode nanToNum}. */
+export type NanToNumOp = (
+  input: Tensor,
+  ...args: Args<
+    { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor },
+    ["nan", "posinf", "neginf"]
+  >
+) => Tensor;
+
+/** The largest finite value of a floating dtype. */
+function largest(dtype: DType): number {
+  switch (dtype.name) {
+    case "float16":
+      return (2 - 2 ** -10) * 2 ** 15;
+    case "bfloat16":
+      return (2 - 2 ** -7) * 2 ** 127;
+    case "float64":
+    case "complex128":
+      return Number.MAX_VALUE;
+    default:
+      return (2 - 2 ** -23) * 2 ** 127;
+  }
+}
+
+/**
+ * Replaces NaN and infinities by numbers.
+ *
+ * @param nan for NaN, default 0
+ * @param posinf for infinity, default the largest finite value of the dtype
+ * @param neginf for minus infinity, default the least finite value
+ */
+export const nanToNum: NanToNumOp & PointwiseFunction = pointwise<NanToNumOp>({
+  name: "nanToNum",
+  options: { nan: 0, posinf: null, neginf: null },
+  expr: (x: Value, { options, dtype }: Context) => {
+    if (dtype.isInteger || dtype.kind === "bool") return x;
+    const nan = (options.nan as number | null) ?? 0;
+    const high = (options.posinf as number | null) ?? largest(dtype);
+    const low = (options.neginf as number | null) ?? -largest(dtype);
+    const real = (part: Expr): Expr => {
+      const infinite = part.gt(0).where(high, low);
+      return part.isnan().where(nan, part.isinf().where(infinite, part));
+    };
+    return x instanceof Complex ? new Complex(real(x.re), real(x.im)) : real(x as Expr);
+  },
+});

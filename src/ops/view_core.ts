@@ -11,9 +11,10 @@ import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
 import { IndexError, ShapeError, show } from "../base/errors.ts";
-import { type DType, int64 as INT64 } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { arange } from "./creation.ts";
 
 /** A tensor over the memory of `x` with other geometry, without history. */
 export function makeView(
@@ -225,7 +226,7 @@ export function asStridedTo(
   if (stride.some((s) => s < 0) || storageOffset < 0) {
     throw new ShapeError(`${op}(): strides and offset must not be negative: ${show(stride)}, ${storageOffset}`);
   }
-  const available = Math.floor(x.storage.block.bytes / x.itemsize);
+  const available = Math.floor(x.storage.nbytes / x.itemsize);
   if (storageOffset + reach(size, stride) > available) {
     throw new ShapeError(
       `${op}(): the view reaches beyond the storage: size ${show(size)}, stride ${
@@ -253,7 +254,7 @@ function asStridedGradient(
 ): Tensor {
   const start = Math.min(at, offset);
   const length = Math.max(at + reach(size, stride), offset + reach(shape, strides)) - start;
-  const positions = grad.newZeros([length], { dtype: INT64 }).add(1).cumsum(0).sub(1);
+  const positions = arange(length, { device: grad.device });
   const written = reshapeTo(makeView(positions, size, stride, at - start), [-1]);
   let memory = grad.newZeros([length]).indexAdd(0, written, reshapeTo(grad, [-1]));
   if (strides.some((s, d) => s === 0 && shape[d] > 1)) {
@@ -262,4 +263,26 @@ function asStridedGradient(
     memory = memory.div(counts.clampMin(1));
   }
   return asStridedTo(memory, shape, strides, offset - start);
+}
+
+/** Sizes given as an array, spread over the arguments, or by name. */
+export type Sizes =
+  | readonly number[]
+  | readonly [readonly number[]]
+  | readonly [{ shape: readonly number[] }]
+  | readonly [
+    { size: readonly number[] },
+  ];
+
+/** Reads sizes given in any of the ways of {@linkcode Sizes}. */
+export function sizesOf(op: string, args: readonly unknown[], name: string): number[] {
+  const first = args[0];
+  if (args.length === 1 && isPlainObject(first)) {
+    const list = first[name];
+    if (!Array.isArray(list) || Object.keys(first).length !== 1) {
+      throw new ArgumentError(`${op}(): expected { ${name}: [...] }: got the keys ${Object.keys(first).join(", ")}`);
+    }
+    return intList(op, [list]);
+  }
+  return intList(op, args);
 }

@@ -23,6 +23,8 @@ export function emptyOn(op: string, shape: readonly number[], dtype: DType, devi
 }
 
 function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {
-  const block = backend.alloc(numelOf(shape) * dtype.itemsize);
-  return new Tensor(new Storage(block, backend, device, op), shape, contiguousStrides(shape), 0, dtype, true);
+  const elements = numelOf(shape);
+  const block = backend.alloc(elements, dtype);
+  const storage = new Storage(block, backend, device, elements * dtype.itemsize, op);
+  return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype, true);
 }

@@ -30,12 +30,32 @@ interface GraphRecord {
 }
 
 const userRegistry = new FinalizationRegistry<Ticket>(returnBlock);
+const cohortRegistry = new FinalizationRegistry<Ticket[]>((tickets) => tickets.forEach(returnBlock));
 const graphRegistry = new FinalizationRegistry<GraphRecord>((record) => record.tickets.forEach(returnBlock));
 
 function returnBlock(ticket: Ticket): void {
   if (ticket.block === null) return;
   ticket.backend.free(ticket.block);
   ticket.block = null;
+}
+
+/**
+ * Registering a finalizer costs as much as a small op, so small blocks share one: they are returned when the last of
+ * their cohort is unreachable, which holds back at most `COHORT * COHORT_BYTES` per survivor.
+ */
+const COHORT = 16;
+const COHORT_BYTES = 1024;
+let cohort: object = {};
+let cohortTickets: Ticket[] = new Array(COHORT);
+
+function joinCohort(ticket: Ticket): object {
+  if (cohortTickets.length >= COHORT) {
+    cohort = {};
+    cohortTickets = [];
+    cohortRegistry.register(cohort, cohortTickets);
+  }
+  cohortTickets.push(ticket);
+  return cohort;
 }
 
 /** The scope that owns new storages; `null` at top level. */
@@ -49,6 +69,8 @@ export class Storage {
   readonly backend: Backend;
   /** Where it is. */
   readonly device: Device;
+  /** Its size in bytes, as PyTorch counts it. */
+  readonly nbytes: number;
   /** Counts writes, so that autograd notices when a saved tensor was modified. */
   version = 0;
   /** Which op made it, for the message of {@linkcode ReleasedError}. */
@@ -56,6 +78,8 @@ export class Storage {
   /** Owners: the maker, and one per saved tensor. */
   private claims = 1;
   private ticket: Ticket | null = null;
+  /** Keeps the finalizer's cohort alive; see `joinCohort`. */
+  private cohort: object | null = null;
   /** The id of the scope whose results include this storage. */
   mark = 0;
   /** Exempt from scopes: the user keeps it, and the collector frees it. */
@@ -64,10 +88,11 @@ export class Storage {
   adopted = false;
 
   /** Takes ownership of `block` for the current scope, or for the user. */
-  constructor(block: Block, backend: Backend, device: Device, madeBy: string) {
+  constructor(block: Block, backend: Backend, device: Device, nbytes: number, madeBy: string) {
     this.block = block;
     this.backend = backend;
     this.device = device;
+    this.nbytes = nbytes;
     this.madeBy = madeBy;
     if (current !== null) current.storages.push(this);
     else this.handToCollector(null);
@@ -91,7 +116,8 @@ export class Storage {
     if (graph) {
       graph.tickets.push(this.ticket);
       graph.live++;
-    } else userRegistry.register(this, this.ticket);
+    } else if (this.block.bytes <= COHORT_BYTES) this.cohort = joinCohort(this.ticket);
+    else userRegistry.register(this, this.ticket);
   }
 
   /** Exempts the storage from every scope; the collector frees it. */

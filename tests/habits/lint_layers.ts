@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/autograd"],
   ["src/ops"],
   ["src/nn", "src/optim", "src/data", "src/io"],
-  ["src/vision"],
+  ["src/vision", "src/utils"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],
 ];

@@ -98,8 +98,8 @@ forEachOp("gradients agree with central differences", differentiable, async (op,
 
 forEachOp("gradients of gradients agree with central differences", differentiable, async (op, sample) => {
   const { fn, inputs } = asFunction(op, sample, asDouble);
-  const first = torch.autograd.grad(fn(...small), small, {
-    gradOutputs: onesLike(fn(...small)),
+  const first = torch.autograd.grad(fn(...inputs), inputs, {
+    gradOutputs: onesLike(fn(...inputs)),
     createGraph: true,
     allowUnused: true,
   });

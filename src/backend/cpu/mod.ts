@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { DType } from "../../base/dtype.ts";
+import { numelOf } from "../../base/shape.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Allocator } from "../allocator.ts";
 import type {
@@ -54,20 +56,21 @@ export class CpuBackend implements Backend {
     return { device: "cpu", kernels: this.lib.describe() };
   }
 
-  alloc(bytes: number): Block {
-    return this.allocator.alloc(bytes);
+  alloc(elements: number, dtype: DType): Block {
+    return this.allocator.alloc(elements * dtype.itemsize);
   }
   free(block: Block): void {
     this.allocator.free(block);
   }
-  write(block: Block, byteOffset: number, bytes: Uint8Array): void {
-    this.lib.write(block.address + byteOffset, bytes);
+  write(x: Strided, bytes: Uint8Array): void {
+    this.lib.write(x.storage.block.address + x.offset * x.dtype.itemsize, bytes);
   }
-  read(block: Block, byteOffset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-    return Promise.resolve(this.lib.read(block.address + byteOffset, bytes));
+  read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.resolve(this.readSync(x));
   }
-  readSync(block: Block, byteOffset: number, bytes: number): Uint8Array<ArrayBuffer> {
-    return this.lib.read(block.address + byteOffset, bytes);
+  readSync(x: Strided): Uint8Array<ArrayBuffer> {
+    const { itemsize } = x.dtype;
+    return this.lib.read(x.storage.block.address + x.offset * itemsize, numelOf(x.shape) * itemsize);
   }
   memoryStats(): MemoryStats {
     return this.allocator.stats();
