@@ -45,7 +45,7 @@ export class LeNet5 extends nn.Module {
 }
 
 /** Two 3x3 convolutions with batch norm and a shortcut. */
-class BasicBlock extends nn.Module {
+export class BasicBlock extends nn.Module {
   conv1: torch.nn.Conv2d;
   bn1: torch.nn.BatchNorm2d;
   conv2: torch.nn.Conv2d;
