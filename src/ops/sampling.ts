@@ -1,0 +1,398 @@
+/**
+ * Random methods: in-place fills (`normal_`, `uniform_`, …) and samples whose probabilities are a tensor.
+ *
+ * Every function takes a tensor first and is a method too. Values come from `random_core.ts`; gradients of samples are
+ * zero, as in PyTorch.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { type DType, float32, float64, int64 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import type { Generator } from "../base/generator.ts";
+import { broadcastShapes, sameShape } from "../base/shape.ts";
+import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkNoOverlap, writeOut } from "./define.ts";
+import { sliceAt } from "./view_core.ts";
+import {
+  byParts,
+  drawKind,
+  type Filling,
+  fillRandom,
+  generatorOf,
+  integersBetween,
+  type RandomOptions,
+  wordsOf,
+} from "./random_core.ts";
+
+/** Fills `self` in place and records that its old value no longer matters. */
+function fillInPlace(op: string, node: string, self: Tensor, generator: Generator, filling: Filling): Tensor {
+  checkAlive(op, self);
+  checkInPlace(op, self);
+  checkNoOverlap(op, self);
+  fillRandom(op, self, generator, filling);
+  self.storage.version++;
+  return recordInPlace(node, self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
+}
+
+function needFloating(op: string, dtype: DType): void {
+  if (!dtype.isFloatingPoint) throw new DTypeError(`${op}(): the tensor must be of a floating dtype: ${dtype}`);
+}
+
+function needAbove(op: string, name: string, value: number, bound: number, inclusive = false): void {
+  if (inclusive ? value >= bound : value > bound) return;
+  throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${value}`);
+}
+
+interface NormalOptions extends RandomOptions {
+  mean?: number;
+  std?: number;
+}
+const parseNormal = signature<NormalOptions>("normal_", ["mean", "std"], ["generator"]);
+
+/**
+ * Fills with normal values of the given mean and standard deviation (default 0 and 1).
+ *
+ * DType: floating; complex parts are independent with half the variance each, and the mean is real.
+ * @throws {ArgumentError} if `std` is negative
+ */
+export function normal_(self: Tensor, ...args: Args<NormalOptions, ["mean", "std"]>): Tensor {
+  const { mean = 0, std = 1, generator } = parseNormal(args);
+  if (!self.dtype.isComplex) needFloating("normal_", self.dtype);
+  needAbove("normal_", "std", std, 0, true);
+  const kind = drawKind(self.dtype), words = wordsOf(kind);
+  return fillInPlace("normal_", "NormalBackward0", self, generatorOf("normal_", generator), {
+    words: (self.dtype.isComplex ? 4 : 2) * words,
+    params: [mean, self.dtype.isComplex ? std * Math.SQRT1_2 : std],
+    value: (draws, [m, s]) =>
+      byParts(self.dtype, (part) => {
+        const value = draws.normal(kind, part * 2 * words).mul(s);
+        return part === 0 ? value.add(m) : value;
+      }),
+  });
+}
+
+interface UniformOptions extends RandomOptions {
+  from?: number;
+  to?: number;
+}
+const parseUniform = signature<UniformOptions>("uniform_", ["from", "to"], ["generator"]);
+
+/**
+ * Fills with values spread evenly over [`from`, `to`) (default 0 and 1).
+ *
+ * @throws {ArgumentError} if `from` is above `to`
+ */
+export function uniform_(self: Tensor, ...args: Args<UniformOptions, ["from", "to"]>): Tensor {
+  const { from = 0, to = 1, generator } = parseUniform(args);
+  if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
+  if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
+  if (!Number.isFinite(to - from)) throw new ArgumentError(`uniform_(): to - from must be finite: ${to - from}`);
+  const words = wordsOf(drawKind(self.dtype));
+  return fillInPlace("uniform_", "UniformBackward0", self, generatorOf("uniform_", generator), {
+    words: (self.dtype.isComplex ? 2 : 1) * words,
+    params: [from, to - from],
+    value: (draws, [first, span]) =>
+      byParts(self.dtype, (part) => {
+        const value = draws.uniform(self.dtype, part * words).mul(span).add(first);
+        // Rounding may reach the end, which is not included.
+        return value.lt(first.add(span)).where(value, first);
+      }),
+  });
+}
+
+interface ExponentialOptions extends RandomOptions {
+  lambd?: number;
+}
+const parseExponential = signature<ExponentialOptions>("exponential_", ["lambd"], ["generator"]);
+
+/** Fills with exponential values of rate `lambd` (default 1). */
+export function exponential_(self: Tensor, ...args: Args<ExponentialOptions, ["lambd"]>): Tensor {
+  const { lambd = 1, generator } = parseExponential(args);
+  needFloating("exponential_", self.dtype);
+  needAbove("exponential_", "lambd", lambd, 0);
+  const kind = drawKind(self.dtype);
+  return fillInPlace("exponential_", "ExponentialBackward0", self, generatorOf("exponential_", generator), {
+    words: wordsOf(kind),
+    params: [1 / lambd],
+    value: (draws, [scale]) => draws.exponential(kind).mul(scale),
+  });
+}
+
+interface CauchyOptions extends RandomOptions {
+  median?: number;
+  sigma?: number;
+}
+const parseCauchy = signature<CauchyOptions>("cauchy_", ["median", "sigma"], ["generator"]);
+
+/** Fills with Cauchy values of the given median and scale (default 0 and 1). */
+export function cauchy_(self: Tensor, ...args: Args<CauchyOptions, ["median", "sigma"]>): Tensor {
+  const { median = 0, sigma = 1, generator } = parseCauchy(args);
+  needFloating("cauchy_", self.dtype);
+  needAbove("cauchy_", "sigma", sigma, 0);
+  const kind = drawKind(self.dtype);
+  return fillInPlace("cauchy_", "CauchyBackward0", self, generatorOf("cauchy_", generator), {
+    words: wordsOf(kind),
+    params: [median, sigma],
+    value: (draws, [m, s]) => draws.open(kind).sub(0.5).mul(Math.PI).tan().mul(s).add(m),
+  });
+}
+
+const parseLogNormal = signature<NormalOptions>("logNormal_", ["mean", "std"], ["generator"]);
+
+/** Fills with values whose logarithm is normal with the given mean and standard deviation (default 1 and 2). */
+export function logNormal_(self: Tensor, ...args: Args<NormalOptions, ["mean", "std"]>): Tensor {
+  const { mean = 1, std = 2, generator } = parseLogNormal(args);
+  needFloating("logNormal_", self.dtype);
+  needAbove("logNormal_", "std", std, 0);
+  const kind = drawKind(self.dtype);
+  return fillInPlace("logNormal_", "LogNormalBackward0", self, generatorOf("logNormal_", generator), {
+    words: 2 * wordsOf(kind),
+    params: [mean, std],
+    value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
+  });
+}
+
+/** Fills with the number of trials up to the first success of probability `p`, which lies in (0, 1). */
+export function geometric_(self: Tensor, p: number, options: RandomOptions = {}): Tensor {
+  if (!(p > 0 && p < 1)) throw new ArgumentError(`geometric_(): p must be in (0, 1): ${p}`);
+  if (self.dtype.isComplex) throw new DTypeError(`geometric_(): not defined for ${self.dtype}`);
+  const kind = drawKind(self.dtype);
+  return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", options.generator), {
+    words: wordsOf(kind),
+    params: [1 / Math.log1p(-p)],
+    value: (draws, [scale]) => draws.open(kind).log().mul(scale).ceil().max(1),
+  });
+}
+
+/** The first integer that `random_` leaves out when no bound is given: beyond it not all are exact, or none exists. */
+function integerLimit(dtype: DType): bigint {
+  switch (dtype.name) {
+    case "bool":
+      return 2n;
+    case "float16":
+      return 2n ** 11n + 1n;
+    case "bfloat16":
+      return 2n ** 8n + 1n;
+    case "float32":
+      return 2n ** 24n + 1n;
+    case "float64":
+      return 2n ** 53n + 1n;
+    case "uint8":
+      return 2n ** 8n;
+    case "int64":
+      return 2n ** 63n - 1n;
+    default:
+      return 2n ** BigInt(dtype.itemsize * 8 - 1);
+  }
+}
+
+interface RandomBounds extends RandomOptions {
+  from?: number | bigint;
+  to?: number | bigint;
+}
+const parseRandom = signature<RandomBounds>("random_", ["from", "to"], ["generator"]);
+
+/**
+ * Fills with integers: `random_()` from 0 to the dtype's limit, `random_(to)` below `to`, `random_(from, to)` from `from`
+ * to `to - 1`.
+ */
+export function random_(self: Tensor, ...args: Args<RandomBounds, ["from", "to"]>): Tensor {
+  const { from, to, generator } = parseRandom(args);
+  if (self.dtype.isComplex) throw new DTypeError(`random_(): not defined for ${self.dtype}`);
+  const [low, high] = to !== undefined
+    ? [from ?? 0, to]
+    : from !== undefined
+    ? [0, from]
+    : [0, integerLimit(self.dtype)];
+  const filling = integersBetween("random_", low, high);
+  return fillInPlace("random_", "RandomBackward0", self, generatorOf("random_", generator), filling);
+}
+
+// ---------------------------------------------------------------- probabilities given as tensors
+
+/** Values of a tensor on the host, for checks, where the device can wait; elsewhere the check is left out. */
+function hostValues(x: Tensor): ArrayLike<number> | null {
+  return x.storage.backend.readSync ? (x.detach().dataSync() as ArrayLike<number>) : null;
+}
+
+function checkProbabilities(op: string, p: Tensor): void {
+  const values = hostValues(p);
+  if (!values) return;
+  for (let i = 0; i < values.length; i++) {
+    if (!(values[i] >= 0 && values[i] <= 1)) {
+      throw new ArgumentError(`${op}(): probabilities must be in [0, 1]: ${values[i]}`);
+    }
+  }
+}
+
+/** Zeros and ones in `out`, the latter with the probability that `p` (a tensor or a number) gives. */
+function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: Generator): Tensor {
+  const given = p instanceof Tensor ? p.detach() : null;
+  const dtype = (given ?? out).dtype === float64 ? float64 : float32;
+  const kind = drawKind(dtype);
+  return fillRandom(given ? op : `${op} number`, out, generator, {
+    words: wordsOf(kind),
+    params: given ? [] : [p as number],
+    paramKind: kind,
+    inputs: given ? [given] : [],
+    value: (draws, [number], [tensor]) => draws.uniform(dtype).lt(tensor ?? number),
+  });
+}
+
+interface BernoulliOptions extends RandomOptions {
+  p?: number | Tensor;
+  out?: Tensor;
+}
+const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generator", "out"]);
+
+/**
+ * Zeros and ones: each element of `input` is the probability of a one there, or `p` is where it is given.
+ *
+ * @throws {ArgumentError} if a probability is outside [0, 1] (checked where the device can be read at once)
+ */
+export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>): Tensor {
+  const { p, generator, out } = parseBernoulli(args);
+  checkAlive("bernoulli", input);
+  needFloating("bernoulli", input.dtype);
+  if (out) checkNoOverlap("bernoulli", out);
+  checkChance("bernoulli", p ?? input);
+  const result = emptyLikeDevice("bernoulli", input.shape, input.dtype, input);
+  fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));
+  record("BernoulliBackward0", result, [input], [], (grad) => [grad.newZeros(grad.shape)]);
+  return out ? writeOut("bernoulli", out, result) : result;
+}
+
+function checkChance(op: string, p: number | Tensor): void {
+  if (p instanceof Tensor) {
+    checkAlive(op, p);
+    needFloating(op, p.dtype);
+    checkProbabilities(op, p);
+  } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${p}`);
+}
+
+const parseBernoulliInPlace = signature<BernoulliOptions>("bernoulli_", ["p"], ["generator"]);
+
+/** Fills with zeros and ones, the latter with probability `p` (default 0.5; a tensor gives one per element). */
+export function bernoulli_(self: Tensor, ...args: Args<Omit<BernoulliOptions, "out">, ["p"]>): Tensor {
+  const { p = 0.5, generator } = parseBernoulliInPlace(args);
+  checkAlive("bernoulli_", self);
+  if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
+  checkChance("bernoulli_", p);
+  if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
+    throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
+  }
+  checkInPlace("bernoulli_", self);
+  checkNoOverlap("bernoulli_", self);
+  fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
+  self.storage.version++;
+  return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
+}
+
+interface MultinomialOptions extends RandomOptions {
+  numSamples: number;
+  replacement?: boolean;
+  out?: Tensor;
+}
+const parseMultinomial = signature<MultinomialOptions>(
+  "multinomial",
+  ["numSamples", "replacement"],
+  ["generator", "out"],
+  1,
+);
+
+function checkWeights(input: Tensor, numSamples: number, replacement: boolean): void {
+  needFloating("multinomial", input.dtype);
+  if (input.ndim < 1 || input.ndim > 2) {
+    throw new ShapeError(`multinomial(): the weights must have 1 or 2 dimensions: ${show(input.shape)}`);
+  }
+  if (!Number.isInteger(numSamples) || numSamples <= 0) {
+    throw new ArgumentError(`multinomial(): numSamples must be a positive integer: ${numSamples}`);
+  }
+  const categories = input.shape[input.ndim - 1];
+  if (!replacement && numSamples > categories) {
+    throw new ArgumentError(
+      `multinomial(): more samples than categories: ${numSamples} of ${categories}; pass replacement: true`,
+    );
+  }
+  const values = hostValues(input);
+  if (!values) return;
+  for (let i = 0, sum = 0; i < values.length; i++) {
+    if (!(values[i] >= 0 && values[i] < Infinity)) {
+      throw new ArgumentError(`multinomial(): weights must be finite and not negative: ${values[i]}`);
+    }
+    sum = (i % categories === 0 ? 0 : sum) + values[i];
+    if (i % categories === categories - 1 && sum === 0) {
+      throw new ArgumentError(`multinomial(): the weights of a row sum to zero: row ${Math.floor(i / categories)}`);
+    }
+  }
+}
+
+/**
+ * Indices drawn from each row with the weights that the row holds (they need not sum to one).
+ *
+ * Shape: `[categories]` or `[rows, categories]` gives `[numSamples]` or `[rows, numSamples]`, int64.
+ * @param input the weights: finite, not negative, not all zero in a row
+ * @throws {ArgumentError} if the weights or the number of samples do not allow it
+ */
+export function multinomial(input: Tensor, ...args: Args<MultinomialOptions, ["numSamples", "replacement"]>): Tensor {
+  const { numSamples, replacement = false, generator, out } = parseMultinomial(args);
+  checkAlive("multinomial", input);
+  checkWeights(input, numSamples, replacement);
+  if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
+  const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
+  const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
+  return out ? writeOut("multinomial", out, result) : result;
+}
+
+/** The dtype that weights are compared in. */
+function weightDtype(input: Tensor): DType {
+  return input.dtype === float64 ? float64 : float32;
+}
+
+/** The categories whose weight over an exponential draw is largest: as if drawn one after the other. */
+function drawWithoutReplacement(input: Tensor, numSamples: number, generator: Generator): Tensor {
+  const dtype = weightDtype(input);
+  const kind = drawKind(dtype);
+  const last = input.ndim - 1;
+  const races = emptyLikeDevice("multinomial", input.shape, dtype, input);
+  fillRandom("multinomial", races, generator, {
+    words: wordsOf(kind),
+    inputs: [input],
+    value: (draws, _, [weight]) => weight.to(kind).div(draws.exponential(kind)),
+  });
+  const shape = [...input.shape.slice(0, last), numSamples];
+  const values = emptyLikeDevice("multinomial", shape, dtype, input);
+  const indices = emptyLikeDevice("multinomial", shape, int64, input);
+  races.storage.backend.topk(races, last, true, values, indices);
+  races.dispose();
+  values.dispose();
+  return indices;
+}
+
+/** Where uniform draws fall among the running sums of the weights. */
+function drawWithReplacement(input: Tensor, numSamples: number, generator: Generator): Tensor {
+  const dtype = weightDtype(input);
+  const kind = drawKind(dtype);
+  const last = input.ndim - 1;
+  const { backend } = input.storage;
+  const weights = input.to(dtype);
+  const sums = emptyLikeDevice("multinomial", input.shape, dtype, input);
+  backend.scan("sum", weights, last, sums, null);
+  const shape = [...input.shape.slice(0, last), numSamples];
+  const draws = emptyLikeDevice("multinomial", shape, dtype, input);
+  fillRandom("multinomial replacement", draws, generator, {
+    words: wordsOf(kind),
+    inputs: [sliceAt(sums, last, -1, null)],
+    // Kept below the total even where the product rounds up, so that the index exists and its weight is not zero.
+    value: (d, _, [total]) => d.uniform(dtype).mul(total).mul(kind === "f64" ? 1 - 2 ** -52 : 1 - 2 ** -22),
+  });
+  const indices = emptyLikeDevice("multinomial", shape, int64, input);
+  backend.searchsorted(sums, draws, true, indices);
+  for (const temporary of [sums, draws]) temporary.dispose();
+  if (weights !== input) weights.dispose();
+  return indices;
+}
