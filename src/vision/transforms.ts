@@ -214,7 +214,7 @@ export class RandomAffine {
     const dy = between([-ty, ty]) * image.height;
     // Where each pixel of the result comes from: the inverse of shear, scale and rotation about the centre, then shift.
     const cos = Math.cos(angle) / scale, sin = Math.sin(angle) / scale;
-    const matrix = [cos + shear * sin, sin - shear * cos, -sin, cos] as const;
+    const matrix = [cos - shear * sin, sin + shear * cos, -sin, cos] as const;
     return resample(image, matrix, [dx, dy], this.#fill);
   }
 }

@@ -1,0 +1,7 @@
+/**
+ * `utils`: PyTorch's name for what stands beside the layers; `utils.data` loads data.
+ *
+ * @module
+ */
+
+export * as data from "../data/mod.ts";
