@@ -113,3 +113,22 @@ export { exp } from "./src/ops/unary.ts";
 export * as io from "./src/io/mod.ts";
 export * as utils from "./src/utils/mod.ts";
 export * as vision from "./src/vision/mod.ts";
+
+// Products
+export {
+  addbmm,
+  addmm,
+  addmv,
+  addr,
+  baddbmm,
+  bmm,
+  dot,
+  ger,
+  inner,
+  matmul,
+  mm,
+  mv,
+  outer,
+  vdot,
+} from "./src/ops/matmul.ts";
+export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";

@@ -182,17 +182,17 @@ export interface Backend {
   // Dense
   /** `out = alpha · a @ b + beta · out` over the last two dimensions; leading ones are equal batches (stride 0 repeats). */
   matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void;
-  /** `out = conv(x, weight) + bias`: x `[N, C, …]`, weight `[O, C/groups, …]`, bias `[O]` or `null`. */
+  /** `out = conv(x, weight) + bias`: x `[N, C, …]`, weight `[O, C/groups, …]`, bias `[O]` or `null`; floating, all dense. */
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void;
-  /** The gradient of `conv` by its input. */
+  /** The gradient of `conv` by its input; all dense. */
   convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void;
-  /** The gradient of `conv` by its weight. */
+  /** The gradient of `conv` by its weight; all dense. */
   convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void;
-  /** Largest value of each window and its flat index in the input's spatial plane (int64). */
+  /** Largest value of each window and its flat index in the input's spatial plane (int64); all dense, any real dtype but bool. */
   maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void;
-  /** Sum of each window times `scale[output plane]`. */
+  /** Sum of each window times `scale[output plane]` (float32, or float64 for float64); floating, all dense. */
   avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void;
-  /** The gradient of `avgPool` by its input. */
+  /** The gradient of `avgPool` by its input; all dense. */
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void;
 
   // Rows (optional: composed in src/ops where absent)

@@ -1,0 +1,105 @@
+/**
+ * The products of layers: `linear` and `bilinear`; functions only, as in PyTorch.
+ *
+ * @module
+ */
+
+import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { ShapeError, show } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { scope } from "../tensor/scope.ts";
+import { addProduct, checkDims, checkProduct, checkTensor, matmulOf, product } from "./matmul_core.ts";
+import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
+
+/** The parameters of {@linkcode linear} and the layers that use it. */
+export interface LinearArgs {
+  /** `[out, in]`, or `[in]` for a single output without a dimension. */
+  weight: Tensor;
+  /** `[out]`. */
+  bias?: Tensor | null;
+}
+const linearArgs = signature<LinearArgs>("linear", ["weight", "bias"], [], 1);
+
+/**
+ * `input @ weightᵀ + bias`, over the last dimension.
+ *
+ * Shape: `[…, in]` and `[out, in]` to `[…, out]`.
+ *
+ * @param input `[…, in]`
+ * @param args `weight`, `bias`
+ * @throws {ShapeError} if the sizes of `input` and `weight` differ
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+ */
+export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias"]>): Tensor {
+  // The usual call is by position: reading it directly spares the parser.
+  const direct = args.length > 0 && !isPlainObject(args[args.length - 1]) && args.length <= 2;
+  const parsed = direct ? null : linearArgs(args);
+  const weight = (parsed === null ? args[0] : parsed.weight) as Tensor;
+  const bias = ((parsed === null ? args[1] : parsed.bias) ?? null) as Tensor | null;
+  checkTensor("linear", "input", input);
+  checkTensor("linear", "weight", weight);
+  checkProduct("linear", bias === null ? [input, weight] : [input, weight, bias]);
+  const last = input.ndim - 1, k = input.shape[last];
+  if (weight.ndim < 1 || weight.ndim > 2 || last < 0 || k !== weight.shape[weight.ndim - 1]) {
+    throw new ShapeError(
+      `linear(): the input's last size must be the weight's: input ${show(input.shape)}, weight ${
+        show(weight.shape)
+      } ([out, in])`,
+    );
+  }
+  if (weight.ndim === 1) {
+    const out = matmulOf("linear", input, weight);
+    return bias === null ? out : out.add(bias);
+  }
+  const rows = last === 1 ? input : reshapeTo(input, [input.shape.slice(0, last).reduce((x, y) => x * y, 1), k]);
+  const columns = transposeTo(weight, 0, 1);
+  const out = bias === null
+    ? product("linear", rows, columns)
+    : addProduct("linear", "AddmmBackward0", bias, rows, columns, {});
+  return last === 1 ? out : reshapeTo(out, [...input.shape.slice(0, last), weight.shape[0]]);
+}
+
+/** The parameters of {@linkcode bilinear}. */
+export interface BilinearArgs {
+  /** The second input, `[…, in2]`. */
+  input2: Tensor;
+  /** `[out, in1, in2]`. */
+  weight: Tensor;
+  /** `[out]`. */
+  bias?: Tensor | null;
+}
+const bilinearArgs = signature<BilinearArgs>("bilinear", ["input2", "weight", "bias"], [], 2);
+
+/**
+ * `out[o] = input1ᵀ weight[o] input2 + bias[o]`.
+ *
+ * @param input1 `[…, in1]`
+ * @param args `input2` `[…, in2]`, `weight` `[out, in1, in2]`, `bias` `[out]`
+ */
+export function bilinear(input1: Tensor, ...args: Args<BilinearArgs, ["input2", "weight", "bias"]>): Tensor {
+  const { input2, weight, bias = null } = bilinearArgs(args);
+  checkTensor("bilinear", "input1", input1);
+  checkTensor("bilinear", "input2", input2);
+  checkDims("bilinear", "weight", weight, 3);
+  checkProduct("bilinear", bias === null ? [input1, input2, weight] : [input1, input2, weight, bias]);
+  const [o, i1, i2] = weight.shape;
+  const lead = input1.shape.slice(0, -1);
+  if (
+    input1.ndim !== input2.ndim || lead.some((s, d) => s !== input2.shape[d]) ||
+    input1.shape[lead.length] !== i1 || input2.shape[lead.length] !== i2
+  ) {
+    throw new ShapeError(
+      `bilinear(): inputs must be […, ${i1}] and […, ${i2}] with equal leading sizes: ${show(input1.shape)} and ${
+        show(input2.shape)
+      }`,
+    );
+  }
+  return scope(() => {
+    const n = lead.reduce((x, y) => x * y, 1);
+    const left = reshapeTo(input1, [n, i1]), right = reshapeTo(input2, [n, i2, 1]);
+    const flat = reshapeTo(permuteTo(weight, [1, 0, 2]), [i1, o * i2]);
+    const mixed = reshapeTo(product("bilinear", left, flat), [n, o, i2]); // (n, out, in2)
+    const out = reshapeTo(product("bilinear", mixed, right), [...lead, o]);
+    return bias === null ? out : out.add(bias);
+  });
+}
