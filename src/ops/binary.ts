@@ -1,15 +1,23 @@
 /**
  * Pointwise functions of two or three operands, tensors or numbers.
  *
+ * Shape: the operands broadcast. DType: tensors and numbers promote together by PyTorch's rules; a whole JavaScript number
+ * counts as an integer (`scalar(2, "floating")` says otherwise). Each op has an in-place form with a trailing underscore.
+ *
+ * Differs from PyTorch: dividing integers by zero gives 0 where PyTorch on the CPU throws `ZeroDivisionError` (that would
+ * need a read of the values); dividing by a number that is 0 throws.
+ *
  * @module
  */
 
 import type { Args } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
-import type { ScalarLike } from "../base/scalar.ts";
-import type { Value } from "../expr/expr.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseFunction } from "./define.ts";
+import { complex128, type DType, type DTypeKind, float64, getDefaultDtype } from "../base/dtype.ts";
+import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { Scalar, type ScalarLike } from "../base/scalar.ts";
+import { Complex } from "../expr/complex.ts";
+import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
 
 /** A function of two operands, at least one of them a tensor. */
 export type BinaryOp<O = Record<never, never>> = (
@@ -17,18 +25,388 @@ export type BinaryOp<O = Record<never, never>> = (
   ...args: Args<{ other: Tensor | ScalarLike; out?: Tensor } & O, ["other"]>
 ) => Tensor;
 
-/** `input + alpha * other`. */
-export const add: BinaryOp<{ alpha?: ScalarLike }> & PointwiseFunction = pointwise<BinaryOp<{ alpha?: ScalarLike }>>({
+type Binary = BinaryOp & PointwiseFunction;
+
+/** The kinds of dtypes that an op takes. */
+function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
+  return (dtype) => {
+    if (!kinds.includes(dtype.kind)) throw new DTypeError(`${name}(): not defined for ${dtype}`);
+  };
+}
+
+function binary(name: string, expr: (x: Value, y: Value) => Value, check?: (dtype: DType) => void): Binary {
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], expr, check });
+}
+
+function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value): Binary {
+  const check = only(name, "floating");
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], compute: "float", expr, check });
+}
+
+/** Whether every operand of a call is of a kind. */
+function everyOperand(call: PointwiseCall, ...kinds: DTypeKind[]): boolean {
+  return call.operands.every((x) => x === null || kinds.includes(x instanceof Tensor ? x.dtype.kind : x.kind));
+}
+
+/** A multiplier must not be of a higher kind than the result. */
+function checkMultiplier(name: string, parameter: string): (call: PointwiseCall) => void {
+  return (call) => {
+    const factor = call.numbers[0];
+    if (factor.kind === "floating" && everyOperand(call, "bool", "integer")) {
+      throw new DTypeError(`${name}(): ${parameter} must be an integer for integer tensors: ${factor.value}`);
+    }
+    if (factor.kind === "bool" && !everyOperand(call, "bool")) {
+      throw new DTypeError(`${name}(): ${parameter} must be a number, not a bool, for tensors that are not bool`);
+    }
+  };
+}
+
+/** Integers divided by the number 0 have no value. */
+function checkDivisor(name: string): (call: PointwiseCall) => void {
+  return (call) => {
+    const divisor = call.operands[1];
+    if (divisor instanceof Scalar && Number(divisor.value) === 0 && everyOperand(call, "bool", "integer")) {
+      throw new RangeError(`${name}(): integers cannot be divided by zero`);
+    }
+  };
+}
+
+type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
+
+/**
+ * input + alpha · other.
+ *
+ * @param alpha multiplies `other`, default 1
+ * @throws {DTypeError} if `alpha` has a fraction and the tensors are integers
+ */
+export const add: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
   name: "add",
   operands: ["input", "other"],
-  positional: ["other"],
   numbers: { alpha: 1 },
+  keywordOnly: ["alpha"],
+  validate: checkMultiplier("add", "alpha"),
   expr: (x: Value, y: Value, { numbers }: Context) => x.add(y.mul(numbers.alpha)),
 });
 
-/** `input * other`. */
-export const mul: BinaryOp & PointwiseFunction = pointwise<BinaryOp>({
-  name: "mul",
+const noBoolDifference = (dtype: DType): void => {
+  if (dtype.kind === "bool") throw new DTypeError("sub(): not defined for bool; use logicalXor() or logicalNot()");
+};
+
+/** input - alpha · other. */
+export const sub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
+  name: "sub",
   operands: ["input", "other"],
-  expr: (x: Value, y: Value) => x.mul(y),
+  numbers: { alpha: 1 },
+  keywordOnly: ["alpha"],
+  check: noBoolDifference,
+  validate: checkMultiplier("sub", "alpha"),
+  expr: (x: Value, y: Value, { numbers }: Context) => x.sub(y.mul(numbers.alpha)),
+});
+/** Same as {@linkcode sub}. */
+export const subtract: ScaledOp & PointwiseFunction = sub;
+
+/** other - alpha · input. */
+export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
+  name: "rsub",
+  operands: ["input", "other"],
+  numbers: { alpha: 1 },
+  check: noBoolDifference,
+  validate: checkMultiplier("rsub", "alpha"),
+  expr: (x: Value, y: Value, { numbers }: Context) => y.sub(x.mul(numbers.alpha)),
+});
+
+/** input · other. */
+export const mul: Binary = binary("mul", (x, y) => x.mul(y));
+/** Same as {@linkcode mul}. */
+export const multiply: Binary = mul;
+
+/** The type of {@linkcode div}. */
+export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
+
+/**
+ * input / other.
+ *
+ * @param roundingMode `null`: true division, integers giving the default floating dtype; `"trunc"`: rounded toward 0;
+ * `"floor"`: rounded down; both keep integers
+ */
+export const div: DivOp & PointwiseFunction = pointwise<DivOp>({
+  name: "div",
+  operands: ["input", "other"],
+  options: { roundingMode: null },
+  keywordOnly: ["roundingMode"],
+  compute: (dtype, { roundingMode }) => {
+    if (roundingMode !== null && roundingMode !== "trunc" && roundingMode !== "floor") {
+      throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${String(roundingMode)}`);
+    }
+    return roundingMode === null || dtype.kind === "bool" ? trueDivision(dtype) : dtype;
+  },
+  validate: (call) => {
+    if (call.options.roundingMode !== null) checkDivisor("div")(call);
+  },
+  expr: (x: Value, y: Value, { options }: Context) => {
+    if (options.roundingMode === null) return x.div(y);
+    return options.roundingMode === "trunc" ? x.truncDivide(y) : x.floorDivide(y);
+  },
+});
+/** Same as {@linkcode div}. */
+export const divide: DivOp & PointwiseFunction = div;
+
+function trueDivision(dtype: DType): DType {
+  return dtype.kind === "bool" || dtype.kind === "integer" ? getDefaultDtype() : dtype;
+}
+
+/** input / other, integers giving the default floating dtype. */
+export const trueDivide: Binary = pointwise<BinaryOp>({
+  name: "trueDivide",
+  operands: ["input", "other"],
+  compute: "float",
+  expr: (x: Value, y: Value) => x.div(y),
+});
+/** The quotient rounded down. */
+export const floorDivide: Binary = pointwise<BinaryOp>({
+  name: "floorDivide",
+  operands: ["input", "other"],
+  validate: checkDivisor("floorDivide"),
+  expr: (x: Value, y: Value) => x.floorDivide(y),
+});
+/** The remainder with the divisor's sign, as Python's `%`. */
+export const remainder: Binary = pointwise<BinaryOp>({
+  name: "remainder",
+  operands: ["input", "other"],
+  check: only("remainder", "integer", "floating"),
+  validate: checkDivisor("remainder"),
+  expr: (x: Value, y: Value) => x.remainder(y),
+});
+/** The remainder with the dividend's sign, as C's `fmod`. */
+export const fmod: Binary = pointwise<BinaryOp>({
+  name: "fmod",
+  operands: ["input", "other"],
+  check: only("fmod", "integer", "floating"),
+  validate: checkDivisor("fmod"),
+  expr: (x: Value, y: Value) => x.fmod(y),
+});
+
+/** The type of {@linkcode pow}. */
+export type PowOp = (
+  input: Tensor | ScalarLike,
+  ...args: Args<{ exponent: Tensor | ScalarLike; out?: Tensor }, ["exponent"]>
+) => Tensor;
+
+/** Exponents that need no logarithm. */
+const SIMPLE_EXPONENTS = [0, 1, 2, 3, 4, 0.5, -0.5, -1, -2];
+
+function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
+  if (!(exponent instanceof Scalar) || exponent.kind !== "integer" || exponent.value >= 0) return;
+  const kind = base instanceof Tensor ? base.dtype.kind : base!.kind;
+  if (kind === "integer" || kind === "bool") {
+    throw new RangeError(
+      `pow(): integers to a negative integer power are no integers: ${exponent.value}; use to(torch.float32) first`,
+    );
+  }
+}
+
+/**
+ * input to the power of exponent.
+ *
+ * @throws {RangeError} if integers are raised to a negative integer
+ */
+export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
+  name: "pow",
+  operands: ["input", "exponent"],
+  constants: { exponent: SIMPLE_EXPONENTS },
+  validate: checkExponent,
+  expr: (x: Value, y: Value) => x.pow(y),
+});
+/** input to the power of exponent, computed in float64 (complex128 where an operand is complex). */
+export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
+  name: "floatPower",
+  operands: ["input", "exponent"],
+  constants: { exponent: SIMPLE_EXPONENTS },
+  compute: (dtype) => dtype.isComplex ? complex128 : float64,
+  expr: (x: Value, y: Value) => x.pow(y),
+});
+
+/** The larger; NaN if either is. Ties share the gradient. */
+export const maximum: Binary = binary("maximum", (x, y) => x.max(y), only("maximum", "bool", "integer", "floating"));
+/** The smaller; NaN if either is. Ties share the gradient. */
+export const minimum: Binary = binary("minimum", (x, y) => x.min(y), only("minimum", "bool", "integer", "floating"));
+/** The larger, the other one where one is NaN. */
+export const fmax: Binary = binary("fmax", (x, y) => x.fmax(y), only("fmax", "bool", "integer", "floating"));
+/** The smaller, the other one where one is NaN. */
+export const fmin: Binary = binary("fmin", (x, y) => x.fmin(y), only("fmin", "bool", "integer", "floating"));
+
+/** The angle of the point (other, input), in (-π, π]. */
+export const atan2: Binary = binaryFloat("atan2", (x, y) => x.atan2(y));
+/** Same as {@linkcode atan2}. */
+export const arctan2: Binary = atan2;
+/** √(input² + other²), without overflow between. */
+export const hypot: Binary = binary("hypot", (x, y) => x.hypot(y), only("hypot", "floating"));
+/** The magnitude of input with the sign of other, zeros' signs included. */
+export const copysign: Binary = binaryFloat("copysign", (x, y) => x.copysign(y));
+/** The next representable value from input towards other. */
+export const nextafter: Binary = pointwise<BinaryOp>({
+  name: "nextafter",
+  operands: ["input", "other"],
+  check: (dtype) => {
+    if (dtype.kind !== "floating" || dtype.itemsize === 2) {
+      throw new DTypeError(`nextafter(): not defined for ${dtype}; use float32 or float64`);
+    }
+  },
+  expr: (x: Expr, y: Expr) => x.nextafter(y),
+});
+
+/** log(e^x + e^y), without overflow between. */
+export const logaddexp: Binary = pointwise<BinaryOp>({
+  name: "logaddexp",
+  operands: ["input", "other"],
+  check: only("logaddexp", "floating", "complex"),
+  expr: (x: Value, y: Value) =>
+    x instanceof Complex ? complexLogaddexp(x, y as Complex) : realLogaddexp(x as Expr, y as Expr),
+});
+
+function realLogaddexp(x: Expr, y: Expr): Expr {
+  const sum = x.max(y).add(x.sub(y).abs().neg().exp().log1p());
+  const value = x.eq(y).logicalAnd(x.isinf()).where(x, sum);
+  return withDerivative(value, [{ by: x, is: x.sub(y).sigmoid() }, { by: y, is: y.sub(x).sigmoid() }]);
+}
+
+function complexLogaddexp(x: Complex, y: Complex): Value {
+  const first = x.re.ge(y.re);
+  const high = where(first, x, y), low = where(first, y, x);
+  return high.add(low.sub(high).exp().log1p());
+}
+
+/** log₂(2^x + 2^y), without overflow between. */
+export const logaddexp2: Binary = pointwise<BinaryOp>({
+  name: "logaddexp2",
+  operands: ["input", "other"],
+  check: only("logaddexp2", "floating"),
+  expr: (x: Expr, y: Expr) => {
+    const sum = x.max(y).add(x.sub(y).abs().neg().exp2().log1p().mul(1 / Math.LN2));
+    const value = x.eq(y).logicalAnd(x.isinf()).where(x, sum);
+    const weight = (d: Expr): Expr => d.neg().exp2().add(1).reciprocal();
+    return withDerivative(value, [{ by: x, is: weight(x.sub(y)) }, { by: y, is: weight(y.sub(x)) }]);
+  },
+});
+
+/** x · f(y), 0 where x is 0 whatever f(y), NaN where y is. */
+function timesLog(x: Expr, y: Expr, log: (y: Expr) => Expr, border: number, slope: Expr): Expr {
+  const value = y.isnan().where(NaN, x.eq(0).where(0, x.mul(log(y))));
+  const flat = x.eq(0).logicalAnd(y.le(border));
+  return withDerivative(value, [{ by: x, is: flat.where(0, log(y)) }, { by: y, is: x.div(slope) }]);
+}
+
+/** input · log(other), 0 where input is 0. */
+export const xlogy: Binary = binaryFloat("xlogy", (x, y) => timesLog(x, y, (z) => z.log(), 0, y));
+/** input · log(1 + other), 0 where input is 0. */
+export const xlog1py: Binary = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
+
+/** The type of {@linkcode heaviside}. */
+export type HeavisideOp = (
+  input: Tensor,
+  ...args: Args<{ values: Tensor; out?: Tensor }, ["values"]>
+) => Tensor;
+
+/** 0 where input is negative, values where it is 0, 1 where it is positive. */
+export const heaviside: HeavisideOp & PointwiseFunction = pointwise<HeavisideOp>({
+  name: "heaviside",
+  operands: ["input", "values"],
+  check: only("heaviside", "bool", "integer", "floating"),
+  validate: ({ operands: [x, y] }) => {
+    if (x instanceof Tensor && y instanceof Tensor && x.dtype !== y.dtype) {
+      throw new DTypeError(`heaviside(): the dtypes differ: ${x.dtype} and ${y.dtype}`);
+    }
+  },
+  expr: (x: Expr, y: Expr) => x.eq(0).where(y, x.gt(0).to(x.kind)),
+});
+
+/** The greatest common divisor, never negative. */
+export const gcd: Binary = binary("gcd", (x, y) => x.gcd(y), only("gcd", "integer"));
+/** The least common multiple, never negative. */
+export const lcm: Binary = binary("lcm", (x, y) => {
+  const divisor = (x as Expr).gcd(y as Expr);
+  return divisor.eq(0).where(0, (x as Expr).truncDivide(divisor).mul(y as Expr).abs());
+}, only("lcm", "integer"));
+/** input · 2^other. */
+export const ldexp: Binary = pointwise<BinaryOp>({
+  name: "ldexp",
+  operands: ["input", "other"],
+  compute: "float",
+  expr: (x: Value, y: Value) => x.mul(y.exp2()),
+});
+
+/** The type of {@linkcode lerp}. */
+export type LerpOp = (
+  input: Tensor,
+  ...args: Args<{ end: Tensor; weight: Tensor | ScalarLike; out?: Tensor }, ["end", "weight"]>
+) => Tensor;
+
+/**
+ * input + weight · (end - input), exact at both ends.
+ *
+ * @param end where weight 1 leads
+ * @param weight a number or a tensor
+ */
+export const lerp: LerpOp & PointwiseFunction = pointwise<LerpOp>({
+  name: "lerp",
+  operands: ["input", "end", "weight"],
+  check: only("lerp", "floating", "complex"),
+  validate: ({ operands: [x, end, weight] }) => {
+    for (const other of [end, weight]) {
+      if (x instanceof Tensor && other instanceof Tensor && other.dtype !== x.dtype) {
+        throw new DTypeError(`lerp(): the dtypes differ: ${x.dtype} and ${other.dtype}`);
+      }
+    }
+  },
+  expr: (x: Value, end: Value, weight: Value) => {
+    const difference = end.sub(x);
+    const rest = weight.neg().add(1);
+    const low = weight.abs().lt(0.5) as Expr;
+    if (x instanceof Complex) {
+      return where(low, x.add(weight.mul(difference)), end.sub(difference.mul(rest)));
+    }
+    const value = where(low, x.add(weight.mul(difference)), end.sub(difference.mul(rest))) as Expr;
+    return withDerivative(value, [
+      { by: x as Expr, is: rest as Expr },
+      { by: end as Expr, is: weight as Expr },
+      { by: weight as Expr, is: difference as Expr },
+    ]);
+  },
+});
+
+/** The type of {@linkcode addcmul} and {@linkcode addcdiv}. */
+export type AddcOp = (
+  input: Tensor,
+  ...args: Args<
+    { tensor1: Tensor | ScalarLike; tensor2: Tensor | ScalarLike; value?: ScalarLike; out?: Tensor },
+    ["tensor1", "tensor2"]
+  >
+) => Tensor;
+
+/**
+ * input + value · tensor1 · tensor2.
+ *
+ * @param value multiplies the product, default 1
+ */
+export const addcmul: AddcOp & PointwiseFunction = pointwise<AddcOp>({
+  name: "addcmul",
+  operands: ["input", "tensor1", "tensor2"],
+  numbers: { value: 1 },
+  keywordOnly: ["value"],
+  validate: checkMultiplier("addcmul", "value"),
+  expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).mul(b)),
+});
+/**
+ * input + value · tensor1 / tensor2.
+ *
+ * @param value multiplies the quotient, default 1
+ * @throws {DTypeError} for integer tensors, whose quotient is no integer
+ */
+export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
+  name: "addcdiv",
+  operands: ["input", "tensor1", "tensor2"],
+  numbers: { value: 1 },
+  keywordOnly: ["value"],
+  check: only("addcdiv", "floating", "complex"),
+  expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
 });

@@ -1,1 +1,289 @@
-export {};
+/**
+ * Comparisons, logic, bits, selection and clamping.
+ *
+ * Shape: operands broadcast. DType: comparisons and logic give bool; the rest keeps the promoted dtype. Each pointwise op
+ * has an in-place form with a trailing underscore.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import type { DType } from "../base/dtype.ts";
+import { ArgumentError, DTypeError } from "../base/errors.ts";
+import type { ScalarLike } from "../base/scalar.ts";
+import { sameShape } from "../base/shape.ts";
+import { Complex } from "../expr/complex.ts";
+import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { BinaryOp } from "./binary.ts";
+import { type Context, pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
+
+type Binary = BinaryOp & PointwiseFunction;
+type Unary = UnaryOp & PointwiseFunction;
+
+function binary(name: string, expr: (x: Value, y: Value) => Value, check?: (dtype: DType) => void): Binary {
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], expr, check });
+}
+
+/** Whether the elements are equal. */
+export const eq: Binary = binary("eq", (x, y) => x.eq(y));
+/** Whether the elements differ. */
+export const ne: Binary = binary("ne", (x, y) => x.ne(y));
+/** Same as {@linkcode ne}. */
+export const notEqual: Binary = ne;
+/** Whether input < other. */
+export const lt: Binary = binary("lt", (x, y) => x.lt(y));
+/** Same as {@linkcode lt}. */
+export const less: Binary = lt;
+/** Whether input ≤ other. */
+export const le: Binary = binary("le", (x, y) => x.le(y));
+/** Same as {@linkcode le}. */
+export const lessEqual: Binary = le;
+/** Whether input > other. */
+export const gt: Binary = binary("gt", (x, y) => x.gt(y));
+/** Same as {@linkcode gt}. */
+export const greater: Binary = gt;
+/** Whether input ≥ other. */
+export const ge: Binary = binary("ge", (x, y) => x.ge(y));
+/** Same as {@linkcode ge}. */
+export const greaterEqual: Binary = ge;
+
+/** The tolerances of {@linkcode isclose} and {@linkcode allclose}. */
+export interface CloseOptions {
+  /** The tensor to compare with. */
+  other: Tensor;
+  /** Relative tolerance, default 1e-5. */
+  rtol?: number;
+  /** Absolute tolerance, default 1e-8. */
+  atol?: number;
+  /** Whether NaN is close to NaN, default false. */
+  equalNan?: boolean;
+}
+
+/** The type of {@linkcode isclose}. */
+export type IscloseOp = (input: Tensor, ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>) => Tensor;
+
+/**
+ * Whether |input - other| ≤ atol + rtol · |other|, or both are the same.
+ *
+ * @param rtol relative tolerance, default 1e-5
+ * @param atol absolute tolerance, default 1e-8
+ * @param equalNan whether NaN is close to NaN, default false
+ * @throws {ArgumentError} if a tolerance is negative
+ */
+export const isclose: IscloseOp & PointwiseFunction = pointwise<IscloseOp>({
+  name: "isclose",
+  operands: ["input", "other"],
+  options: { rtol: 1e-5, atol: 1e-8, equalNan: false },
+  validate: ({ operands: [x, y], options }) => {
+    if ((options.rtol as number) < 0 || (options.atol as number) < 0) {
+      throw new ArgumentError(`isclose(): tolerances must not be negative: rtol ${options.rtol}, atol ${options.atol}`);
+    }
+    const [a, b] = [x as Tensor, y as Tensor];
+    if (a.dtype !== b.dtype) throw new DTypeError(`isclose(): the dtypes differ: ${a.dtype} and ${b.dtype}`);
+  },
+  expr: (x: Value, y: Value, { options }: Context) => {
+    const [a, b] = x.kind === "bool" ? [x.to("i64"), y.to("i64")] : [x, y];
+    let close = a.eq(b) as Expr;
+    if (options.equalNan) close = close.logicalOr((a.isnan() as Expr).logicalAnd(b.isnan() as Expr));
+    const difference = a.sub(b).abs() as Expr;
+    const allowed = (b.abs() as Expr).mul(options.rtol as number).abs().add(options.atol as number);
+    return close.logicalOr(difference.isfinite().logicalAnd(difference.le(allowed)));
+  },
+});
+
+/** Whether every truth value of a tensor holds. */
+async function every(x: Tensor): Promise<boolean> {
+  const values = await x.data();
+  return values.every((v: number | bigint) => Boolean(v));
+}
+
+const parseClose = signature<CloseOptions>("allclose", ["other", "rtol", "atol", "equalNan"], [], 1);
+
+/** Whether all elements are close, see {@linkcode isclose}. */
+export async function allclose(
+  input: Tensor,
+  ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>
+): Promise<boolean> {
+  const { other, rtol = 1e-5, atol = 1e-8, equalNan = false } = parseClose(args);
+  const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
+  const result = await every(close);
+  close.dispose();
+  return result;
+}
+
+/** Whether two tensors have the same shape and elements. */
+export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
+  if (!sameShape(input.shape, other.shape)) return false;
+  const same = eq(input.detach(), other.detach());
+  const result = await every(same);
+  same.dispose();
+  return result;
+}
+
+/** Whether both are true (not 0). */
+export const logicalAnd: Binary = binary("logicalAnd", (x, y) => x.logicalAnd(y));
+/** Whether either is true (not 0). */
+export const logicalOr: Binary = binary("logicalOr", (x, y) => x.logicalOr(y));
+/** Whether exactly one is true (not 0). */
+export const logicalXor: Binary = binary("logicalXor", (x, y) => x.logicalXor(y));
+/** Whether the element is 0. */
+export const logicalNot: Unary = pointwise<UnaryOp>({ name: "logicalNot", expr: (x: Value) => x.logicalNot() });
+
+function noFloat(name: string): (dtype: DType) => void {
+  return (dtype) => {
+    if (dtype.kind === "floating" || dtype.kind === "complex") {
+      throw new DTypeError(`${name}(): defined for integers and bools only: ${dtype}`);
+    }
+  };
+}
+
+/** The bits that both have; of bools whether both hold. */
+export const bitwiseAnd: Binary = binary("bitwiseAnd", (x, y) => x.bitwiseAnd(y), noFloat("bitwiseAnd"));
+/** The bits that either has. */
+export const bitwiseOr: Binary = binary("bitwiseOr", (x, y) => x.bitwiseOr(y), noFloat("bitwiseOr"));
+/** The bits that exactly one has. */
+export const bitwiseXor: Binary = binary("bitwiseXor", (x, y) => x.bitwiseXor(y), noFloat("bitwiseXor"));
+/** Every bit turned; of bools the opposite. */
+export const bitwiseNot: Unary = pointwise<UnaryOp>({
+  name: "bitwiseNot",
+  check: noFloat("bitwiseNot"),
+  expr: (x: Value) => x.bitwiseNot(),
+});
+
+function shift(name: string, expr: (x: Value, y: Value) => Value): Binary {
+  return binary(name, expr, (dtype) => {
+    if (!dtype.isInteger) throw new DTypeError(`${name}(): defined for integers only: ${dtype}`);
+  });
+}
+
+/** input · 2^other, bits that leave the dtype being lost. */
+export const bitwiseLeftShift: Binary = shift("bitwiseLeftShift", (x, y) => x.shiftLeft(y));
+/** input / 2^other rounded down. */
+export const bitwiseRightShift: Binary = shift("bitwiseRightShift", (x, y) => x.shiftRight(y));
+
+function predicate(name: string, expr: (x: Value) => Value, check?: (dtype: DType) => void): Unary {
+  return pointwise<UnaryOp>({ name, expr, check });
+}
+
+function noComplex(name: string): (dtype: DType) => void {
+  return (dtype) => {
+    if (dtype.isComplex) throw new DTypeError(`${name}(): not defined for complex tensors: ${dtype}`);
+  };
+}
+
+/** Whether the element is NaN. */
+export const isnan: Unary = predicate("isnan", (x) => x.isnan());
+/** Whether the element is infinite. */
+export const isinf: Unary = predicate("isinf", (x) => x.isinf());
+/** Whether the element is neither infinite nor NaN. */
+export const isfinite: Unary = predicate("isfinite", (x) => x.isfinite());
+/** Whether the element is +∞. */
+export const isposinf: Unary = predicate("isposinf", (x) => (x as Expr).eq(Infinity), noComplex("isposinf"));
+/** Whether the element is -∞. */
+export const isneginf: Unary = predicate("isneginf", (x) => (x as Expr).eq(-Infinity), noComplex("isneginf"));
+/** Whether the imaginary part is 0. */
+export const isreal: Unary = predicate("isreal", (x) => x instanceof Complex ? x.im.eq(0) : constant(true, "bool"));
+/** Whether the sign bit is set: of -0 too. */
+export const signbit: Unary = predicate("signbit", (x) => {
+  if (x.kind === "bool") return constant(false, "bool");
+  return x.kind === "i64" ? x.lt(0) : constant(1, x.kind).copysign(x as Expr).lt(0);
+}, noComplex("signbit"));
+
+/** The type of {@linkcode where} with three operands. */
+export type WhereOp = (condition: Tensor, input: Tensor | ScalarLike, other: Tensor | ScalarLike) => Tensor;
+
+const choose = pointwise<WhereOp>({
+  name: "where",
+  operands: ["condition", "input", "other"],
+  raw: ["condition"],
+  validate: ({ operands: [condition] }) => {
+    const { dtype } = condition as Tensor;
+    if (dtype.kind !== "bool" && dtype.name !== "uint8") {
+      throw new DTypeError(`where(): the condition must be a bool tensor: ${dtype}; use condition.ne(0)`);
+    }
+  },
+  expr: (condition: Expr, x: Value, y: Value) => select(condition.to("bool"), x, y),
+});
+
+/**
+ * Elements of `input` where `condition` holds, else those of `other`.
+ *
+ * @param condition a bool tensor
+ */
+export const where: WhereOp = (condition, input, other) => choose(condition, input, other);
+
+/** The type of {@linkcode clamp}. */
+export type ClampOp = (
+  input: Tensor,
+  ...args: Args<
+    { min?: Tensor | ScalarLike | null; max?: Tensor | ScalarLike | null; out?: Tensor },
+    ["min", "max"]
+  >
+) => Tensor;
+
+/** The value between bounds; the gradient passes where the value is within them, edges included. */
+function clamped(x: Expr, low: Expr | null, high: Expr | null): Expr {
+  const raised = low === null ? x : select(x.lt(low).logicalOr(isUnordered(low)), low, x);
+  return high === null ? raised : select(raised.gt(high).logicalOr(isUnordered(high)), high, raised);
+}
+
+/** Between two numbers: two instructions, and a derivative that says the same. */
+function clampedByNumbers(x: Expr, low: Expr, high: Expr): Expr {
+  const inside = x.ge(low).logicalAnd(x.le(high));
+  return withDerivative(x.max(low).min(high), [{ by: x, is: inside.where(constant(1, x.kind), 0) }]);
+}
+
+function isUnordered(x: Expr): Expr {
+  return x.kind === "i64" || x.kind === "bool" ? constant(false, "bool") : x.isnan();
+}
+
+/**
+ * The elements limited to the range from `min` to `max`, where given; NaN stays. Where `min` > `max` the result is `max`.
+ *
+ * @throws {ArgumentError} if neither bound is given
+ */
+export const clamp: ClampOp & PointwiseFunction = pointwise<ClampOp>({
+  name: "clamp",
+  operands: ["input", "min", "max"],
+  optional: 2,
+  check: (dtype) => {
+    if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`clamp(): not defined for ${dtype}`);
+  },
+  validate: ({ operands: [, min, max] }) => {
+    if (min === null && max === null) throw new ArgumentError("clamp(): at least one of min and max must be given");
+  },
+  expr: (x: Expr, low: Expr | null, high: Expr | null) =>
+    low?.op === "scalar" && high?.op === "scalar" && x.kind !== "i64"
+      ? clampedByNumbers(x, low, high)
+      : clamped(x, low, high),
+});
+/** Same as {@linkcode clamp}. */
+export const clip: ClampOp & PointwiseFunction = clamp;
+
+/** The type of {@linkcode clampMin}. */
+export type ClampMinOp = (
+  input: Tensor,
+  ...args: Args<{ min: Tensor | ScalarLike; out?: Tensor }, ["min"]>
+) => Tensor;
+
+/** The elements, at least `min`. */
+export const clampMin: ClampMinOp & PointwiseFunction = pointwise<ClampMinOp>({
+  name: "clampMin",
+  operands: ["input", "min"],
+  check: noComplex("clampMin"),
+  expr: (x: Expr, low: Expr) => clamped(x, low, null),
+});
+/** The type of {@linkcode clampMax}. */
+export type ClampMaxOp = (
+  input: Tensor,
+  ...args: Args<{ max: Tensor | ScalarLike; out?: Tensor }, ["max"]>
+) => Tensor;
+
+/** The elements, at most `max`. */
+export const clampMax: ClampMaxOp & PointwiseFunction = pointwise<ClampMaxOp>({
+  name: "clampMax",
+  operands: ["input", "max"],
+  check: noComplex("clampMax"),
+  expr: (x: Expr, high: Expr) => clamped(x, null, high),
+});

@@ -210,7 +210,7 @@ class PointwiseOp {
       this.lastPlan = plan;
       return plan;
     }
-    const text = `${key} ${JSON.stringify(call.options)}`;
+    const text = `${key} ${Object.values(call.options).map(String).join()}`;
     return this.plans.get(text) ?? this.remember(text, call);
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { ScalarLike } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { PointwiseFunction } from "./define.ts";
 import * as activation from "./activation.ts";
@@ -67,7 +68,10 @@ export interface TensorMethods
     InPlace<typeof activation>,
     InPlace<typeof binary>,
     InPlace<typeof compare>,
-    InPlace<typeof unary> {}
+    InPlace<typeof unary> {
+  /** These elements where `condition` holds, else those of `other`. */
+  where(condition: Tensor, other: Tensor | ScalarLike): Tensor;
+}
 
 type AnyFunction = (self: Tensor, ...args: unknown[]) => unknown;
 
@@ -99,3 +103,7 @@ for (const family of [activation, binary, compare, convert, creation, sampling, 
     if (inPlace) define(`${name}_`, method(inPlace));
   }
 }
+
+define("where", function (this: Tensor, condition: Tensor, other: Tensor | ScalarLike) {
+  return compare.where(condition, this, other);
+});

@@ -8,7 +8,7 @@
  */
 
 import type { Args } from "../base/args.ts";
-import type { DType } from "../base/dtype.ts";
+import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
@@ -71,7 +71,9 @@ export const fix: Unary = trunc;
 export const frac: Unary = pointwise<UnaryOp>({
   name: "frac",
   check: (dtype) => {
-    if (dtype.kind !== "floating") throw new DTypeError(`frac(): not defined for ${dtype}; use to(torch.float32) first`);
+    if (dtype.kind !== "floating") {
+      throw new DTypeError(`frac(): not defined for ${dtype}; use to(torch.float32) first`);
+    }
   },
   expr: (x: Value) => x.sub(x.trunc()),
 });
@@ -125,7 +127,7 @@ export const reciprocal: Unary = floating("reciprocal", (x) => x.reciprocal());
 export const square: Unary = pointwise<UnaryOp>({
   name: "square",
   // PyTorch squares bools into integers.
-  compute: (dtype) => dtype,
+  compute: (dtype) => dtype.kind === "bool" ? int64 : dtype,
   expr: (x: Value) => x.mul(x),
 });
 
