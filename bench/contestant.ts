@@ -36,7 +36,7 @@ interface Ready {
 
 const ready = new Map<string, Ready>();
 
-async function workloads(): Promise<{ info: string; find: (name: string) => Promise<Prepared> | null }> {
+async function workloads(): Promise<{ info: string; find: (name: string) => Prepared | Promise<Prepared> | null }> {
   if (Deno.args[0] === "oneDNN") return oneDnnWorkloads();
   const torch = await import("../mod.ts");
   const { WORKLOADS } = await import("./workloads.ts");
@@ -53,7 +53,7 @@ function time(run: () => void, runs: number): number {
 }
 
 /** Prepares and checks a workload and finds how many runs fill a tenth of the asked time. */
-async function prepare(name: string, make: Promise<Prepared>): Promise<Ready> {
+async function prepare(name: string, make: Prepared | Promise<Prepared>): Promise<Ready> {
   const prepared = await make;
   await prepared.check();
   let runs = 1;

@@ -55,13 +55,13 @@ function matmul(dnnl: Deno.DynamicLibrary<typeof SYMBOLS>, n: number): Prepared 
 }
 
 /** The workloads that oneDNN has. Throws where it is not installed. */
-export function oneDnnWorkloads(): { info: string; find: (name: string) => Promise<Prepared> | null } {
+export function oneDnnWorkloads(): { info: string; find: (name: string) => Prepared | null } {
   const dnnl = open();
   return {
     info: "dnnl_sgemm",
     find(name) {
       const size = /^matmul (\d+)$/.exec(name)?.[1];
-      return size ? Promise.resolve(matmul(dnnl, Number(size))) : null;
+      return size ? matmul(dnnl, Number(size)) : null;
     },
   };
 }

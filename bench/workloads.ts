@@ -38,7 +38,7 @@ export interface Workload {
   /** Goals by kernel library. */
   targets?: { wasm?: Target; native?: Target };
   /** Makes it ready. */
-  prepare(): Promise<Prepared>;
+  prepare(): Prepared | Promise<Prepared>;
 }
 
 const MILLION = 2 ** 20;
@@ -80,8 +80,7 @@ function matmul(n: number): Workload {
     name: `matmul ${n}`,
     flops: 2 * n ** 3,
     targets: { wasm: { kind: "GFLOP/s", value: 30 } },
-    // deno-lint-ignore require-await
-    async prepare() {
+    prepare() {
       const a = torch.randn([n, n]), b = torch.randn([n, n]);
       return {
         run: () => torch.matmul(a, b).dispose(),
@@ -148,8 +147,7 @@ const CONV_FLOPS = 2 * BATCH * CHANNELS * CHANNELS * KERNEL ** 2 * SIDE ** 2;
 const convolution: Workload = {
   name: "conv2d 3×3 forward + backward",
   flops: 3 * CONV_FLOPS,
-  // deno-lint-ignore require-await
-  async prepare() {
+  prepare() {
     const x = torch.randn([BATCH, CHANNELS, SIDE, SIDE], { requiresGrad: true });
     const w = torch.randn([CHANNELS, CHANNELS, KERNEL, KERNEL], { requiresGrad: true });
     const ones = torch.ones([BATCH, CHANNELS, SIDE, SIDE]);
@@ -196,8 +194,7 @@ const convolution: Workload = {
 const mlp: Workload = {
   name: "MLP 784-128-128-10 step, batch 64",
   flops: 3 * 2 * 64 * (784 * 128 + 128 * 128 + 128 * 10),
-  // deno-lint-ignore require-await
-  async prepare() {
+  prepare() {
     const { nn, optim } = torch;
     torch.manualSeed(0);
     const model = new nn.Sequential(
@@ -238,8 +235,7 @@ const overhead = (grad: boolean): Workload => ({
     wasm: { kind: "µs", value: grad ? 1 : 0.6 },
     native: { kind: "µs", value: grad ? 1 : 0.6 },
   },
-  // deno-lint-ignore require-await
-  async prepare() {
+  prepare() {
     const a = torch.randn([16], { requiresGrad: grad }), b = torch.randn([16]);
     return elementwise([a, b], ([x, y]) => torch.add(x, y), ([x, y]) => x + y);
   },
@@ -249,7 +245,7 @@ const overhead = (grad: boolean): Workload => ({
 function stream(
   name: string,
   operands: number,
-  prepare: () => Promise<Prepared>,
+  prepare: Workload["prepare"],
   targets?: Workload["targets"],
 ): Workload {
   return { name, bytes: (operands + 1) * 4 * MILLION, targets, prepare };
@@ -259,22 +255,18 @@ function stream(
 export const WORKLOADS: readonly Workload[] = [
   overhead(false),
   overhead(true),
-  stream("add 1M", 2, async () => {
-    await Promise.resolve();
-    return elementwise(
+  stream("add 1M", 2, () =>
+    elementwise(
       [torch.randn([MILLION]), torch.randn([MILLION])],
       ([a, b]) => torch.add(a, b),
       ([a, b]) => a + b,
-    );
-  }, { wasm: { kind: "GB/s", value: 20 } }),
-  stream("exp 1M", 1, async () => {
-    await Promise.resolve();
-    return elementwise([torch.randn([MILLION])], ([a]) => torch.exp(a), ([a]) => Math.exp(a));
-  }),
-  stream("gelu 1M", 1, async () => {
-    await Promise.resolve();
-    return elementwise([torch.randn([MILLION])], ([a]) => torch.nn.functional.gelu(a), ([a]) => a * normalCdf(a));
-  }),
+    ), { wasm: { kind: "GB/s", value: 20 } }),
+  stream("exp 1M", 1, () => elementwise([torch.randn([MILLION])], ([a]) => torch.exp(a), ([a]) => Math.exp(a))),
+  stream(
+    "gelu 1M",
+    1,
+    () => elementwise([torch.randn([MILLION])], ([a]) => torch.nn.functional.gelu(a), ([a]) => a * normalCdf(a)),
+  ),
   stream("sum 1M", 0, async () => {
     const x = torch.randn([MILLION]);
     const input = await values(x);

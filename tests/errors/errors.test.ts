@@ -12,7 +12,7 @@ const F = torch.nn.functional;
 const zeros = (...shape: number[]): Tensor => torch.zeros(shape);
 const int64 = (...values: bigint[]): Tensor => torch.tensor(values);
 
-// deno-lint-ignore no-explicit-any
+// deno-lint-ignore no-explicit-any -- an error class takes whatever it takes
 type ErrorClass = new (...args: any[]) => Error;
 
 /** A call, the error's class, and what the message must say. */

@@ -51,7 +51,7 @@ export async function assertAllclose(
 /** Asserts that `fn` throws an error of `type` worded `<op>(): …` that contains `text`. */
 export async function assertUserError(
   fn: () => unknown,
-  // deno-lint-ignore no-explicit-any
+  // deno-lint-ignore no-explicit-any -- an error class takes whatever it takes
   type: new (...args: any[]) => Error,
   text: string,
 ): Promise<Error> {
