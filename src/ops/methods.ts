@@ -17,6 +17,7 @@ import * as convert from "./convert.ts";
 import * as creation from "./creation.ts";
 import * as sampling from "./sampling.ts";
 import * as matmul from "./matmul.ts";
+import * as softmax from "./softmax.ts";
 import * as unary from "./unary.ts";
 
 /** Names of a family that are functions only. */
@@ -64,6 +65,7 @@ export interface TensorMethods
     Methods<typeof creation>,
     Methods<typeof sampling>,
     Methods<typeof matmul>,
+    Methods<typeof softmax>,
     Methods<typeof unary>,
     InPlace<typeof activation>,
     InPlace<typeof binary>,
@@ -95,7 +97,7 @@ function method(fn: AnyFunction): unknown {
   };
 }
 
-for (const family of [activation, binary, compare, convert, creation, sampling, unary, matmul]) {
+for (const family of [activation, binary, compare, convert, creation, sampling, softmax, unary, matmul]) {
   for (const [name, fn] of Object.entries(family)) {
     if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
     define(name, method(fn as AnyFunction));

@@ -1,0 +1,501 @@
+/**
+ * Containers: modules that hold modules or parameters in order or by name.
+ *
+ * A list's items are fields named "0", "1", …, so `list[0]` reads them and state-dict keys are PyTorch's. Dictionaries
+ * keep their items in a map, so that no key can collide with a method.
+ *
+ * @module
+ */
+
+import { isPlainObject } from "../base/args.ts";
+import { ArgumentError, IndexError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+import { block, listBlock } from "./repr.ts";
+
+/** A module as containers call it, whatever its `forward` takes. */
+interface Callable {
+  call(...args: unknown[]): unknown;
+}
+
+function position(op: string, index: number, size: number): number {
+  if (!Number.isInteger(index) || index < -size || index >= size) {
+    throw new IndexError(`${op}(): index ${index} is out of range; there are ${size} items`);
+  }
+  return index < 0 ? index + size : index;
+}
+
+function checkModule(op: string, value: unknown): Module {
+  if (value instanceof Module) return value;
+  throw new ArgumentError(`${op}(): expected a Module: ${describe(value)}`);
+}
+
+/** What `Sequential` and `ModuleList` share: an ordered list of modules in fields. */
+abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
+  /** The items by position; for one from the end use `at(-1)`. */
+  [index: number]: T;
+
+  /** How many items there are. */
+  get length(): number {
+    return this.#items().length;
+  }
+
+  /** How many items there are: Python's `len()`. */
+  len(): number {
+    return this.length;
+  }
+
+  /** The items in order. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items()[Symbol.iterator]();
+  }
+
+  /**
+   * The item at a position, counted from the end if negative.
+   *
+   * @throws {IndexError} if there is none
+   */
+  at(index: number): T {
+    const items = this.#items();
+    return items[position(`${this._name()}.at`, index, items.length)];
+  }
+
+  /**
+   * Replaces the item at a position.
+   *
+   * @throws {IndexError} if there is none
+   */
+  setAt(index: number, module: T): void {
+    const keys = this.#keys();
+    this._setOwn(keys[position(`${this._name()}.setAt`, index, keys.length)], checkModule("setAt", module));
+  }
+
+  /** Adds a module at the end. */
+  append(module: T): this {
+    this.registerModule(String(this.length), checkModule(`${this._name()}.append`, module));
+    return this;
+  }
+
+  /** Adds modules at the end. */
+  extend(modules: Iterable<T>): this {
+    for (const module of [...modules]) this.append(module);
+    return this;
+  }
+
+  /**
+   * Puts a module before the one at `index`.
+   *
+   * @throws {IndexError} if the position is beyond the ends
+   */
+  insert(index: number, module: T): this {
+    const items = this.#items();
+    if (!Number.isInteger(index) || index < -items.length || index > items.length) {
+      throw new IndexError(`${this._name()}.insert(): index ${index} is out of range; there are ${items.length} items`);
+    }
+    items.splice(index, 0, checkModule(`${this._name()}.insert`, module));
+    this.#replace(items);
+    return this;
+  }
+
+  /**
+   * Takes the module at `index` out; those behind it move up.
+   *
+   * @throws {IndexError} if there is none
+   */
+  pop(index = -1): T {
+    const items = this.#items();
+    const [taken] = items.splice(position(`${this._name()}.pop`, index, items.length), 1);
+    this.#replace(items);
+    return taken;
+  }
+
+  /** The items from `start` to before `end`, as `Array.prototype.slice` counts. */
+  protected itemsBetween(start?: number, end?: number): T[] {
+    return this.#items().slice(start, end);
+  }
+
+  #items(): T[] {
+    return Array.from(this._ownModules(), ([, module]) => module as T);
+  }
+
+  #keys(): string[] {
+    return Array.from(this._ownModules(), ([name]) => name);
+  }
+
+  #replace(items: readonly T[]): void {
+    const own = this as unknown as Record<string, unknown>;
+    for (const key of this.#keys()) delete own[key];
+    items.forEach((module, i) => own[i] = module);
+  }
+}
+
+/**
+ * Modules that run one after the other.
+ *
+ * Takes modules (`new nn.Sequential(a, b)`) or an object with names (`new nn.Sequential({ conv: a, relu: b })`).
+ */
+export class Sequential extends ModuleSequence<Module> {
+  /** Takes the modules in order, or one plain object of modules by name. */
+  constructor(...modules: Module[] | [Record<string, Module>]) {
+    super();
+    const first = modules[0];
+    if (modules.length === 1 && isPlainObject(first)) {
+      for (const [name, module] of Object.entries(first)) {
+        this.registerModule(name, checkModule("Sequential", module));
+      }
+    } else (modules as Module[]).forEach((module) => this.append(module));
+  }
+
+  /** The output of the last module. */
+  override forward(input: Tensor): Tensor {
+    let value: unknown = input;
+    for (const module of this) value = (module as unknown as Callable).call(value);
+    return value as Tensor;
+  }
+
+  /** A new `Sequential` of some of the modules, as `Array.prototype.slice` counts. */
+  slice(start?: number, end?: number): Sequential {
+    return new Sequential(...this.itemsBetween(start, end));
+  }
+
+  /** The module of a name given in the constructor. */
+  get(name: string): Module {
+    return this.getSubmodule(name);
+  }
+}
+
+/** A list of modules, for `forward` to use as it likes. */
+export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
+  /**
+   * Takes any iterable of modules.
+   *
+   * @param modules the items
+   */
+  constructor(modules: Iterable<T> = []) {
+    super();
+    this.extend(modules);
+  }
+
+  /** A list has no computation of its own. */
+  override forward(): never {
+    throw new ArgumentError(`Module [${this._name()}] is missing the required "forward" function`);
+  }
+
+  /** A new list of some of the modules, as `Array.prototype.slice` counts. */
+  slice(start?: number, end?: number): ModuleList<T> {
+    return new ModuleList(this.itemsBetween(start, end));
+  }
+
+  override toString(): string {
+    return listBlock(this._name(), Array.from(this, (module) => module.toString()));
+  }
+}
+
+type Entries<V> = Record<string, V> | Iterable<readonly [string, V]>;
+
+function entriesOf<V>(items: Entries<V>): [string, V][] {
+  const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);
+  return list.map(([key, value]) => [key, value]);
+}
+
+/** Modules by name, in the order in which they were added. */
+export class ModuleDict<T extends Module = Module> extends Module implements Iterable<string> {
+  private readonly _items = new Map<string, T>();
+
+  /**
+   * Takes an object or entries.
+   *
+   * @param modules the items
+   */
+  constructor(modules: Entries<T> = {}) {
+    super();
+    this.update(modules);
+  }
+
+  override *_ownModules(): Generator<[string, Module]> {
+    yield* this._items;
+  }
+
+  override _setOwn(name: string, value: Parameter | Tensor | Module): void {
+    this._items.set(name, checkModule("ModuleDict", value) as T);
+  }
+
+  /** How many items there are. */
+  get length(): number {
+    return this._items.size;
+  }
+
+  /** The module of a key, or `undefined`. */
+  get(key: string): T | undefined {
+    return this._items.get(key);
+  }
+
+  /** Sets the module of a key. */
+  set(key: string, module: T): this {
+    if (key === "" || key.includes(".")) throw new ArgumentError(`module name can't be empty or contain ".": "${key}"`);
+    this._setOwn(key, module);
+    return this;
+  }
+
+  /** Whether there is a module of that key. */
+  has(key: string): boolean {
+    return this._items.has(key);
+  }
+
+  /** The keys. */
+  keys(): IterableIterator<string> {
+    return this._items.keys();
+  }
+
+  /** The modules. */
+  values(): IterableIterator<T> {
+    return this._items.values();
+  }
+
+  /** Keys and modules. */
+  items(): IterableIterator<[string, T]> {
+    return this._items.entries();
+  }
+
+  /** The keys, as in Python. */
+  [Symbol.iterator](): Iterator<string> {
+    return this._items.keys();
+  }
+
+  /** Removes all modules. */
+  clear(): void {
+    this._items.clear();
+  }
+
+  /**
+   * Takes a module out.
+   *
+   * @throws {ArgumentError} if there is none of that key
+   */
+  pop(key: string): T {
+    const module = this._items.get(key);
+    if (module === undefined) throw new ArgumentError(`ModuleDict.pop(): no module of that key: "${key}"`);
+    this._items.delete(key);
+    return module;
+  }
+
+  /** Adds or replaces several modules. */
+  update(modules: Entries<T>): void {
+    for (const [key, module] of entriesOf(modules)) this.set(key, module);
+  }
+
+  /** A dictionary has no computation of its own. */
+  override forward(): never {
+    throw new ArgumentError(`Module [${this._name()}] is missing the required "forward" function`);
+  }
+}
+
+function asParameter(value: Tensor): Tensor {
+  return value instanceof Tensor && !(value instanceof Parameter) ? new Parameter(value) : value;
+}
+
+function describeItem(key: string | number, value: unknown): string {
+  if (!(value instanceof Tensor)) return `(${key}): Object of type: ${describe(value)}`;
+  const kind = value instanceof Parameter ? "Parameter" : "Tensor";
+  const device = value.device.type === "cpu" ? "" : ` (${value.device})`;
+  return `(${key}): ${kind} containing: [${value.dtype} of size ${value.shape.join("x")}${device}]`;
+}
+
+/** A list of parameters; plain tensors become parameters. */
+export class ParameterList extends Module implements Iterable<Tensor> {
+  /** The items by position; for one from the end use `at(-1)`. */
+  [index: number]: Tensor;
+
+  /**
+   * Takes any iterable of tensors.
+   *
+   * @param values the items
+   */
+  constructor(values: Iterable<Tensor> = []) {
+    super();
+    this.extend(values);
+  }
+
+  /** How many items there are. */
+  get length(): number {
+    return Object.keys(this).filter((key) => /^\d+$/.test(key)).length;
+  }
+
+  /**
+   * The item at a position, counted from the end if negative.
+   *
+   * @throws {IndexError} if there is none
+   */
+  at(index: number): Tensor {
+    return this[position("ParameterList.at", index, this.length)];
+  }
+
+  /** The items in order. */
+  *[Symbol.iterator](): Iterator<Tensor> {
+    for (let i = 0; i < this.length; i++) yield this[i];
+  }
+
+  /** Adds an item at the end. */
+  append(value: Tensor): this {
+    this[this.length] = asParameter(value);
+    return this;
+  }
+
+  /** Adds items at the end. */
+  extend(values: Iterable<Tensor>): this {
+    for (const value of [...values]) this.append(value);
+    return this;
+  }
+
+  override extraRepr(): string {
+    return Array.from(this, (value, i) => describeItem(i, value)).join("\n");
+  }
+
+  /** A list has no computation of its own. */
+  override forward(): never {
+    throw new ArgumentError("ParameterList should not be called.");
+  }
+
+  override toString(): string {
+    return block(this._name(), indented(this.extraRepr()), []);
+  }
+}
+
+/** PyTorch indents the items of parameter containers twice. */
+function indented(lines: string): string {
+  return lines === "" ? "" : lines.split("\n").map((line) => `  ${line}`).join("\n");
+}
+
+/** Parameters by name, in the order in which they were added; plain tensors become parameters. */
+export class ParameterDict extends Module implements Iterable<string> {
+  private readonly _items = new Map<string, Tensor>();
+
+  /**
+   * Takes an object or entries.
+   *
+   * @param values the items
+   */
+  constructor(values: Entries<Tensor> = {}) {
+    super();
+    this.update(values);
+  }
+
+  override *_ownParameters(): Generator<[string, Parameter]> {
+    for (const [key, value] of this._items) if (value instanceof Parameter) yield [key, value];
+  }
+
+  override _setOwn(name: string, value: Parameter | Tensor | Module): void {
+    if (!(value instanceof Tensor)) throw new ArgumentError(`ParameterDict: expected a Tensor: ${describe(value)}`);
+    this._items.set(name, asParameter(value));
+  }
+
+  /** How many items there are. */
+  get length(): number {
+    return this._items.size;
+  }
+
+  /**
+   * The parameter of a key.
+   *
+   * @param defaultValue what is given where there is none
+   */
+  get(key: string, defaultValue?: Tensor): Tensor | undefined {
+    return this._items.get(key) ?? defaultValue;
+  }
+
+  /** Sets the parameter of a key. */
+  set(key: string, value: Tensor): this {
+    this._setOwn(key, value);
+    return this;
+  }
+
+  /** Whether there is a parameter of that key. */
+  has(key: string): boolean {
+    return this._items.has(key);
+  }
+
+  /** The keys. */
+  keys(): IterableIterator<string> {
+    return this._items.keys();
+  }
+
+  /** The parameters. */
+  values(): IterableIterator<Tensor> {
+    return this._items.values();
+  }
+
+  /** Keys and parameters. */
+  items(): IterableIterator<[string, Tensor]> {
+    return this._items.entries();
+  }
+
+  /** The keys, as in Python. */
+  [Symbol.iterator](): Iterator<string> {
+    return this._items.keys();
+  }
+
+  /** Removes all parameters. */
+  clear(): void {
+    this._items.clear();
+  }
+
+  /**
+   * Takes a parameter out.
+   *
+   * @throws {ArgumentError} if there is none of that key
+   */
+  pop(key: string): Tensor {
+    const value = this._items.get(key);
+    if (value === undefined) throw new ArgumentError(`ParameterDict.pop(): no parameter of that key: "${key}"`);
+    this._items.delete(key);
+    return value;
+  }
+
+  /**
+   * Takes the last added parameter out.
+   *
+   * @throws {ArgumentError} if there is none
+   */
+  popitem(): [string, Tensor] {
+    const last = [...this._items].at(-1);
+    if (last === undefined) throw new ArgumentError("ParameterDict.popitem(): the dictionary is empty");
+    this._items.delete(last[0]);
+    return last;
+  }
+
+  /** The parameter of a key, which is first set to `value` where there is none. */
+  setdefault(key: string, value: Tensor): Tensor {
+    if (!this._items.has(key)) this.set(key, value);
+    return this._items.get(key)!;
+  }
+
+  /** A new dictionary with the same parameters. */
+  copy(): ParameterDict {
+    return new ParameterDict(this._items);
+  }
+
+  /** A new dictionary with the same value for every key. */
+  fromkeys(keys: Iterable<string>, value: Tensor): ParameterDict {
+    return new ParameterDict(Array.from(keys, (key) => [key, value] as const));
+  }
+
+  /** Adds or replaces several parameters. */
+  update(values: Entries<Tensor>): void {
+    for (const [key, value] of entriesOf(values)) this.set(key, value);
+  }
+
+  override extraRepr(): string {
+    return Array.from(this._items, ([key, value]) => describeItem(key, value)).join("\n");
+  }
+
+  /** A dictionary has no computation of its own. */
+  override forward(): never {
+    throw new ArgumentError("ParameterDict should not be called.");
+  }
+
+  override toString(): string {
+    return block(this._name(), indented(this.extraRepr()), []);
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * Convolutions and transposed convolutions in one, two and three dimensions.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, show } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, type FactoryOptions, type Size, sizes } from "./factory.ts";
+import * as F from "./functional.ts";
+import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+import { python } from "./repr.ts";
+
+/** How the borders of a convolution are filled. */
+export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
+
+/** What convolutions take. */
+export interface ConvOptions extends FactoryOptions {
+  /** Channels of the input. */
+  inChannels: number;
+  /** Channels of the output. */
+  outChannels: number;
+  /** Size of the window. */
+  kernelSize: Size;
+  /** Step of the window. @default {1} */
+  stride?: Size;
+  /** Elements added on both sides; `"same"` keeps the size, `"valid"` is 0. @default {0} */
+  padding?: Size | "same" | "valid";
+  /** Step between the window's elements. @default {1} */
+  dilation?: Size;
+  /** Into how many independent groups channels are split. @default {1} */
+  groups?: number;
+  /** Whether a learned value per output channel is added. @default {true} */
+  bias?: boolean;
+  /** What the border is filled with. @default {"zeros"} */
+  paddingMode?: PaddingMode;
+}
+
+/** What transposed convolutions take. */
+export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
+  /** `dilation · (kernelSize - 1) - padding` zeros are added on both sides. @default {0} */
+  padding?: Size;
+  /** Elements added on one side of the output. @default {0} */
+  outputPadding?: Size;
+}
+
+const POSITIONAL = [
+  "inChannels",
+  "outChannels",
+  "kernelSize",
+  "stride",
+  "padding",
+  "dilation",
+  "groups",
+  "bias",
+  "paddingMode",
+] as const;
+
+/** The positional parameters of convolutions. */
+export type ConvParameters = [
+  "inChannels",
+  "outChannels",
+  "kernelSize",
+  "stride",
+  "padding",
+  "dilation",
+  "groups",
+  "bias",
+  "paddingMode",
+];
+
+const TRANSPOSE_POSITIONAL = [
+  "inChannels",
+  "outChannels",
+  "kernelSize",
+  "stride",
+  "padding",
+  "outputPadding",
+  "groups",
+  "bias",
+  "dilation",
+  "paddingMode",
+] as const;
+
+/** The positional parameters of transposed convolutions. */
+export type ConvTransposeParameters = [
+  "inChannels",
+  "outChannels",
+  "kernelSize",
+  "stride",
+  "padding",
+  "outputPadding",
+  "groups",
+  "bias",
+  "dilation",
+  "paddingMode",
+];
+
+const PADDING_MODES: readonly string[] = ["zeros", "reflect", "replicate", "circular"];
+
+/** What all convolutions share: checks, weights and printing. */
+abstract class ConvBase extends Module {
+  /** Channels of the input. */
+  readonly inChannels: number;
+  /** Channels of the output. */
+  readonly outChannels: number;
+  /** Size of the window per dimension. */
+  readonly kernelSize: readonly number[];
+  /** Step of the window per dimension. */
+  readonly stride: readonly number[];
+  /** Padding per dimension, `"same"` or `"valid"`. */
+  readonly padding: readonly number[] | "same" | "valid";
+  /** Step between the window's elements per dimension. */
+  readonly dilation: readonly number[];
+  /** Groups of channels. */
+  readonly groups: number;
+  /** What the border is filled with. */
+  readonly paddingMode: PaddingMode;
+  /** The filters. */
+  weight: Parameter;
+  /** One value per output channel, or `null`. */
+  bias: Parameter | null;
+
+  constructor(name: string, dims: number, o: ConvOptions, transposed: boolean) {
+    super();
+    this.inChannels = o.inChannels;
+    this.outChannels = o.outChannels;
+    this.kernelSize = sizes(name, "kernelSize", dims, o.kernelSize);
+    this.stride = sizes(name, "stride", dims, o.stride ?? 1);
+    this.dilation = sizes(name, "dilation", dims, o.dilation ?? 1);
+    this.groups = o.groups ?? 1;
+    this.paddingMode = o.paddingMode ?? "zeros";
+    const padding = o.padding ?? 0;
+    this.padding = padding === "same" || padding === "valid" ? padding : sizes(name, "padding", dims, padding);
+    this.#check(name);
+    const perGroup = transposed
+      ? [this.inChannels, this.outChannels / this.groups]
+      : [this.outChannels, this.inChannels / this.groups];
+    this.weight = emptyParameter([...perGroup, ...this.kernelSize], o);
+    this.bias = o.bias ?? true ? emptyParameter([this.outChannels], o) : null;
+    this.resetParameters();
+  }
+
+  #check(name: string): void {
+    const { groups, inChannels, outChannels } = this;
+    if (!(Number.isInteger(groups) && groups > 0)) {
+      throw new ArgumentError(`${name}(): groups must be a positive integer: ${groups}`);
+    }
+    if (inChannels % groups !== 0) {
+      throw new ArgumentError(`${name}(): inChannels must be divisible by groups: ${inChannels} % ${groups}`);
+    }
+    if (outChannels % groups !== 0) {
+      throw new ArgumentError(`${name}(): outChannels must be divisible by groups: ${outChannels} % ${groups}`);
+    }
+    if (!PADDING_MODES.includes(this.paddingMode)) {
+      throw new ArgumentError(
+        `${name}(): paddingMode must be one of ${PADDING_MODES.join(", ")}: "${String(this.paddingMode)}"`,
+      );
+    }
+    if (this.padding === "same" && this.stride.some((s) => s !== 1)) {
+      throw new ArgumentError(`${name}(): padding "same" needs a stride of 1: ${show(this.stride)}`);
+    }
+  }
+
+  /** Draws new weights. */
+  resetParameters(): void {
+    // With a = √5 the bound is 1/√fanIn.
+    kaimingUniform_(this.weight, Math.sqrt(5));
+    if (this.bias === null) return;
+    const [fanIn] = fanInAndFanOut(this.weight);
+    if (fanIn > 0) uniform_(this.bias, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
+  }
+
+  /** Padding before and after every dimension, last dimension first, as `F.pad` takes it. */
+  protected get borders(): number[] {
+    const out: number[] = [];
+    for (let d = this.kernelSize.length - 1; d >= 0; d--) {
+      if (this.padding === "valid") out.push(0, 0);
+      else if (this.padding === "same") {
+        const total = this.dilation[d] * (this.kernelSize[d] - 1);
+        out.push(Math.floor(total / 2), total - Math.floor(total / 2));
+      } else out.push(this.padding[d], this.padding[d]);
+    }
+    return out;
+  }
+
+  /** Printed between stride and dilation. */
+  protected outputPaddingRepr(): string {
+    return "";
+  }
+
+  override extraRepr(): string {
+    const unlike = (list: readonly number[], value: number) => list.some((v) => v !== value);
+    let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, ` +
+      `stride=${python(this.stride)}`;
+    if (typeof this.padding === "string" || unlike(this.padding, 0)) {
+      text += `, padding=${typeof this.padding === "string" ? this.padding : python(this.padding)}`;
+    }
+    if (unlike(this.dilation, 1)) text += `, dilation=${python(this.dilation)}`;
+    text += this.outputPaddingRepr();
+    if (this.groups !== 1) text += `, groups=${this.groups}`;
+    if (this.bias === null) text += ", bias=False";
+    if (this.paddingMode !== "zeros") text += `, padding_mode=${this.paddingMode}`;
+    return text;
+  }
+}
+
+type Convolve = (
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[] | "same" | "valid",
+  dilation: readonly number[],
+  groups: number,
+) => Tensor;
+
+abstract class ConvNd extends ConvBase {
+  protected run(convolve: Convolve, input: Tensor): Tensor {
+    const { weight, bias, stride, dilation, groups } = this;
+    if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
+    const padded = F.pad(input, this.borders, this.paddingMode);
+    return convolve(padded, weight, bias, stride, this.kernelSize.map(() => 0), dilation, groups);
+  }
+}
+
+const conv1dArgs = signature<ConvOptions>("Conv1d", POSITIONAL, ["device", "dtype"], 3);
+const conv2dArgs = signature<ConvOptions>("Conv2d", POSITIONAL, ["device", "dtype"], 3);
+const conv3dArgs = signature<ConvOptions>("Conv3d", POSITIONAL, ["device", "dtype"], 3);
+
+/** Convolution over `(N, C, L)` or `(C, L)`. */
+export class Conv1d extends ConvNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
+  constructor(...args: Args<ConvOptions, ConvParameters>) {
+    super("Conv1d", 1, conv1dArgs(args), false);
+  }
+
+  /** The convolved input. */
+  override forward(input: Tensor): Tensor {
+    return this.run(F.conv1d, input);
+  }
+}
+
+/** Convolution over `(N, C, H, W)` or `(C, H, W)`. */
+export class Conv2d extends ConvNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
+  constructor(...args: Args<ConvOptions, ConvParameters>) {
+    super("Conv2d", 2, conv2dArgs(args), false);
+  }
+
+  /** The convolved input. */
+  override forward(input: Tensor): Tensor {
+    return this.run(F.conv2d, input);
+  }
+}
+
+/** Convolution over `(N, C, D, H, W)` or `(C, D, H, W)`. */
+export class Conv3d extends ConvNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
+  constructor(...args: Args<ConvOptions, ConvParameters>) {
+    super("Conv3d", 3, conv3dArgs(args), false);
+  }
+
+  /** The convolved input. */
+  override forward(input: Tensor): Tensor {
+    return this.run(F.conv3d, input);
+  }
+}
+
+type ConvolveTranspose = (
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  groups: number,
+  dilation: readonly number[],
+) => Tensor;
+
+abstract class ConvTransposeNd extends ConvBase {
+  /** Elements added on one side of the output per dimension. */
+  readonly outputPadding: readonly number[];
+
+  constructor(name: string, dims: number, o: ConvTransposeOptions) {
+    if ((o.paddingMode ?? "zeros") !== "zeros") {
+      throw new ArgumentError(`${name}(): only paddingMode "zeros" is possible: "${o.paddingMode}"`);
+    }
+    super(name, dims, o, true);
+    this.outputPadding = sizes(name, "outputPadding", dims, o.outputPadding ?? 0);
+  }
+
+  protected override outputPaddingRepr(): string {
+    return this.outputPadding.some((p) => p !== 0) ? `, output_padding=${python(this.outputPadding)}` : "";
+  }
+
+  protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    const { weight, bias, stride, groups, dilation } = this;
+    const outputPadding = outputSize ? this.#paddingFor(input, outputSize) : this.outputPadding;
+    return convolve(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);
+  }
+
+  /** The output padding that gives `outputSize`, which several inputs' sizes could have led to. */
+  #paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
+    const dims = this.kernelSize.length;
+    const wanted = outputSize.length > dims ? outputSize.slice(outputSize.length - dims) : outputSize;
+    const spatial = input.shape.slice(input.ndim - dims);
+    const smallest = spatial.map((size, d) =>
+      (size - 1) * this.stride[d] - 2 * (this.padding as readonly number[])[d] +
+      this.dilation[d] * (this.kernelSize[d] - 1) + 1
+    );
+    const largest = smallest.map((size, d) => size + this.stride[d] - 1);
+    if (wanted.length !== dims || wanted.some((size, d) => size < smallest[d] || size > largest[d])) {
+      throw new ArgumentError(
+        `${this._name()}(): outputSize ${show(outputSize)} is not possible for an input of ${show(spatial)}: ` +
+          `it must lie between ${show(smallest)} and ${show(largest)}`,
+      );
+    }
+    return wanted.map((size, d) => size - smallest[d]);
+  }
+}
+
+const transpose1dArgs = signature<ConvTransposeOptions>("ConvTranspose1d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
+const transpose2dArgs = signature<ConvTransposeOptions>("ConvTranspose2d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
+const transpose3dArgs = signature<ConvTransposeOptions>("ConvTranspose3d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
+
+/** The gradient of a convolution as a layer, over `(N, C, L)` or `(C, L)`. */
+export class ConvTranspose1d extends ConvTransposeNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
+  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+    super("ConvTranspose1d", 1, transpose1dArgs(args));
+  }
+
+  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return this.run(F.convTranspose1d, input, outputSize);
+  }
+}
+
+/** The gradient of a convolution as a layer, over `(N, C, H, W)` or `(C, H, W)`. */
+export class ConvTranspose2d extends ConvTransposeNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
+  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+    super("ConvTranspose2d", 2, transpose2dArgs(args));
+  }
+
+  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return this.run(F.convTranspose2d, input, outputSize);
+  }
+}
+
+/** The gradient of a convolution as a layer, over `(N, C, D, H, W)` or `(C, D, H, W)`. */
+export class ConvTranspose3d extends ConvTransposeNd {
+  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
+  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+    super("ConvTranspose3d", 3, transpose3dArgs(args));
+  }
+
+  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return this.run(F.convTranspose3d, input, outputSize);
+  }
+}

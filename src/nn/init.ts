@@ -1,0 +1,280 @@
+/**
+ * Initial values of parameters, written in place without being recorded.
+ *
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html
+ * @module
+ */
+
+import { noGrad } from "../autograd/mode.ts";
+import type { Generator } from "../base/generator.ts";
+import { ArgumentError, show, ShapeError } from "../base/errors.ts";
+import { randperm } from "../ops/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Which dimension a variance is preserved for: forward or backward. */
+export type FanMode = "fan_in" | "fan_out";
+
+/** Names that {@linkcode calculateGain} knows. */
+export type Nonlinearity =
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "conv_transpose1d"
+  | "conv_transpose2d"
+  | "conv_transpose3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leaky_relu"
+  | "selu";
+
+/** Options of the random initialisers. */
+export interface RandomOptions {
+  /** Where the numbers come from; the default generator if missing. */
+  generator?: Generator;
+}
+
+const LINEAR: ReadonlySet<string> = new Set([
+  "linear",
+  "conv1d",
+  "conv2d",
+  "conv3d",
+  "conv_transpose1d",
+  "conv_transpose2d",
+  "conv_transpose3d",
+  "sigmoid",
+]);
+
+/**
+ * The factor by which a nonlinearity's weights are larger than those of a linear layer.
+ *
+ * @param nonlinearity PyTorch's name of it
+ * @param param the negative slope of `"leaky_relu"`, 0.01 if missing
+ * @throws {ArgumentError} if the name is unknown
+ */
+export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
+  if (LINEAR.has(nonlinearity)) return 1;
+  switch (nonlinearity) {
+    case "tanh":
+      return 5 / 3;
+    case "relu":
+      return Math.sqrt(2);
+    case "leaky_relu":
+      return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2));
+    case "selu":
+      return 3 / 4;
+    default:
+      throw new ArgumentError(`calculateGain(): unknown nonlinearity: "${String(nonlinearity)}"`);
+  }
+}
+
+function written(tensor: Tensor, write: (tensor: Tensor) => void): Tensor {
+  noGrad(() => write(tensor));
+  return tensor;
+}
+
+/**
+ * Uniform values from `a` to `b`.
+ *
+ * @param tensor filled in place and returned
+ */
+export function uniform_(tensor: Tensor, a = 0, b = 1, options: RandomOptions = {}): Tensor {
+  return written(tensor, (t) => t.uniform_(a, b, options));
+}
+
+/**
+ * Normal values.
+ *
+ * @param tensor filled in place and returned
+ */
+export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
+  return written(tensor, (t) => t.normal_(mean, std, options));
+}
+
+/**
+ * Normal values, those outside `[a, b]` drawn again: the quantile function of uniform values between the bounds' ranks.
+ *
+ * @param tensor filled in place and returned
+ * @param a the lowest value, not a number of standard deviations
+ * @param b the highest value
+ */
+export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options: RandomOptions = {}): Tensor {
+  const below = normalCdf((a - mean) / std);
+  const above = normalCdf((b - mean) / std);
+  return written(tensor, (t) => {
+    t.uniform_(2 * below - 1, 2 * above - 1, options);
+    t.erfinv_().mul_(std * Math.SQRT2).add_(mean).clamp_(a, b);
+  });
+}
+
+/** The standard normal distribution function, by the series of erf; 1e-15 for the few standard deviations used here. */
+function normalCdf(x: number): number {
+  if (Math.abs(x) > 8) return x > 0 ? 1 : 0;
+  // Φ(x) = 1/2 + φ(x) · (x + x³/3 + x⁵/(3·5) + …)
+  let term = x, sum = x;
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) {
+    term *= (x * x) / k;
+    sum += term;
+  }
+  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+}
+
+/** Fills with one value. */
+export function constant_(tensor: Tensor, val: number): Tensor {
+  return written(tensor, (t) => t.fill_(val));
+}
+
+/** Fills with ones. */
+export function ones_(tensor: Tensor): Tensor {
+  return constant_(tensor, 1);
+}
+
+/** Fills with zeros. */
+export function zeros_(tensor: Tensor): Tensor {
+  return constant_(tensor, 0);
+}
+
+/**
+ * Ones on the diagonal of a matrix, zeros elsewhere.
+ *
+ * @throws {ShapeError} if the tensor is not two-dimensional
+ */
+export function eye_(tensor: Tensor): Tensor {
+  requireMatrix("eye_", tensor);
+  return written(tensor, (t) => {
+    t.zero_();
+    t.diagonal().fill_(1);
+  });
+}
+
+/**
+ * Filters that pass their channel on unchanged.
+ *
+ * @param tensor the weight of a convolution in 1, 2 or 3 dimensions
+ * @param groups each group of channels is passed on separately
+ * @throws {ShapeError} if the tensor has other dimensions, or the groups do not divide its channels
+ */
+export function dirac_(tensor: Tensor, groups = 1): Tensor {
+  if (tensor.ndim < 3 || tensor.ndim > 5) {
+    throw new ShapeError(`dirac_(): expected a weight of 3, 4 or 5 dimensions: ${show(tensor.shape)}`);
+  }
+  if (tensor.shape[0] % groups !== 0) {
+    throw new ShapeError(`dirac_(): dimension 0 must be divisible by groups: ${tensor.shape[0]} % ${groups}`);
+  }
+  const perGroup = tensor.shape[0] / groups;
+  const channels = Math.min(perGroup, tensor.shape[1]);
+  const centre = tensor.shape.slice(2).map((size) => Math.floor(size / 2));
+  return written(tensor, (t) => {
+    t.zero_();
+    for (let g = 0; g < groups; g++) {
+      for (let c = 0; c < channels; c++) t.setAt([g * perGroup + c, c, ...centre], 1);
+    }
+  });
+}
+
+/**
+ * How many inputs feed an output of a weight, and how many outputs an input feeds.
+ *
+ * @throws {ShapeError} if the weight has fewer than two dimensions
+ */
+export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
+  if (tensor.ndim < 2) {
+    throw new ShapeError(
+      `init: fan in and fan out need a tensor of at least 2 dimensions: ${show(tensor.shape)}`,
+    );
+  }
+  const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);
+  return [tensor.shape[1] * receptive, tensor.shape[0] * receptive];
+}
+
+/**
+ * Glorot's initialisation: uniform with variance `gain² · 2 / (fanIn + fanOut)`.
+ *
+ * @see https://proceedings.mlr.press/v9/glorot10a.html
+ */
+export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
+  return uniform_(tensor, -bound, bound, options);
+}
+
+/**
+ * Glorot's initialisation with normal values.
+ *
+ * @see https://proceedings.mlr.press/v9/glorot10a.html
+ */
+export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
+}
+
+function kaimingStd(op: string, tensor: Tensor, a: number, mode: FanMode, nonlinearity: Nonlinearity): number {
+  if (mode !== "fan_in" && mode !== "fan_out") {
+    throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": "${String(mode)}"`);
+  }
+  const fan = fanInAndFanOut(tensor)[mode === "fan_in" ? 0 : 1];
+  return calculateGain(nonlinearity, a) / Math.sqrt(fan);
+}
+
+/**
+ * He's initialisation: uniform with variance `gain² / fan`.
+ *
+ * @param a the negative slope after the layer, for `"leaky_relu"`
+ * @param mode which fan
+ * @param nonlinearity what follows the layer
+ * @see https://arxiv.org/abs/1502.01852
+ */
+export function kaimingUniform_(
+  tensor: Tensor,
+  a = 0,
+  mode: FanMode = "fan_in",
+  nonlinearity: Nonlinearity = "leaky_relu",
+  options: RandomOptions = {},
+): Tensor {
+  if (tensor.numel() === 0) return tensor;
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, a, mode, nonlinearity);
+  return uniform_(tensor, -bound, bound, options);
+}
+
+/**
+ * He's initialisation with normal values.
+ *
+ * @param a the negative slope after the layer, for `"leaky_relu"`
+ * @param mode which fan
+ * @param nonlinearity what follows the layer
+ * @see https://arxiv.org/abs/1502.01852
+ */
+export function kaimingNormal_(
+  tensor: Tensor,
+  a = 0,
+  mode: FanMode = "fan_in",
+  nonlinearity: Nonlinearity = "leaky_relu",
+  options: RandomOptions = {},
+): Tensor {
+  if (tensor.numel() === 0) return tensor;
+  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, a, mode, nonlinearity), options);
+}
+
+/**
+ * Normal values with a share of each column set to zero.
+ *
+ * @param sparsity the share, 0 to 1
+ * @throws {ShapeError} if the tensor is not two-dimensional
+ */
+export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomOptions = {}): Tensor {
+  requireMatrix("sparse_", tensor);
+  const [rows, columns] = tensor.shape;
+  const zeros = Math.ceil(sparsity * rows);
+  return written(tensor, (t) => {
+    t.normal_(0, std, options);
+    for (let column = 0; column < columns; column++) {
+      const chosen = randperm(rows, { ...options, device: tensor.device }).narrow(0, 0, zeros);
+      t.select(1, column).indexFill_(0, chosen, 0);
+    }
+  });
+}
+
+function requireMatrix(op: string, tensor: Tensor): void {
+  if (tensor.ndim !== 2) throw new ShapeError(`${op}(): expected a matrix: ${show(tensor.shape)}`);
+}

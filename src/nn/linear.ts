@@ -1,0 +1,155 @@
+/**
+ * Dense layers: `Linear`, `Bilinear`, and `Identity`, which does nothing.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import * as F from "./functional.ts";
+import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+import { python } from "./repr.ts";
+
+/** Gives its input back; takes and ignores any arguments. */
+export class Identity extends Module {
+  /** Arguments are ignored, so that it can stand in for any layer. */
+  constructor(..._args: unknown[]) {
+    super();
+  }
+
+  /** The input. */
+  override forward(input: Tensor): Tensor {
+    return input;
+  }
+}
+
+/** What {@linkcode Linear} takes. */
+export interface LinearOptions extends FactoryOptions {
+  /** Size of the last dimension of the input. */
+  inFeatures: number;
+  /** Size of the last dimension of the output. */
+  outFeatures: number;
+  /** Whether a learned vector is added. @default {true} */
+  bias?: boolean;
+}
+
+const linearArgs = signature<LinearOptions>("Linear", ["inFeatures", "outFeatures", "bias"], ["device", "dtype"], 2);
+
+/**
+ * `y = x Wᵀ + b`.
+ *
+ * Shape: `(*, inFeatures)` to `(*, outFeatures)`. Weights start uniform in ±1/√inFeatures.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+ */
+export class Linear extends Module {
+  /** Size of the last dimension of the input. */
+  readonly inFeatures: number;
+  /** Size of the last dimension of the output. */
+  readonly outFeatures: number;
+  /** `(outFeatures, inFeatures)`. */
+  weight: Parameter;
+  /** `(outFeatures)`, or `null`. */
+  bias: Parameter | null;
+
+  /** Takes `inFeatures, outFeatures, bias`. */
+  constructor(...args: Args<LinearOptions, ["inFeatures", "outFeatures", "bias"]>) {
+    super();
+    const o = linearArgs(args);
+    this.inFeatures = o.inFeatures;
+    this.outFeatures = o.outFeatures;
+    this.weight = emptyParameter([o.outFeatures, o.inFeatures], o);
+    this.bias = o.bias ?? true ? emptyParameter([o.outFeatures], o) : null;
+    this.resetParameters();
+  }
+
+  /** Draws new weights. */
+  resetParameters(): void {
+    // With a = √5 the bound is 1/√fanIn.
+    kaimingUniform_(this.weight, Math.sqrt(5));
+    if (this.bias === null) return;
+    const [fanIn] = fanInAndFanOut(this.weight);
+    const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+    uniform_(this.bias, -bound, bound);
+  }
+
+  /** The product of input and weight, plus the bias. */
+  override forward(input: Tensor): Tensor {
+    return F.linear(input, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${python(this.bias !== null)}`;
+  }
+}
+
+/** What {@linkcode Bilinear} takes. */
+export interface BilinearOptions extends FactoryOptions {
+  /** Size of the last dimension of the first input. */
+  in1Features: number;
+  /** Size of the last dimension of the second input. */
+  in2Features: number;
+  /** Size of the last dimension of the output. */
+  outFeatures: number;
+  /** Whether a learned vector is added. @default {true} */
+  bias?: boolean;
+}
+
+const bilinearArgs = signature<BilinearOptions>(
+  "Bilinear",
+  ["in1Features", "in2Features", "outFeatures", "bias"],
+  ["device", "dtype"],
+  3,
+);
+
+/**
+ * `y = x₁ᵀ A x₂ + b`.
+ *
+ * Shape: `(*, in1Features)` and `(*, in2Features)` to `(*, outFeatures)`.
+ */
+export class Bilinear extends Module {
+  /** Size of the last dimension of the first input. */
+  readonly in1Features: number;
+  /** Size of the last dimension of the second input. */
+  readonly in2Features: number;
+  /** Size of the last dimension of the output. */
+  readonly outFeatures: number;
+  /** `(outFeatures, in1Features, in2Features)`. */
+  weight: Parameter;
+  /** `(outFeatures)`, or `null`. */
+  bias: Parameter | null;
+
+  /** Takes `in1Features, in2Features, outFeatures, bias`. */
+  constructor(...args: Args<BilinearOptions, ["in1Features", "in2Features", "outFeatures", "bias"]>) {
+    super();
+    const o = bilinearArgs(args);
+    if (o.in1Features <= 0) throw new ArgumentError(`Bilinear(): in1Features must be positive: ${o.in1Features}`);
+    this.in1Features = o.in1Features;
+    this.in2Features = o.in2Features;
+    this.outFeatures = o.outFeatures;
+    this.weight = emptyParameter([o.outFeatures, o.in1Features, o.in2Features], o);
+    this.bias = o.bias ?? true ? emptyParameter([o.outFeatures], o) : null;
+    this.resetParameters();
+  }
+
+  /** Draws new weights. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.in1Features);
+    uniform_(this.weight, -bound, bound);
+    if (this.bias !== null) uniform_(this.bias, -bound, bound);
+  }
+
+  /** The bilinear form of both inputs. */
+  override forward(input1: Tensor, input2: Tensor): Tensor {
+    return F.bilinear(input1, input2, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in1_features=${this.in1Features}, in2_features=${this.in2Features}, out_features=${this.outFeatures}, ` +
+      `bias=${python(this.bias !== null)}`;
+  }
+}

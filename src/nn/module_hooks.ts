@@ -1,0 +1,173 @@
+/**
+ * The hooks of a module and how a call runs them.
+ *
+ * A hook may store the tensors that it sees, so they are handed to the garbage collector instead of being released with
+ * the call. Backward hooks ride on two identity nodes of the autograd graph, one around the inputs and one around the
+ * outputs.
+ *
+ * @module
+ */
+
+import { alias } from "../autograd/node.ts";
+import { recording, recordMany } from "../autograd/record.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { HookList } from "./hooks.ts";
+import type { Module } from "./module.ts";
+import type { IncompatibleKeys, StateDict } from "./state_dict.ts";
+
+/** Gradients of a list of values; `null` where there is none. */
+export type Grads = (Tensor | null)[];
+
+/** Options of `registerForwardHook`. */
+export interface ForwardHookOptions {
+  /** Whether the hook runs before the others. @default {false} */
+  prepend?: boolean;
+  /** Whether the hook runs even when `forward` throws. @default {false} */
+  alwaysCall?: boolean;
+}
+
+/** A forward hook with its option. */
+export interface ForwardHook {
+  /** The hook. */
+  readonly hook: (module: Module, args: unknown[], output: unknown) => unknown;
+  /** Whether it runs even when `forward` throws. */
+  readonly always: boolean;
+}
+
+/** All hooks of one module. */
+export class ModuleHooks {
+  /** Before `forward`. */
+  readonly forwardPre: HookList<(module: Module, args: unknown[]) => unknown> = new HookList();
+  /** After `forward`. */
+  readonly forward: HookList<ForwardHook> = new HookList();
+  /** Before the backward pass of the module. */
+  readonly backwardPre: HookList<(module: Module, gradOutput: Grads) => Grads | void> = new HookList();
+  /** After it. */
+  readonly backward: HookList<(module: Module, gradInput: Grads, gradOutput: Grads) => Grads | void> = new HookList();
+  /** Before a state dict is made. */
+  readonly statePre: HookList<(module: Module, prefix: string, keepVars: boolean) => void> = new HookList();
+  /** After it. */
+  readonly statePost: HookList<(module: Module, state: StateDict, prefix: string) => void> = new HookList();
+  /** Before a state dict is taken. */
+  readonly loadPre: HookList<(module: Module, state: StateDict, prefix: string) => void> = new HookList();
+  /** After it. */
+  readonly loadPost: HookList<(module: Module, keys: IncompatibleKeys) => void> = new HookList();
+
+  /** Whether a call has no hook to run. */
+  get none(): boolean {
+    return this.forwardPre.empty && this.forward.empty && this.backward.empty && this.backwardPre.empty;
+  }
+}
+
+/**
+ * Runs `forward` with a module's hooks around it.
+ *
+ * @param args the arguments of the call
+ * @param forward the module's computation
+ */
+export function callWithHooks(
+  module: Module,
+  hooks: ModuleHooks,
+  args: unknown[],
+  forward: (args: unknown[]) => unknown,
+): unknown {
+  const ran = new Set<ForwardHook>();
+  let output: unknown;
+  try {
+    for (const hook of hooks.forwardPre.all) {
+      keep(args);
+      const changed = hook(module, args);
+      if (changed !== undefined && changed !== null) args = Array.isArray(changed) ? changed : [changed];
+    }
+    const backward = hooks.backward.empty && hooks.backwardPre.empty ? null : new BackwardHooks(module, hooks);
+    if (backward) args = backward.aroundInputs(args);
+    output = forward(args);
+    for (const entry of hooks.forward.all) {
+      ran.add(entry);
+      output = runForwardHook(module, entry, args, output);
+    }
+    return backward ? backward.aroundOutput(output) : output;
+  } catch (error) {
+    for (const entry of hooks.forward.all) if (entry.always && !ran.has(entry)) runQuietly(module, entry, args, output);
+    throw error;
+  }
+}
+
+function runForwardHook(module: Module, entry: ForwardHook, args: unknown[], output: unknown): unknown {
+  keep([args, output]);
+  const changed = entry.hook(module, args, output);
+  return changed !== undefined && changed !== null ? changed : output;
+}
+
+/** A hook that runs because `forward` threw must not hide that error. */
+function runQuietly(module: Module, entry: ForwardHook, args: unknown[], output: unknown): void {
+  try {
+    entry.hook(module, args, output);
+  } catch (error) {
+    console.warn(`a forward hook with alwaysCall failed while another error was thrown: ${String(error)}`);
+  }
+}
+
+/** The two identity nodes of one call. */
+class BackwardHooks {
+  private readonly module: Module;
+  private readonly hooks: ModuleHooks;
+  private inputCount = 0;
+  private inputsRecorded = false;
+  private gradOutput: Grads | null = null;
+
+  constructor(module: Module, hooks: ModuleHooks) {
+    this.module = module;
+    this.hooks = hooks;
+  }
+
+  /** Passes the tensors among `args` through the node that sees the gradients of the inputs. */
+  aroundInputs(args: unknown[]): unknown[] {
+    const at = args.flatMap((value, i) => value instanceof Tensor ? [i] : []);
+    const inputs = at.map((i) => args[i] as Tensor);
+    this.inputCount = inputs.length;
+    if (!recording(inputs)) return args;
+    this.inputsRecorded = true;
+    const outs = inputs.map(alias);
+    recordMany("BackwardHookFunction", outs, inputs, [], (grads) => this.#afterBackward(grads));
+    const result = [...args];
+    at.forEach((i, k) => result[i] = outs[k]);
+    return result;
+  }
+
+  /** Passes the tensors of the output through the node that sees their gradients. */
+  aroundOutput(output: unknown): unknown {
+    const list = Array.isArray(output) ? output : [output];
+    const at = list.flatMap((value, i) => value instanceof Tensor ? [i] : []);
+    const tensors = at.map((i) => list[i] as Tensor);
+    if (!recording(tensors)) return output;
+    const outs = tensors.map(alias);
+    recordMany("BackwardHookFunction", outs, tensors, [], (grads) => this.#beforeBackward(grads));
+    if (!Array.isArray(output)) return outs[0];
+    const result = [...list];
+    at.forEach((i, k) => result[i] = outs[k]);
+    return result;
+  }
+
+  #beforeBackward(grads: Grads): Grads {
+    keep(grads);
+    for (const hook of this.hooks.backwardPre.all) grads = hook(this.module, grads) ?? grads;
+    this.gradOutput = grads;
+    // Without an input that needs a gradient nothing else will call the hooks.
+    if (!this.inputsRecorded) this.#runHooks(Array.from({ length: this.inputCount }, () => null), grads);
+    return grads;
+  }
+
+  #afterBackward(grads: Grads): Grads {
+    const gradOutput = this.gradOutput ?? [];
+    this.gradOutput = null;
+    keep(grads);
+    return this.#runHooks(grads, gradOutput);
+  }
+
+  #runHooks(gradInput: Grads, gradOutput: Grads): Grads {
+    for (const hook of this.hooks.backward.all) gradInput = hook(this.module, gradInput, gradOutput) ?? gradInput;
+    return gradInput;
+  }
+}

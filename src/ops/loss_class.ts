@@ -1,0 +1,331 @@
+/**
+ * Losses that pick classes: negative log-likelihood, cross entropy, and margins between classes.
+ *
+ * Classes lie in dimension 1 of the input, or 0 where the input is one example. Targets are int64 class numbers;
+ * `crossEntropy` also takes probabilities of the input's shape.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import {
+  checkSameShape,
+  checkTensors,
+  LEGACY,
+  type LegacyReduction,
+  reduceLoss,
+  type Reduction,
+  reductionOf,
+} from "./loss_core.ts";
+import { logsigmoid } from "./activation.ts";
+import { arange } from "./creation.ts";
+
+type Standard = ["sizeAverage", "reduce", "reduction"];
+
+/** Options of {@linkcode nllLoss}. */
+export interface NLLOptions extends LegacyReduction {
+  /** A factor per class. */
+  weight?: Tensor | null;
+  /** Targets of this number do not count. @default {-100} */
+  ignoreIndex?: number;
+  /** How the elements' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+
+/** Options of {@linkcode crossEntropy}. */
+export interface CrossEntropyOptions extends NLLOptions {
+  /** Share of the target that is spread over all classes. @default {0} */
+  labelSmoothing?: number;
+}
+
+const NLL = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"] as const;
+type NLLParameters = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"];
+const nllArgs = signature<NLLOptions>("nllLoss", NLL);
+const crossEntropyArgs = signature<CrossEntropyOptions>("crossEntropy", [...NLL, "labelSmoothing"]);
+
+function classDim(input: Tensor): 0 | 1 {
+  return input.ndim === 1 ? 0 : 1;
+}
+
+function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor | null): void {
+  if (input.ndim === 0) {
+    throw new ShapeError(`${op}(): the input must have a dimension of classes: ${show(input.shape)}`);
+  }
+  const dim = classDim(input);
+  const expected = input.shape.toSpliced(dim, 1);
+  if (!sameShape(target.shape, expected)) {
+    throw new ShapeError(
+      `${op}(): the target's shape must be the input's without its classes: expected ${show(expected)}, got ${
+        show(target.shape)
+      }`,
+    );
+  }
+  if (!target.dtype.isInteger) {
+    throw new DTypeError(`${op}(): targets must be class numbers of an integer dtype: ${target.dtype}; use .long()`);
+  }
+  if (weight !== null && (weight.ndim !== 1 || weight.shape[0] !== input.shape[dim])) {
+    throw new ShapeError(
+      `${op}(): weight must have one value per class: expected ${show([input.shape[dim]])}, got ${show(weight.shape)}`,
+    );
+  }
+}
+
+/** Class numbers that are safe to gather with, and which of them count (`null` if all do). */
+interface Targets {
+  readonly index: Tensor;
+  readonly counts: Tensor;
+}
+
+function targetsOf(target: Tensor, ignoreIndex: number): Targets {
+  const counts = target.ne(ignoreIndex);
+  return { index: target.long().maskedFill(counts.logicalNot(), 0), counts };
+}
+
+/** The factor of each target: its class's weight, 0 where it is ignored. */
+function factors({ index, counts }: Targets, weight: Tensor | null, like: Tensor): Tensor {
+  if (weight === null) return counts.to(like.dtype);
+  return weight.to(like.dtype).indexSelect(0, index.reshape(-1)).reshape(index.shape).mul(counts);
+}
+
+function picked(input: Tensor, { index }: Targets): Tensor {
+  const dim = classDim(input);
+  return input.gather(dim, index.unsqueeze(dim)).squeeze(dim);
+}
+
+function nll(logits: Tensor, targets: Targets, weight: Tensor | null, reduction: Reduction): Tensor {
+  const factor = factors(targets, weight, logits);
+  // Ignored positions are masked, not multiplied: their logarithm may be infinite.
+  const chosen = picked(logits, targets).maskedFill(targets.counts.logicalNot(), 0);
+  const losses = chosen.mul(factor).neg();
+  if (reduction === "none") return losses;
+  return reduction === "sum" ? losses.sum() : losses.sum().div(factor.sum());
+}
+
+/**
+ * The negative log-likelihood of target classes.
+ *
+ * Shape: input `(C)`, `(N, C)` or `(N, C, d1, …)`; target without the dimension of classes.
+ *
+ * @param input logarithms of probabilities
+ * @param target class numbers
+ * @throws {ShapeError} if the shapes do not fit
+ * @throws {IndexError} if a class number is out of range
+ */
+export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions, NLLParameters>): Tensor {
+  const o = nllArgs(args);
+  checkTensors("nllLoss", { input, target });
+  const weight = o.weight ?? null;
+  checkTarget("nllLoss", input, target, weight);
+  const reduction = reductionOf("nllLoss", o);
+  return scope(() => nll(input, targetsOf(target, o.ignoreIndex ?? -100), weight, reduction));
+}
+
+/**
+ * The cross entropy of logits and targets: `nllLoss` of `logSoftmax`.
+ *
+ * Shape: input `(C)`, `(N, C)` or `(N, C, d1, …)`; target class numbers without the dimension of classes, or
+ * probabilities of the input's shape.
+ *
+ * @param input logits
+ * @param target class numbers or probabilities
+ * @throws {ShapeError} if the shapes do not fit
+ * @throws {ArgumentError} if `labelSmoothing` is not between 0 and 1
+ * @throws {IndexError} if a class number is out of range
+ */
+export function crossEntropy(
+  input: Tensor,
+  target: Tensor,
+  ...args: Args<CrossEntropyOptions, [...NLLParameters, "labelSmoothing"]>
+): Tensor {
+  const o = crossEntropyArgs(args);
+  checkTensors("crossEntropy", { input, target });
+  const reduction = reductionOf("crossEntropy", o);
+  const smoothing = o.labelSmoothing ?? 0;
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${smoothing}`);
+  }
+  const weight = o.weight ?? null;
+  if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint) {
+    return scope(() => probabilityEntropy(input, target, weight, reduction, smoothing));
+  }
+  checkTarget("crossEntropy", input, target, weight);
+  return scope(() => {
+    const logits = input.logSoftmax(classDim(input));
+    const targets = targetsOf(target, o.ignoreIndex ?? -100);
+    const loss = nll(logits, targets, weight, reduction);
+    return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
+  });
+}
+
+/** A factor per class, shaped to broadcast with the input. */
+function perClass(weight: Tensor, input: Tensor): Tensor {
+  const shape = input.shape.map((size, d) => d === classDim(input) ? size : 1);
+  return weight.to(input.dtype).reshape(shape);
+}
+
+function smoothed(
+  loss: Tensor,
+  logits: Tensor,
+  targets: Targets,
+  weight: Tensor | null,
+  reduction: Reduction,
+  smoothing: number,
+): Tensor {
+  const dim = classDim(logits);
+  const all = (weight ? logits.mul(perClass(weight, logits)) : logits).sum(dim).neg();
+  const counted = all.maskedFill(targets.counts.logicalNot(), 0);
+  let spread = counted;
+  if (reduction === "sum") spread = counted.sum();
+  else if (reduction === "mean") spread = counted.sum().div(factors(targets, weight, logits).sum());
+  return loss.mul(1 - smoothing).add(spread.mul(smoothing / logits.shape[dim]));
+}
+
+function probabilityEntropy(
+  input: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: Reduction,
+  smoothing: number,
+): Tensor {
+  const dim = classDim(input);
+  const classes = input.shape[dim];
+  const wanted = smoothing > 0 ? target.mul(1 - smoothing).add(smoothing / classes) : target;
+  const product = input.logSoftmax(dim).mul(wanted);
+  const weighted = weight ? product.mul(perClass(weight, input)) : product;
+  if (reduction === "none") return weighted.sum(dim).neg();
+  const total = weighted.sum().neg();
+  return reduction === "sum" ? total : total.div(input.numel() / classes);
+}
+
+/** Options of {@linkcode multiMarginLoss}. */
+export interface MultiMarginOptions extends LegacyReduction {
+  /** The exponent, 1 or 2. @default {1} */
+  p?: number;
+  /** The margin. @default {1} */
+  margin?: number;
+  /** A factor per class. */
+  weight?: Tensor | null;
+  /** How the examples' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+const multiMarginArgs = signature<MultiMarginOptions>(
+  "multiMarginLoss",
+  ["p", "margin", "weight", ...LEGACY, "reduction"],
+);
+
+/**
+ * The mean over classes of `max(0, margin - input[target] + input[i])^p`, `i` not being the target.
+ *
+ * @param input `(N, C)` or `(C)`
+ * @param target class numbers, `(N)` or a 0-d tensor
+ * @throws {ArgumentError} if `p` is neither 1 nor 2
+ */
+export function multiMarginLoss(
+  input: Tensor,
+  target: Tensor,
+  ...args: Args<MultiMarginOptions, ["p", "margin", "weight", ...Standard]>
+): Tensor {
+  const o = multiMarginArgs(args);
+  checkTensors("multiMarginLoss", { input, target });
+  const { p = 1, margin = 1 } = o;
+  const weight = o.weight ?? null;
+  const reduction = reductionOf("multiMarginLoss", o);
+  if (p !== 1 && p !== 2) throw new ArgumentError(`multiMarginLoss(): only p == 1 and p == 2 supported: ${p}`);
+  if (input.ndim > 2 || input.numel() === 0 && input.shape.at(-1) === 0) {
+    throw new ShapeError(`multiMarginLoss(): expected a non-empty vector or matrix: ${show(input.shape)}`);
+  }
+  const single = input.ndim < 2;
+  const rows = single ? 1 : input.shape[0];
+  if (target.ndim > 1 || target.numel() !== rows) {
+    throw new ShapeError(`multiMarginLoss(): inconsistent target size: ${show(target.shape)} for ${show(input.shape)}`);
+  }
+  const classes = input.shape.at(-1) ?? 1;
+  if (weight !== null && (weight.ndim > 1 || weight.numel() !== classes)) {
+    throw new ShapeError(`multiMarginLoss(): inconsistent weight size: ${show(weight.shape)} for ${classes} classes`);
+  }
+  return scope(() => {
+    const x = input.reshape(rows, classes); // (N, C)
+    const index = target.long().reshape(rows, 1); // (N, 1)
+    const excess = x.sub(x.gather(1, index)).add(margin);
+    const positive = excess.clampMin(0);
+    const powered = p === 1 ? positive : positive.mul(positive);
+    const factor = weight ? weight.to(x.dtype).indexSelect(0, index.reshape(-1)).unsqueeze(1) : null;
+    const weighted = factor ? powered.mul(factor) : powered;
+    const others = arange(classes, { device: input.device }).ne(index);
+    const losses = weighted.mul(others).sum(1).div(classes);
+    return reduceLoss(single && target.ndim === 0 ? losses.reshape([]) : losses, reduction);
+  });
+}
+
+/** Options of losses with nothing but a reduction. */
+export interface PlainOptions extends LegacyReduction {
+  /** How the examples' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+const multilabelMarginArgs = signature<PlainOptions>("multilabelMarginLoss", [...LEGACY, "reduction"]);
+
+/**
+ * The sum over target classes and other classes of `max(0, 1 - (input[target] - input[other])) / C`.
+ *
+ * @param input `(N, C)` or `(C)`
+ * @param target class numbers of the input's shape; those from the first -1 on do not count
+ * @throws {ShapeError} if the shapes differ
+ */
+export function multilabelMarginLoss(input: Tensor, target: Tensor, ...args: Args<PlainOptions, Standard>): Tensor {
+  const o = multilabelMarginArgs(args);
+  checkTensors("multilabelMarginLoss", { input, target });
+  if (input.ndim > 2) {
+    throw new ShapeError(`multilabelMarginLoss(): expected a vector or a matrix: ${show(input.shape)}`);
+  }
+  checkSameShape("multilabelMarginLoss", target, input);
+  const reduction = reductionOf("multilabelMarginLoss", o);
+  return scope(() => {
+    const classes = input.shape.at(-1) ?? 1;
+    const x = input.reshape(-1, classes); // (N, C)
+    const raw = target.long().reshape(-1, classes);
+    const listed = raw.ge(0).to(x.dtype).cumprod(1); // (N, C): 1 before the first -1
+    const index = raw.clampMin(0);
+    const isTarget = x.detach().zerosLike().scatterAdd(1, index, listed).gt(0);
+    const gaps = x.unsqueeze(1).sub(x.gather(1, index).unsqueeze(2)).add(1); // (N, target, other)
+    const counted = gaps.clampMin(0).mul(listed.unsqueeze(2)).mul(isTarget.logicalNot().unsqueeze(1));
+    const losses = counted.sum([1, 2]).div(classes);
+    return reduceLoss(input.ndim < 2 ? losses.reshape([]) : losses, reduction);
+  });
+}
+
+/** Options of {@linkcode multilabelSoftMarginLoss}. */
+export interface WeightedPlainOptions extends PlainOptions {
+  /** A factor per class. */
+  weight?: Tensor | null;
+}
+const multilabelSoftArgs = signature<WeightedPlainOptions>(
+  "multilabelSoftMarginLoss",
+  ["weight", ...LEGACY, "reduction"],
+);
+
+/**
+ * The mean over classes of the binary cross entropy of logits.
+ *
+ * @param input `(*, C)`
+ * @param target 0 or 1 per class, of the same shape
+ */
+export function multilabelSoftMarginLoss(
+  input: Tensor,
+  target: Tensor,
+  ...args: Args<WeightedPlainOptions, ["weight", ...Standard]>
+): Tensor {
+  const o = multilabelSoftArgs(args);
+  checkTensors("multilabelSoftMarginLoss", { input, target });
+  const reduction = reductionOf("multilabelSoftMarginLoss", o);
+  return scope(() => {
+    const hit = target.mul(logsigmoid(input));
+    const miss = target.neg().add(1).mul(logsigmoid(input.neg()));
+    const losses = hit.add(miss).neg();
+    const weighted = o.weight ? losses.mul(o.weight) : losses;
+    return reduceLoss(weighted.mean(-1), reduction);
+  });
+}

@@ -1,0 +1,538 @@
+/**
+ * Normalisations: batch, layer, group, instance, root mean square, local response.
+ *
+ * All but the last are one function: subtract the mean and divide by the deviation over some dimensions, then scale
+ * and shift. Its gradient is written by hand, two sums and one map, because the derivative through mean and variance
+ * would pass over the data several times more.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { type DType, float32 } from "../base/dtype.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { numelOf, sameShape } from "../base/shape.ts";
+import { noGrad } from "../autograd/mode.ts";
+import { record, recording } from "../autograd/record.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { expression } from "./expression.ts";
+import { fused } from "./fused.ts";
+import { pad } from "./pad.ts";
+import { checkOperands } from "./kernel.ts";
+
+/** Machine epsilons, the default of {@linkcode rmsNorm}. */
+const EPSILON: Readonly<Record<string, number>> = {
+  float64: 2 ** -52,
+  float32: 2 ** -23,
+  bfloat16: 2 ** -7,
+  float16: 2 ** -10,
+};
+
+const scaledSum = expression("mean", ([x], [scale]) => x!.mul(scale));
+const scaledSquares = expression("variance", ([x, mean], [scale]) => {
+  const d = x!.sub(mean!);
+  return d.mul(d).mul(scale);
+});
+const normalized = expression("normalize", ([x, mean, variance, weight, bias], [eps]) => {
+  const unit = x!.sub(mean!).mul(variance!.add(eps).rsqrt());
+  const scaled = weight ? unit.mul(weight) : unit;
+  return bias ? scaled.add(bias) : scaled;
+});
+
+/** Σ of gradients (times the weight). */
+const sumGrads = expression("sum", ([g, weight]) => weight ? g!.mul(weight) : g!);
+/** Σ of gradients (times the weight) times normalised values. */
+const sumGradsTimesUnit = expression("sum", ([g, x, mean, variance, weight], [eps]) => {
+  const product = g!.mul(x!.sub(mean!)).mul(variance!.add(eps).rsqrt());
+  return weight ? product.mul(weight) : product;
+});
+/** The gradient by the input, given both sums over a group (of the weighted gradients) and 1 / size. */
+const gradInput = expression("normalizeBackward", ([g, x, mean, variance, weight, total, product], [eps, scale]) => {
+  const deviation = variance!.add(eps).rsqrt();
+  const unit = x!.sub(mean!).mul(deviation);
+  const weighted = weight ? g!.mul(weight) : g!;
+  return weighted.sub(total!.mul(scale)).sub(unit.mul(product!).mul(scale)).mul(deviation);
+});
+
+/** Dtype of statistics: half precision is too coarse for sums. */
+function statDtype(dtype: DType): DType {
+  return dtype.itemsize < 4 ? float32 : dtype;
+}
+
+/** A normalised tensor with the statistics that were used. */
+interface Normalized {
+  readonly out: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/**
+ * Normalises over the dimensions in which `statShape` has size 1 and `x` has not.
+ *
+ * @param statShape the shape of mean and variance, as many dimensions as `x`
+ * @param weight a factor that broadcasts to `x`, as many dimensions as `x`
+ * @param bias added at the end, likewise
+ */
+function normalizeOver(
+  node: string,
+  x: Tensor,
+  statShape: readonly number[],
+  weight: Tensor | null,
+  bias: Tensor | null,
+  eps: number,
+): Normalized {
+  checkOperands(node, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]);
+  const scale = numelOf(statShape) / x.numel();
+  const dtype = statDtype(x.dtype);
+  const [out, mean, variance] = noGrad(() => {
+    const m = scaledSum([x], [scale], { sumTo: statShape, dtype });
+    const v = scaledSquares([x, m], [scale], { sumTo: statShape, dtype });
+    return [normalized([x, m, v, weight, bias], [eps], { dtype: x.dtype }), m, v];
+  });
+  const weighted = weight !== null;
+  const biasShape = bias?.shape ?? null;
+  const saved = weighted ? [x, mean, variance, weight] : [x, mean, variance];
+  record(
+    node,
+    out,
+    [x, weight, bias],
+    saved,
+    (grad, [x, mean, variance, weight = null], needs) =>
+      gradients({ grad, x, mean, variance, weight, eps, scale, biasShape, needs }),
+  );
+  return { out, mean, variance };
+}
+
+/** What the gradient of a normalisation is computed from. */
+interface Backward {
+  readonly grad: Tensor;
+  readonly x: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly weight: Tensor | null;
+  readonly eps: number;
+  readonly scale: number;
+  readonly biasShape: readonly number[] | null;
+  readonly needs: readonly boolean[];
+}
+
+function gradients(b: Backward): (Tensor | null)[] {
+  const { grad, x, weight, eps, scale } = b;
+  // Saved statistics have no history, so a recorded backward derives them again from the input.
+  const [mean, variance] = recording([x]) ? statistics(x, b.mean.shape, scale) : [b.mean, b.variance];
+  const dtype = mean.dtype;
+  const shared = weight !== null && sameShape(weight.shape, mean.shape);
+  let gradWeight: Tensor | null = null, gradBias: Tensor | null = null, gradX: Tensor | null = null;
+  if (weight && (b.needs[1] || shared)) {
+    gradWeight = sumGradsTimesUnit([grad, x, mean, variance, null], [eps], { sumTo: weight.shape, dtype });
+  }
+  const biasSum = b.biasShape ?? (shared ? mean.shape : null);
+  if (biasSum && (b.needs[2] || shared)) gradBias = sumGrads([grad, null], [], { sumTo: biasSum, dtype });
+  if (b.needs[0]) {
+    // Where weights vary only between groups, the groups' sums are those of weight and bias.
+    const total = shared && gradBias
+      ? gradBias.mul(weight!)
+      : sumGrads([grad, weight], [], { sumTo: mean.shape, dtype });
+    const product = shared && gradWeight
+      ? gradWeight.mul(weight!)
+      : sumGradsTimesUnit([grad, x, mean, variance, weight], [eps], { sumTo: mean.shape, dtype });
+    gradX = gradInput([grad, x, mean, variance, weight, total, product], [eps, scale], { dtype: x.dtype });
+  }
+  return [
+    gradX,
+    b.needs[1] && gradWeight ? gradWeight.to(weight!.dtype) : null,
+    b.needs[2] && gradBias ? gradBias.to(grad.dtype) : null,
+  ];
+}
+
+function statistics(x: Tensor, shape: readonly number[], scale: number): [mean: Tensor, variance: Tensor] {
+  const dtype = statDtype(x.dtype);
+  const mean = scaledSum([x], [scale], { sumTo: shape, dtype });
+  return [mean, scaledSquares([x, mean], [scale], { sumTo: shape, dtype })];
+}
+
+/** A vector of channels shaped to broadcast along dimension `dim` of `ndim`. */
+function alongDim(v: Tensor | null | undefined, dim: number, ndim: number): Tensor | null {
+  return v ? v.reshape(Array.from({ length: ndim }, (_, d) => d === dim ? v.numel() : 1)) : null;
+}
+
+function checkFloating(op: string, x: Tensor): void {
+  if (!x.dtype.isFloatingPoint) throw new ArgumentError(`${op}(): expected a floating tensor: ${x.dtype}`);
+}
+
+// ---------------------------------------------------------------- layer and RMS norm
+
+/** The parameters of {@linkcode layerNorm}. */
+export interface LayerNormArgs {
+  /** The sizes of the last dimensions, over which is normalised. */
+  normalizedShape: number | readonly number[];
+  /** A factor per element of those. */
+  weight?: Tensor | null;
+  /** Added per element of those. */
+  bias?: Tensor | null;
+  /** Added to the variance. @default {1e-5} */
+  eps?: number;
+}
+const layerNormArgs = signature<LayerNormArgs>("layerNorm", ["normalizedShape", "weight", "bias", "eps"], [], 1);
+
+function checkNormalizedShape(
+  op: string,
+  x: Tensor,
+  normalizedShape: number | readonly number[],
+  ...parameters: (Tensor | null)[]
+): number[] {
+  const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+  if (shape.length === 0) throw new ShapeError(`${op}(): normalizedShape must have at least one dimension: []`);
+  for (const p of parameters) {
+    if (p && !sameShape(p.shape, shape)) {
+      throw new ShapeError(
+        `${op}(): weight and bias must be of the normalized shape: ${show(p.shape)} != ${show(shape)}`,
+      );
+    }
+  }
+  if (x.ndim < shape.length || !sameShape(x.shape.slice(x.ndim - shape.length), shape)) {
+    throw new ShapeError(
+      `${op}(): given normalizedShape=${show(shape)}, expected input with shape [*, ${shape.join(", ")}], ` +
+        `but got input of size ${show(x.shape)}`,
+    );
+  }
+  return shape;
+}
+
+function leadOnes(v: Tensor | null, ndim: number): Tensor | null {
+  return v && v.ndim < ndim ? v.reshape([...Array.from({ length: ndim - v.ndim }, () => 1), ...v.shape]) : v;
+}
+
+/**
+ * `(x - mean) / √(var + eps) · weight + bias` over the last dimensions.
+ *
+ * @throws {ShapeError} if the input does not end in `normalizedShape`
+ * @see https://arxiv.org/abs/1607.06450
+ */
+export function layerNorm(
+  input: Tensor,
+  ...args: Args<LayerNormArgs, ["normalizedShape", "weight", "bias", "eps"]>
+): Tensor {
+  const { normalizedShape, weight = null, bias = null, eps = 1e-5 } = layerNormArgs(args);
+  checkFloating("layerNorm", input);
+  const shape = checkNormalizedShape("layerNorm", input, normalizedShape, weight, bias);
+  const lead = input.ndim - shape.length;
+  const statShape = input.shape.map((size, d) => d < lead ? size : 1);
+  return scope(() => {
+    const [w, b] = [leadOnes(weight, input.ndim), leadOnes(bias, input.ndim)];
+    return normalizeOver("NativeLayerNormBackward0", input, statShape, w, b, eps).out;
+  });
+}
+
+/** The parameters of {@linkcode rmsNorm}. */
+export interface RMSNormArgs {
+  /** The sizes of the last dimensions, over which is normalised. */
+  normalizedShape: number | readonly number[];
+  /** A factor per element of those. */
+  weight?: Tensor | null;
+  /** Added to the mean square; the dtype's epsilon if missing. */
+  eps?: number | null;
+}
+const rmsNormArgs = signature<RMSNormArgs>("rmsNorm", ["normalizedShape", "weight", "eps"], [], 1);
+
+const meanSquares = expression("meanSquare", ([x], [scale]) => x!.mul(x!).mul(scale));
+const rmsScaled = expression("rmsNorm", ([x, squares, weight], [eps]) => {
+  const unit = x!.mul(squares!.add(eps).rsqrt());
+  return weight ? unit.mul(weight) : unit;
+});
+
+/**
+ * `x / √(mean(x²) + eps) · weight` over the last dimensions.
+ *
+ * @throws {ShapeError} if the input does not end in `normalizedShape`
+ * @see https://arxiv.org/abs/1910.07467
+ */
+export function rmsNorm(input: Tensor, ...args: Args<RMSNormArgs, ["normalizedShape", "weight", "eps"]>): Tensor {
+  const o = rmsNormArgs(args);
+  const weight = o.weight ?? null;
+  const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, weight);
+  if (input.dtype.isComplex) return complexRmsNorm(input, shape, weight, o.eps ?? 2 ** -23);
+  checkFloating("rmsNorm", input);
+  const eps = o.eps ?? EPSILON[input.dtype.name];
+  const lead = input.ndim - shape.length;
+  const statShape = input.shape.map((size, d) => d < lead ? size : 1);
+  const dtype = statDtype(input.dtype);
+  return scope(() => {
+    const squares = meanSquares([input], [numelOf(statShape) / input.numel()], { sumTo: statShape, dtype });
+    return rmsScaled([input, squares, weight], [eps], { dtype: input.dtype });
+  });
+}
+
+function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | null, eps: number): Tensor {
+  return scope(() => {
+    const dims = shape.map((_, i) => x.ndim - shape.length + i);
+    const unit = x.mul(x.mul(x).mean(dims, true).add(eps).rsqrt());
+    return weight ? unit.mul(weight) : unit;
+  });
+}
+
+// ---------------------------------------------------------------- group norm
+
+/** The parameters of {@linkcode groupNorm}. */
+export interface GroupNormArgs {
+  /** Into how many groups the channels are split. */
+  numGroups: number;
+  /** A factor per channel. */
+  weight?: Tensor | null;
+  /** Added per channel. */
+  bias?: Tensor | null;
+  /** Added to the variance. @default {1e-5} */
+  eps?: number;
+}
+const groupNormArgs = signature<GroupNormArgs>("groupNorm", ["numGroups", "weight", "bias", "eps"], [], 1);
+
+/**
+ * Normalises each example over groups of channels.
+ *
+ * Shape: `(N, C, *)`, C divisible by `numGroups`.
+ *
+ * @throws {ShapeError} if the channels cannot be split so, or the parameters do not fit
+ * @see https://arxiv.org/abs/1803.08494
+ */
+export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroups", "weight", "bias", "eps"]>): Tensor {
+  const { numGroups, weight = null, bias = null, eps = 1e-5 } = groupNormArgs(args);
+  checkFloating("groupNorm", input);
+  if (input.ndim < 2) throw new ShapeError(`groupNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
+  const [n, channels] = input.shape;
+  if (!(Number.isInteger(numGroups) && numGroups > 0) || channels % numGroups !== 0) {
+    throw new ShapeError(
+      `groupNorm(): expected number of channels in input to be divisible by numGroups: ${
+        show(input.shape)
+      }, ${numGroups}`,
+    );
+  }
+  for (const p of [weight, bias]) {
+    if (p && (p.ndim !== 1 || p.numel() !== channels)) {
+      throw new ShapeError(
+        `groupNorm(): weight and bias must be vectors of ${channels} channels: ${show(p.shape)}`,
+      );
+    }
+  }
+  const perGroup = channels / numGroups;
+  return scope(() => {
+    const x = input.reshape(n, numGroups, perGroup, input.numel() === 0 ? 0 : input.numel() / (n * channels));
+    const vector = (v: Tensor | null) => v && v.reshape(1, numGroups, perGroup, 1);
+    const statShape = [n, numGroups, 1, 1];
+    const node = "NativeGroupNormBackward0";
+    return normalizeOver(node, x, statShape, vector(weight), vector(bias), eps).out.reshape(input.shape);
+  });
+}
+
+// ---------------------------------------------------------------- batch and instance norm
+
+/** The parameters of {@linkcode batchNorm}. */
+export interface BatchNormArgs {
+  /** The running means, updated in place in training. */
+  runningMean: Tensor | null;
+  /** The running variances, updated in place in training. */
+  runningVar: Tensor | null;
+  /** A factor per channel. */
+  weight?: Tensor | null;
+  /** Added per channel. */
+  bias?: Tensor | null;
+  /** Whether the batch's own statistics are used. @default {false} */
+  training?: boolean;
+  /** Share of the batch in the running statistics. @default {0.1} */
+  momentum?: number;
+  /** Added to the variance. @default {1e-5} */
+  eps?: number;
+}
+const batchNormArgs = signature<BatchNormArgs>(
+  "batchNorm",
+  ["runningMean", "runningVar", "weight", "bias", "training", "momentum", "eps"],
+  [],
+  2,
+);
+
+const runningUpdate = fused(
+  "batchNorm",
+  ([running, batch], [keep, share]) => [running.mul(keep).add(batch.mul(share))],
+);
+
+/** Moves running statistics towards those of a batch of `count` values per channel. */
+function updateRunning(
+  running: readonly [mean: Tensor | null, variance: Tensor | null],
+  batch: Normalized,
+  count: number,
+  momentum: number,
+): void {
+  const [mean, variance] = running;
+  const unbiased = count / (count - 1);
+  noGrad(() => {
+    if (mean) runningUpdate([mean, batch.mean.reshape(mean.shape)], [1 - momentum, momentum], [mean]);
+    if (variance) {
+      runningUpdate([variance, batch.variance.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
+        variance,
+      ]);
+    }
+  });
+}
+
+function checkChannels(
+  op: string,
+  channels: number,
+  vectors: Readonly<Record<string, Tensor | null | undefined>>,
+): void {
+  for (const [name, v] of Object.entries(vectors)) {
+    if (v && v.numel() !== channels) {
+      throw new ShapeError(`${op}(): ${name} should contain ${channels} elements: ${show(v.shape)}`);
+    }
+  }
+}
+
+/**
+ * Normalises each channel, over the batch in training and by the running statistics otherwise.
+ *
+ * Shape: `(N, C, *)`.
+ *
+ * @throws {ShapeError} if a vector does not have one value per channel, or a channel has a single value in training
+ * @see https://arxiv.org/abs/1502.03167
+ */
+export function batchNorm(
+  input: Tensor,
+  ...args: Args<BatchNormArgs, ["runningMean", "runningVar", "weight", "bias", "training", "momentum", "eps"]>
+): Tensor {
+  const o = batchNormArgs(args);
+  const { runningMean, runningVar, training = false, momentum = 0.1, eps = 1e-5 } = o;
+  const { weight = null, bias = null } = o;
+  checkFloating("batchNorm", input);
+  if (input.ndim < 2) throw new ShapeError(`batchNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
+  const channels = input.shape[1];
+  checkChannels("batchNorm", channels, { runningMean, runningVar, weight, bias });
+  const vector = (v: Tensor | null) => alongDim(v, 1, input.ndim);
+  if (!training) {
+    if (!runningMean || !runningVar) {
+      throw new ArgumentError("batchNorm(): running statistics are needed when not training");
+    }
+    const [mean, variance] = [runningMean.detach(), runningVar.detach()];
+    return scope(() =>
+      normalized([input, vector(mean), vector(variance), vector(weight), vector(bias)], [eps], { dtype: input.dtype })
+    );
+  }
+  const count = channels === 0 ? 0 : input.numel() / channels;
+  if (count === 1) {
+    throw new ShapeError(
+      `batchNorm(): expected more than 1 value per channel when training, got input size ${show(input.shape)}`,
+    );
+  }
+  const statShape = input.shape.map((size, d) => d === 1 ? size : 1);
+  return scope(() => {
+    const result = normalizeOver("NativeBatchNormBackward0", input, statShape, vector(weight), vector(bias), eps);
+    updateRunning([runningMean, runningVar], result, count, momentum);
+    return result.out;
+  });
+}
+
+/** The parameters of {@linkcode instanceNorm}. */
+export interface InstanceNormArgs {
+  /** The running means, updated in place while the input's statistics are used. */
+  runningMean?: Tensor | null;
+  /** The running variances, likewise. */
+  runningVar?: Tensor | null;
+  /** A factor per channel. */
+  weight?: Tensor | null;
+  /** Added per channel. */
+  bias?: Tensor | null;
+  /** Whether the input's own statistics are used. @default {true} */
+  useInputStats?: boolean;
+  /** Share of the batch in the running statistics. @default {0.1} */
+  momentum?: number;
+  /** Added to the variance. @default {1e-5} */
+  eps?: number;
+}
+const instanceNormArgs = signature<InstanceNormArgs>(
+  "instanceNorm",
+  ["runningMean", "runningVar", "weight", "bias", "useInputStats", "momentum", "eps"],
+);
+
+/**
+ * Normalises each channel of each example.
+ *
+ * Shape: `(N, C, *)`.
+ *
+ * @throws {ShapeError} if a vector does not have one value per channel, or a channel has a single value
+ * @see https://arxiv.org/abs/1607.08022
+ */
+export function instanceNorm(
+  input: Tensor,
+  ...args: Args<
+    InstanceNormArgs,
+    ["runningMean", "runningVar", "weight", "bias", "useInputStats", "momentum", "eps"]
+  >
+): Tensor {
+  const o = instanceNormArgs(args);
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = o;
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = o;
+  if (!useInputStats) return batchNorm(input, runningMean, runningVar, weight, bias, false, momentum, eps);
+  checkFloating("instanceNorm", input);
+  if (input.ndim < 2) throw new ShapeError(`instanceNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
+  const [n, channels] = input.shape;
+  checkChannels("instanceNorm", channels, { runningMean, runningVar, weight, bias });
+  const count = input.numel() / Math.max(n * channels, 1);
+  if (count === 1) {
+    throw new ShapeError(
+      `instanceNorm(): expected more than 1 spatial element when training, got input size ${show(input.shape)}`,
+    );
+  }
+  const statShape = input.shape.map((size, d) => d < 2 ? size : 1);
+  return scope(() => {
+    const [w, b] = [alongDim(weight, 1, input.ndim), alongDim(bias, 1, input.ndim)];
+    const result = normalizeOver("NativeBatchNormBackward0", input, statShape, w, b, eps);
+    if (runningMean || runningVar) {
+      const overBatch = (t: Tensor) => noGrad(() => t.reshape(n, channels).mean(0));
+      const batch = { out: result.out, mean: overBatch(result.mean), variance: overBatch(result.variance) };
+      updateRunning([runningMean, runningVar], batch, count, momentum);
+    }
+    return result.out;
+  });
+}
+
+// ---------------------------------------------------------------- local response norm
+
+/** The parameters of {@linkcode localResponseNorm}. */
+export interface LocalResponseNormArgs {
+  /** How many neighbouring channels are looked at. */
+  size: number;
+  /** Factor of their mean square. @default {1e-4} */
+  alpha?: number;
+  /** Exponent. @default {0.75} */
+  beta?: number;
+  /** Added before the exponent. @default {1} */
+  k?: number;
+}
+const localResponseArgs = signature<LocalResponseNormArgs>(
+  "localResponseNorm",
+  ["size", "alpha", "beta", "k"],
+  [],
+  1,
+);
+
+/**
+ * `x / (k + alpha · mean(x²))^beta`, the mean being over neighbouring channels.
+ *
+ * Shape: `(N, C, *)`.
+ *
+ * @throws {ShapeError} if the input has fewer than 3 dimensions
+ */
+export function localResponseNorm(
+  input: Tensor,
+  ...args: Args<LocalResponseNormArgs, ["size", "alpha", "beta", "k"]>
+): Tensor {
+  const { size, alpha = 1e-4, beta = 0.75, k = 1 } = localResponseArgs(args);
+  if (input.ndim < 3) {
+    throw new ShapeError(`localResponseNorm(): expected 3 or more dimensions: ${show(input.shape)}`);
+  }
+  return scope(() => {
+    if (input.numel() === 0) return input.clone();
+    const flat = input.mul(input).flatten(2); // (N, C, rest)
+    const padded = pad(flat, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
+    const mean = padded.unfold(1, size, 1).mean(-1).reshape(input.shape);
+    return input.div(mean.mul(alpha).add(k).pow(beta));
+  });
+}

@@ -1,0 +1,554 @@
+/**
+ * Schedules that follow a curve: cosine annealing with and without restarts, cycles, the one-cycle policy, and the
+ * anneal of stochastic weight averaging.
+ *
+ * The cyclic ones move the momentum against the rate: `momentum` of SGD, the first of Adam's `betas`.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { LRScheduler, type LRSchedulerOptions } from "./lr_scheduler.ts";
+import { type ParamGroup, perGroup, readLr, writeLr } from "./param_group.ts";
+import type { Optimizer } from "./optimizer.ts";
+
+/** Options of {@linkcode CosineAnnealingLR}. */
+export interface CosineAnnealingLROptions extends LRSchedulerOptions {
+  /** Epochs from the highest to the lowest rate. */
+  T_max: number;
+  /** Lowest rate. @default {0} */
+  etaMin?: number;
+}
+
+const cosineArgs = signature<CosineAnnealingLROptions>(
+  "CosineAnnealingLR",
+  ["optimizer", "T_max", "etaMin", "lastEpoch"],
+  [],
+  2,
+);
+
+/**
+ * Half a cosine from the initial rate to `etaMin` in `T_max` epochs, and back.
+ *
+ * @see https://arxiv.org/abs/1608.03983
+ */
+export class CosineAnnealingLR extends LRScheduler {
+  /** Epochs from the highest to the lowest rate. */
+  T_max: number;
+  /** Lowest rate. */
+  etaMin: number;
+
+  /** Takes `optimizer, T_max, etaMin, lastEpoch`. */
+  constructor(...args: Args<CosineAnnealingLROptions, ["optimizer", "T_max", "etaMin", "lastEpoch"]>) {
+    const o = cosineArgs(args);
+    super(o.optimizer, o.lastEpoch);
+    this.T_max = o.T_max;
+    this.etaMin = o.etaMin ?? 0;
+    this._initialStep();
+  }
+
+  override getLr(): number[] {
+    const now = this.currentLrs();
+    if (this._isInitial) return now;
+    if (this._stepCount === 1 && this.lastEpoch > 0) return this._closedFormLr();
+    const rise = 1 - Math.cos(Math.PI / this.T_max);
+    if ((this.lastEpoch - 1 - this.T_max) % (2 * this.T_max) === 0) {
+      // The previous rate was etaMin, from which no factor leads away: add the first step of the way up.
+      return now.map((lr, i) => lr + ((this.baseLrs[i] - this.etaMin) * rise) / 2);
+    }
+    const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / this.T_max);
+    const factor = height(this.lastEpoch) / height(this.lastEpoch - 1);
+    return now.map((lr) => factor * (lr - this.etaMin) + this.etaMin);
+  }
+
+  override _closedFormLr(): number[] {
+    const height = (1 + Math.cos((Math.PI * this.lastEpoch) / this.T_max)) / 2;
+    return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
+  }
+}
+
+/** Options of {@linkcode CosineAnnealingWarmRestarts}. */
+export interface CosineAnnealingWarmRestartsOptions extends LRSchedulerOptions {
+  /** Epochs until the first restart. */
+  T_0: number;
+  /** By how much each cycle is longer than the one before; an integer. @default {1} */
+  T_mult?: number;
+  /** Lowest rate. @default {0} */
+  etaMin?: number;
+}
+
+const restartArgs = signature<CosineAnnealingWarmRestartsOptions>(
+  "CosineAnnealingWarmRestarts",
+  ["optimizer", "T_0", "T_mult", "etaMin", "lastEpoch"],
+  [],
+  2,
+);
+
+/**
+ * Cosine annealing that starts again at the initial rate after `T_0`, `T_0 · T_mult`, … epochs.
+ *
+ * @see https://arxiv.org/abs/1608.03983
+ */
+export class CosineAnnealingWarmRestarts extends LRScheduler {
+  /** Length of the first cycle. */
+  T_0: number;
+  /** Length of the current cycle. */
+  T_i: number;
+  /** Growth of the cycles. */
+  T_mult: number;
+  /** Lowest rate. */
+  etaMin: number;
+  /** Epochs since the last restart. */
+  T_cur: number;
+
+  /** Takes `optimizer, T_0, T_mult, etaMin, lastEpoch`. */
+  constructor(
+    ...args: Args<CosineAnnealingWarmRestartsOptions, ["optimizer", "T_0", "T_mult", "etaMin", "lastEpoch"]>
+  ) {
+    const o = restartArgs(args);
+    const T_mult = o.T_mult ?? 1;
+    if (!(Number.isInteger(o.T_0) && o.T_0 > 0)) {
+      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_0 must be a positive integer: ${o.T_0}`);
+    }
+    if (!(Number.isInteger(T_mult) && T_mult >= 1)) {
+      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_mult must be an integer of at least 1: ${T_mult}`);
+    }
+    super(o.optimizer, o.lastEpoch);
+    this.T_0 = this.T_i = o.T_0;
+    this.T_mult = T_mult;
+    this.etaMin = o.etaMin ?? 0;
+    this.T_cur = this.lastEpoch;
+    this._initialStep();
+  }
+
+  override getLr(): number[] {
+    const height = (1 + Math.cos((Math.PI * this.T_cur) / this.T_i)) / 2;
+    return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
+  }
+
+  /**
+   * Moves on to the next epoch.
+   *
+   * @param epoch jumps there instead; fractions are allowed, for a step per batch
+   */
+  override step(epoch?: number): void {
+    this._stepCount++;
+    if (epoch === undefined && this.lastEpoch < 0) epoch = 0;
+    if (epoch === undefined) {
+      epoch = this.lastEpoch + 1;
+      this.T_cur++;
+      if (this.T_cur >= this.T_i) {
+        this.T_cur %= this.T_i;
+        this.T_i *= this.T_mult;
+      }
+    } else this.#jump(epoch);
+    this.lastEpoch = Math.floor(epoch);
+    const rates = this.getLr();
+    this.optimizer.paramGroups.forEach((group, i) => writeLr(group, rates[i]));
+    this._lastLr = this.currentLrs();
+  }
+
+  #jump(epoch: number): void {
+    if (!(epoch >= 0)) {
+      throw new ArgumentError(`CosineAnnealingWarmRestarts.step(): epoch must not be negative: ${epoch}`);
+    }
+    if (epoch < this.T_0) {
+      this.T_i = this.T_0;
+      this.T_cur = epoch;
+    } else if (this.T_mult === 1) this.T_cur = epoch % this.T_0;
+    else {
+      const cycle = Math.floor(Math.log((epoch / this.T_0) * (this.T_mult - 1) + 1) / Math.log(this.T_mult));
+      this.T_cur = epoch - (this.T_0 * (this.T_mult ** cycle - 1)) / (this.T_mult - 1);
+      this.T_i = this.T_0 * this.T_mult ** cycle;
+    }
+  }
+}
+
+/** Whether the optimizer's momentum is the first of its `betas`; throws where it has none at all. */
+function usesBeta1(op: string, optimizer: Optimizer): boolean {
+  if ("betas" in optimizer.defaults) return true;
+  if ("momentum" in optimizer.defaults) return false;
+  throw new ArgumentError(
+    `${op}(): cycleMomentum needs an optimizer with momentum or betas: ${optimizer.constructor.name}`,
+  );
+}
+
+function writeMomentum(group: ParamGroup, beta1: boolean, value: number): void {
+  if (beta1) group.betas = [value, ...(group.betas as number[]).slice(1)];
+  else group.momentum = value;
+}
+
+/** Options of {@linkcode CyclicLR}. */
+export interface CyclicLROptions extends LRSchedulerOptions {
+  /** Lowest rate, or one per group. */
+  baseLr: number | readonly number[];
+  /** Highest rate, or one per group. */
+  maxLr: number | readonly number[];
+  /** Steps on the way up. @default {2000} */
+  stepSizeUp?: number;
+  /** Steps on the way down; as many as up if missing. */
+  stepSizeDown?: number | null;
+  /** How the height changes from cycle to cycle. @default {"triangular"} */
+  mode?: "triangular" | "triangular2" | "exp_range";
+  /** Factor per step of `"exp_range"`. @default {1} */
+  gamma?: number;
+  /** An own factor of the height, in place of `mode`. */
+  scaleFn?: ((x: number) => number) | null;
+  /** What `scaleFn` is given: the cycle's number or the step's. @default {"cycle"} */
+  scaleMode?: "cycle" | "iterations";
+  /** Whether the momentum moves against the rate. @default {true} */
+  cycleMomentum?: boolean;
+  /** Lowest momentum, or one per group. @default {0.8} */
+  baseMomentum?: number | readonly number[];
+  /** Highest momentum, or one per group. @default {0.9} */
+  maxMomentum?: number | readonly number[];
+}
+
+const cyclicArgs = signature<CyclicLROptions>(
+  "CyclicLR",
+  [
+    "optimizer",
+    "baseLr",
+    "maxLr",
+    "stepSizeUp",
+    "stepSizeDown",
+    "mode",
+    "gamma",
+    "scaleFn",
+    "scaleMode",
+    "cycleMomentum",
+    "baseMomentum",
+    "maxMomentum",
+    "lastEpoch",
+  ],
+  [],
+  3,
+);
+
+/**
+ * Rates that go up and down between two bounds, one step per batch.
+ *
+ * @see https://arxiv.org/abs/1506.01186
+ */
+export class CyclicLR extends LRScheduler {
+  /** Highest rates, one per group. */
+  maxLrs: number[];
+  /** Steps of a whole cycle. */
+  totalSize: number;
+  /** Share of the way up. */
+  stepRatio: number;
+  /** How the height changes from cycle to cycle. */
+  mode: string;
+  /** Factor per step of `"exp_range"`. */
+  gamma: number;
+  /** What the scale function is given. */
+  scaleMode: "cycle" | "iterations";
+  /** Whether the momentum moves against the rate. */
+  cycleMomentum: boolean;
+  /** Lowest momentums, one per group. */
+  baseMomentums: number[] = [];
+  /** Highest momentums, one per group. */
+  maxMomentums: number[] = [];
+  /** Whether the momentum is the first of the betas. */
+  useBeta1 = false;
+  /** The factor of the height. */
+  scaleFn: (x: number) => number;
+
+  /** Takes `optimizer, baseLr, maxLr, stepSizeUp, …`. */
+  constructor(
+    ...args: Args<
+      CyclicLROptions,
+      ["optimizer", "baseLr", "maxLr", "stepSizeUp", "stepSizeDown", "mode", "gamma", "scaleFn", "scaleMode"]
+    >
+  ) {
+    const o = cyclicArgs(args);
+    const groups = o.optimizer.paramGroups;
+    const fresh = (o.lastEpoch ?? -1) === -1;
+    const baseLrs = perGroup("CyclicLR", "baseLr", groups, o.baseLr);
+    if (fresh) groups.forEach((group, i) => writeLr(group, baseLrs[i]));
+    super(o.optimizer, o.lastEpoch);
+    this.maxLrs = perGroup("CyclicLR", "maxLr", groups, o.maxLr);
+    const up = o.stepSizeUp ?? 2000;
+    this.totalSize = up + (o.stepSizeDown ?? up);
+    this.stepRatio = up / this.totalSize;
+    this.mode = o.mode ?? "triangular";
+    this.gamma = o.gamma ?? 1;
+    this.scaleMode = o.scaleFn ? o.scaleMode ?? "cycle" : this.mode === "exp_range" ? "iterations" : "cycle";
+    this.scaleFn = o.scaleFn ?? this.#builtinScale();
+    this.cycleMomentum = o.cycleMomentum ?? true;
+    if (this.cycleMomentum) {
+      this.useBeta1 = usesBeta1("CyclicLR", o.optimizer);
+      this.baseMomentums = perGroup("CyclicLR", "baseMomentum", groups, o.baseMomentum ?? 0.8);
+      this.maxMomentums = perGroup("CyclicLR", "maxMomentum", groups, o.maxMomentum ?? 0.9);
+      if (fresh) groups.forEach((group, i) => writeMomentum(group, this.useBeta1, this.maxMomentums[i]));
+    }
+    this._initialStep();
+    this.baseLrs = baseLrs;
+  }
+
+  #builtinScale(): (x: number) => number {
+    switch (this.mode) {
+      case "triangular":
+        return () => 1;
+      case "triangular2":
+        return (cycle) => 1 / 2 ** (cycle - 1);
+      case "exp_range":
+        return (step) => this.gamma ** step;
+      default:
+        throw new ArgumentError(
+          `CyclicLR(): unknown mode: "${this.mode}"; expected "triangular", "triangular2", "exp_range", or give scaleFn`,
+        );
+    }
+  }
+
+  override getLr(): number[] {
+    const cycle = Math.floor(1 + this.lastEpoch / this.totalSize);
+    const x = 1 + this.lastEpoch / this.totalSize - cycle;
+    const height = x <= this.stepRatio ? x / this.stepRatio : (x - 1) / (this.stepRatio - 1);
+    const scale = height * this.scaleFn(this.scaleMode === "cycle" ? cycle : this.lastEpoch);
+    if (this.cycleMomentum) {
+      this.optimizer.paramGroups.forEach((group, i) => {
+        const max = this.maxMomentums[i];
+        writeMomentum(group, this.useBeta1, max - (max - this.baseMomentums[i]) * scale);
+      });
+    }
+    return this.baseLrs.map((base, i) => base + (this.maxLrs[i] - base) * scale);
+  }
+}
+
+/** Options of {@linkcode OneCycleLR}. */
+export interface OneCycleLROptions extends LRSchedulerOptions {
+  /** Highest rate, or one per group. */
+  maxLr: number | readonly number[];
+  /** Steps of the cycle; or give `epochs` and `stepsPerEpoch`. */
+  totalSteps?: number | null;
+  /** Epochs of the cycle. */
+  epochs?: number | null;
+  /** Batches per epoch. */
+  stepsPerEpoch?: number | null;
+  /** Share of the steps on the way up. @default {0.3} */
+  pctStart?: number;
+  /** The curve. @default {"cos"} */
+  annealStrategy?: "cos" | "linear";
+  /** Whether the momentum moves against the rate. @default {true} */
+  cycleMomentum?: boolean;
+  /** Lowest momentum, or one per group. @default {0.85} */
+  baseMomentum?: number | readonly number[];
+  /** Highest momentum, or one per group. @default {0.95} */
+  maxMomentum?: number | readonly number[];
+  /** `maxLr / divFactor` is the first rate. @default {25} */
+  divFactor?: number;
+  /** The first rate divided by this is the last rate. @default {1e4} */
+  finalDivFactor?: number;
+  /** Whether the way down goes first to the initial rate, then to the last. @default {false} */
+  threePhase?: boolean;
+}
+
+const oneCycleArgs = signature<OneCycleLROptions>(
+  "OneCycleLR",
+  [
+    "optimizer",
+    "maxLr",
+    "totalSteps",
+    "epochs",
+    "stepsPerEpoch",
+    "pctStart",
+    "annealStrategy",
+    "cycleMomentum",
+    "baseMomentum",
+    "maxMomentum",
+    "divFactor",
+    "finalDivFactor",
+    "threePhase",
+    "lastEpoch",
+  ],
+  [],
+  2,
+);
+
+interface Phase {
+  endStep: number;
+  lr: readonly [from: string, to: string];
+  momentum: readonly [from: string, to: string];
+}
+
+function phasesOf(totalSteps: number, pctStart: number, three: boolean): Phase[] {
+  const up: Phase = {
+    endStep: pctStart * totalSteps - 1,
+    lr: ["initialLr", "maxLr"],
+    momentum: ["maxMomentum", "baseMomentum"],
+  };
+  const end = totalSteps - 1;
+  if (!three) return [up, { endStep: end, lr: ["maxLr", "minLr"], momentum: ["baseMomentum", "maxMomentum"] }];
+  return [
+    up,
+    {
+      endStep: 2 * pctStart * totalSteps - 2,
+      lr: ["maxLr", "initialLr"],
+      momentum: ["baseMomentum", "maxMomentum"],
+    },
+    { endStep: end, lr: ["initialLr", "minLr"], momentum: ["maxMomentum", "maxMomentum"] },
+  ];
+}
+
+function totalStepsOf(o: OneCycleLROptions): number {
+  const total = o.totalSteps ?? (o.epochs && o.stepsPerEpoch ? o.epochs * o.stepsPerEpoch : null);
+  if (total === null) {
+    throw new ArgumentError("OneCycleLR(): give either totalSteps, or epochs and stepsPerEpoch");
+  }
+  if (!(Number.isInteger(total) && total > 0)) {
+    throw new ArgumentError(`OneCycleLR(): totalSteps must be a positive integer: ${total}`);
+  }
+  return total;
+}
+
+/**
+ * One cycle: up from a low rate to `maxLr`, then down to far below it, one step per batch.
+ *
+ * @see https://arxiv.org/abs/1708.07120
+ */
+export class OneCycleLR extends LRScheduler {
+  /** Steps of the cycle. */
+  totalSteps: number;
+  /** Whether the momentum moves against the rate. */
+  cycleMomentum: boolean;
+  /** Whether the momentum is the first of the betas. */
+  useBeta1 = false;
+  #phases: readonly Phase[];
+  #cosine: boolean;
+
+  /** Takes `optimizer, maxLr, totalSteps, epochs, stepsPerEpoch, …`. */
+  constructor(
+    ...args: Args<OneCycleLROptions, ["optimizer", "maxLr", "totalSteps", "epochs", "stepsPerEpoch", "pctStart"]>
+  ) {
+    const o = oneCycleArgs(args);
+    const totalSteps = totalStepsOf(o);
+    const pctStart = o.pctStart ?? 0.3;
+    if (!(pctStart >= 0 && pctStart <= 1)) {
+      throw new ArgumentError(`OneCycleLR(): pctStart must be between 0 and 1: ${pctStart}`);
+    }
+    const strategy = o.annealStrategy ?? "cos";
+    if (strategy !== "cos" && strategy !== "linear") {
+      throw new ArgumentError(`OneCycleLR(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
+    }
+    const groups = o.optimizer.paramGroups;
+    const maxLrs = perGroup("OneCycleLR", "maxLr", groups, o.maxLr);
+    const fresh = (o.lastEpoch ?? -1) === -1;
+    if (fresh) {
+      groups.forEach((group, i) => {
+        group.initialLr = maxLrs[i] / (o.divFactor ?? 25);
+        group.maxLr = maxLrs[i];
+        group.minLr = group.initialLr / (o.finalDivFactor ?? 1e4);
+      });
+    }
+    super(o.optimizer, o.lastEpoch);
+    this.totalSteps = totalSteps;
+    this.#phases = phasesOf(totalSteps, pctStart, o.threePhase ?? false);
+    this.#cosine = strategy === "cos";
+    this.cycleMomentum = o.cycleMomentum ?? true;
+    if (this.cycleMomentum) {
+      this.useBeta1 = usesBeta1("OneCycleLR", o.optimizer);
+      const max = perGroup("OneCycleLR", "maxMomentum", groups, o.maxMomentum ?? 0.95);
+      const base = perGroup("OneCycleLR", "baseMomentum", groups, o.baseMomentum ?? 0.85);
+      if (fresh) {
+        groups.forEach((group, i) => {
+          writeMomentum(group, this.useBeta1, max[i]);
+          group.maxMomentum = max[i];
+          group.baseMomentum = base[i];
+        });
+      }
+    }
+    this._initialStep();
+  }
+
+  #anneal(start: number, end: number, done: number): number {
+    if (!this.#cosine) return (end - start) * done + start;
+    return end + ((start - end) / 2) * (Math.cos(Math.PI * done) + 1);
+  }
+
+  override getLr(): number[] {
+    const step = this.lastEpoch;
+    if (step > this.totalSteps) {
+      throw new ArgumentError(
+        `OneCycleLR.step(): the cycle is over: step ${step} of ${this.totalSteps}; give a larger totalSteps`,
+      );
+    }
+    let phase = 0;
+    while (phase < this.#phases.length - 1 && step > this.#phases[phase].endStep) phase++;
+    const start = phase === 0 ? 0 : this.#phases[phase - 1].endStep;
+    const { endStep, lr, momentum } = this.#phases[phase];
+    const done = (step - start) / (endStep - start);
+    return this.optimizer.paramGroups.map((group) => {
+      const value = (name: string) => group[name] as number;
+      if (this.cycleMomentum) {
+        writeMomentum(group, this.useBeta1, this.#anneal(value(momentum[0]), value(momentum[1]), done));
+      }
+      return this.#anneal(value(lr[0]), value(lr[1]), done);
+    });
+  }
+}
+
+/** Options of {@linkcode SWALR}. */
+export interface SWALROptions extends LRSchedulerOptions {
+  /** The rate that is held at the end, or one per group. */
+  swaLr: number | readonly number[];
+  /** Epochs until it is reached. @default {10} */
+  annealEpochs?: number;
+  /** The curve. @default {"cos"} */
+  annealStrategy?: "cos" | "linear";
+}
+
+const swaArgs = signature<SWALROptions>(
+  "SWALR",
+  ["optimizer", "swaLr", "annealEpochs", "annealStrategy", "lastEpoch"],
+  [],
+  2,
+);
+
+/** Anneals the rate to a constant that is held, for stochastic weight averaging. */
+export class SWALR extends LRScheduler {
+  /** Epochs until the final rate. */
+  annealEpochs: number;
+  #cosine: boolean;
+
+  /** Takes `optimizer, swaLr, annealEpochs, annealStrategy, lastEpoch`. */
+  constructor(
+    ...args: Args<SWALROptions, ["optimizer", "swaLr", "annealEpochs", "annealStrategy", "lastEpoch"]>
+  ) {
+    const o = swaArgs(args);
+    const strategy = o.annealStrategy ?? "cos";
+    if (strategy !== "cos" && strategy !== "linear") {
+      throw new ArgumentError(`SWALR(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
+    }
+    const annealEpochs = o.annealEpochs ?? 10;
+    if (!(Number.isInteger(annealEpochs) && annealEpochs >= 0)) {
+      throw new ArgumentError(`SWALR(): annealEpochs must be an integer of at least 0: ${annealEpochs}`);
+    }
+    const rates = perGroup("SWALR", "swaLr", o.optimizer.paramGroups, o.swaLr);
+    o.optimizer.paramGroups.forEach((group, i) => group.swaLr = rates[i]);
+    super(o.optimizer, o.lastEpoch);
+    this.annealEpochs = annealEpochs;
+    this.#cosine = strategy === "cos";
+    this._initialStep();
+  }
+
+  #weight(epoch: number): number {
+    const done = Math.max(0, Math.min(1, epoch / Math.max(1, this.annealEpochs)));
+    return this.#cosine ? (1 - Math.cos(Math.PI * done)) / 2 : done;
+  }
+
+  override getLr(): number[] {
+    // Counted in steps taken, not in lastEpoch, so that a resumed run continues its anneal.
+    const step = this._stepCount - 1;
+    const epoch = this.annealEpochs === 0 ? Math.max(1, step) : step;
+    const before = this.#weight(epoch - 1);
+    const now = this.#weight(epoch);
+    return this.optimizer.paramGroups.map((group) => {
+      const swaLr = group.swaLr as number;
+      const lr = readLr(group);
+      const initial = before === 1 ? swaLr : (lr - before * swaLr) / (1 - before);
+      return swaLr * now + initial * (1 - now);
+    });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Stochastic gradient descent, with momentum and Nesterov's variant.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import {
+  checkAtLeast,
+  IMPLEMENTATION_OPTIONS,
+  type ImplementationOptions,
+  Optimizer,
+  type ParamsInput,
+  type ParamState,
+  stateTensor,
+} from "./optimizer.ts";
+import { type ParamGroup, readLr } from "./param_group.ts";
+import { effectiveGrad, variants } from "./variants.ts";
+
+/** What {@linkcode SGD} takes. */
+export interface SGDOptions extends ImplementationOptions {
+  /** What is trained. */
+  params: ParamsInput;
+  /** Learning rate. @default {1e-3} */
+  lr?: number | Tensor;
+  /** Share of the previous update that is kept. @default {0} */
+  momentum?: number;
+  /** Share of the gradient that does not enter the momentum. @default {0} */
+  dampening?: number;
+  /** Factor of the L2 penalty. @default {0} */
+  weightDecay?: number;
+  /** Whether the gradient is taken as if the momentum step was made. @default {false} */
+  nesterov?: boolean;
+  /** Whether the objective is maximised. @default {false} */
+  maximize?: boolean;
+}
+
+const sgdArgs = signature<SGDOptions>(
+  "SGD",
+  ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov"],
+  ["maximize", ...IMPLEMENTATION_OPTIONS],
+  1,
+);
+
+type SGDFlags = { decay: boolean; maximize: boolean; momentum: boolean; first: boolean; nesterov: boolean };
+
+const sgdUpdate = variants<SGDFlags>("SGD.step", (flags, tensors, [lr, decay, momentum, undamped]) => {
+  const [param, rawGrad, buffer] = tensors;
+  const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
+  if (!flags.momentum) return [param.sub(grad.mul(lr))];
+  const velocity = flags.first ? grad : buffer.mul(momentum).add(grad.mul(undamped));
+  const direction = flags.nesterov ? grad.add(velocity.mul(momentum)) : velocity;
+  return [param.sub(direction.mul(lr)), velocity];
+});
+
+/**
+ * Stochastic gradient descent: `v ← μ v + (1 - τ) g; p ← p - lr v`.
+ *
+ * As in PyTorch, and unlike in the papers, the learning rate is not part of the velocity.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ */
+export class SGD extends Optimizer {
+  /** Takes `params, lr, momentum, dampening, weightDecay, nesterov`. */
+  constructor(...args: Args<SGDOptions, ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov"]>) {
+    const o = sgdArgs(args);
+    const lr = o.lr ?? 1e-3;
+    const momentum = o.momentum ?? 0;
+    const dampening = o.dampening ?? 0;
+    const weightDecay = o.weightDecay ?? 0;
+    const nesterov = o.nesterov ?? false;
+    if (!(lr instanceof Tensor)) checkAtLeast("SGD", "learning rate", lr, 0);
+    checkAtLeast("SGD", "momentum", momentum, 0);
+    checkAtLeast("SGD", "weight_decay", weightDecay, 0);
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw new ArgumentError(
+        `SGD(): Nesterov momentum requires a momentum and zero dampening: momentum ${momentum}, dampening ${dampening}`,
+      );
+    }
+    super(o.params, { lr, momentum, dampening, weightDecay, nesterov, maximize: o.maximize ?? false });
+  }
+
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const momentum = group.momentum as number;
+    const dampening = group.dampening as number;
+    const weightDecay = group.weightDecay as number;
+    let buffer = (state.momentum_buffer ?? null) as Tensor | null;
+    const first = momentum !== 0 && buffer === null;
+    if (first) state.momentum_buffer = buffer = stateTensor(() => param.emptyLike());
+    const apply = sgdUpdate({
+      decay: weightDecay !== 0,
+      maximize: group.maximize as boolean,
+      momentum: momentum !== 0,
+      first,
+      nesterov: group.nesterov as boolean,
+    });
+    const scalars = [readLr(group), weightDecay, momentum, 1 - dampening];
+    // Without momentum the kernel neither reads nor writes a buffer.
+    if (momentum === 0) apply([param, grad], scalars, [param]);
+    else apply([param, grad, buffer!], scalars, [param, buffer!]);
+  }
+}
