@@ -95,9 +95,9 @@ async function main(words: readonly string[]): Promise<void> {
   if (args === null) {
     return console.log(helpText("Trains a convolutional network on handwritten digits.", "deno task demo", OPTIONS));
   }
-  await writableFolder(args.out);
   const device = torch.device(args.device);
   const { device: name, kernels } = torch.info(device);
+  await writableFolder(args.out);
   console.log(`device: ${name}, kernels: ${kernels}`);
   torch.manualSeed(args.seed);
 

@@ -116,8 +116,9 @@ function isCount(value: number): boolean {
 /** PyTorch's rules on which options go together. */
 function checkOptions<T, B>(dataset: AnyDataset<T>, options: DataLoaderOptions<T, B>): void {
   const { batchSize, shuffle, sampler, batchSampler, numWorkers = 0, timeout = 0, prefetchFactor, dropLast } = options;
-  const iterable = !isMapStyle(dataset);
-  if (iterable && !(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
+  const object = typeof dataset === "object" && dataset !== null;
+  const iterable = object && !isMapStyle(dataset);
+  if (!object || iterable && !(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
     fail("a dataset must have length and getItem(index), or be something to iterate over");
   }
   if (batchSize !== undefined && batchSize !== null && !(isCount(batchSize) && batchSize > 0)) {

@@ -13,6 +13,7 @@ import { type Args, signature } from "../base/args.ts";
 import { float32 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { fromBytes, tensor } from "../ops/creation.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "../data/random.ts";
 import type { Image } from "./image.ts";
@@ -133,11 +134,11 @@ export class Normalize {
     if (x.ndim < 3 || (this.mean.length !== 1 && this.mean.length !== channels)) {
       throw new ShapeError(`Normalize(): ${this.mean.length} channels expected, as (…, C, H, W): ${show(x.shape)}`);
     }
-    if (this.mean.length === 1) return x.sub(this.mean[0]).div(this.std[0]);
+    if (this.mean.length === 1) return scope(() => x.sub(this.mean[0]).div(this.std[0]));
     const column = (values: readonly number[]) => tensor(values.map((v) => [[v]]), { device: x.device });
     using mean = column(this.mean);
     using std = column(this.std);
-    return x.sub(mean).div(std);
+    return scope(() => x.sub(mean).div(std));
   }
 }
 

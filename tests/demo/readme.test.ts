@@ -1,0 +1,53 @@
+/** The README's code is that of the examples, and it runs. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../../", import.meta.url);
+const README = Deno.readTextFileSync(new URL("README.md", ROOT));
+
+/** The code block that follows `<!-- path -->`. */
+function block(path: string): string {
+  const found = new RegExp(`<!-- ${path} -->\n\n\`\`\`\\w+\n(.*?)\n\`\`\`\n`, "s").exec(README);
+  assert(found, `the README has no block of ${path}`);
+  return found[1];
+}
+
+async function run(path: string): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", new URL(path, ROOT).pathname],
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+for (const path of ["examples/taste.ts", "examples/side_by_side/main.ts", "examples/side_by_side/main.py"]) {
+  Deno.test(`README shows ${path} as it is`, () => {
+    const source = Deno.readTextFileSync(new URL(path, ROOT)).replace(/^\/\*\*.*?\*\/\n\n/s, "").trimEnd();
+    assertEquals(block(path), source);
+  });
+}
+
+Deno.test("README's ten lines are ten, and fit the line without any permission", async () => {
+  const lines = block("examples/taste.ts").split("\n").filter((line) => line !== "" && !/^(import|\})/.test(line));
+  assertEquals(lines.length, 10);
+  const out = await run("examples/taste.ts");
+  const numbers = [...out.matchAll(/-?\d+\.\d+/g)].map(Number);
+  assert(Math.abs(numbers[0] - 3) < 0.1 && Math.abs(numbers[1] - 0.5) < 0.1, out);
+});
+
+Deno.test("README's program learns without any permission", async () => {
+  const losses = (await run("examples/side_by_side/main.ts")).trim().split("\n").map((line) =>
+    Number(line.split(" ")[1])
+  );
+  assertEquals(losses.length, 5);
+  assert(losses[4] < 0.4 && losses[4] < losses[0], `${losses}`);
+});
+
+Deno.test("README's commands are tasks", () => {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", ROOT)));
+  for (const [, name] of README.matchAll(/deno task (\w+)/g)) assert(name in tasks, name);
+  assertStringIncludes(README, "npx -y deno task demo");
+  assertStringIncludes(README, "npx -y deno task test");
+});
