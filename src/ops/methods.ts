@@ -9,6 +9,8 @@
 
 import type { ScalarLike } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { TensorProperties } from "./properties.ts";
+import "./properties.ts";
 import type { PointwiseFunction } from "./define.ts";
 import * as activation from "./activation.ts";
 import * as binary from "./binary.ts";
@@ -18,6 +20,11 @@ import * as creation from "./creation.ts";
 import * as sampling from "./sampling.ts";
 import * as matmul from "./matmul.ts";
 import * as softmax from "./softmax.ts";
+import * as arrange from "./arrange.ts";
+import * as join from "./join.ts";
+import * as pad from "./pad.ts";
+import * as shape from "./shape.ts";
+import * as split from "./split.ts";
 import * as unary from "./unary.ts";
 
 /** Names of a family that are functions only. */
@@ -40,13 +47,31 @@ const FUNCTIONS_ONLY = [
   "sizeArgs",
   "fillWith",
   "where",
+  "cat",
+  "concat",
+  "concatenate",
+  "stack",
+  "hstack",
+  "vstack",
+  "rowStack",
+  "dstack",
+  "columnStack",
+  "broadcastTensors",
+  "meshgrid",
+  "cartesianProd",
+  "blockDiag",
+  "trilIndices",
+  "triuIndices",
+  "atleast1d",
+  "atleast2d",
+  "atleast3d",
 ] as const;
 
 type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads;
 
 /** A function's type without its first parameter. */
 // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
-type Method<F> = F extends (self: any, ...args: infer A) => infer R ? (...args: A) => R : never;
+type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
 
 /** The methods of a family. */
 type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
@@ -58,6 +83,7 @@ type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
 export interface TensorMethods
   extends
     convert.TensorReads,
+    TensorProperties,
     Methods<typeof activation>,
     Methods<typeof binary>,
     Methods<typeof compare>,
@@ -66,6 +92,11 @@ export interface TensorMethods
     Methods<typeof sampling>,
     Methods<typeof matmul>,
     Methods<typeof softmax>,
+    Methods<typeof arrange>,
+    Methods<typeof join>,
+    Methods<typeof pad>,
+    Methods<typeof shape>,
+    Methods<typeof split>,
     Methods<typeof unary>,
     InPlace<typeof activation>,
     InPlace<typeof binary>,

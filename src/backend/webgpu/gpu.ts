@@ -1,0 +1,357 @@
+/**
+ * One GPU: its device, buffers, pipelines and the open command stream.
+ *
+ * Kernels are appended to one compute pass that stays open; it is submitted when a value is read, when memory is written
+ * from JavaScript under commands that still use it, or after a number of dispatches. Parameters of all dispatches of a
+ * batch lie in one uniform buffer, written once per batch and addressed by dynamic offsets, so a dispatch makes no object:
+ * pipelines and bind groups come from caches, buffers from a pool.
+ *
+ * @module
+ */
+
+import { DeviceError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import type { Block, MemoryStats } from "../backend.ts";
+
+/** Bytes of the parameter window that a kernel sees. */
+const WINDOW = 1024;
+/** Bytes of parameters per batch. */
+const PARAMETERS = 512 * 1024;
+/** Dispatches per submission. */
+const BATCH = 512;
+/** The most workgroups in one dimension that every device allows. */
+export const MAX_GROUPS = 65535;
+/** Threads per workgroup of one-dimensional kernels. */
+export const WORKGROUP = 256;
+
+/** A GPU buffer as a {@linkcode Block}. */
+export interface GpuBlock extends Block {
+  /** The buffer. */
+  readonly buffer: GPUBuffer;
+  /** Bytes asked for. */
+  requested: number;
+  /** The batch whose commands last used it. */
+  batch: number;
+  /** Whether it is in use. */
+  live: boolean;
+}
+
+/** Size classes: eight to a doubling, from 256 bytes. */
+function roundSize(bytes: number): number {
+  if (bytes <= 256) return 256;
+  const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes - 1)) - 3);
+  return Math.ceil(bytes / step) * step;
+}
+
+/** A device and everything that is cached for it. */
+export class Gpu {
+  /** The WebGPU device. */
+  readonly device: GPUDevice;
+  /** What the adapter calls itself. */
+  readonly name: string;
+  /** Whether the adapter runs on the CPU. */
+  readonly software: boolean;
+  private encoder: GPUCommandEncoder | null = null;
+  private pass: GPUComputePassEncoder | null = null;
+  private dispatches = 0;
+  private batch = 1;
+  private readonly parameters: GPUBuffer;
+  private readonly staging = new Uint32Array(PARAMETERS / 4);
+  private used = 0;
+  private readonly alignment: number;
+  private readonly pipelines = new Map<string, GPUComputePipeline>();
+  private readonly layouts: (readonly [GPUBindGroupLayout, GPUPipelineLayout] | undefined)[] = [];
+  private readonly groups = new Map<string, GPUBindGroup>();
+  private readonly pool = new Map<number, GpuBlock[]>();
+  private nextAddress = 1;
+  private failure: Error | null = null;
+  private boundPipeline: GPUComputePipeline | null = null;
+  private readonly stats: MemoryStats = {
+    allocatedBytes: 0,
+    peakAllocatedBytes: 0,
+    reservedBytes: 0,
+    liveBlocks: 0,
+    allocations: 0,
+  };
+
+  /** Wraps a device; see {@linkcode requestGpu}. */
+  constructor(device: GPUDevice, info: GPUAdapterInfo) {
+    this.device = device;
+    this.name = info.description || info.device || info.vendor || "unknown adapter";
+    this.software = /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
+    this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
+    this.parameters = device.createBuffer({
+      size: PARAMETERS + WINDOW,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      label: "parameters",
+    });
+    device.addEventListener("uncapturederror", (event) => {
+      const { message } = (event as GPUUncapturedErrorEvent).error;
+      event.preventDefault();
+      this.failure ??= new NativeError(`webgpu: ${message}`, -1);
+    });
+    device.lost.then(({ reason, message }) => {
+      this.failure ??= new DeviceError(`webgpu: the device was lost (${reason}): ${message}; the CPU remains usable`);
+    });
+  }
+
+  /** Throws what an earlier command ran into. */
+  check(): void {
+    if (this.failure === null) return;
+    const failure = this.failure;
+    if (!(failure instanceof DeviceError)) this.failure = null;
+    throw failure;
+  }
+
+  // ---------------------------------------------------------------- memory
+
+  /** A buffer of at least `bytes` bytes. */
+  alloc(bytes: number): GpuBlock {
+    const size = roundSize(bytes);
+    if (size > this.device.limits.maxStorageBufferBindingSize) {
+      throw new OutOfMemoryError(
+        `alloc(): a tensor of ${bytes} bytes is larger than the adapter's largest binding ` +
+          `(${this.device.limits.maxStorageBufferBindingSize} bytes); split it, or use "cpu"`,
+      );
+    }
+    const block = this.pool.get(size)?.pop() ?? this.create(size);
+    // A new object for each life, so that a stale reference cannot free its successor.
+    const fresh: GpuBlock = { ...block, requested: bytes, live: true };
+    const { stats } = this;
+    stats.allocatedBytes += bytes;
+    stats.peakAllocatedBytes = Math.max(stats.peakAllocatedBytes, stats.allocatedBytes);
+    stats.liveBlocks++;
+    stats.allocations++;
+    return fresh;
+  }
+
+  private create(size: number): GpuBlock {
+    const buffer = this.device.createBuffer({
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    this.stats.reservedBytes += size;
+    return { address: this.nextAddress++, bytes: size, buffer, requested: 0, batch: 0, live: false };
+  }
+
+  /** Returns a buffer to the pool; commands already recorded still see its old contents, being earlier in the queue. */
+  free(block: Block): void {
+    const gpu = block as GpuBlock;
+    if (!gpu.live) return;
+    gpu.live = false;
+    this.stats.allocatedBytes -= gpu.requested;
+    this.stats.liveBlocks--;
+    const list = this.pool.get(gpu.bytes);
+    if (list) list.push(gpu);
+    else this.pool.set(gpu.bytes, [gpu]);
+  }
+
+  /** Destroys pooled buffers. */
+  emptyCache(): void {
+    this.flush();
+    for (const list of this.pool.values()) {
+      for (const block of list) {
+        block.buffer.destroy();
+        this.stats.reservedBytes -= block.bytes;
+      }
+    }
+    this.pool.clear();
+    this.groups.clear();
+  }
+
+  /** Allocator figures. */
+  memoryStats(): MemoryStats {
+    return { ...this.stats };
+  }
+
+  /** Makes the peak start again from what is live. */
+  resetPeak(): void {
+    this.stats.peakAllocatedBytes = this.stats.allocatedBytes;
+  }
+
+  /** Copies words to a buffer, after the commands recorded so far. */
+  write(block: GpuBlock, byteOffset: number, words: Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
+    if (words.length === 0) return;
+    if (block.batch === this.batch) this.flush();
+    this.device.queue.writeBuffer(block.buffer, byteOffset, words);
+  }
+
+  /** Copies words from a buffer, once all commands recorded so far have run. */
+  async read(block: GpuBlock, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
+    this.check();
+    if (bytes === 0) return new ArrayBuffer(0);
+    const staging = this.device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const encoder = this.open();
+    this.endPass();
+    encoder.copyBufferToBuffer(block.buffer, byteOffset, staging, 0, bytes);
+    this.flush();
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (cause) {
+      this.check();
+      throw new NativeError("read(): the buffer could not be mapped", -1, { cause });
+    }
+    const out = staging.getMappedRange().slice(0);
+    staging.destroy();
+    this.check();
+    return out;
+  }
+
+  // ---------------------------------------------------------------- commands
+
+  private open(): GPUCommandEncoder {
+    return this.encoder ??= this.device.createCommandEncoder();
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = null;
+    this.boundPipeline = null;
+  }
+
+  /** Submits what was recorded. */
+  flush(): void {
+    if (this.encoder === null) return;
+    this.endPass();
+    if (this.used > 0) this.device.queue.writeBuffer(this.parameters, 0, this.staging, 0, this.used / 4);
+    this.device.queue.submit([this.encoder.finish()]);
+    this.encoder = null;
+    this.used = 0;
+    this.dispatches = 0;
+    this.batch++;
+  }
+
+  private layout(buffers: number): readonly [GPUBindGroupLayout, GPUPipelineLayout] {
+    const known = this.layouts[buffers];
+    if (known) return known;
+    const limit = this.device.limits.maxStorageBuffersPerShaderStage;
+    if (buffers > limit) throw new DeviceError(`webgpu: a kernel needs ${buffers} buffers, the adapter allows ${limit}`);
+    const entries: GPUBindGroupLayoutEntry[] = [{
+      binding: 0,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: WINDOW },
+    }];
+    for (let i = 0; i < buffers; i++) {
+      entries.push({ binding: i + 1, visibility: GPUShaderStage.COMPUTE, buffer: { type: "storage" } });
+    }
+    const group = this.device.createBindGroupLayout({ entries });
+    return this.layouts[buffers] = [group, this.device.createPipelineLayout({ bindGroupLayouts: [group] })];
+  }
+
+  private pipeline(key: string, buffers: number, code: () => string): GPUComputePipeline {
+    let pipeline = this.pipelines.get(key);
+    if (pipeline === undefined) {
+      const module = this.device.createShaderModule({ code: code(), label: key });
+      pipeline = this.device.createComputePipeline({
+        label: key,
+        layout: this.layout(buffers)[1],
+        compute: { module, entryPoint: "main" },
+      });
+      this.pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  private group(blocks: readonly GpuBlock[]): GPUBindGroup {
+    let key = "";
+    for (const b of blocks) key += b.address + ",";
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      // Bind groups of buffers that no longer meet would pile up.
+      if (this.groups.size > 4096) this.groups.clear();
+      group = this.device.createBindGroup({
+        layout: this.layout(blocks.length)[0],
+        entries: [
+          { binding: 0, resource: { buffer: this.parameters, size: WINDOW } },
+          ...blocks.map((b, i) => ({ binding: i + 1, resource: { buffer: b.buffer } })),
+        ],
+      });
+      this.groups.set(key, group);
+    }
+    return group;
+  }
+
+  /**
+   * Appends a kernel to the stream.
+   *
+   * @param key identifies the code
+   * @param code makes the WGSL; its buffers are `b0`, `b1`, … (bindings 1, 2, …), its parameters `p(i)`
+   * @param blocks the buffers, each once
+   * @param parameters 32-bit words
+   * @param groups workgroups in each dimension
+   */
+  dispatch(
+    key: string,
+    code: () => string,
+    blocks: readonly GpuBlock[],
+    parameters: ArrayLike<number>,
+    groups: readonly [number, number, number],
+  ): void {
+    this.check();
+    const pipeline = this.pipeline(key, blocks.length, code);
+    const bytes = Math.ceil(parameters.length * 4 / this.alignment) * this.alignment;
+    if (parameters.length * 4 > WINDOW) {
+      throw new NativeError(`${key}: internal: ${parameters.length} parameters do not fit the window`, -1);
+    }
+    if (this.used + bytes > PARAMETERS || this.dispatches >= BATCH) this.flush();
+    const at = this.used;
+    this.staging.set(parameters, at / 4);
+    this.used += bytes;
+    const pass = this.pass ??= this.open().beginComputePass();
+    if (this.boundPipeline !== pipeline) {
+      pass.setPipeline(pipeline);
+      this.boundPipeline = pipeline;
+    }
+    pass.setBindGroup(0, this.group(blocks), [at]);
+    pass.dispatchWorkgroups(...groups);
+    for (const b of blocks) b.batch = this.batch;
+    this.dispatches++;
+  }
+
+  /** Releases the device. */
+  destroy(): void {
+    this.flush();
+    this.device.destroy();
+  }
+}
+
+/** The declarations that every kernel starts with: parameters and `buffers` storage buffers of words. */
+export function prelude(buffers: number): string {
+  let text = `@group(0) @binding(0) var<uniform> parameters: array<vec4<u32>, ${WINDOW / 16}>;
+fn p(i: u32) -> u32 { return parameters[i >> 2u][i & 3u]; }
+`;
+  for (let i = 0; i < buffers; i++) {
+    text += `@group(0) @binding(${i + 1}) var<storage, read_write> b${i}: array<u32>;\n`;
+  }
+  return text;
+}
+
+/** The opening of a one-dimensional kernel: `i` is the element's number, below parameter 0. */
+export const MAIN_1D = `@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = (group.y * ${MAX_GROUPS}u + group.x) * ${WORKGROUP}u + local;
+  if (i >= p(0u)) { return; }
+`;
+
+/** Workgroups for `count` threads of a one-dimensional kernel. */
+export function groups1d(count: number): [number, number, number] {
+  const groups = Math.ceil(count / WORKGROUP);
+  return groups <= MAX_GROUPS ? [groups, 1, 1] : [MAX_GROUPS, Math.ceil(groups / MAX_GROUPS), 1];
+}
+
+/** Asks for an adapter and its device with all that it offers; `null` where there is none. */
+export async function requestGpu(): Promise<Gpu | null> {
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) return null;
+  const { limits } = adapter;
+  const device = await adapter.requestDevice({
+    requiredLimits: {
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxBufferSize: limits.maxBufferSize,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+    },
+  });
+  return new Gpu(device, adapter.info);
+}

@@ -1,0 +1,188 @@
+/**
+ * Matrix products on the GPU, and everything that is one in disguise.
+ *
+ * One tiled kernel: a workgroup of 16×16 threads computes a 64×64 tile of the output, each thread 4×4 of it, from tiles of
+ * both operands in workgroup memory. What an element of an operand *is* comes from two WGSL functions, so strided and batched
+ * products and implicit-GEMM convolutions (`conv.ts`) are the same kernel with other loaders.
+ *
+ * @module
+ */
+
+import type { DType } from "../../base/dtype.ts";
+import { numelOf } from "../../base/shape.ts";
+import type { Strided } from "../backend.ts";
+import { type Gpu, prelude } from "./gpu.ts";
+import { BF16, checkDtype, load, Operands, word, wgslType } from "./operands.ts";
+
+/** Output rows and columns per workgroup. */
+export const TILE = 64;
+/** Depth of a tile. */
+const DEPTH = 16;
+/** WGSL loops are kept below this many iterations: lavapipe stops at 65,535 without a word. */
+const MAX_TRIPS = 32768;
+/** The deepest product of one dispatch; deeper ones accumulate over several. */
+const MAX_DEPTH = MAX_TRIPS * DEPTH;
+
+/** What a product computes with. */
+export interface TileKernel {
+  /** Identifies the code. */
+  readonly key: string;
+  /** Element type of the sums. */
+  readonly type: "f32" | "i32";
+  /** WGSL: `fn a_at(m: u32, k: u32) -> T`, `fn b_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is `wid.z`. */
+  readonly functions: string;
+}
+
+/** Parameters 0 to 5 of every tile kernel. */
+export const enum Tile {
+  Rows,
+  Columns,
+  DepthStart,
+  DepthEnd,
+  /** 1 to add to what is there. */
+  Accumulate,
+  Batches,
+}
+
+/** The kernel's text. */
+function tileCode(kernel: TileKernel, buffers: number): string {
+  const { type, functions } = kernel;
+  const zero = type === "f32" ? "0.0" : "0";
+  const range4 = [0, 1, 2, 3];
+  return `${prelude(buffers)}${BF16}
+var<private> batch: u32;
+${functions}
+var<workgroup> ta: array<array<${type}, ${TILE}>, ${DEPTH}>;
+var<workgroup> tb: array<array<${type}, ${TILE}>, ${DEPTH}>;
+@compute @workgroup_size(16, 16)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+  batch = wid.z;
+  let m0 = wid.y * ${TILE}u;
+  let n0 = wid.x * ${TILE}u;
+  var acc: array<vec4<${type}>, 4>;
+  for (var k0 = p(${Tile.DepthStart}u); k0 < p(${Tile.DepthEnd}u); k0 += ${DEPTH}u) {
+    for (var r = 0u; r < ${TILE * DEPTH / 256}u; r++) {
+      let e = r * 256u + local;
+      let ka = e % ${DEPTH}u;
+      let ma = e / ${DEPTH}u;
+      var va = ${type}(${zero});
+      if (m0 + ma < p(${Tile.Rows}u) && k0 + ka < p(${Tile.DepthEnd}u)) { va = a_at(m0 + ma, k0 + ka); }
+      ta[ka][ma] = va;
+      let nb = e % ${TILE}u;
+      let kb = e / ${TILE}u;
+      var vb = ${type}(${zero});
+      if (n0 + nb < p(${Tile.Columns}u) && k0 + kb < p(${Tile.DepthEnd}u)) { vb = b_at(k0 + kb, n0 + nb); }
+      tb[kb][nb] = vb;
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < ${DEPTH}u; k++) {
+      let n = lid.x * 4u;
+      let m = lid.y * 4u;
+      let b = vec4<${type}>(tb[k][n], tb[k][n + 1u], tb[k][n + 2u], tb[k][n + 3u]);
+${range4.map((r) => `      acc[${r}] += ta[k][m + ${r}u] * b;`).join("\n")}
+    }
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u; r++) {
+    for (var c = 0u; c < 4u; c++) {
+      let m = m0 + lid.y * 4u + r;
+      let n = n0 + lid.x * 4u + c;
+      if (m < p(${Tile.Rows}u) && n < p(${Tile.Columns}u)) { put(m, n, acc[r][c]); }
+    }
+  }
+}`;
+}
+
+/**
+ * Runs a tile kernel.
+ *
+ * @param operands starts with six words for {@linkcode Tile}; this function sets them
+ */
+export function runTiles(
+  gpu: Gpu,
+  kernel: TileKernel,
+  operands: Operands,
+  rows: number,
+  columns: number,
+  depth: number,
+  batches: number,
+): void {
+  const { parameters } = operands;
+  parameters[Tile.Rows] = rows;
+  parameters[Tile.Columns] = columns;
+  parameters[Tile.Batches] = batches;
+  const slots = operands.blocks.length;
+  for (let start = 0; start === 0 || start < depth; start += MAX_DEPTH) {
+    parameters[Tile.DepthStart] = start;
+    parameters[Tile.DepthEnd] = Math.min(depth, start + MAX_DEPTH);
+    parameters[Tile.Accumulate] = start > 0 ? 1 : 0;
+    gpu.dispatch(kernel.key, () => tileCode(kernel, slots), operands.blocks, parameters, [
+      Math.ceil(columns / TILE),
+      Math.ceil(rows / TILE),
+      batches,
+    ]);
+  }
+}
+
+/** The element type that sums of `dtype` are computed in. */
+export function sumType(dtype: DType): "f32" | "i32" {
+  return wgslType(dtype) === "f32" ? "f32" : "i32";
+}
+
+const scratch = new Float32Array(1);
+const scratchWords = new Uint32Array(scratch.buffer);
+
+/** A float32's bits. */
+export function floatWord(value: number): number {
+  scratch[0] = value;
+  return scratchWords[0];
+}
+
+/** `out = alpha · a @ b + beta · out`. */
+export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+  for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
+  if (numelOf(out.shape) === 0) return;
+  const batchDims = out.shape.length - 2;
+  const [m, n] = out.shape.slice(-2);
+  const depth = a.shape[a.shape.length - 1];
+  const operands = new Operands([0, 0, 0, 0, 0, 0]);
+  const type = sumType(out.dtype);
+  const factors = operands.push(floatWord(alpha), floatWord(beta));
+  const sizes = operands.push(...out.shape.slice(0, batchDims));
+  const views = [a, b, out].map((x) => {
+    const at = operands.push(x.offset, ...x.strides.slice(-2), ...x.strides.slice(0, batchDims));
+    return { x, at, slot: operands.slot(x) };
+  });
+  const [va, vb, vo] = views;
+  const base = (v: typeof va) => {
+    let text = `  var o = p(${v.at}u);\n  var rest = batch;\n`;
+    for (let d = batchDims - 1; d >= 0; d--) {
+      text += `  o += (rest % p(${sizes + d}u)) * p(${v.at + 3 + d}u); rest /= p(${sizes + d}u);\n`;
+    }
+    return text;
+  };
+  const read = (v: typeof va, offset: string) => `${type}(${load(v.slot, v.x.dtype, offset)})`;
+  const result = type === "f32"
+    ? `bitcast<f32>(p(${factors}u)) * v`
+    : `i32(bitcast<f32>(p(${factors}u))) * v`;
+  const former = type === "f32" ? `bitcast<f32>(p(${factors + 1}u))` : `i32(bitcast<f32>(p(${factors + 1}u)))`;
+  const functions = `
+fn a_at(m: u32, k: u32) -> ${type} {
+${base(va)}  return ${read(va, `o + m * p(${va.at + 1}u) + k * p(${va.at + 2}u)`)};
+}
+fn b_at(k: u32, n: u32) -> ${type} {
+${base(vb)}  return ${read(vb, `o + k * p(${vb.at + 1}u) + n * p(${vb.at + 2}u)`)};
+}
+fn put(m: u32, n: u32, v: ${type}) {
+${base(vo)}  o += m * p(${vo.at + 1}u) + n * p(${vo.at + 2}u);
+  var r = ${result};
+  if (p(${Tile.Accumulate}u) == 1u) { r += ${read(vo, "o")}; }
+  else if (bitcast<f32>(p(${factors + 1}u)) != 0.0) { r += ${former} * ${read(vo, "o")}; }
+  b${vo.slot}[o] = ${word(out.dtype, out.dtype.kind === "bool" ? "(r != 0)" : "r")};
+}`;
+  const slots = views.map((v) => v.slot).join("");
+  const key = `matmul ${a.dtype.name} ${b.dtype.name} ${out.dtype.name} ${batchDims} ${slots}`;
+  const batches = numelOf(out.shape.slice(0, batchDims));
+  runTiles(gpu, { key, type, functions }, operands, m, n, depth, batches);
+}

@@ -1,0 +1,154 @@
+/**
+ * Operands of a WGSL kernel: which buffer each is in, how its elements are loaded and stored, and where they lie.
+ *
+ * Every element is one 32-bit word on the device, whatever its dtype: halves are float32 values rounded when stored, int64 is
+ * held in 32 bits (checked on upload), bools are 0 or 1. A buffer is bound once, however many operands are views of it, since
+ * WebGPU forbids binding a written buffer twice.
+ *
+ * @module
+ */
+
+import type { DType } from "../../base/dtype.ts";
+import { DTypeError } from "../../base/errors.ts";
+import type { Strided } from "../backend.ts";
+import type { GpuBlock } from "./gpu.ts";
+
+/** WGSL types that elements are loaded as. */
+export type WgslType = "f32" | "i32" | "bool";
+
+/** The WGSL type of a dtype's elements. */
+export function wgslType(dtype: DType): WgslType {
+  if (dtype.kind === "bool") return "bool";
+  return dtype.kind === "integer" ? "i32" : "f32";
+}
+
+/** Throws for dtypes that the device cannot hold. */
+export function checkDtype(op: string, dtype: DType): void {
+  if (dtype.name === "float64" || dtype.name === "complex128") {
+    throw new DTypeError(`${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or .to("cpu")`);
+  }
+}
+
+/** The expression that loads the element at `offset` (a WGSL expression). */
+export function load(slot: number, dtype: DType, offset: string): string {
+  switch (wgslType(dtype)) {
+    case "bool":
+      return `(b${slot}[${offset}] != 0u)`;
+    case "i32":
+      return `bitcast<i32>(b${slot}[${offset}])`;
+    case "f32":
+      return `bitcast<f32>(b${slot}[${offset}])`;
+  }
+}
+
+/** The word that holds `value` (a WGSL expression of the dtype's type) as an element of `dtype`. */
+export function word(dtype: DType, value: string): string {
+  switch (dtype.name) {
+    case "bool":
+      return `select(0u, 1u, ${value})`;
+    case "uint8":
+      return `(bitcast<u32>(${value}) & 0xffu)`;
+    case "int8":
+      return `bitcast<u32>(((${value}) << 24u) >> 24u)`;
+    case "int16":
+      return `bitcast<u32>(((${value}) << 16u) >> 16u)`;
+    case "float16":
+      return `bitcast<u32>(unpack2x16float(pack2x16float(vec2<f32>(${value}, 0.0))).x)`;
+    case "bfloat16":
+      return `bf16_word(${value})`;
+    default:
+      return `bitcast<u32>(${value})`;
+  }
+}
+
+/** Rounds a float32 to bfloat16, ties to even, NaN kept. */
+export const BF16 = `fn bf16_word(v: f32) -> u32 {
+  let bits = bitcast<u32>(v);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0x7fc00000u; }
+  return (bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u;
+}
+`;
+
+/** The buffers of a kernel, each once, and the parameters of its operands. */
+export class Operands {
+  /** The buffers, by slot. */
+  readonly blocks: GpuBlock[] = [];
+  /** Parameter words. */
+  readonly parameters: number[];
+
+  /** Starts with the kernel's own parameters. */
+  constructor(parameters: readonly number[] = []) {
+    this.parameters = [...parameters];
+  }
+
+  /** The slot of an operand's buffer. */
+  slot(x: Strided): number {
+    const block = x.storage.block as GpuBlock;
+    const at = this.blocks.findIndex((b) => b.address === block.address);
+    return at >= 0 ? at : this.blocks.push(block) - 1;
+  }
+
+  /** Adds words; returns the index of the first. */
+  push(...words: number[]): number {
+    const at = this.parameters.length;
+    for (const w of words) this.parameters.push(w >>> 0);
+    return at;
+  }
+
+  /** Adds an operand's offset and strides in an iteration of `ndim` dimensions; returns where they start. */
+  place(x: Strided, shape: readonly number[]): number {
+    const lead = shape.length - x.shape.length;
+    const at = this.push(x.offset);
+    for (let d = 0; d < shape.length; d++) {
+      this.push(d >= lead && x.shape[d - lead] === shape[d] ? x.strides[d - lead] : 0);
+    }
+    return at;
+  }
+}
+
+/**
+ * Statements that turn a row-major index into offsets.
+ *
+ * @param index the variable holding the index
+ * @param sizes parameter number of the first size, and how many there are
+ * @param operands name and parameter number (of the offset; strides follow from `strides`) of each operand
+ * @param strides position of the first stride behind the operand's offset
+ */
+export function offsets(
+  index: string,
+  sizes: readonly [number, number],
+  operands: readonly (readonly [string, number])[],
+  strides = 1,
+): string {
+  const [first, count] = sizes;
+  let text = `  var rest_${index} = ${index};\n`;
+  for (let d = count - 1; d >= 0; d--) {
+    const last = d === 0;
+    text += last
+      ? `  let c_${index}_${d} = rest_${index};\n`
+      : `  let c_${index}_${d} = rest_${index} % p(${first + d}u); rest_${index} /= p(${first + d}u);\n`;
+    for (const [name, at] of operands) text += `  ${name} += c_${index}_${d} * p(${at + strides + d}u);\n`;
+  }
+  return text;
+}
+
+/** Adjacent dimensions merged where every operand steps through them as one; sizes of 1 dropped. */
+export function collapse(
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+): { shape: number[]; strides: number[][] } {
+  const outShape: number[] = [];
+  const out: number[][] = strides.map(() => []);
+  for (let d = 0; d < shape.length; d++) {
+    if (shape[d] === 1) continue;
+    const last = outShape.length - 1;
+    if (last >= 0 && strides.every((s, k) => out[k][last] === s[d] * shape[d])) {
+      outShape[last] *= shape[d];
+      for (let k = 0; k < out.length; k++) out[k][last] = strides[k][d];
+    } else {
+      outShape.push(shape[d]);
+      for (let k = 0; k < out.length; k++) out[k].push(strides[k][d]);
+    }
+  }
+  return { shape: outShape, strides: out };
+}
