@@ -177,6 +177,7 @@ const NEG = {
     }],
   }],
   errors: [{ args: [3], kwargs: {}, message: "must be a Tensor" }],
+  flags: [],
 };
 
 Deno.test("replayOp() passes, fails and reports absence", async () => {

@@ -46,14 +46,33 @@ const LONG_SUMS: RegExp = new RegExp(
   ].join("|") + ")$",
 );
 
-/** Looser rows: entry, what it multiplies the tolerance by, and why. */
-const LOOSER: { name: RegExp; factor: number; reason: string }[] = [];
+/** Looser rows: entry, dtype, what it multiplies the tolerance by, and why. */
+const LOOSER: { name: RegExp; dtype: RegExp; factor: number; reason: string }[] = [
+  {
+    name: /^(pow|__rpow__|float_power)$/,
+    dtype: /^complex/,
+    factor: 10,
+    reason: "complex a^b is exp(b log a) on both sides: the relative error is |b log a| roundings",
+  },
+  {
+    name: /^(asin|acos|atanh)$/,
+    dtype: /^float32$/,
+    factor: 5,
+    reason: "PyTorch computes 1 - x*x, which cancels near 1 (its asin gradient at 0.99871 is 3e-6 from the exact one)",
+  },
+  {
+    name: /^(digamma|polygamma|special\.polygamma|mvlgamma)$/,
+    dtype: /^float32$/,
+    factor: 25,
+    reason: "PyTorch's float32 trigamma loses digits next to a pole (2e-5 from the exact value at -7.95)",
+  },
+];
 
 /** The tolerance for a value of `dtype` in the op or module called `name`. */
 export function tolerance(name: string, dtype: string, options: { sum?: boolean } = {}): Tolerance {
   const base = BASE[dtype];
   if (!base) return EXACT;
   let factor = options.sum || LONG_SUMS.test(name) ? LONG_SUM : 1;
-  for (const row of LOOSER) if (row.name.test(name)) factor *= row.factor;
+  for (const row of LOOSER) if (row.name.test(name) && row.dtype.test(dtype)) factor *= row.factor;
   return { rtol: base.rtol * factor, atol: base.atol * factor };
 }
