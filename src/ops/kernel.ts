@@ -9,7 +9,7 @@
  */
 
 import { type DType, toReal } from "../base/dtype.ts";
-import { DeviceError } from "../base/errors.ts";
+import { DeviceError, DTypeError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import type { Strided } from "../backend/backend.ts";
 import { vjp } from "../expr/diff.ts";
@@ -33,6 +33,8 @@ export interface Gradient {
   readonly reads: readonly number[];
   /** Which of the forward kernel's scalars it reads. */
   readonly scalars: readonly number[];
+  /** Why there is none; thrown by backward, since the value itself may be all that is wanted. */
+  readonly error?: DTypeError;
 }
 
 /** Real parts of a logical dtype. */
@@ -96,8 +98,17 @@ export class Kernel {
    * @param summed whether the kernel's result was summed: then the output is not at hand element by element
    */
   gradient(o: number, summed: boolean): Gradient {
-    if (summed) return this.summedGradients[o] ??= this.makeGradient(o, true);
-    return this.gradients[o] ??= this.makeGradient(o, false);
+    const known = summed ? this.summedGradients : this.gradients;
+    return known[o] ??= this.gradientOrError(o, summed);
+  }
+
+  private gradientOrError(o: number, summed: boolean): Gradient {
+    try {
+      return this.makeGradient(o, summed);
+    } catch (error) {
+      if (!(error instanceof DTypeError)) throw error;
+      return { kernel: this, reads: [], scalars: [], error };
+    }
   }
 
   private makeGradient(o: number, summed: boolean): Gradient {
@@ -280,7 +291,8 @@ class KernelNode extends Node {
     const out: (Tensor | null)[] = new Array(n).fill(null);
     for (let i = 0; i < n; i++) {
       if (this.next[i] === null) continue;
-      const { kernel, reads, scalars } = this.kernel.gradient(i, this.summed);
+      const { kernel, reads, scalars, error } = this.kernel.gradient(i, this.summed);
+      if (error) throw error;
       const operands = reads.map((t) => t === n + 1 ? grad : saved[this.savedAs.indexOf(t)]);
       const application: Application = {
         op: this.name,

@@ -56,8 +56,16 @@ export const positive: UnaryOp = (input) => {
 export const sign: Unary = pointwise<UnaryOp>({ name: "sign", expr: (x: Value) => x.sign() });
 /** The sign; of a complex number z / |z|, 0 at 0. */
 export const sgn: Unary = pointwise<UnaryOp>({ name: "sgn", expr: sgnOf });
-/** The complex conjugate, computed at once; real tensors are their own. */
-export const conjPhysical: Unary = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
+const conjugate = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
+
+/** The complex conjugate, computed at once; a real tensor is its own. */
+export const conjPhysical: Unary = Object.assign(
+  (input: Tensor, options?: { out?: Tensor }) => {
+    if (options) return conjugate(input, options);
+    return input.dtype.isComplex ? conjugate(input) : input;
+  },
+  { inPlace: conjugate.inPlace },
+);
 
 /** The largest integer that is at most x. */
 export const floor: Unary = rounding("floor", (x) => x.floor());

@@ -55,6 +55,12 @@ const LOOSER: { name: RegExp; dtype: RegExp; factor: number; reason: string }[] 
     reason: "complex a^b is exp(b log a) on both sides: the relative error is |b log a| roundings",
   },
   {
+    name: /^(special\.)?(digamma|polygamma\..*|psi)$/,
+    dtype: /^float32$/,
+    factor: 40,
+    reason: "PyTorch's float32 trigamma takes sin(pi x) of the rounded product: up to 4e-4 off near negative integers",
+  },
+  {
     name: /^(asin|acos|atanh)$/,
     dtype: /^float32$/,
     factor: 5,
