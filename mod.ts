@@ -106,6 +106,117 @@ export { alphaDropout, dropout, featureAlphaDropout } from "./src/ops/dropout.ts
 export { getPrintoptions, setPrintoptions } from "./src/tensor/print.ts";
 
 // Pointwise
+export {
+  adjoint,
+  asStrided,
+  broadcastTo,
+  diagonal,
+  flatten,
+  moveaxis,
+  movedim,
+  narrow,
+  permute,
+  ravel,
+  reshape,
+  select,
+  squeeze,
+  swapaxes,
+  swapdims,
+  t,
+  transpose,
+  unflatten,
+  unsqueeze,
+  viewAsComplex,
+  viewAsReal,
+} from "./src/ops/shape.ts";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  chunk,
+  dsplit,
+  hsplit,
+  split,
+  splitWithSizes,
+  tensorSplit,
+  unbind,
+  vsplit,
+} from "./src/ops/split.ts";
+export {
+  blockDiag,
+  broadcastTensors,
+  cartesianProd,
+  cat,
+  columnStack,
+  concat,
+  concatenate,
+  dstack,
+  hstack,
+  kron,
+  meshgrid,
+  repeatInterleave,
+  rowStack,
+  stack,
+  tile,
+  vstack,
+} from "./src/ops/join.ts";
+export {
+  combinations,
+  diag,
+  diagEmbed,
+  diagflat,
+  flip,
+  fliplr,
+  flipud,
+  roll,
+  rot90,
+  trace,
+  tril,
+  trilIndices,
+  triu,
+  triuIndices,
+} from "./src/ops/arrange.ts";
+export {
+  gather,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  indexSelect,
+  put,
+  scatter,
+  scatterAdd,
+  take,
+  takeAlongDim,
+} from "./src/ops/indexing.ts";
+export { indexReduce, scatterReduce } from "./src/ops/scatter_reduce.ts";
+export {
+  argwhere,
+  maskedFill,
+  maskedScatter,
+  maskedSelect,
+  nonzero,
+  nonzeroStatic,
+  unravelIndex,
+} from "./src/ops/masked.ts";
+export {
+  argsort,
+  bucketize,
+  isin,
+  kthvalue,
+  median,
+  mode,
+  msort,
+  nanmedian,
+  searchsorted,
+  sort,
+  topk,
+} from "./src/ops/sort.ts";
+export { bincount, histc, unique, uniqueConsecutive } from "./src/ops/unique.ts";
+export { indexPut } from "./src/ops/at.ts";
+export { type Index, type IndexArray } from "./src/ops/at.ts";
+export { Slice, slice } from "./src/ops/slice.ts";
+export { imag, real } from "./src/ops/properties.ts";
+
 export { celu, hardshrink, prelu, relu, rrelu, selu, threshold } from "./src/ops/activation.ts";
 export {
   add,

@@ -20,9 +20,15 @@ import * as creation from "./creation.ts";
 import * as sampling from "./sampling.ts";
 import * as matmul from "./matmul.ts";
 import * as softmax from "./softmax.ts";
+import type { OverloadedMethods } from "./overloads.ts";
 import * as arrange from "./arrange.ts";
+import * as at from "./at.ts";
+import * as indexing from "./indexing.ts";
+import * as masked from "./masked.ts";
+import * as scatterReduce from "./scatter_reduce.ts";
+import * as sort from "./sort.ts";
+import * as unique from "./unique.ts";
 import * as join from "./join.ts";
-import * as pad from "./pad.ts";
 import * as shape from "./shape.ts";
 import * as split from "./split.ts";
 import * as unary from "./unary.ts";
@@ -65,9 +71,11 @@ const FUNCTIONS_ONLY = [
   "atleast1d",
   "atleast2d",
   "atleast3d",
+  "isin",
+  "bucketize",
 ] as const;
 
-type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads;
+type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads | keyof OverloadedMethods;
 
 /** A function's type without its first parameter. */
 // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
@@ -92,9 +100,15 @@ export interface TensorMethods
     Methods<typeof sampling>,
     Methods<typeof matmul>,
     Methods<typeof softmax>,
+    OverloadedMethods,
     Methods<typeof arrange>,
+    Methods<typeof at>,
+    Methods<typeof indexing>,
+    Methods<typeof masked>,
+    Methods<typeof scatterReduce>,
+    Methods<typeof sort>,
+    Methods<typeof unique>,
     Methods<typeof join>,
-    Methods<typeof pad>,
     Methods<typeof shape>,
     Methods<typeof split>,
     Methods<typeof unary>,
@@ -128,7 +142,29 @@ function method(fn: AnyFunction): unknown {
   };
 }
 
-for (const family of [activation, binary, compare, convert, creation, sampling, softmax, unary, matmul]) {
+for (
+  const family of [
+    activation,
+    binary,
+    compare,
+    convert,
+    creation,
+    sampling,
+    softmax,
+    unary,
+    matmul,
+    arrange,
+    at,
+    indexing,
+    join,
+    masked,
+    scatterReduce,
+    shape,
+    sort,
+    split,
+    unique,
+  ]
+) {
   for (const [name, fn] of Object.entries(family)) {
     if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
     define(name, method(fn as AnyFunction));

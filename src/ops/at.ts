@@ -1,0 +1,424 @@
+/**
+ * Indexing: `x.at(0, slice(1, 3), null, index)` reads, `x.setAt([0, slice(1, 3)], value)` writes; PyTorch's `x[…]`.
+ *
+ * Numbers, slices, `null` and `"..."` give a view. Integer tensors (or arrays) select positions, several of them together,
+ * and are turned into one `indexSelect` over their dimensions merged. A boolean tensor selects where it is true.
+ *
+ * @module
+ */
+
+import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
+import { type Args, signature } from "../base/args.ts";
+import { bool as BOOL, int64 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { broadcastShapes, numelOf } from "../base/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mode } from "../autograd/mode.ts";
+import { where } from "./compare.ts";
+import { arange, tensor, type TensorData } from "./creation.ts";
+import { checkNoOverlap } from "./define.ts";
+import { coordinates, inMode, rawIndexPut, rawIndexSelect } from "./index_core.ts";
+import { Slice } from "./slice.ts";
+import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
+
+/** Nested arrays of whole numbers or booleans, read as an index tensor. */
+export type IndexArray = readonly (number | bigint | boolean | IndexArray)[];
+
+/** One part of an index: a position, a range, a new dimension, all remaining dimensions, or an index tensor. */
+export type Index = number | Slice | null | "..." | boolean | Tensor | IndexArray;
+
+/** The view that the basic parts of an index make, and the index tensor of each of its dimensions. */
+interface Plan {
+  readonly view: Tensor;
+  readonly advanced: readonly (Tensor | null)[];
+}
+
+/** How many dimensions of the tensor a part of the index uses up. */
+function consumes(part: Index): number {
+  if (part === null || part === "..." || typeof part === "boolean") return 0;
+  return part instanceof Tensor && part.dtype === BOOL ? part.ndim : 1;
+}
+
+/** Parts with arrays made tensors and the ellipsis (or the missing end) spelled out. */
+function expandParts(op: string, x: Tensor, parts: readonly Index[]): Exclude<Index, "..." | IndexArray>[] {
+  const given = parts.map((p) => Array.isArray(p) ? indexTensor(x, p) : p) as Exclude<Index, IndexArray>[];
+  const used = given.reduce<number>((sum, p) => sum + consumes(p), 0);
+  if (used > x.ndim) {
+    throw new IndexError(`${op}(): too many indices: ${used} for a tensor of shape ${show(x.shape)}`);
+  }
+  const rest = new Array<Slice>(x.ndim - used).fill(new Slice(null, null, null));
+  const at = given.indexOf("...");
+  if (at !== given.lastIndexOf("...")) throw new IndexError(`${op}(): an index can have a single "..."`);
+  const out = at < 0 ? [...given, ...rest] : [...given.slice(0, at), ...rest, ...given.slice(at + 1)];
+  return out as Exclude<Index, "..." | IndexArray>[];
+}
+
+function indexTensor(x: Tensor, values: IndexArray): Tensor {
+  const flat = (values as readonly unknown[]).flat(Infinity);
+  const isBool = flat.length > 0 && flat.every((v) => typeof v === "boolean");
+  return tensor(values as TensorData, { dtype: isBool ? BOOL : int64, device: x.device });
+}
+
+/** Applies numbers, slices and `null`, and lines up the index tensors with the dimensions that are left. */
+function planIndex(op: string, x: Tensor, parts: readonly Index[]): Plan {
+  let view = x, d = 0;
+  const advanced: (Tensor | null)[] = [];
+  for (const part of expandParts(op, x, parts)) {
+    if (typeof part === "number") view = selectAt(view, d, part, op);
+    else if (part instanceof Slice) {
+      view = sliceAt(view, d++, part.start, part.stop, part.step ?? 1, op);
+      advanced.push(null);
+    } else if (part === null || typeof part === "boolean") {
+      const shape = [...view.shape.slice(0, d), 1, ...view.shape.slice(d)];
+      view = reshapeTo(view, shape, op);
+      // `true` is a new dimension indexed by a mask of one element; `false` selects nothing of it.
+      advanced.push(part === null ? null : tensor([part], { dtype: BOOL, device: x.device }));
+      d++;
+    } else if (part instanceof Tensor) {
+      checkPart(op, part, view, d);
+      advanced.push(part);
+      for (let k = 1; k < consumes(part); k++) advanced.push(null);
+      d += consumes(part);
+    } else {
+      throw new ArgumentError(
+        `${op}(): an index is a number, slice(), null, "...", a boolean, a Tensor or an array: ${describe(part)}`,
+      );
+    }
+  }
+  return { view, advanced };
+}
+
+function checkPart(op: string, part: Tensor, view: Tensor, d: number): void {
+  if (part.dtype === BOOL) {
+    const covered = view.shape.slice(d, d + part.ndim);
+    if (show(covered) !== show(part.shape)) {
+      throw new IndexError(
+        `${op}(): the mask's shape must be that of what it indexes: ${show(part.shape)} and ${show(covered)}`,
+      );
+    }
+    if (part.ndim === 0) throw new IndexError(`${op}(): a 0-d mask is given as a boolean`);
+  } else if (part.dtype.kind !== "integer") {
+    throw new DTypeError(`${op}(): an index tensor must be an integer or bool tensor: ${part.dtype}`);
+  }
+}
+
+function isMask(t: Tensor | null): t is Tensor {
+  return t !== null && t.dtype === BOOL;
+}
+
+/** Masks replaced by the coordinates of their true elements, given how many there are. */
+function withCoordinates(advanced: readonly (Tensor | null)[], counts: readonly number[]): (Tensor | null)[] {
+  const out = [...advanced];
+  let n = 0;
+  advanced.forEach((t, d) => {
+    if (!isMask(t)) return;
+    const rows = coordinates(t, counts[n++]);
+    for (let k = 0; k < t.ndim; k++) out[d + k] = selectAt(rows, 1, k);
+  });
+  return out;
+}
+
+/** Index tensors of several dimensions as one: the dimensions go first, and positions in them merged are counted. */
+interface Merged {
+  /** Dimensions with the indexed ones first. */
+  readonly order: readonly number[];
+  /** How many are indexed. */
+  readonly count: number;
+  /** Positions in the merged dimensions, as a vector. */
+  readonly index: Tensor;
+  /** The common shape of the index tensors. */
+  readonly shape: readonly number[];
+  /** Where their dimensions go in the result. */
+  readonly place: number;
+}
+
+function merge(op: string, view: Tensor, advanced: readonly (Tensor | null)[]): Merged {
+  const dims = advanced.map((t, d) => t === null ? -1 : d).filter((d) => d >= 0);
+  const indices = dims.map((d) => advanced[d]!);
+  const shape = broadcastShapes(op, ...indices.map((t) => t.shape));
+  const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1] + 1);
+  const rest = view.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  let index: Tensor | null = null;
+  if (dims.length === 1) index = indices[0].to(indices[0].dtype.name === "int32" ? indices[0].dtype : int64);
+  else {
+    let step = 1;
+    for (let k = dims.length - 1; k >= 0; k--) {
+      const size = view.shape[dims[k]];
+      // Reading from a table of positions wraps negative indices and checks all of them.
+      const table = arange(size, { device: view.device }).mul(step);
+      const flat = reshapeTo(indices[k].to(int64), [-1]);
+      const part = reshapeTo(rawIndexSelect(op, table, 0, flat, true), indices[k].shape);
+      index = index === null ? part : index.add(part);
+      step *= size;
+    }
+  }
+  return {
+    order: [...dims, ...rest],
+    count: dims.length,
+    index: reshapeTo(expandTo(index!, shape), [-1]),
+    shape,
+    place: adjacent ? dims[0] : 0,
+  };
+}
+
+/** `view` with the indexed dimensions merged into the first. */
+function mergedView(view: Tensor, m: Merged): Tensor {
+  const front = permuteTo(view, m.order);
+  const rest = front.shape.slice(m.count);
+  return m.count === 1 ? front : reshapeTo(front, [numelOf(front.shape.slice(0, m.count)), ...rest]);
+}
+
+/** Dimensions of a result `[…index shape, …rest]` with those of the index at their place, or the reverse. */
+function placeOrder(m: Merged, ndim: number): number[] {
+  const k = m.shape.length;
+  const all = Array.from({ length: ndim }, (_, d) => d);
+  return [...all.slice(k, k + m.place), ...all.slice(0, k), ...all.slice(k + m.place)];
+}
+
+/** Reads at index tensors, with the gradient. */
+function readMerged(op: string, view: Tensor, m: Merged): Tensor {
+  const source = mergedView(view, m);
+  const { shape } = source;
+  const index = m.index;
+  const picked = record(
+    "IndexBackward0",
+    rawIndexSelect(op, source, 0, index, true),
+    [source],
+    [index],
+    (grad, [at]) => [
+      putMerged("indexPut", grad.newZeros(shape), at, grad, true),
+    ],
+  );
+  const apart = reshapeTo(picked, [...m.shape, ...shape.slice(1)]);
+  return permuteTo(apart, placeOrder(m, apart.ndim));
+}
+
+/** A copy of `x` with slices along dimension 0 written or added. */
+function putMerged(op: string, x: Tensor, index: Tensor, values: Tensor, accumulate: boolean): Tensor {
+  const out = x.clone().detach();
+  rawIndexPut(op, out, 0, index, values, accumulate ? "sum" : "set", true);
+  const { shape } = values;
+  return record("IndexPutBackward0", out, [x, values], [index], (grad, [at], needs) => [
+    !needs[0] ? null : accumulate ? grad : putMerged(op, grad, at, expandTo(grad.newZeros([]), shape), false),
+    needs[1] ? gatherMerged(grad, at) : null,
+  ]);
+}
+
+function gatherMerged(x: Tensor, index: Tensor): Tensor {
+  const { shape } = x;
+  return record("IndexBackward0", rawIndexSelect("at", x, 0, index, true), [x], [index], (grad, [at]) => [
+    putMerged("indexPut", grad.newZeros(shape), at, grad, true),
+  ]);
+}
+
+/**
+ * The elements at an index, as Python's `x[…]`.
+ *
+ * Numbers, `slice(a, b, s)`, `null` (a new dimension) and `"..."` give a view; integer tensors or arrays a copy. With a
+ * boolean tensor or array the size of the result depends on values, and a **promise** of the tensor is returned: write
+ * `await x.at(mask)`.
+ *
+ * @param x any tensor
+ * @param index parts, one per dimension; missing ones mean all
+ * @throws {IndexError} if a position is out of range
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.arange(12).reshape(3, 4);
+ * assertEquals(await x.at(1).tolist(), [4, 5, 6, 7]);
+ * assertEquals(await x.at("...", torch.slice(1, 3)).tolist(), [[1, 2], [5, 6], [9, 10]]);
+ * assertEquals(await x.at([0, 2], [1, -1]).tolist(), [1, 11]);
+ * assertEquals(await (await x.at(x.gt(9))).tolist(), [10, 11]);
+ * ```
+ */
+export function at(x: Tensor, ...index: Index[]): Tensor {
+  const { view, advanced } = planIndex("at", x, index);
+  const masks = advanced.filter(isMask);
+  if (masks.length === 0) {
+    if (advanced.every((t) => t === null)) return view === x ? permuteTo(x, x.shape.map((_, d) => d)) : view;
+    return readMerged("at", view, merge("at", view, advanced));
+  }
+  const { gradEnabled } = mode;
+  const counts = Promise.all(masks.map((m) => m.storage.backend.countNonzero(m)));
+  const result = counts.then((n) =>
+    inMode(gradEnabled, () => readMerged("at", view, merge("at", view, withCoordinates(advanced, n))))
+  );
+  // The type says Tensor, so that integer indices read naturally; awaiting it gives the tensor either way.
+  return result as unknown as Tensor;
+}
+
+/** How many elements each mask selects, read at once where the device can wait. */
+function countsSync(op: string, masks: readonly Tensor[]): number[] {
+  return masks.map((m) => {
+    if (!m.storage.backend.readSync) {
+      throw new ArgumentError(
+        `${op}(): on ${m.device} a mask takes a value that broadcasts to the tensor, since counting is asynchronous; use where()`,
+      );
+    }
+    return Number(m.to(int64).sum().itemSync());
+  });
+}
+
+/** The value to write, in the dtype of the tensor. */
+function valueFor(x: Tensor, value: Tensor | ScalarLike | TensorData): Tensor {
+  if (value instanceof Tensor) {
+    const moved = value.ndim === 0 ? value.to(x.device) : value;
+    return moved.dtype === x.dtype ? moved : moved.to(x.dtype);
+  }
+  return isScalar(value) ? x.newFull([], value) : tensor(value, { dtype: x.dtype, device: x.device });
+}
+
+/** `value` broadcast as `where` needs it, if one mask covers the first dimensions and each value is for all it selects. */
+function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tensor): Tensor | null {
+  const d = advanced.findIndex(isMask);
+  const mask = advanced[d]!;
+  if (advanced.some((t, k) => t !== null && k !== d)) return null;
+  const after = view.ndim - d - mask.ndim;
+  // Its dimensions count from the end: those after the mask's, the one that counts true elements, those before.
+  if (value.ndim > after && (value.shape[value.ndim - after - 1] !== 1 || value.ndim > after + 1 + d)) return null;
+  if (value.ndim <= after) return value;
+  const lead = value.shape.slice(0, value.ndim - after - 1), tail = value.shape.slice(value.ndim - after);
+  return reshapeTo(value, [...lead, ...new Array<number>(mask.ndim).fill(1), ...tail]);
+}
+
+/**
+ * Writes `value` at an index, as Python's `x[…] = value`. The value broadcasts and is converted.
+ *
+ * @param self the tensor to write to
+ * @param index parts as of {@linkcode at}, in an array
+ * @param value a tensor, a number, or nested arrays
+ * @returns the tensor
+ */
+export function setAt(self: Tensor, index: Index | readonly Index[], value: Tensor | ScalarLike | TensorData): Tensor {
+  const parts = Array.isArray(index) ? index as readonly Index[] : [index as Index];
+  const { view, advanced } = planIndex("setAt", self, parts);
+  const source = valueFor(self, value);
+  if (advanced.every((t) => t === null)) {
+    view.copy_(trimmed(source, view.ndim));
+    return self;
+  }
+  write("setAt", view, advanced, source, false);
+  return self;
+}
+
+/** Leading dimensions of size 1 beyond `ndim` are dropped, as PyTorch does when it assigns. */
+function trimmed(x: Tensor, ndim: number): Tensor {
+  let extra = 0;
+  while (x.ndim - extra > ndim && x.shape[extra] === 1) extra++;
+  return extra > 0 ? reshapeTo(x, x.shape.slice(extra)) : x;
+}
+
+/** Writes (or adds) at index tensors and masks, in place. */
+function write(op: string, view: Tensor, advanced: readonly (Tensor | null)[], source: Tensor, add: boolean): Tensor {
+  const masks = advanced.filter(isMask);
+  if (masks.length === 0) return writeMerged(op, view, merge(op, view, advanced), source, add);
+  const spread = asWhere(view, advanced, source);
+  if (spread !== null) {
+    const d = advanced.findIndex(isMask), mask = advanced[d]!;
+    const full = reshapeTo(mask, [...mask.shape, ...new Array<number>(view.ndim - d - mask.ndim).fill(1)]);
+    return view.copy_(where(full, add ? view.add(spread) : spread, view));
+  }
+  const resolved = withCoordinates(advanced, countsSync(op, masks));
+  return writeMerged(op, view, merge(op, view, resolved), source, add);
+}
+
+function writeMerged(op: string, view: Tensor, m: Merged, source: Tensor, add: boolean): Tensor {
+  checkInPlace(op, view);
+  checkNoOverlap(op, view);
+  const front = mergedGeometry(view, m);
+  const rest = m.order.slice(m.count).map((d) => view.shape[d]);
+  const shape = [...rest.slice(0, m.place), ...m.shape, ...rest.slice(m.place)];
+  // (…, index shape, …) → (index shape, …) → (indices, …)
+  const values = reshapeTo(permuteTo(broadcastValue(op, source, shape), inverse(placeOrder(m, shape.length))), [
+    numelOf(m.shape),
+    ...rest,
+  ]);
+  const safe = values.storage === view.storage ? values.clone() : values;
+  rawIndexPut(op, front, 0, m.index, safe, add ? "sum" : "set", true);
+  if (front.storage !== view.storage) {
+    // The layout has no view with the indexed dimensions merged: a copy was written, and is brought back.
+    const back = reshapeTo(front, m.order.map((d) => view.shape[d]));
+    rawCopy(view, permuteTo(back, inverse(m.order)));
+  }
+  const { order, count, shape: indexShape, place } = m;
+  return recordInPlace("IndexPutBackward0", view, [view, values], [m.index], (grad, [index], needs) => {
+    const moved = { order, count, index, shape: indexShape, place };
+    return [
+      !needs[0] ? null : add ? grad : clearedAt(grad, moved),
+      needs[1] ? gatherMerged(mergedView(grad, moved), index) : null,
+    ];
+  });
+}
+
+/** Zeros where the index points, the gradient elsewhere. */
+function clearedAt(grad: Tensor, m: Merged): Tensor {
+  const flat = mergedView(grad, m);
+  const zeros = expandTo(grad.newZeros([]), [m.index.numel(), ...flat.shape.slice(1)]);
+  const cleared = putMerged("indexPut", flat, m.index, zeros, false);
+  return permuteTo(reshapeTo(cleared, m.order.map((d) => grad.shape[d])), inverse(m.order));
+}
+
+function inverse(order: readonly number[]): number[] {
+  const out = new Array<number>(order.length);
+  order.forEach((d, i) => out[d] = i);
+  return out;
+}
+
+function broadcastValue(op: string, source: Tensor, shape: readonly number[]): Tensor {
+  const value = trimmed(source, shape.length);
+  if (show(broadcastShapes(op, value.shape, shape)) !== show(shape)) {
+    throw new ShapeError(
+      `${op}(): the value does not broadcast to what is indexed: ${show(source.shape)} to ${show(shape)}`,
+    );
+  }
+  return expandTo(value, shape);
+}
+
+/** {@linkcode mergedView} without history: the same memory where the layout allows, else a copy. */
+function mergedGeometry(view: Tensor, m: Merged): Tensor {
+  return mergedView(makeView(view, view.shape, view.strides), m);
+}
+
+/** Copies without history. */
+function rawCopy(to: Tensor, from: Tensor): void {
+  makeView(to, to.shape, to.strides).copy_(from);
+}
+
+/** The parameters of {@linkcode indexPut}. */
+export interface IndexPutArgs {
+  /** One integer or boolean tensor per dimension; missing ones mean all. */
+  indices: readonly (Tensor | null)[];
+  /** The values; they broadcast. */
+  values: Tensor;
+  /** Add instead of writing; a position may then occur several times. Default false. */
+  accumulate?: boolean;
+}
+const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "accumulate"], [], 2);
+
+/** Writes (or adds) values at positions given by tensors, in a copy. */
+export function indexPut(x: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
+  const given = indexPutArgs(args);
+  return putInto("indexPut", x.clone(), given);
+}
+
+/** {@linkcode indexPut} in place. */
+export function indexPut_(self: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
+  return putInto("indexPut_", self, indexPutArgs(args));
+}
+
+function putInto(op: string, self: Tensor, { indices, values, accumulate = false }: IndexPutArgs): Tensor {
+  if (values.dtype !== self.dtype) {
+    throw new DTypeError(`${op}(): values must have the tensor's dtype: ${values.dtype} and ${self.dtype}; use .to()`);
+  }
+  const parts = indices.map((t) => t ?? new Slice(null, null, null));
+  const { view, advanced } = planIndex(op, self, parts);
+  if (advanced.every((t) => t === null)) {
+    if (accumulate) view.add_(values);
+    else view.copy_(values);
+    return self;
+  }
+  write(op, view, advanced, values, accumulate);
+  return self;
+}

@@ -1,0 +1,132 @@
+/**
+ * Class numbers as vectors: `oneHot` and `embedding`.
+ *
+ * @module
+ */
+
+import { record } from "../autograd/record.ts";
+import { type Args, signature } from "../base/args.ts";
+import { int64 } from "../base/dtype.ts";
+import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { where } from "./compare.ts";
+import { checkCount, checkIndexDtype, rawIndexSelect } from "./index_core.ts";
+import { expandTo, reshapeTo, unrecorded } from "./view_core.ts";
+
+/** The parameters of {@linkcode oneHot}. */
+export interface OneHotArgs {
+  /** How many classes; default -1: one more than the largest value, which has to be read. */
+  numClasses?: number;
+}
+const oneHotArgs = signature<OneHotArgs>("oneHot", ["numClasses"]);
+
+/**
+ * Zeros with a one at each class number, as a new last dimension.
+ *
+ * Shape: `[…]` to `[…, numClasses]`. DType: int64.
+ *
+ * @param x class numbers, int64
+ * @returns a promise where `numClasses` is not given
+ * @throws {IndexError} if a class number is out of range
+ */
+export function oneHot(x: Tensor, numClasses: number): Tensor;
+export function oneHot(x: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
+export function oneHot(x: Tensor, ...args: unknown[]): Tensor | Promise<Tensor> {
+  const { numClasses = -1 } = oneHotArgs(args);
+  if (x.dtype !== int64) throw new DTypeError(`oneHot(): class numbers must be int64: ${x.dtype}; use .long()`);
+  if (numClasses !== -1) {
+    checkCount("oneHot", "numClasses", numClasses, 1);
+    return hot(x, numClasses);
+  }
+  if (x.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
+  return x.max().item().then((largest) => {
+    if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
+    return hot(x, largest + 1);
+  });
+}
+
+function hot(x: Tensor, classes: number): Tensor {
+  return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
+}
+
+/** The parameters of {@linkcode embedding}. */
+export interface EmbeddingArgs {
+  /** The table: one row per number. */
+  weight: Tensor;
+  /** A row that gets no gradient; negative counts from the end. */
+  paddingIdx?: number | null;
+  /** Rows that are looked up and longer than this are scaled down to it, in place. */
+  maxNorm?: number | null;
+  /** Which norm; default 2. */
+  normType?: number;
+  /** Divide gradients by how often a row was looked up; default false. */
+  scaleGradByFreq?: boolean;
+  /** Accepted for PyTorch's sake: the gradient is dense. */
+  sparse?: boolean;
+}
+const embeddingArgs = signature<EmbeddingArgs>(
+  "embedding",
+  ["weight", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"],
+  [],
+  1,
+);
+
+/**
+ * Rows of a table, looked up by number.
+ *
+ * Shape: `[…]` and `[count, width]` to `[…, width]`.
+ *
+ * @param input row numbers, int64 or int32
+ * @throws {IndexError} if a number is not one of a row
+ */
+export function embedding(
+  input: Tensor,
+  ...args: Args<
+    EmbeddingArgs,
+    ["weight", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"]
+  >
+): Tensor {
+  const { weight, paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = embeddingArgs(args);
+  if (weight.ndim !== 2) throw new ShapeError(`embedding(): the weight must be a matrix: ${show(weight.shape)}`);
+  checkIndexDtype("embedding", input);
+  const [count, width] = weight.shape;
+  const padding = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + count : paddingIdx;
+  if (padding !== null && (!Number.isInteger(padding) || padding < 0 || padding >= count)) {
+    throw new IndexError(`embedding(): paddingIdx out of range: ${paddingIdx} for ${count} rows`);
+  }
+  const index = reshapeTo(input, [-1]);
+  if (maxNorm !== null) unrecorded(() => renormalise(weight, index, maxNorm, normType));
+  const rows = record(
+    "EmbeddingBackward0",
+    rawIndexSelect("embedding", weight, 0, index, false),
+    [weight],
+    [index],
+    (grad, [at]) => [embeddingGradient(grad, at, count, padding, scaleGradByFreq)],
+  );
+  return reshapeTo(rows, [...input.shape, width]);
+}
+
+function renormalise(weight: Tensor, index: Tensor, maxNorm: number, normType: number): void {
+  const rows = weight.detach().indexSelect(0, index);
+  const norms = rows.norm({ p: normType, dim: 1, keepdim: true });
+  // The small number is PyTorch's guard against dividing by zero.
+  const scale = where(norms.gt(maxNorm), norms.add(1e-7).reciprocal().mul(maxNorm), 1);
+  weight.detach().indexCopy_(0, index, rows.mul(scale));
+}
+
+function embeddingGradient(
+  grad: Tensor,
+  index: Tensor,
+  count: number,
+  padding: number | null,
+  scaleByFrequency: boolean,
+): Tensor {
+  let rows = grad;
+  if (padding !== null) rows = rows.maskedFill(reshapeTo(index.eq(padding), [-1, 1]), 0);
+  if (scaleByFrequency) {
+    const ones = grad.newOnes([index.numel()]);
+    const often = grad.newZeros([count]).indexAdd(0, index, ones).indexSelect(0, index);
+    rows = rows.div(expandTo(reshapeTo(often, [-1, 1]), rows.shape));
+  }
+  return grad.newZeros([count, grad.shape[1]]).indexAdd(0, index, rows);
+}

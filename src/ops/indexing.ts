@@ -1,0 +1,419 @@
+/**
+ * Reading and writing at positions given by integer tensors: gather, scatter, indexSelect and their relatives.
+ *
+ * Each gradient is the opposite op: what was gathered is scatter-added, what was written is gathered. `at` and `setAt`
+ * are in `at.ts`, masks in `masked.ts`.
+ *
+ * @module
+ */
+
+import type { ScatterMode } from "../backend/backend.ts";
+import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { describe, type ScalarLike } from "../base/scalar.ts";
+import { broadcastShapes, wrapDim } from "../base/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkNoOverlap, overlaps, writeOut } from "./define.ts";
+import {
+  checkIndexDtype,
+  checkIndexShape,
+  checkSameDtype,
+  checkSliceIndex,
+  rawGather,
+  rawIndexPut,
+  rawIndexSelect,
+  rawScatter,
+} from "./index_core.ts";
+import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
+
+/** The parameters of {@linkcode gather}. */
+export interface GatherArgs {
+  /** The dimension. */
+  dim: number;
+  /** Positions along `dim`, int64 or int32; no larger than the tensor in the other dimensions. */
+  index: Tensor;
+  /** Accepted for PyTorch's sake: the gradient is dense. */
+  sparseGrad?: boolean;
+  /** Where to write the result. */
+  out?: Tensor;
+}
+const gatherArgs = signature<GatherArgs>("gather", ["dim", "index"], ["sparseGrad", "out"], 2);
+
+/**
+ * `out[i][j] = x[i][index[i][j]]` along `dim`.
+ *
+ * Shape: that of `index`.
+ *
+ * @param x any tensor
+ * @throws {IndexError} if an index is out of range
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
+ */
+export function gather(x: Tensor, ...args: Args<GatherArgs, ["dim", "index"]>): Tensor {
+  const { dim, index, out } = gatherArgs(args);
+  const d = wrapDim("gather", dim, x.ndim);
+  checkIndexDtype("gather", index);
+  checkIndexShape("gather", index, x, d, x.shape);
+  const { shape } = x;
+  const result = record("GatherBackward0", rawGather("gather", x, d, index), [x], [index], (grad, [at]) => [
+    scatterAdd(grad.newZeros(shape), d, at, grad),
+  ]);
+  return out ? writeInto("gather", out, result, [x, index]) : result;
+}
+
+/** Writes a result into `out`, which must not share memory with what was read. */
+function writeInto(op: string, out: Tensor, result: Tensor, inputs: readonly Tensor[]): Tensor {
+  if (out.dtype !== result.dtype) {
+    throw new ArgumentError(`${op}(): out must have the result's dtype: ${out.dtype} and ${result.dtype}`);
+  }
+  for (const x of inputs) {
+    if (x.storage === out.storage) {
+      throw new ArgumentError(`${op}(): out shares memory with an input; clone() one of them`);
+    }
+  }
+  checkNoOverlap(op, out);
+  return writeOut(op, out, result);
+}
+
+/** The parameters of {@linkcode takeAlongDim}. */
+export interface TakeAlongDimArgs {
+  /** Positions along `dim`; broadcasts with the tensor in the other dimensions. */
+  indices: Tensor;
+  /** The dimension; default: the flattened tensor. */
+  dim?: number | null;
+}
+const takeAlongDimArgs = signature<TakeAlongDimArgs>("takeAlongDim", ["indices", "dim"], [], 1);
+
+/** {@linkcode gather} with broadcasting; fits the indices of `argsort` and `argmax`. */
+export function takeAlongDim(x: Tensor, ...args: Args<TakeAlongDimArgs, ["indices", "dim"]>): Tensor {
+  const { indices, dim = null } = takeAlongDimArgs(args);
+  checkIndexDtype("takeAlongDim", indices);
+  if (dim === null) return gather(reshapeTo(x, [-1]), 0, reshapeTo(indices, [-1]));
+  if (x.ndim !== indices.ndim) {
+    throw new ShapeError(
+      `takeAlongDim(): tensor and indices must have as many dimensions: ${show(x.shape)} and ${show(indices.shape)}`,
+    );
+  }
+  const d = wrapDim("takeAlongDim", dim, x.ndim);
+  const one = (shape: readonly number[]) => shape.map((s, i) => i === d ? 1 : s);
+  const common = broadcastShapes("takeAlongDim", one(x.shape), one(indices.shape));
+  const sized = (t: Tensor) => expandTo(t, common.map((s, i) => i === d ? t.shape[d] : s));
+  return gather(sized(x), d, sized(indices));
+}
+
+/** The parameters of {@linkcode take}. */
+export interface TakeArgs {
+  /** Positions in the flattened tensor; negative ones count from the end. */
+  index: Tensor;
+  /** Where to write the result. */
+  out?: Tensor;
+}
+const takeArgs = signature<TakeArgs>("take", ["index"], ["out"], 1);
+
+/** Elements at positions of the flattened tensor. Shape: that of `index`. */
+export function take(x: Tensor, ...args: Args<TakeArgs, ["index"]>): Tensor {
+  const { index, out } = takeArgs(args);
+  checkIndexDtype("take", index);
+  if (x.numel() === 0 && index.numel() > 0) throw new IndexError("take(): an empty tensor has no elements to take");
+  const result = reshapeTo(select("take", reshapeTo(x, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
+  return out ? writeInto("take", out, result, [x, index]) : result;
+}
+
+/** Slices along `d` (checked), with their gradient. */
+function select(op: string, x: Tensor, d: number, index: Tensor, wrap: boolean): Tensor {
+  const { shape } = x;
+  return record("IndexSelectBackward0", rawIndexSelect(op, x, d, index, wrap), [x], [index], (grad, [at]) => [
+    put("indexAdd", grad.newZeros(shape), d, at, grad, true, wrap),
+  ]);
+}
+
+/** A copy of `x` with slices written or added, and its gradient. */
+function put(op: string, x: Tensor, d: number, index: Tensor, src: Tensor, add: boolean, wrap: boolean): Tensor {
+  const out = x.clone().detach();
+  rawIndexPut(op, out, d, index, src, add ? "sum" : "set", wrap);
+  return record(`${op[0].toUpperCase()}${op.slice(1)}Backward0`, out, [x, src], [index], (grad, [at], needs) => [
+    !needs[0] ? null : add ? grad : indexFill(grad, d, at, 0),
+    needs[1] ? select(op, grad, d, at, wrap) : null,
+  ]);
+}
+
+/** The parameters of {@linkcode indexSelect}. */
+export interface IndexSelectArgs {
+  /** The dimension. */
+  dim: number;
+  /** Which slices: a vector of int64 or int32. */
+  index: Tensor;
+  /** Where to write the result. */
+  out?: Tensor;
+}
+const indexSelectArgs = signature<IndexSelectArgs>("indexSelect", ["dim", "index"], ["out"], 2);
+
+/**
+ * The slices of a dimension chosen by a vector of positions.
+ *
+ * @param x any tensor
+ * @throws {IndexError} if an index is negative or too large
+ */
+export function indexSelect(x: Tensor, ...args: Args<IndexSelectArgs, ["dim", "index"]>): Tensor {
+  const { dim, index, out } = indexSelectArgs(args);
+  const d = wrapDim("indexSelect", dim, x.ndim);
+  checkSliceIndex("indexSelect", index);
+  if (x.ndim === 0 && index.numel() !== 1) {
+    throw new ShapeError(`indexSelect(): a 0-d tensor takes one index: ${index.numel()} given`);
+  }
+  const result = select("indexSelect", x, d, index, false);
+  return out ? writeInto("indexSelect", out, result, [x, index]) : result;
+}
+
+/** Checks index and source of the slice-writing ops, and gives the source the shape that the kernel expects. */
+function sliceSource(op: string, x: Tensor, d: number, index: Tensor, source: Tensor): Tensor {
+  checkSliceIndex(op, index);
+  checkSameDtype(op, x, source, "source");
+  const expected = [...x.shape];
+  if (x.ndim > 0) expected[d] = index.numel();
+  if (x.ndim <= 1 && source.numel() === index.numel() && source.ndim <= 1) return reshapeTo(source, expected);
+  if (show(source.shape) !== show(expected)) {
+    throw new ShapeError(`${op}(): source must have shape ${show(expected)}: ${show(source.shape)}`);
+  }
+  return source;
+}
+
+/** The parameters of {@linkcode indexAdd}. */
+export interface IndexAddArgs {
+  /** The dimension. */
+  dim: number;
+  /** Where slices go: a vector. */
+  index: Tensor;
+  /** What is added: as many slices as indices. */
+  source: Tensor;
+  /** A factor of `source`; default 1. */
+  alpha?: ScalarLike;
+}
+const indexAddArgs = signature<IndexAddArgs>("indexAdd", ["dim", "index", "source"], ["alpha"], 3);
+
+/** Adds slices of `source` at positions along `dim`; a position may occur several times. */
+export function indexAdd(x: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
+  const { dim, index, source, alpha = 1 } = indexAddArgs(args);
+  const d = wrapDim("indexAdd", dim, x.ndim);
+  const src = sliceSource("indexAdd", x, d, index, source);
+  return put("indexAdd", x, d, index, alpha === 1 ? src : src.mul(alpha).to(x.dtype), true, false);
+}
+
+/** {@linkcode indexAdd} in place. */
+export function indexAdd_(self: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
+  const { dim, index, source, alpha = 1 } = indexAddArgs(args);
+  const d = wrapDim("indexAdd_", dim, self.ndim);
+  const src = sliceSource("indexAdd_", self, d, index, source);
+  return putInPlace("indexAdd_", self, d, index, alpha === 1 ? src : src.mul(alpha).to(self.dtype), true);
+}
+
+function putInPlace(op: string, self: Tensor, d: number, index: Tensor, src: Tensor, add: boolean): Tensor {
+  checkInPlace(op, self);
+  checkNoOverlap(op, self);
+  rawIndexPut(op, self, d, index, overlaps(src, self) ? src.clone() : src, add ? "sum" : "set", false);
+  return recordInPlace(
+    `${op[0].toUpperCase()}${op.slice(1, -1)}Backward0`,
+    self,
+    [self, src],
+    [index],
+    (grad, [at], needs) => [
+      !needs[0] ? null : add ? grad : indexFill(grad, d, at, 0),
+      needs[1] ? select(op, grad, d, at, false) : null,
+    ],
+  );
+}
+
+const indexCopyArgs = signature<IndexAddArgs>("indexCopy", ["dim", "index", "source"], [], 3);
+
+/** Writes slices of `source` at positions along `dim`. */
+export function indexCopy(x: Tensor, ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>): Tensor {
+  const { dim, index, source } = indexCopyArgs(args);
+  const d = wrapDim("indexCopy", dim, x.ndim);
+  return put("indexCopy", x, d, index, sliceSource("indexCopy", x, d, index, source), false, false);
+}
+
+/** {@linkcode indexCopy} in place. */
+export function indexCopy_(
+  self: Tensor,
+  ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>
+): Tensor {
+  const { dim, index, source } = indexCopyArgs(args);
+  const d = wrapDim("indexCopy_", dim, self.ndim);
+  return putInPlace("indexCopy_", self, d, index, sliceSource("indexCopy_", self, d, index, source), false);
+}
+
+/** The parameters of {@linkcode indexFill}. */
+export interface IndexFillArgs {
+  /** The dimension. */
+  dim: number;
+  /** Which slices: a vector. */
+  index: Tensor;
+  /** A number, or a 0-d tensor. */
+  value: ScalarLike | Tensor;
+}
+const indexFillArgs = signature<IndexFillArgs>("indexFill", ["dim", "index", "value"], [], 3);
+
+/** Fills the slices at positions along `dim` with one value. */
+export function indexFill(x: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
+  const { dim, index, value } = indexFillArgs(args);
+  const d = wrapDim("indexFill", dim, x.ndim);
+  checkSliceIndex("indexFill", index);
+  if (value instanceof Tensor && value.ndim !== 0) {
+    throw new ShapeError(`indexFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
+  }
+  const shape = [...x.shape];
+  if (x.ndim > 0) shape[d] = index.numel();
+  const filled = value instanceof Tensor ? value.to(x.dtype) : x.newFull([], value);
+  return put("indexFill", x, d, index, expandTo(filled, shape), false, false);
+}
+
+/** {@linkcode indexFill} in place. */
+export function indexFill_(self: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
+  return self.copy_(indexFill(self, ...args));
+}
+
+/** The parameters of {@linkcode put}. */
+export interface PutArgs {
+  /** Positions in the flattened tensor; negative ones count from the end. */
+  index: Tensor;
+  /** As many values. */
+  source: Tensor;
+  /** Add instead of writing; default false. */
+  accumulate?: boolean;
+}
+const putArgs = signature<PutArgs>("put", ["index", "source", "accumulate"], [], 2);
+
+function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumulate"]>): Tensor {
+  const { index, source, accumulate = false } = putArgs(args);
+  checkIndexDtype("put", index);
+  checkSameDtype("put", x, source, "source");
+  if (index.numel() !== source.numel()) {
+    throw new ShapeError(`put(): index and source differ in size: ${show(index.shape)} and ${show(source.shape)}`);
+  }
+  const flat = (t: Tensor) => reshapeTo(t, [-1]);
+  return reshapeTo(put("put", flat(x), 0, flat(index), flat(source), accumulate, true), x.shape);
+}
+export { putFlat as put };
+
+/** The parameters of {@linkcode scatter}. */
+export interface ScatterArgs {
+  /** The dimension. */
+  dim: number;
+  /** Positions along `dim`. */
+  index: Tensor;
+  /** What is written: at least as large as `index`; or a number. */
+  src?: Tensor | ScalarLike;
+  /** A number to write, by its PyTorch name. */
+  value?: ScalarLike;
+  /** Combine with what is there instead of writing; without gradient for `"multiply"`. */
+  reduce?: "add" | "multiply";
+}
+const scatterArgs = signature<ScatterArgs>("scatter", ["dim", "index", "src"], ["value", "reduce"], 2);
+
+/** Checks the arguments of the scatters; gives `src` cut to the size of `index`. */
+function scatterSource(op: string, x: Tensor, d: number, index: Tensor, src: Tensor | ScalarLike): Tensor {
+  checkIndexDtype(op, index);
+  checkIndexShape(op, index, x, d, x.shape);
+  if (!(src instanceof Tensor)) return expandTo(x.newFull([], src), index.shape);
+  checkSameDtype(op, x, src, "src");
+  if (index.numel() === 0) return src;
+  if (Math.max(src.ndim, 1) !== Math.max(index.ndim, 1)) {
+    throw new ShapeError(
+      `${op}(): index and src must have as many dimensions: ${show(index.shape)} and ${show(src.shape)}`,
+    );
+  }
+  let cut = src;
+  for (let k = 0; k < index.ndim; k++) {
+    if (index.shape[k] > (src.shape[k] ?? 1)) {
+      throw new ShapeError(
+        `${op}(): the index must not be larger than src: ${show(index.shape)} and ${show(src.shape)}`,
+      );
+    }
+    if (index.shape[k] < (src.shape[k] ?? 1)) cut = sliceAt(cut, k, 0, index.shape[k]);
+  }
+  return cut;
+}
+
+function scattered(op: string, x: Tensor, d: number, index: Tensor, src: Tensor, mode: ScatterMode): Tensor {
+  const out = x.clone().detach();
+  rawScatter(op, out, d, index, src, mode);
+  return out;
+}
+
+/**
+ * `out[i][index[i][j]] = src[i][j]` along `dim`, in a copy of `x`.
+ *
+ * @param x any tensor
+ * @throws {IndexError} if an index is out of range
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
+ */
+export function scatter(x: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
+  const given = scatterArgs(args);
+  const value = given.src ?? given.value;
+  if (value === undefined) throw new ArgumentError('scatter(): missing argument: "src" or "value"');
+  const { dim, index, reduce } = given;
+  const d = wrapDim("scatter", dim, x.ndim);
+  const src = scatterSource("scatter", x, d, index, value);
+  if (reduce === "add") return scatterAdd(x, d, index, src);
+  if (reduce === "multiply") return x.scatterReduce(d, index, src, "prod");
+  if (reduce !== undefined) {
+    throw new ArgumentError(`scatter(): reduce must be "add" or "multiply": ${describe(reduce)}`);
+  }
+  const out = scattered("scatter", x, d, index, src, "set");
+  return record("ScatterBackward0", out, [x, src], [index], (grad, [at], needs) => [
+    needs[0] ? scatter(grad, d, at, 0) : null,
+    needs[1] ? gather(grad, d, at) : null,
+  ]);
+}
+
+/** {@linkcode scatter} in place. */
+export function scatter_(self: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
+  const { dim, index, src, value = src, reduce } = scatterArgs(args);
+  if (value === undefined || reduce !== undefined) return self.copy_(scatter(self, ...args));
+  const d = wrapDim("scatter_", dim, self.ndim);
+  const source = scatterSource("scatter_", self, d, index, value);
+  checkInPlace("scatter_", self);
+  checkNoOverlap("scatter_", self);
+  rawScatter("scatter_", self, d, index, overlaps(source, self) ? source.clone() : source, "set");
+  return recordInPlace("ScatterBackward0", self, [self, source], [index], (grad, [at], needs) => [
+    needs[0] ? scatter(grad, d, at, 0) : null,
+    needs[1] ? gather(grad, d, at) : null,
+  ]);
+}
+
+/** The parameters of {@linkcode scatterAdd}. */
+export interface ScatterAddArgs {
+  /** The dimension. */
+  dim: number;
+  /** Positions along `dim`. */
+  index: Tensor;
+  /** What is added: at least as large as `index`. */
+  src: Tensor;
+}
+const scatterAddArgs = signature<ScatterAddArgs>("scatterAdd", ["dim", "index", "src"], [], 3);
+
+/** Adds `src[i][j]` at `[i][index[i][j]]` along `dim`; a position may occur several times. */
+export function scatterAdd(x: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
+  const { dim, index, src } = scatterAddArgs(args);
+  const d = wrapDim("scatterAdd", dim, x.ndim);
+  const source = scatterSource("scatterAdd", x, d, index, src);
+  const out = scattered("scatterAdd", x, d, index, source, "sum");
+  return record("ScatterAddBackward0", out, [x, source], [index], (grad, [at], needs) => [
+    needs[0] ? grad : null,
+    needs[1] ? gather(grad, d, at) : null,
+  ]);
+}
+
+/** {@linkcode scatterAdd} in place. */
+export function scatterAdd_(self: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
+  const { dim, index, src } = scatterAddArgs(args);
+  const d = wrapDim("scatterAdd_", dim, self.ndim);
+  const source = scatterSource("scatterAdd_", self, d, index, src);
+  checkInPlace("scatterAdd_", self);
+  checkNoOverlap("scatterAdd_", self);
+  rawScatter("scatterAdd_", self, d, index, overlaps(source, self) ? source.clone() : source, "sum");
+  return recordInPlace("ScatterAddBackward0", self, [self, source], [index], (grad, [at], needs) => [
+    needs[0] ? grad : null,
+    needs[1] ? gather(grad, d, at) : null,
+  ]);
+}

@@ -1,0 +1,220 @@
+/**
+ * Boolean masks: maskedFill, maskedSelect, maskedScatter, nonzero, argwhere.
+ *
+ * How many elements a mask selects is known only when it is read, so what makes a tensor of that size returns a promise;
+ * filling does not need to know.
+ *
+ * @module
+ */
+
+import { mode } from "../autograd/mode.ts";
+import { type Args, signature } from "../base/args.ts";
+import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { broadcastShapes, sameShape } from "../base/shape.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { where } from "./compare.ts";
+import { writeOut } from "./define.ts";
+import { checkCount, checkSameDtype, coordinates, inMode } from "./index_core.ts";
+import { expandTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
+
+function checkMask(op: string, mask: Tensor): void {
+  if (mask.dtype !== BOOL) throw new DTypeError(`${op}(): the mask must be bool: ${mask.dtype}; use .bool()`);
+}
+
+/** A number of the kind that `dtype` holds, so that it does not promote the tensor. */
+function fitted(op: string, value: ScalarLike, dtype: DType): Scalar {
+  const s = toScalar(op, value);
+  if (s.kind === "complex") {
+    if (!dtype.isComplex) throw new DTypeError(`${op}(): a complex value cannot be written into ${dtype}`);
+    return s;
+  }
+  if (dtype === BOOL) return new Scalar(Number(s.value) !== 0 ? 1 : 0, 0, "bool");
+  if (dtype.kind !== "integer") return s;
+  if (typeof s.value === "number" && !Number.isFinite(s.value)) {
+    throw new ArgumentError(`${op}(): ${dtype} cannot hold the value: ${s.value}`);
+  }
+  return new Scalar(typeof s.value === "number" ? Math.trunc(s.value) : s.value, 0, "integer");
+}
+
+/** The parameters of {@linkcode maskedFill}. */
+export interface MaskedFillArgs {
+  /** Where to write; broadcasts with the tensor. */
+  mask: Tensor;
+  /** A number or a 0-d tensor. */
+  value: ScalarLike | Tensor;
+}
+const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"], [], 2);
+
+/**
+ * `value` where the mask is true, the tensor elsewhere.
+ *
+ * @param x any tensor; broadcasts with the mask
+ */
+export function maskedFill(x: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
+  const { mask, value } = maskedFillArgs(args);
+  checkMask("maskedFill", mask);
+  if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, x.dtype), x);
+  if (value.ndim !== 0) {
+    throw new ShapeError(`maskedFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
+  }
+  if (value.dtype.isComplex && !x.dtype.isComplex) {
+    throw new DTypeError(`maskedFill(): a complex value cannot be written into ${x.dtype}`);
+  }
+  return where(mask, value.to(x.dtype), x);
+}
+
+/** {@linkcode maskedFill} in place. */
+export function maskedFill_(self: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
+  const filled = maskedFill(self, ...args);
+  if (!sameShape(filled.shape, self.shape)) {
+    throw new ShapeError(
+      `maskedFill_(): the mask must broadcast to the tensor: ${show(filled.shape)} and ${show(self.shape)}`,
+    );
+  }
+  return self.copy_(filled);
+}
+
+/** A tensor whose elements say whether those of `x` are not zero; real, so that kernels take it. */
+function realMask(x: Tensor): Tensor {
+  return x.dtype.isComplex ? x.detach().ne(0) : x;
+}
+
+/** The parameters of {@linkcode nonzero}. */
+export interface NonzeroArgs {
+  /** One vector of positions per dimension instead of a matrix of rows; default false. */
+  asTuple?: boolean;
+}
+const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
+
+/**
+ * Where the elements are not zero: rows of coordinates (int64), in row-major order.
+ *
+ * Shape: `[count, ndim]`; with `asTuple`, `ndim` vectors of `count` (one for a 0-d tensor).
+ *
+ * @param x any tensor
+ */
+export function nonzero(x: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
+export function nonzero(x: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
+export async function nonzero(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+  const { asTuple = false } = nonzeroArgs(args);
+  checkAlive("nonzero", x);
+  const mask = realMask(asTuple && x.ndim === 0 ? reshapeTo(x.detach(), [1]) : x);
+  const rows = coordinates(mask, await mask.storage.backend.countNonzero(mask));
+  if (!asTuple) return rows;
+  return mask.shape.map((_, d) => selectAt(rows, 1, d));
+}
+
+/** The same as {@linkcode nonzero} without options. */
+export function argwhere(x: Tensor): Promise<Tensor> {
+  return nonzero(x);
+}
+
+/** The parameters of {@linkcode nonzeroStatic}. */
+export interface NonzeroStaticArgs {
+  /** How many rows the result has. */
+  size: number;
+  /** What missing rows hold; default -1. */
+  fillValue?: number;
+}
+const nonzeroStaticArgs = signature<NonzeroStaticArgs>("nonzeroStatic", [], ["size", "fillValue"]);
+
+/** {@linkcode nonzero} cut or filled up to `size` rows, so that the shape depends on no values. */
+export function nonzeroStatic(x: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
+  const { size, fillValue = -1 } = nonzeroStaticArgs(args);
+  checkCount("nonzeroStatic", "size", size, 0);
+  const flat = reshapeTo(realMask(x).detach().ne(0), [-1]);
+  const n = flat.shape[0];
+  if (n === 0 || size === 0) return x.newFull([size, x.ndim], fillValue, { dtype: int64, requiresGrad: false });
+  // Elements that are not zero sort to the front, in their order.
+  const order = flat.to(int64).argsort(0, true, { stable: true });
+  const taken = Math.min(size, n);
+  const positions = sliceAt(order, 0, 0, taken);
+  const found = reshapeTo(flat.gather(0, positions), [-1, 1]);
+  const columns = x.shape.map((s, d) => {
+    const step = x.shape.slice(d + 1).reduce((a, b) => a * b, 1);
+    return positions.floorDivide(step).remainder(s);
+  });
+  const out = x.newFull([size, x.ndim], fillValue, { dtype: int64, requiresGrad: false });
+  columns.forEach((column, d) => {
+    sliceAt(selectAt(out, 1, d), 0, 0, taken).copy_(where(reshapeTo(found, [-1]), column, fillValue));
+  });
+  return out;
+}
+
+/** The parameters of {@linkcode maskedSelect}. */
+export interface MaskedSelectArgs {
+  /** Which elements; broadcasts with the tensor. */
+  mask: Tensor;
+  /** Where to write the result. */
+  out?: Tensor;
+}
+const maskedSelectArgs = signature<MaskedSelectArgs>("maskedSelect", ["mask"], ["out"], 1);
+
+/** The elements where the mask is true, as a vector. */
+export async function maskedSelect(x: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
+  const { mask, out } = maskedSelectArgs(args);
+  checkMask("maskedSelect", mask);
+  if (out && (out.storage === x.storage || out.storage === mask.storage)) {
+    throw new ArgumentError("maskedSelect(): out shares memory with an input; clone() one of them");
+  }
+  const { gradEnabled } = mode;
+  const shape = broadcastShapes("maskedSelect", x.shape, mask.shape);
+  const flatMask = reshapeTo(expandTo(mask, shape), [-1]);
+  const count = await flatMask.storage.backend.countNonzero(flatMask);
+  return inMode(gradEnabled, () => {
+    const index = reshapeTo(coordinates(flatMask, count), [-1]);
+    const result = reshapeTo(expandTo(x, shape), [-1]).indexSelect(0, index);
+    return out ? writeOut("maskedSelect", out, result) : result;
+  });
+}
+
+/** The parameters of {@linkcode maskedScatter}. */
+export interface MaskedScatterArgs {
+  /** Where to write; broadcasts with the tensor. */
+  mask: Tensor;
+  /** The values, in row-major order; at least as many as the mask selects. */
+  source: Tensor;
+}
+const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask", "source"], [], 2);
+
+/**
+ * The values of `source`, in order, where the mask is true; the tensor elsewhere.
+ *
+ * Differs from PyTorch: where `source` has too few values its last one is repeated, since counting would need a read.
+ *
+ * @param x any tensor; broadcasts with the mask
+ */
+export function maskedScatter(x: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
+  const { mask, source } = maskedScatterArgs(args);
+  checkMask("maskedScatter", mask);
+  checkSameDtype("maskedScatter", x, source, "source");
+  const shape = broadcastShapes("maskedScatter", x.shape, mask.shape);
+  const selected = reshapeTo(expandTo(mask, shape), [-1]);
+  if (source.numel() === 0 || selected.numel() === 0) return expandTo(x, shape).clone();
+  // The n-th selected place reads value n.
+  const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
+  const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
+  return where(mask, values, x);
+}
+
+/** {@linkcode maskedScatter} in place. */
+export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
+  return self.copy_(maskedScatter(self, ...args));
+}
+
+/** The parameters of {@linkcode unravelIndex}. */
+export interface UnravelIndexArgs {
+  /** The shape that the positions are in. */
+  shape: number | readonly number[];
+}
+const unravelIndexArgs = signature<UnravelIndexArgs>("unravelIndex", ["shape"], [], 1);
+
+/** Coordinates of positions in a flattened tensor of the given shape, one tensor per dimension. */
+export function unravelIndex(x: Tensor, ...args: Args<UnravelIndexArgs, ["shape"]>): Tensor[] {
+  const { shape } = unravelIndexArgs(args);
+  if (x.dtype.kind !== "integer") throw new DTypeError(`unravelIndex(): positions must be integers: ${x.dtype}`);
+  const sizes = typeof shape === "number" ? [shape] : shape;
+  return sizes.map((s, d) => x.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
+}

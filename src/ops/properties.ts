@@ -1,0 +1,66 @@
+/**
+ * What PyTorch gives as properties of a tensor: `T`, `mT`, `H`, `mH`, `real`, `imag`.
+ *
+ * @module
+ */
+
+import { DTypeError, ShapeError, show } from "../base/errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { viewAsReal } from "./shape.ts";
+import { permuteTo, selectAt, transposeTo } from "./view_core.ts";
+
+/** Properties of `Tensor` that are computed by ops. */
+export interface TensorProperties {
+  /** All dimensions reversed. */
+  readonly T: Tensor;
+  /** The last two dimensions swapped. */
+  readonly mT: Tensor;
+  /** The conjugate transpose of a matrix. Differs from PyTorch: a complex result is a copy. */
+  readonly H: Tensor;
+  /** The last two dimensions swapped and conjugated. Differs from PyTorch: a complex result is a copy. */
+  readonly mH: Tensor;
+  /** The real part: a view; a real tensor is its own. */
+  readonly real: Tensor;
+  /** The imaginary part of a complex tensor: a view. */
+  readonly imag: Tensor;
+}
+
+function T(x: Tensor): Tensor {
+  return permuteTo(x, x.shape.map((_, i) => x.ndim - 1 - i), "T");
+}
+
+function mT(x: Tensor): Tensor {
+  if (x.ndim < 2) throw new ShapeError(`mT(): at least 2 dimensions are needed: ${show(x.shape)}`);
+  return transposeTo(x, -2, -1, "mT");
+}
+
+function H(x: Tensor): Tensor {
+  if (x.ndim !== 2 && x.ndim !== 0) throw new ShapeError(`H(): a matrix is needed: ${show(x.shape)}`);
+  const out = x.ndim === 0 ? x : transposeTo(x, 0, 1, "H");
+  return x.dtype.isComplex ? out.conj() : out;
+}
+
+function mH(x: Tensor): Tensor {
+  const out = mT(x);
+  return x.dtype.isComplex ? out.conj() : out;
+}
+
+/** The real part: a view; a real tensor is returned as it is. */
+export function real(x: Tensor): Tensor {
+  return x.dtype.isComplex ? selectAt(viewAsReal(x), -1, 0, "real") : x;
+}
+
+/** The imaginary part of a complex tensor: a view. */
+export function imag(x: Tensor): Tensor {
+  if (!x.dtype.isComplex) throw new DTypeError(`imag(): a complex tensor is needed: ${x.dtype}`);
+  return selectAt(viewAsReal(x), -1, 1, "imag");
+}
+
+for (const [name, get] of Object.entries({ T, mT, H, mH, real, imag })) {
+  Object.defineProperty(Tensor.prototype, name, {
+    get(this: Tensor) {
+      return get(this);
+    },
+    configurable: true,
+  });
+}

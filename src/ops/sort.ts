@@ -1,0 +1,369 @@
+/**
+ * Order: sort, topk, kthvalue, median, mode, and binary search.
+ *
+ * Values carry the gradient to the places they came from; positions are int64. NaN counts as the largest value, as in
+ * PyTorch. Sorting is always stable.
+ *
+ * @module
+ */
+
+import { record, recordMany } from "../autograd/record.ts";
+import { type Args, signature } from "../base/args.ts";
+import { int32, int64 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { contiguousStrides, wrapDim } from "../base/shape.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { where } from "./compare.ts";
+import { checkOrdered, rawGather } from "./index_core.ts";
+import { cat } from "./join.ts";
+import { checkOperands } from "./kernel.ts";
+import { named, type ValuesIndices } from "./named.ts";
+import { makeView, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
+
+/** Makes values found at `indices` along `d` carry the gradient there. */
+function recordSelection(name: string, x: Tensor, d: number, values: Tensor, indices: Tensor): ValuesIndices {
+  const { shape } = x;
+  recordMany(name, [values, indices], [x], [indices], (grads, [at]) => [
+    grads[0] === null ? null : grads[0].newZeros(shape).scatter(d, at, grads[0]),
+  ]);
+  return named({ values, indices });
+}
+
+/** The parameters of {@linkcode sort} and {@linkcode argsort}. */
+export interface SortArgs {
+  /** The dimension; default -1. */
+  dim?: number;
+  /** Largest first; default false. */
+  descending?: boolean;
+  /** Keep the order of equal elements; always the case here. */
+  stable?: boolean;
+}
+const sortArgs = signature<SortArgs>("sort", ["dim", "descending"], ["stable"]);
+
+/**
+ * Sorted values along a dimension, and their positions.
+ *
+ * @param x any real tensor
+ * @returns `{ values, indices }`, also as an array
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const { values, indices } = torch.tensor([3, 1, 2]).sort();
+ * assertEquals(await values.tolist(), [1, 2, 3]);
+ * assertEquals(await indices.tolist(), [1, 2, 0]);
+ * ```
+ */
+export function sort(x: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): ValuesIndices {
+  const { dim = -1, descending = false } = sortArgs(args);
+  return sorted("sort", x, dim, descending);
+}
+
+function sorted(op: string, x: Tensor, dim: number, descending: boolean): ValuesIndices {
+  checkAlive(op, x);
+  checkOrdered(op, x.dtype);
+  const d = wrapDim(op, dim, x.ndim);
+  const values = emptyLikeDevice(op, x.shape, x.dtype, x), indices = emptyLikeDevice(op, x.shape, int64, x);
+  if (x.numel() > 0) x.storage.backend.sort(x, d, descending, values, indices);
+  return recordSelection("SortBackward0", x, d, values, indices);
+}
+
+const argsortArgs = signature<SortArgs>("argsort", ["dim", "descending"], ["stable"]);
+
+/** The positions that {@linkcode sort} gives. */
+export function argsort(x: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): Tensor {
+  const { dim = -1, descending = false } = argsortArgs(args);
+  return sorted("argsort", x, dim, descending).indices;
+}
+
+/** The values sorted along the first dimension. */
+export function msort(x: Tensor): Tensor {
+  return x.ndim === 0 ? x.clone() : sorted("msort", x, 0, false).values;
+}
+
+/** The parameters of {@linkcode topk}. */
+export interface TopkArgs {
+  /** How many. */
+  k: number;
+  /** The dimension; default -1. */
+  dim?: number;
+  /** The largest instead of the smallest; default true. */
+  largest?: boolean;
+  /** In order; always the case here. */
+  sorted?: boolean;
+}
+const topkArgs = signature<TopkArgs>("topk", ["k", "dim", "largest", "sorted"], [], 1);
+
+/** The `k` largest (or smallest) values along a dimension, in order, and their positions. */
+export function topk(x: Tensor, ...args: Args<TopkArgs, ["k", "dim", "largest", "sorted"]>): ValuesIndices {
+  const { k, dim = -1, largest = true } = topkArgs(args);
+  const d = wrapDim("topk", dim, x.ndim);
+  const size = x.ndim === 0 ? 1 : x.shape[d];
+  if (!Number.isInteger(k) || k < 0 || k > size) {
+    throw new ShapeError(`topk(): k out of range: ${k} along dimension ${d} of size ${size}`);
+  }
+  return extremes("topk", x, d, k, largest);
+}
+
+function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean): ValuesIndices {
+  checkAlive(op, x);
+  checkOrdered(op, x.dtype);
+  const shape = x.shape.map((s, i) => i === d ? k : s);
+  const values = emptyLikeDevice(op, shape, x.dtype, x), indices = emptyLikeDevice(op, shape, int64, x);
+  if (values.numel() > 0) x.storage.backend.topk(x, d, largest, values, indices);
+  return recordSelection("TopkBackward0", x, d, values, indices);
+}
+
+/** Drops the dimension `d` of size 1 unless it is to be kept. */
+function finish(found: ValuesIndices, d: number, keepdim: boolean): ValuesIndices {
+  const drop = (t: Tensor) => keepdim || t.ndim === 0 ? t : selectAt(t, d, 0);
+  return named({ values: drop(found.values), indices: drop(found.indices) });
+}
+
+/** The parameters of {@linkcode kthvalue}. */
+export interface KthvalueArgs {
+  /** Which, from 1. */
+  k: number;
+  /** The dimension; default -1. */
+  dim?: number;
+  /** Keep the dimension with size 1; default false. */
+  keepdim?: boolean;
+  /** Where to write values and indices. */
+  out?: readonly [Tensor, Tensor];
+}
+const kthvalueArgs = signature<KthvalueArgs>("kthvalue", ["k", "dim", "keepdim"], ["out"], 1);
+
+/** The `k`-th smallest value along a dimension, and its position. */
+export function kthvalue(x: Tensor, ...args: Args<KthvalueArgs, ["k", "dim", "keepdim"]>): ValuesIndices {
+  const { k, dim = -1, keepdim = false, out } = kthvalueArgs(args);
+  const d = wrapDim("kthvalue", dim, x.ndim);
+  const size = x.ndim === 0 ? 1 : x.shape[d];
+  if (!Number.isInteger(k) || k < 1 || k > size) {
+    throw new ShapeError(`kthvalue(): k out of range: ${k} along dimension ${d} of size ${size}`);
+  }
+  const result = finish(kth("kthvalue", x, d, k), d, keepdim);
+  if (!out) return result;
+  for (const t of out) {
+    if (t.storage === x.storage) {
+      throw new ArgumentError("kthvalue(): out shares memory with the input; clone() one of them");
+    }
+  }
+  return named({ values: out[0].copy_(result.values), indices: out[1].copy_(result.indices) });
+}
+
+/** The k-th smallest, the dimension kept with size 1. */
+function kth(op: string, x: Tensor, d: number, k: number): ValuesIndices {
+  const { values, indices } = extremes(op, x, d, k, false);
+  if (x.ndim === 0) return named({ values, indices });
+  return named({ values: sliceAt(values, d, k - 1, k), indices: sliceAt(indices, d, k - 1, k) });
+}
+
+/** The parameters of {@linkcode median}, {@linkcode nanmedian} and {@linkcode mode}. */
+export interface MedianArgs {
+  /** The dimension. */
+  dim?: number;
+  /** Keep the dimension with size 1; default false. */
+  keepdim?: boolean;
+}
+const medianArgs = signature<MedianArgs>("median", ["dim", "keepdim"]);
+
+/**
+ * The lower median: of all elements, or along a dimension with its position. NaN if any element is.
+ *
+ * @param x any real tensor
+ * @returns a 0-d tensor without `dim`, else `{ values, indices }`
+ */
+export function median(x: Tensor): Tensor;
+export function median(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+export function median(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
+export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
+  const { dim, keepdim = false } = medianArgs(args);
+  if (dim === undefined) return wholeMedian("median", x, (flat) => medianAlong("median", flat, 0));
+  const d = wrapDim("median", dim, x.ndim);
+  return finish(medianAlong("median", x, d), d, keepdim);
+}
+
+/** The median of all elements; equal elements share its gradient. */
+function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndices): Tensor {
+  checkOrdered(op, x.dtype);
+  if (x.numel() === 0) return x.newFull([], NaN);
+  const flat = reshapeTo(makeView(x, x.shape, x.strides), [-1]);
+  const out = reshapeTo(along(flat).values, []).clone();
+  return record(`${op[0].toUpperCase()}${op.slice(1)}Backward0`, out, [x], [x, out], (grad, [self, result]) => {
+    const equal = where(result.isnan(), self.isnan(), self.eq(result)).to(grad.dtype);
+    return [equal.mul(grad.div(equal.sum()))];
+  });
+}
+
+function medianAlong(op: string, x: Tensor, d: number): ValuesIndices {
+  const size = x.ndim === 0 ? 1 : x.shape[d];
+  if (size === 0) throw new ShapeError(`${op}(): dimension ${d} is empty: ${show(x.shape)}`);
+  const middle = kth(op, x, d, Math.floor((size + 1) / 2));
+  if (!x.dtype.isFloatingPoint) return middle;
+  // NaN is the largest value: if there is one, it is the top 1.
+  const last = extremes(op, x, d, 1, true);
+  const spoilt = last.values.isnan();
+  const indices = where(spoilt, last.indices, middle.indices);
+  return named({ values: x.gather(d, indices), indices });
+}
+
+const nanmedianArgs = signature<MedianArgs>("nanmedian", ["dim", "keepdim"]);
+
+/** {@linkcode median} of the elements that are not NaN. */
+export function nanmedian(x: Tensor): Tensor;
+export function nanmedian(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+export function nanmedian(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
+export function nanmedian(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
+  const { dim, keepdim = false } = nanmedianArgs(args);
+  if (dim === undefined) return wholeMedian("nanmedian", x, (flat) => nanmedianAlong(flat, 0));
+  const d = wrapDim("nanmedian", dim, x.ndim);
+  return finish(nanmedianAlong(x, d), d, keepdim);
+}
+
+function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
+  if (!x.dtype.isFloatingPoint || x.ndim === 0) return medianAlong("nanmedian", x, d);
+  const count = x.isnan().logicalNot().to(int64).sum(d, true);
+  const at = count.sub(1).clampMin(0).floorDivide(2);
+  const indices = sorted("nanmedian", x.detach(), d, false).indices.gather(d, at);
+  return named({ values: x.gather(d, indices), indices });
+}
+
+const modeArgs = signature<MedianArgs>("mode", ["dim", "keepdim"]);
+
+/** The most frequent value along a dimension (the smallest of several), and its last position. */
+export function mode(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): ValuesIndices {
+  const { dim = -1, keepdim = false } = modeArgs(args);
+  const d = wrapDim("mode", dim, x.ndim);
+  if (x.ndim === 0) return extremes("mode", x, d, 1, true);
+  const size = x.shape[d];
+  if (size === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(x.shape)}`);
+  const { values, indices } = sorted("mode", x.detach(), d, false);
+  // A run of equal values is as long as the distance from where it started.
+  const steps = x.shape.map((_, i) => i === d ? size : 1);
+  const here = reshapeTo(indices.newOnes([size]).cumsum(0).sub(1), steps);
+  const isStart = sliceAt(values, d, 1, size).ne(sliceAt(values, d, 0, size - 1));
+  const starts = sliceAt(here, d, 1, size).mul(isStart.to(int64));
+  const zero = indices.newZeros(x.shape.map((s, i) => i === d ? 1 : s));
+  const from = cat([zero, starts], d).cummax(d).values;
+  const best = here.sub(from).argmax(d, true);
+  const at = indices.gather(d, best);
+  return finish(named({ values: x.gather(d, at), indices: at }), d, keepdim);
+}
+
+/** The parameters of {@linkcode searchsorted}. */
+export interface SearchsortedArgs {
+  /** What to look for: a tensor with the same leading dimensions (any, for a 1-d sequence), or a number. */
+  input: Tensor | ScalarLike;
+  /** int32 positions; default false. */
+  outInt32?: boolean;
+  /** Positions after equal elements; default false. */
+  right?: boolean;
+  /** The same as a word: `"left"` or `"right"`. */
+  side?: "left" | "right";
+  /** Positions that sort the sequence. */
+  sorter?: Tensor | null;
+}
+const searchsortedArgs = signature<SearchsortedArgs>(
+  "searchsorted",
+  ["input"],
+  ["outInt32", "right", "side", "sorter"],
+  1,
+);
+
+/**
+ * Where values belong in a sorted sequence: along the last dimension, so that the order is kept.
+ *
+ * @param sortedSequence sorted along its last dimension (or by `sorter`)
+ * @throws {ShapeError} if leading dimensions differ
+ */
+export function searchsorted(sortedSequence: Tensor, ...args: Args<SearchsortedArgs, ["input"]>): Tensor {
+  const { input, outInt32 = false, right, side, sorter = null } = searchsortedArgs(args);
+  if (side !== undefined && side !== "left" && side !== "right") {
+    throw new ArgumentError(`searchsorted(): side must be "left" or "right": ${describe(side)}`);
+  }
+  if (side === "left" && right === true) {
+    throw new ArgumentError('searchsorted(): side and right contradict each other: "left" and true');
+  }
+  let sequence = sortedSequence;
+  if (sorter !== null) {
+    if (sorter.dtype !== int64 || show(sorter.shape) !== show(sequence.shape)) {
+      throw new ShapeError(
+        `searchsorted(): sorter must be int64 of the sequence's shape: ${sorter.dtype} ${show(sorter.shape)}`,
+      );
+    }
+    sequence = rawGather("searchsorted", sequence, sequence.ndim - 1, sorter);
+  }
+  return search("searchsorted", sequence, input, right ?? side === "right", outInt32);
+}
+
+/** The parameters of {@linkcode bucketize}. */
+export interface BucketizeArgs {
+  /** Sorted, 1-d. */
+  boundaries: Tensor;
+  /** int32 positions; default false. */
+  outInt32?: boolean;
+  /** A value equal to a boundary goes after it; default false. */
+  right?: boolean;
+}
+const bucketizeArgs = signature<BucketizeArgs>("bucketize", ["boundaries"], ["outInt32", "right"], 1);
+
+/** Which interval between boundaries each value is in. */
+export function bucketize(input: Tensor | ScalarLike, ...args: Args<BucketizeArgs, ["boundaries"]>): Tensor {
+  const { boundaries, outInt32 = false, right = false } = bucketizeArgs(args);
+  if (boundaries.ndim !== 1) throw new ShapeError(`bucketize(): boundaries must be 1-d: ${show(boundaries.shape)}`);
+  return search("bucketize", boundaries, input, right, outInt32);
+}
+
+function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right: boolean, narrow: boolean): Tensor {
+  if (!(input instanceof Tensor) && !isScalar(input)) {
+    throw new ArgumentError(`${op}(): expected a Tensor or a number: ${describe(input)}`);
+  }
+  const values = input instanceof Tensor ? input : sequence.newFull([], input);
+  checkOperands(op, [sequence, values]);
+  checkOrdered(op, sequence.dtype);
+  if (values.dtype !== sequence.dtype) {
+    throw new DTypeError(`${op}(): values and sequence must have one dtype: ${values.dtype} and ${sequence.dtype}`);
+  }
+  if (sequence.ndim === 0) throw new ShapeError(`${op}(): the sequence must have at least 1 dimension: []`);
+  if (sequence.ndim > 1 && show(sequence.shape.slice(0, -1)) !== show(values.shape.slice(0, -1))) {
+    throw new ShapeError(
+      `${op}(): leading dimensions must agree: ${show(sequence.shape)} and ${show(values.shape)}`,
+    );
+  }
+  const out = emptyLikeDevice(op, values.shape, int64, values);
+  if (out.numel() > 0) {
+    const asVector = (t: Tensor) => t.ndim > 0 ? t : makeView(t, [1], contiguousStrides([1]));
+    out.storage.backend.searchsorted(sequence, asVector(values), right, asVector(out));
+  }
+  return narrow ? out.to(int32) : out;
+}
+
+/** The parameters of {@linkcode isin}. */
+export interface IsinArgs {
+  /** What to look in: a tensor or a number. */
+  testElements: Tensor | ScalarLike;
+  /** Accepted for PyTorch's sake. */
+  assumeUnique?: boolean;
+  /** Which elements are *not* among them; default false. */
+  invert?: boolean;
+}
+const isinArgs = signature<IsinArgs>("isin", ["testElements"], ["assumeUnique", "invert"], 1);
+
+/** Which elements are among `testElements`. */
+export function isin(elements: Tensor | ScalarLike, ...args: Args<IsinArgs, ["testElements"]>): Tensor {
+  const { testElements: test, invert = false } = isinArgs(args);
+  const like = elements instanceof Tensor ? elements : test as Tensor;
+  if (!(like instanceof Tensor)) {
+    throw new ArgumentError(`isin(): at least one argument must be a Tensor: ${describe(test)}`);
+  }
+  const x = elements instanceof Tensor ? elements : like.newFull([], elements);
+  const wanted = test instanceof Tensor ? test : like.newFull([], test);
+  const count = wanted.numel();
+  if (count === 0) return x.newFull(x.shape, invert, { dtype: x.eq(x).dtype });
+  const ordered = sorted("isin", reshapeTo(wanted.detach(), [-1]), 0, false).values.to(x.dtype);
+  const at = search("isin", ordered, x.detach(), false, false).clampMax(count - 1);
+  const found = reshapeTo(rawGather("isin", ordered, 0, reshapeTo(at, [-1])), x.shape).eq(x);
+  return invert ? found.logicalNot() : found;
+}

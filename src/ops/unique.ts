@@ -1,0 +1,192 @@
+/**
+ * Which values occur and how often: unique, uniqueConsecutive, bincount, histc.
+ *
+ * The number of distinct values is known only when it is read, so all but `histc` return promises.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { wrapDim } from "../base/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { where } from "./compare.ts";
+import { arange } from "./creation.ts";
+import { checkCount, checkOrdered, coordinates } from "./index_core.ts";
+import { cat } from "./join.ts";
+import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
+
+/** The parameters of {@linkcode unique}. */
+export interface UniqueArgs {
+  /** In order; always the case here. */
+  sorted?: boolean;
+  /** Also give, per element, the position of its value in the result. */
+  returnInverse?: boolean;
+  /** Also give how often each value occurs. */
+  returnCounts?: boolean;
+  /** Compare whole slices of this dimension; default: elements. */
+  dim?: number | null;
+}
+const uniqueArgs = signature<UniqueArgs>("unique", ["sorted", "returnInverse", "returnCounts", "dim"]);
+
+/** The flags that ask for more than the values. */
+type Plain = { returnInverse?: false; returnCounts?: false };
+
+/**
+ * The distinct elements, sorted.
+ *
+ * @param x any real tensor
+ * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
+ */
+export function unique(x: Tensor, options?: UniqueArgs & Plain): Promise<Tensor>;
+export function unique(
+  x: Tensor,
+  ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
+): Promise<Tensor | Tensor[]>;
+export function unique(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+  const given = uniqueArgs(args);
+  return runs("unique", x, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false);
+}
+
+const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
+  "uniqueConsecutive",
+  ["returnInverse", "returnCounts", "dim"],
+);
+
+/** The elements with repetitions in a row removed; see {@linkcode unique}. */
+export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & Plain): Promise<Tensor>;
+export function uniqueConsecutive(
+  x: Tensor,
+  ...args: Args<Omit<UniqueArgs, "sorted">, ["returnInverse", "returnCounts", "dim"]>
+): Promise<Tensor | Tensor[]>;
+export function uniqueConsecutive(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+  const given = consecutiveArgs(args);
+  const { returnInverse = false, returnCounts = false } = given;
+  return runs("uniqueConsecutive", x, given.dim ?? null, false, returnInverse, returnCounts);
+}
+
+/** Rows in lexicographic order: a stable sort by each column, the last one first. */
+function rowOrder(rows: Tensor): Tensor {
+  let order = arange(rows.shape[0], { device: rows.device });
+  for (let c = rows.shape[1] - 1; c >= 0; c--) {
+    order = order.indexSelect(0, selectAt(rows, 1, c).indexSelect(0, order).argsort(0));
+  }
+  return order;
+}
+
+async function runs(
+  op: string,
+  input: Tensor,
+  dim: number | null,
+  sorts: boolean,
+  returnInverse: boolean,
+  returnCounts: boolean,
+): Promise<Tensor | Tensor[]> {
+  checkOrdered(op, input.dtype);
+  const x = input.detach();
+  const d = dim === null ? 0 : wrapDim(op, dim, x.ndim);
+  const items = dim === null ? reshapeTo(x, [-1]) : x;
+  const n = items.ndim === 0 ? 1 : items.shape[d];
+  const { order, starts } = unrecorded(() => findRuns(items, d, n, sorts));
+  const count = n === 0 ? 0 : await starts.storage.backend.countNonzero(starts);
+  return unrecorded(() => {
+    const firsts = reshapeTo(coordinates(starts, count), [-1]);
+    const chosen = order === null ? firsts : order.indexSelect(0, firsts);
+    const out = [items.ndim === 0 ? items.clone() : items.indexSelect(d, chosen)];
+    if (returnInverse) {
+      const ranks = starts.to(int64).cumsum(0).sub(1);
+      const inverse = order === null ? ranks : ranks.newZeros([n]).scatter(0, order, ranks);
+      out.push(dim === null ? reshapeTo(inverse, x.shape) : inverse);
+    }
+    if (returnCounts) {
+      const ends = cat([sliceAt(firsts, 0, 1, null), firsts.newFull([count > 0 ? 1 : 0], n)]);
+      out.push(ends.sub(firsts));
+    }
+    return out.length === 1 ? out[0] : out;
+  });
+}
+
+/** The order that puts equal slices side by side (`null`: as they are), and where a new value starts in it. */
+function findRuns(items: Tensor, d: number, n: number, sorts: boolean): { order: Tensor | null; starts: Tensor } {
+  const width = n === 0 ? 0 : items.numel() / n;
+  const dims = items.shape.map((_, i) => i).filter((i) => i !== d);
+  const rows = reshapeTo(items.ndim < 2 ? items : permuteTo(items, [d, ...dims]), [n, width]);
+  const order = sorts && width > 0 ? rowOrder(rows) : null;
+  const lined = order === null ? rows : rows.indexSelect(0, order);
+  const changes = sliceAt(lined, 0, 1, null).ne(sliceAt(lined, 0, 0, Math.max(n - 1, 0)));
+  const first = items.newFull([Math.min(n, 1)], true, { dtype: BOOL });
+  return { order, starts: cat([first, changes.to(int64).sum(1).gt(0)]) };
+}
+
+/** The parameters of {@linkcode bincount}. */
+export interface BincountArgs {
+  /** What each element counts; default 1. */
+  weights?: Tensor | null;
+  /** The least size of the result; default 0. */
+  minlength?: number;
+}
+const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"]);
+
+/**
+ * How often each number occurs in a vector of integers that are not negative.
+ *
+ * @param x 1-d, integer
+ */
+export async function bincount(x: Tensor, ...args: Args<BincountArgs, ["weights", "minlength"]>): Promise<Tensor> {
+  const { weights = null, minlength = 0 } = bincountArgs(args);
+  if (x.ndim !== 1 || x.dtype.kind !== "integer") {
+    throw new ArgumentError(`bincount(): a 1-d integer tensor is needed: ${x.dtype} ${show(x.shape)}`);
+  }
+  checkCount("bincount", "minlength", minlength, 0);
+  if (weights !== null && show(weights.shape) !== show(x.shape)) {
+    throw new ShapeError(
+      `bincount(): weights must have the shape of the input: ${show(weights.shape)} and ${show(x.shape)}`,
+    );
+  }
+  const index = x.to(int64);
+  const least = x.numel() === 0 ? 0 : await index.min().item();
+  if (least < 0) throw new ArgumentError(`bincount(): values must not be negative: ${least}`);
+  const size = Math.max(x.numel() === 0 ? 0 : await index.max().item() + 1, minlength);
+  const counted = weights === null
+    ? index.newOnes(x.shape)
+    : weights.dtype.isFloatingPoint
+    ? weights
+    : weights.to(float64);
+  return unrecorded(() => counted.newZeros([size]).indexAdd(0, index, counted));
+}
+
+/** The parameters of {@linkcode histc}. */
+export interface HistcArgs {
+  /** How many bins; default 100. */
+  bins?: number;
+  /** Lower end; default 0. With equal ends, those of the values. */
+  min?: number;
+  /** Upper end; default 0. */
+  max?: number;
+}
+const histcArgs = signature<HistcArgs>("histc", ["bins", "min", "max"]);
+
+/** How many elements are in each of `bins` intervals of equal width; elements outside are not counted. */
+export function histc(x: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]>): Tensor {
+  const { bins = 100, min = 0, max = 0 } = histcArgs(args);
+  if (!x.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${x.dtype}`);
+  checkCount("histc", "bins", bins, 1);
+  if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
+    throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
+  }
+  return unrecorded(() => {
+    const values = reshapeTo(x.detach(), [-1]);
+    if (values.numel() === 0) return x.newZeros([bins]);
+    const fromValues = min === max;
+    let low = fromValues ? values.min() : x.newFull([], min), high = fromValues ? values.max() : x.newFull([], max);
+    // All values equal: an interval of width 2 around them.
+    const flat = low.eq(high);
+    low = where(flat, low.sub(1), low);
+    high = where(flat, high.add(1), high);
+    const inside = values.ge(low).logicalAnd(values.le(high));
+    const scaled = values.sub(low).mul(bins).div(high.sub(low));
+    const bin = where(inside, scaled, 0).to(int64).clampMax(bins - 1);
+    return x.newZeros([bins]).indexAdd(0, bin, inside.to(x.dtype));
+  });
+}
