@@ -30,6 +30,8 @@ export interface OpCase {
   readonly golden: Golden;
   /** Dtypes that PyTorch's op takes on the CPU. */
   readonly dtypes: readonly string[];
+  /** Whether results depend on the generator. */
+  readonly random: boolean;
   /** Samples by dtype of the recording. */
   readonly groups: ReadonlyMap<string, readonly RecordedSample[]>;
 }
@@ -48,13 +50,15 @@ export async function opCases(): Promise<OpCase[]> {
   const cases: OpCase[] = [];
   for (const job of folder.jobs.filter((job) => names.has(entryName(job)))) {
     const golden = await readGolden(job.path);
-    const { name, info, groups } = golden.manifest as unknown as {
+    const { name, info, groups, flags } = golden.manifest as unknown as {
       name: string;
+      flags: string[];
       info: { dtypes: string[] };
       groups: { dtype: string; samples: RecordedSample[] }[];
     };
     const label = job.variant ? `${name}.${job.variant}` : name;
-    cases.push({ label, name, golden, dtypes: info.dtypes, groups: new Map(groups.map((g) => [g.dtype, g.samples])) });
+    const samples = new Map(groups.map((g) => [g.dtype, g.samples]));
+    cases.push({ label, name, golden, dtypes: info.dtypes, random: flags.includes("random"), groups: samples });
   }
   return cases;
 }
@@ -89,6 +93,8 @@ export function asFunction(
   const fn = (...inputs: torch.Tensor[]): torch.Tensor[] => {
     const decoder = new Decoder(op.golden, api, { device: "cpu", adapt, ...scalarOptions(op.name) });
     ids.forEach((id, k) => decoder.tensors.set(id, inputs[k] as unknown as TensorLike));
+    // A program refers to the sample's arguments: they must exist first.
+    decoder.list(sample.args);
     return tensorsIn(bound.run(decoder, sample)) as unknown as torch.Tensor[];
   };
   return { fn, inputs: ids.map((id) => first.tensors.get(id) as unknown as torch.Tensor) };
