@@ -108,6 +108,11 @@ export class Expr implements Value {
     return where(this, a, b) as Expr;
   }
 
+  /** A constant of this value's kind. */
+  like(value: Scalar): Expr {
+    return constant(value, this.kind);
+  }
+
   /** A real value as it is. */
   lift(value: Expr): Expr {
     return value;

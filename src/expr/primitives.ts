@@ -380,7 +380,7 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     value: { float: ref.trigamma },
     cuda: "crTrigamma($a)",
     wgsl: "crTrigamma($a)",
-    grad: (g, _y, x) => g.mul(x.mul(0).add(3).zeta(x)).mul(-2),
+    grad: (g, _y, x) => g.mul(x.like(3).zeta(x)).mul(-2),
   },
   logicalNot: { ...logic, value: { int: (a) => a === 0n }, cuda: "!$a", wgsl: "!$a" },
   bitwiseNot: {

@@ -13,10 +13,11 @@ import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { wrapDim } from "../base/shape.ts";
-import { constant, type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
+import { Complex } from "../expr/complex.ts";
+import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseFunction } from "./define.ts";
+import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
 import { rand } from "./random.ts";
 
 /** A function of one tensor with options `O`, of which `K` may be given by position. */
@@ -31,11 +32,21 @@ function onlyFloating(name: string): (dtype: DType) => void {
   };
 }
 
+function floatingOrComplex(name: string): (dtype: DType) => void {
+  return (dtype) => {
+    if (dtype.kind !== "floating" && !dtype.isComplex) {
+      throw new DTypeError(`${name}(): defined for floating and complex tensors only: ${dtype}`);
+    }
+  };
+}
+
 interface Entry {
   readonly name: string;
   readonly numbers?: Readonly<Record<string, number>>;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly check?: (dtype: DType) => void;
+  readonly compute?: "float";
+  readonly validate?: (call: PointwiseCall) => void;
   // deno-lint-ignore no-explicit-any -- entries take real or any values
   readonly expr: (x: any, context: Context) => Value;
 }
@@ -57,7 +68,7 @@ function activation<F extends (input: Tensor, ...args: any[]) => Tensor>(entry: 
 
 /** The constant 1 or 0 by a condition, as a derivative. */
 function step(condition: Expr, x: Expr): Expr {
-  return condition.where(constant(1, x.kind), 0);
+  return condition.where(x.like(1), 0);
 }
 
 /** max(x, 0). */
@@ -79,7 +90,7 @@ export const relu6: Activation & PointwiseFunction = activation<Activation>({
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu6(): not defined for ${dtype}`);
   },
-  expr: (x: Expr) => between(x, constant(0, x.kind), constant(6, x.kind)),
+  expr: (x: Expr) => between(x, x.like(0), x.like(6)),
 });
 
 /** The value limited to a range; the gradient is 0 at the edges too. */
@@ -159,11 +170,7 @@ export const gelu: Gelu & PointwiseFunction = activation<Gelu>({
 /** x · sigmoid(x); complex too. */
 export const silu: Activation & PointwiseFunction = activation<Activation>({
   name: "silu",
-  check: (dtype) => {
-    if (dtype.kind !== "floating" && !dtype.isComplex) {
-      throw new DTypeError(`silu(): defined for floating and complex tensors only: ${dtype}`);
-    }
-  },
+  check: floatingOrComplex("silu"),
   expr: (x: Value) => x.mul(x.sigmoid()),
 });
 
@@ -172,7 +179,7 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
   const z = x.mul(beta);
   const linear = z.gt(threshold);
   const value = where(linear, x, z.exp().log1p().div(beta));
-  return withDerivative(value, [{ by: x, is: where(linear, constant(1, x.kind), z.sigmoid()) }]);
+  return withDerivative(value, [{ by: x, is: where(linear, x.like(1), z.sigmoid()) }]);
 }
 
 type Softplus = (
@@ -207,7 +214,11 @@ export const logsigmoid: ((input: Tensor) => Tensor) & PointwiseFunction = activ
 /** x / (1 + |x|). */
 export const softsign: ((input: Tensor) => Tensor) & PointwiseFunction = activation<(input: Tensor) => Tensor>({
   name: "softsign",
-  expr: (x: Expr) => {
+  compute: "float",
+  check: floatingOrComplex("softsign"),
+  expr: (value: Value) => {
+    if (value instanceof Complex) return value.div(value.abs().add(1));
+    const x = value as Expr;
     const denominator = x.abs().add(1);
     return withDerivative(x.div(denominator), [{ by: x, is: denominator.mul(denominator).reciprocal() }]);
   },
@@ -216,7 +227,11 @@ export const softsign: ((input: Tensor) => Tensor) & PointwiseFunction = activat
 /** x - tanh(x). */
 export const tanhshrink: ((input: Tensor) => Tensor) & PointwiseFunction = activation<(input: Tensor) => Tensor>({
   name: "tanhshrink",
-  expr: (x: Expr) => {
+  compute: "float",
+  check: floatingOrComplex("tanhshrink"),
+  expr: (value: Value) => {
+    if (value instanceof Complex) return value.sub(value.tanh());
+    const x = value as Expr;
     const t = x.tanh();
     return withDerivative(x.sub(t), [{ by: x, is: t.mul(t) }]);
   },
@@ -233,6 +248,11 @@ type Hardtanh = Activation<{ minVal?: number; maxVal?: number }, ["minVal", "max
 export const hardtanh: Hardtanh & PointwiseFunction = activation<Hardtanh>({
   name: "hardtanh",
   numbers: { minVal: -1, maxVal: 1 },
+  validate: ({ numbers: [low, high] }) => {
+    if (low.value > high.value) {
+      throw new ArgumentError(`hardtanh(): minVal must not exceed maxVal: ${low.value} > ${high.value}`);
+    }
+  },
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`hardtanh(): not defined for ${dtype}`);
   },
@@ -314,13 +334,16 @@ const slope = pointwise<(input: Tensor, weight: Tensor) => Tensor>({
   expr: (x: Expr, weight: Expr) => where(x.gt(0), x, x.mul(weight)),
 });
 
+const parsePrelu = signature<{ weight: Tensor }>("prelu", ["weight"], [], 1);
+
 /**
  * x where positive, else weight · x.
  *
  * @param weight one slope, or one per channel (dimension 1 of the input)
  * @throws {ShapeError} if there is another number of slopes
  */
-export function prelu(input: Tensor, weight: Tensor): Tensor {
+export function prelu(input: Tensor, ...args: Args<{ weight: Tensor }, ["weight"]>): Tensor {
+  const { weight } = parsePrelu(args);
   const channels = input.ndim >= 2 ? input.shape[1] : 1;
   if (weight.ndim > 1) throw new ShapeError(`prelu(): weight must have at most 1 dimension: ${show(weight.shape)}`);
   if (weight.numel() === 1) return slope(input, input.ndim === 0 ? weight.reshape([]) : weight);

@@ -229,7 +229,7 @@ function polygammaOf(n: number): Unary {
       if (x instanceof Complex) throw new DTypeError("polygamma(): not defined for complex values");
       const real = x as Expr;
       if (n === 0) return real.digamma();
-      return n === 1 ? real.trigamma() : real.mul(0).add(n + 1).zeta(real).mul(factor);
+      return n === 1 ? real.trigamma() : real.like(n + 1).zeta(real).mul(factor);
     });
     polygammas.set(n, op);
   }
