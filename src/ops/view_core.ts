@@ -10,7 +10,8 @@
 import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
-import { IndexError, ShapeError, show } from "../base/errors.ts";
+import { intList, isPlainObject } from "../base/args.ts";
+import { ArgumentError, IndexError, show, ShapeError } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
