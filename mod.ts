@@ -88,19 +88,9 @@ export { clone, zero_ } from "./src/ops/convert.ts";
 
 // Randomness
 export { defaultGenerator, Generator, initialSeed, manualSeed, seed } from "./src/base/generator.ts";
-export {
-  forkRng,
-  getRngState,
-  normal,
-  rand,
-  randint,
-  randintLike,
-  randLike,
-  randn,
-  randnLike,
-  randperm,
-  setRngState,
-} from "./src/ops/random.ts";
+export * as random from "./src/ops/random_state.ts";
+export { forkRng, getRngState, setRngState } from "./src/ops/random_state.ts";
+export { normal, rand, randint, randintLike, randLike, randn, randnLike, randperm } from "./src/ops/random.ts";
 export { bernoulli, multinomial } from "./src/ops/sampling.ts";
 export { alphaDropout, dropout, featureAlphaDropout } from "./src/ops/dropout.ts";
 export { getPrintoptions, setPrintoptions } from "./src/tensor/print.ts";

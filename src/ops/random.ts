@@ -1,5 +1,5 @@
 /**
- * Random tensors from nothing: `rand`, `randn`, `randint`, `randperm`, `normal`, and the state of the generators.
+ * Random tensors from nothing: `rand`, `randn`, `randint`, `randperm`, `normal`.
  *
  * The same seed gives the same values on every device; see `random_core.ts` for how. Random methods (`normal_`,
  * `bernoulli`, …) are in `sampling.ts`.
@@ -9,9 +9,8 @@
 
 import { isPlainObject } from "../base/args.ts";
 import { device as parseDevice } from "../base/device.ts";
-import { type DType, getDefaultDtype, int64, promoteTypes, uint8 } from "../base/dtype.ts";
+import { type DType, getDefaultDtype, int64, promoteTypes } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { defaultGenerator } from "../base/generator.ts";
 import { describe } from "../base/scalar.ts";
 import { broadcastShapes, checkSizes } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
@@ -19,7 +18,7 @@ import { record } from "../autograd/record.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyOn } from "../tensor/create.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
-import { fromBytes, type SizeArgs, sizeArgs, type TensorOptions } from "./creation.ts";
+import { type SizeArgs, sizeArgs, type TensorOptions } from "./creation.ts";
 import { writeOut } from "./define.ts";
 import {
   byParts,
@@ -319,43 +318,4 @@ function drawnNormal(
         return part === 0 ? value.add(meanOf(numbers, tensors)) : value;
       }),
   }));
-}
-
-// ---------------------------------------------------------------- state
-
-/** The state of the default generator as a uint8 tensor. */
-export function getRngState(): Tensor {
-  const state = defaultGenerator.getState();
-  return fromBytes(state, [state.byteLength], uint8, { device: "cpu" });
-}
-
-/**
- * Puts the default generator back to a state that {@linkcode getRngState} gave.
- *
- * @throws {FormatError} if the bytes are not such a state
- */
-export function setRngState(newState: Tensor): void {
-  if (newState.dtype !== uint8) throw new DTypeError(`setRngState(): a state is a uint8 tensor: ${newState.dtype}`);
-  defaultGenerator.setState(newState.dataSync() as Uint8Array);
-}
-
-/** Puts the default generator back afterwards: `using _ = forkRng()`. */
-export function forkRng(): Disposable;
-/** Runs `fn` and puts the default generator back as it was before. */
-export function forkRng<R>(fn: () => R): R;
-export function forkRng<R>(fn?: () => R): R | Disposable {
-  const state = defaultGenerator.getState();
-  const restore = () => {
-    defaultGenerator.setState(state);
-  };
-  if (fn === undefined) return { [Symbol.dispose]: restore };
-  let pending = false;
-  try {
-    const result = fn();
-    if (!(result instanceof Promise)) return result;
-    pending = true;
-    return result.finally(restore) as R;
-  } finally {
-    if (!pending) restore();
-  }
 }
