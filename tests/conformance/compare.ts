@@ -23,6 +23,8 @@ export interface Comparison {
   requiresGrad?: boolean;
   /** Whether the result is a sum over more elements than it has (gradients of broadcast operands). */
   sum?: boolean;
+  /** A second opinion on an int64 result that differs (indices of tied elements). */
+  indices?: (actual: TensorLike, node: TensorNode, difference: string) => Promise<string | null>;
   /** Tensors of the same recording by id, for `{"ref": n}`. */
   ids: Map<number, TensorNode>;
 }
@@ -177,6 +179,10 @@ export async function compareTensor(
   const expected = context.golden.raw(node.$t);
   const values = await actual.data();
   const difference = valueDifference(values, expected, node, context);
+  if (difference && context.indices && node.dtype === "int64") {
+    const tied = await context.indices(actual, node, difference);
+    return tied && `${at} ${tied}`;
+  }
   return difference && `${at} ${difference}`;
 }
 

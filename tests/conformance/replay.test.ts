@@ -6,6 +6,7 @@ import { Golden, type Json, readGolden } from "./golden.ts";
 import { mockApi, MockTensor, scatterToStrides } from "./mock.ts";
 import { camel, camelPath } from "./names.ts";
 import { replayOp } from "./replay_op.ts";
+import { tiedDifference, tiesAllowed } from "./ties.ts";
 import { tolerance } from "./tolerance.ts";
 import { Decoder } from "./values.ts";
 
@@ -132,6 +133,27 @@ Deno.test("compare() names the first difference", async () => {
   assertStringIncludes(exact!, "1152921504606846977, expected 1152921504606846976");
   const named = { $named: "max", fields: ["values"], v: [node] };
   assertStringIncludes((await compare([make([1, 2, 3, NaN])], named, context()))!, 'no field "values"');
+});
+
+Deno.test("tiedDifference() accepts any order of equal elements, and no other", async () => {
+  const golden = makeGolden({}, {
+    t0: ["I64", [2, 3], new BigInt64Array([5n, 5n, 1n, 2n, 2n, 2n])],
+    t1: ["I64", [2, 3], new BigInt64Array([2n, 0n, 1n, 0n, 1n, 2n])],
+  });
+  const input = { $t: "t0", dtype: "int64", shape: [2, 3], id: 0 };
+  const expected = { $t: "t1", dtype: "int64", shape: [2, 3] };
+  const check = (values: bigint[]) =>
+    tiedDifference(
+      "argsort",
+      { args: [input], kwargs: {} },
+      new MockTensor(new BigInt64Array(values), [2, 3], { name: "int64" }),
+      expected,
+      golden,
+    );
+  assertEquals(await check([2n, 1n, 0n, 2n, 0n, 1n]), null);
+  assertStringIncludes((await check([1n, 2n, 0n, 0n, 1n, 2n]))!, "index 1 selects 5, PyTorch's 2 selects 1");
+  assertStringIncludes((await check([2n, 0n, 0n, 0n, 1n, 2n]))!, "comes twice");
+  assertEquals(tiesAllowed("sort", { args: [], kwargs: { stable: true } }), false);
 });
 
 Deno.test("tolerance() is exact for integers and wider for long sums", () => {
