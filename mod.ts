@@ -99,8 +99,10 @@ export { getPrintoptions, setPrintoptions } from "./src/tensor/print.ts";
 export {
   adjoint,
   asStrided,
+  asStridedScatter,
   broadcastTo,
   diagonal,
+  diagonalScatter,
   flatten,
   moveaxis,
   movedim,
@@ -109,6 +111,8 @@ export {
   ravel,
   reshape,
   select,
+  selectScatter,
+  sliceScatter,
   squeeze,
   swapaxes,
   swapdims,
@@ -365,3 +369,5 @@ export {
   vdot,
 } from "./src/ops/matmul.ts";
 export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";
+export { bilinear } from "./src/ops/linear.ts";
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
