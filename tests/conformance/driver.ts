@@ -23,6 +23,8 @@ export interface DriverOptions {
   processes?: number;
   /** A job that takes longer is a failure, in milliseconds. */
   timeout?: number;
+  /** The worker program; default: `worker.ts`. */
+  worker?: URL;
   /** Called with each job's rows as they arrive. */
   onEntries?: (entries: Entry[], job: Job) => void;
 }
@@ -47,6 +49,8 @@ const TIMEOUT = 60_000;
 /** Starting includes type stripping and compiling of the whole library on first use. */
 const START_TIMEOUT = 180_000;
 
+const WORKER = new URL("./worker.ts", import.meta.url);
+
 /** A worker process and the stream of its replies. */
 class Worker {
   readonly #child: Deno.ChildProcess;
@@ -55,9 +59,9 @@ class Worker {
   readonly #errors: Promise<string>;
   kernels = "unknown";
 
-  constructor() {
+  constructor(program: URL) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", new URL("./worker.ts", import.meta.url).pathname],
+      args: ["run", "-A", "--no-check", program.pathname],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -143,7 +147,7 @@ export async function replayAll(jobs: Job[], options: DriverOptions): Promise<Dr
     while (next < jobs.length) {
       const k = next++;
       if (!worker) {
-        worker = new Worker();
+        worker = new Worker(options.worker ?? WORKER);
         const problem = await worker.start();
         if (problem) {
           await worker.close();
