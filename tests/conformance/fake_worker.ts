@@ -14,7 +14,7 @@ for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream(
     const { path } = JSON.parse(line) as Request;
     reply({ at: "float32 #7" });
     console.log("a library that prints must not confuse the driver");
-    if (path === "crash") Deno.kill(Deno.pid, "SIGSEGV"); // It arrives a moment later.
+    if (path === "crash") Deno.kill(Deno.pid, "SIGABRT"); // It arrives a moment later.
     if (path === "exit") Deno.exit(3);
     while (path === "hang" || path === "crash");
     if (path === "error") reply({ error: "threw FormatError: truncated" });
