@@ -8,24 +8,34 @@
 import { assert } from "@std/assert";
 import { replayAll } from "./driver.ts";
 import { entryName, openFolder } from "./folder.ts";
+import { availableKernels, type Kernels } from "../support/kernels.ts";
 
 const GOLDEN = new URL("../golden/conformance", import.meta.url).pathname;
+const UPDATE = Deno.args.includes("--update");
 const PASSING = new URL("./passing.txt", import.meta.url);
 
-Deno.test("everything that agreed with PyTorch still does", async () => {
-  const listed = (await Deno.readTextFile(PASSING).catch(() => "")).split("\n").filter((line) => line !== "");
-  const update = Deno.args.includes("--update");
+/** Replays the listed entries, or with `--update` all, and gives the names that passed. */
+async function replay(listed: string[], kernels: Kernels): Promise<string[]> {
   const { jobs } = await openFolder(GOLDEN);
   const files = new Set(listed.map((name) => name.split(" ")[0] === "scheduler" ? "schedulers schedulers" : name));
-  const chosen = update ? jobs : jobs.filter((job) => files.has(entryName(job)));
-  const { entries, kernels } = await replayAll(chosen, { device: "cpu" });
+  const chosen = UPDATE ? jobs : jobs.filter((job) => files.has(entryName(job)));
+  const { entries } = await replayAll(chosen, { device: "cpu", env: { CRESSET_KERNELS: kernels } });
   const byName = new Map(entries.map((entry) => [entryName(entry), entry]));
-  const passed = entries.filter((entry) => entry.status === "passed").map(entryName);
-  console.log(`${passed.length} entries passed on the ${kernels} kernels`);
   const lost = listed.filter((name) => byName.get(name)?.status !== "passed").map((name) => {
     const entry = byName.get(name);
     return `${name}: ${entry ? `${entry.status}, ${entry.first}` : "not recorded any more"}`;
   });
-  assert(lost.length === 0, `no longer passing:\n${lost.join("\n")}`);
-  if (update) await Deno.writeTextFile(PASSING, passed.sort().join("\n") + "\n");
+  assert(lost.length === 0, `no longer passing on ${kernels}:\n${lost.join("\n")}`);
+  return entries.filter((entry) => entry.status === "passed").map(entryName);
+}
+
+Deno.test("everything that agreed with PyTorch still does, on each kernel library", async () => {
+  const listed = (await Deno.readTextFile(PASSING).catch(() => "")).split("\n").filter((line) => line !== "");
+  const passed: string[][] = [];
+  for (const kernels of await availableKernels()) {
+    passed.push(await replay(listed, kernels));
+    console.log(`${passed.at(-1)!.length} entries passed on the ${kernels} kernels`);
+  }
+  const everywhere = passed[0].filter((name) => passed.every((names) => names.includes(name)));
+  if (UPDATE) await Deno.writeTextFile(PASSING, everywhere.sort().join("\n") + "\n");
 });

@@ -23,6 +23,8 @@ export interface DriverOptions {
   processes?: number;
   /** A job that takes longer is a failure, in milliseconds. */
   timeout?: number;
+  /** Environment of the processes, on top of the present one. */
+  env?: Record<string, string>;
   /** The worker program; default: `worker.ts`. */
   worker?: URL;
   /** Called with each job's rows as they arrive. */
@@ -59,9 +61,10 @@ class Worker {
   readonly #errors: Promise<string>;
   kernels = "unknown";
 
-  constructor(program: URL) {
+  constructor(program: URL, env: Record<string, string>) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", program.pathname],
+      env,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -147,7 +150,7 @@ export async function replayAll(jobs: Job[], options: DriverOptions): Promise<Dr
     while (next < jobs.length) {
       const k = next++;
       if (!worker) {
-        worker = new Worker(options.worker ?? WORKER);
+        worker = new Worker(options.worker ?? WORKER, options.env ?? {});
         const problem = await worker.start();
         if (problem) {
           await worker.close();
