@@ -80,7 +80,12 @@ export function recordMany(
   formula: FormulaMany,
 ): void {
   if (!recording(inputs)) return;
-  const node = new FormulaNode(name, inputs, formula);
+  const count = outs.length;
+  const node = new FormulaNode(name, inputs, (grads, s, needs) => {
+    // The engine's list ends at the last output that was used.
+    while (grads.length < count) grads.push(null);
+    return formula(grads, s, needs);
+  });
   outs.forEach((out, i) => {
     if (differentiable(out)) setHistory(out, node, i);
   });
