@@ -30,7 +30,8 @@ export interface DropoutOptions {
   inplace?: boolean;
 }
 
-type DropoutArgs = Args<DropoutOptions, ["p", "training", "inplace"]>;
+/** The arguments of every dropout after the tensor. */
+export type DropoutArgs = Args<DropoutOptions, ["p", "training", "inplace"]>;
 
 const POSITIONAL = ["p", "training", "inplace"] as const;
 

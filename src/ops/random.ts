@@ -129,7 +129,7 @@ export function randnLike(input: Tensor, options: RandomTensorOptions = {}): Ten
 }
 
 /** An integer bound. */
-type Bound = number | bigint;
+export type Bound = number | bigint;
 
 /** The bounds of `(high, …)`, `(low, high, …)` or `{ low, high }`. */
 function bounds(op: string, list: readonly unknown[], named: { low?: Bound; high?: Bound }): [Bound, Bound] {
@@ -211,7 +211,7 @@ export function randperm(n: number, options: RandomTensorOptions = {}): Tensor {
 }
 
 /** A tensor's or a number's value in the formula of {@linkcode normal}. */
-type Moment = Tensor | number;
+export type Moment = Tensor | number;
 
 function checkMoments(mean: Moment, std: Moment): void {
   for (const m of [mean, std]) {

@@ -47,11 +47,14 @@ function needAbove(op: string, name: string, value: number, bound: number, inclu
   throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${value}`);
 }
 
-interface NormalOptions extends RandomOptions {
+/** The parameters of {@linkcode normal_} and {@linkcode logNormal_}. */
+export interface NormalFill extends RandomOptions {
+  /** The mean. */
   mean?: number;
+  /** The standard deviation. */
   std?: number;
 }
-const parseNormal = signature<NormalOptions>("normal_", ["mean", "std"], ["generator"]);
+const parseNormal = signature<NormalFill>("normal_", ["mean", "std"], ["generator"]);
 
 /**
  * Fills with normal values of the given mean and standard deviation (default 0 and 1).
@@ -59,7 +62,7 @@ const parseNormal = signature<NormalOptions>("normal_", ["mean", "std"], ["gener
  * DType: floating; complex parts are independent with half the variance each, and the mean is real.
  * @throws {ArgumentError} if `std` is negative
  */
-export function normal_(self: Tensor, ...args: Args<NormalOptions, ["mean", "std"]>): Tensor {
+export function normal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
   const { mean = 0, std = 1, generator } = parseNormal(args);
   if (!self.dtype.isComplex) needFloating("normal_", self.dtype);
   needAbove("normal_", "std", std, 0, true);
@@ -75,18 +78,21 @@ export function normal_(self: Tensor, ...args: Args<NormalOptions, ["mean", "std
   });
 }
 
-interface UniformOptions extends RandomOptions {
+/** The parameters of {@linkcode uniform_}. */
+export interface UniformFill extends RandomOptions {
+  /** The least value. */
   from?: number;
+  /** The end, which is left out. */
   to?: number;
 }
-const parseUniform = signature<UniformOptions>("uniform_", ["from", "to"], ["generator"]);
+const parseUniform = signature<UniformFill>("uniform_", ["from", "to"], ["generator"]);
 
 /**
  * Fills with values spread evenly over [`from`, `to`) (default 0 and 1).
  *
  * @throws {ArgumentError} if `from` is above `to`
  */
-export function uniform_(self: Tensor, ...args: Args<UniformOptions, ["from", "to"]>): Tensor {
+export function uniform_(self: Tensor, ...args: Args<UniformFill, ["from", "to"]>): Tensor {
   const { from = 0, to = 1, generator } = parseUniform(args);
   if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
   if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
@@ -104,13 +110,15 @@ export function uniform_(self: Tensor, ...args: Args<UniformOptions, ["from", "t
   });
 }
 
-interface ExponentialOptions extends RandomOptions {
+/** The parameters of {@linkcode exponential_}. */
+export interface ExponentialFill extends RandomOptions {
+  /** The rate. */
   lambd?: number;
 }
-const parseExponential = signature<ExponentialOptions>("exponential_", ["lambd"], ["generator"]);
+const parseExponential = signature<ExponentialFill>("exponential_", ["lambd"], ["generator"]);
 
 /** Fills with exponential values of rate `lambd` (default 1). */
-export function exponential_(self: Tensor, ...args: Args<ExponentialOptions, ["lambd"]>): Tensor {
+export function exponential_(self: Tensor, ...args: Args<ExponentialFill, ["lambd"]>): Tensor {
   const { lambd = 1, generator } = parseExponential(args);
   needFloating("exponential_", self.dtype);
   needAbove("exponential_", "lambd", lambd, 0);
@@ -122,14 +130,17 @@ export function exponential_(self: Tensor, ...args: Args<ExponentialOptions, ["l
   });
 }
 
-interface CauchyOptions extends RandomOptions {
+/** The parameters of {@linkcode cauchy_}. */
+export interface CauchyFill extends RandomOptions {
+  /** The median. */
   median?: number;
+  /** The scale. */
   sigma?: number;
 }
-const parseCauchy = signature<CauchyOptions>("cauchy_", ["median", "sigma"], ["generator"]);
+const parseCauchy = signature<CauchyFill>("cauchy_", ["median", "sigma"], ["generator"]);
 
 /** Fills with Cauchy values of the given median and scale (default 0 and 1). */
-export function cauchy_(self: Tensor, ...args: Args<CauchyOptions, ["median", "sigma"]>): Tensor {
+export function cauchy_(self: Tensor, ...args: Args<CauchyFill, ["median", "sigma"]>): Tensor {
   const { median = 0, sigma = 1, generator } = parseCauchy(args);
   needFloating("cauchy_", self.dtype);
   needAbove("cauchy_", "sigma", sigma, 0);
@@ -141,10 +152,10 @@ export function cauchy_(self: Tensor, ...args: Args<CauchyOptions, ["median", "s
   });
 }
 
-const parseLogNormal = signature<NormalOptions>("logNormal_", ["mean", "std"], ["generator"]);
+const parseLogNormal = signature<NormalFill>("logNormal_", ["mean", "std"], ["generator"]);
 
 /** Fills with values whose logarithm is normal with the given mean and standard deviation (default 1 and 2). */
-export function logNormal_(self: Tensor, ...args: Args<NormalOptions, ["mean", "std"]>): Tensor {
+export function logNormal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
   const { mean = 1, std = 2, generator } = parseLogNormal(args);
   needFloating("logNormal_", self.dtype);
   needAbove("logNormal_", "std", std, 0);
@@ -190,8 +201,11 @@ function integerLimit(dtype: DType): bigint {
   }
 }
 
-interface RandomBounds extends RandomOptions {
+/** The parameters of {@linkcode random_}. */
+export interface RandomBounds extends RandomOptions {
+  /** The least value; alone, the end. */
   from?: number | bigint;
+  /** The end, which is left out. */
   to?: number | bigint;
 }
 const parseRandom = signature<RandomBounds>("random_", ["from", "to"], ["generator"]);
@@ -243,8 +257,11 @@ function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: G
   });
 }
 
-interface BernoulliOptions extends RandomOptions {
+/** The parameters of {@linkcode bernoulli}. */
+export interface BernoulliOptions extends RandomOptions {
+  /** The probability of a one. */
   p?: number | Tensor;
+  /** A tensor to write the result into. */
   out?: Tensor;
 }
 const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generator", "out"]);
@@ -292,9 +309,13 @@ export function bernoulli_(self: Tensor, ...args: Args<Omit<BernoulliOptions, "o
   return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
 }
 
-interface MultinomialOptions extends RandomOptions {
+/** The parameters of {@linkcode multinomial}. */
+export interface MultinomialOptions extends RandomOptions {
+  /** How many indices to draw per row. */
   numSamples: number;
+  /** Whether an index may come again. @default {false} */
   replacement?: boolean;
+  /** A tensor to write the result into. */
   out?: Tensor;
 }
 const parseMultinomial = signature<MultinomialOptions>(
