@@ -107,9 +107,12 @@ export {
   moveaxis,
   movedim,
   narrow,
+  narrowCopy,
   permute,
   ravel,
   reshape,
+  resolveConj,
+  resolveNeg,
   select,
   selectScatter,
   sliceScatter,
@@ -138,6 +141,7 @@ export {
 } from "./src/ops/split.ts";
 export {
   blockDiag,
+  broadcastShapes,
   broadcastTensors,
   cartesianProd,
   cat,
@@ -183,6 +187,30 @@ export {
   takeAlongDim,
 } from "./src/ops/indexing.ts";
 export { indexReduce, scatterReduce } from "./src/ops/scatter_reduce.ts";
+export {
+  all,
+  amax,
+  amin,
+  aminmax,
+  any,
+  argmax,
+  argmin,
+  countNonzero,
+  logsumexp,
+  max,
+  mean,
+  min,
+  nanmean,
+  nansum,
+  norm,
+  prod,
+  std,
+  stdMean,
+  sum,
+  var,
+  varMean,
+} from "./src/ops/reduce.ts";
+export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/scan.ts";
 export {
   argwhere,
   maskedFill,
@@ -367,7 +395,7 @@ export {
   mv,
   outer,
   vdot,
-} from "./src/ops/matmul.ts";
 export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";
 export { bilinear } from "./src/ops/linear.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
+export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/scan.ts";

@@ -218,9 +218,7 @@ async function buildNative(): Promise<void> {
   for (const level of all) writeIfChanged(`build/level_${level.name}.h`, levelHeader(found, level.name));
   writeIfChanged("build/dispatch.c", dispatcher(found, all));
   const compiler = Deno.env.get("CC") ?? "cc";
-  const onednn = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"]
-    .some((d) => exists(`${d}/oneapi/dnnl/dnnl.h`));
-  const flags = [...COMMON, "-fPIC", "-fvisibility=hidden", "-pthread", "-I.", ...(onednn ? ["-DCRESSET_ONEDNN"] : [])];
+  const flags = [...COMMON, "-fPIC", "-fvisibility=hidden", "-pthread", "-I."];
   const stamp = Math.max(newest(files(".h")), Deno.statSync(new URL(import.meta.url)).mtime?.getTime() ?? 0);
   const objects: string[] = [];
   const jobs: (() => Promise<void>)[] = [];
@@ -248,12 +246,7 @@ async function buildNative(): Promise<void> {
   await command(compiler, ["-shared", "-o", `build/${library}.new`, ...objects, ...links]);
   // A library that a running process has mapped must be replaced, not overwritten.
   Deno.renameSync(`${folder}build/${library}.new`, `${folder}build/${library}`);
-  console.log(
-    `native: built native/cpu/build/${library} with ${compiler}` +
-      (onednn
-        ? " and oneDNN"
-        : "; without oneDNN (install libdnnl-dev, or `brew install onednn`, for faster matmul and convolution)"),
-  );
+  console.log(`native: built native/cpu/build/${library} with ${compiler}`);
 }
 
 /** WebAssembly features: SIMD and relaxed SIMD (every current engine), saturating conversions, bulk copies. */

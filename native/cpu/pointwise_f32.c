@@ -3,7 +3,7 @@
 
 #include "kernels.h"
 #include "special.h"
-#include "vmath.h"
+#include "vmath64.h"
 
 typedef float f32;
 
@@ -20,6 +20,27 @@ static inline f32 floor_quotient(f32 x, f32 y) {
   return q - whole > 0.5f ? whole + 1 : whole;
 }
 
+/* Trigonometry: vector code where every argument of the block is of moderate size, else libm's long reduction. */
+#define GUARDED(name, fast, slow)                                                                               \
+  static void name(void *dst, const void *pa, const void *pb, const void *pc, int64_t n, int32_t flags) {       \
+    f32 *d = dst;                                                                                               \
+    const f32 *a = pa;                                                                                          \
+    int32_t far = 0;                                                                                            \
+    (void)pb, (void)pc, (void)flags;                                                                            \
+    for (int64_t i = 0; i < n; i++) far |= !(vm_abs(a[i]) <= TRIG_LIMIT);                                       \
+    if (far) {                                                                                                  \
+      for (int64_t i = 0; i < n; i++) {                                                                         \
+        f32 x = a[i];                                                                                           \
+        d[i] = slow;                                                                                            \
+      }                                                                                                         \
+    } else {                                                                                                    \
+      LOOP(i, n) {                                                                                              \
+        f32 x = a[i];                                                                                           \
+        d[i] = fast;                                                                                            \
+      }                                                                                                         \
+    }                                                                                                           \
+  }
+
 BINARY(add_f32, f32, f32, x + y)
 BINARY(sub_f32, f32, f32, x - y)
 BINARY(mul_f32, f32, f32, x *y)
@@ -33,7 +54,7 @@ BINARY(truncDivide_f32, f32, f32, truncf(x / y))
 BINARY_PLAIN(floorDivide_f32, f32, f32, floor_quotient(x, y))
 BINARY_PLAIN(remainder_f32, f32, f32, python_remainder(x, y))
 BINARY_PLAIN(fmod_f32, f32, f32, fmodf(x, y))
-BINARY_PLAIN(pow_f32, f32, f32, powf(x, y))
+BINARY(pow_f32, f32, f32, vm_pow(x, y))
 BINARY_PLAIN(atan2_f32, f32, f32, atan2((double)x, (double)y))
 BINARY_PLAIN(nextafter_f32, f32, f32, nextafterf(x, y))
 BINARY_PLAIN(hypot_f32, f32, f32, hypotf(x, y))
@@ -56,20 +77,20 @@ UNARY(log1p_f32, f32, f32, vm_log1p(x))
 UNARY(tanh_f32, f32, f32, vm_tanh(x))
 UNARY(sigmoid_f32, f32, f32, vm_sigmoid(x))
 UNARY(erf_f32, f32, f32, vm_erf(x))
-UNARY_PLAIN(log2_f32, f32, f32, log2((double)x))
-UNARY_PLAIN(log10_f32, f32, f32, log10((double)x))
-UNARY_PLAIN(sin_f32, f32, f32, sin((double)x))
-UNARY_PLAIN(cos_f32, f32, f32, cos((double)x))
-UNARY_PLAIN(tan_f32, f32, f32, tan((double)x))
-UNARY_PLAIN(asin_f32, f32, f32, asin((double)x))
-UNARY_PLAIN(acos_f32, f32, f32, acos((double)x))
-UNARY_PLAIN(atan_f32, f32, f32, atan((double)x))
-UNARY_PLAIN(sinh_f32, f32, f32, sinh((double)x))
-UNARY_PLAIN(cosh_f32, f32, f32, cosh((double)x))
-UNARY_PLAIN(asinh_f32, f32, f32, asinh((double)x))
-UNARY_PLAIN(acosh_f32, f32, f32, acosh((double)x))
-UNARY_PLAIN(atanh_f32, f32, f32, atanh((double)x))
-UNARY_PLAIN(erfc_f32, f32, f32, erfc((double)x))
+UNARY(log2_f32, f32, f32, vm_log2(x))
+UNARY(log10_f32, f32, f32, vm_log10(x))
+GUARDED(sin_f32, vm_sin(x), (f32)sin((double)x))
+GUARDED(cos_f32, vm_cos(x), (f32)cos((double)x))
+GUARDED(tan_f32, vm_tan(x), (f32)tan((double)x))
+UNARY(asin_f32, f32, f32, vm_asin(x))
+UNARY(acos_f32, f32, f32, vm_acos(x))
+UNARY(atan_f32, f32, f32, vm_atan(x))
+UNARY(sinh_f32, f32, f32, vm_sinh(x))
+UNARY(cosh_f32, f32, f32, vm_cosh(x))
+UNARY(asinh_f32, f32, f32, vm_asinh(x))
+UNARY(acosh_f32, f32, f32, vm_acosh(x))
+UNARY(atanh_f32, f32, f32, vm_atanh(x))
+UNARY(erfc_f32, f32, f32, vm_erfc(x))
 UNARY_PLAIN(erfinv_f32, f32, f32, cresset_erfinv((double)x))
 UNARY_PLAIN(lgamma_f32, f32, f32, cresset_lgamma((double)x))
 UNARY_PLAIN(digamma_f32, f32, f32, cresset_digamma((double)x))

@@ -3,7 +3,7 @@
 
 #include "kernels.h"
 #include "special.h"
-#include "vmath.h"
+#include "vmath64.h"
 
 typedef double f64;
 
@@ -20,7 +20,7 @@ static inline f64 floor_quotient(f64 x, f64 y) {
   return q - whole > 0.5 ? whole + 1 : whole;
 }
 static inline f64 sigmoid(f64 x) {
-  f64 e = exp(-fabs(x)), d = 1 / (1 + e);
+  f64 e = vd_exp(-fabs(x)), d = 1 / (1 + e);
   return x >= 0 ? d : e * d;
 }
 
@@ -52,10 +52,10 @@ UNARY(trunc_f64, f64, f64, trunc(x))
 UNARY(sqrt_f64, f64, f64, sqrt(x))
 UNARY(rsqrt_f64, f64, f64, 1 / sqrt(x))
 UNARY(reciprocal_f64, f64, f64, 1 / x)
-UNARY_PLAIN(exp_f64, f64, f64, exp(x))
+UNARY(exp_f64, f64, f64, vd_exp(x))
 UNARY_PLAIN(exp2_f64, f64, f64, exp2(x))
 UNARY_PLAIN(expm1_f64, f64, f64, expm1(x))
-UNARY_PLAIN(log_f64, f64, f64, log(x))
+UNARY(log_f64, f64, f64, vd_log(x))
 UNARY_PLAIN(log2_f64, f64, f64, log2(x))
 UNARY_PLAIN(log10_f64, f64, f64, log10(x))
 UNARY_PLAIN(log1p_f64, f64, f64, log1p(x))
@@ -71,7 +71,7 @@ UNARY_PLAIN(tanh_f64, f64, f64, tanh(x))
 UNARY_PLAIN(asinh_f64, f64, f64, asinh(x))
 UNARY_PLAIN(acosh_f64, f64, f64, acosh(x))
 UNARY_PLAIN(atanh_f64, f64, f64, atanh(x))
-UNARY_PLAIN(sigmoid_f64, f64, f64, sigmoid(x))
+UNARY(sigmoid_f64, f64, f64, sigmoid(x))
 UNARY_PLAIN(erf_f64, f64, f64, erf(x))
 UNARY_PLAIN(erfc_f64, f64, f64, erfc(x))
 UNARY_PLAIN(erfinv_f64, f64, f64, cresset_erfinv(x))

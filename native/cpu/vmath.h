@@ -20,10 +20,17 @@ static inline float vm_copysign(float x, float s) {
 static inline double vm_abs64(double x) { return bits_f64(f64_bits(x) & 0x7fffffffffffffffull); }
 
 /* x rounded to an integer: adding 1.5 * 2^23 leaves the integer in the low mantissa bits (|x| < 2^22). */
-static inline float vm_round_small(float x) { return (x + 12582912.0f) - 12582912.0f; }
+#define ROUNDER 12582912.0f
+static inline float vm_round_small(float x) { return (x + ROUNDER) - ROUNDER; }
 
-/* 2^n for an integer-valued float n in [-126, 127]. */
-static inline float vm_pow2(float n) { return bits_f32((uint32_t)((int32_t)n + 127) << 23); }
+/* 2^n for an integer n in [-126, 127]. */
+static inline float vm_pow2(int32_t n) { return bits_f32((uint32_t)(n + 127) << 23); }
+
+/* y * 2^n for n in [-252, 254]: in two steps, which reaches subnormal results and 2^128 without losing bits. */
+static inline float vm_scale(float y, int32_t n) {
+  int32_t half = n >> 1;
+  return y * vm_pow2(half) * vm_pow2(n - half);
+}
 
 /* (e^r - 1 - r) / r^2 on |r| <= ln(2)/2 (minimax, 2^-27 relative to the sum). */
 static inline float vm_exp_tail(float r) {
@@ -40,39 +47,36 @@ static inline float vm_exp(float x) {
   /* Beyond these the result is 0 or infinity anyway; NaN passes both comparisons unchanged. */
   float c = x > 89.0f ? 89.0f : x;
   c = c < -104.0f ? -104.0f : c;
-  float n = vm_round_small(c * 1.44269504f);
+  float shifted = c * 1.44269504f + ROUNDER;
+  int32_t k = (int32_t)(f32_bits(shifted) - 0x4b400000u);
+  float n = shifted - ROUNDER;
   float r = c - n * 0.693359375f;
   r = r - n * -2.12194440e-4f;
-  float p = 1.0f + (r + r * r * vm_exp_tail(r));
-  /* Scaling in two steps reaches subnormal results and 2^128 without losing bits. */
-  float half = vm_round_small(n * 0.5f);
-  return x != x ? x : p * vm_pow2(half) * vm_pow2(n - half);
+  return vm_scale(1.0f + (r + r * r * vm_exp_tail(r)), k);
 }
 
 static inline float vm_expm1(float x) {
   float c = x > 89.0f ? 89.0f : x;
   c = c < -20.0f ? -20.0f : c;
-  float n = vm_round_small(c * 1.44269504f);
+  float shifted = c * 1.44269504f + ROUNDER;
+  int32_t k = (int32_t)(f32_bits(shifted) - 0x4b400000u);
+  float n = shifted - ROUNDER;
   float r = c - n * 0.693359375f;
   r = r - n * -2.12194440e-4f;
   float p = r + r * r * vm_exp_tail(r);
-  float half = vm_round_small(n * 0.5f);
-  float s = vm_pow2(half), t = vm_pow2(n - half);
-  /* 2^n (1 + p) - 1 = 2^n p + (2^n - 1); in halves so that 2^128 does not overflow early. */
-  float small = s * t * p + (s * t - 1.0f);
-  float large = (p + 1.0f) * s * t;
-  float y = n > 60.0f ? large : small;
-  return x != x || x == 0.0f ? x : y;
+  /* 2^n (1 + p) - 1 = 2^n p + (2^n - 1); for large n the 1 does not matter, and 2^128 must not overflow early. */
+  float s = vm_pow2(k > 60 ? 60 : k);
+  float y = k > 60 ? vm_scale(p + 1.0f, k) : s * p + (s - 1.0f);
+  return x == 0.0f ? x : y;
 }
 
 static inline float vm_exp2(float x) {
   float c = x > 129.0f ? 129.0f : x;
   c = c < -151.0f ? -151.0f : c;
-  float n = vm_round_small(c);
-  float r = (c - n) * 0.693147181f;
-  float p = 1.0f + (r + r * r * vm_exp_tail(r));
-  float half = vm_round_small(n * 0.5f);
-  return x != x ? x : p * vm_pow2(half) * vm_pow2(n - half);
+  float shifted = c + ROUNDER;
+  int32_t k = (int32_t)(f32_bits(shifted) - 0x4b400000u);
+  float r = (c - (shifted - ROUNDER)) * 0.693147181f;
+  return vm_scale(1.0f + (r + r * r * vm_exp_tail(r)), k);
 }
 
 /* log(1 + f) - f + f^2/2 over f^3, on sqrt(1/2) - 1 <= f <= sqrt(2) - 1 (Cephes). */
@@ -140,9 +144,19 @@ static inline float vm_tanh(float x) {
 }
 
 static inline float vm_sigmoid(float x) {
-  float e = vm_exp(-vm_abs(x));
-  float d = 1.0f / (1.0f + e);
-  return x >= 0.0f ? d : e * d;
+  /* exp(-|x|) with the rounding of the reduction carried along, since two more roundings follow. */
+  float c = -vm_abs(x);
+  c = c < -104.0f ? -104.0f : c;
+  float shifted = c * 1.44269504f + ROUNDER;
+  int32_t k = (int32_t)(f32_bits(shifted) - 0x4b400000u);
+  float n = shifted - ROUNDER;
+  float head = c - n * 0.693359375f, part = n * -2.12194440e-4f;
+  float r = head - part, lost = (head - r) - part;
+  float e = vm_scale(1.0f + (r + (r * r * vm_exp_tail(r) + lost)), k);
+  float d = 1.0f + e, lower = e - (d - 1.0f);
+  float q = (x >= 0.0f ? 1.0f : e) / d;
+  /* The sum's rounding error, divided by d: 1/d is q or 1 - q. */
+  return q - q * (lower * (x >= 0.0f ? q : 1.0f - q));
 }
 
 /* After N. Juffa's erff. */

@@ -28,6 +28,8 @@ import * as masked from "./masked.ts";
 import * as scatterReduce from "./scatter_reduce.ts";
 import * as sort from "./sort.ts";
 import * as unique from "./unique.ts";
+import * as reduce from "./reduce.ts";
+import * as scan from "./scan.ts";
 import * as join from "./join.ts";
 import * as shape from "./shape.ts";
 import * as split from "./split.ts";
@@ -62,6 +64,7 @@ const FUNCTIONS_ONLY = [
   "rowStack",
   "dstack",
   "columnStack",
+  "broadcastShapes",
   "broadcastTensors",
   "meshgrid",
   "cartesianProd",
@@ -108,6 +111,8 @@ export interface TensorMethods
     Methods<typeof scatterReduce>,
     Methods<typeof sort>,
     Methods<typeof unique>,
+    Methods<typeof reduce>,
+    Methods<typeof scan>,
     Methods<typeof join>,
     Methods<typeof shape>,
     Methods<typeof split>,
@@ -158,6 +163,8 @@ for (
     indexing,
     join,
     masked,
+    reduce,
+    scan,
     scatterReduce,
     shape,
     sort,

@@ -8,6 +8,7 @@ import type { Args } from "../base/args.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { RepeatInterleaveArgs } from "./join.ts";
 import type { ValuesIndices } from "./named.ts";
+import type { MaxList } from "./reduce.ts";
 import type { MedianArgs } from "./sort.ts";
 import type { UniqueArgs } from "./unique.ts";
 
@@ -26,6 +27,34 @@ export interface OverloadedMethods {
   repeatInterleave(repeats: number, dim?: number | null): Tensor;
   /** Each element repeated in place; a promise where the counts must be read. */
   repeatInterleave(...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>): Tensor | Promise<Tensor>;
+  /** The largest element. */
+  max(): Tensor;
+  /** The larger of two tensors, element by element. */
+  max(other: Tensor): Tensor;
+  /** The largest values along a dimension and their positions. */
+  max(...args: Args<{ dim: number; keepdim?: boolean }, ["dim", "keepdim"]>): ValuesIndices;
+  /** The smallest element. */
+  min(): Tensor;
+  /** The smaller of two tensors, element by element. */
+  min(other: Tensor): Tensor;
+  /** The smallest values along a dimension and their positions. */
+  min(...args: Args<{ dim: number; keepdim?: boolean }, ["dim", "keepdim"]>): ValuesIndices;
+  /** The largest element; ties share the gradient. */
+  max(): Tensor;
+  /** The larger of each pair. */
+  max(other: Tensor): Tensor;
+  /** The largest along a dimension, and where it is. */
+  max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** The largest element, or along a dimension. */
+  max(...args: MaxList): Tensor | ValuesIndices;
+  /** The smallest element; ties share the gradient. */
+  min(): Tensor;
+  /** The smaller of each pair. */
+  min(other: Tensor): Tensor;
+  /** The smallest along a dimension, and where it is. */
+  min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** The smallest element, or along a dimension. */
+  min(...args: MaxList): Tensor | ValuesIndices;
   /** The lower median of all elements. */
   median(): Tensor;
   /** The lower median along a dimension. */

@@ -99,7 +99,9 @@ export class KernelLibrary {
     if (!this.native) return "wasm";
     const levels = Deno.build.arch === "x86_64" ? ["", "sse4.2", "avx2", "avx512"] : ["neon"];
     const threads = this.k.cresset_get_threads();
-    return `native (${levels[this.k.cresset_level()]}, ${threads} thread${threads === 1 ? "" : "s"})`;
+    const version = this.k.cresset_onednn_version();
+    const onednn = version > 0 ? `, oneDNN ${Math.floor(version / 10000)}.${Math.floor(version / 100) % 100}` : "";
+    return `native (${levels[this.k.cresset_level()]}${onednn}, ${threads} thread${threads === 1 ? "" : "s"})`;
   }
 }
 
