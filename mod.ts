@@ -395,7 +395,7 @@ export {
   mv,
   outer,
   vdot,
+} from "./src/ops/matmul.ts";
 export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";
 export { bilinear } from "./src/ops/linear.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
-export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/scan.ts";
