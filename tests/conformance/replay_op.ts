@@ -10,7 +10,7 @@ import { compare, type Comparison, comparison, isTensor, tensorsIn } from "./com
 import { Absent, DeviceLimit, type Entry, internalError, makeInputs, type ReplayOptions, Tally } from "./entry.ts";
 import type { Golden, Json } from "./golden.ts";
 import { postprocess } from "./process.ts";
-import { tiedDifference, tiesAllowed } from "./ties.ts";
+import { indexCheck } from "./ties.ts";
 import { type Api, count, Decoder, isTensorNode, type TensorLike, type TensorNode } from "./values.ts";
 
 /** The gradient part of a sample. */
@@ -144,16 +144,6 @@ async function replaySample(sample: OpSample, context: Context): Promise<string 
 function randomByChance(sample: OpSample, manifest: Manifest): boolean {
   const few = isTensorNode(sample.out) && count(sample.out.shape) <= 4;
   return few && manifest.flags.includes("random");
-}
-
-/** How index results are compared where ties leave them open; `sort` of integers has its values as int64, too. */
-function indexCheck(name: string, sample: OpSample, golden: Golden): Comparison["indices"] {
-  if (!tiesAllowed(name, sample)) return undefined;
-  const indices = sample.out !== null && typeof sample.out === "object" && "$named" in sample.out
-    ? (sample.out.v as Json[])[1]
-    : sample.out;
-  return (actual, node, difference) =>
-    node === indices ? tiedDifference(name, sample, actual, node, golden) : Promise.resolve(difference);
 }
 
 /** Views share storage with the argument that PyTorch's result shares it with; copies share it with none. */

@@ -30,6 +30,8 @@ export interface OpCase {
   readonly golden: Golden;
   /** Dtypes that PyTorch's op takes on the CPU. */
   readonly dtypes: readonly string[];
+  /** PyTorch's class of the op: `UnaryUfuncInfo`, `ReductionOpInfo`, … */
+  readonly kind: string;
   /** Whether results depend on the generator. */
   readonly random: boolean;
   /** Samples by dtype of the recording. */
@@ -53,12 +55,13 @@ export async function opCases(): Promise<OpCase[]> {
     const { name, info, groups, flags } = golden.manifest as unknown as {
       name: string;
       flags: string[];
-      info: { dtypes: string[] };
+      info: { class: string; dtypes: string[] };
       groups: { dtype: string; samples: RecordedSample[] }[];
     };
     const label = job.variant ? `${name}.${job.variant}` : name;
     const samples = new Map(groups.map((g) => [g.dtype, g.samples]));
-    cases.push({ label, name, golden, dtypes: info.dtypes, random: flags.includes("random"), groups: samples });
+    const random = flags.includes("random");
+    cases.push({ label, name, golden, dtypes: info.dtypes, kind: info.class, random, groups: samples });
   }
   return cases;
 }
@@ -95,7 +98,8 @@ export function asFunction(
     ids.forEach((id, k) => decoder.tensors.set(id, inputs[k] as unknown as TensorLike));
     // A program refers to the sample's arguments: they must exist first.
     decoder.list(sample.args);
-    return tensorsIn(bound.run(decoder, sample)) as unknown as torch.Tensor[];
+    const outputs = tensorsIn(bound.run(decoder, sample)) as unknown as torch.Tensor[];
+    return outputs.filter((out) => out.dtype.isFloatingPoint || out.dtype.isComplex);
   };
   return { fn, inputs: ids.map((id) => first.tensors.get(id) as unknown as torch.Tensor) };
 }
