@@ -9,6 +9,7 @@ import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { checkSizes, wrapDim, wrapDims } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { arange, fromData } from "./creation.ts";
 import { cat } from "./join.ts";
@@ -38,9 +39,11 @@ export function roll(x: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Te
     throw new ArgumentError(`roll(): shifts and dims differ in length: ${show(by)} and ${show(over)}`);
   }
   if (x.ndim === 0) throw new ShapeError("roll(): a 0-d tensor has no dimensions to roll");
-  let out = x;
-  over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, x.ndim)));
-  return out === x ? x.clone() : out;
+  return scope(() => {
+    let out = x;
+    over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, x.ndim)));
+    return out;
+  });
 }
 
 function rollDim(x: Tensor, shift: number, d: number): Tensor {
@@ -63,13 +66,15 @@ export function flip(x: Tensor, ...dims: Sizes | readonly [{ dims: readonly numb
 
 function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
   checkAlive(op, x);
-  let out = x;
-  for (const d of dims.length === 0 ? [] : wrapDims(op, dims, x.ndim)) {
-    const size = x.shape[d];
-    if (size < 2) continue;
-    out = out.indexSelect(d, arange(size - 1, -1, -1, { dtype: int64, device: x.device }));
-  }
-  return out === x ? x.clone() : out;
+  return scope(() => {
+    let out = x;
+    for (const d of dims.length === 0 ? [] : wrapDims(op, dims, x.ndim)) {
+      const size = x.shape[d];
+      if (size < 2) continue;
+      out = out.indexSelect(d, arange(size - 1, -1, -1, { dtype: int64, device: x.device }));
+    }
+    return out === x ? x.clone() : out;
+  });
 }
 
 /** Reverses dimension 1. */
@@ -176,9 +181,10 @@ function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tens
   if (x.ndim < 2) throw new ShapeError(`${op}(): at least 2 dimensions are needed: ${show(x.shape)}`);
   const [rows, columns] = x.shape.slice(-2);
   const { device } = x;
-  const distance = arange(columns, { device }).sub(reshapeTo(arange(rows, { device }), [-1, 1]));
-  const kept = lower ? distance.le(diagonal) : distance.ge(diagonal);
-  return x.maskedFill(kept.logicalNot(), 0);
+  return scope(() => {
+    const distance = arange(columns, { device }).sub(reshapeTo(arange(rows, { device }), [-1, 1]));
+    return x.maskedFill(lower ? distance.gt(diagonal) : distance.lt(diagonal), 0);
+  });
 }
 
 const trilArgs = signature<DiagonalNumber>("tril", ["diagonal"]);
@@ -197,12 +203,12 @@ export function triu(x: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Te
 
 /** {@linkcode tril} in place. */
 export function tril_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return self.copy_(tril(self, ...args));
+  return scope(() => self.copy_(tril(self, ...args)));
 }
 
 /** {@linkcode triu} in place. */
 export function triu_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return self.copy_(triu(self, ...args));
+  return scope(() => self.copy_(triu(self, ...args)));
 }
 
 /** The parameters of {@linkcode trilIndices} and {@linkcode triuIndices}. */

@@ -13,6 +13,7 @@ import { bool as BOOL, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, numelOf } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mode } from "../autograd/mode.ts";
 import { where } from "./compare.ts";
@@ -238,12 +239,12 @@ export function at(x: Tensor, ...index: Index[]): Tensor {
   const masks = advanced.filter(isMask);
   if (masks.length === 0) {
     if (advanced.every((t) => t === null)) return view === x ? permuteTo(x, x.shape.map((_, d) => d)) : view;
-    return readMerged("at", view, merge("at", view, advanced));
+    return scope(() => readMerged("at", view, merge("at", view, advanced)));
   }
   const { gradEnabled } = mode;
   const counts = Promise.all(masks.map((m) => m.storage.backend.countNonzero(m)));
   const result = counts.then((n) =>
-    inMode(gradEnabled, () => readMerged("at", view, merge("at", view, withCoordinates(advanced, n))))
+    scope(() => inMode(gradEnabled, () => readMerged("at", view, merge("at", view, withCoordinates(advanced, n)))))
   );
   // The type says Tensor, so that integer indices read naturally; awaiting it gives the tensor either way.
   return result as unknown as Tensor;
@@ -294,13 +295,12 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
 export function setAt(self: Tensor, index: Index | readonly Index[], value: Tensor | ScalarLike | TensorData): Tensor {
   const parts = Array.isArray(index) ? index as readonly Index[] : [index as Index];
   const { view, advanced } = planIndex("setAt", self, parts);
-  const source = valueFor(self, value);
-  if (advanced.every((t) => t === null)) {
-    view.copy_(trimmed(source, view.ndim));
+  return scope(() => {
+    const source = valueFor(self, value);
+    if (advanced.every((t) => t === null)) view.copy_(trimmed(source, view.ndim));
+    else write("setAt", view, advanced, source, false);
     return self;
-  }
-  write("setAt", view, advanced, source, false);
-  return self;
+  });
 }
 
 /** Leading dimensions of size 1 beyond `ndim` are dropped, as PyTorch does when it assigns. */
@@ -400,12 +400,12 @@ const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "
 /** Writes (or adds) values at positions given by tensors, in a copy. */
 export function indexPut(x: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
   const given = indexPutArgs(args);
-  return putInto("indexPut", x.clone(), given);
+  return scope(() => putInto("indexPut", x.clone(), given));
 }
 
 /** {@linkcode indexPut} in place. */
 export function indexPut_(self: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
-  return putInto("indexPut_", self, indexPutArgs(args));
+  return scope(() => putInto("indexPut_", self, indexPutArgs(args)));
 }
 
 function putInto(op: string, self: Tensor, { indices, values, accumulate = false }: IndexPutArgs): Tensor {

@@ -64,8 +64,13 @@ function pairIndex(index: Tensor, x: Tensor): Tensor {
 }
 
 /** A tensor of 0 dimensions seen as a vector, so that kernels meet equal dimensions. */
-function atLeastVector(x: Tensor): Strided {
+function atLeastVector(x: Tensor): Tensor {
   return x.ndim > 0 ? x : makeView(x, [1], [1]);
+}
+
+/** What the kernels of slices take: at least one dimension, and real pairs. */
+function sliceable(x: Tensor): Strided {
+  return realPairs(atLeastVector(x));
 }
 
 /** `x` gathered along `dim`, without history. */
@@ -94,7 +99,7 @@ export function rawIndexSelect(op: string, x: Tensor, dim: number, index: Tensor
   const shape = [...x.shape];
   if (x.ndim > 0) shape[dim] = index.numel();
   const out = emptyLikeDevice(op, shape, x.dtype, x);
-  if (index.numel() > 0) out.storage.backend.indexSelect(op, realPairs(x), dim, index, realPairs(out), wrap);
+  if (index.numel() > 0) out.storage.backend.indexSelect(op, sliceable(x), dim, index, sliceable(out), wrap);
   return out;
 }
 
@@ -110,7 +115,7 @@ export function rawIndexPut(
 ): void {
   checkOperands(op, [out, index, src]);
   out.storage.version++;
-  if (index.numel() > 0) out.storage.backend.indexPut(op, realPairs(out), dim, index, realPairs(src), mode, wrap);
+  if (index.numel() > 0) out.storage.backend.indexPut(op, sliceable(out), dim, index, sliceable(src), mode, wrap);
 }
 
 /** Throws for a complex tensor where values must be ordered. */

@@ -10,10 +10,12 @@
 import type { ScatterMode } from "../backend/backend.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
+import { bool as BOOL } from "../base/dtype.ts";
 import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, wrapDim } from "../base/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { where } from "./compare.ts";
 import { checkNoOverlap, overlaps, writeOut } from "./define.ts";
 import {
   checkIndexDtype,
@@ -98,7 +100,8 @@ export function takeAlongDim(x: Tensor, ...args: Args<TakeAlongDimArgs, ["indice
   const one = (shape: readonly number[]) => shape.map((s, i) => i === d ? 1 : s);
   const common = broadcastShapes("takeAlongDim", one(x.shape), one(indices.shape));
   const sized = (t: Tensor) => expandTo(t, common.map((s, i) => i === d ? t.shape[d] : s));
-  return gather(sized(x), d, sized(indices));
+  const wrapped = where(indices.lt(0), indices.add(x.shape[d] ?? 1), indices);
+  return gather(sized(x), d, sized(wrapped));
 }
 
 /** The parameters of {@linkcode take}. */
@@ -131,8 +134,9 @@ function select(op: string, x: Tensor, d: number, index: Tensor, wrap: boolean):
 function put(op: string, x: Tensor, d: number, index: Tensor, src: Tensor, add: boolean, wrap: boolean): Tensor {
   const out = x.clone().detach();
   rawIndexPut(op, out, d, index, src, add ? "sum" : "set", wrap);
+  const { shape } = src;
   return record(`${op[0].toUpperCase()}${op.slice(1)}Backward0`, out, [x, src], [index], (grad, [at], needs) => [
-    !needs[0] ? null : add ? grad : indexFill(grad, d, at, 0),
+    !needs[0] ? null : add ? grad : put(op, grad, d, at, expandTo(grad.newZeros([]), shape), false, wrap),
     needs[1] ? select(op, grad, d, at, wrap) : null,
   ]);
 }
@@ -261,10 +265,22 @@ export function indexFill(x: Tensor, ...args: Args<IndexFillArgs, ["dim", "index
   if (value instanceof Tensor && value.ndim !== 0) {
     throw new ShapeError(`indexFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
   }
+  const filled = value instanceof Tensor ? value.to(x.dtype) : x.newFull([], value);
   const shape = [...x.shape];
   if (x.ndim > 0) shape[d] = index.numel();
-  const filled = value instanceof Tensor ? value.to(x.dtype) : x.newFull([], value);
-  return put("indexFill", x, d, index, expandTo(filled, shape), false, false);
+  const out = x.clone().detach();
+  rawIndexPut("indexFill", out, d, index, expandTo(filled, shape), "set", false);
+  return record("IndexFillBackward0", out, [x, filled], [index], (grad, [at], needs) => [
+    needs[0] ? indexFill(grad, d, at, 0) : null,
+    needs[1] ? filledPart(grad, d, at).sum() : null,
+  ]);
+}
+
+/** `grad` where the index points, each position once however often it occurs, and zeros elsewhere. */
+function filledPart(grad: Tensor, d: number, index: Tensor): Tensor {
+  if (grad.ndim === 0) return grad;
+  const hit = indexFill(grad.newZeros([grad.shape[d]], { dtype: BOOL }), 0, index, true);
+  return where(reshapeTo(hit, grad.shape.map((s, k) => k === d ? s : 1)), grad, 0);
 }
 
 /** {@linkcode indexFill} in place. */

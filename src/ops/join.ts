@@ -14,6 +14,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
+import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { arange } from "./creation.ts";
 import { writeOut } from "./define.ts";
@@ -91,21 +92,21 @@ export function cat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>)
   const starts: number[] = [];
   let at = 0;
   unrecorded(() => {
-    for (const x of joined) {
+    for (const x of list) {
+      const size = x.ndim === first.ndim ? x.shape[d] : 0;
       starts.push(at);
-      if (numelOf(x.shape) > 0) sliceAt(result, d, at, at + x.shape[d]).copy_(x);
-      at += x.shape[d];
+      if (numelOf(x.shape) > 0) sliceAt(result, d, at, at + size).copy_(x);
+      at += size;
     }
   });
-  const sizes = joined.map((x) => x.shape[d]), dtypes = joined.map((x) => x.dtype);
-  const joinedResult = record(
-    "CatBackward0",
-    result,
-    joined,
-    [],
-    (grad, _saved, needs) =>
-      sizes.map((size, i) => needs[i] ? gradientAs(sliceAt(grad, d, starts[i], starts[i] + size), dtypes[i]) : null),
-  );
+  starts.push(at);
+  const shapes = list.map((x) => x.shape), dtypes = list.map((x) => x.dtype);
+  const joinedResult = record("CatBackward0", result, list, [], (grad, _saved, needs) =>
+    shapes.map((s, i) => {
+      if (!needs[i]) return null;
+      if (numelOf(s) === 0) return grad.newZeros(s, { dtype: dtypes[i] });
+      return gradientAs(sliceAt(grad, d, starts[i], starts[i + 1]), dtypes[i]);
+    }));
   return out ? writeOut("cat", out, joinedResult) : joinedResult;
 }
 
@@ -264,7 +265,7 @@ export function repeatInterleave(
   const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
   // Slice number i is repeated where the running total first exceeds the position.
   const take = (total: number) =>
-    source.indexSelect(d, ends.searchsorted(arange(total, { device: x.device }), { right: true }));
+    scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: x.device }), { right: true })));
   if (outputSize !== null) return take(outputSize);
   if (shape[d] === 0) return take(0);
   return ends.select(0, -1).item().then((total) => take(total as number));
@@ -287,6 +288,14 @@ export function broadcastTensors(...tensors: TensorList): Tensor[] {
   const shape = broadcastShapes("broadcastTensors", ...list.map((x) => x.shape));
   return list.map((x) => expandTo(x, shape, "broadcastTensors"));
 }
+
+function commonShape(...shapes: readonly (number | readonly number[])[]): number[] {
+  return broadcastShapes("broadcastShapes", ...shapes.map((s) => typeof s === "number" ? [s] : s));
+}
+export {
+  /** The shape that all `shapes` broadcast to. */
+  commonShape as broadcastShapes,
+};
 
 /** Options of {@linkcode meshgrid}. */
 export interface MeshgridOptions {

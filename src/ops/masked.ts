@@ -13,6 +13,7 @@ import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { writeOut } from "./define.ts";
@@ -163,11 +164,13 @@ export async function maskedSelect(x: Tensor, ...args: Args<MaskedSelectArgs, ["
   const shape = broadcastShapes("maskedSelect", x.shape, mask.shape);
   const flatMask = reshapeTo(expandTo(mask, shape), [-1]);
   const count = await flatMask.storage.backend.countNonzero(flatMask);
-  return inMode(gradEnabled, () => {
-    const index = reshapeTo(coordinates(flatMask, count), [-1]);
-    const result = reshapeTo(expandTo(x, shape), [-1]).indexSelect(0, index);
-    return out ? writeOut("maskedSelect", out, result) : result;
-  });
+  return scope(() =>
+    inMode(gradEnabled, () => {
+      const index = reshapeTo(coordinates(flatMask, count), [-1]);
+      const result = reshapeTo(expandTo(x, shape), [-1]).indexSelect(0, index);
+      return out ? writeOut("maskedSelect", out, result) : result;
+    })
+  );
 }
 
 /** The parameters of {@linkcode maskedScatter}. */
@@ -193,15 +196,17 @@ export function maskedScatter(x: Tensor, ...args: Args<MaskedScatterArgs, ["mask
   const shape = broadcastShapes("maskedScatter", x.shape, mask.shape);
   const selected = reshapeTo(expandTo(mask, shape), [-1]);
   if (source.numel() === 0 || selected.numel() === 0) return expandTo(x, shape).clone();
-  // The n-th selected place reads value n.
-  const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
-  const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
-  return where(mask, values, x);
+  return scope(() => {
+    // The n-th selected place reads value n.
+    const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
+    const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
+    return where(mask, values, x);
+  });
 }
 
 /** {@linkcode maskedScatter} in place. */
 export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
-  return self.copy_(maskedScatter(self, ...args));
+  return scope(() => self.copy_(maskedScatter(self, ...args)));
 }
 
 /** The parameters of {@linkcode unravelIndex}. */

@@ -12,6 +12,7 @@ import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike } from "../base/scalar.ts";
+import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { sliceAt, unrecorded } from "./view_core.ts";
@@ -62,9 +63,11 @@ export function pad(x: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value"]>)
       }`,
     );
   }
-  let out = x;
-  for (let i = 0; i < padded; i++) out = padDim(out, x.ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1], mode);
-  return out === x ? x.clone() : out;
+  return scope(() => {
+    let out = x;
+    for (let i = 0; i < padded; i++) out = padDim(out, x.ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1], mode);
+    return out === x ? x.clone() : out;
+  });
 }
 
 function padConstant(x: Tensor, sizes: readonly number[], value: ScalarLike): Tensor {

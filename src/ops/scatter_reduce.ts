@@ -9,6 +9,7 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { wrapDim } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkIndexDtype, checkIndexShape, checkOrdered, checkSameDtype, rawScatter } from "./index_core.ts";
 import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
@@ -46,7 +47,7 @@ export function scatterReduce(x: Tensor, ...args: Args<ScatterReduceArgs, ["dim"
   checkIndexShape("scatterReduce", index, src, -1, src.shape);
   let cut = src;
   for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
-  return combined("scatterReduce", x, d, index, cut, reduce, includeSelf);
+  return scope(() => combined("scatterReduce", x, d, index, cut, reduce, includeSelf));
 }
 
 /** {@linkcode scatterReduce} in place. */
@@ -54,7 +55,7 @@ export function scatterReduce_(
   self: Tensor,
   ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>
 ): Tensor {
-  return self.copy_(scatterReduce(self, ...args));
+  return scope(() => self.copy_(scatterReduce(self, ...args)));
 }
 
 /** The parameters of {@linkcode indexReduce}. */
@@ -84,7 +85,7 @@ export function indexReduce(x: Tensor, ...args: Args<IndexReduceArgs, ["dim", "i
     );
   }
   const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
-  return combined("indexReduce", x, d, expandTo(column, source.shape), source, reduce, includeSelf);
+  return scope(() => combined("indexReduce", x, d, expandTo(column, source.shape), source, reduce, includeSelf));
 }
 
 function combined(

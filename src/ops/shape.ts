@@ -19,7 +19,6 @@ import {
   expandTo,
   makeView,
   permuteTo,
-  placed,
   reshapeTo,
   selectAt,
   type Sizes,
@@ -127,7 +126,7 @@ export function flatten(x: Tensor, ...args: Args<FlattenArgs, ["startDim", "endD
 
 /** The elements in row-major order as one dimension. */
 export function ravel(x: Tensor): Tensor {
-  return reshapeTo(x, [x.numel()], "ravel");
+  return viewTo(x.contiguous(), [x.numel()], "ravel");
 }
 
 /** The parameters of {@linkcode unflatten}. */
@@ -329,6 +328,9 @@ export function narrow(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "le
   const { dim, start, length } = narrowArgs(args);
   if (x.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");
   const d = wrapDim("narrow", dim, x.ndim), size = x.shape[d];
+  if (start instanceof Tensor && (start.ndim !== 0 || start.dtype.kind !== "integer")) {
+    throw new ArgumentError(`narrow(): start must be a 0-d integer tensor: ${start.dtype} ${show(start.shape)}`);
+  }
   const first = start instanceof Tensor ? Number(start.itemSync()) : start;
   if (!Number.isInteger(first) || first < -size || first > size) {
     throw new IndexError(`narrow(): start out of range: ${first} along dimension ${d} of size ${size}`);
@@ -340,6 +342,11 @@ export function narrow(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "le
     );
   }
   return sliceAt(x, d, from, from + length, 1, "narrow");
+}
+
+/** {@linkcode narrow} as a copy. */
+export function narrowCopy(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
+  return narrow(x, ...args).clone();
 }
 
 /** The parameters of {@linkcode select}. */
@@ -376,6 +383,77 @@ const diagonalArgs = signature<DiagonalArgs>("diagonal", ["offset", "dim1", "dim
 export function diagonal(x: Tensor, ...args: Args<DiagonalArgs, ["offset", "dim1", "dim2"]>): Tensor {
   const { offset = 0, dim1 = 0, dim2 = 1 } = diagonalArgs(args);
   return diagonalOf(x, offset, dim1, dim2);
+}
+
+/** Writes `source` to the part of a copy of `x` that `take` views; both get their gradient. */
+function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) => Tensor): Tensor {
+  const out = x.clone();
+  const part = take(out);
+  if (show(part.shape) !== show(source.shape)) {
+    throw new ShapeError(
+      `${op}(): the source must have the shape of the part: ${show(source.shape)} and ${show(part.shape)}`,
+    );
+  }
+  part.copy_(source);
+  return out;
+}
+
+/** The parameters of {@linkcode selectScatter}. */
+export interface SelectScatterArgs extends SelectArgs {
+  /** What is written. */
+  src: Tensor;
+}
+const selectScatterArgs = signature<SelectScatterArgs>("selectScatter", ["src", "dim", "index"], [], 3);
+
+/** A copy of `x` with one slice replaced. */
+export function selectScatter(x: Tensor, ...args: Args<SelectScatterArgs, ["src", "dim", "index"]>): Tensor {
+  const { src, dim, index } = selectScatterArgs(args);
+  return scatterView("selectScatter", x, src, (part) => selectAt(part, dim, index));
+}
+
+/** The parameters of {@linkcode sliceScatter}. */
+export interface SliceScatterArgs {
+  /** What is written. */
+  src: Tensor;
+  /** The dimension; default 0. */
+  dim?: number;
+  /** First position. */
+  start?: number | null;
+  /** One past the last position. */
+  end?: number | null;
+  /** Step; default 1. */
+  step?: number;
+}
+const sliceScatterArgs = signature<SliceScatterArgs>("sliceScatter", ["src", "dim", "start", "end", "step"], [], 1);
+
+/** A copy of `x` with a range of slices replaced. */
+export function sliceScatter(
+  x: Tensor,
+  ...args: Args<SliceScatterArgs, ["src", "dim", "start", "end", "step"]>
+): Tensor {
+  const { src, dim = 0, start = null, end = null, step = 1 } = sliceScatterArgs(args);
+  return scatterView("sliceScatter", x, src, (part) => sliceAt(part, dim, start, end, step));
+}
+
+/** The parameters of {@linkcode diagonalScatter}. */
+export interface DiagonalScatterArgs extends DiagonalArgs {
+  /** What is written. */
+  src: Tensor;
+}
+const diagonalScatterArgs = signature<DiagonalScatterArgs>(
+  "diagonalScatter",
+  ["src", "offset", "dim1", "dim2"],
+  [],
+  1,
+);
+
+/** A copy of `x` with a diagonal replaced. */
+export function diagonalScatter(
+  x: Tensor,
+  ...args: Args<DiagonalScatterArgs, ["src", "offset", "dim1", "dim2"]>
+): Tensor {
+  const { src, offset = 0, dim1 = 0, dim2 = 1 } = diagonalScatterArgs(args);
+  return scatterView("diagonalScatter", x, src, (part) => diagonalOf(part, offset, dim1, dim2));
 }
 
 /** The parameters of {@linkcode unfold}. */
@@ -445,6 +523,32 @@ export function asStrided(x: Tensor, ...args: Args<AsStridedArgs, ["size", "stri
   return asStridedTo(x, size, stride, storageOffset ?? undefined);
 }
 
+/** The parameters of {@linkcode asStridedScatter}. */
+export interface AsStridedScatterArgs extends AsStridedArgs {
+  /** What is written. */
+  src: Tensor;
+}
+const asStridedScatterArgs = signature<AsStridedScatterArgs>(
+  "asStridedScatter",
+  ["src", "size", "stride", "storageOffset"],
+  [],
+  3,
+);
+
+/** A copy of `x` with the elements of a strided view replaced. */
+export function asStridedScatter(
+  x: Tensor,
+  ...args: Args<AsStridedScatterArgs, ["src", "size", "stride", "storageOffset"]>
+): Tensor {
+  const { src, size, stride, storageOffset } = asStridedScatterArgs(args);
+  return scatterView(
+    "asStridedScatter",
+    x,
+    src,
+    (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
+  );
+}
+
 /** A complex tensor as real pairs: a view of shape `[…, 2]`. */
 export function viewAsReal(x: Tensor): Tensor {
   checkAlive("viewAsReal", x);
@@ -470,4 +574,16 @@ export function viewAsComplex(x: Tensor): Tensor {
   }
   const out = makeView(x, x.shape.slice(0, -1), strides.map((s) => s / 2), x.offset / 2, toComplex(x.dtype));
   return recordView("ViewAsComplexBackward0", x, out, (g) => viewAsReal(g));
+}
+
+/** The tensor itself: conjugation is never deferred here, so there is nothing to resolve. */
+export function resolveConj(x: Tensor): Tensor {
+  checkAlive("resolveConj", x);
+  return x;
+}
+
+/** The tensor itself: negation is never deferred here, so there is nothing to resolve. */
+export function resolveNeg(x: Tensor): Tensor {
+  checkAlive("resolveNeg", x);
+  return x;
 }

@@ -14,6 +14,7 @@ import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
+import { scope } from "../tensor/scope.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkOrdered, rawGather } from "./index_core.ts";
@@ -180,9 +181,9 @@ export function median(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices
 export function median(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
 export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = medianArgs(args);
-  if (dim === undefined) return wholeMedian("median", x, (flat) => medianAlong("median", flat, 0));
+  if (dim === undefined) return scope(() => wholeMedian("median", x, (flat) => medianAlong("median", flat, 0)));
   const d = wrapDim("median", dim, x.ndim);
-  return finish(medianAlong("median", x, d), d, keepdim);
+  return scope(() => finish(medianAlong("median", x, d), d, keepdim));
 }
 
 /** The median of all elements; equal elements share its gradient. */
@@ -217,9 +218,9 @@ export function nanmedian(x: Tensor, dim: number, keepdim?: boolean): ValuesIndi
 export function nanmedian(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
 export function nanmedian(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = nanmedianArgs(args);
-  if (dim === undefined) return wholeMedian("nanmedian", x, (flat) => nanmedianAlong(flat, 0));
+  if (dim === undefined) return scope(() => wholeMedian("nanmedian", x, (flat) => nanmedianAlong(flat, 0)));
   const d = wrapDim("nanmedian", dim, x.ndim);
-  return finish(nanmedianAlong(x, d), d, keepdim);
+  return scope(() => finish(nanmedianAlong(x, d), d, keepdim));
 }
 
 function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
@@ -237,8 +238,12 @@ export function mode(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): 
   const { dim = -1, keepdim = false } = modeArgs(args);
   const d = wrapDim("mode", dim, x.ndim);
   if (x.ndim === 0) return extremes("mode", x, d, 1, true);
+  if (x.shape[d] === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(x.shape)}`);
+  return scope(() => mostFrequent(x, d, keepdim));
+}
+
+function mostFrequent(x: Tensor, d: number, keepdim: boolean): ValuesIndices {
   const size = x.shape[d];
-  if (size === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(x.shape)}`);
   const { values, indices } = sorted("mode", x.detach(), d, false);
   // A run of equal values is as long as the distance from where it started.
   const steps = x.shape.map((_, i) => i === d ? size : 1);
@@ -362,8 +367,12 @@ export function isin(elements: Tensor | ScalarLike, ...args: Args<IsinArgs, ["te
   const wanted = test instanceof Tensor ? test : like.newFull([], test);
   const count = wanted.numel();
   if (count === 0) return x.newFull(x.shape, invert, { dtype: x.eq(x).dtype });
+  return scope(() => among(x, wanted, invert));
+}
+
+function among(x: Tensor, wanted: Tensor, invert: boolean): Tensor {
   const ordered = sorted("isin", reshapeTo(wanted.detach(), [-1]), 0, false).values.to(x.dtype);
-  const at = search("isin", ordered, x.detach(), false, false).clampMax(count - 1);
+  const at = search("isin", ordered, x.detach(), false, false).clampMax(wanted.numel() - 1);
   const found = reshapeTo(rawGather("isin", ordered, 0, reshapeTo(at, [-1])), x.shape).eq(x);
   return invert ? found.logicalNot() : found;
 }

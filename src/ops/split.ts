@@ -12,7 +12,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { cat, stack } from "./join.ts";
-import { makeView, permuteTo, recordViews, reshapeTo } from "./view_core.ts";
+import { makeView, recordViews, reshapeTo } from "./view_core.ts";
 
 /** Consecutive parts of a dimension with the given sizes. */
 function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number): Tensor[] {

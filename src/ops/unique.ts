@@ -10,6 +10,7 @@ import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { arange } from "./creation.ts";
@@ -88,7 +89,7 @@ async function runs(
   const d = dim === null ? 0 : wrapDim(op, dim, x.ndim);
   const items = dim === null ? reshapeTo(x, [-1]) : x;
   const n = items.ndim === 0 ? 1 : items.shape[d];
-  const { order, starts } = unrecorded(() => findRuns(items, d, n, sorts));
+  const { order, starts } = scope(() => unrecorded(() => findRuns(items, d, n, sorts)));
   const count = n === 0 ? 0 : await starts.storage.backend.countNonzero(starts);
   return unrecorded(() => {
     const firsts = reshapeTo(coordinates(starts, count), [-1]);
@@ -175,18 +176,20 @@ export function histc(x: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }
-  return unrecorded(() => {
-    const values = reshapeTo(x.detach(), [-1]);
-    if (values.numel() === 0) return x.newZeros([bins]);
-    const fromValues = min === max;
-    let low = fromValues ? values.min() : x.newFull([], min), high = fromValues ? values.max() : x.newFull([], max);
-    // All values equal: an interval of width 2 around them.
-    const flat = low.eq(high);
-    low = where(flat, low.sub(1), low);
-    high = where(flat, high.add(1), high);
-    const inside = values.ge(low).logicalAnd(values.le(high));
-    const scaled = values.sub(low).mul(bins).div(high.sub(low));
-    const bin = where(inside, scaled, 0).to(int64).clampMax(bins - 1);
-    return x.newZeros([bins]).indexAdd(0, bin, inside.to(x.dtype));
-  });
+  return scope(() => unrecorded(() => countBins(x, bins, min, max)));
+}
+
+function countBins(x: Tensor, bins: number, min: number, max: number): Tensor {
+  const values = reshapeTo(x.detach(), [-1]);
+  if (values.numel() === 0) return x.newZeros([bins]);
+  const fromValues = min === max;
+  let low = fromValues ? values.min() : x.newFull([], min), high = fromValues ? values.max() : x.newFull([], max);
+  // All values equal: an interval of width 2 around them.
+  const flat = low.eq(high);
+  low = where(flat, low.sub(1), low);
+  high = where(flat, high.add(1), high);
+  const inside = values.ge(low).logicalAnd(values.le(high));
+  const scaled = values.sub(low).mul(bins).div(high.sub(low));
+  const bin = where(inside, scaled, 0).to(int64).clampMax(bins - 1);
+  return x.newZeros([bins]).indexAdd(0, bin, inside.to(x.dtype));
 }
