@@ -399,3 +399,11 @@ export {
 export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";
 export { bilinear } from "./src/ops/linear.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
+
+// Layers, losses, optimizers
+export * as nn from "./src/nn/mod.ts";
+export * as optim from "./src/optim/mod.ts";
+export { logSoftmax, softmax } from "./src/ops/softmax.ts";
+export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
+export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
+export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";

@@ -8,6 +8,7 @@
  */
 
 import { isPlainObject } from "../base/args.ts";
+import type { DTypeName } from "../base/dtype.ts";
 import { ArgumentError, IndexError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -27,7 +28,7 @@ function position(op: string, index: number, size: number): number {
   return index < 0 ? index + size : index;
 }
 
-function checkModule(op: string, value: unknown): Module {
+function checkModule<T extends Module>(op: string, value: T): T {
   if (value instanceof Module) return value;
   throw new ArgumentError(`${op}(): expected a Module: ${describe(value)}`);
 }
@@ -219,7 +220,7 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
   }
 
   override _setOwn(name: string, value: Parameter | Tensor | Module): void {
-    this._items.set(name, checkModule("ModuleDict", value) as T);
+    this._items.set(name, checkModule("ModuleDict", value as T));
   }
 
   /** How many items there are. */
@@ -296,11 +297,32 @@ function asParameter(value: Tensor): Tensor {
   return value instanceof Tensor && !(value instanceof Parameter) ? new Parameter(value) : value;
 }
 
-function describeItem(key: string | number, value: unknown): string {
-  if (!(value instanceof Tensor)) return `(${key}): Object of type: ${describe(value)}`;
+/** One line of a parameter container; `type` is how the dtype is spelled there. */
+function describeItem(key: string | number, value: Tensor, type: string): string {
   const kind = value instanceof Parameter ? "Parameter" : "Tensor";
   const device = value.device.type === "cpu" ? "" : ` (${value.device})`;
-  return `(${key}): ${kind} containing: [${value.dtype} of size ${value.shape.join("x")}${device}]`;
+  return `(${key}): ${kind} containing: [${type} of size ${value.shape.join("x")}${device}]`;
+}
+
+/** The tensor classes of PyTorch's past, which `ParameterDict` still prints. */
+const LEGACY_NAMES: Readonly<Record<DTypeName, string>> = {
+  bool: "Bool",
+  uint8: "Byte",
+  int8: "Char",
+  int16: "Short",
+  int32: "Int",
+  int64: "Long",
+  float16: "Half",
+  bfloat16: "BFloat16",
+  float32: "Float",
+  float64: "Double",
+  complex64: "ComplexFloat",
+  complex128: "ComplexDouble",
+};
+
+function legacyName(value: Tensor): string {
+  const space = value.device.type === "cpu" ? "torch" : `torch.${value.device.type}`;
+  return `${space}.${LEGACY_NAMES[value.dtype.name]}Tensor`;
 }
 
 /** A list of parameters; plain tensors become parameters. */
@@ -350,7 +372,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   }
 
   override extraRepr(): string {
-    return Array.from(this, (value, i) => describeItem(i, value)).join("\n");
+    return Array.from(this, (value, i) => describeItem(i, value, value.dtype.toString())).join("\n");
   }
 
   /** A list has no computation of its own. */
@@ -487,7 +509,7 @@ export class ParameterDict extends Module implements Iterable<string> {
   }
 
   override extraRepr(): string {
-    return Array.from(this._items, ([key, value]) => describeItem(key, value)).join("\n");
+    return Array.from(this._items, ([key, value]) => describeItem(key, value, legacyName(value))).join("\n");
   }
 
   /** A dictionary has no computation of its own. */

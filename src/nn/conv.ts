@@ -323,9 +323,24 @@ abstract class ConvTransposeNd extends ConvBase {
   }
 }
 
-const transpose1dArgs = signature<ConvTransposeOptions>("ConvTranspose1d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
-const transpose2dArgs = signature<ConvTransposeOptions>("ConvTranspose2d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
-const transpose3dArgs = signature<ConvTransposeOptions>("ConvTranspose3d", TRANSPOSE_POSITIONAL, ["device", "dtype"], 3);
+const transpose1dArgs = signature<ConvTransposeOptions>(
+  "ConvTranspose1d",
+  TRANSPOSE_POSITIONAL,
+  ["device", "dtype"],
+  3,
+);
+const transpose2dArgs = signature<ConvTransposeOptions>(
+  "ConvTranspose2d",
+  TRANSPOSE_POSITIONAL,
+  ["device", "dtype"],
+  3,
+);
+const transpose3dArgs = signature<ConvTransposeOptions>(
+  "ConvTranspose3d",
+  TRANSPOSE_POSITIONAL,
+  ["device", "dtype"],
+  3,
+);
 
 /** The gradient of a convolution as a layer, over `(N, C, L)` or `(C, L)`. */
 export class ConvTranspose1d extends ConvTransposeNd {

@@ -8,7 +8,7 @@ import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
-import { empty, ones, zeros } from "../ops/creation.ts";
+import { empty, full, ones, zeros } from "../ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -66,4 +66,9 @@ export function sizes(op: string, name: string, dims: number, value: Size): numb
     throw new ArgumentError(`${op}(): ${name} must be an integer or a list of ${dims}: ${describe(value)}`);
   }
   return [...list];
+}
+
+/** A parameter filled with one value. */
+export function constantParameter(shape: readonly number[], value: number, o: FactoryOptions): Parameter {
+  return new Parameter(full(shape, value, factory(o)));
 }

@@ -7,7 +7,7 @@
 
 import { noGrad } from "../autograd/mode.ts";
 import type { Generator } from "../base/generator.ts";
-import { ArgumentError, show, ShapeError } from "../base/errors.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { randperm } from "../ops/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -1,0 +1,265 @@
+/**
+ * Batch and instance normalisation, with running statistics as buffers.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { int64 } from "../base/dtype.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { noGrad } from "../autograd/mode.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type FactoryOptions, onesBuffer, onesParameter, zerosBuffer, zerosParameter } from "./factory.ts";
+import * as F from "./functional.ts";
+import { ones_, zeros_ } from "./init.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+import { python } from "./repr.ts";
+
+/** What batch and instance normalisation take. */
+export interface BatchNormOptions extends FactoryOptions {
+  /** Channels of the input. */
+  numFeatures: number;
+  /** Added to the variance. @default {1e-5} */
+  eps?: number;
+  /** Share of a batch in the running statistics; `null` for the mean of all batches. @default {0.1} */
+  momentum?: number | null;
+  /** Whether a factor and a shift per channel are learned; default true, false for instance norm. */
+  affine?: boolean;
+  /** Whether running statistics are kept; default true, false for instance norm. */
+  trackRunningStats?: boolean;
+  /** Whether the shift is learned. @default {true} */
+  bias?: boolean;
+}
+
+/** The positional parameters of batch and instance normalisation. */
+export type BatchNormParameters = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats"];
+
+const batchNormArgs = signature<BatchNormOptions>(
+  "BatchNorm",
+  ["numFeatures", "eps", "momentum", "affine", "trackRunningStats"],
+  ["bias", "device", "dtype"],
+  1,
+);
+
+/** What batch and instance normalisation share: parameters and running statistics. */
+abstract class NormBase extends Module {
+  /** Channels of the input. */
+  readonly numFeatures: number;
+  /** Added to the variance. */
+  readonly eps: number;
+  /** Share of a batch in the running statistics, or `null`. */
+  momentum: number | null;
+  /** Whether factors are learned. */
+  readonly affine: boolean;
+  /** Whether running statistics are kept. */
+  trackRunningStats: boolean;
+  /** A factor per channel, or `null`. */
+  weight: Parameter | null;
+  /** A shift per channel, or `null`. */
+  bias: Parameter | null;
+  /** The running means, or `null`. */
+  declare running_mean: Tensor | null;
+  /** The running variances, or `null`. */
+  declare running_var: Tensor | null;
+  /** How many batches were seen (int64), or `null`. */
+  declare num_batches_tracked: Tensor | null;
+
+  constructor(o: BatchNormOptions, affine: boolean, track: boolean) {
+    super();
+    this.numFeatures = o.numFeatures;
+    this.eps = o.eps ?? 1e-5;
+    this.momentum = o.momentum === undefined ? 0.1 : o.momentum;
+    this.affine = affine;
+    this.trackRunningStats = track;
+    this.weight = affine ? onesParameter([o.numFeatures], o) : null;
+    this.bias = affine && (o.bias ?? true) ? zerosParameter([o.numFeatures], o) : null;
+    this.registerBuffer("running_mean", track ? zerosBuffer([o.numFeatures], o) : null);
+    this.registerBuffer("running_var", track ? onesBuffer([o.numFeatures], o) : null);
+    const count = track ? zerosBuffer([], { device: o.device, dtype: int64 }) : null;
+    this.registerBuffer("num_batches_tracked", count);
+    // Checkpoints from before PyTorch 0.4.1 do not have the count.
+    this.registerLoadStateDictPreHook((module, state, prefix) => {
+      const own = module.num_batches_tracked;
+      const key = `${prefix}num_batches_tracked`;
+      if (own && !(key in state)) state[key] = own;
+    });
+  }
+
+  /** Forgets the running statistics. */
+  resetRunningStats(): void {
+    if (this.running_mean) zeros_(this.running_mean);
+    if (this.running_var) ones_(this.running_var);
+    if (this.num_batches_tracked) zeros_(this.num_batches_tracked);
+  }
+
+  /** Forgets the running statistics and sets factors to 1 and shifts to 0. */
+  resetParameters(): void {
+    this.resetRunningStats();
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+  }
+
+  override extraRepr(): string {
+    const bias = this.affine ? `, bias=${python(this.bias !== null)}` : "";
+    return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
+      `affine=${python(this.affine)}${bias}, track_running_stats=${python(this.trackRunningStats)}`;
+  }
+}
+
+abstract class BatchNorm extends NormBase {
+  /** Throws unless the input has the dimensions of this layer. */
+  protected abstract checkInputDim(input: Tensor): void;
+
+  /** The normalised input. */
+  override forward(input: Tensor): Tensor {
+    this.checkInputDim(input);
+    let momentum = this.momentum ?? 0;
+    const count = this.num_batches_tracked;
+    if (this.training && this.trackRunningStats && count) {
+      noGrad(() => count.add_(1));
+      // The mean of all batches: the share of this one is 1 over their number.
+      if (this.momentum === null) momentum = 1 / Number(count.itemSync());
+    }
+    const useBatch = this.training || (this.running_mean === null && this.running_var === null);
+    const keepsStats = !this.training || this.trackRunningStats;
+    return F.batchNorm(
+      input,
+      keepsStats ? this.running_mean : null,
+      keepsStats ? this.running_var : null,
+      this.weight,
+      this.bias,
+      useBatch,
+      momentum,
+      this.eps,
+    );
+  }
+}
+
+function expectDims(input: Tensor, ...dims: number[]): void {
+  if (dims.includes(input.ndim)) return;
+  const names = dims.map((d) => `${d}D`).join(" or ");
+  throw new ShapeError(`expected ${names} input (got ${input.ndim}D input): ${show(input.shape)}`);
+}
+
+/**
+ * Batch normalisation over `(N, C)` or `(N, C, L)`.
+ *
+ * @see https://arxiv.org/abs/1502.03167
+ */
+export class BatchNorm1d extends BatchNorm {
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+  }
+
+  protected override checkInputDim(input: Tensor): void {
+    expectDims(input, 2, 3);
+  }
+}
+
+/**
+ * Batch normalisation over `(N, C, H, W)`.
+ *
+ * @see https://arxiv.org/abs/1502.03167
+ */
+export class BatchNorm2d extends BatchNorm {
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+  }
+
+  protected override checkInputDim(input: Tensor): void {
+    expectDims(input, 4);
+  }
+}
+
+/**
+ * Batch normalisation over `(N, C, D, H, W)`.
+ *
+ * @see https://arxiv.org/abs/1502.03167
+ */
+export class BatchNorm3d extends BatchNorm {
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+  }
+
+  protected override checkInputDim(input: Tensor): void {
+    expectDims(input, 5);
+  }
+}
+
+abstract class InstanceNorm extends NormBase {
+  /** Spatial dimensions of the layer. */
+  protected abstract readonly spatial: number;
+
+  /** The normalised input. */
+  override forward(input: Tensor): Tensor {
+    const single = this.spatial + 1;
+    expectDims(input, single, single + 1);
+    const features = input.shape[input.ndim - single];
+    if (this.affine && features !== this.numFeatures) {
+      throw new ArgumentError(
+        `${this._name()}(): expected input's size at dim=${input.ndim - single} to match num_features ` +
+          `(${this.numFeatures}), but got: ${features}`,
+      );
+    }
+    if (input.ndim === single) return this.#apply(input.unsqueeze(0)).squeeze(0);
+    return this.#apply(input);
+  }
+
+  #apply(input: Tensor): Tensor {
+    const useInputStats = this.training || !this.trackRunningStats;
+    const { running_mean, running_var, weight, bias, momentum, eps } = this;
+    return F.instanceNorm(input, running_mean, running_var, weight, bias, useInputStats, momentum ?? 0, eps);
+  }
+}
+
+/**
+ * Instance normalisation over `(N, C, L)` or `(C, L)`.
+ *
+ * @see https://arxiv.org/abs/1607.08022
+ */
+export class InstanceNorm1d extends InstanceNorm {
+  protected override readonly spatial = 1;
+
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  }
+}
+
+/**
+ * Instance normalisation over `(N, C, H, W)` or `(C, H, W)`.
+ *
+ * @see https://arxiv.org/abs/1607.08022
+ */
+export class InstanceNorm2d extends InstanceNorm {
+  protected override readonly spatial = 2;
+
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  }
+}
+
+/**
+ * Instance normalisation over `(N, C, D, H, W)` or `(C, D, H, W)`.
+ *
+ * @see https://arxiv.org/abs/1607.08022
+ */
+export class InstanceNorm3d extends InstanceNorm {
+  protected override readonly spatial = 3;
+
+  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
+  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
+    const o = batchNormArgs(args);
+    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  }
+}

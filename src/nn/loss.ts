@@ -1,0 +1,581 @@
+/**
+ * Losses as modules: each holds the options of the function of the same name.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import * as F from "./functional.ts";
+import type { Reduction } from "../ops/loss_core.ts";
+import { Module } from "./module.ts";
+
+/** What losses with nothing else to choose take. */
+export interface LossModuleOptions {
+  /** Deprecated: `false` means `"sum"`. */
+  sizeAverage?: boolean | null;
+  /** Deprecated: `false` means `"none"`. */
+  reduce?: boolean | null;
+  /** How the elements' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+
+/** What losses with a weight take. */
+export interface WeightedLossModuleOptions extends LossModuleOptions {
+  /** Factor of each element's or class's loss. */
+  weight?: Tensor | null;
+}
+
+type Standard = ["sizeAverage", "reduce", "reduction"];
+
+/** The reduction that options ask for, the deprecated ones included. */
+function reductionOf<R extends string>(o: Omit<LossModuleOptions, "reduction"> & { reduction?: R }): R | Reduction {
+  if (typeof o.sizeAverage !== "boolean" && typeof o.reduce !== "boolean") return o.reduction ?? "mean";
+  if (o.reduce === false) return "none";
+  return o.sizeAverage === false ? "sum" : "mean";
+}
+
+/** A loss with a reduction. */
+abstract class LossModule extends Module {
+  /** How the elements' losses become the result. */
+  reduction: Reduction;
+
+  constructor(o: LossModuleOptions) {
+    super();
+    this.reduction = reductionOf(o);
+  }
+}
+
+/** A loss with a weight, which is a buffer. */
+abstract class WeightedLossModule extends LossModule {
+  /** Factor of each element's or class's loss, or `null`. */
+  declare weight: Tensor | null;
+
+  constructor(o: WeightedLossModuleOptions) {
+    super(o);
+    this.registerBuffer("weight", o.weight ?? null);
+  }
+}
+
+const plainArgs = signature<LossModuleOptions>("Loss", ["sizeAverage", "reduce", "reduction"]);
+const weightedArgs = signature<WeightedLossModuleOptions>("Loss", ["weight", "sizeAverage", "reduce", "reduction"]);
+
+/** The mean of `|input - target|`. */
+export class L1Loss extends LossModule {
+  /** Takes `sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<LossModuleOptions, Standard>) {
+    super(plainArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.l1Loss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** The mean of `(input - target)²`. */
+export class MSELoss extends LossModule {
+  /** Takes `sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<LossModuleOptions, Standard>) {
+    super(plainArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.mseLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** The mean of `log(1 + e^(-target · input))`, targets being 1 and -1. */
+export class SoftMarginLoss extends LossModule {
+  /** Takes `sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<LossModuleOptions, Standard>) {
+    super(plainArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.softMarginLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Margins between the target classes and the others. */
+export class MultiLabelMarginLoss extends LossModule {
+  /** Takes `sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<LossModuleOptions, Standard>) {
+    super(plainArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelMarginLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/** Binary cross entropy of probabilities. */
+export class BCELoss extends WeightedLossModule {
+  /** Takes `weight, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
+    super(weightedArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** The mean over classes of the binary cross entropy of logits. */
+export class MultiLabelSoftMarginLoss extends WeightedLossModule {
+  /** Takes `weight, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
+    super(weightedArgs(args));
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+/** What {@linkcode BCEWithLogitsLoss} takes. */
+export interface BCEWithLogitsLossOptions extends WeightedLossModuleOptions {
+  /** Factor of the loss of positive examples; broadcasts. */
+  posWeight?: Tensor | null;
+}
+const bceLogitsArgs = signature<BCEWithLogitsLossOptions>(
+  "BCEWithLogitsLoss",
+  ["weight", "sizeAverage", "reduce", "reduction", "posWeight"],
+);
+
+/** Binary cross entropy of logits. */
+export class BCEWithLogitsLoss extends WeightedLossModule {
+  /** Factor of the loss of positive examples, or `null`. */
+  declare pos_weight: Tensor | null;
+
+  /** Takes `weight, sizeAverage, reduce, reduction, posWeight`. */
+  constructor(...args: Args<BCEWithLogitsLossOptions, ["weight", ...Standard, "posWeight"]>) {
+    const o = bceLogitsArgs(args);
+    super(o);
+    this.registerBuffer("pos_weight", o.posWeight ?? null);
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, reduction, pos_weight } = this;
+    return F.binaryCrossEntropyWithLogits(input, target, { weight, reduction, posWeight: pos_weight });
+  }
+}
+
+/** What {@linkcode NLLLoss} takes. */
+export interface NLLLossOptions extends WeightedLossModuleOptions {
+  /** Targets of this number do not count. @default {-100} */
+  ignoreIndex?: number;
+}
+const nllArgs = signature<NLLLossOptions>("NLLLoss", ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"]);
+
+/** The negative log-likelihood of target classes. */
+export class NLLLoss extends WeightedLossModule {
+  /** Targets of this number do not count. */
+  readonly ignoreIndex: number;
+
+  /** Takes `weight, sizeAverage, ignoreIndex, reduce, reduction`. */
+  constructor(...args: Args<NLLLossOptions, ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"]>) {
+    const o = nllArgs(args);
+    super(o);
+    this.ignoreIndex = o.ignoreIndex ?? -100;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction } = this;
+    return F.nllLoss(input, target, { weight, ignoreIndex, reduction });
+  }
+}
+
+/** What {@linkcode CrossEntropyLoss} takes. */
+export interface CrossEntropyLossOptions extends NLLLossOptions {
+  /** Share of the target that is spread over all classes. @default {0} */
+  labelSmoothing?: number;
+}
+const crossEntropyArgs = signature<CrossEntropyLossOptions>(
+  "CrossEntropyLoss",
+  ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction", "labelSmoothing"],
+);
+
+/**
+ * The cross entropy of logits and target classes or probabilities.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ */
+export class CrossEntropyLoss extends WeightedLossModule {
+  /** Targets of this number do not count. */
+  readonly ignoreIndex: number;
+  /** Share of the target that is spread over all classes. */
+  readonly labelSmoothing: number;
+
+  /** Takes `weight, sizeAverage, ignoreIndex, reduce, reduction, labelSmoothing`. */
+  constructor(
+    ...args: Args<
+      CrossEntropyLossOptions,
+      ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction", "labelSmoothing"]
+    >
+  ) {
+    const o = crossEntropyArgs(args);
+    super(o);
+    this.ignoreIndex = o.ignoreIndex ?? -100;
+    this.labelSmoothing = o.labelSmoothing ?? 0;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction, labelSmoothing } = this;
+    return F.crossEntropy(input, target, { weight, ignoreIndex, reduction, labelSmoothing });
+  }
+}
+
+/** What {@linkcode KLDivLoss} takes. */
+export interface KLDivLossOptions extends Omit<LossModuleOptions, "reduction"> {
+  /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. @default {"mean"} */
+  reduction?: Reduction | "batchmean";
+  /** Whether targets are given as logarithms. @default {false} */
+  logTarget?: boolean;
+}
+const klArgs = signature<KLDivLossOptions>("KLDivLoss", ["sizeAverage", "reduce", "reduction"], ["logTarget"]);
+
+/** The divergence of two distributions. */
+export class KLDivLoss extends Module {
+  /** How the elements' losses become the result. */
+  readonly reduction: Reduction | "batchmean";
+  /** Whether targets are given as logarithms. */
+  readonly logTarget: boolean;
+
+  /** Takes `sizeAverage, reduce, reduction` and, by name, `logTarget`. */
+  constructor(...args: Args<KLDivLossOptions, Standard>) {
+    super();
+    const o = klArgs(args);
+    this.reduction = reductionOf(o);
+    this.logTarget = o.logTarget ?? false;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget });
+  }
+}
+
+/** What {@linkcode SmoothL1Loss} takes. */
+export interface SmoothL1LossOptions extends LossModuleOptions {
+  /** Where the square ends. @default {1} */
+  beta?: number;
+}
+const smoothL1Args = signature<SmoothL1LossOptions>("SmoothL1Loss", ["sizeAverage", "reduce", "reduction", "beta"]);
+
+/** Squares of small differences, absolute values of large ones. */
+export class SmoothL1Loss extends LossModule {
+  /** Where the square ends. */
+  readonly beta: number;
+
+  /** Takes `sizeAverage, reduce, reduction, beta`. */
+  constructor(...args: Args<SmoothL1LossOptions, [...Standard, "beta"]>) {
+    const o = smoothL1Args(args);
+    super(o);
+    this.beta = o.beta ?? 1;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta });
+  }
+}
+
+/** What {@linkcode HuberLoss} takes. */
+export interface HuberLossOptions {
+  /** How the elements' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+  /** Where the square ends. @default {1} */
+  delta?: number;
+}
+const huberArgs = signature<HuberLossOptions>("HuberLoss", ["reduction", "delta"]);
+
+/** {@linkcode SmoothL1Loss} times `delta`. */
+export class HuberLoss extends LossModule {
+  /** Where the square ends. */
+  readonly delta: number;
+
+  /** Takes `reduction, delta`. */
+  constructor(...args: Args<HuberLossOptions, ["reduction", "delta"]>) {
+    const o = huberArgs(args);
+    super(o);
+    this.delta = o.delta ?? 1;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
+  }
+}
+
+/** What {@linkcode PoissonNLLLoss} takes. */
+export interface PoissonNLLLossOptions extends LossModuleOptions {
+  /** Whether the input is the logarithm of the rate. @default {true} */
+  logInput?: boolean;
+  /** Whether Stirling's approximation of the constant term is added. @default {false} */
+  full?: boolean;
+  /** Added to the rate before its logarithm is taken. @default {1e-8} */
+  eps?: number;
+}
+const poissonArgs = signature<PoissonNLLLossOptions>(
+  "PoissonNLLLoss",
+  ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"],
+);
+
+/** The negative log-likelihood of counts. */
+export class PoissonNLLLoss extends LossModule {
+  /** Whether the input is the logarithm of the rate. */
+  readonly logInput: boolean;
+  /** Whether the constant term is added. */
+  readonly full: boolean;
+  /** Added to the rate before its logarithm is taken. */
+  readonly eps: number;
+
+  /** Takes `logInput, full, sizeAverage, eps, reduce, reduction`. */
+  constructor(
+    ...args: Args<PoissonNLLLossOptions, ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"]>
+  ) {
+    const o = poissonArgs(args);
+    super(o);
+    this.logInput = o.logInput ?? true;
+    this.full = o.full ?? false;
+    this.eps = o.eps ?? 1e-8;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { logInput, full, eps, reduction } = this;
+    return F.poissonNllLoss(input, target, { logInput, full, eps, reduction });
+  }
+}
+
+/** What {@linkcode GaussianNLLLoss} takes. */
+export interface GaussianNLLLossOptions {
+  /** Whether the constant term is added. @default {false} */
+  full?: boolean;
+  /** The least variance. @default {1e-6} */
+  eps?: number;
+  /** How the elements' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+const gaussianArgs = signature<GaussianNLLLossOptions>("GaussianNLLLoss", [], ["full", "eps", "reduction"]);
+
+/** The negative log-likelihood of values under normal distributions. */
+export class GaussianNLLLoss extends LossModule {
+  /** Whether the constant term is added. */
+  readonly full: boolean;
+  /** The least variance. */
+  readonly eps: number;
+
+  /** Takes `full`, `eps` and `reduction` by name. */
+  constructor(...args: Args<GaussianNLLLossOptions, []>) {
+    const o = gaussianArgs(args);
+    super(o);
+    this.full = o.full ?? false;
+    this.eps = o.eps ?? 1e-6;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
+    return F.gaussianNllLoss(input, target, variance, { full: this.full, eps: this.eps, reduction: this.reduction });
+  }
+}
+
+/** What losses with a margin take. */
+export interface MarginLossOptions extends LossModuleOptions {
+  /** The margin. */
+  margin?: number;
+}
+const marginArgs = signature<MarginLossOptions>("MarginLoss", ["margin", "sizeAverage", "reduce", "reduction"]);
+
+/** The input where the target is 1, `max(0, margin - input)` where it is -1. */
+export class HingeEmbeddingLoss extends LossModule {
+  /** The margin; default 1. */
+  readonly margin: number;
+
+  /** Takes `margin, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<MarginLossOptions, ["margin", ...Standard]>) {
+    const o = marginArgs(args);
+    super(o);
+    this.margin = o.margin ?? 1;
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.hingeEmbeddingLoss(input, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** `max(0, margin - target · (input1 - input2))`. */
+export class MarginRankingLoss extends LossModule {
+  /** The margin; default 0. */
+  readonly margin: number;
+
+  /** Takes `margin, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<MarginLossOptions, ["margin", ...Standard]>) {
+    const o = marginArgs(args);
+    super(o);
+    this.margin = o.margin ?? 0;
+  }
+
+  /** The loss. */
+  override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.marginRankingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1. */
+export class CosineEmbeddingLoss extends LossModule {
+  /** The margin; default 0. */
+  readonly margin: number;
+
+  /** Takes `margin, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<MarginLossOptions, ["margin", ...Standard]>) {
+    const o = marginArgs(args);
+    super(o);
+    this.margin = o.margin ?? 0;
+  }
+
+  /** The loss. */
+  override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.cosineEmbeddingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/** What {@linkcode MultiMarginLoss} takes. */
+export interface MultiMarginLossOptions extends WeightedLossModuleOptions {
+  /** The exponent, 1 or 2. @default {1} */
+  p?: number;
+  /** The margin. @default {1} */
+  margin?: number;
+}
+const multiMarginArgs = signature<MultiMarginLossOptions>(
+  "MultiMarginLoss",
+  ["p", "margin", "weight", "sizeAverage", "reduce", "reduction"],
+);
+
+/** Margins between the target class and the others. */
+export class MultiMarginLoss extends WeightedLossModule {
+  /** The exponent. */
+  readonly p: number;
+  /** The margin. */
+  readonly margin: number;
+
+  /** Takes `p, margin, weight, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<MultiMarginLossOptions, ["p", "margin", "weight", ...Standard]>) {
+    const o = multiMarginArgs(args);
+    super(o);
+    this.p = o.p ?? 1;
+    this.margin = o.margin ?? 1;
+    if (this.p !== 1 && this.p !== 2) throw new ArgumentError(`only p == 1 and p == 2 supported: ${this.p}`);
+  }
+
+  /** The loss. */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { p, margin, weight, reduction } = this;
+    return F.multiMarginLoss(input, target, { p, margin, weight, reduction });
+  }
+}
+
+/** What {@linkcode TripletMarginLoss} takes. */
+export interface TripletMarginLossOptions extends LossModuleOptions {
+  /** The margin. @default {1} */
+  margin?: number;
+  /** The exponent of the distance. @default {2} */
+  p?: number;
+  /** Added to differences. @default {1e-6} */
+  eps?: number;
+  /** Whether the negative is compared with the nearer of anchor and positive. @default {false} */
+  swap?: boolean;
+}
+const tripletArgs = signature<TripletMarginLossOptions>(
+  "TripletMarginLoss",
+  ["margin", "p", "eps", "swap", "sizeAverage", "reduce", "reduction"],
+);
+
+/** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
+export class TripletMarginLoss extends LossModule {
+  /** The margin. */
+  readonly margin: number;
+  /** The exponent of the distance. */
+  readonly p: number;
+  /** Added to differences. */
+  readonly eps: number;
+  /** Whether the negative is compared with the nearer of anchor and positive. */
+  readonly swap: boolean;
+
+  /** Takes `margin, p, eps, swap, sizeAverage, reduce, reduction`. */
+  constructor(...args: Args<TripletMarginLossOptions, ["margin", "p", "eps", "swap", ...Standard]>) {
+    const o = tripletArgs(args);
+    super(o);
+    this.margin = o.margin ?? 1;
+    this.p = o.p ?? 2;
+    this.eps = o.eps ?? 1e-6;
+    this.swap = o.swap ?? false;
+    if (!(this.margin > 0)) {
+      throw new ArgumentError(`TripletMarginLoss(): expected margin to be greater than 0, got ${this.margin}`);
+    }
+  }
+
+  /** The loss. */
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { margin, p, eps, swap, reduction } = this;
+    return F.tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction });
+  }
+}
+
+/** What {@linkcode TripletMarginWithDistanceLoss} takes. */
+export interface TripletMarginWithDistanceLossOptions {
+  /** The distance of two batches of vectors; the Euclidean one if missing. */
+  distanceFunction?: ((a: Tensor, b: Tensor) => Tensor) | null;
+  /** The margin. @default {1} */
+  margin?: number;
+  /** Whether the negative is compared with the nearer of anchor and positive. @default {false} */
+  swap?: boolean;
+  /** How the elements' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+}
+const tripletDistanceArgs = signature<TripletMarginWithDistanceLossOptions>(
+  "TripletMarginWithDistanceLoss",
+  [],
+  ["distanceFunction", "margin", "swap", "reduction"],
+);
+
+/** {@linkcode TripletMarginLoss} with any distance. */
+export class TripletMarginWithDistanceLoss extends LossModule {
+  /** The distance, or `null` for the Euclidean one. */
+  readonly distanceFunction: ((a: Tensor, b: Tensor) => Tensor) | null;
+  /** The margin. */
+  readonly margin: number;
+  /** Whether the negative is compared with the nearer of anchor and positive. */
+  readonly swap: boolean;
+
+  /** Takes `distanceFunction`, `margin`, `swap` and `reduction` by name. */
+  constructor(...args: Args<TripletMarginWithDistanceLossOptions, []>) {
+    const o = tripletDistanceArgs(args);
+    super(o);
+    this.distanceFunction = o.distanceFunction ?? null;
+    this.margin = o.margin ?? 1;
+    this.swap = o.swap ?? false;
+    if (!(this.margin > 0)) {
+      throw new ArgumentError(
+        `TripletMarginWithDistanceLoss(): expected margin to be greater than 0, got ${this.margin}`,
+      );
+    }
+  }
+
+  /** The loss. */
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { distanceFunction, margin, swap, reduction } = this;
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction, margin, swap, reduction });
+  }
+}

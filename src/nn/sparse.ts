@@ -1,0 +1,167 @@
+/**
+ * Embeddings: tables whose rows are looked up by number.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, show } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
+import { noGrad } from "../autograd/mode.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import * as F from "./functional.ts";
+import { normal_ } from "./init.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+import { float, python } from "./repr.ts";
+
+/** What {@linkcode Embedding} takes. */
+export interface EmbeddingOptions extends FactoryOptions {
+  /** Rows of the table. */
+  numEmbeddings: number;
+  /** Length of a row. */
+  embeddingDim: number;
+  /** A row of zeros that gets no gradient; negative counts from the end. */
+  paddingIdx?: number | null;
+  /** Rows longer than this are scaled down when they are looked up. */
+  maxNorm?: number | null;
+  /** Which norm. @default {2} */
+  normType?: number;
+  /** Whether gradients are divided by how often a row was looked up. @default {false} */
+  scaleGradByFreq?: boolean;
+  /** Accepted for compatibility: gradients are dense. @default {false} */
+  sparse?: boolean;
+  /** The table, in place of a drawn one. */
+  _weight?: Tensor | null;
+  /** Whether the table is not trained. @default {false} */
+  _freeze?: boolean;
+}
+const embeddingArgs = signature<EmbeddingOptions>(
+  "Embedding",
+  [
+    "numEmbeddings",
+    "embeddingDim",
+    "paddingIdx",
+    "maxNorm",
+    "normType",
+    "scaleGradByFreq",
+    "sparse",
+    "_weight",
+    "_freeze",
+  ],
+  ["device", "dtype"],
+  2,
+);
+
+/**
+ * A table of vectors, drawn from the normal distribution and trained.
+ *
+ * Shape: int64 `(*)` to `(*, embeddingDim)`.
+ */
+export class Embedding extends Module {
+  /** Rows of the table. */
+  readonly numEmbeddings: number;
+  /** Length of a row. */
+  readonly embeddingDim: number;
+  /** The row of zeros, or `null`. */
+  readonly paddingIdx: number | null;
+  /** The largest norm of a row, or `null`. */
+  readonly maxNorm: number | null;
+  /** Which norm. */
+  readonly normType: number;
+  /** Whether gradients are divided by how often a row was looked up. */
+  readonly scaleGradByFreq: boolean;
+  /** Accepted for compatibility. */
+  readonly sparse: boolean;
+  /** The table. */
+  weight: Parameter;
+
+  /** Takes `numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse`. */
+  constructor(
+    ...args: Args<
+      EmbeddingOptions,
+      ["numEmbeddings", "embeddingDim", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"]
+    >
+  ) {
+    super();
+    const o = embeddingArgs(args);
+    this.numEmbeddings = o.numEmbeddings;
+    this.embeddingDim = o.embeddingDim;
+    this.paddingIdx = paddingRow("Embedding", o.paddingIdx ?? null, o.numEmbeddings);
+    this.maxNorm = o.maxNorm ?? null;
+    this.normType = o.normType ?? 2;
+    this.scaleGradByFreq = o.scaleGradByFreq ?? false;
+    this.sparse = o.sparse ?? false;
+    this.weight = table("Embedding", o);
+    if (!o._weight) this.resetParameters();
+    if (o._freeze) this.weight.requiresGrad_(false);
+  }
+
+  /** Draws a new table. */
+  resetParameters(): void {
+    normal_(this.weight);
+    clearRow(this.weight, this.paddingIdx);
+  }
+
+  /** The rows of the numbers. */
+  override forward(input: Tensor): Tensor {
+    const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
+    return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
+  }
+
+  override extraRepr(): string {
+    let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
+    if (this.paddingIdx !== null) text += `, padding_idx=${this.paddingIdx}`;
+    if (this.maxNorm !== null) text += `, max_norm=${python(this.maxNorm)}`;
+    if (this.normType !== 2) text += `, norm_type=${float(this.normType)}`;
+    if (this.scaleGradByFreq) text += ", scale_grad_by_freq=True";
+    if (this.sparse) text += ", sparse=True";
+    return text;
+  }
+
+  /**
+   * An embedding with given rows.
+   *
+   * @param embeddings the table
+   * @param freeze whether it is not trained
+   * @param options any of the other options
+   * @throws {ArgumentError} if the table is not a matrix
+   */
+  static fromPretrained(
+    embeddings: Tensor,
+    freeze = true,
+    options: Omit<EmbeddingOptions, "numEmbeddings" | "embeddingDim" | "_weight" | "_freeze"> = {},
+  ): Embedding {
+    if (embeddings.ndim !== 2) {
+      throw new ArgumentError(`Embedding.fromPretrained(): expected a matrix: ${show(embeddings.shape)}`);
+    }
+    const [numEmbeddings, embeddingDim] = embeddings.shape;
+    return new Embedding({ ...options, numEmbeddings, embeddingDim, _weight: embeddings, _freeze: freeze });
+  }
+}
+
+function paddingRow(op: string, index: number | null, rows: number): number | null {
+  if (index === null) return null;
+  if (!Number.isInteger(index) || index < -rows || index >= rows) {
+    throw new ArgumentError(`${op}(): paddingIdx must be within numEmbeddings: ${index} for ${rows} rows`);
+  }
+  return index < 0 ? index + rows : index;
+}
+
+function table(op: string, o: EmbeddingOptions): Parameter {
+  const shape = [o.numEmbeddings, o.embeddingDim];
+  if (!o._weight) return emptyParameter(shape, o);
+  if (!sameShape(o._weight.shape, shape)) {
+    throw new ArgumentError(
+      `${op}(): Shape of weight does not match num_embeddings and embedding_dim: ${show(o._weight.shape)} != ${
+        show(shape)
+      }`,
+    );
+  }
+  return o._weight instanceof Parameter ? o._weight : new Parameter(o._weight);
+}
+
+function clearRow(weight: Tensor, row: number | null): void {
+  if (row !== null) noGrad(() => weight.select(0, row).zero_());
+}

@@ -1,0 +1,82 @@
+/**
+ * Rearrangements between channels and space: pixel shuffle, its reverse, and channel shuffle.
+ *
+ * @module
+ */
+
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+function checkFactor(op: string, name: string, factor: number): void {
+  if (!(Number.isInteger(factor) && factor > 0)) {
+    throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${factor}`);
+  }
+}
+
+function checkImage(op: string, x: Tensor): void {
+  if (x.ndim < 3) throw new ShapeError(`${op}(): expected at least 3 dimensions: ${show(x.shape)}`);
+}
+
+/**
+ * `(*, C · r², H, W)` to `(*, C, H · r, W · r)`.
+ *
+ * @param upscaleFactor r
+ * @throws {ShapeError} if the channels are not divisible by r²
+ * @see https://arxiv.org/abs/1609.05158
+ */
+export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
+  const r = upscaleFactor;
+  checkFactor("pixelShuffle", "upscaleFactor", r);
+  checkImage("pixelShuffle", input);
+  const lead = input.shape.slice(0, -3);
+  const [c, h, w] = input.shape.slice(-3);
+  if (c % (r * r) !== 0) {
+    throw new ShapeError(`pixelShuffle(): channels must be divisible by the square of the factor: ${c} % ${r * r}`);
+  }
+  const n = lead.length;
+  const dims = [...lead.keys(), n, n + 3, n + 1, n + 4, n + 2]; // C, H, r, W, r
+  return scope(() =>
+    input.reshape([...lead, c / (r * r), r, r, h, w]).permute(dims).reshape([...lead, c / (r * r), h * r, w * r])
+  );
+}
+
+/**
+ * `(*, C, H · r, W · r)` to `(*, C · r², H, W)`: the reverse of {@linkcode pixelShuffle}.
+ *
+ * @param downscaleFactor r
+ * @throws {ShapeError} if height or width is not divisible by r
+ */
+export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
+  const r = downscaleFactor;
+  checkFactor("pixelUnshuffle", "downscaleFactor", r);
+  checkImage("pixelUnshuffle", input);
+  const lead = input.shape.slice(0, -3);
+  const [c, h, w] = input.shape.slice(-3);
+  if (h % r !== 0 || w % r !== 0) {
+    throw new ShapeError(`pixelUnshuffle(): height and width must be divisible by the factor: ${show([h, w])}, ${r}`);
+  }
+  const n = lead.length;
+  const dims = [...lead.keys(), n, n + 2, n + 4, n + 1, n + 3]; // C, r, r, H, W
+  return scope(() =>
+    input.reshape([...lead, c, h / r, r, w / r, r]).permute(dims).reshape([...lead, c * r * r, h / r, w / r])
+  );
+}
+
+/**
+ * Interleaves the channels of groups: channel `g · n + i` goes to `i · groups + g`.
+ *
+ * Shape: `(N, C, *)`.
+ *
+ * @param groups into how many groups channels are split
+ * @throws {ShapeError} if the channels are not divisible by the groups
+ */
+export function channelShuffle(input: Tensor, groups: number): Tensor {
+  checkFactor("channelShuffle", "groups", groups);
+  if (input.ndim < 3) throw new ShapeError(`channelShuffle(): expected at least 3 dimensions: ${show(input.shape)}`);
+  const [n, c, ...rest] = input.shape;
+  if (c % groups !== 0) {
+    throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${groups}`);
+  }
+  return scope(() => input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape));
+}

@@ -1,0 +1,12 @@
+/**
+ * `optim`: optimizers and learning-rate schedules.
+ *
+ * @module
+ */
+
+export { Adam, AdamW } from "./adam.ts";
+export * as lrScheduler from "./schedulers.ts";
+export { Optimizer, type OptimizerState } from "./optimizer.ts";
+export type { ParamGroup } from "./param_group.ts";
+export { SGD } from "./sgd.ts";
+export * as swaUtils from "./swa_utils.ts";
