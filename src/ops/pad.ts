@@ -108,7 +108,10 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
     );
   }
   const index = new Array<number>(total);
-  for (let i = 0; i < total; i++) index[i] = sourceOf(i - before, size, mode);
+  // Wrapping goes around what negative padding leaves.
+  const first = mode === "circular" ? Math.max(-before, 0) : 0;
+  const left = mode === "circular" ? size - first - Math.max(-after, 0) : size;
+  for (let i = 0; i < total; i++) index[i] = first + sourceOf(i - before - first, left, mode);
   return x.indexSelect(d, fromData(index, [total], { dtype: int64, device: x.device }));
 }
 
