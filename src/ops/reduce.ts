@@ -308,12 +308,18 @@ export function min(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   return maxOrMin("min", input, args, minArgs);
 }
 
+/** Callers in JavaScript may pass a number where PyTorch takes only a tensor. */
+function checkTensor(op: string, x: unknown): void {
+  if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): input must be a Tensor: ${String(x)}`);
+}
+
 function maxOrMin(
   kind: "max" | "min",
   x: Tensor,
   args: unknown[],
   parse: (args: readonly unknown[]) => MaxArgs,
 ): Tensor | ValuesIndices {
+  checkTensor(kind, x);
   const pair = (other: Tensor) => kind === "max" ? x.maximum(other) : x.minimum(other);
   if (args[0] instanceof Tensor) return pair(args[0]);
   const { dim, keepdim = false, other } = parse(args);

@@ -17,11 +17,15 @@ import { partView, type Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
 import { expandTo, reshapeTo } from "./view_core.ts";
 
+/** What reductions take, as in PyTorch. */
+const MAX_DIMS = 64;
+
 /** Dimensions as callers give them: one, several, or none for all. */
 export type Dims = number | readonly number[] | null;
 
 /** The dimensions to reduce, ascending. */
 export function dimsOf(op: string, dim: Dims | undefined, x: Tensor): number[] {
+  if (x.ndim > MAX_DIMS) throw new ShapeError(`${op}(): too many dimensions: ${x.ndim}; at most ${MAX_DIMS}`);
   return wrapDims(op, dim, x.ndim).sort((a, b) => a - b);
 }
 

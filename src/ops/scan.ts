@@ -78,7 +78,9 @@ export function cumprod(input: Tensor, ...args: ScanArgs): Tensor {
   const [x, dim] = prepare("cumprod", input, options);
   if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
   const result = run("prod", x, dim);
-  record("CumprodBackward0", result, [x], [x], (grad, [x]) => [scope(() => cumprodGradient(grad, x, dim))]);
+  record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
+    scope(() => cumprodGradient(grad, x, y, dim)),
+  ]);
   return finish("cumprod", options.out, result);
 }
 
@@ -95,14 +97,22 @@ function productByDoubling(x: Tensor, dim: number): Tensor {
   });
 }
 
-/**
- * `sum over j >= i of grad_j * prod over k <= j, k != i of x_k`. Where no element is zero that is `sum(grad * out) / x`; with
- * zeros each element's product without itself is formed, which takes one scan per element of the dimension.
- */
-function cumprodGradient(grad: Tensor, x: Tensor, dim: number): Tensor {
+/** The gradient of running products: `sum over j >= i of grad_j * prod over k <= j, k != i of x_k`. */
+function cumprodGradient(grad: Tensor, x: Tensor, result: Tensor, dim: number): Tensor {
   if (x.ndim === 0 || x.numel() === 0) return grad;
-  const safe = x.storage.backend.readSync !== undefined && !recording([grad, x]) && !x.eq(0).any().itemSync<boolean & number>();
-  if (safe) return sumFollowing(grad.mul(cumprod(x, dim)), dim).div(x);
+  if (recording([grad, x])) return cumprodGradientByParts(grad, x, dim);
+  // Before the first zero it is Σ grad y / x; at the first zero, the products without it; after it nothing matters.
+  const zero = x.eq(0);
+  const zeros = zero.cumsum(dim);
+  const before = zeros.eq(0);
+  const head = sumFollowing(grad.mul(result).mul(before), dim).div(x.maskedFill(zero, 1)).mul(before);
+  const first = zero.logicalAnd(zeros.eq(1));
+  const without = x.maskedFill(first, 1).cumprod(dim).mul(grad).maskedFill(before, 0).sum(dim, true);
+  return head.add(without.mul(first));
+}
+
+/** The same as one product per pair of elements, which can be differentiated again where elements are zero. */
+function cumprodGradientByParts(grad: Tensor, x: Tensor, dim: number): Tensor {
   const size = x.shape[dim];
   const parts: Tensor[] = [];
   for (let i = 0; i < size; i++) {
@@ -119,6 +129,7 @@ const parseLogcumsumexp = signature<ScanOptions>("logcumsumexp", ["dim"], ["out"
 export function logcumsumexp(input: Tensor, ...args: Args<Omit<ScanOptions, "dtype">, ["dim"]>): Tensor {
   const options = parseLogcumsumexp(args);
   const dim = wrapDim("logcumsumexp", options.dim, input.ndim);
+  if (input.dtype.isComplex) return finish("logcumsumexp", options.out, complexLogcumsumexp(input, dim));
   if (!input.dtype.isFloatingPoint) {
     throw new DTypeError(`logcumsumexp(): a floating dtype is needed: ${input.dtype}`);
   }
@@ -131,6 +142,15 @@ export function logcumsumexp(input: Tensor, ...args: Args<Omit<ScanOptions, "dty
     }),
   ]);
   return finish("logcumsumexp", options.out, result);
+}
+
+/** Composed: the largest real part of the row is taken out of the exponentials. */
+function complexLogcumsumexp(x: Tensor, dim: number): Tensor {
+  if (x.ndim === 0 || x.numel() === 0) return x.clone();
+  return scope(() => {
+    const top = x.detach().real.amax(dim, true);
+    return x.sub(top).exp().cumsum(dim).log().add(top);
+  });
 }
 
 function reverseLogcumsumexp(x: Tensor, dim: number): Tensor {
