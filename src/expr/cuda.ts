@@ -11,10 +11,10 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { CUDA_HELPERS, CUDA_TYPES, helpersOf } from "./cuda_prelude.ts";
+import { CUDA_HELPERS, CUDA_TYPES } from "./cuda_prelude.ts";
 import type { Expr } from "./expr.ts";
 import { type Kind, kindOf } from "./kind.ts";
-import { printBody } from "./print.ts";
+import { helpersOf, printBody } from "./print.ts";
 import type { Program } from "./program.ts";
 import { expandPowers } from "./simplify.ts";
 

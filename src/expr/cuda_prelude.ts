@@ -3,7 +3,7 @@
  *
  * Nothing is included from a toolkit (NVRTC alone compiles it, in a third of the time): halves travel as 16-bit
  * integers and are converted by PTX instructions, which exist from sm_80 on. A printed kernel takes only the helpers
- * that it names, see {@linkcode helpersOf}.
+ * that it names, see {@linkcode helpersOf} of `print.ts`.
  *
  * @module
  */
@@ -147,22 +147,3 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
   return (i64)words[counter & 3];
 }`,
 };
-
-/**
- * The helper functions that `source` names and those that they name, in an order in which each comes after what it
- * uses.
- */
-export function helpersOf(source: string, helpers: Readonly<Record<string, string>>): string {
-  const taken: string[] = [];
-  const visiting = new Set<string>();
-  const take = (text: string): void => {
-    for (const [name] of text.matchAll(/\bcr[A-Z]\w*/g)) {
-      if (visiting.has(name) || !(name in helpers)) continue;
-      visiting.add(name);
-      take(helpers[name]);
-      taken.push(helpers[name]);
-    }
-  };
-  take(source);
-  return taken.map((text) => text + "\n").join("");
-}

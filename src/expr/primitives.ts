@@ -443,7 +443,10 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
   },
   truncDivide: {
     ...numeric,
-    value: { float: (a, b) => Math.trunc(a / b), int: (a, b) => b === 0n ? 0n : a / b },
+    value: {
+      float: (a, b, single) => Math.trunc(single ? Math.fround(a / b) : a / b),
+      int: (a, b) => b === 0n ? 0n : a / b,
+    },
     cuda: { float: "trunc@($a / $b)", int: "crTruncDivide($a, $b)" },
     wgsl: { float: "trunc($a / $b)", int: "crTruncDivideInt($a, $b)" },
     grad: null,
@@ -567,7 +570,8 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     ...comparison,
     value: { float: (a, b) => a !== b, int: (a, b) => a !== b },
     cuda: "$a != $b",
-    wgsl: "$a != $b",
+    // Not `!=`: it is compiled to an ordered comparison, false where one is NaN.
+    wgsl: "!($a == $b)",
   },
   lt: {
     ...comparison,

@@ -78,3 +78,22 @@ function template(name: PrimitiveName, kind: Kind, target: Target): string {
   if (chosen === undefined) throw new Error(`print(): the table has no text for a primitive: ${name} of ${kind}`);
   return chosen;
 }
+
+/**
+ * The helper functions that `source` names and those that they name, in an order in which each comes after what it
+ * uses.
+ */
+export function helpersOf(source: string, helpers: Readonly<Record<string, string>>): string {
+  const taken: string[] = [];
+  const visiting = new Set<string>();
+  const take = (text: string): void => {
+    for (const [name] of text.matchAll(/\bcr[A-Z]\w*/g)) {
+      if (visiting.has(name) || !(name in helpers)) continue;
+      visiting.add(name);
+      take(helpers[name]);
+      taken.push(helpers[name]);
+    }
+  };
+  take(source);
+  return taken.map((text) => text + "\n").join("");
+}
