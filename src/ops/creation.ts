@@ -468,7 +468,11 @@ export function fromData(
   const { strides } = options;
   if (strides === undefined || sameShape(strides, contiguousStrides(shape))) return finish(dense, options);
   const out = emptyStrided(shape, strides, { dtype, device: options.device });
-  return finish(out.copy_(dense), options);
+  // Elements that share memory (stride 0) are written once.
+  const once = shape.map((size, d) => strides[d] === 0 ? Math.min(size, 1) : size);
+  const part = once.reduce((x, size, d) => size === shape[d] ? x : x.narrow(d, 0, size), dense);
+  new Tensor(out.storage, once, strides, 0, dtype, isContiguous(once, strides)).copy_(part);
+  return finish(out, options);
 }
 
 /**

@@ -398,7 +398,7 @@ const gaussianArgs = signature<GaussianNllOptions>("gaussianNllLoss", ["full", "
  *
  * @param input the means
  * @param target the values
- * @param variance the variances: a number, of the input's shape, without its last dimension, or with size 1 there
+ * @param variance the variances: a number, of the input's shape, without its last dimension, or with size 1 in one dimension
  * @throws {ShapeError} if the variances do not fit
  */
 export function gaussianNllLoss(
@@ -429,8 +429,9 @@ export function gaussianNllLoss(
   });
 }
 
-/** Whether variances have the input's shape, up to a last dimension of 1. */
+/** Whether variances have the input's shape, up to one dimension of size 1. */
 function fits(v: Tensor, input: Tensor): boolean {
   if (v.ndim !== input.ndim) return false;
-  return v.shape.every((size, d) => size === input.shape[d] || (d === v.ndim - 1 && size === 1));
+  const other = v.shape.filter((size, d) => size !== input.shape[d]);
+  return other.length === 0 || (other.length === 1 && other[0] === 1);
 }

@@ -46,7 +46,7 @@ function lengthOf(squares: Tensor, eps: number): Tensor {
   const length = squares.sqrt();
   const raised = length.detach().clampMin(eps);
   // Where the length is below eps its gradient is that of a constant.
-  return length.detach().lt(eps).where(raised, length);
+  return raised.where(length.detach().lt(eps), length);
 }
 
 /** The parameters of {@linkcode pairwiseDistance}. */

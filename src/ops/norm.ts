@@ -362,6 +362,8 @@ function updateRunning(
   count: number,
   momentum: number,
 ): void {
+  // A batch of nothing leaves the statistics as they are.
+  if (count === 0) return;
   const [mean, variance] = running;
   const unbiased = count / (count - 1);
   noGrad(() => {
@@ -402,6 +404,8 @@ export function batchNorm(
   const { runningMean, runningVar, training = false, momentum = 0.1, eps = 1e-5 } = o;
   const { weight = null, bias = null } = o;
   checkFloating("batchNorm", input);
+  // PyTorch takes an empty vector for an empty batch.
+  if (input.ndim === 1 && input.shape[0] === 0) return scope(() => input.clone());
   if (input.ndim < 2) throw new ShapeError(`batchNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
   const channels = input.shape[1];
   checkChannels("batchNorm", channels, { runningMean, runningVar, weight, bias });
@@ -532,7 +536,8 @@ export function localResponseNorm(
     if (input.numel() === 0) return input.clone();
     const flat = input.mul(input).flatten(2); // (N, C, rest)
     const padded = pad(flat, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
-    const mean = padded.unfold(1, size, 1).mean(-1).reshape(input.shape);
+    const total = padded.unfold(1, size, 1).sum(-1).reshape(input.shape);
+    const mean = input.dtype.isFloatingPoint ? total.div(size) : total.div(size, { roundingMode: "trunc" });
     return input.div(mean.mul(alpha).add(k).pow(beta));
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -18,14 +19,21 @@ function checkImage(op: string, x: Tensor): void {
   if (x.ndim < 3) throw new ShapeError(`${op}(): expected at least 3 dimensions: ${show(x.shape)}`);
 }
 
+/** The parameters of {@linkcode pixelShuffle}. */
+export interface PixelShuffleArgs {
+  /** By how much height and width grow, r. */
+  upscaleFactor: number;
+}
+const pixelShuffleArgs = signature<PixelShuffleArgs>("pixelShuffle", ["upscaleFactor"], [], 1);
+
 /**
  * `(*, C · r², H, W)` to `(*, C, H · r, W · r)`.
  *
- * @param upscaleFactor r
  * @throws {ShapeError} if the channels are not divisible by r²
  * @see https://arxiv.org/abs/1609.05158
  */
-export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
+export function pixelShuffle(input: Tensor, ...args: Args<PixelShuffleArgs, ["upscaleFactor"]>): Tensor {
+  const { upscaleFactor } = pixelShuffleArgs(args);
   const r = upscaleFactor;
   checkFactor("pixelShuffle", "upscaleFactor", r);
   checkImage("pixelShuffle", input);
@@ -41,13 +49,20 @@ export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
   );
 }
 
+/** The parameters of {@linkcode pixelUnshuffle}. */
+export interface PixelUnshuffleArgs {
+  /** By how much height and width shrink, r. */
+  downscaleFactor: number;
+}
+const pixelUnshuffleArgs = signature<PixelUnshuffleArgs>("pixelUnshuffle", ["downscaleFactor"], [], 1);
+
 /**
  * `(*, C, H · r, W · r)` to `(*, C · r², H, W)`: the reverse of {@linkcode pixelShuffle}.
  *
- * @param downscaleFactor r
  * @throws {ShapeError} if height or width is not divisible by r
  */
-export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
+export function pixelUnshuffle(input: Tensor, ...args: Args<PixelUnshuffleArgs, ["downscaleFactor"]>): Tensor {
+  const { downscaleFactor } = pixelUnshuffleArgs(args);
   const r = downscaleFactor;
   checkFactor("pixelUnshuffle", "downscaleFactor", r);
   checkImage("pixelUnshuffle", input);
@@ -63,15 +78,22 @@ export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
   );
 }
 
+/** The parameters of {@linkcode channelShuffle}. */
+export interface ChannelShuffleArgs {
+  /** Into how many groups channels are split. */
+  groups: number;
+}
+const channelShuffleArgs = signature<ChannelShuffleArgs>("channelShuffle", ["groups"], [], 1);
+
 /**
  * Interleaves the channels of groups: channel `g · n + i` goes to `i · groups + g`.
  *
  * Shape: `(N, C, *)`.
  *
- * @param groups into how many groups channels are split
  * @throws {ShapeError} if the channels are not divisible by the groups
  */
-export function channelShuffle(input: Tensor, groups: number): Tensor {
+export function channelShuffle(input: Tensor, ...args: Args<ChannelShuffleArgs, ["groups"]>): Tensor {
+  const { groups } = channelShuffleArgs(args);
   checkFactor("channelShuffle", "groups", groups);
   if (input.ndim < 3) throw new ShapeError(`channelShuffle(): expected at least 3 dimensions: ${show(input.shape)}`);
   const [n, c, ...rest] = input.shape;

@@ -71,7 +71,10 @@ export async function replayModule(golden: Golden, api: Api, options: ReplayOpti
 /** Positional arguments, then an options object where there are keyword arguments. */
 function argumentsOf(decoder: Decoder, { args, kwargs }: { args: Json; kwargs: Json }): unknown[] {
   const options = decoder.options(kwargs);
-  return Object.keys(options).length > 0 ? [...decoder.list(args), options] : decoder.list(args);
+  const names = Object.keys(options);
+  // `linear(input=x)` is `linear.call(x)`: only options stand in an object.
+  if (names.length === 1 && names[0] === "input") return [...decoder.list(args), options.input];
+  return names.length > 0 ? [...decoder.list(args), options] : decoder.list(args);
 }
 
 async function replaySample(sample: ModuleSample, context: Context): Promise<string | null> {
