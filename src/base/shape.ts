@@ -30,8 +30,8 @@ export function contiguousStrides(shape: readonly number[]): number[] {
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] === 0) return true;
-    if (shape[i] !== 1 && strides[i] !== step) return false;
+    // A tensor without elements has no gaps, whatever its strides.
+    if (shape[i] !== 1 && strides[i] !== step) return shape.includes(0);
     step *= shape[i];
   }
   return true;
