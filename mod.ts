@@ -43,8 +43,11 @@ export {
   uint8,
 } from "./src/base/dtype.ts";
 export { Device, device } from "./src/base/device.ts";
+export type { MemoryFormat } from "./src/ops/convert.ts";
 export { Scalar, scalar } from "./src/base/scalar.ts";
 export { getDefaultDevice, setDefaultDevice } from "./src/backend/mod.ts";
+
+export * as webgpu from "./src/backend/webgpu_api.ts";
 
 // Tensors
 export { Tensor } from "./src/tensor/tensor.ts";
@@ -331,6 +334,7 @@ export {
   atan,
   atanh,
   ceil,
+  conj,
   conjPhysical,
   cos,
   cosh,

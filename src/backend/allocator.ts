@@ -244,7 +244,9 @@ export class Allocator {
       }
     }
     // Segments grow with use, so that their number stays small and small programs stay small.
-    const usual = pool === this.#small ? SMALL_SEGMENT : Math.min(MAX_SEGMENT, Math.max(MIN_SEGMENT, this.#reserved / 4));
+    const usual = pool === this.#small
+      ? SMALL_SEGMENT
+      : Math.min(MAX_SEGMENT, Math.max(MIN_SEGMENT, this.#reserved / 4));
     const size = Math.ceil(Math.max(bytes, usual) / ALIGNMENT) * ALIGNMENT;
     if (this.#addSegment(pool, size) || (size > bytes && this.#addSegment(pool, bytes))) return pool.carve(bytes);
     // Nothing left: merge everything, give back what is whole, and try once more.

@@ -8,6 +8,7 @@ import { type Device, device as parseDevice } from "../base/device.ts";
 import { DeviceError } from "../base/errors.ts";
 import type { Backend } from "./backend.ts";
 import { cpuBackend } from "./cpu/mod.ts";
+import { openWebGpu, webGpuBackend } from "./webgpu/mod.ts";
 
 /**
  * The kernels of a device.
@@ -16,6 +17,7 @@ import { cpuBackend } from "./cpu/mod.ts";
  */
 export function backendOf(device: Device): Backend {
   if (device.type === "cpu") return cpuBackend();
+  if (device.type === "webgpu") return webGpuBackend();
   throw new DeviceError(`device("${device}"): this version of Cresset has no ${device.type} kernels; use "cpu"`);
 }
 
@@ -31,4 +33,9 @@ export function setDefaultDevice(device: string | Device): void {
   const chosen = parseDevice(device);
   backendOf(chosen);
   defaultDevice = chosen;
+}
+
+/** Opens the GPU that WebGPU offers: whether there is one. Needed once before the device `"webgpu"` is used. */
+export async function webGpuIsAvailable(): Promise<boolean> {
+  return await openWebGpu() !== null;
 }

@@ -25,10 +25,10 @@ import {
 } from "../base/dtype.ts";
 import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
-import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
+import { broadcastShapes, contiguousStrides, isContiguous, sameShape } from "../base/shape.ts";
 import { constant, input, kindOf, scalar } from "../expr/expr.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
-import { emptyOn } from "../tensor/create.ts";
+import { emptyLikeDevice, emptyOn } from "../tensor/create.ts";
 import { decode, elementOf } from "../tensor/encode.ts";
 import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
@@ -55,9 +55,40 @@ function identity(from: DType, to: DType): Kernel {
   return kernel;
 }
 
-function copyTo(op: string, x: Tensor, dtype: DType): Tensor {
+function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "preserve_format"): Tensor {
   const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
+  if (format.startsWith("channels_last")) return channelsLastCopy(op, node, x, dtype, format);
   return applyKernel({ op, node, kernel: identity(x.dtype, dtype), operands: [x], scalars: [], shape: x.shape });
+}
+
+/** How elements are laid out: row-major, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for 5-d). */
+export type MemoryFormat = "contiguous_format" | "preserve_format" | "channels_last" | "channels_last_3d";
+
+/** Strides of a tensor whose channels (dimension 1) are innermost. */
+function channelsLastStrides(op: string, shape: readonly number[], format: MemoryFormat): number[] {
+  const ndim = format === "channels_last" ? 4 : 5;
+  if (shape.length !== ndim) {
+    throw new ShapeError(`${op}(): ${format} needs ${ndim} dimensions: ${show(shape)}`);
+  }
+  const [n, c, ...space] = shape;
+  const [sn, ...rest] = contiguousStrides([n, ...space, c]);
+  return [sn, rest[rest.length - 1], ...rest.slice(0, -1)];
+}
+
+function channelsLastCopy(op: string, node: string, x: Tensor, dtype: DType, format: MemoryFormat): Tensor {
+  const strides = channelsLastStrides(op, x.shape, format);
+  const { storage } = emptyLikeDevice(op, x.shape, dtype, x);
+  const out = new Tensor(storage, x.shape, strides, 0, dtype, isContiguous(x.shape, strides));
+  runInto({ op, node, kernel: identity(x.dtype, dtype), operands: [x], scalars: [], shape: x.shape }, out);
+  const from = x.dtype;
+  return record(node, out, [x], [], (grad) => [grad.to(from)]);
+}
+
+/** Whether `x` is laid out as `format` says already. */
+function hasFormat(op: string, x: Tensor, format: MemoryFormat): boolean {
+  if (format === "preserve_format") return true;
+  if (format === "contiguous_format") return x.dense;
+  return sameShape(x.strides, channelsLastStrides(op, x.shape, format));
 }
 
 /** The parameters of {@linkcode to}. */
@@ -70,9 +101,11 @@ export interface ToArgs {
   copy?: boolean;
   /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
   nonBlocking?: boolean;
+  /** The layout of a copy. */
+  memoryFormat?: MemoryFormat;
 }
 
-const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBlocking"]);
+const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBlocking", "memoryFormat"]);
 
 /**
  * The tensor with another dtype or on another device; itself where nothing changes.
@@ -96,10 +129,12 @@ export function to(
   checkAlive("to", input);
   const dtype = options.dtype ?? input.dtype;
   const device = options.device === undefined ? input.device : parseDevice(options.device);
+  const { memoryFormat = "preserve_format" } = options;
   let out = input;
   if (device !== input.device) out = toDevice(out, device);
-  if (dtype !== input.dtype) out = copyTo("to", out, dtype);
-  return out === input && options.copy ? clone(input) : out;
+  if (dtype !== input.dtype) return copyTo("to", out, dtype, memoryFormat);
+  if (!hasFormat("to", out, memoryFormat)) return copyTo("to", out, dtype, memoryFormat);
+  return out === input && options.copy ? copyTo("to", out, dtype, memoryFormat) : out;
 }
 
 function toDevice(x: Tensor, device: Device): Tensor {
@@ -114,15 +149,24 @@ function toDevice(x: Tensor, device: Device): Tensor {
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to("cpu")]);
 }
 
-/** A copy in new memory, row-major. */
-export function clone(input: Tensor, ..._args: Args<{ memoryFormat?: string }, []>): Tensor {
-  return copyTo("clone", input, input.dtype);
+type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
+
+const parseFormat = signature<{ memoryFormat?: MemoryFormat }>("clone", [], ["memoryFormat"]);
+
+/**
+ * A copy in new memory.
+ *
+ * Differs from PyTorch: without `memoryFormat` the copy is row-major, whatever the strides of `input`.
+ */
+export function clone(input: Tensor, ...args: FormatArgs): Tensor {
+  return copyTo("clone", input, input.dtype, parseFormat(args).memoryFormat);
 }
 
-/** The tensor in row-major memory: itself, or a copy. */
-export function contiguous(input: Tensor, ..._args: Args<{ memoryFormat?: string }, ["memoryFormat"]>): Tensor {
+/** The tensor in row-major memory, or as `memoryFormat` says: itself, or a copy. */
+export function contiguous(input: Tensor, ...args: FormatArgs): Tensor {
   checkAlive("contiguous", input);
-  return input.dense ? input : copyTo("contiguous", input, input.dtype);
+  const { memoryFormat = "contiguous_format" } = parseFormat(args);
+  return hasFormat("contiguous", input, memoryFormat) ? input : copyTo("contiguous", input, input.dtype, memoryFormat);
 }
 
 /** Writes the values of `src`, broadcast and converted, into `self`. */
@@ -219,9 +263,9 @@ export function typeAs(input: Tensor, other: Tensor): Tensor {
   return to(input, other.dtype);
 }
 
-type Cast = (input: Tensor, ...args: Args<{ memoryFormat?: string }, ["memoryFormat"]>) => Tensor;
+type Cast = (input: Tensor, ...args: FormatArgs) => Tensor;
 
-const cast = (dtype: DType): Cast => (input, ..._args) => to(input, dtype);
+const cast = (dtype: DType): Cast => (input, ...args) => to(input, { dtype, ...parseFormat(args) });
 
 /** As float32. */
 export const float: Cast = cast(FLOAT32);

@@ -69,7 +69,9 @@ class Layout {
   inputOf(zero: string): string {
     let text = "";
     for (let d = 0; d < this.rank; d++) {
-      text += `  let s${d} = i32(o${d} * p(${this.stride + d}u) + t${d} * p(${this.dilation + d}u)) - i32(p(${this.padding + d}u));
+      text += `  let s${d} = i32(o${d} * p(${this.stride + d}u) + t${d} * p(${this.dilation + d}u)) - i32(p(${
+        this.padding + d
+      }u));
   if (s${d} < 0 || s${d} >= i32(p(${this.input + d}u))) { return ${zero}; }
   let i${d} = u32(s${d});
 `;
@@ -138,14 +140,23 @@ export function conv(
   const channel = `batch * ${layout.outChannels} + m`;
   const functions = `
 fn a_at(m: u32, k: u32) -> ${type} {
-  return ${read(vw, `(${channel}) * p(${Tile.DepthEnd}u) + k`, type).replace(`p(${Tile.DepthEnd}u)`, `(${layout.inChannels} * ${taps}u)`)};
+  return ${
+    read(vw, `(${channel}) * p(${Tile.DepthEnd}u) + k`, type).replace(
+      `p(${Tile.DepthEnd}u)`,
+      `(${layout.inChannels} * ${taps}u)`,
+    )
+  };
 }
 fn b_at(k: u32, n: u32) -> ${type} {
-${layout.split("k", "t", layout.kernel)}${layout.split("n", "o", layout.output)}${layout.inputOf(zero)}  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
+${layout.split("k", "t", layout.kernel)}${layout.split("n", "o", layout.output)}${
+    layout.inputOf(zero)
+  }  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
   return ${read(vx, layout.join("plane", "i", layout.input), type)};
 }
 fn put(m: u32, n: u32, v: ${type}) {
-${layout.split("n", "o", layout.output)}  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.outChannels} + m;
+${layout.split("n", "o", layout.output)}  let plane = (o * p(${
+    layout.channels + 2
+  }u) + batch) * ${layout.outChannels} + m;
 ${store(vo, layout.join("plane", "o", layout.output), type, vb ? ` + ${read(vb, channel, type)}` : "")}}`;
   const key = `${keyOf("conv", layout, [vx, vw, vb, vo])} ${taps}`;
   const rows = weight.shape[0] / geometry.groups;
@@ -168,11 +179,15 @@ fn a_at(m: u32, k: u32) -> ${type} {
   return ${read(vw, `((batch * ${layout.outChannels} + o) * ${layout.inChannels} + m) * ${taps}u + tap`, type)};
 }
 fn b_at(k: u32, n: u32) -> ${type} {
-${layout.split("k", "t", layout.kernel)}${layout.split("n", "i", layout.input)}${layout.outputOf(zero)}  let plane = (i * p(${layout.channels + 2}u) + batch) * ${layout.outChannels} + t;
+${layout.split("k", "t", layout.kernel)}${layout.split("n", "i", layout.input)}${
+    layout.outputOf(zero)
+  }  let plane = (i * p(${layout.channels + 2}u) + batch) * ${layout.outChannels} + t;
   return ${read(vg, layout.join("plane", "o", layout.output), type)};
 }
 fn put(m: u32, n: u32, v: ${type}) {
-${layout.split("n", "i", layout.input)}  let plane = (i * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + m;
+${layout.split("n", "i", layout.input)}  let plane = (i * p(${
+    layout.channels + 2
+  }u) + batch) * ${layout.inChannels} + m;
 ${store(vo, layout.join("plane", "i", layout.input), type)}}`;
   const key = `${keyOf("convGradInput", layout, [vg, vw, vo])} ${taps}`;
   const columns = out.shape[0] * numelOf(out.shape.slice(2));
@@ -190,15 +205,25 @@ export function convGradWeight(gpu: Gpu, grad: Strided, x: Strided, out: Strided
   const zero = type === "f32" ? "0.0" : "0";
   const functions = `
 fn a_at(m: u32, k: u32) -> ${type} {
-${layout.split("k", "o", layout.output)}  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.outChannels} + m;
+${layout.split("k", "o", layout.output)}  let plane = (o * p(${
+    layout.channels + 2
+  }u) + batch) * ${layout.outChannels} + m;
   return ${read(vg, layout.join("plane", "o", layout.output), type)};
 }
 fn b_at(k: u32, n: u32) -> ${type} {
-${layout.split("n", "t", layout.kernel)}${layout.split("k", "o", layout.output)}${layout.inputOf(zero)}  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
+${layout.split("n", "t", layout.kernel)}${layout.split("k", "o", layout.output)}${
+    layout.inputOf(zero)
+  }  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
   return ${read(vx, layout.join("plane", "i", layout.input), type)};
 }
 fn put(m: u32, n: u32, v: ${type}) {
-${store(vo, `((batch * ${layout.outChannels} + m) * ${layout.inChannels} + n / ${taps}u) * ${taps}u + n % ${taps}u`, type)}}`;
+${
+    store(
+      vo,
+      `((batch * ${layout.outChannels} + m) * ${layout.inChannels} + n / ${taps}u) * ${taps}u + n % ${taps}u`,
+      type,
+    )
+  }}`;
   const key = `${keyOf("convGradWeight", layout, [vg, vx, vo])} ${taps}`;
   const depth = x.shape[0] * numelOf(grad.shape.slice(2));
   const rows = out.shape[0] / geometry.groups;

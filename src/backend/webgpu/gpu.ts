@@ -9,7 +9,7 @@
  * @module
  */
 
-import { DeviceError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
 import type { Block, MemoryStats } from "../backend.ts";
 
 /** Bytes of the parameter window that a kernel sees. */
@@ -65,6 +65,9 @@ export class Gpu {
   private nextAddress = 1;
   private failure: Error | null = null;
   private boundPipeline: GPUComputePipeline | null = null;
+  /** Where kernels report indices out of range; looked at when a value is read. */
+  readonly faults: GpuBlock;
+  private readonly faultOps: string[] = [];
   private readonly stats: MemoryStats = {
     allocatedBytes: 0,
     peakAllocatedBytes: 0,
@@ -84,6 +87,8 @@ export class Gpu {
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       label: "parameters",
     });
+    this.faults = this.create(256);
+    this.write(this.faults, 0, new Uint32Array(4));
     device.addEventListener("uncapturederror", (event) => {
       const { message } = (event as GPUUncapturedErrorEvent).error;
       event.preventDefault();
@@ -92,6 +97,22 @@ export class Gpu {
     device.lost.then(({ reason, message }) => {
       this.failure ??= new DeviceError(`webgpu: the device was lost (${reason}): ${message}; the CPU remains usable`);
     });
+  }
+
+  /** The number by which a kernel reports a bad index of `op`; see {@linkcode reportFault}. */
+  faultId(op: string): number {
+    const at = this.faultOps.indexOf(op);
+    return (at >= 0 ? at : this.faultOps.push(op) - 1) + 1;
+  }
+
+  /** Throws what a kernel reported, and clears it. */
+  private checkFault(words: Uint32Array): void {
+    if (words[0] === 0) return;
+    this.write(this.faults, 0, new Uint32Array(4));
+    const [, id, value, size] = words;
+    throw new IndexError(
+      `${this.faultOps[id - 1]}(): index out of range: ${value | 0} for a dimension of size ${size}`,
+    );
   }
 
   /** Throws what an earlier command ran into. */
@@ -179,10 +200,14 @@ export class Gpu {
   async read(block: GpuBlock, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
     this.check();
     if (bytes === 0) return new ArrayBuffer(0);
-    const staging = this.device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const staging = this.device.createBuffer({
+      size: bytes + 16,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
     const encoder = this.open();
     this.endPass();
     encoder.copyBufferToBuffer(block.buffer, byteOffset, staging, 0, bytes);
+    encoder.copyBufferToBuffer(this.faults.buffer, 0, staging, bytes, 16);
     this.flush();
     try {
       await staging.mapAsync(GPUMapMode.READ);
@@ -190,9 +215,12 @@ export class Gpu {
       this.check();
       throw new NativeError("read(): the buffer could not be mapped", -1, { cause });
     }
-    const out = staging.getMappedRange().slice(0);
+    const mapped = staging.getMappedRange();
+    const out = mapped.slice(0, bytes);
+    const fault = new Uint32Array(mapped.slice(bytes));
     staging.destroy();
     this.check();
+    this.checkFault(fault);
     return out;
   }
 
@@ -224,7 +252,9 @@ export class Gpu {
     const known = this.layouts[buffers];
     if (known) return known;
     const limit = this.device.limits.maxStorageBuffersPerShaderStage;
-    if (buffers > limit) throw new DeviceError(`webgpu: a kernel needs ${buffers} buffers, the adapter allows ${limit}`);
+    if (buffers > limit) {
+      throw new DeviceError(`webgpu: a kernel needs ${buffers} buffers, the adapter allows ${limit}`);
+    }
     const entries: GPUBindGroupLayoutEntry[] = [{
       binding: 0,
       visibility: GPUShaderStage.COMPUTE,
@@ -323,6 +353,11 @@ fn p(i: u32) -> u32 { return parameters[i >> 2u][i & 3u]; }
     text += `@group(0) @binding(${i + 1}) var<storage, read_write> b${i}: array<u32>;\n`;
   }
   return text;
+}
+
+/** A statement that reports index `value` of a dimension of `size` as out of range, for the op whose number is parameter `id`. */
+export function reportFault(slot: number, id: number, value: string, size: string): string {
+  return `b${slot}[1] = p(${id}u); b${slot}[2] = bitcast<u32>(${value}); b${slot}[3] = ${size}; b${slot}[0] = 1u;`;
 }
 
 /** The opening of a one-dimensional kernel: `i` is the element's number, below parameter 0. */

@@ -12,7 +12,7 @@ import type { DType } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
 import { type Gpu, prelude } from "./gpu.ts";
-import { BF16, checkDtype, load, Operands, word, wgslType } from "./operands.ts";
+import { BF16, checkDtype, load, Operands, wgslType, word } from "./operands.ts";
 
 /** Output rows and columns per workgroup. */
 export const TILE = 64;
@@ -163,9 +163,7 @@ export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: nu
     return text;
   };
   const read = (v: typeof va, offset: string) => `${type}(${load(v.slot, v.x.dtype, offset)})`;
-  const result = type === "f32"
-    ? `bitcast<f32>(p(${factors}u)) * v`
-    : `i32(bitcast<f32>(p(${factors}u))) * v`;
+  const result = type === "f32" ? `bitcast<f32>(p(${factors}u)) * v` : `i32(bitcast<f32>(p(${factors}u))) * v`;
   const former = type === "f32" ? `bitcast<f32>(p(${factors + 1}u))` : `i32(bitcast<f32>(p(${factors + 1}u)))`;
   const functions = `
 fn a_at(m: u32, k: u32) -> ${type} {

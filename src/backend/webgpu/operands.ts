@@ -25,7 +25,9 @@ export function wgslType(dtype: DType): WgslType {
 /** Throws for dtypes that the device cannot hold. */
 export function checkDtype(op: string, dtype: DType): void {
   if (dtype.name === "float64" || dtype.name === "complex128") {
-    throw new DTypeError(`${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or .to("cpu")`);
+    throw new DTypeError(
+      `${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or .to("cpu")`,
+    );
   }
 }
 

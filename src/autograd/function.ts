@@ -1,0 +1,153 @@
+/**
+ * `Function`: operations with a forward and a backward of the user's own.
+ *
+ * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.Function
+ * @module
+ */
+
+import { AutogradError } from "../base/errors.ts";
+import { visitTensors } from "../tensor/scope.ts";
+import type { Storage } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { noGrad } from "./mode.ts";
+import { alias, Node } from "./node.ts";
+import { rebase, recording, setHistory } from "./record.ts";
+
+/** What `forward` leaves for `backward`. Fields of the user's own may be added. */
+export class FunctionContext {
+  /** Which arguments of `forward` need a gradient. */
+  needsInputGrad: boolean[] = [];
+  /** Whether `backward` gets zeros for outputs without a gradient; see {@linkcode FunctionContext.setMaterializeGrads}. */
+  materializeGrads = true;
+  /** Tensors given to `saveForBackward`. @internal */
+  toSave: (Tensor | null)[] = [];
+  /** Outputs without gradient. @internal */
+  readonly nonDifferentiable: Set<Tensor> = new Set();
+  /** Inputs written in place. @internal */
+  readonly dirty: Set<Tensor> = new Set();
+  /** Reads the saved tensors. @internal */
+  unpack: (() => (Tensor | null)[]) | null = null;
+  /** Whatever else the user stores. */
+  [key: string]: unknown;
+
+  /** Keeps tensors for `backward`, checked against in-place modification. */
+  saveForBackward(...tensors: (Tensor | null)[]): void {
+    this.toSave = tensors;
+  }
+
+  /** The tensors given to `saveForBackward`. */
+  get savedTensors(): (Tensor | null)[] {
+    return this.unpack ? this.unpack() : this.toSave;
+  }
+
+  /** Marks outputs through which no gradient flows. */
+  markNonDifferentiable(...tensors: Tensor[]): void {
+    for (const t of tensors) this.nonDifferentiable.add(t);
+  }
+
+  /** Marks inputs that `forward` wrote in place and returns. */
+  markDirty(...tensors: Tensor[]): void {
+    for (const t of tensors) this.dirty.add(t);
+  }
+
+  /** Sets whether missing gradients arrive as zeros (the default) or as `null`. */
+  setMaterializeGrads(value: boolean): void {
+    this.materializeGrads = value;
+  }
+}
+
+/** A class with static `forward` and `backward`. */
+export interface FunctionClass {
+  /** The class's name. */
+  readonly name: string;
+  /** Computes the result; saves what `backward` needs in `ctx`. */
+  // deno-lint-ignore no-explicit-any -- the user's own parameters
+  forward(ctx: FunctionContext, ...args: any[]): Tensor | Tensor[];
+  /** Gradients of `forward`'s arguments, `null` for those that have none. */
+  // deno-lint-ignore no-explicit-any -- one gradient per output
+  backward(ctx: FunctionContext, ...grads: any[]): Tensor | null | (Tensor | null)[];
+}
+
+class FunctionNode extends Node {
+  private readonly cls: FunctionClass;
+  private readonly ctx: FunctionContext;
+  /** Which argument each input edge is. */
+  private readonly positions: readonly number[];
+  private readonly outputs: readonly Tensor[];
+  private readonly claimed: Storage[] = [];
+
+  constructor(cls: FunctionClass, ctx: FunctionContext, inputs: Tensor[], positions: number[], outputs: Tensor[]) {
+    super(`${cls.name}Backward`, inputs);
+    this.cls = cls;
+    this.ctx = ctx;
+    this.positions = positions;
+    this.outputs = outputs.map(alias);
+    const kept = ctx.toSave;
+    this.save(kept.filter((t) => t !== null), outputs);
+    ctx.toSave = [];
+    ctx.unpack = () => {
+      const tensors = this.unpack();
+      let next = 0;
+      return kept.map((t) => t === null ? null : tensors[next++]);
+    };
+    // Tensors stored as plain fields live as long as the node, as they would in PyTorch.
+    const { unpack: _unpack, dirty: _dirty, nonDifferentiable: _nd, ...own } = ctx;
+    visitTensors(own, (storage) => {
+      storage.claim();
+      this.claimed.push(storage);
+    });
+  }
+
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    const full = this.outputs.map((out, i) =>
+      grads[i] ?? (this.ctx.materializeGrads ? (grads.find((g) => g) ?? out).newZeros(out.shape) : null)
+    );
+    const result = this.cls.backward(this.ctx, ...full);
+    const list = Array.isArray(result) ? result : [result];
+    const last = this.positions[this.positions.length - 1] ?? 0;
+    if (list.length <= last) {
+      throw new AutogradError(
+        `${this.cls.name}.backward(): returned ${list.length} gradients, expected one per argument of forward (${last + 1})`,
+      );
+    }
+    return this.positions.map((p) => list[p]);
+  }
+
+  override release(): void {
+    super.release();
+    for (const storage of this.claimed.splice(0)) storage.unclaim();
+  }
+}
+
+/**
+ * An operation with its own gradient: subclass it, write static `forward` and `backward`, call `apply`.
+ */
+export abstract class Function {
+  /** Runs `forward`, and records it so that `backward` gives the gradients. */
+  static apply<T extends Tensor | Tensor[] = Tensor>(this: FunctionClass, ...args: unknown[]): T {
+    const ctx = new FunctionContext();
+    const inputs: Tensor[] = [], positions: number[] = [];
+    args.forEach((a, i) => {
+      if (a instanceof Tensor) {
+        inputs.push(a);
+        positions.push(i);
+      }
+    });
+    const record = recording(inputs);
+    ctx.needsInputGrad = args.map((a) => record && a instanceof Tensor && a.requiresGrad);
+    const result = noGrad(() => this.forward(ctx, ...args));
+    if (!record) return result as T;
+    const list = Array.isArray(result) ? result : [result];
+    // An input returned as it is needs its own object, or its history would be overwritten.
+    const outputs = list.map((out) => args.includes(out) && !ctx.dirty.has(out) ? alias(out) : out);
+    const node = new FunctionNode(this, ctx, inputs, positions, outputs);
+    outputs.forEach((out, nr) => {
+      if (ctx.nonDifferentiable.has(list[nr]) || !(out.dtype.isFloatingPoint || out.dtype.isComplex)) return;
+      if (ctx.dirty.has(out)) {
+        out.storage.version++;
+        rebase(out, node);
+      } else setHistory(out, node, nr);
+    });
+    return (Array.isArray(result) ? outputs : outputs[0]) as T;
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The WebGPU backend: composes the kernel families over one GPU.
+ *
+ * Getting a device is asynchronous, so it is asked for once, by `await webgpu.isAvailable()`; from then on tensors can be made
+ * on it like on any other device. Every element takes one 32-bit word there (see `operands.ts`).
+ *
+ * @module
+ */
+
+import type { DType } from "../../base/dtype.ts";
+import { DeviceError, NativeError } from "../../base/errors.ts";
+import { numelOf } from "../../base/shape.ts";
+import type { Program } from "../../expr/program.ts";
+import type {
+  Backend,
+  BackendInfo,
+  Block,
+  Combine,
+  ConvGeometry,
+  MemoryStats,
+  PoolWindows,
+  ScanKind,
+  ScatterMode,
+  Strided,
+} from "../backend.ts";
+import * as conv from "./conv.ts";
+import { type Gpu, type GpuBlock, requestGpu } from "./gpu.ts";
+import * as indexing from "./indexing.ts";
+import { matmul } from "./matmul.ts";
+import * as nonzero from "./nonzero.ts";
+import { checkDtype } from "./operands.ts";
+import * as order from "./order.ts";
+import * as pointwise from "./pointwise.ts";
+import * as pool from "./pool.ts";
+import { argReduce, scan } from "./scan.ts";
+import { fromWords, toWords } from "./words.ts";
+
+/** The slot of compiled programs; the CPU's backends count up from 0. */
+const WEBGPU_ID = 1000;
+
+/** The kernels of one GPU. */
+export class WebGpuBackend implements Backend {
+  readonly id: number = WEBGPU_ID;
+  /** The device. */
+  readonly gpu: Gpu;
+
+  /** A backend over `gpu`; {@linkcode openWebGpu} is the usual way to one. */
+  constructor(gpu: Gpu) {
+    this.gpu = gpu;
+  }
+
+  info(): BackendInfo {
+    return { device: "webgpu", kernels: `wgsl (${this.gpu.name})` };
+  }
+
+  alloc(elements: number, dtype: DType): Block {
+    checkDtype("alloc", dtype);
+    return this.gpu.alloc(elements * (dtype.isComplex ? 8 : 4));
+  }
+  free(block: Block): void {
+    this.gpu.free(block);
+  }
+  write(x: Strided, bytes: Uint8Array): void {
+    const scale = x.dtype.isComplex ? 2 : 1;
+    this.gpu.write(x.storage.block as GpuBlock, x.offset * 4 * scale, toWords(bytes, x.dtype));
+  }
+  async read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
+    const scale = x.dtype.isComplex ? 2 : 1;
+    const words = await this.gpu.read(x.storage.block as GpuBlock, x.offset * 4 * scale, numelOf(x.shape) * 4 * scale);
+    return fromWords(words, x.dtype);
+  }
+  memoryStats(): MemoryStats {
+    return this.gpu.memoryStats();
+  }
+  resetPeakMemoryStats(): void {
+    this.gpu.resetPeak();
+  }
+  emptyCache(): void {
+    this.gpu.emptyCache();
+  }
+
+  pointwise(
+    program: Program,
+    shape: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    pointwise.pointwise(this.gpu, program, shape, inputs, scalars, outputs);
+  }
+  reduce(
+    program: Program,
+    combine: Combine,
+    shape: readonly number[],
+    reduced: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    pointwise.reduce(this.gpu, program, combine, shape, reduced, inputs, scalars, outputs);
+  }
+  argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
+    argReduce(this.gpu, kind, x, dim, indices, values);
+  }
+  scan(kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
+    scan(this.gpu, kind, x, dim, out, indices);
+  }
+
+  sort(x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
+    order.sort(this.gpu, x, dim, descending, values, indices);
+  }
+  topk(x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
+    order.topk(this.gpu, x, dim, largest, values, indices);
+  }
+  searchsorted(sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+    order.searchsorted(this.gpu, sorted, values, right, out);
+  }
+  gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+    indexing.gather(this.gpu, op, x, dim, index, out);
+  }
+  scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void {
+    indexing.scatter(this.gpu, op, out, dim, index, src, mode);
+  }
+  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void {
+    indexing.indexSelect(this.gpu, op, x, dim, index, out, wrap);
+  }
+  indexPut(
+    op: string,
+    out: Strided,
+    dim: number,
+    index: Strided,
+    src: Strided,
+    mode: ScatterMode,
+    wrap: boolean,
+  ): void {
+    indexing.indexPut(this.gpu, op, out, dim, index, src, mode, wrap);
+  }
+  countNonzero(x: Strided): Promise<number> {
+    return nonzero.countNonzero(this.gpu, x);
+  }
+  nonzero(x: Strided, out: Strided): void {
+    nonzero.nonzero(this.gpu, x, out);
+  }
+
+  matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+    matmul(this.gpu, a, b, out, alpha, beta);
+  }
+  conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
+    conv.conv(this.gpu, x, weight, bias, out, geometry);
+  }
+  convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradInput(this.gpu, grad, weight, out, geometry);
+  }
+  convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradWeight(this.gpu, grad, x, out, geometry);
+  }
+  maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+    pool.maxPool(this.gpu, x, windows, out, indices);
+  }
+  avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPool(this.gpu, x, windows, scale, out);
+  }
+  avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPoolGrad(this.gpu, grad, windows, scale, out);
+  }
+}
+
+let opened: WebGpuBackend | null = null;
+let opening: Promise<WebGpuBackend | null> | null = null;
+
+/** Opens the GPU, once; `null` where there is none. */
+export function openWebGpu(): Promise<WebGpuBackend | null> {
+  return opening ??= requestGpu().then(
+    (gpu) => opened = gpu && new WebGpuBackend(gpu),
+    (cause) => {
+      throw new NativeError("webgpu: the adapter gave no device", -1, { cause });
+    },
+  );
+}
+
+/**
+ * The backend of the opened GPU.
+ *
+ * @throws {DeviceError} if it was not opened, or there is none
+ */
+export function webGpuBackend(): WebGpuBackend {
+  if (opened !== null) return opened;
+  throw new DeviceError(
+    opening === null
+      ? 'device("webgpu"): the GPU is not open yet; call await webgpu.isAvailable() once before using it'
+      : 'device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"',
+  );
+}
