@@ -99,8 +99,8 @@ function checkPart(op: string, part: Tensor, view: Tensor, d: number): void {
       );
     }
     if (part.ndim === 0) throw new IndexError(`${op}(): a 0-d mask is given as a boolean`);
-  } else if (part.dtype.kind !== "integer") {
-    throw new DTypeError(`${op}(): an index tensor must be an integer or bool tensor: ${part.dtype}`);
+  } else if (part.dtype.name !== "int64" && part.dtype.name !== "int32") {
+    throw new DTypeError(`${op}(): an index tensor must be int64, int32 or bool: ${part.dtype}`);
   }
 }
 
@@ -138,8 +138,10 @@ function merge(op: string, view: Tensor, advanced: readonly (Tensor | null)[]): 
   const dims = advanced.map((t, d) => t === null ? -1 : d).filter((d) => d >= 0);
   const indices = dims.map((d) => advanced[d]!);
   const shape = broadcastShapes(op, ...indices.map((t) => t.shape));
-  const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1] + 1);
   const rest = view.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  // As in PyTorch, 0-d index tensors count as numbers: they do not decide where the index's dimensions go.
+  const wide = dims.filter((d) => advanced[d]!.ndim > 0);
+  const before = wide.map((d) => rest.filter((r) => r < d).length);
   let index: Tensor | null = null;
   if (dims.length === 1) index = indices[0].to(indices[0].dtype.name === "int32" ? indices[0].dtype : int64);
   else {
@@ -159,7 +161,7 @@ function merge(op: string, view: Tensor, advanced: readonly (Tensor | null)[]): 
     count: dims.length,
     index: reshapeTo(expandTo(index!, shape), [-1]),
     shape,
-    place: adjacent ? dims[0] : 0,
+    place: before.length > 0 && before.every((b) => b === before[0]) ? before[0] : 0,
   };
 }
 

@@ -11,7 +11,7 @@ import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
 import { intList, isPlainObject } from "../base/args.ts";
-import { ArgumentError, IndexError, show, ShapeError } from "../base/errors.ts";
+import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
@@ -228,7 +228,7 @@ export function asStridedTo(
     throw new ShapeError(`${op}(): strides and offset must not be negative: ${show(stride)}, ${storageOffset}`);
   }
   const available = Math.floor(x.storage.nbytes / x.itemsize);
-  if (storageOffset + reach(size, stride) > available) {
+  if (numelOf(size) > 0 && storageOffset + reach(size, stride) > available) {
     throw new ShapeError(
       `${op}(): the view reaches beyond the storage: size ${show(size)}, stride ${
         show(stride)
