@@ -14,6 +14,9 @@
 #define MAX_OPERANDS 128
 #define MAX_REGISTERS 64
 
+/* Bytes per register element of each kind. */
+static const int64_t kind_size[4] = {4, 8, 8, 1};
+
 /* Words of a program's header. */
 enum { HEAD_INPUTS, HEAD_SCALARS, HEAD_OUTPUTS, HEAD_REGISTERS, HEAD_INSTRUCTIONS, HEAD_CONSTANTS, HEAD_WORDS };
 
@@ -82,6 +85,22 @@ CRESSET_SHARED void cresset_swap_dims(Call *call, int32_t x, int32_t y);
 /* Bytes per element of an operand; 1 for the linear index. */
 static inline int64_t operand_size(const Call *call, int32_t o) {
   return o == call->operands ? 1 : dtype_size(call->dtype[o]);
+}
+
+/* Whether an operand's elements lie at equal steps over the dimensions of the plan. */
+static inline int32_t is_linear(const Plan *plan, int32_t operand) {
+  const Call *call = plan->call;
+  const int64_t *row = call->strides + (int64_t)operand * call->pitch;
+  if (plan->walk != WALK_GATHER) return 1;
+  for (int32_t d = plan->first; d + 1 < plan->last; d++) {
+    if (row[d] != row[d + 1] * call->shape[d + 1]) return 0;
+  }
+  return 1;
+}
+
+static inline int64_t inner_stride(const Plan *plan, int32_t operand) {
+  if (plan->last == plan->first) return plan->count == 1 ? 1 : 0;
+  return plan->call->strides[(int64_t)operand * plan->call->pitch + plan->last - 1];
 }
 
 /* The address of a place in the present block. */
