@@ -11,7 +11,7 @@ import { bool, type DType, DTYPES, float32, float64, int64 } from "../../src/bas
 import { printCuda } from "../../src/expr/cuda.ts";
 import { constant, type Expr, input, linearIndex, scalar, where } from "../../src/expr/expr.ts";
 import { type Kind, kindOf } from "../../src/expr/kind.ts";
-import { type PrimitiveName, PRIMITIVES, UNARY_TABLE } from "../../src/expr/primitives.ts";
+import { BINARY_TABLE, UNARY_TABLE } from "../../src/expr/primitives.ts";
 import { Program } from "../../src/expr/program.ts";
 import { compileCuda, type CudaSource } from "../support/nvrtc.ts";
 import { BINARY, UNARY } from "./samples.ts";
