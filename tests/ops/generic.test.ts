@@ -137,7 +137,7 @@ function determined(op: OpCase): RecordedSample[] {
 }
 
 /** Ops whose meaning depends on the layout: a view exists for some layouts only. */
-const NEEDS_LAYOUT = new Set(["view", "view_as"]);
+const NEEDS_LAYOUT = new Set(["view", "view_as", "as_strided", "view_as_complex"]);
 
 const anyLayout = (op: OpCase) => NEEDS_LAYOUT.has(op.name) ? [] : determined(op);
 
