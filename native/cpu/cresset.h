@@ -44,7 +44,7 @@ extern double *cresset_args;
 CRESSET_HOST int32_t cresset_abi(void);
 /* Registers the arena (native). */
 CRESSET_HOST int32_t cresset_set_arena(double *buffer);
-/* Where the arena is (wasm). */
+/* Where the arena is. */
 CRESSET_HOST double cresset_arena(void);
 /* Gets `bytes` of 64-byte aligned memory from the system: its address, or 0. */
 CRESSET_HOST double cresset_alloc_segment(double bytes);

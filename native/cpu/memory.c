@@ -61,7 +61,7 @@ int32_t cresset_read(double address, uint8_t *target, double bytes) {
 
 double *cresset_args;
 
-double cresset_arena(void) { return 0; }
+double cresset_arena(void) { return (double)(uintptr_t)cresset_args; }
 int32_t cresset_set_arena(double *buffer) {
   cresset_args = buffer;
   return CRESSET_OK;

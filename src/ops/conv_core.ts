@@ -9,7 +9,6 @@
  */
 
 import { record, recording } from "../autograd/record.ts";
-import { float64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ConvGeometry } from "../backend/backend.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
@@ -46,9 +45,20 @@ export function convOutput(input: readonly number[], kernel: readonly number[], 
   );
 }
 
-/** `conv(x, weight) + bias` for checked operands of a floating dtype. */
-export function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, g: ConvGeometry): Tensor {
-  const shape = [x.shape[0], weight.shape[0], ...convOutput(spatial(x.shape), spatial(weight.shape), g)];
+/**
+ * `conv(x, weight) + bias` for checked operands of a floating dtype.
+ *
+ * @param sizes spatial sizes of the output; less than all that fit, where the output padding of a transposed
+ *   convolution added to its result
+ */
+export function convolve(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  g: ConvGeometry,
+  sizes: readonly number[] = convOutput(spatial(x.shape), spatial(weight.shape), g),
+): Tensor {
+  const shape = [x.shape[0], weight.shape[0], ...sizes];
   const out = emptyLikeDevice("conv", shape, x.dtype, x);
   const operands = bias === null ? [x, weight] : [x, weight, bias];
   withDense(operands, ([dx, dw, db = null]) => out.storage.backend.conv(dx, dw, db, out, g));
@@ -75,9 +85,9 @@ export function convolveInput(grad: Tensor, weight: Tensor, shape: readonly numb
   const out = emptyLikeDevice("convGradInput", shape, grad.dtype, grad);
   withDense([grad, weight], ([dg, dw]) => out.storage.backend.convGradInput(dg, dw, out, g));
   if (!recording([grad, weight])) return out;
-  const wShape = weight.shape;
+  const wShape = weight.shape, sizes = spatial(grad.shape);
   return record("ConvolutionBackwardBackward0", out, [grad, weight], savedPair(grad, weight), (gg, kept, needs) => [
-    needs[0] ? convolve(gg, kept[kept.length - 1], null, g) : null,
+    needs[0] ? convolve(gg, kept[kept.length - 1], null, g, sizes) : null,
     needs[1] ? convolveWeight(kept[0], gg, wShape, g) : null,
   ]);
 }
@@ -87,9 +97,9 @@ export function convolveWeight(grad: Tensor, x: Tensor, shape: readonly number[]
   const out = emptyLikeDevice("convGradWeight", shape, grad.dtype, grad);
   withDense([grad, x], ([dg, dx]) => out.storage.backend.convGradWeight(dg, dx, out, g));
   if (!recording([grad, x])) return out;
-  const xShape = x.shape;
+  const xShape = x.shape, sizes = spatial(grad.shape);
   return record("ConvolutionBackwardBackward0", out, [grad, x], savedPair(grad, x), (gg, kept, needs) => [
-    needs[0] ? convolve(kept[kept.length - 1], gg, null, g) : null,
+    needs[0] ? convolve(kept[kept.length - 1], gg, null, g, sizes) : null,
     needs[1] ? convolveInput(kept[0], gg, xShape, g) : null,
   ]);
 }
@@ -133,7 +143,8 @@ export function convolveAny(
   }
   if (dtype.kind === "bool") throw new DTypeError(`${op}(): not defined for ${dtype}; convert with .to(dtype)`);
   // Exact as long as sums stay below 2^53.
-  return scope(() => run(x.to(float64), weight.to(float64), bias === null ? null : bias.to(float64)).to(dtype));
+  const wide = widestFloat(x);
+  return scope(() => run(x.to(wide), weight.to(wide), bias === null ? null : bias.to(wide)).to(dtype));
 }
 
 /** A size per spatial dimension from a number, a list of one, or a full list. */

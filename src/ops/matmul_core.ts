@@ -130,18 +130,17 @@ export interface Scales {
   out?: Tensor;
 }
 
-/** A scale factor as a real number, or `null` for one that only a pointwise op can apply (complex, or beyond 2^53). */
+/** A scale factor as a real number (whole for integers), or `null` for one that only a pointwise op can apply. */
 function realFactor(op: string, name: string, value: ScalarLike | undefined, dtype: DType): number | null {
   if (value === undefined) return 1;
   const s = toScalar(op, value);
   if (s.kind === "complex" && !dtype.isComplex) {
     throw new DTypeError(`${op}(): ${name} must not be complex for ${dtype}: ${s.value} + ${s.imag}i`);
   }
-  if (s.kind === "floating" && dtype.kind === "integer") {
-    throw new DTypeError(`${op}(): ${name} must be an integer for ${dtype}: ${s.value}`);
-  }
   if (s.kind === "complex" && s.imag !== 0) return null;
-  return Number.isSafeInteger(s.value) || typeof s.value === "number" ? Number(s.value) : null;
+  const number = Number(s.value);
+  if (dtype.kind === "integer") return Number.isSafeInteger(Math.trunc(number)) ? Math.trunc(number) : null;
+  return number;
 }
 
 /**

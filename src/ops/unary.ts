@@ -67,6 +67,11 @@ export const conjPhysical: Unary = Object.assign(
   { inPlace: conjugate.inPlace },
 );
 
+/** The complex conjugate. Differs from PyTorch: computed at once, not a view with a flag. */
+export function conj(input: Tensor): Tensor {
+  return conjPhysical(input);
+}
+
 /** The largest integer that is at most x. */
 export const floor: Unary = rounding("floor", (x) => x.floor());
 /** The least integer that is at least x. */
