@@ -41,15 +41,15 @@ const SHAPES: Case[] = [
 ];
 
 const DIMS: Case[] = [
-  ["sum", () => zeros(2, 3).sum(2), torch.IndexError, "[-2, 1]"],
+  ["sum", () => zeros(2, 3).sum(2), torch.IndexError, "-2 to 1"],
   ["softmax", () => zeros(2, 3).softmax(-3), torch.IndexError, "softmax():"],
   ["select", () => zeros(2, 3).select(0, 2), torch.IndexError, "select():"],
-  ["narrow", () => zeros(4).narrow(0, 2, 3), torch.IndexError, "narrow():"],
+  ["narrow", () => zeros(4).narrow(0, 2, 3), torch.ShapeError, "narrow():"],
   ["at", () => zeros(2).at(5), torch.IndexError, "5"],
   ["at with too many", () => zeros(2).at(0, 0), torch.IndexError, "at():"],
   ["transpose", () => zeros(2, 3).transpose(0, 2), torch.IndexError, "transpose():"],
   ["permute", () => zeros(2, 3).permute([0, 0]), torch.ArgumentError, "permute():"],
-  ["topk", () => zeros(3).topk(4), torch.IndexError, "topk():"],
+  ["topk", () => zeros(3).topk(4), torch.ShapeError, "topk():"],
   ["indexSelect", () => zeros(3).indexSelect(0, int64(3n)), torch.IndexError, "indexSelect():"],
   ["gather", () => zeros(3).gather(0, int64(-1n)), torch.IndexError, "gather():"],
   ["embedding", () => F.embedding(int64(7n), zeros(5, 2)), torch.IndexError, "embedding():"],
@@ -69,16 +69,16 @@ const DTYPES: Case[] = [
 
 const EMPTY: Case[] = [
   ["max", () => zeros(0).max(), torch.ShapeError, "max():"],
-  ["argmax", () => zeros(2, 0).argmax(1), torch.ShapeError, "argmax():"],
-  ["amin", () => zeros(0, 3).amin(0), torch.ShapeError, "amin():"],
+  ["argmax", () => zeros(2, 0).argmax(1), torch.IndexError, "argmax():"],
+  ["amin", () => zeros(0, 3).amin(0), torch.IndexError, "amin():"],
   ["item", () => zeros(0).item(), torch.ShapeError, "item():"],
 ];
 
 const ARGUMENTS: Case[] = [
   ["negative size", () => torch.zeros([-1]), torch.ShapeError, "zeros():"],
-  ["fractional size", () => torch.zeros([1.5]), torch.ShapeError, "zeros():"],
-  ["NaN size", () => torch.zeros([NaN]), torch.ShapeError, "zeros():"],
-  ["huge size", () => torch.empty([2 ** 40, 2 ** 40]), torch.OutOfMemoryError, "empty():"],
+  ["fractional size", () => torch.zeros([1.5]), torch.ArgumentError, "zeros():"],
+  ["NaN size", () => torch.zeros([NaN]), torch.ArgumentError, "zeros():"],
+  ["huge size", () => torch.empty([2 ** 40, 2 ** 40]), torch.ShapeError, "empty():"],
   ["ragged", () => torch.tensor([[1, 2], [3]]), torch.ShapeError, "tensor():"],
   ["a string", () => torch.tensor("abc" as unknown as number), torch.ArgumentError, "tensor():"],
   ["unknown option", () => zeros(2).sum({ dimm: 0 } as unknown as number), torch.ArgumentError, "dimm"],
@@ -116,7 +116,7 @@ const AUTOGRAD: Case[] = [
       z.sum().backward();
     },
     torch.AutogradError,
-    "add_",
+    "MulBackward0",
   ],
   [
     "unused input",

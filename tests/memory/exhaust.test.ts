@@ -8,10 +8,13 @@ import * as torch from "../../mod.ts";
 import { assertUserError } from "../support/assert.ts";
 import { availableKernels, runScript } from "../support/kernels.ts";
 
+/** Rounds of 64 MiB: past WebAssembly's 4 GiB; natively only a few GiB, for the machine's sake. */
+const ROUNDS = { wasm: "72", native: "24" };
+
 for (const kernels of await availableKernels()) {
-  Deno.test(`a loop that drops 12 GiB without yielding does not crash (${kernels})`, async () => {
+  Deno.test(`a loop that drops GiBs without yielding does not crash (${kernels})`, async () => {
     const script = new URL("./exhaust.ts", import.meta.url);
-    const { code, signal, stdout, stderr } = await runScript(script, ["192"], kernels);
+    const { code, signal, stdout, stderr } = await runScript(script, [ROUNDS[kernels]], kernels);
     assert(code === 0 && signal === null, `${kernels}: ended with ${signal ?? code}: ${stderr.slice(-500)}`);
     const clear = /^OutOfMemoryError [\w.]+\(\): /.test(stdout);
     assert(stdout.startsWith("completed") || clear, `${kernels}: ${stdout}`);
@@ -20,7 +23,7 @@ for (const kernels of await availableKernels()) {
 }
 
 Deno.test("a tensor larger than any memory is an OutOfMemoryError that names the size", async () => {
-  await assertUserError(() => torch.zeros([2 ** 20, 2 ** 20, 2]), torch.OutOfMemoryError, "zeros()");
+  await assertUserError(() => torch.zeros([2 ** 20, 2 ** 20, 2]), torch.OutOfMemoryError, `${2 ** 43} bytes`);
   const x = torch.ones([2]);
   assert(await x.sum().item() === 2, "the library works on after it");
 });
