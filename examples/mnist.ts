@@ -101,10 +101,10 @@ async function main(words: readonly string[]): Promise<void> {
   console.log(`device: ${name}, kernels: ${kernels}`);
   torch.manualSeed(args.seed);
 
-  const toTensor = [new transforms.ToTensor(), new transforms.Normalize([0.3052], [0.3749])];
+  const toTensor = new transforms.Compose([new transforms.ToTensor(), new transforms.Normalize([0.3052], [0.3749])]);
   const augment = new transforms.RandomAffine(10, [0.1, 0.1], [0.9, 1.1], 10);
-  const trainSet = await datasets.MNIST.load(DATA, true, new transforms.Compose([augment, ...toTensor]));
-  const testSet = await datasets.MNIST.load(DATA, false, new transforms.Compose(toTensor));
+  const trainSet = await datasets.MNIST.load(DATA, true, new transforms.Compose([augment, toTensor]));
+  const testSet = await datasets.MNIST.load(DATA, false, toTensor);
   const trainLoader = new DataLoader(trainSet, { batchSize: 64, shuffle: true });
   const testLoader = new DataLoader(testSet, { batchSize: 256 });
   console.log(`digits: ${trainSet.length} to train on, ${testSet.length} to test with`);

@@ -147,7 +147,7 @@ function checkOptions<T, B>(dataset: AnyDataset<T>, options: DataLoaderOptions<T
  * import { assertEquals } from "@std/assert";
  * import * as torch from "../../mod.ts";
  *
- * const data = new TensorDataset(torch.ones([5, 3]), torch.arange(5));
+ * const data = new torch.utils.data.TensorDataset(torch.ones([5, 3]), torch.arange(5));
  * const loader = new DataLoader(data, { batchSize: 2, shuffle: true });
  * const sizes = [];
  * for await (const [x, y] of loader) sizes.push([x.size(0), y.size(0)]);
@@ -181,11 +181,18 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   readonly #ahead: number;
 
   /**
+   * Loads a dataset; nothing is read before a loop starts.
+   *
    * @param dataset a map-style dataset, an array, or something to iterate over
    * @param args batchSize (1), shuffle, sampler, batchSampler, numWorkers, collateFn, pinMemory, dropLast, timeout
    * @throws {ArgumentError} if options contradict each other
    */
-  constructor(dataset: AnyDataset<T>, ...args: Args<DataLoaderOptions<T, B>, Positional>) {
+  constructor(dataset: AnyDataset<T>, options?: DataLoaderOptions<T, B>);
+  /** Loads a dataset in batches. */
+  constructor(dataset: AnyDataset<T>, batchSize: number | null, options?: Omit<DataLoaderOptions<T, B>, "batchSize">);
+  /** Loads a dataset with arguments in PyTorch's order. */
+  constructor(dataset: AnyDataset<T>, ...args: Args<DataLoaderOptions<T, B>, Positional>);
+  constructor(dataset: AnyDataset<T>, ...args: readonly unknown[]) {
     const options = parse(args) as DataLoaderOptions<T, B>;
     checkOptions(dataset, options);
     const { shuffle, sampler = null, batchSampler = null, generator = null, dropLast = false } = options;

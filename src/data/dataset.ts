@@ -127,6 +127,8 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
   readonly tensors: T;
 
   /**
+   * Takes the tensors; nothing is copied.
+   *
    * @param tensors at least one, all of the same size in dimension 0
    * @throws {ShapeError} if their sizes differ
    */
@@ -141,10 +143,12 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
     this.tensors = tensors;
   }
 
+  /** How many samples there are. */
   override get length(): number {
     return this.tensors[0].shape[0];
   }
 
+  /** The sample at `index`. */
   override getItem(index: number): T {
     return this.tensors.map((t) => t.select(0, index)) as unknown as T;
   }
@@ -167,6 +171,8 @@ export class Subset<T> extends Dataset<T> {
   readonly indices: readonly number[];
 
   /**
+   * Takes a dataset and the indices.
+   *
    * @param dataset the whole dataset
    * @param indices which of its samples, in this order
    */
@@ -176,10 +182,12 @@ export class Subset<T> extends Dataset<T> {
     this.indices = indices;
   }
 
+  /** How many samples there are. */
   override get length(): number {
     return this.indices.length;
   }
 
+  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     return itemAt(this.dataset, this.indices[index]);
   }
@@ -216,6 +224,8 @@ export class ConcatDataset<T> extends Dataset<T> {
   readonly cumulativeSizes: readonly number[];
 
   /**
+   * Takes the parts; nothing is copied.
+   *
    * @param datasets at least one
    * @throws {ArgumentError} if there is none, or if one has no length
    */
@@ -230,10 +240,12 @@ export class ConcatDataset<T> extends Dataset<T> {
     this.cumulativeSizes = this.datasets.map((d) => total += d.length);
   }
 
+  /** How many samples there are. */
   override get length(): number {
     return this.cumulativeSizes[this.cumulativeSizes.length - 1];
   }
 
+  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     const at = index < 0 ? index + this.length : index;
     const part = this.cumulativeSizes.findIndex((end) => at < end);
@@ -253,7 +265,11 @@ export class ChainDataset<T> {
   /** The parts. */
   readonly datasets: readonly (Iterable<T> | AsyncIterable<T>)[];
 
-  /** @param datasets the parts, in order */
+  /**
+   * Takes the parts.
+   *
+   * @param datasets the parts, in order
+   */
   constructor(datasets: Iterable<Iterable<T> | AsyncIterable<T>>) {
     this.datasets = [...datasets];
   }

@@ -51,16 +51,22 @@ export class SequentialSampler extends Sampler {
   /** What is sampled. */
   readonly dataSource: Sized;
 
-  /** @param dataSource what is sampled */
+  /**
+   * Samples what has a length.
+   *
+   * @param dataSource what is sampled
+   */
   constructor(dataSource: Sized) {
     super();
     this.dataSource = dataSource;
   }
 
+  /** How many indices one iteration gives. */
   override get length(): number {
     return this.dataSource.length;
   }
 
+  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     for (let i = 0; i < this.dataSource.length; i++) yield i;
   }
@@ -98,6 +104,8 @@ export class RandomSampler extends Sampler {
   readonly #generator: Generator | null;
 
   /**
+   * Samples what has a length.
+   *
    * @param dataSource what is sampled
    * @param args replacement (false), numSamples (all), generator (the default one)
    */
@@ -114,10 +122,12 @@ export class RandomSampler extends Sampler {
     this.#generator = generator;
   }
 
+  /** How many indices one iteration gives. */
   override get length(): number {
     return this.#numSamples ?? this.dataSource.length;
   }
 
+  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from(this.#generator);
     const n = this.dataSource.length;
@@ -148,6 +158,8 @@ export class SubsetRandomSampler extends Sampler {
   readonly #generator: Generator | null;
 
   /**
+   * Samples given indices.
+   *
    * @param indices the indices to sample
    * @param generator where the seed comes from; the default generator if `null`
    */
@@ -157,10 +169,12 @@ export class SubsetRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
+  /** How many indices one iteration gives. */
   override get length(): number {
     return this.indices.length;
   }
 
+  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from(this.#generator);
     for (const i of random.permutation(this.indices.length)) yield this.indices[i];
@@ -191,6 +205,8 @@ export class WeightedRandomSampler extends Sampler {
   readonly #generator: Generator | null;
 
   /**
+   * Samples the indices of the weights.
+   *
    * @param weights one per index, not negative; they need not add up to one
    * @param numSamples how many to draw
    * @param replacement whether an index may come several times
@@ -221,6 +237,7 @@ export class WeightedRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
+  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from(this.#generator);
     yield* this.replacement ? this.#withReplacement(random) : this.#withoutReplacement(random);
@@ -269,6 +286,8 @@ export class BatchSampler extends Sampler<number[]> {
   readonly dropLast: boolean;
 
   /**
+   * Groups the indices of a sampler.
+   *
    * @param sampler where the indices come from
    * @param batchSize how many indices make a batch
    * @param dropLast whether a last, smaller batch is left out
@@ -281,12 +300,14 @@ export class BatchSampler extends Sampler<number[]> {
     this.dropLast = dropLast;
   }
 
+  /** How many indices one iteration gives. */
   override get length(): number {
     const n = this.sampler.length;
     if (n === undefined) throw new ArgumentError("BatchSampler.length: the sampler has no length");
     return this.dropLast ? Math.floor(n / this.batchSize) : Math.ceil(n / this.batchSize);
   }
 
+  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number[]> {
     let batch: number[] = [];
     for (const index of this.sampler) {

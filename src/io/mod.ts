@@ -6,3 +6,4 @@
 
 export * as idx from "./idx.ts";
 export * as safetensors from "./safetensors.ts";
+export type { Source } from "./files.ts";

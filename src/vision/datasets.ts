@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { signature } from "../base/args.ts";
 import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
 import { localPath, readBytes } from "../io/files.ts";
 import { type IdxArray, parseIdx } from "../io/idx_format.ts";
@@ -80,13 +80,24 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
    * Reads the files.
    *
    * @param root the folder with the files, or a URL
-   * @param args train (true), transform (none), targetTransform (none)
+   * @param options train (true), transform (none), targetTransform (none)
    * @throws {FormatError} if a file is truncated, malformed, or does not fit the other one
    */
-  static async load<X = Image, Y = number>(
+  static load<X = Image, Y = number>(root: string | URL, options?: MNISTOptions<X, Y>): Promise<MNIST<X, Y>>;
+  /** Reads the files, with arguments in torchvision's order. */
+  static load<X = Image, Y = number>(
     root: string | URL,
-    ...args: Args<MNISTOptions<X, Y>, ["train", "transform", "targetTransform"]>
-  ): Promise<MNIST<X, Y>> {
+    train: boolean,
+    transform?: Transform<Image, X> | null,
+    targetTransform?: Transform<number, Y> | null,
+  ): Promise<MNIST<X, Y>>;
+  /** Reads the files, partly with arguments in torchvision's order. */
+  static load<X = Image, Y = number>(
+    root: string | URL,
+    train: boolean,
+    options: Omit<MNISTOptions<X, Y>, "train">,
+  ): Promise<MNIST<X, Y>>;
+  static async load<X, Y>(root: string | URL, ...args: readonly unknown[]): Promise<MNIST<X, Y>> {
     const { train = true, transform = null, targetTransform = null } = parse(args) as MNISTOptions<X, Y>;
     if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${String(train)}`);
     const part = train ? "train" : "t10k";
@@ -105,6 +116,7 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return new MNIST(images, labels, transform, targetTransform);
   }
 
+  /** How many samples there are. */
   override get length(): number {
     return this.targets.length;
   }
@@ -119,6 +131,7 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return { data: this.#pixels.subarray(start, start + height * width), width, height, channels: 1 };
   }
 
+  /** The sample at `index`. */
   override getItem(index: number): [X, Y] {
     const image = this.image(index);
     const label = this.targets[index];

@@ -2,7 +2,7 @@
  * Transforms of single samples, with torchvision's names: from a picture to a normalised tensor, with random changes in
  * between to train on more than there is.
  *
- * A transform is a function, or an object with `call(sample)`. Pictures are changed on the host, pixel by pixel; these
+ * A transform is a function, or an object with `forward(sample)`. Pictures are changed on the host, pixel by pixel; these
  * transforms are meant for small ones.
  *
  * @see https://docs.pytorch.org/vision/stable/transforms.html
@@ -18,12 +18,25 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "../data/random.ts";
 import type { Image } from "./image.ts";
 
-/** Something that turns one sample into another. */
-export type Transform<A, B> = ((sample: A) => B) | { call(sample: A): B };
+/** Something that turns one sample into another: a function, or an object (a module too) with `forward`. */
+export type Transform<A, B> = ((sample: A) => B) | { forward(sample: A): B };
+
+/** The base of transforms that are objects; as modules, they are called with `call`. */
+export abstract class TransformBase<A, B> {
+  /** Turns one sample into another; written by the subclass. */
+  abstract forward(sample: A): B;
+
+  /** Applies the transform; Python's `transform(sample)`. */
+  call(sample: A): B {
+    return this.forward(sample);
+  }
+}
 
 /** Applies a transform of either form. */
 export function applyTransform<A, B>(transform: Transform<A, B>, sample: A): B {
-  return typeof transform === "function" ? transform(sample) : transform.call(sample);
+  if (typeof transform === "function") return transform(sample);
+  // Modules run their hooks in call().
+  return "call" in transform ? (transform as TransformBase<A, B>).call(sample) : transform.forward(sample);
 }
 
 /**
@@ -37,17 +50,22 @@ export function applyTransform<A, B>(transform: Transform<A, B>, sample: A): B {
  * assertEquals(twice.call(2), 30);
  * ```
  */
-export class Compose<A = Image, B = Tensor> {
+export class Compose<A = Image, B = Tensor> extends TransformBase<A, B> {
   /** The transforms, in order. */
   readonly transforms: readonly Transform<never, unknown>[];
 
-  /** @param transforms in order; each takes what the one before gives */
-  constructor(transforms: readonly Transform<never, unknown>[]) {
+  /**
+   * Chains transforms.
+   *
+   * @param transforms in order; each takes what the one before gives
+   */
+  constructor(transforms: readonly [...Transform<never, unknown>[], Transform<never, B>]) {
+    super();
     this.transforms = transforms;
   }
 
   /** Applies all of them. */
-  call(sample: A): B {
+  override forward(sample: A): B {
     let value: unknown = sample;
     for (const transform of this.transforms) value = applyTransform(transform, value as never);
     return value as B;
@@ -55,16 +73,21 @@ export class Compose<A = Image, B = Tensor> {
 }
 
 /** A function as a transform. */
-export class Lambda<A, B> {
+export class Lambda<A, B> extends TransformBase<A, B> {
   readonly #lambda: (sample: A) => B;
 
-  /** @param lambda the function */
+  /**
+   * Wraps a function.
+   *
+   * @param lambda the function
+   */
   constructor(lambda: (sample: A) => B) {
+    super();
     this.#lambda = lambda;
   }
 
   /** Applies the function. */
-  call(sample: A): B {
+  override forward(sample: A): B {
     return this.#lambda(sample);
   }
 }
@@ -75,15 +98,16 @@ export class Lambda<A, B> {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
+ * import "../../mod.ts";
  *
  * const x = new ToTensor().call({ data: new Uint8Array([0, 255]), width: 2, height: 1, channels: 1 });
  * assertEquals(x.shape, [1, 1, 2]);
  * assertEquals(await x.tolist(), [[[0, 1]]]);
  * ```
  */
-export class ToTensor {
+export class ToTensor extends TransformBase<Image, Tensor> {
   /** Makes the tensor. */
-  call(image: Image): Tensor {
+  override forward(image: Image): Tensor {
     const { data, width, height, channels } = image;
     const pixels = width * height;
     if (data.length !== pixels * channels) {
@@ -109,17 +133,20 @@ export class ToTensor {
  * assertEquals(await x.tolist(), [[[2, 2]]]);
  * ```
  */
-export class Normalize {
+export class Normalize extends TransformBase<Tensor, Tensor> {
   /** What is subtracted from each channel. */
   readonly mean: readonly number[];
   /** What each channel is divided by. */
   readonly std: readonly number[];
 
   /**
+   * Takes the numbers of every channel.
+   *
    * @param mean one number per channel
    * @param std one number per channel, none of them 0
    */
   constructor(mean: readonly number[], std: readonly number[]) {
+    super();
     if (mean.length !== std.length || mean.length === 0) {
       throw new ArgumentError(`Normalize(): one mean and one std per channel: ${mean.length} and ${std.length} given`);
     }
@@ -129,7 +156,7 @@ export class Normalize {
   }
 
   /** Normalises a tensor into a new one. */
-  call(x: Tensor): Tensor {
+  override forward(x: Tensor): Tensor {
     const channels = x.shape[x.ndim - 3];
     if (x.ndim < 3 || (this.mean.length !== 1 && this.mean.length !== channels)) {
       throw new ShapeError(`Normalize(): ${this.mean.length} channels expected, as (…, C, H, W): ${show(x.shape)}`);
@@ -178,7 +205,7 @@ const parseAffine = signature<RandomAffineOptions>(
  * assertEquals(new RandomAffine(0).call(image).data, image.data);
  * ```
  */
-export class RandomAffine {
+export class RandomAffine extends TransformBase<Image, Image> {
   readonly #degrees: readonly [number, number];
   readonly #translate: readonly [number, number];
   readonly #scale: readonly [number, number];
@@ -187,10 +214,13 @@ export class RandomAffine {
   #random: HostRandom | null = null;
 
   /**
+   * Takes the ranges that changes are drawn from.
+   *
    * @param args degrees, translate (none), scale (1), shear (none), and by name fill (0)
    * @throws {ArgumentError} if a range is not one
    */
   constructor(...args: Args<RandomAffineOptions, ["degrees", "translate", "scale", "shear"]>) {
+    super();
     const { degrees, translate, scale, shear, fill = 0 } = parseAffine(args);
     this.#degrees = range("degrees", degrees);
     this.#translate = translate ?? [0, 0];
@@ -204,7 +234,7 @@ export class RandomAffine {
   }
 
   /** Changes a picture into a new one. */
-  call(image: Image): Image {
+  override forward(image: Image): Image {
     const random = this.#random ??= HostRandom.from(null);
     const between = ([low, high]: readonly [number, number]) => low + random.uniform() * (high - low);
     const angle = between(this.#degrees) * Math.PI / 180;
