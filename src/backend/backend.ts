@@ -95,6 +95,8 @@ export interface Backend {
   readonly id: number;
   /** Describes what runs. */
   info(): BackendInfo;
+  /** Whether the device holds and computes with a dtype. */
+  supports(dtype: DType): boolean;
 
   // Memory
   /** Allocates room for `elements` elements of `dtype` as the device stores them, uninitialised. Throws `OutOfMemoryError`. */

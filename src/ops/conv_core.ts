@@ -11,7 +11,7 @@
 import { record, recording } from "../autograd/record.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ConvGeometry } from "../backend/backend.ts";
-import { emptyLikeDevice } from "../tensor/create.ts";
+import { emptyLikeDevice, widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { complex } from "./creation.ts";

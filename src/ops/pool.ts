@@ -8,8 +8,8 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { float64 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
@@ -256,7 +256,7 @@ function means(op: string, x: Tensor, pooling: Pooling, counts: readonly (readon
     if (x.dtype.isFloatingPoint) {
       return meanPooling(op, x, pooling, scaleTensor(x, pooling.out, counts));
     }
-    const wide = x.to(float64);
+    const wide = x.to(widestFloat(x));
     const ones = pooling.out.map((s) => new Array<number>(s).fill(1));
     const sums = meanPooling(op, wide, pooling, scaleTensor(wide, pooling.out, ones));
     return sums.div(scaleTensor(wide, pooling.out, counts).reciprocal().round()).trunc().to(x.dtype);

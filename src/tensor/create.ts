@@ -5,7 +5,7 @@
  */
 
 import type { Device } from "../base/device.ts";
-import type { DType } from "../base/dtype.ts";
+import { type DType, float32, float64 } from "../base/dtype.ts";
 import { contiguousStrides, numelOf } from "../base/shape.ts";
 import type { Backend } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -20,6 +20,11 @@ export function emptyLikeDevice(op: string, shape: readonly number[], dtype: DTy
 /** An uninitialised dense tensor on a device. */
 export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
   return allocate(op, shape, dtype, backendOf(device), device);
+}
+
+/** The widest floating dtype of a tensor's device: exact for integers up to 2^53, or 2^24 where it has no float64. */
+export function widestFloat(x: Tensor): DType {
+  return x.storage.backend.supports(float64) ? float64 : float32;
 }
 
 function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {

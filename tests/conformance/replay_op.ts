@@ -262,6 +262,17 @@ function errorSample(record: ErrorCase, manifest: Manifest, template?: OpSample)
   return { ...plain, program: [{ fn: step.fn, js: step.js, args: inOrder, kwargs: record.kwargs }] };
 }
 
+interface Readable {
+  data(): Promise<unknown>;
+}
+
+/** Devices that compute asynchronously report a bad index when something is read. */
+async function surfaceFaults({ api, options }: Context): Promise<void> {
+  if (!options.device.startsWith("webgpu")) return;
+  const zeros = api.zeros as (size: number[], options: { device: string }) => Readable;
+  await zeros([1], { device: options.device }).data();
+}
+
 async function replayError(sample: Sample, record: ErrorCase, context: Context): Promise<string | null> {
   const bound = bind(sample, context);
   let decoder: Decoder;
@@ -273,6 +284,7 @@ async function replayError(sample: Sample, record: ErrorCase, context: Context):
   }
   try {
     await bound.run(decoder, sample);
+    await surfaceFaults(context);
   } catch (error) {
     return internalError(error);
   }

@@ -48,6 +48,12 @@ function reply(message: unknown): void {
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
 }
 
+/** Opens the GPU, which WebGPU does asynchronously. */
+async function openGpu(api: Api): Promise<void> {
+  const { isAvailable } = api.webgpu as { isAvailable(): Promise<boolean> };
+  if (!await isAvailable()) throw new Error("no WebGPU adapter was found");
+}
+
 /** Answers requests until stdin ends. */
 async function serve(): Promise<void> {
   const api = await import("../../mod.ts") as unknown as Api;
@@ -61,6 +67,7 @@ async function serve(): Promise<void> {
       const { path, device, dtype } = JSON.parse(pending.slice(0, end)) as Request;
       pending = pending.slice(end + 1);
       try {
+        if (device.startsWith("webgpu")) await openGpu(api);
         const progress = (at: string) => reply({ at });
         reply({ entries: await replayGolden(await readGolden(path), api, { device, dtype, progress }) });
       } catch (error) {

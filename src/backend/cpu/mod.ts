@@ -56,6 +56,9 @@ export class CpuBackend implements Backend {
     return { device: "cpu", kernels: this.lib.describe() };
   }
 
+  supports(_dtype: DType): boolean {
+    return true;
+  }
   alloc(elements: number, dtype: DType): Block {
     return this.allocator.alloc(elements * dtype.itemsize);
   }

@@ -53,6 +53,9 @@ export class WebGpuBackend implements Backend {
     return { device: "webgpu", kernels: `wgsl (${this.gpu.name})` };
   }
 
+  supports(dtype: DType): boolean {
+    return dtype.name !== "float64" && dtype.name !== "complex128";
+  }
   alloc(elements: number, dtype: DType): Block {
     checkDtype("alloc", dtype);
     return this.gpu.alloc(elements * (dtype.isComplex ? 8 : 4));
