@@ -42,6 +42,16 @@ export {
   setDefaultDtype,
   uint8,
 } from "./src/base/dtype.ts";
+export {
+  float16 as half,
+  float32 as float,
+  float64 as double,
+  int16 as short,
+  int32 as int,
+  int64 as long,
+} from "./src/base/dtype.ts";
+export { complex128 as cdouble, complex64 as cfloat } from "./src/base/dtype.ts";
+export { e, finfo, iinfo, inf, nan, newaxis, pi } from "./src/base/limits.ts";
 export { Device, device } from "./src/base/device.ts";
 export type { MemoryFormat } from "./src/ops/convert.ts";
 export { Scalar, scalar } from "./src/base/scalar.ts";
@@ -53,6 +63,8 @@ export * as webgpu from "./src/backend/webgpu_api.ts";
 export { Tensor } from "./src/tensor/tensor.ts";
 export { keep, scope } from "./src/tensor/scope.ts";
 export { collectGarbage, emptyCache, info, memoryStats, resetPeakMemoryStats } from "./src/tensor/memory.ts";
+
+export { isComplex, isFloatingPoint, isSameSize, isTensor, numel, resultType } from "./src/ops/queries.ts";
 
 // Autograd
 export * as autograd from "./src/autograd/mod.ts";

@@ -1,0 +1,108 @@
+/**
+ * Numerical limits of dtypes, and PyTorch's constants.
+ *
+ * Limits follow from the layout of each format: how many bits the significand and the exponent have.
+ *
+ * @module
+ */
+
+import { type DType, toReal } from "./dtype.ts";
+import { DTypeError } from "./errors.ts";
+
+/** Positive infinity. */
+export const inf: number = Infinity;
+/** Not a number. */
+export const nan: number = NaN;
+/** The ratio of a circle's circumference to its diameter. */
+export const pi: number = Math.PI;
+/** The base of the natural logarithm. */
+export const e: number = Math.E;
+/** Stands for a new dimension in an index. */
+export const newaxis: null = null;
+
+/** The limits of a floating dtype; see {@linkcode finfo}. */
+export interface FInfo {
+  /** Bits of a value. */
+  readonly bits: number;
+  /** The distance from 1 to the next value. */
+  readonly eps: number;
+  /** The largest finite value. */
+  readonly max: number;
+  /** The least finite value. */
+  readonly min: number;
+  /** The smallest positive value of full precision. */
+  readonly smallestNormal: number;
+  /** The same as `smallestNormal`. */
+  readonly tiny: number;
+  /** A power of ten: decimal values this far apart, relative to their size, stay apart. */
+  readonly resolution: number;
+  /** The dtype's name. */
+  readonly dtype: string;
+}
+
+/** The limits of an integer dtype; see {@linkcode iinfo}. */
+export interface IInfo {
+  /** Bits of a value. */
+  readonly bits: number;
+  /** The largest value, a bigint where a number is not exact. */
+  readonly max: number | bigint;
+  /** The least value, a bigint where a number is not exact. */
+  readonly min: number | bigint;
+  /** The dtype's name. */
+  readonly dtype: string;
+}
+
+/** Stored bits of the significand and the largest exponent of each real floating dtype. */
+const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: number]>> = {
+  float16: [10, 15],
+  bfloat16: [7, 127],
+  float32: [23, 127],
+  float64: [52, 1023],
+};
+
+/**
+ * The limits of a floating dtype, or of a complex dtype's parts.
+ *
+ * @throws {DTypeError} if the dtype is neither
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { float32 } from "./dtype.ts";
+ *
+ * assertEquals(finfo(float32).eps, 2 ** -23);
+ * ```
+ */
+export function finfo(dtype: DType): FInfo {
+  const real = toReal(dtype);
+  const layout = LAYOUT[real.name];
+  if (!layout) throw new DTypeError(`finfo(): the dtype must be floating: ${dtype}; use iinfo()`);
+  const [fraction, exponent] = layout;
+  const max = (2 - 2 ** -fraction) * 2 ** exponent;
+  const smallest = 2 ** (1 - exponent);
+  return {
+    bits: real.itemsize * 8,
+    eps: 2 ** -fraction,
+    max,
+    min: -max,
+    smallestNormal: smallest,
+    tiny: smallest,
+    resolution: Number(`1e-${Math.floor(fraction * Math.log10(2))}`),
+    dtype: real.name,
+  };
+}
+
+/**
+ * The limits of an integer dtype.
+ *
+ * @throws {DTypeError} if the dtype is not an integer one
+ */
+export function iinfo(dtype: DType): IInfo {
+  if (!dtype.isInteger) throw new DTypeError(`iinfo(): the dtype must be an integer one: ${dtype}; use finfo()`);
+  const bits = dtype.itemsize * 8;
+  const [min, max] = dtype.name === "uint8"
+    ? [0n, 2n ** BigInt(bits) - 1n]
+    : [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
+  const plain = (v: bigint) => (BigInt(Number(v)) === v && Number.isSafeInteger(Number(v)) ? Number(v) : v);
+  return { bits, max: plain(max), min: plain(min), dtype: dtype.name };
+}

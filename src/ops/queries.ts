@@ -1,0 +1,57 @@
+/**
+ * Questions about tensors that need no kernel: `isTensor`, `numel`, `resultType` and their like.
+ *
+ * @module
+ */
+
+import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { describe, isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { sameShape } from "../base/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Whether a value is a tensor. */
+export function isTensor(obj: unknown): obj is Tensor {
+  return obj instanceof Tensor;
+}
+
+/** The number of elements. */
+export function numel(input: Tensor): number {
+  return input.numel();
+}
+
+/** Whether the dtype is floating (not complex). */
+export function isFloatingPoint(input: Tensor): boolean {
+  return input.dtype.isFloatingPoint;
+}
+
+/** Whether the dtype is complex. */
+export function isComplex(input: Tensor): boolean {
+  return input.dtype.isComplex;
+}
+
+/** Whether two tensors have the same sizes. */
+export function isSameSize(input: Tensor, other: Tensor): boolean {
+  return sameShape(input.shape, other.shape);
+}
+
+/**
+ * The dtype that an arithmetic operation on two operands gives.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * assertEquals(resultType(torch.tensor([1n, 2n]), 1.5), torch.float32);
+ * ```
+ */
+export function resultType(tensor1: Tensor | ScalarLike, tensor2: Tensor | ScalarLike): DType {
+  const dims: DType[] = [], zeros: DType[] = [], scalars: DTypeKind[] = [];
+  for (const operand of [tensor1, tensor2]) {
+    if (operand instanceof Tensor) (operand.ndim > 0 ? dims : zeros).push(operand.dtype);
+    else if (isScalar(operand)) scalars.push(toScalar("resultType", operand).kind);
+    else throw new ArgumentError(`resultType(): expected a Tensor or a number: ${describe(operand)}`);
+  }
+  return promoteOperands(dims, zeros, scalars);
+}
