@@ -197,9 +197,8 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
       storage.claim();
       setGrad(leaf, grad.meta === null ? grad : grad.detach(), true);
     } else {
-      const copy = grad.clone().contiguous();
-      copy.storage.claim();
-      setGrad(leaf, copy, true);
+      // The maker's claim becomes the leaf's: a scope leaves adopted storages alone.
+      setGrad(leaf, grad.dense ? grad.clone() : grad.contiguous(), true);
     }
   }
   if (meta.accumulateHooks) for (const hook of meta.accumulateHooks) hook(leaf);
