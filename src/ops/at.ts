@@ -299,7 +299,8 @@ export function setAt(self: Tensor, index: Index | readonly Index[], value: Tens
   const { view, advanced } = planIndex("setAt", self, parts);
   return scope(() => {
     const source = valueFor(self, value);
-    if (advanced.every((t) => t === null)) view.copy_(trimmed(source, view.ndim));
+    checkInPlace("setAt", view);
+    if (advanced.every((t) => t === null)) view.copy_(fitting("setAt", source, view.shape));
     else write("setAt", view, advanced, source, false);
     return self;
   });
@@ -333,10 +334,13 @@ function writeMerged(op: string, view: Tensor, m: Merged, source: Tensor, add: b
   const rest = m.order.slice(m.count).map((d) => view.shape[d]);
   const shape = [...rest.slice(0, m.place), ...m.shape, ...rest.slice(m.place)];
   // (…, index shape, …) → (index shape, …) → (indices, …)
-  const values = reshapeTo(permuteTo(broadcastValue(op, source, shape), inverse(placeOrder(m, shape.length))), [
-    numelOf(m.shape),
-    ...rest,
-  ]);
+  const values = reshapeTo(
+    permuteTo(expandTo(fitting(op, source, shape), shape), inverse(placeOrder(m, shape.length))),
+    [
+      numelOf(m.shape),
+      ...rest,
+    ],
+  );
   const safe = values.storage === view.storage ? values.clone() : values;
   rawIndexPut(op, front, 0, m.index, safe, add ? "sum" : "set", true);
   if (front.storage !== view.storage) {
@@ -368,14 +372,16 @@ function inverse(order: readonly number[]): number[] {
   return out;
 }
 
-function broadcastValue(op: string, source: Tensor, shape: readonly number[]): Tensor {
+/** A value without extra leading dimensions, checked to broadcast to `shape`. */
+function fitting(op: string, source: Tensor, shape: readonly number[]): Tensor {
   const value = trimmed(source, shape.length);
-  if (show(broadcastShapes(op, value.shape, shape)) !== show(shape)) {
+  const lead = shape.length - value.ndim;
+  if (lead < 0 || value.shape.some((s, d) => s !== 1 && s !== shape[lead + d])) {
     throw new ShapeError(
       `${op}(): the value does not broadcast to what is indexed: ${show(source.shape)} to ${show(shape)}`,
     );
   }
-  return expandTo(value, shape);
+  return value;
 }
 
 /** {@linkcode mergedView} without history: the same memory where the layout allows, else a copy. */
