@@ -1,5 +1,5 @@
 /**
- * What PyTorch gives as properties of a tensor: `T`, `mT`, `H`, `mH`, `real`, `imag`.
+ * What PyTorch gives as properties of a tensor (`T`, `mT`, `H`, `mH`, `real`, `imag`) and as iteration over it.
  *
  * @module
  */
@@ -23,6 +23,8 @@ export interface TensorProperties {
   readonly real: Tensor;
   /** The imaginary part of a complex tensor: a view. */
   readonly imag: Tensor;
+  /** The slices along the first dimension, as views: `for (const row of x)`. */
+  [Symbol.iterator](): Iterator<Tensor>;
 }
 
 function T(x: Tensor): Tensor {
@@ -64,3 +66,15 @@ for (const [name, get] of Object.entries({ T, mT, H, mH, real, imag })) {
     configurable: true,
   });
 }
+
+function* slices(x: Tensor): Generator<Tensor> {
+  if (x.ndim === 0) throw new ShapeError("[Symbol.iterator](): a 0-d tensor cannot be iterated over; use item()");
+  for (let i = 0; i < x.shape[0]; i++) yield selectAt(x, 0, i, "select");
+}
+
+Object.defineProperty(Tensor.prototype, Symbol.iterator, {
+  value(this: Tensor) {
+    return slices(this);
+  },
+  configurable: true,
+});

@@ -10,7 +10,7 @@
 import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
-import { numelOf } from "../base/shape.ts";
+import { numelOf, wrapDim } from "../base/shape.ts";
 import type { Strided } from "../backend/backend.ts";
 import type { TensorAutograd } from "../autograd/tensor_autograd.ts";
 import type { TensorMethods } from "../ops/methods.ts";
@@ -69,6 +69,22 @@ export class Tensor implements Strided {
     return this.shape.length;
   }
 
+  /** The sizes. */
+  size(): readonly number[];
+  /** The size of one dimension. */
+  size(dim: number): number;
+  size(dim?: number): readonly number[] | number {
+    return dim === undefined ? this.shape : this.shape[wrapDim("size", dim, this.ndim)];
+  }
+
+  /** The steps between neighbours, in elements. */
+  stride(): readonly number[];
+  /** The step of one dimension, in elements. */
+  stride(dim: number): number;
+  stride(dim?: number): readonly number[] | number {
+    return dim === undefined ? this.strides : this.strides[wrapDim("stride", dim, this.ndim)];
+  }
+
   /** The number of elements. */
   numel(): number {
     return numelOf(this.shape);
@@ -76,6 +92,11 @@ export class Tensor implements Strided {
 
   /** The bytes of one element. */
   get itemsize(): number {
+    return this.dtype.itemsize;
+  }
+
+  /** The bytes of one element. */
+  elementSize(): number {
     return this.dtype.itemsize;
   }
 
