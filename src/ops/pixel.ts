@@ -9,6 +9,11 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** Whatever the factor, the result is a copy, as in PyTorch: with a factor of 1 the rearrangement alone is a view. */
+function copied(result: Tensor, input: Tensor): Tensor {
+  return result.storage === input.storage ? result.clone() : result;
+}
+
 function checkFactor(op: string, name: string, factor: number): void {
   if (!(Number.isInteger(factor) && factor > 0)) {
     throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${factor}`);
@@ -45,7 +50,10 @@ export function pixelShuffle(input: Tensor, ...args: Args<PixelShuffleArgs, ["up
   const n = lead.length;
   const dims = [...lead.keys(), n, n + 3, n + 1, n + 4, n + 2]; // C, H, r, W, r
   return scope(() =>
-    input.reshape([...lead, c / (r * r), r, r, h, w]).permute(dims).reshape([...lead, c / (r * r), h * r, w * r])
+    copied(
+      input.reshape([...lead, c / (r * r), r, r, h, w]).permute(dims).reshape([...lead, c / (r * r), h * r, w * r]),
+      input,
+    )
   );
 }
 
@@ -74,7 +82,10 @@ export function pixelUnshuffle(input: Tensor, ...args: Args<PixelUnshuffleArgs, 
   const n = lead.length;
   const dims = [...lead.keys(), n, n + 2, n + 4, n + 1, n + 3]; // C, r, r, H, W
   return scope(() =>
-    input.reshape([...lead, c, h / r, r, w / r, r]).permute(dims).reshape([...lead, c * r * r, h / r, w / r])
+    copied(
+      input.reshape([...lead, c, h / r, r, w / r, r]).permute(dims).reshape([...lead, c * r * r, h / r, w / r]),
+      input,
+    )
   );
 }
 
@@ -100,5 +111,7 @@ export function channelShuffle(input: Tensor, ...args: Args<ChannelShuffleArgs, 
   if (c % groups !== 0) {
     throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${groups}`);
   }
-  return scope(() => input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape));
+  return scope(() =>
+    copied(input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape), input)
+  );
 }

@@ -5,8 +5,11 @@
  */
 
 export { Adam, AdamW } from "./adam.ts";
+export { Adamax, NAdam, RAdam } from "./adam_family.ts";
 export * as lrScheduler from "./schedulers.ts";
 export { Optimizer, type OptimizerState } from "./optimizer.ts";
 export type { ParamGroup } from "./param_group.ts";
+export { Adadelta, Adagrad, RMSprop } from "./rmsprop.ts";
+export { ASGD, Rprop } from "./rprop.ts";
 export { SGD } from "./sgd.ts";
 export * as swaUtils from "./swa_utils.ts";

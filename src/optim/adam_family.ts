@@ -1,0 +1,239 @@
+/**
+ * Variations of Adam: Adamax, NAdam and RAdam.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import {
+  checkAtLeast,
+  checkBetas,
+  IMPLEMENTATION_OPTIONS,
+  type ImplementationOptions,
+  Optimizer,
+  type ParamsInput,
+  type ParamState,
+  stateTensor,
+} from "./optimizer.ts";
+import { type ParamGroup, readLr } from "./param_group.ts";
+import { effectiveGrad, lerp, variants } from "./variants.ts";
+
+/** What {@linkcode Adamax} takes. */
+export interface AdamaxOptions extends ImplementationOptions {
+  /** What is trained. */
+  params: ParamsInput;
+  /** Learning rate; default 2e-3 (RAdam: 1e-3). */
+  lr?: number | Tensor;
+  /** Decay of the means. @default {[0.9, 0.999]} */
+  betas?: readonly [number, number];
+  /** Added to the denominator. @default {1e-8} */
+  eps?: number;
+  /** Weight decay. @default {0} */
+  weightDecay?: number;
+  /** Whether the objective is maximised. @default {false} */
+  maximize?: boolean;
+}
+
+/** What {@linkcode RAdam} takes. */
+export interface RAdamOptions extends AdamaxOptions {
+  /** Whether weights decay by themselves, not through the gradient. @default {false} */
+  decoupledWeightDecay?: boolean;
+}
+
+/** What {@linkcode NAdam} takes. */
+export interface NAdamOptions extends RAdamOptions {
+  /** Decay of the momentum. @default {4e-3} */
+  momentumDecay?: number;
+}
+
+const NAMED = ["maximize", ...IMPLEMENTATION_OPTIONS] as const;
+const adamaxArgs = signature<AdamaxOptions>("Adamax", ["params", "lr", "betas", "eps", "weightDecay"], NAMED, 1);
+const radamArgs = signature<RAdamOptions>(
+  "RAdam",
+  ["params", "lr", "betas", "eps", "weightDecay", "decoupledWeightDecay"],
+  NAMED,
+  1,
+);
+const nadamArgs = signature<NAdamOptions>(
+  "NAdam",
+  ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay", "decoupledWeightDecay"],
+  NAMED,
+  1,
+);
+
+function defaultsOf(op: string, o: AdamaxOptions, rate: number): Record<string, unknown> {
+  const { lr = rate, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, maximize = false } = o;
+  if (!(lr instanceof Tensor)) checkAtLeast(op, "learning rate", lr, 0);
+  checkAtLeast(op, "epsilon", eps, 0);
+  checkBetas(op, betas);
+  checkAtLeast(op, "weight_decay", weightDecay, 0);
+  return { lr, betas: [...betas], eps, weightDecay, maximize };
+}
+
+/** Makes the means of a parameter at its first step; returns the number of this step. */
+function begin(param: Tensor, state: ParamState, second: "exp_avg_sq" | "exp_inf"): number {
+  if (state.exp_avg === undefined) {
+    state.step = 0;
+    state.exp_avg = stateTensor(() => param.zerosLike());
+    state[second] = stateTensor(() => param.zerosLike());
+  }
+  return state.step = (state.step as number) + 1;
+}
+
+type AdamaxFlags = { decay: boolean; maximize: boolean };
+
+const adamaxUpdate = variants<AdamaxFlags>("Adamax.step", (flags, tensors, [rate, decay, weight1, beta2, eps]) => {
+  const [param, rawGrad, mean, largest] = tensors;
+  const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
+  const newMean = lerp(mean, grad, weight1);
+  const newLargest = largest.mul(beta2).max(grad.abs().add(eps));
+  return [param.sub(newMean.div(newLargest).mul(rate)), newMean, newLargest];
+});
+
+/**
+ * Adam with the largest gradient in place of the mean square.
+ *
+ * @see https://arxiv.org/abs/1412.6980
+ */
+export class Adamax extends Optimizer {
+  /** Takes `params, lr, betas, eps, weightDecay`. */
+  constructor(...args: Args<AdamaxOptions, ["params", "lr", "betas", "eps", "weightDecay"]>) {
+    const o = adamaxArgs(args);
+    super(o.params, defaultsOf("Adamax", o, 2e-3));
+  }
+
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const step = begin(param, state, "exp_inf");
+    const [beta1, beta2] = group.betas as [number, number];
+    const weightDecay = group.weightDecay as number;
+    const own = [state.exp_avg as Tensor, state.exp_inf as Tensor];
+    const rate = readLr(group) / (1 - beta1 ** step);
+    const apply = adamaxUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean });
+    apply([param, grad, ...own], [rate, weightDecay, 1 - beta1, beta2, group.eps as number], [param, ...own]);
+  }
+}
+
+type DecayFlags = { decay: boolean; decoupled: boolean; maximize: boolean };
+
+const nadamUpdate = variants<DecayFlags>("NAdam.step", (flags, tensors, scalars) => {
+  const [param, rawGrad, mean, square] = tensors;
+  const [gradRate, meanRate, decay, weight1, beta2, weight2, correction2, eps] = scalars;
+  const grad = effectiveGrad(rawGrad, param, flags.decay && !flags.decoupled ? decay : null, flags.maximize);
+  const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
+  const newMean = lerp(mean, grad, weight1);
+  const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
+  const denominator = newSquare.div(correction2).sqrt().add(eps);
+  const updated = start.sub(grad.div(denominator).mul(gradRate)).sub(newMean.div(denominator).mul(meanRate));
+  return [updated, newMean, newSquare];
+});
+
+// The base of the momentum's decay, from the paper's reference.
+const MOMENTUM_BASE = 0.96;
+
+/**
+ * Adam with Nesterov's momentum.
+ *
+ * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+ */
+export class NAdam extends Optimizer {
+  protected override readonly scalarState: readonly string[] = ["step", "mu_product"];
+
+  /** Takes `params, lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay`. */
+  constructor(
+    ...args: Args<
+      NAdamOptions,
+      ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay", "decoupledWeightDecay"]
+    >
+  ) {
+    const o = nadamArgs(args);
+    const momentumDecay = o.momentumDecay ?? 4e-3;
+    checkAtLeast("NAdam", "momentum_decay", momentumDecay, 0);
+    const decoupledWeightDecay = o.decoupledWeightDecay ?? false;
+    super(o.params, { ...defaultsOf("NAdam", o, 2e-3), momentumDecay, decoupledWeightDecay });
+  }
+
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const step = begin(param, state, "exp_avg_sq");
+    const lr = readLr(group);
+    const [beta1, beta2] = group.betas as [number, number];
+    const weightDecay = group.weightDecay as number;
+    const momentumDecay = group.momentumDecay as number;
+    const decoupled = group.decoupledWeightDecay as boolean;
+    const momentumAt = (t: number) => beta1 * (1 - 0.5 * MOMENTUM_BASE ** (t * momentumDecay));
+    const momentum = momentumAt(step), next = momentumAt(step + 1);
+    const product = state.mu_product = ((state.mu_product as number | undefined) ?? 1) * momentum;
+    const scalars = [
+      (lr * (1 - momentum)) / (1 - product),
+      (lr * next) / (1 - product * next),
+      decoupled ? 1 - lr * weightDecay : weightDecay,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      1 - beta2 ** step,
+      group.eps as number,
+    ];
+    const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
+    const apply = nadamUpdate({ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean });
+    apply([param, grad, ...own], scalars, [param, ...own]);
+  }
+}
+
+type RAdamFlags = DecayFlags & { rectified: boolean };
+
+const radamUpdate = variants<RAdamFlags>("RAdam.step", (flags, tensors, scalars) => {
+  const [param, rawGrad, mean, square] = tensors;
+  const [rate, decay, weight1, beta2, weight2, eps] = scalars;
+  const grad = effectiveGrad(rawGrad, param, flags.decay && !flags.decoupled ? decay : null, flags.maximize);
+  const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
+  const newMean = lerp(mean, grad, weight1);
+  const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
+  const step = flags.rectified ? newMean.mul(rate).div(newSquare.sqrt().add(eps)) : newMean.mul(rate);
+  return [start.sub(step), newMean, newSquare];
+});
+
+// Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).
+const SHORTEST = 5;
+
+/**
+ * Adam without the adaptive rate while its variance is too large.
+ *
+ * @see https://arxiv.org/abs/1908.03265
+ */
+export class RAdam extends Optimizer {
+  /** Takes `params, lr, betas, eps, weightDecay, decoupledWeightDecay`. */
+  constructor(
+    ...args: Args<RAdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "decoupledWeightDecay"]>
+  ) {
+    const o = radamArgs(args);
+    super(o.params, { ...defaultsOf("RAdam", o, 1e-3), decoupledWeightDecay: o.decoupledWeightDecay ?? false });
+  }
+
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const step = begin(param, state, "exp_avg_sq");
+    const lr = readLr(group);
+    const [beta1, beta2] = group.betas as [number, number];
+    const weightDecay = group.weightDecay as number;
+    const decoupled = group.decoupledWeightDecay as boolean;
+    const correction2 = 1 - beta2 ** step;
+    const longest = 2 / (1 - beta2) - 1;
+    const length = longest - (2 * step * beta2 ** step) / correction2;
+    const rectified = length > SHORTEST;
+    let rate = lr / (1 - beta1 ** step);
+    if (rectified) {
+      const shrink = ((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length);
+      rate *= Math.sqrt(correction2) * Math.sqrt(shrink);
+    }
+    const scalars = [
+      rate,
+      decoupled ? 1 - lr * weightDecay : weightDecay,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      group.eps as number,
+    ];
+    const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
+    const flags = { decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean, rectified };
+    radamUpdate(flags)([param, grad, ...own], scalars, [param, ...own]);
+  }
+}
