@@ -13,12 +13,20 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Backend } from "../backend/backend.ts";
 
-/** Below this many live bytes no collection is forced. */
-const FLOOR_BYTES = 256 * 2 ** 20;
-/** A collection is forced when live bytes have grown by this factor since the last one. */
-const GROWTH = 1.5;
+/** A collection is forced when this many bytes, or this part of what was live, were allocated and not freed since the last one. */
+const GROWTH_BYTES = 256 * 2 ** 20;
+const GROWTH_PART = 0.25;
+/** The same for a number of blocks: small tensors cost the JavaScript heap, too. */
+const GROWTH_BLOCKS = 1 << 14;
 
-const liveAfterLast = new Map<Backend, number>();
+/** What was live after the last forced collection, and how patient to be: collections that free little are spaced out. */
+interface Watch {
+  bytes: number;
+  blocks: number;
+  patience: number;
+}
+
+const watches = new Map<Backend, Watch>();
 let collect: (() => void) | null = null;
 
 function collector(): () => void {
@@ -31,10 +39,19 @@ function collector(): () => void {
 
 /** Lets finalizers run, after a forced collection where the device's memory has grown much. */
 export async function yieldToFinalizers(backend: Backend): Promise<void> {
-  const { allocatedBytes } = backend.memoryStats();
-  const threshold = Math.max(FLOOR_BYTES, (liveAfterLast.get(backend) ?? 0) * GROWTH);
-  const pressed = allocatedBytes > threshold;
+  let watch = watches.get(backend);
+  if (watch === undefined) watches.set(backend, watch = { bytes: 0, blocks: 0, patience: 1 });
+  const before = backend.memoryStats();
+  const bytes = before.allocatedBytes - watch.bytes, blocks = before.liveBlocks - watch.blocks;
+  const pressed = bytes > watch.patience * Math.max(GROWTH_BYTES, watch.bytes * GROWTH_PART) ||
+    blocks > watch.patience * GROWTH_BLOCKS;
   if (pressed) collector()();
   await new Promise<void>((resolve) => setImmediate(resolve));
-  if (pressed) liveAfterLast.set(backend, backend.memoryStats().allocatedBytes);
+  if (!pressed) return;
+  const after = backend.memoryStats();
+  const freed = (before.allocatedBytes - after.allocatedBytes) / Math.max(bytes, 1);
+  const freedBlocks = (before.liveBlocks - after.liveBlocks) / Math.max(blocks, 1);
+  watch.patience = Math.max(freed, freedBlocks) > 0.25 ? 1 : Math.min(watch.patience * 2, 64);
+  watch.bytes = after.allocatedBytes;
+  watch.blocks = after.liveBlocks;
 }
