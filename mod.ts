@@ -389,6 +389,7 @@ export {
   tanh,
   trunc,
 } from "./src/ops/unary.ts";
+export { i0 } from "./src/ops/special.ts";
 
 // Data, files, pictures
 export * as io from "./src/io/mod.ts";
@@ -417,9 +418,29 @@ export { bilinear } from "./src/ops/linear.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
 
 // Layers, losses, optimizers
+export * as special from "./src/ops/special.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as optim from "./src/optim/mod.ts";
 export { logSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
 export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
+
+// The types of the arguments and results of the functions above.
+export type * from "./src/ops/shape.ts";
+export type * from "./src/ops/split.ts";
+export type * from "./src/ops/join.ts";
+export type * from "./src/ops/arrange.ts";
+export type * from "./src/ops/pad.ts";
+export type * from "./src/ops/properties.ts";
+export type * from "./src/ops/at.ts";
+export type * from "./src/ops/indexing.ts";
+export type * from "./src/ops/scatter_reduce.ts";
+export type * from "./src/ops/masked.ts";
+export type * from "./src/ops/sort.ts";
+export type * from "./src/ops/unique.ts";
+export type * from "./src/ops/embedding.ts";
+export type * from "./src/ops/named.ts";
+export type { Sizes } from "./src/ops/view_core.ts";
+export type { Args } from "./src/base/args.ts";
+export type { ScalarLike } from "./src/base/scalar.ts";

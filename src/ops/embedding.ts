@@ -30,6 +30,7 @@ const oneHotArgs = signature<OneHotArgs>("oneHot", ["numClasses"]);
  * @throws {IndexError} if a class number is out of range
  */
 export function oneHot(x: Tensor, numClasses: number): Tensor;
+/** The same with the number of classes by name, or to be read. */
 export function oneHot(x: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
 export function oneHot(x: Tensor, ...args: unknown[]): Tensor | Promise<Tensor> {
   const { numClasses = -1 } = oneHotArgs(args);

@@ -299,6 +299,7 @@ export interface PutArgs {
 }
 const putArgs = signature<PutArgs>("put", ["index", "source", "accumulate"], [], 2);
 
+/** A copy of `x` with values written (or added) at positions of the flattened tensor. */
 function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumulate"]>): Tensor {
   const { index, source, accumulate = false } = putArgs(args);
   checkIndexDtype("put", index);

@@ -236,7 +236,9 @@ export function repeatInterleave(
   repeats: number,
   options?: { dim?: number | null; outputSize?: number },
 ): Tensor;
+/** The same with the dimension by position. */
 export function repeatInterleave(x: Tensor, repeats: number, dim?: number | null): Tensor;
+/** The same with counts that may be a tensor. */
 export function repeatInterleave(
   x: Tensor,
   ...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>
@@ -289,13 +291,11 @@ export function broadcastTensors(...tensors: TensorList): Tensor[] {
   return list.map((x) => expandTo(x, shape, "broadcastTensors"));
 }
 
+/** The shape that all `shapes` broadcast to. */
 function commonShape(...shapes: readonly (number | readonly number[])[]): number[] {
   return broadcastShapes("broadcastShapes", ...shapes.map((s) => typeof s === "number" ? [s] : s));
 }
-export {
-  /** The shape that all `shapes` broadcast to. */
-  commonShape as broadcastShapes,
-};
+export { commonShape as broadcastShapes };
 
 /** Options of {@linkcode meshgrid}. */
 export interface MeshgridOptions {

@@ -97,6 +97,7 @@ const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
  * @param x any tensor
  */
 export function nonzero(x: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
+/** The same as rows of coordinates. */
 export function nonzero(x: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
 export async function nonzero(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
   const { asTuple = false } = nonzeroArgs(args);

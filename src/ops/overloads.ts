@@ -10,9 +10,8 @@ import type { RepeatInterleaveArgs } from "./join.ts";
 import type { ValuesIndices } from "./named.ts";
 import type { MaxList } from "./reduce.ts";
 import type { MedianArgs } from "./sort.ts";
-import type { UniqueArgs } from "./unique.ts";
+import type { PlainUnique, UniqueArgs } from "./unique.ts";
 
-type Plain = { returnInverse?: false; returnCounts?: false };
 type ConsecutiveArgs = Omit<UniqueArgs, "sorted">;
 
 /** Methods with several signatures; see the functions of the same names. */
@@ -68,11 +67,11 @@ export interface OverloadedMethods {
   /** The lower median without NaN. */
   nanmedian(...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
   /** The distinct elements, sorted. */
-  unique(options?: UniqueArgs & Plain): Promise<Tensor>;
+  unique(options?: UniqueArgs & PlainUnique): Promise<Tensor>;
   /** The distinct elements, and what else is asked for. */
   unique(...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>): Promise<Tensor | Tensor[]>;
   /** The elements with repetitions in a row removed. */
-  uniqueConsecutive(options?: ConsecutiveArgs & Plain): Promise<Tensor>;
+  uniqueConsecutive(options?: ConsecutiveArgs & PlainUnique): Promise<Tensor>;
   /** The elements with repetitions in a row removed, and what else is asked for. */
   uniqueConsecutive(
     ...args: Args<ConsecutiveArgs, ["returnInverse", "returnCounts", "dim"]>

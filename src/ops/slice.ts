@@ -26,7 +26,9 @@ export class Slice {
  * @param step a positive integer
  */
 export function slice(): Slice;
+/** `:stop`. */
 export function slice(stop: number | null): Slice;
+/** `start:stop:step`. */
 export function slice(start: number | null, stop: number | null, step?: number | null): Slice;
 export function slice(...args: (number | null | undefined)[]): Slice {
   const [start, stop, step] = args.length < 2 ? [null, args[0], null] : args;

@@ -177,7 +177,9 @@ const medianArgs = signature<MedianArgs>("median", ["dim", "keepdim"]);
  * @returns a 0-d tensor without `dim`, else `{ values, indices }`
  */
 export function median(x: Tensor): Tensor;
+/** The same along a dimension. */
 export function median(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+/** The same with named arguments. */
 export function median(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
 export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = medianArgs(args);
@@ -214,7 +216,9 @@ const nanmedianArgs = signature<MedianArgs>("nanmedian", ["dim", "keepdim"]);
 
 /** {@linkcode median} of the elements that are not NaN. */
 export function nanmedian(x: Tensor): Tensor;
+/** The same along a dimension. */
 export function nanmedian(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+/** The same with named arguments. */
 export function nanmedian(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
 export function nanmedian(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = nanmedianArgs(args);

@@ -259,6 +259,7 @@ function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Ten
 
 /** 0-d tensors as `[1]`; others as they are. Several tensors give an array. */
 export function atleast1d(x: Tensor): Tensor;
+/** The same for several tensors. */
 export function atleast1d(...tensors: OneOrMany): Tensor[];
 export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
   return atleast("atleast1d", tensors, (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
@@ -266,6 +267,7 @@ export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
 
 /** Tensors with fewer than 2 dimensions as `[1, n]`. Several tensors give an array. */
 export function atleast2d(x: Tensor): Tensor;
+/** The same for several tensors. */
 export function atleast2d(...tensors: OneOrMany): Tensor[];
 export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
   return atleast("atleast2d", tensors, (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
@@ -273,6 +275,7 @@ export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
 
 /** Tensors with fewer than 3 dimensions as `[1, n, 1]` or `[m, n, 1]`. Several tensors give an array. */
 export function atleast3d(x: Tensor): Tensor;
+/** The same for several tensors. */
 export function atleast3d(...tensors: OneOrMany): Tensor[];
 export function atleast3d(...tensors: OneOrMany): Tensor | Tensor[] {
   return atleast("atleast3d", tensors, (x) => {

@@ -32,7 +32,7 @@ export interface UniqueArgs {
 const uniqueArgs = signature<UniqueArgs>("unique", ["sorted", "returnInverse", "returnCounts", "dim"]);
 
 /** The flags that ask for more than the values. */
-type Plain = { returnInverse?: false; returnCounts?: false };
+export type PlainUnique = { returnInverse?: false; returnCounts?: false };
 
 /**
  * The distinct elements, sorted.
@@ -40,7 +40,8 @@ type Plain = { returnInverse?: false; returnCounts?: false };
  * @param x any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
-export function unique(x: Tensor, options?: UniqueArgs & Plain): Promise<Tensor>;
+export function unique(x: Tensor, options?: UniqueArgs & PlainUniqueUnique): Promise<Tensor>;
+/** The same with what else is asked for. */
 export function unique(
   x: Tensor,
   ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
@@ -56,7 +57,8 @@ const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
 );
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
-export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & Plain): Promise<Tensor>;
+export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUniqueUnique): Promise<Tensor>;
+/** The same with what else is asked for. */
 export function uniqueConsecutive(
   x: Tensor,
   ...args: Args<Omit<UniqueArgs, "sorted">, ["returnInverse", "returnCounts", "dim"]>
