@@ -61,10 +61,22 @@ const LOOSER: { name: RegExp; dtype: RegExp; factor: number; reason: string }[] 
     reason: "PyTorch's float32 trigamma takes sin(pi x) of the rounded product: up to 4e-4 off near negative integers",
   },
   {
+    name: /^special\.log_ndtr$/,
+    dtype: /^float32$/,
+    factor: 5,
+    reason: "PyTorch's recorded float32 gradient at -8 is 4.4e-6 off its own float64 one",
+  },
+  {
     name: /^(asin|acos|atanh)$/,
     dtype: /^float32$/,
     factor: 5,
     reason: "PyTorch computes 1 - x*x, which cancels near 1 (its asin gradient at 0.99871 is 3e-6 from the exact one)",
+  },
+  {
+    name: /^nn\.functional\.layer_norm$/,
+    dtype: /^float32$/,
+    factor: 2.5,
+    reason: "the gradient of a row of one element is 0; PyTorch's rounding of it is amplified by 1 / sqrt(eps) = 316",
   },
   {
     name: /^(digamma|polygamma|special\.polygamma|mvlgamma)$/,

@@ -1,0 +1,74 @@
+/**
+ * `special`: the special functions, under the names of `torch.special` and SciPy.
+ *
+ * Shape: any. DType: floating; integers and bools compute in the default floating dtype.
+ *
+ * @see https://docs.pytorch.org/docs/stable/special.html
+ * @module
+ */
+
+import { DTypeError } from "../base/errors.ts";
+import type { Expr, Value } from "../expr/expr.ts";
+import type { BinaryOp } from "./binary.ts";
+import { pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
+import * as core from "./special_core.ts";
+
+export { xlog1py, xlogy } from "./binary.ts";
+export { logsumexp } from "./reduce.ts";
+export { logSoftmax, softmax } from "./softmax.ts";
+export {
+  digamma,
+  digamma as psi,
+  erf,
+  erfc,
+  erfinv,
+  exp2,
+  expm1,
+  lgamma as gammaln,
+  log1p,
+  logit,
+  mvlgamma as multigammaln,
+  polygamma,
+  round,
+  sigmoid as expit,
+  sinc,
+} from "./unary.ts";
+
+type Unary = UnaryOp & PointwiseFunction;
+
+function special(name: string, expr: (x: Expr) => Value): Unary {
+  return pointwise<UnaryOp>({
+    name,
+    compute: "float",
+    check: (dtype) => {
+      if (dtype.isComplex) throw new DTypeError(`${name}(): not defined for complex tensors: ${dtype}`);
+    },
+    expr,
+  });
+}
+
+/** -x log x, 0 at 0 and -∞ for negative x: the terms of an entropy. */
+export const entr: Unary = special("entr", core.entrOf);
+/** e^(x²) erfc(x), which does not underflow. */
+export const erfcx: Unary = special("erfcx", core.erfcxOf);
+/** The modified Bessel function of the first kind, order 0. */
+export const i0: Unary = special("i0", core.i0Of);
+/** e^-|x| · {@linkcode i0}. */
+export const i0e: Unary = special("i0e", core.i0eOf);
+/** The modified Bessel function of the first kind, order 1. */
+export const i1: Unary = special("i1", core.i1Of);
+/** e^-|x| · {@linkcode i1}. */
+export const i1e: Unary = special("i1e", core.i1eOf);
+/** The distribution function of the standard normal distribution. */
+export const ndtr: Unary = special("ndtr", core.ndtrOf);
+/** The inverse of {@linkcode ndtr}. */
+export const ndtri: Unary = special("ndtri", core.ndtriOf);
+/** The logarithm of {@linkcode ndtr}, accurate far to the left. */
+export const logNdtr: Unary = special("logNdtr", core.logNdtrOf);
+/** Hurwitz's zeta function Σ (other + n)^-input; differentiable by `other` alone. */
+export const zeta: BinaryOp & PointwiseFunction = pointwise<BinaryOp>({
+  name: "zeta",
+  operands: ["input", "other"],
+  compute: "float",
+  expr: (s: Expr, q: Expr) => s.zeta(q),
+});
