@@ -40,7 +40,7 @@ export type PlainUnique = { returnInverse?: false; returnCounts?: false };
  * @param x any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
-export function unique(x: Tensor, options?: UniqueArgs & PlainUniqueUnique): Promise<Tensor>;
+export function unique(x: Tensor, options?: UniqueArgs & PlainUnique): Promise<Tensor>;
 /** The same with what else is asked for. */
 export function unique(
   x: Tensor,
@@ -57,7 +57,7 @@ const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
 );
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
-export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUniqueUnique): Promise<Tensor>;
+export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUnique): Promise<Tensor>;
 /** The same with what else is asked for. */
 export function uniqueConsecutive(
   x: Tensor,
