@@ -74,7 +74,7 @@ async function main(library: string, architecture: string): Promise<void> {
   });
   const text = (s: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(s + "\0");
   const sources = JSON.parse(await new Response(Deno.stdin.readable).text()) as CudaSource[];
-  const options = [`--gpu-architecture=${architecture}`, "--std=c++17"].map(text);
+  const options = [`--gpu-architecture=${architecture}`, "--std=c++17", "--ptxas-options=-O0"].map(text);
   const pointers = new BigUint64Array(options.map((o) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(o))));
   const failures: string[] = [];
   for (const { name, code } of sources) {
