@@ -79,19 +79,15 @@ export {
 
 // Creation
 export {
-  arange,
   asTensor,
   complex,
   empty,
   emptyLike,
   emptyStrided,
-  eye,
   fromBytes,
   fromData,
   full,
   fullLike,
-  linspace,
-  logspace,
   ones,
   onesLike,
   scalarTensor,
@@ -99,6 +95,7 @@ export {
   zeros,
   zerosLike,
 } from "./src/ops/creation.ts";
+export { arange, eye, linspace, logspace } from "./src/ops/ranges.ts";
 export { clone, zero_ } from "./src/ops/convert.ts";
 
 // Randomness

@@ -11,7 +11,8 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { checkSizes, wrapDim, wrapDims } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
-import { arange, fromData } from "./creation.ts";
+import { fromData } from "./creation.ts";
+import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
 import { diagonalOf, placed, reshapeTo, type Sizes, sizesOf, sliceAt, transposeTo } from "./view_core.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Tensors from nothing: constants, ranges, JavaScript values and raw bytes.
+ * Tensors from nothing: constants, JavaScript values and raw bytes.
  *
  * JavaScript numbers carry no int/float mark, so `tensor([1, 2])` is of the default floating dtype; bigints make int64,
  * booleans bool, typed arrays their own.
@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { isPlainObject } from "../base/args.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import {
   bfloat16,
@@ -33,7 +33,6 @@ import { emptyOn } from "../tensor/create.ts";
 import { encode } from "../tensor/encode.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { fillWith } from "./convert.ts";
-import { generate } from "./fused.ts";
 
 /** Options of every creation op. */
 export interface TensorOptions {
@@ -44,8 +43,6 @@ export interface TensorOptions {
   /** Whether to record operations on it. */
   requiresGrad?: boolean;
 }
-
-const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad"];
 
 /** Marks a created tensor as its options say. */
 function finish(x: Tensor, options: TensorOptions): Tensor {
@@ -201,128 +198,6 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
     options,
   );
 }
-
-// ---------------------------------------------------------------- ranges
-
-interface RangeArgs extends TensorOptions {
-  start: number;
-  end?: number;
-  step?: number;
-}
-
-/**
- * Numbers from `start` to `end` (left out) by `step`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
- *
- * Integer arguments give int64, others the default floating dtype.
- */
-export function arange(
-  ...args:
-    | [end: number, options?: TensorOptions]
-    | [start: number, end: number, options?: TensorOptions]
-    | [start: number, end: number, step: number, options?: TensorOptions]
-    | [options: TensorOptions & { start?: number; end: number; step?: number }]
-): Tensor {
-  const parsed = parseRange(args);
-  const { start = 0, end, step = 1 } = parsed.end === undefined ? { ...parsed, start: 0, end: parsed.start } : parsed;
-  for (const v of [start, end, step]) {
-    if (typeof toScalar("arange", v).value !== "number" || Number.isNaN(Number(toScalar("arange", v).value))) {
-      throw new ArgumentError(`arange(): start, end and step must be numbers: ${describe(v)}`);
-    }
-  }
-  const [first, last, by] = [start, end!, step].map((v) => Number(toScalar("arange", v).value));
-  if (by === 0) throw new ArgumentError("arange(): step must not be zero");
-  if (!Number.isFinite(first) || !Number.isFinite(last)) {
-    throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
-  }
-  if ((last - first) / by < 0) {
-    throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
-  }
-  const integers = [start, end!, step].every((v) => toScalar("arange", v).kind === "integer");
-  const dtype = parsed.dtype ?? (integers ? int64 : getDefaultDtype());
-  const size = [Math.ceil((last - first) / by)];
-  checkSizes("arange", size, 16);
-  const x = make("arange", size, parsed, dtype);
-  const whole = dtype.kind === "integer";
-  generate(
-    "arange",
-    x,
-    [whole ? Math.trunc(first) : first, whole ? Math.trunc(by) : by],
-    (i, [a, b]) => a.add(b.mul(i)),
-  );
-  return finish(x, parsed);
-}
-
-const parseRange = signature<RangeArgs>("arange", ["start", "end", "step"], ["start", "end", "step", ...optionNames]);
-
-/** `steps` numbers from `start` to `end`, both included, evenly spaced. */
-export function linspace(
-  start: ScalarLike | Tensor,
-  end: ScalarLike | Tensor,
-  steps: number,
-  options: TensorOptions = {},
-): Tensor {
-  const [first, last] = [start, end].map((v) => boundOf("linspace", v));
-  if (!Number.isInteger(steps) || steps < 0) {
-    throw new ArgumentError(`linspace(): steps must be a non-negative integer: ${steps}`);
-  }
-  const complex = first[1] !== 0 || last[1] !== 0 || isComplexBound(start) || isComplexBound(end);
-  const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
-  const x = make("linspace", [steps], options, dtype);
-  // The upper half counts from the end, so that it is met exactly.
-  const values: number[] = [];
-  for (let i = 0; i < steps; i++) {
-    for (let part = 0; part < (dtype.isComplex ? 2 : 1); part++) {
-      const step = steps > 1 ? (last[part] - first[part]) / (steps - 1) : 0;
-      values.push(i < steps / 2 ? first[part] + i * step : last[part] - (steps - 1 - i) * step);
-    }
-  }
-  x.storage.backend.write(x, encode(values, dtype));
-  return finish(x, options);
-}
-
-/** `steps` numbers from `base ** start` to `base ** end`, evenly spaced in their exponent. */
-export function logspace(
-  start: ScalarLike | Tensor,
-  end: ScalarLike | Tensor,
-  steps: number,
-  base = 10,
-  options: TensorOptions = {},
-): Tensor {
-  const dtype = options.dtype ?? getDefaultDtype();
-  const exact = dtype.isComplex ? dtype : float64;
-  const exponents = linspace(start, end, steps, { ...options, dtype: exact, requiresGrad: false });
-  const x = exponents.dtype.isComplex ? exponents.mul(Math.log(base)).exp() : exponents.mul(Math.log2(base)).exp2();
-  return finish(x.to(dtype), options);
-}
-
-function isComplexBound(v: ScalarLike | Tensor): boolean {
-  return v instanceof Tensor ? v.dtype.isComplex : v instanceof Scalar && v.kind === "complex";
-}
-
-function boundOf(op: string, v: ScalarLike | Tensor): [number, number] {
-  if (v instanceof Tensor) {
-    if (v.ndim !== 0) throw new ShapeError(`${op}(): bounds must be numbers or 0-d tensors: ${show(v.shape)}`);
-    const value = v.itemSync<number | [number, number]>();
-    return Array.isArray(value) ? value : [Number(value), 0];
-  }
-  const s = toScalar(op, v);
-  return [Number(s.value), s.imag];
-}
-
-/** The identity matrix of `n` rows and `m` columns (default `n`). */
-export function eye(n: number, ...args: Args<TensorOptions & { m?: number }, ["m"]>): Tensor {
-  const options = parseEye(args);
-  const { m = n } = options;
-  checkSizes("eye", [n, m], 16);
-  const x = make("eye", [n, m], options);
-  // On the diagonal the linear index is a multiple of m + 1; rows beyond m hold zeros.
-  generate("eye", x, [m], (i, [columns]) => i.remainder(columns.to("i64")).eq(i.floorDivide(columns.to("i64"))), [
-    "i64",
-  ]);
-  return finish(x, options);
-}
-
-const parseEye = signature<TensorOptions & { m?: number }>("eye", ["m"], optionNames);
 
 // ---------------------------------------------------------------- JavaScript values
 

@@ -16,7 +16,7 @@ import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { arange } from "./creation.ts";
+import { arange } from "./ranges.ts";
 import { writeOut } from "./define.ts";
 import { checkOperands } from "./kernel.ts";
 import { expandTo, permuteTo, placed, reshapeTo, type Sizes, sizesOf, sliceAt, unrecorded } from "./view_core.ts";

@@ -22,7 +22,7 @@ import {
   reductionOf,
 } from "./loss_core.ts";
 import { logsigmoid } from "./activation.ts";
-import { arange } from "./creation.ts";
+import { arange } from "./ranges.ts";
 
 type Standard = ["sizeAverage", "reduce", "reduction"];
 

@@ -357,9 +357,7 @@ function along(name: string, x: Tensor, d: number, keepdim: boolean, values: Ten
   const place = (t: Tensor) => keepdim ? t : makeReduced(t, dims);
   const outValues = place(values), outIndices = place(indices);
   record(name, outValues, [x], [outIndices], (grad, [at]) => [
-    shape.length === 0
-      ? grad
-      : grad.newZeros(shape).scatter(d, restore(at, shape, dims), restore(grad, shape, dims)),
+    shape.length === 0 ? grad : grad.newZeros(shape).scatter(d, restore(at, shape, dims), restore(grad, shape, dims)),
   ]);
   return named({ values: outValues, indices: outIndices });
 }

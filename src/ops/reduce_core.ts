@@ -6,7 +6,7 @@
  */
 
 import { type DType, toReal } from "../base/dtype.ts";
-import { IndexError, show, ShapeError } from "../base/errors.ts";
+import { IndexError, ShapeError, show } from "../base/errors.ts";
 import { numelOf, reducedShape, wrapDims } from "../base/shape.ts";
 import type { Combine, Strided } from "../backend/backend.ts";
 import { Complex } from "../expr/complex.ts";

@@ -39,7 +39,9 @@ function run(kind: ScanKind, x: Tensor, dim: number, indices: Tensor | null = nu
   if (!x.dtype.isComplex) backend.scan(kind, x, dim, out, indices);
   else {
     const real = toReal(x.dtype);
-    for (const part of [0, 1] as const) backend.scan(kind, partView(x, part, real), dim, partView(out, part, real), null);
+    for (const part of [0, 1] as const) {
+      backend.scan(kind, partView(x, part, real), dim, partView(out, part, real), null);
+    }
   }
   return out;
 }

@@ -13,7 +13,7 @@ import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
-import { arange } from "./creation.ts";
+import { arange } from "./ranges.ts";
 import { checkCount, checkOrdered, coordinates } from "./index_core.ts";
 import { cat } from "./join.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";

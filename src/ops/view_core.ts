@@ -15,7 +15,7 @@ import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
-import { arange } from "./creation.ts";
+import { arange } from "./ranges.ts";
 
 /** A tensor over the memory of `x` with other geometry, without history. */
 export function makeView(

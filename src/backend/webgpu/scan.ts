@@ -93,7 +93,7 @@ ${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as cons
     }
     combine(carry, carried, sv[local], si[local]);
     if (j < p(1u)) {
-      b${slots[1]}[oo + j * p(${places[1] + 1}u)] = ${word(out.dtype, "rv")};
+      b${slots[1]}[oo + j * p(${places[1] + 1}u)] = ${word(out.dtype, out.dtype.kind === "bool" ? "(rv != 0)" : "rv")};
 ${indices ? `      b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}
     }
     let last = min(${WORKGROUP}u, p(1u) - start) - 1u;

@@ -1,0 +1,152 @@
+/**
+ * Evenly spaced numbers, and the identity matrix: tensors computed from each element's index.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { type DType, float32, float64, getDefaultDtype, int64, toComplex, toReal } from "../base/dtype.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { describe, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { checkSizes } from "../base/shape.ts";
+import { backendOf } from "../backend/mod.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { pow } from "./binary.ts";
+import { empty, tensor, type TensorOptions } from "./creation.ts";
+import { generate } from "./fused.ts";
+import { unrecorded } from "./view_core.ts";
+
+const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad"];
+
+interface RangeArgs extends TensorOptions {
+  start: number;
+  end?: number;
+  step?: number;
+}
+
+const parseRange = signature<RangeArgs>("arange", ["start", "end", "step"], ["start", "end", "step", ...optionNames]);
+
+/**
+ * Numbers from `start` to `end` (left out) by `step`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
+ *
+ * Integer arguments give int64, others the default floating dtype.
+ */
+export function arange(
+  ...args:
+    | [end: number, options?: TensorOptions]
+    | [start: number, end: number, options?: TensorOptions]
+    | [start: number, end: number, step: number, options?: TensorOptions]
+    | [options: TensorOptions & { start?: number; end: number; step?: number }]
+): Tensor {
+  const parsed = parseRange(args);
+  const { start = 0, end, step = 1 } = parsed.end === undefined ? { ...parsed, start: 0, end: parsed.start } : parsed;
+  const bounds = [start, end, step].map((v) => {
+    const s = toScalar("arange", v);
+    if (s.kind === "complex" || Number.isNaN(Number(s.value))) {
+      throw new ArgumentError(`arange(): start, end and step must be numbers: ${describe(v)}`);
+    }
+    return s;
+  });
+  const [first, last, by] = bounds.map((s) => Number(s.value));
+  if (by === 0) throw new ArgumentError("arange(): step must not be zero");
+  if (!Number.isFinite(first) || !Number.isFinite(last)) {
+    throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
+  }
+  if ((last - first) / by < 0) {
+    throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
+  }
+  const dtype = parsed.dtype ?? (bounds.every((s) => s.kind === "integer") ? int64 : getDefaultDtype());
+  const size = [Math.ceil((last - first) / by)];
+  checkSizes("arange", size, dtype.itemsize);
+  const x = empty(size, { dtype, device: parsed.device });
+  const whole = dtype.kind === "integer";
+  const scalars = whole ? [Math.trunc(first), Math.trunc(by)] : [first, by];
+  generate("arange", x, scalars, (i, [a, b]) => a.add(b.mul(i)));
+  return parsed.requiresGrad ? x.requiresGrad_() : x;
+}
+
+/** A bound of a range as a 0-d tensor. */
+function boundOf(op: string, v: ScalarLike | Tensor, dtype: DType, options: TensorOptions): Tensor {
+  if (!(v instanceof Tensor)) return tensor(v, { dtype, device: options.device });
+  if (v.ndim !== 0) throw new ShapeError(`${op}(): bounds must be numbers or 0-d tensors: ${show(v.shape)}`);
+  return v.detach().to(dtype);
+}
+
+function isComplex(v: ScalarLike | Tensor): boolean {
+  return v instanceof Tensor ? v.dtype.isComplex : v instanceof Scalar && v.kind === "complex";
+}
+
+/** Evenly spaced numbers in the widest dtype that the device has for them; the upper half counts down from `end`. */
+function spaced(
+  op: string,
+  start: ScalarLike | Tensor,
+  end: ScalarLike | Tensor,
+  steps: number,
+  options: TensorOptions,
+): [Tensor, DType] {
+  if (!Number.isInteger(steps) || steps < 0) {
+    throw new ArgumentError(`${op}(): steps must be a non-negative integer: ${steps}`);
+  }
+  checkSizes(op, [steps], 16);
+  const complex = isComplex(start) || isComplex(end) || (options.dtype?.isComplex ?? false);
+  const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
+  const given = start instanceof Tensor ? start : end instanceof Tensor ? end : null;
+  const device = options.device ?? given?.device;
+  const probe = empty([0], { device });
+  const real = backendOf(probe.device).supports(float64) ? float64 : float32;
+  const wide = complex ? toComplex(real) : real;
+  const a = boundOf(op, start, wide, { device }), b = boundOf(op, end, wide, { device });
+  const i = arange(steps, { dtype: toReal(wide), device });
+  const step = b.sub(a).div(Math.max(steps - 1, 1));
+  const down = b.sub(step.mul(i.neg().add(steps - 1)));
+  return [a.add(step.mul(i)).where(i.lt(steps / 2), down), dtype];
+}
+
+/** `steps` numbers from `start` to `end`, both included, evenly spaced. */
+export function linspace(
+  start: ScalarLike | Tensor,
+  end: ScalarLike | Tensor,
+  steps: number,
+  options: TensorOptions = {},
+): Tensor {
+  const x = unrecorded(() =>
+    scope(() => {
+      const [values, dtype] = spaced("linspace", start, end, steps, options);
+      return values.to(dtype);
+    })
+  );
+  return options.requiresGrad ? x.requiresGrad_() : x;
+}
+
+const parseLogspace = signature<TensorOptions & { base?: number }>("logspace", ["base"], optionNames);
+
+/** `steps` numbers from `base ** start` to `base ** end`, evenly spaced in their exponent. */
+export function logspace(
+  start: ScalarLike | Tensor,
+  end: ScalarLike | Tensor,
+  steps: number,
+  ...args: Args<TensorOptions & { base?: number }, ["base"]>
+): Tensor {
+  const { base = 10, ...options } = parseLogspace(args);
+  const x = unrecorded(() =>
+    scope(() => {
+      const [exponents, dtype] = spaced("logspace", start, end, steps, options);
+      return pow(base, exponents).to(dtype);
+    })
+  );
+  return options.requiresGrad ? x.requiresGrad_() : x;
+}
+
+const parseEye = signature<TensorOptions & { m?: number }>("eye", ["m"], optionNames);
+
+/** The identity matrix of `n` rows and `m` columns (default `n`). */
+export function eye(n: number, ...args: Args<TensorOptions & { m?: number }, ["m"]>): Tensor {
+  const options = parseEye(args);
+  const { m = n } = options;
+  checkSizes("eye", [n, m], 16);
+  const x = empty([n, m], { dtype: options.dtype, device: options.device });
+  // Row and column are the quotient and the remainder of the index.
+  generate("eye", x, [m], (i, [columns]) => i.remainder(columns).eq(i.floorDivide(columns)), ["i64"]);
+  return options.requiresGrad ? x.requiresGrad_() : x;
+}
