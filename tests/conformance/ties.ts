@@ -106,5 +106,5 @@ export function indexCheck(
     ? (sample.out.v as Json[])[1]
     : sample.out;
   return (actual, node, difference) =>
-    node === indices ? tiedDifference(name, sample, actual, node, golden) : Promise.resolve(difference);
+    (node as unknown) === indices ? tiedDifference(name, sample, actual, node, golden) : Promise.resolve(difference);
 }
