@@ -10,7 +10,7 @@
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkDims, checkProduct, checkTensor, multiplyChain, product } from "./matmul_core.ts";
 import { diagonalOf, expandTo, permuteTo, reshapeTo } from "./view_core.ts";

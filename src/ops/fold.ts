@@ -18,24 +18,25 @@ import { checkOperands } from "./kernel.ts";
 import { checkTensor } from "./matmul_core.ts";
 import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 
-type Size = number | readonly number[];
+/** One value for both dimensions, or one for each. */
+export type WindowSize = number | readonly number[];
 
 /** The parameters of {@linkcode unfold}. */
 export interface UnfoldWindowArgs {
   /** Size of the window. */
-  kernelSize: Size;
+  kernelSize: WindowSize;
   /** Step between the window's taps. @default {1} */
-  dilation?: Size;
+  dilation?: WindowSize;
   /** Zeros on both sides. @default {0} */
-  padding?: Size;
+  padding?: WindowSize;
   /** Step of the window. @default {1} */
-  stride?: Size;
+  stride?: WindowSize;
 }
 
 /** The parameters of {@linkcode fold}. */
 export interface FoldArgs extends UnfoldWindowArgs {
   /** Height and width of the result. */
-  outputSize: Size;
+  outputSize: WindowSize;
 }
 
 const unfoldArgs = signature<UnfoldWindowArgs>("unfold", ["kernelSize", "dilation", "padding", "stride"], [], 1);

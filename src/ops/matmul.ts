@@ -183,7 +183,8 @@ export function inner(input: Tensor, other: Tensor, options: OutOption = {}): Te
   return finish("inner", reshapeTo(out, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), options.out);
 }
 
-type AddmmArgs = Args<Scales & { mat1: Tensor; mat2: Tensor }, ["mat1", "mat2"]>;
+/** The arguments of {@linkcode addmm}. */
+export type AddmmArgs = Args<Scales & { mat1: Tensor; mat2: Tensor }, ["mat1", "mat2"]>;
 const addmmArgs = signature<Scales & { mat1: Tensor; mat2: Tensor }>("addmm", ["mat1", "mat2"], [
   "beta",
   "alpha",
@@ -209,7 +210,8 @@ export function addmm_(self: Tensor, ...args: AddmmArgs): Tensor {
   return self.copy_(addmm(self, ...args));
 }
 
-type AddmvArgs = Args<Scales & { mat: Tensor; vec: Tensor }, ["mat", "vec"]>;
+/** The arguments of {@linkcode addmv}. */
+export type AddmvArgs = Args<Scales & { mat: Tensor; vec: Tensor }, ["mat", "vec"]>;
 const addmvArgs = signature<Scales & { mat: Tensor; vec: Tensor }>(
   "addmv",
   ["mat", "vec"],
@@ -239,7 +241,8 @@ export function addmv_(self: Tensor, ...args: AddmvArgs): Tensor {
   return self.copy_(addmv(self, ...args));
 }
 
-type BatchArgs = Args<Scales & { batch1: Tensor; batch2: Tensor }, ["batch1", "batch2"]>;
+/** The arguments of {@linkcode baddbmm} and {@linkcode addbmm}. */
+export type BatchArgs = Args<Scales & { batch1: Tensor; batch2: Tensor }, ["batch1", "batch2"]>;
 const batchArgs = (op: string) =>
   signature<Scales & { batch1: Tensor; batch2: Tensor }>(op, ["batch1", "batch2"], ["beta", "alpha", "out"], 2);
 const baddbmmArgs = batchArgs("baddbmm");
@@ -285,7 +288,8 @@ export function addbmm_(self: Tensor, ...args: BatchArgs): Tensor {
   return self.copy_(addbmm(self, ...args));
 }
 
-type AddrArgs = Args<Scales & { vec1: Tensor; vec2: Tensor }, ["vec1", "vec2"]>;
+/** The arguments of {@linkcode addr}. */
+export type AddrArgs = Args<Scales & { vec1: Tensor; vec2: Tensor }, ["vec1", "vec2"]>;
 const addrArgs = signature<Scales & { vec1: Tensor; vec2: Tensor }>(
   "addr",
   ["vec1", "vec2"],

@@ -38,11 +38,11 @@ const MAX_POOL = ["kernelSize", "stride", "padding", "dilation", "ceilMode", "re
 const maxPoolArgs = [1, 2, 3].map((n) => signature<MaxPoolArgs>(`maxPool${n}d`, MAX_POOL, [], 1));
 
 /** Arguments that ask for values only. */
-type MaxPoolValues = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices?: false }, MaxPoolPositional>;
+export type MaxPoolValues = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices?: false }, MaxPoolPositional>;
 /** Arguments that ask for indices too. */
-type MaxPoolBoth = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices: true }, MaxPoolPositional>;
+export type MaxPoolBoth = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices: true }, MaxPoolPositional>;
 /** Arguments of the forms that always give indices. */
-type MaxPoolPlain = Args<WindowOptions, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]>;
+export type MaxPoolPlain = Args<WindowOptions, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]>;
 
 function maxPool(n: number, input: Tensor, args: readonly unknown[], both: boolean | null): Tensor | [Tensor, Tensor] {
   const op = `maxPool${n}d`;
@@ -138,10 +138,14 @@ export interface AdaptiveMaxPoolArgs {
   returnIndices?: boolean;
 }
 
-type AdaptivePositional = ["outputSize", "returnIndices"];
-type AdaptiveValues = Args<{ outputSize: OutputSize; returnIndices?: false }, AdaptivePositional>;
-type AdaptiveBoth = Args<{ outputSize: OutputSize; returnIndices: true }, AdaptivePositional>;
-type AdaptivePlain = Args<{ outputSize: OutputSize }, ["outputSize"]>;
+/** The positional parameters of adaptive max pooling. */
+export type AdaptivePositional = ["outputSize", "returnIndices"];
+/** Arguments that ask for values only. */
+export type AdaptiveValues = Args<{ outputSize: OutputSize; returnIndices?: false }, AdaptivePositional>;
+/** Arguments that ask for indices too. */
+export type AdaptiveBoth = Args<{ outputSize: OutputSize; returnIndices: true }, AdaptivePositional>;
+/** Arguments of adaptive poolings with one result form. */
+export type AdaptivePlain = Args<{ outputSize: OutputSize }, ["outputSize"]>;
 const adaptiveMaxArgs = [1, 2, 3].map((n) =>
   signature<AdaptiveMaxPoolArgs>(`adaptiveMaxPool${n}d`, ["outputSize", "returnIndices"], [], 1)
 );
@@ -220,8 +224,10 @@ export interface AvgPoolArgs extends AvgPool1dArgs {
   divisorOverride?: number | null;
 }
 
-type AvgPool1dPositional = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"];
-type AvgPoolPositional = [...AvgPool1dPositional, "divisorOverride"];
+/** The positional parameters of {@linkcode avgPool1d}. */
+export type AvgPool1dPositional = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"];
+/** The positional parameters of {@linkcode avgPool2d} and {@linkcode avgPool3d}. */
+export type AvgPoolPositional = [...AvgPool1dPositional, "divisorOverride"];
 const AVG_POOL = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
 const avgPoolArgs = [
   signature<AvgPoolArgs>("avgPool1d", AVG_POOL, [], 1),
@@ -347,7 +353,8 @@ export interface LpPoolArgs {
   ceilMode?: boolean;
 }
 
-type LpPositional = ["normType", "kernelSize", "stride", "ceilMode"];
+/** The positional parameters of p-norm pooling. */
+export type LpPositional = ["normType", "kernelSize", "stride", "ceilMode"];
 const lpPoolArgs = [1, 2, 3].map((n) =>
   signature<LpPoolArgs>(`lpPool${n}d`, ["normType", "kernelSize", "stride", "ceilMode"], [], 2)
 );

@@ -28,7 +28,8 @@ export interface MaxUnpoolArgs {
   outputSize?: readonly number[] | null;
 }
 
-type Positional = ["indices", "kernelSize", "stride", "padding", "outputSize"];
+/** The positional parameters of unpooling. */
+export type MaxUnpoolPositional = ["indices", "kernelSize", "stride", "padding", "outputSize"];
 const unpoolArgs = [1, 2, 3].map((n) =>
   signature<MaxUnpoolArgs>(`maxUnpool${n}d`, ["indices", "kernelSize", "stride", "padding", "outputSize"], [], 2)
 );
@@ -65,7 +66,7 @@ function maxUnpool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
 }
 
 /** The reverse of `maxPool1d`; see {@linkcode maxUnpool2d}. */
-export function maxUnpool1d(input: Tensor, ...args: Args<MaxUnpoolArgs, Positional>): Tensor {
+export function maxUnpool1d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
   return maxUnpool(1, input, args);
 }
 
@@ -76,11 +77,11 @@ export function maxUnpool1d(input: Tensor, ...args: Args<MaxUnpoolArgs, Position
  * @param args `indices`, `kernelSize`, `stride`, `padding`, `outputSize`
  * @throws {ShapeError} if `outputSize` is not one that pools to the input's size
  */
-export function maxUnpool2d(input: Tensor, ...args: Args<MaxUnpoolArgs, Positional>): Tensor {
+export function maxUnpool2d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
   return maxUnpool(2, input, args);
 }
 
 /** The reverse of `maxPool3d`; see {@linkcode maxUnpool2d}. */
-export function maxUnpool3d(input: Tensor, ...args: Args<MaxUnpoolArgs, Positional>): Tensor {
+export function maxUnpool3d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
   return maxUnpool(3, input, args);
 }

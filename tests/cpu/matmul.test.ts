@@ -1,7 +1,7 @@
 /** The kernels of matmul.c against plain loops: dtypes, shapes around block sizes, strides, batches, alpha and beta. */
 
 import { assert, assertEquals } from "@std/assert";
-import { bool, type DType, float32, float64, int32, int64 } from "../../src/base/dtype.ts";
+import { bool, type DType, float32, int32, int64 } from "../../src/base/dtype.ts";
 import { numelOf } from "../../src/base/shape.ts";
 import type { CpuBackend } from "../../src/backend/cpu/mod.ts";
 import { libraries, REAL, stream, Values } from "./arrays.ts";
@@ -86,10 +86,8 @@ for (const [name, backend] of libraries()) {
 
   Deno.test(`matmul (${name}): agrees with loops where products span several blocks`, () => {
     const random = stream(2);
-    for (const dtype of [float32, float64, int64]) {
-      for (
-        const sizes of [[1, 150, 520, 70], [1, 1, 700, 300], [1, 300, 700, 1], [1, 7, 300, 1100], [1, 260, 3, 260]]
-      ) {
+    for (const dtype of [float32, int64]) {
+      for (const sizes of [[1, 80, 520, 40], [1, 1, 700, 90], [1, 90, 700, 1], [1, 7, 30, 1100], [1, 260, 3, 30]]) {
         for (const orders of [[ORDERS[0], ORDERS[0], ORDERS[0]], [ORDERS[1], ORDERS[1], ORDERS[1]]]) {
           checkOne(backend, dtype, sizes, orders, [1, 1], random);
         }
