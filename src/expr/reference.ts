@@ -119,12 +119,12 @@ export function erfinv(y: number): number {
   return x;
 }
 
-/** log |gamma(x)|: Stirling's series after shifting, reflection below 1/2. */
+/** log |gamma(x)|: Stirling's series after shifting, reflection below 0. */
 export function lgamma(x: number): number {
   if (Number.isNaN(x)) return NaN;
   if (!Number.isFinite(x)) return Infinity;
   if (x <= 0 && Number.isInteger(x)) return Infinity;
-  if (x < 0.5) return Math.log(Math.PI / Math.abs(sinPi(x))) - lgamma(1 - x);
+  if (x < 0) return Math.log(Math.PI / Math.abs(sinPi(x))) - lgamma(1 - x);
   // Absolute accuracy near the zeros at 1 and 2: the shifts are multiplied, so that one logarithm is subtracted.
   let shift = 1;
   while (x < 12) shift *= x++;

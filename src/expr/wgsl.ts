@@ -42,7 +42,7 @@ export interface WgslElement {
 const WGSL_TYPE: Readonly<Record<Kind, string>> = { f32: "f32", f64: "f32", i64: "i32", bool: "bool" };
 
 function noDouble(): never {
-  throw new DTypeError('WebGPU has no float64; use float32, or .to("cpu")');
+  throw new DTypeError('WebGPU has no float64; use float32, or await x.cpu()');
 }
 
 /** A constant as WGSL writes it. */
@@ -51,7 +51,7 @@ function literal(e: Expr): string {
   if (typeof value === "boolean") return String(value);
   if (typeof value === "bigint") {
     if (BigInt.asIntN(32, value) !== value) {
-      throw new DTypeError(`WebGPU holds integers in 32 bits: ${value}; use .to("cpu")`);
+      throw new DTypeError(`WebGPU holds integers in 32 bits: ${value}; use await x.cpu()`);
     }
     return `bitcast<i32>(${BigInt.asUintN(32, value)}u)`;
   }
