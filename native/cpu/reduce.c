@@ -3,9 +3,8 @@
  *
  * Three ways, by where the reduced elements lie. SEGMENTS: few reduced elements per result, so one block of the
  * machine holds several results' worth. RUNS: many reduced elements per result, block after block. COLUMNS: the
- * reduced dimensions are outside a kept one in memory, so whole rows are accumulated side by side. Float32 sums are
- * kept short in float32 and totalled in double, so the error does not grow with the length; the order of additions
- * does not depend on the number of threads.
+ * reduced dimensions are outside a kept one in memory, so whole rows are accumulated side by side. Floats are totalled in
+ * double; the order of additions does not depend on the number of threads.
  */
 #include <math.h>
 
@@ -64,7 +63,6 @@ static Total identity(int32_t combine, int32_t kind) {
     return total;                                                  \
   }
 
-FOLD(sum_f32, float, double, 0, ADD, ADD)
 FOLD(max_f32, float, float, -INFINITY, LARGER, LARGER)
 FOLD(min_f32, float, float, INFINITY, SMALLER, SMALLER)
 FOLD(sum_f64, double, double, 0, ADD, ADD)
@@ -75,6 +73,19 @@ FOLD(sum_i64, int64_t, int64_t, 0, WRAP_ADD, WRAP_ADD)
 FOLD(prod_i64, int64_t, int64_t, 1, WRAP_TIMES, WRAP_TIMES)
 FOLD(max_i64, int64_t, int64_t, INT64_MIN, LARGER, LARGER)
 FOLD(min_i64, int64_t, int64_t, INT64_MAX, SMALLER, SMALLER)
+
+/* Float32 is summed in double: no slower than memory, and sums of many equal values come out right. */
+static double sum_f32(const float *v, int64_t n) {
+  enum { WIDE_LANES = 32 };
+  double lane[WIDE_LANES] = {0}, total = 0;
+  int64_t i = 0;
+  for (; i + WIDE_LANES <= n; i += WIDE_LANES) {
+    for (int l = 0; l < WIDE_LANES; l++) lane[l] += (double)v[i + l];
+  }
+  for (int l = 0; i > 0 && l < WIDE_LANES; l++) total += lane[l];
+  for (; i < n; i++) total += (double)v[i];
+  return total;
+}
 
 static double prod_f32(const float *v, int64_t n) {
   double total = 1;
@@ -291,14 +302,13 @@ static void run_chunks(void *context, int64_t begin, int64_t end) {
 static void visit_segments(void *context, const Plan *plan, char *const *cursor, int64_t start, int64_t n) {
   const Reduction *r = context;
   const Call *call = plan->call;
-  static const int64_t sizes[4] = {4, 8, 8, 1};
   int64_t width = r->reduced_count, first = start / width;
   for (int64_t s = 0; s * width < n; s++) {
     for (int32_t o = 0; o < call->outputs_count; o++) {
       int32_t kind = plan->results[o].kind;
       const char *v = place_address(plan->results[o].place, cursor);
       Total t = plan->results[o].uniform ? fold_uniform(r->combine, kind, v, width)
-                                         : fold(r->combine, kind, v + s * width * sizes[kind], width);
+                                         : fold(r->combine, kind, v + s * width * kind_size[kind], width);
       finish(result_at(call, r->kept, o, first + s), call->dtype[call->inputs + o], t);
     }
   }
@@ -317,30 +327,26 @@ static void run_segments(void *context, int64_t begin, int64_t end) {
   cresset_run(&plan, r->call->base, begin * width, end * width, visit_segments, r);
 }
 
-/* COLUMNS: the totals of one block of columns, and of float32 sums the part of at most PART rows. */
-#define PART 16
+/* COLUMNS: the totals of one block of columns. */
 typedef struct {
   const Reduction *r;
   Total *totals; /* [outputs][BLOCK] */
-  float *parts;  /* [outputs][BLOCK] */
   int64_t columns;
-  int32_t rows;
 } Columns;
-
 
 #define ADD_ROW(T, F, OP)                                  \
   {                                                        \
     const T *x = values;                                   \
-    for (int64_t j = 0; j < n; j++) t[j].F = OP(t[j].F, x[j]); \
+    LOOP(j, n) t[j].F = OP(t[j].F, x[j]);                  \
     return;                                                \
   }
 
-/* Totals (combine)= one row of values; float32 sums are done by the caller. */
+/* Totals (combine)= one row of values. */
 static void add_row(int32_t combine, int32_t kind, Total *t, const void *values, int64_t n) {
-  static const int64_t sizes[4] = {4, 8, 8, 1};
   if (kind == K_F64 && combine == SUM) ADD_ROW(double, f, ADD)
   if (kind == K_F64 && combine == MAX) ADD_ROW(double, f, LARGER)
   if (kind == K_F64 && combine == MIN) ADD_ROW(double, f, SMALLER)
+  if (kind == K_F32 && combine == SUM) ADD_ROW(float, f, ADD)
   if (kind == K_F32 && combine == MAX) ADD_ROW(float, f, LARGER)
   if (kind == K_F32 && combine == MIN) ADD_ROW(float, f, SMALLER)
   if (kind == K_F32 && combine == PROD) ADD_ROW(float, f, TIMES)
@@ -351,45 +357,22 @@ static void add_row(int32_t combine, int32_t kind, Total *t, const void *values,
     return;
   }
   const char *v = values;
-  for (int64_t j = 0; j < n; j++) t[j] = merge(combine, kind, t[j], fold(combine, kind, v + j * sizes[kind], 1));
+  for (int64_t j = 0; j < n; j++) t[j] = merge(combine, kind, t[j], fold(combine, kind, v + j * kind_size[kind], 1));
 }
 
 static void visit_columns(void *context, const Plan *plan, char *const *cursor, int64_t start, int64_t n) {
   Columns *c = context;
-  static const int64_t sizes[4] = {4, 8, 8, 1};
   (void)start;
   for (int64_t row = 0; row * c->columns < n; row++) {
     for (int32_t o = 0; o < plan->call->outputs_count; o++) {
-      int32_t kind = plan->results[o].kind, uniform = plan->results[o].uniform;
+      int32_t kind = plan->results[o].kind, combine = c->r->combine;
       const char *v = place_address(plan->results[o].place, cursor);
-      if (!uniform) v += row * c->columns * sizes[kind];
-      if (kind == K_F32 && c->r->combine == SUM) {
-        float *p = c->parts + (int64_t)o * BLOCK;
-        const float *x = (const float *)(const void *)v;
-        if (uniform) {
-          if (c->rows == 0) memset(p, 0, (size_t)c->columns * 4);
-          LOOP(j, c->columns) p[j] += x[0];
-        } else if (c->rows == 0) {
-          memcpy(p, x, (size_t)c->columns * 4);
-        } else {
-          LOOP(j, c->columns) p[j] += x[j];
-        }
+      Total *t = c->totals + (int64_t)o * BLOCK;
+      if (plan->results[o].uniform) {
+        for (int64_t j = 0; j < c->columns; j++) add_row(combine, kind, t + j, v, 1);
       } else {
-        Total *t = c->totals + (int64_t)o * BLOCK;
-        for (int64_t j = 0; uniform && j < c->columns; j++) add_row(c->r->combine, kind, t + j, v, 1);
-        if (!uniform) add_row(c->r->combine, kind, t, v, c->columns);
+        add_row(combine, kind, t, v + row * c->columns * kind_size[kind], c->columns);
       }
-    }
-    if (++c->rows == PART) {
-      if (c->r->combine == SUM) {
-        for (int32_t o = 0; o < plan->call->outputs_count; o++) {
-          if (plan->results[o].kind != K_F32) continue;
-          Total *t = c->totals + (int64_t)o * BLOCK;
-          const float *p = c->parts + (int64_t)o * BLOCK;
-          LOOP(j, c->columns) t[j].f += (double)p[j];
-        }
-      }
-      c->rows = 0;
     }
   }
 }
@@ -406,20 +389,18 @@ static void run_columns(void *context, int64_t begin, int64_t end) {
   int32_t status = cresset_plan(&plan, call, outer, r->ndim, 0, gathered);
   if (status == CRESSET_OK && !kinds_match(&plan)) status = CRESSET_BAD_PROGRAM;
   c.r = r;
-  c.totals = cresset_scratch(1, (int64_t)outputs * BLOCK * 12);
+  c.totals = cresset_scratch(1, (int64_t)outputs * BLOCK * (int64_t)sizeof(Total));
   if (status == CRESSET_OK && !c.totals) status = CRESSET_NO_MEMORY;
   if (status != CRESSET_OK) {
     r->status = status;
     return;
   }
-  c.parts = (float *)(void *)(c.totals + (int64_t)outputs * BLOCK);
   int64_t blocks = (r->inner + BLOCK - 1) / BLOCK;
   for (int64_t u = begin; u < end; u++) {
     int64_t chunk = u % r->chunks, block = u / r->chunks % blocks, k = u / r->chunks / blocks;
     int64_t column = block * BLOCK, stop = column + BLOCK < r->inner ? column + BLOCK : r->inner;
     int64_t row = chunk * r->chunk, row_end = row + r->chunk < r->reduced_count ? row + r->chunk : r->reduced_count;
     c.columns = stop - column;
-    c.rows = 0;
     position(call, outer, k, base);
     for (int32_t o = 0; o < outputs; o++) {
       Total start = identity(r->combine, plan.results[o].kind);
@@ -431,11 +412,6 @@ static void run_columns(void *context, int64_t begin, int64_t end) {
       cresset_run_rows(&plan, base, row, row_end, column, stop, visit_columns, &c);
     }
     for (int32_t o = 0; o < outputs; o++) {
-      if (r->combine == SUM && plan.results[o].kind == K_F32 && c.rows > 0) {
-        Total *t = c.totals + (int64_t)o * BLOCK;
-        const float *p = c.parts + (int64_t)o * BLOCK;
-        LOOP(j, c.columns) t[j].f += (double)p[j];
-      }
       int64_t stride = call->strides[(int64_t)(call->inputs + o) * call->pitch + last];
       int64_t size = operand_size(call, call->inputs + o);
       char *at = base[call->inputs + o] + column * stride * size;

@@ -40,7 +40,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
 
   /** How many items there are. */
   get length(): number {
-    return this.#items().length;
+    return this.items().length;
   }
 
   /** How many items there are: Python's `len()`. */
@@ -50,7 +50,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
 
   /** The items in order. */
   [Symbol.iterator](): Iterator<T> {
-    return this.#items()[Symbol.iterator]();
+    return this.items()[Symbol.iterator]();
   }
 
   /**
@@ -59,7 +59,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   at(index: number): T {
-    const items = this.#items();
+    const items = this.items();
     return items[position(`${this._name()}.at`, index, items.length)];
   }
 
@@ -69,7 +69,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   setAt(index: number, module: T): void {
-    const keys = this.#keys();
+    const keys = this.keys();
     this._setOwn(keys[position(`${this._name()}.setAt`, index, keys.length)], checkModule("setAt", module));
   }
 
@@ -91,12 +91,12 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if the position is beyond the ends
    */
   insert(index: number, module: T): this {
-    const items = this.#items();
+    const items = this.items();
     if (!Number.isInteger(index) || index < -items.length || index > items.length) {
       throw new IndexError(`${this._name()}.insert(): index ${index} is out of range; there are ${items.length} items`);
     }
     items.splice(index, 0, checkModule(`${this._name()}.insert`, module));
-    this.#replace(items);
+    this.replace(items);
     return this;
   }
 
@@ -106,28 +106,28 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   pop(index = -1): T {
-    const items = this.#items();
+    const items = this.items();
     const [taken] = items.splice(position(`${this._name()}.pop`, index, items.length), 1);
-    this.#replace(items);
+    this.replace(items);
     return taken;
   }
 
   /** The items from `start` to before `end`, as `Array.prototype.slice` counts. */
   protected itemsBetween(start?: number, end?: number): T[] {
-    return this.#items().slice(start, end);
+    return this.items().slice(start, end);
   }
 
-  #items(): T[] {
+  private items(): T[] {
     return Array.from(this._ownModules(), ([, module]) => module as T);
   }
 
-  #keys(): string[] {
+  private keys(): string[] {
     return Array.from(this._ownModules(), ([name]) => name);
   }
 
-  #replace(items: readonly T[]): void {
+  private replace(items: readonly T[]): void {
     const own = this as unknown as Record<string, unknown>;
-    for (const key of this.#keys()) delete own[key];
+    for (const key of this.keys()) delete own[key];
     items.forEach((module, i) => own[i] = module);
   }
 }

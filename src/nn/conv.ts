@@ -135,7 +135,7 @@ abstract class ConvBase extends Module {
     this.paddingMode = o.paddingMode ?? "zeros";
     const padding = o.padding ?? 0;
     this.padding = padding === "same" || padding === "valid" ? padding : sizes(name, "padding", dims, padding);
-    this.#check(name);
+    this.check(name);
     const perGroup = transposed
       ? [this.inChannels, this.outChannels / this.groups]
       : [this.outChannels, this.inChannels / this.groups];
@@ -144,7 +144,7 @@ abstract class ConvBase extends Module {
     this.resetParameters();
   }
 
-  #check(name: string): void {
+  private check(name: string): void {
     const { groups, inChannels, outChannels } = this;
     if (!(Number.isInteger(groups) && groups > 0)) {
       throw new ArgumentError(`${name}(): groups must be a positive integer: ${groups}`);
@@ -299,12 +299,12 @@ abstract class ConvTransposeNd extends ConvBase {
 
   protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
     const { weight, bias, stride, groups, dilation } = this;
-    const outputPadding = outputSize ? this.#paddingFor(input, outputSize) : this.outputPadding;
+    const outputPadding = outputSize ? this.paddingFor(input, outputSize) : this.outputPadding;
     return convolve(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);
   }
 
   /** The output padding that gives `outputSize`, which several inputs' sizes could have led to. */
-  #paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
+  private paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
     const dims = this.kernelSize.length;
     const wanted = outputSize.length > dims ? outputSize.slice(outputSize.length - dims) : outputSize;
     const spatial = input.shape.slice(input.ndim - dims);

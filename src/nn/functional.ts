@@ -64,6 +64,7 @@ export {
   tripletMarginLoss,
   tripletMarginWithDistanceLoss,
 } from "../ops/loss_embedding.ts";
+export { multiHeadAttentionForward } from "../ops/multi_head.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from "../ops/norm.ts";
 export { pad } from "../ops/pad.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "../ops/pixel.ts";

@@ -40,14 +40,8 @@ export {
   Tanhshrink,
   Threshold,
 } from "./activation.ts";
-export {
-  BatchNorm1d,
-  BatchNorm2d,
-  BatchNorm3d,
-  InstanceNorm1d,
-  InstanceNorm2d,
-  InstanceNorm3d,
-} from "./batchnorm.ts";
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./batchnorm.ts";
+export { MultiheadAttention } from "./attention.ts";
 export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./container.ts";
 export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv.ts";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./dropout.ts";
@@ -109,6 +103,7 @@ export {
   MaxPool2d,
   MaxPool3d,
 } from "./pooling.ts";
+export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell } from "./rnn.ts";
 export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./shaping.ts";
 export { Embedding } from "./sparse.ts";
 export {
@@ -118,3 +113,10 @@ export {
   UpsamplingBilinear2d,
   UpsamplingNearest2d,
 } from "./upsampling.ts";
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from "./transformer.ts";

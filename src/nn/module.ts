@@ -82,11 +82,11 @@ export abstract class Module {
     const run = hooks.none
       ? () => this.forward(...(args as never[]))
       : () => callWithHooks(this, hooks, args, (input) => this.forward(...(input as never[])));
-    return runOwned(run, (result, visit) => this.#reachable(result, visit)) as ReturnType<this["forward"]>;
+    return runOwned(run, (result, visit) => this.reachable(result, visit)) as ReturnType<this["forward"]>;
   }
 
   /** The storages that outlive a call: those of its result and of everything the module's fields hold. */
-  #reachable(result: unknown, visit: (storage: Storage) => void): void {
+  private reachable(result: unknown, visit: (storage: Storage) => void): void {
     visitTensors([result, this], visit);
   }
 
@@ -266,7 +266,7 @@ export abstract class Module {
    */
   setSubmodule(target: string, module: Module): void {
     if (target === "") throw new ArgumentError("setSubmodule(): the target must not be empty");
-    const [parent, name] = this.#parentOf(target);
+    const [parent, name] = this.parentOf(target);
     parent._setOwn(name, module);
   }
 
@@ -276,7 +276,7 @@ export abstract class Module {
    * @throws {ArgumentError} if there is none
    */
   getParameter(target: string): Parameter {
-    const [parent, name] = this.#parentOf(target);
+    const [parent, name] = this.parentOf(target);
     const found = [...parent._ownParameters()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getParameter(): ${parent._name()} has no parameter "${name}": "${target}"`);
     return found[1];
@@ -288,13 +288,13 @@ export abstract class Module {
    * @throws {ArgumentError} if there is none
    */
   getBuffer(target: string): Tensor {
-    const [parent, name] = this.#parentOf(target);
+    const [parent, name] = this.parentOf(target);
     const found = [...parent._ownBuffers()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getBuffer(): ${parent._name()} has no buffer "${name}": "${target}"`);
     return found[1];
   }
 
-  #parentOf(target: string): [Module, string] {
+  private parentOf(target: string): [Module, string] {
     const dot = target.lastIndexOf(".");
     return [this.getSubmodule(target.slice(0, Math.max(dot, 0))), target.slice(dot + 1)];
   }
@@ -414,25 +414,25 @@ export abstract class Module {
 
   /** Converts floating parameters and buffers to float32. */
   float(): this {
-    return this.#cast(float32);
+    return this.cast(float32);
   }
 
   /** Converts floating parameters and buffers to float64. */
   double(): this {
-    return this.#cast(float64);
+    return this.cast(float64);
   }
 
   /** Converts floating parameters and buffers to float16. */
   half(): this {
-    return this.#cast(float16);
+    return this.cast(float16);
   }
 
   /** Converts floating parameters and buffers to bfloat16. */
   bfloat16(): this {
-    return this.#cast(bfloat16);
+    return this.cast(bfloat16);
   }
 
-  #cast(dtype: DType): this {
+  private cast(dtype: DType): this {
     return this._applyTensors((t) => t.dtype.isFloatingPoint ? t.to({ dtype }) : t);
   }
 

@@ -141,12 +141,17 @@ function toDevice(x: Tensor, device: Device): Tensor {
   const dense = contiguous(x);
   const source = dense.storage.backend;
   if (!source.readSync) {
-    throw new DeviceError(`to(): values of ${x.device} are read asynchronously; use await x.data() to move them`);
+    throw new DeviceError(`to(): values on ${x.device} are read asynchronously; use await x.cpu()`);
   }
+  return uploaded(x, source.readSync(dense), device);
+}
+
+/** A tensor of the values of `x`, given as bytes, on another device. */
+function uploaded(x: Tensor, values: Uint8Array, device: Device): Tensor {
   const out = emptyOn("to", x.shape, x.dtype, device);
-  const bytes = source.readSync(dense);
-  out.storage.backend.write(out, bytes);
-  return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to("cpu")]);
+  out.storage.backend.write(out, values);
+  const from = x.device;
+  return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
 }
 
 type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
@@ -292,9 +297,14 @@ export const cfloat: Cast = cast(COMPLEX64);
 /** As complex128. */
 export const cdouble: Cast = cast(COMPLEX128);
 
-/** On the CPU. */
-export function cpu(input: Tensor): Tensor {
-  return to(input, "cpu");
+/**
+ * The tensor on the CPU.
+ *
+ * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
+ */
+export async function cpu(input: Tensor): Promise<Tensor> {
+  if (input.device.type === "cpu") return input;
+  return uploaded(input, await bytes(input), parseDevice("cpu"));
 }
 
 /** On a CUDA device. */

@@ -26,7 +26,7 @@ export function wgslType(dtype: DType): WgslType {
 export function checkDtype(op: string, dtype: DType): void {
   if (dtype.name === "float64" || dtype.name === "complex128") {
     throw new DTypeError(
-      `${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or .to("cpu")`,
+      `${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or await x.cpu()`,
     );
   }
 }

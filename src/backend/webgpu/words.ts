@@ -34,7 +34,7 @@ export function toWords(bytes: Uint8Array, dtype: DType): Words {
       return new Uint32Array(buffer.slice(own.byteOffset, own.byteOffset + own.byteLength));
     case "float64":
     case "complex128":
-      throw new DTypeError(`write(): WebGPU has no ${dtype}; use float32, or .to("cpu")`);
+      throw new DTypeError(`write(): WebGPU has no ${dtype}; use float32, or await x.cpu()`);
   }
 }
 
@@ -42,7 +42,7 @@ function narrow(values: BigInt64Array): Int32Array<ArrayBuffer> {
   const out = new Int32Array(values.length);
   for (let i = 0; i < values.length; i++) {
     if (BigInt.asIntN(32, values[i]) !== values[i]) {
-      throw new DTypeError(`write(): WebGPU holds int64 in 32 bits: ${values[i]} does not fit; use .to("cpu")`);
+      throw new DTypeError(`write(): WebGPU holds int64 in 32 bits: ${values[i]} does not fit; use await x.cpu()`);
     }
     out[i] = Number(values[i]);
   }
