@@ -46,10 +46,12 @@ export class Tally {
   first: string | null = null;
   #absent: string | null = null;
   readonly #progress: (sample: string) => void;
+  readonly #device: string;
 
   /** A tally that reports each sample's label before it runs. */
   constructor(options: ReplayOptions) {
     this.#progress = options.progress ?? (() => {});
+    this.#device = options.device;
   }
 
   /** Runs one sample: `run` gives the first difference or `null`; throwing counts as a difference. */
@@ -64,9 +66,9 @@ export class Tally {
         this.#absent ??= error.message;
         return;
       }
-      if (error instanceof DeviceLimit) {
+      if (error instanceof DeviceLimit || lacksDtype(error, this.#device)) {
         this.skipped++;
-        this.first ??= `skipped: ${error.message}`;
+        this.first ??= `skipped: ${(error as Error).message}`;
         return;
       }
       difference = error instanceof Unsupported ? `not replayable: ${error.message}` : describeError(error);
@@ -92,6 +94,12 @@ export class Tally {
 /** The device lacks what the sample needs (float64 on WebGPU): the sample does not count. */
 export class DeviceLimit extends Error {
   override name = "DeviceLimit";
+}
+
+/** Whether a call failed because the device lacks a dtype that the sample asks for (`softmax` with `dtype` float64). */
+function lacksDtype(error: unknown, device: string): boolean {
+  return device !== "cpu" && error instanceof Error && error.name === "DTypeError" &&
+    /has no torch\.\w+/.test(error.message);
 }
 
 /** Makes a sample's inputs; where another device than the CPU refuses a dtype, the sample is skipped. */
