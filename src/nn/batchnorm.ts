@@ -208,11 +208,11 @@ abstract class InstanceNorm extends NormBase {
           `(${this.numFeatures}), but got: ${features}`,
       );
     }
-    if (input.ndim === single) return this.apply(input.unsqueeze(0)).squeeze(0);
-    return this.apply(input);
+    if (input.ndim === single) return this.normalise(input.unsqueeze(0)).squeeze(0);
+    return this.normalise(input);
   }
 
-  private apply(input: Tensor): Tensor {
+  private normalise(input: Tensor): Tensor {
     const useInputStats = this.training || !this.trackRunningStats;
     const { running_mean, running_var, weight, bias, momentum, eps } = this;
     return F.instanceNorm(input, running_mean, running_var, weight, bias, useInputStats, momentum ?? 0, eps);

@@ -40,7 +40,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
 
   /** How many items there are. */
   get length(): number {
-    return this.items().length;
+    return this.list().length;
   }
 
   /** How many items there are: Python's `len()`. */
@@ -50,7 +50,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
 
   /** The items in order. */
   [Symbol.iterator](): Iterator<T> {
-    return this.items()[Symbol.iterator]();
+    return this.list()[Symbol.iterator]();
   }
 
   /**
@@ -59,7 +59,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   at(index: number): T {
-    const items = this.items();
+    const items = this.list();
     return items[position(`${this._name()}.at`, index, items.length)];
   }
 
@@ -69,7 +69,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   setAt(index: number, module: T): void {
-    const keys = this.keys();
+    const keys = this.names();
     this._setOwn(keys[position(`${this._name()}.setAt`, index, keys.length)], checkModule("setAt", module));
   }
 
@@ -91,7 +91,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if the position is beyond the ends
    */
   insert(index: number, module: T): this {
-    const items = this.items();
+    const items = this.list();
     if (!Number.isInteger(index) || index < -items.length || index > items.length) {
       throw new IndexError(`${this._name()}.insert(): index ${index} is out of range; there are ${items.length} items`);
     }
@@ -106,7 +106,7 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
    * @throws {IndexError} if there is none
    */
   pop(index = -1): T {
-    const items = this.items();
+    const items = this.list();
     const [taken] = items.splice(position(`${this._name()}.pop`, index, items.length), 1);
     this.replace(items);
     return taken;
@@ -114,20 +114,20 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
 
   /** The items from `start` to before `end`, as `Array.prototype.slice` counts. */
   protected itemsBetween(start?: number, end?: number): T[] {
-    return this.items().slice(start, end);
+    return this.list().slice(start, end);
   }
 
-  private items(): T[] {
+  private list(): T[] {
     return Array.from(this._ownModules(), ([, module]) => module as T);
   }
 
-  private keys(): string[] {
+  private names(): string[] {
     return Array.from(this._ownModules(), ([name]) => name);
   }
 
   private replace(items: readonly T[]): void {
     const own = this as unknown as Record<string, unknown>;
-    for (const key of this.keys()) delete own[key];
+    for (const key of this.names()) delete own[key];
     items.forEach((module, i) => own[i] = module);
   }
 }

@@ -1,0 +1,203 @@
+/**
+ * `MultiheadAttention`.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, type FactoryOptions, zerosParameter } from "./factory.ts";
+import * as F from "./functional.ts";
+import { constant_, xavierNormal_, xavierUniform_ } from "./init.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+
+/** The output projection; the name is what PyTorch prints. */
+export class NonDynamicallyQuantizableLinear extends Linear {}
+
+/** What {@linkcode MultiheadAttention} takes. */
+export interface MultiheadAttentionOptions extends FactoryOptions {
+  /** Size of query and output. */
+  embedDim: number;
+  /** How many heads; they share the size. */
+  numHeads: number;
+  /** The probability that a weight is dropped. @default {0} */
+  dropout?: number;
+  /** Whether projections have biases. @default {true} */
+  bias?: boolean;
+  /** Whether a learned key and value are added to every sequence. @default {false} */
+  addBiasKv?: boolean;
+  /** Whether a key and a value of zeros are added. @default {false} */
+  addZeroAttn?: boolean;
+  /** Size of the keys; that of the query if missing. */
+  kdim?: number | null;
+  /** Size of the values; that of the query if missing. */
+  vdim?: number | null;
+  /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. @default {false} */
+  batchFirst?: boolean;
+}
+
+const attentionArgs = signature<MultiheadAttentionOptions>(
+  "MultiheadAttention",
+  ["embedDim", "numHeads", "dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst"],
+  ["device", "dtype"],
+  2,
+);
+
+/** Options of a call of {@linkcode MultiheadAttention}. */
+export interface AttentionCallOptions {
+  /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
+  keyPaddingMask?: Tensor | null;
+  /** Whether the weights are returned. @default {true} */
+  needWeights?: boolean;
+  /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
+  attnMask?: Tensor | null;
+  /** Whether returned weights are averaged over heads. @default {true} */
+  averageAttnWeights?: boolean;
+  /** Says that the mask is causal. @default {false} */
+  isCausal?: boolean;
+}
+
+const callArgs = signature<AttentionCallOptions>(
+  "MultiheadAttention",
+  ["keyPaddingMask", "needWeights", "attnMask", "averageAttnWeights", "isCausal"],
+);
+
+/**
+ * Attention of several heads, with projections of query, key, value and output.
+ *
+ * @see https://arxiv.org/abs/1706.03762
+ */
+export class MultiheadAttention extends Module {
+  /** Size of query and output. */
+  readonly embedDim: number;
+  /** How many heads. */
+  readonly numHeads: number;
+  /** The probability that a weight is dropped. */
+  readonly dropout: number;
+  /** Size of the keys. */
+  readonly kdim: number;
+  /** Size of the values. */
+  readonly vdim: number;
+  /** Whether inputs are `(N, L, E)`. */
+  readonly batchFirst: boolean;
+  /** Whether a key and a value of zeros are added. */
+  readonly addZeroAttn: boolean;
+  /** Weights of query, key and value, `(3E, E)`, or `null` if their sizes differ. */
+  in_proj_weight: Parameter | null = null;
+  /** Weights of the query, if sizes differ. */
+  q_proj_weight: Parameter | null = null;
+  /** Weights of the key, if sizes differ. */
+  k_proj_weight: Parameter | null = null;
+  /** Weights of the value, if sizes differ. */
+  v_proj_weight: Parameter | null = null;
+  /** `(3E)`, or `null`. */
+  in_proj_bias: Parameter | null;
+  /** The learned key, or `null`. */
+  bias_k: Parameter | null;
+  /** The learned value, or `null`. */
+  bias_v: Parameter | null;
+  /** The output projection. */
+  out_proj: NonDynamicallyQuantizableLinear;
+
+  /** Takes `embedDim, numHeads, dropout, bias, addBiasKv, addZeroAttn, kdim, vdim, batchFirst`. */
+  constructor(
+    ...args: Args<
+      MultiheadAttentionOptions,
+      ["embedDim", "numHeads", "dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst"]
+    >
+  ) {
+    super();
+    const o = attentionArgs(args);
+    const { embedDim, numHeads } = o;
+    if (!(embedDim > 0 && numHeads > 0)) {
+      throw new ArgumentError(
+        `embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`,
+      );
+    }
+    if (embedDim % numHeads !== 0) {
+      throw new ArgumentError(`embed_dim must be divisible by num_heads: ${embedDim} % ${numHeads}`);
+    }
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.dropout = o.dropout ?? 0;
+    this.kdim = o.kdim ?? embedDim;
+    this.vdim = o.vdim ?? embedDim;
+    this.batchFirst = o.batchFirst ?? false;
+    this.addZeroAttn = o.addZeroAttn ?? false;
+    if (this.kdim === embedDim && this.vdim === embedDim) {
+      this.in_proj_weight = emptyParameter([3 * embedDim, embedDim], o);
+    } else {
+      this.q_proj_weight = emptyParameter([embedDim, embedDim], o);
+      this.k_proj_weight = emptyParameter([embedDim, this.kdim], o);
+      this.v_proj_weight = emptyParameter([embedDim, this.vdim], o);
+    }
+    const bias = o.bias ?? true;
+    this.in_proj_bias = bias ? zerosParameter([3 * embedDim], o) : null;
+    this.bias_k = o.addBiasKv ? emptyParameter([1, 1, embedDim], o) : null;
+    this.bias_v = o.addBiasKv ? emptyParameter([1, 1, embedDim], o) : null;
+    const place = { device: o.device, dtype: o.dtype };
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias, ...place });
+    this.resetParameters();
+  }
+
+  /** Draws new weights and sets biases to 0. */
+  resetParameters(): void {
+    const { in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight } = this;
+    for (const weight of [in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight]) {
+      if (weight) xavierUniform_(weight);
+    }
+    for (const bias of [this.in_proj_bias, this.out_proj.bias]) if (bias) constant_(bias, 0);
+    for (const bias of [this.bias_k, this.bias_v]) if (bias) xavierNormal_(bias);
+  }
+
+  /**
+   * Attends.
+   *
+   * @param query `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
+   * @param key `(S, N, kdim)` likewise
+   * @param value `(S, N, vdim)` likewise
+   * @param args `keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal`
+   * @returns the output, shaped as the query, and the weights `(N, [heads,] L, S)` or `null`
+   */
+  override forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ...args: Args<
+      AttentionCallOptions,
+      ["keyPaddingMask", "needWeights", "attnMask", "averageAttnWeights", "isCausal"]
+    >
+  ): [output: Tensor, weights: Tensor | null] {
+    const options = callArgs(args);
+    const swap = this.batchFirst && query.ndim === 3;
+    if (swap) {
+      const same = query === key && key === value;
+      query = query.transpose(0, 1);
+      [key, value] = same ? [query, query] : [key.transpose(0, 1), value.transpose(0, 1)];
+    }
+    const [output, weights] = F.multiHeadAttentionForward(query, {
+      ...options,
+      key,
+      value,
+      embedDimToCheck: this.embedDim,
+      numHeads: this.numHeads,
+      inProjWeight: this.in_proj_weight,
+      inProjBias: this.in_proj_bias,
+      biasK: this.bias_k,
+      biasV: this.bias_v,
+      addZeroAttn: this.addZeroAttn,
+      dropoutP: this.dropout,
+      outProjWeight: this.out_proj.weight,
+      outProjBias: this.out_proj.bias,
+      training: this.training,
+      useSeparateProjWeight: this.in_proj_weight === null,
+      qProjWeight: this.q_proj_weight,
+      kProjWeight: this.k_proj_weight,
+      vProjWeight: this.v_proj_weight,
+    });
+    return [swap ? output.transpose(0, 1) : output, weights];
+  }
+}

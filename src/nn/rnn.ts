@@ -1,0 +1,537 @@
+/**
+ * Recurrent layers: RNN, LSTM, GRU, and their single steps (cells).
+ *
+ * The product of all inputs with the input weights is one matmul; what depends on the previous step is a matmul and one
+ * fused kernel per value of the state. Parameters carry PyTorch's names: `weight_ih_l0`, `bias_hh_l1_reverse`.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { expression } from "../ops/expression.ts";
+import { cat, stack } from "../ops/join.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import * as F from "./functional.ts";
+import { uniform_ } from "./init.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+import { python } from "./repr.ts";
+
+const tanhStep = expression("rnnTanh", ([x, h]) => x!.add(h!).tanh());
+const reluStep = expression("rnnRelu", ([x, h]) => {
+  const sum = x!.add(h!);
+  return sum.gt(0).where(sum, 0);
+});
+const lstmCell = expression("lstmCell", ([i, f, g, c]) => f!.sigmoid().mul(c!).add(i!.sigmoid().mul(g!.tanh())));
+const lstmHidden = expression("lstmHidden", ([o, c]) => o!.sigmoid().mul(c!.tanh()));
+const gruHidden = expression("gruHidden", ([xr, xz, xn, hr, hz, hn, h]) => {
+  const reset = xr!.add(hr!).sigmoid();
+  const keep = xz!.add(hz!).sigmoid();
+  const fresh = xn!.add(reset.mul(hn!)).tanh();
+  return fresh.add(keep.mul(h!.sub(fresh)));
+});
+
+/** A step: the projected input and the state to the new state. The state is `[h]`, or `[h, c]` for LSTM. */
+type Step = (x: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
+
+/** The parameters of one layer and direction. */
+interface Weights {
+  readonly ih: Tensor;
+  readonly hh: Tensor;
+  readonly biasIh: Tensor | null;
+  readonly biasHh: Tensor | null;
+  readonly hr: Tensor | null;
+}
+
+/** How many gates each kind has, and its step. */
+interface Kind {
+  readonly gates: number;
+  readonly states: 1 | 2;
+  readonly step: Step;
+}
+
+function simple(step: (tensors: Tensor[], numbers: number[]) => Tensor): Step {
+  return (x, [h], w) => [step([x, F.linear(h, w.hh, w.biasHh)], [])];
+}
+
+function lstmStep(x: Tensor, [h, c]: readonly Tensor[], w: Weights): Tensor[] {
+  const [i, f, g, o] = x.add(F.linear(h, w.hh, w.biasHh)).chunk(4, -1);
+  const cell = lstmCell([i, f, g, c], []);
+  const hidden = lstmHidden([o, cell], []);
+  return [w.hr ? F.linear(hidden, w.hr) : hidden, cell];
+}
+
+function gruStep(x: Tensor, [h]: readonly Tensor[], w: Weights): Tensor[] {
+  return [gruHidden([...x.chunk(3, -1), ...F.linear(h, w.hh, w.biasHh).chunk(3, -1), h], [])];
+}
+
+const RNN_TANH: Kind = { gates: 1, states: 1, step: simple(tanhStep) };
+const RNN_RELU: Kind = { gates: 1, states: 1, step: simple(reluStep) };
+const LSTM_KIND: Kind = { gates: 4, states: 2, step: lstmStep };
+const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
+
+/** What recurrent layers take. */
+export interface RecurrentOptions extends FactoryOptions {
+  /** Size of an input. */
+  inputSize: number;
+  /** Size of the state. */
+  hiddenSize: number;
+  /** Layers on top of each other. @default {1} */
+  numLayers?: number;
+  /** Whether biases are learned. @default {true} */
+  bias?: boolean;
+  /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. @default {false} */
+  batchFirst?: boolean;
+  /** The probability that an output is dropped between layers. @default {0} */
+  dropout?: number;
+  /** Whether a second pass runs from the end. @default {false} */
+  bidirectional?: boolean;
+}
+
+/** What {@linkcode RNN} takes. */
+export interface RNNOptions extends RecurrentOptions {
+  /** The activation. @default {"tanh"} */
+  nonlinearity?: "tanh" | "relu";
+}
+
+/** What {@linkcode LSTM} takes. */
+export interface LSTMOptions extends RecurrentOptions {
+  /** Size that outputs are projected to; 0 for no projection. @default {0} */
+  projSize?: number;
+}
+
+const FACTORY = ["device", "dtype"] as const;
+const rnnArgs = signature<RNNOptions>(
+  "RNN",
+  ["inputSize", "hiddenSize", "numLayers", "nonlinearity", "bias", "batchFirst", "dropout", "bidirectional"],
+  FACTORY,
+  2,
+);
+const lstmArgs = signature<LSTMOptions>(
+  "LSTM",
+  ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional", "projSize"],
+  FACTORY,
+  2,
+);
+const gruArgs = signature<RecurrentOptions>(
+  "GRU",
+  ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"],
+  FACTORY,
+  2,
+);
+
+/** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
+abstract class Recurrent extends Module {
+  /** Size of an input. */
+  readonly inputSize: number;
+  /** Size of the state. */
+  readonly hiddenSize: number;
+  /** Layers on top of each other. */
+  readonly numLayers: number;
+  /** Whether biases are learned. */
+  readonly bias: boolean;
+  /** Whether input and output are `(N, L, *)`. */
+  readonly batchFirst: boolean;
+  /** The probability that an output is dropped between layers. */
+  readonly dropout: number;
+  /** Whether a second pass runs from the end. */
+  readonly bidirectional: boolean;
+  /** Size that outputs are projected to, 0 for no projection. */
+  readonly projSize: number;
+
+  constructor(name: string, kind: Kind, o: LSTMOptions) {
+    super();
+    this.inputSize = o.inputSize;
+    this.hiddenSize = o.hiddenSize;
+    this.numLayers = o.numLayers ?? 1;
+    this.bias = o.bias ?? true;
+    this.batchFirst = o.batchFirst ?? false;
+    this.dropout = o.dropout ?? 0;
+    this.bidirectional = o.bidirectional ?? false;
+    this.projSize = o.projSize ?? 0;
+    this.check(name);
+    for (const [layer, suffix] of this.passes()) {
+      const width = layer === 0 ? this.inputSize : this.outSize * this.directions;
+      const rows = kind.gates * this.hiddenSize;
+      const add = (key: string, shape: number[]) => this.registerParameter(`${key}${suffix}`, emptyParameter(shape, o));
+      add("weight_ih", [rows, width]);
+      add("weight_hh", [rows, this.outSize]);
+      if (this.bias) {
+        add("bias_ih", [rows]);
+        add("bias_hh", [rows]);
+      }
+      if (this.projSize > 0) add("weight_hr", [this.projSize, this.hiddenSize]);
+    }
+    this.resetParameters();
+  }
+
+  private check(name: string): void {
+    const { dropout, hiddenSize, numLayers, projSize } = this;
+    if (!(dropout >= 0 && dropout <= 1)) {
+      throw new ArgumentError(`${name}(): dropout should be a number in range [0, 1]: ${dropout}`);
+    }
+    if (!(Number.isInteger(hiddenSize) && hiddenSize > 0)) {
+      throw new ArgumentError(`${name}(): hidden_size must be greater than zero: ${hiddenSize}`);
+    }
+    if (!(Number.isInteger(numLayers) && numLayers > 0)) {
+      throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${numLayers}`);
+    }
+    if (projSize < 0 || projSize >= hiddenSize) {
+      throw new ArgumentError(`${name}(): proj_size has to be smaller than hidden_size: ${projSize} >= ${hiddenSize}`);
+    }
+  }
+
+  /** One, or two when bidirectional. */
+  protected get directions(): number {
+    return this.bidirectional ? 2 : 1;
+  }
+
+  /** Size of an output of one direction. */
+  protected get outSize(): number {
+    return this.projSize > 0 ? this.projSize : this.hiddenSize;
+  }
+
+  /** Layers and the suffixes of their parameters' names. */
+  private *passes(): Generator<[layer: number, suffix: string]> {
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      yield [layer, `_l${layer}`];
+      if (this.bidirectional) yield [layer, `_l${layer}_reverse`];
+    }
+  }
+
+  /** Draws new parameters, uniform in ±1/√hiddenSize. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.hiddenSize);
+    for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
+  }
+
+  private weights(suffix: string): Weights {
+    const own = this as unknown as Record<string, Parameter | undefined>;
+    return {
+      ih: own[`weight_ih${suffix}`]!,
+      hh: own[`weight_hh${suffix}`]!,
+      biasIh: own[`bias_ih${suffix}`] ?? null,
+      biasHh: own[`bias_hh${suffix}`] ?? null,
+      hr: own[`weight_hr${suffix}`] ?? null,
+    };
+  }
+
+  /**
+   * Runs all layers.
+   *
+   * @param initial the first states `(layers · directions, N, size)`, or `null` for zeros
+   * @returns the output and the last states, shaped as the input is
+   */
+  protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
+    if (input.ndim !== 2 && input.ndim !== 3) {
+      throw new ShapeError(`${this._name()}: Expected input to be 2D or 3D, got ${input.ndim}D instead`);
+    }
+    if (input.shape[input.ndim - 1] !== this.inputSize) {
+      throw new ShapeError(
+        `${this._name()}: input.size(-1) must be equal to input_size. Expected ${this.inputSize}, got ${
+          input.shape[input.ndim - 1]
+        }`,
+      );
+    }
+    const batched = input.ndim === 3;
+    return scope(() => {
+      let x = batched ? input : input.unsqueeze(1);
+      if (batched && this.batchFirst) x = x.transpose(0, 1); // (L, N, inputSize)
+      const states = this.initialStates(kind, x, initial, batched);
+      const [output, last] = this.layers(kind, x, states);
+      if (!batched) return [output.squeeze(1), last.map((s) => s.squeeze(1))];
+      return [this.batchFirst ? output.transpose(0, 1) : output, last];
+    });
+  }
+
+  private initialStates(kind: Kind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
+    const count = this.numLayers * this.directions;
+    const sizes = [this.outSize, this.hiddenSize].slice(0, kind.states);
+    if (kind.states === 1) sizes[0] = this.hiddenSize;
+    if (initial === null) return sizes.map((size) => x.detach().newZeros([count, x.shape[1], size]));
+    return initial.map((state, i) => {
+      const expected = batched ? [count, x.shape[1], sizes[i]] : [count, sizes[i]];
+      if (state.ndim !== expected.length || state.shape.some((size, d) => size !== expected[d])) {
+        throw new ShapeError(
+          `${this._name()}: Expected hidden${i === 0 ? "" : "[1]"} size (${expected.join(", ")}), got ${
+            show(state.shape)
+          }`,
+        );
+      }
+      return batched ? state : state.unsqueeze(1);
+    });
+  }
+
+  private layers(kind: Kind, x: Tensor, states: readonly Tensor[]): [Tensor, Tensor[]] {
+    const last: Tensor[][] = states.map(() => []);
+    let pass = 0;
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      const outputs: Tensor[] = [];
+      for (let direction = 0; direction < this.directions; direction++, pass++) {
+        const weights = this.weights(`_l${layer}${direction === 0 ? "" : "_reverse"}`);
+        const start = states.map((s) => s.select(0, pass));
+        const [output, end] = sequence(kind, x, start, weights, direction === 1);
+        outputs.push(output);
+        end.forEach((s, i) => last[i].push(s));
+      }
+      x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
+      if (this.dropout > 0 && layer < this.numLayers - 1) x = F.dropout(x, this.dropout, this.training);
+    }
+    return [x, last.map((list) => stack(list, 0))];
+  }
+
+  override extraRepr(): string {
+    let text = `${this.inputSize}, ${this.hiddenSize}`;
+    if (this.projSize !== 0) text += `, proj_size=${this.projSize}`;
+    if (this.numLayers !== 1) text += `, num_layers=${this.numLayers}`;
+    if (!this.bias) text += ", bias=False";
+    if (this.batchFirst) text += ", batch_first=True";
+    if (this.dropout !== 0) text += `, dropout=${python(this.dropout)}`;
+    if (this.bidirectional) text += ", bidirectional=True";
+    return text;
+  }
+}
+
+/** One layer in one direction over `x` `(L, N, *)`. */
+function sequence(
+  kind: Kind,
+  x: Tensor,
+  start: readonly Tensor[],
+  weights: Weights,
+  reverse: boolean,
+): [output: Tensor, end: readonly Tensor[]] {
+  const steps = F.linear(x, weights.ih, weights.biasIh).unbind(0); // L × (N, gates · hiddenSize)
+  const outputs = new Array<Tensor>(steps.length);
+  let state = start;
+  for (let k = 0; k < steps.length; k++) {
+    const t = reverse ? steps.length - 1 - k : k;
+    state = kind.step(steps[t], state, weights);
+    outputs[t] = state[0];
+  }
+  if (steps.length === 0) throw new ShapeError("RNN: Expected sequence length to be larger than 0");
+  return [stack(outputs, 0), state];
+}
+
+/**
+ * The simple recurrent layer: `h ← tanh(W_ih x + b_ih + W_hh h + b_hh)`.
+ *
+ * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
+ */
+export class RNN extends Recurrent {
+  /** The activation. */
+  readonly nonlinearity: "tanh" | "relu";
+
+  /** Takes `inputSize, hiddenSize, numLayers, nonlinearity, bias, batchFirst, dropout, bidirectional`. */
+  constructor(
+    ...args: Args<
+      RNNOptions,
+      ["inputSize", "hiddenSize", "numLayers", "nonlinearity", "bias", "batchFirst", "dropout", "bidirectional"]
+    >
+  ) {
+    const o = rnnArgs(args);
+    const nonlinearity = o.nonlinearity ?? "tanh";
+    if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
+      throw new ArgumentError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
+    }
+    super("RNN", RNN_TANH, o);
+    this.nonlinearity = nonlinearity;
+  }
+
+  /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
+  override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
+    const kind = this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU;
+    const [output, [hidden]] = this.run(kind, input, hx && [hx]);
+    return [output, hidden];
+  }
+}
+
+/**
+ * Long short-term memory.
+ *
+ * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
+ *
+ * @see https://doi.org/10.1162/neco.1997.9.8.1735
+ */
+export class LSTM extends Recurrent {
+  /** Takes `inputSize, hiddenSize, numLayers, bias, batchFirst, dropout, bidirectional, projSize`. */
+  constructor(
+    ...args: Args<
+      LSTMOptions,
+      ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional", "projSize"]
+    >
+  ) {
+    super("LSTM", LSTM_KIND, lstmArgs(args));
+  }
+
+  /** The outputs of all steps, and the last states and cells. */
+  override forward(
+    input: Tensor,
+    hx: readonly [Tensor, Tensor] | null = null,
+  ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
+    const [output, [hidden, cell]] = this.run(LSTM_KIND, input, hx);
+    return [output, [hidden, cell]];
+  }
+}
+
+/**
+ * The gated recurrent unit.
+ *
+ * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
+ *
+ * @see https://arxiv.org/abs/1406.1078
+ */
+export class GRU extends Recurrent {
+  /** Takes `inputSize, hiddenSize, numLayers, bias, batchFirst, dropout, bidirectional`. */
+  constructor(
+    ...args: Args<
+      RecurrentOptions,
+      ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"]
+    >
+  ) {
+    super("GRU", GRU_KIND, gruArgs(args));
+  }
+
+  /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
+  override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
+    const [output, [hidden]] = this.run(GRU_KIND, input, hx && [hx]);
+    return [output, hidden];
+  }
+}
+
+/** What cells take. */
+export interface CellOptions extends FactoryOptions {
+  /** Size of an input. */
+  inputSize: number;
+  /** Size of the state. */
+  hiddenSize: number;
+  /** Whether biases are learned. @default {true} */
+  bias?: boolean;
+}
+
+/** What {@linkcode RNNCell} takes. */
+export interface RNNCellOptions extends CellOptions {
+  /** The activation. @default {"tanh"} */
+  nonlinearity?: "tanh" | "relu";
+}
+
+const cellArgs = signature<CellOptions>("Cell", ["inputSize", "hiddenSize", "bias"], FACTORY, 2);
+const rnnCellArgs = signature<RNNCellOptions>(
+  "RNNCell",
+  ["inputSize", "hiddenSize", "bias", "nonlinearity"],
+  FACTORY,
+  2,
+);
+
+abstract class Cell extends Module {
+  /** Size of an input. */
+  readonly inputSize: number;
+  /** Size of the state. */
+  readonly hiddenSize: number;
+  /** Whether biases are learned. */
+  readonly bias: boolean;
+  /** `(gates · hiddenSize, inputSize)`. */
+  weight_ih: Parameter;
+  /** `(gates · hiddenSize, hiddenSize)`. */
+  weight_hh: Parameter;
+  /** `(gates · hiddenSize)`, or `null`. */
+  bias_ih: Parameter | null;
+  /** `(gates · hiddenSize)`, or `null`. */
+  bias_hh: Parameter | null;
+
+  constructor(o: CellOptions, kind: Kind) {
+    super();
+    this.inputSize = o.inputSize;
+    this.hiddenSize = o.hiddenSize;
+    this.bias = o.bias ?? true;
+    const rows = kind.gates * o.hiddenSize;
+    this.weight_ih = emptyParameter([rows, o.inputSize], o);
+    this.weight_hh = emptyParameter([rows, o.hiddenSize], o);
+    this.bias_ih = this.bias ? emptyParameter([rows], o) : null;
+    this.bias_hh = this.bias ? emptyParameter([rows], o) : null;
+    this.resetParameters();
+  }
+
+  /** Draws new parameters, uniform in ±1/√hiddenSize. */
+  resetParameters(): void {
+    const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
+    for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
+  }
+
+  protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
+    for (const x of [input, ...(initial ?? [])]) {
+      if (x.ndim !== 1 && x.ndim !== 2) {
+        throw new ShapeError(`${this._name()}: Expected input to be 1D or 2D, got ${x.ndim}D instead`);
+      }
+    }
+    return scope(() => {
+      const batched = input.ndim === 2;
+      const rows = (x: Tensor) => batched ? x : x.unsqueeze(0);
+      const x = rows(input);
+      const zeros = () => x.detach().newZeros([x.shape[0], this.hiddenSize]);
+      const state = initial ? initial.map(rows) : Array.from({ length: kind.states }, zeros);
+      const { weight_ih, weight_hh, bias_ih, bias_hh } = this;
+      const weights = { ih: weight_ih, hh: weight_hh, biasIh: bias_ih, biasHh: bias_hh, hr: null };
+      const next = kind.step(F.linear(x, weight_ih, bias_ih), state, weights);
+      return batched ? next : next.map((s) => s.squeeze(0));
+    });
+  }
+
+  override extraRepr(): string {
+    return `${this.inputSize}, ${this.hiddenSize}${this.bias ? "" : ", bias=False"}`;
+  }
+}
+
+/** One step of {@linkcode RNN}: `(N, inputSize)` to `(N, hiddenSize)`. */
+export class RNNCell extends Cell {
+  /** The activation. */
+  readonly nonlinearity: "tanh" | "relu";
+
+  /** Takes `inputSize, hiddenSize, bias, nonlinearity`. */
+  constructor(...args: Args<RNNCellOptions, ["inputSize", "hiddenSize", "bias", "nonlinearity"]>) {
+    const o = rnnCellArgs(args);
+    super(o, RNN_TANH);
+    this.nonlinearity = o.nonlinearity ?? "tanh";
+  }
+
+  /** The new state. */
+  override forward(input: Tensor, hx: Tensor | null = null): Tensor {
+    if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
+      throw new ArgumentError(`Unknown nonlinearity: ${String(this.nonlinearity)}`);
+    }
+    return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
+  }
+
+  override extraRepr(): string {
+    return super.extraRepr() + (this.nonlinearity === "tanh" ? "" : `, nonlinearity=${this.nonlinearity}`);
+  }
+}
+
+/** One step of {@linkcode LSTM}: `(N, inputSize)` to two of `(N, hiddenSize)`. */
+export class LSTMCell extends Cell {
+  /** Takes `inputSize, hiddenSize, bias`. */
+  constructor(...args: Args<CellOptions, ["inputSize", "hiddenSize", "bias"]>) {
+    super(cellArgs(args), LSTM_KIND);
+  }
+
+  /** The new state and cell. */
+  override forward(input: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
+    const [hidden, cell] = this.step(LSTM_KIND, input, hx);
+    return [hidden, cell];
+  }
+}
+
+/** One step of {@linkcode GRU}: `(N, inputSize)` to `(N, hiddenSize)`. */
+export class GRUCell extends Cell {
+  /** Takes `inputSize, hiddenSize, bias`. */
+  constructor(...args: Args<CellOptions, ["inputSize", "hiddenSize", "bias"]>) {
+    super(cellArgs(args), GRU_KIND);
+  }
+
+  /** The new state. */
+  override forward(input: Tensor, hx: Tensor | null = null): Tensor {
+    return this.step(GRU_KIND, input, hx && [hx])[0];
+  }
+}

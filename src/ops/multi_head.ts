@@ -1,0 +1,261 @@
+/**
+ * `multiHeadAttentionForward`: attention of several heads with its projections, the computation of
+ * `nn.MultiheadAttention`.
+ *
+ * Sequences come first here, as in PyTorch: `(L, N, E)`; heads are folded into the batch: `(N · heads, L, headDim)`.
+ *
+ * @module
+ */
+
+import { signature } from "../base/args.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { sameShape } from "../base/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { scaledDotProductAttention } from "./attention.ts";
+import { dropout } from "./dropout.ts";
+import { cat } from "./join.ts";
+import { linear } from "./linear.ts";
+import { pad } from "./pad.ts";
+
+/** The parameters of {@linkcode multiHeadAttentionForward}, in PyTorch's order. */
+export interface MultiHeadArgs {
+  /** `(S, N, E)` or `(S, E)`. */
+  key: Tensor;
+  /** `(S, N, E)` or `(S, E)`. */
+  value: Tensor;
+  /** The size that the query must have. */
+  embedDimToCheck: number;
+  /** How many heads. */
+  numHeads: number;
+  /** `(3E, E)`: the weights of query, key and value; `null` with separate ones. */
+  inProjWeight: Tensor | null;
+  /** `(3E)`. */
+  inProjBias: Tensor | null;
+  /** A key that is added to every sequence, `(1, 1, E)`. */
+  biasK: Tensor | null;
+  /** A value that is added to every sequence, `(1, 1, E)`. */
+  biasV: Tensor | null;
+  /** Whether a key and a value of zeros are added. */
+  addZeroAttn: boolean;
+  /** The probability that a weight is dropped. */
+  dropoutP: number;
+  /** `(E, E)`. */
+  outProjWeight: Tensor;
+  /** `(E)`. */
+  outProjBias: Tensor | null;
+  /** Whether weights are dropped. @default {true} */
+  training?: boolean;
+  /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
+  keyPaddingMask?: Tensor | null;
+  /** Whether the weights are returned. @default {true} */
+  needWeights?: boolean;
+  /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
+  attnMask?: Tensor | null;
+  /** Whether separate projection weights are used. @default {false} */
+  useSeparateProjWeight?: boolean;
+  /** Of the query, `(E, E)`. */
+  qProjWeight?: Tensor | null;
+  /** Of the key, `(E, kdim)`. */
+  kProjWeight?: Tensor | null;
+  /** Of the value, `(E, vdim)`. */
+  vProjWeight?: Tensor | null;
+  /** Keys in place of the projected ones, `(N · heads, S, headDim)`. */
+  staticK?: Tensor | null;
+  /** Values in place of the projected ones, `(N · heads, S, headDim)`. */
+  staticV?: Tensor | null;
+  /** Whether returned weights are averaged over heads. @default {true} */
+  averageAttnWeights?: boolean;
+  /** Says that the mask is causal; it must be given all the same. @default {false} */
+  isCausal?: boolean;
+}
+
+const multiHeadArgs = signature<MultiHeadArgs>(
+  "multiHeadAttentionForward",
+  [
+    "key",
+    "value",
+    "embedDimToCheck",
+    "numHeads",
+    "inProjWeight",
+    "inProjBias",
+    "biasK",
+    "biasV",
+    "addZeroAttn",
+    "dropoutP",
+    "outProjWeight",
+    "outProjBias",
+    "training",
+    "keyPaddingMask",
+    "needWeights",
+    "attnMask",
+    "useSeparateProjWeight",
+    "qProjWeight",
+    "kProjWeight",
+    "vProjWeight",
+    "staticK",
+    "staticV",
+    "averageAttnWeights",
+    "isCausal",
+  ],
+  [],
+  12,
+);
+
+/**
+ * Attention of several heads.
+ *
+ * @param query `(L, N, E)` or `(L, E)`
+ * @param args the other arguments, positional in PyTorch's order or by name
+ * @returns the output, shaped as the query, and the weights `(N, L, S)` or `null`
+ * @throws {ShapeError} if the sizes do not fit
+ */
+export function multiHeadAttentionForward(
+  query: Tensor,
+  ...args: [MultiHeadArgs] | unknown[]
+): [output: Tensor, weights: Tensor | null] {
+  const o = multiHeadArgs(args);
+  checkShapes(query, o);
+  if (o.isCausal && !o.attnMask) {
+    throw new ArgumentError(
+      "multiHeadAttentionForward(): need attnMask if specifying the isCausal hint; " +
+        "use nn.Transformer.generateSquareSubsequentMask",
+    );
+  }
+  return scope(() => attend(query, o));
+}
+
+const OP = "multiHeadAttentionForward";
+
+function checkShapes(query: Tensor, o: MultiHeadArgs): void {
+  const { key, value, keyPaddingMask, embedDimToCheck, numHeads } = o;
+  if (query.ndim !== 2 && query.ndim !== 3) {
+    throw new ShapeError(
+      `${OP}(): query should be unbatched 2D or batched 3D but received ${query.ndim}-D query tensor`,
+    );
+  }
+  for (const x of [key, value]) {
+    if (x.ndim !== query.ndim) {
+      throw new ShapeError(
+        `${OP}(): for ${query.ndim}-D query, expected key and value to be ${query.ndim}-D: ${show(x.shape)}`,
+      );
+    }
+  }
+  if (keyPaddingMask && keyPaddingMask.ndim !== query.ndim - 1) {
+    throw new ShapeError(
+      `${OP}(): for ${query.ndim}-D query, expected keyPaddingMask to be ${query.ndim - 1}-D: ${
+        show(keyPaddingMask.shape)
+      }`,
+    );
+  }
+  const width = query.shape[query.ndim - 1];
+  if (width !== embedDimToCheck) {
+    throw new ShapeError(`${OP}(): was expecting embedding dimension of ${embedDimToCheck}, but got ${width}`);
+  }
+  if (width % numHeads !== 0) throw new ShapeError(`${OP}(): embedDim ${width} not divisible by numHeads ${numHeads}`);
+  const lead = o.useSeparateProjWeight ? key.ndim - 1 : key.ndim;
+  if (!sameShape(key.shape.slice(0, lead), value.shape.slice(0, lead))) {
+    throw new ShapeError(`${OP}(): key shape ${show(key.shape)} does not match value shape ${show(value.shape)}`);
+  }
+}
+
+/** A mask as numbers to add: -∞ where it forbids. */
+function additive(name: string, mask: Tensor | null | undefined, like: Tensor): Tensor | null {
+  if (!mask) return null;
+  if (mask.dtype.kind === "bool") return like.detach().newZeros(mask.shape).maskedFill(mask, -Infinity);
+  if (!mask.dtype.isFloatingPoint) {
+    throw new DTypeError(`${OP}(): only bool and floating types of ${name} are supported: ${mask.dtype}`);
+  }
+  return mask;
+}
+
+function project(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor, Tensor] {
+  const biases = o.inProjBias ? o.inProjBias.chunk(3) : [null, null, null];
+  const weights = o.useSeparateProjWeight ? [o.qProjWeight!, o.kProjWeight!, o.vProjWeight!] : o.inProjWeight!.chunk(3);
+  if (!o.useSeparateProjWeight && query === o.key && query === o.value) {
+    // Self-attention: one product for all three.
+    const [q, k, v] = linear(query, o.inProjWeight!, o.inProjBias).chunk(3, -1);
+    return [q, k, v];
+  }
+  const [q, k, v] = [query, o.key, o.value].map((x, i) => linear(x, weights[i], biases[i]));
+  return [q, k, v];
+}
+
+function attend(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor | null] {
+  const batched = query.ndim === 3;
+  if (!batched) {
+    const lift = (x: Tensor) => x.unsqueeze(1);
+    const same = query === o.key && query === o.value;
+    query = lift(query);
+    const [key, value] = same ? [query, query] : [lift(o.key), lift(o.value)];
+    o = { ...o, key, value, keyPaddingMask: o.keyPaddingMask?.unsqueeze(0) };
+  }
+  const [length, batch, width] = query.shape;
+  const heads = o.numHeads;
+  let [q, k, v] = project(query, o); // (L, N, E), (S, N, E)
+  let mask = squareMask(additive("attnMask", o.attnMask, query), length, o.key.shape[0], batch * heads);
+  let padding = additive("keyPaddingMask", o.keyPaddingMask, query);
+  const extend = () => {
+    mask = mask && pad(mask, [0, 1]);
+    padding = padding && pad(padding, [0, 1]);
+  };
+  if (o.biasK && o.biasV) {
+    k = cat([k, o.biasK.expand(1, batch, width)]);
+    v = cat([v, o.biasV.expand(1, batch, width)]);
+    extend();
+  }
+  const byHead = (x: Tensor) => x.reshape(x.shape[0], batch * heads, width / heads).transpose(0, 1);
+  q = byHead(q);
+  k = o.staticK ?? byHead(k);
+  v = o.staticV ?? byHead(v);
+  if (o.addZeroAttn) {
+    const zeros = k.detach().newZeros([batch * heads, 1, width / heads]);
+    k = cat([k, zeros], 1);
+    v = cat([v, zeros], 1);
+    extend();
+  }
+  const [mixed, weights] = heed([q, k, v], mergeMasks(mask, padding, batch, heads, k.shape[1]), o, batch);
+  const joined = mixed.transpose(0, 1).reshape(length * batch, width);
+  const output = linear(joined, o.outProjWeight, o.outProjBias).reshape(length, batch, -1);
+  if (batched) return [output, weights];
+  return [output.squeeze(1), weights && weights.squeeze(0)];
+}
+
+function squareMask(mask: Tensor | null, length: number, source: number, heads: number): Tensor | null {
+  if (mask === null) return null;
+  const expected = mask.ndim === 2 ? [length, source] : [heads, length, source];
+  if (!sameShape(mask.shape, expected)) {
+    throw new ShapeError(`${OP}(): the shape of attnMask is ${show(mask.shape)}, but should be ${show(expected)}`);
+  }
+  return mask.ndim === 2 ? mask.unsqueeze(0) : mask;
+}
+
+function mergeMasks(
+  mask: Tensor | null,
+  padding: Tensor | null,
+  batch: number,
+  heads: number,
+  source: number,
+): Tensor | null {
+  if (padding === null) return mask;
+  if (!sameShape(padding.shape, [batch, source])) {
+    throw new ShapeError(`${OP}(): keyPaddingMask must be ${show([batch, source])}: ${show(padding.shape)}`);
+  }
+  const wide = padding.reshape(batch, 1, 1, source).expand(batch, heads, 1, source).reshape(batch * heads, 1, source);
+  return mask === null ? wide : mask.add(wide);
+}
+
+/** The attention itself: `(N · heads, L, headDim)`, and the weights `(N, [heads,] L, S)` where asked for. */
+function heed(
+  [q, k, v]: readonly Tensor[],
+  mask: Tensor | null,
+  o: MultiHeadArgs,
+  batch: number,
+): [Tensor, Tensor | null] {
+  const p = (o.training ?? true) ? o.dropoutP : 0;
+  if (!(o.needWeights ?? true)) return [scaledDotProductAttention(q, k, v, mask, p), null];
+  const scores = q.mul(Math.sqrt(1 / q.shape[2])).bmm(k.transpose(-2, -1));
+  const all = dropout((mask ? scores.add(mask) : scores).softmax(-1), p, p > 0);
+  const perHead = all.reshape(batch, o.numHeads, q.shape[1], k.shape[1]);
+  return [all.bmm(v), (o.averageAttnWeights ?? true) ? perHead.mean(1) : perHead];
+}
