@@ -7,7 +7,7 @@
  * @module
  */
 
-import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
+import { checkInPlace, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
@@ -22,6 +22,7 @@ import { arange } from "./ranges.ts";
 import { checkNoOverlap } from "./define.ts";
 import { coordinates, inMode, rawIndexPut, rawIndexSelect } from "./index_core.ts";
 import { Slice } from "./slice.ts";
+import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 /** Nested arrays of whole numbers or booleans, read as an index tensor. */
@@ -121,59 +122,70 @@ function withCoordinates(advanced: readonly (Tensor | null)[], counts: readonly 
   return out;
 }
 
-/** Index tensors of several dimensions as one: the dimensions go first, and positions in them merged are counted. */
+/** Index tensors of several dimensions as one index of those dimensions merged. */
 interface Merged {
-  /** Dimensions with the indexed ones first. */
-  readonly order: readonly number[];
-  /** How many are indexed. */
-  readonly count: number;
-  /** Positions in the merged dimensions, as a vector. */
+  /** The merged dimension: where it is, of how many sizes it is the product. */
+  readonly dim: number;
+  /** The sizes that are merged. */
+  readonly sizes: readonly number[];
+  /** Positions in it, as a vector. */
   readonly index: Tensor;
-  /** The common shape of the index tensors. */
+  /** The common shape of the index tensors, which takes its place. */
   readonly shape: readonly number[];
-  /** Where their dimensions go in the result. */
+  /** Dimensions that were apart, brought to the front in this order; else `null`. */
+  readonly order: readonly number[] | null;
+  /** For those, the place of the index's dimensions in the result. */
   readonly place: number;
 }
 
 function merge(op: string, view: Tensor, advanced: readonly (Tensor | null)[]): Merged {
   const dims = advanced.map((t, d) => t === null ? -1 : d).filter((d) => d >= 0);
-  const indices = dims.map((d) => advanced[d]!);
+  const indices = dims.map((d) => advanced[d]!), sizes = dims.map((d) => view.shape[d]);
   const shape = broadcastShapes(op, ...indices.map((t) => t.shape));
+  const index = dims.length === 1 ? indices[0] : joinedIndex(op, view, indices, sizes);
   const rest = view.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const together = dims[dims.length - 1] - dims[0] === dims.length - 1;
   // As in PyTorch, 0-d index tensors count as numbers: they do not decide where the index's dimensions go.
-  const wide = dims.filter((d) => advanced[d]!.ndim > 0);
-  const before = wide.map((d) => rest.filter((r) => r < d).length);
-  let index: Tensor | null = null;
-  if (dims.length === 1) index = indices[0].to(indices[0].dtype.name === "int32" ? indices[0].dtype : int64);
-  else {
-    let step = 1;
-    for (let k = dims.length - 1; k >= 0; k--) {
-      const size = view.shape[dims[k]];
-      // Reading from a table of positions wraps negative indices and checks all of them.
-      const table = arange(size, { device: view.device }).mul(step);
-      const flat = reshapeTo(indices[k].to(int64), [-1]);
-      const part = reshapeTo(rawIndexSelect(op, table, 0, flat, true), indices[k].shape);
-      index = index === null ? part : index.add(part);
-      step *= size;
-    }
-  }
+  const before = dims.filter((d) => advanced[d]!.ndim > 0).map((d) => rest.filter((r) => r < d).length);
   return {
-    order: [...dims, ...rest],
-    count: dims.length,
-    index: reshapeTo(expandTo(index!, shape), [-1]),
+    dim: together ? dims[0] : 0,
+    sizes,
+    index: reshapeTo(expandTo(index, shape), [-1]),
     shape,
+    order: together ? null : [...dims, ...rest],
     place: before.length > 0 && before.every((b) => b === before[0]) ? before[0] : 0,
   };
 }
 
-/** `view` with the indexed dimensions merged into the first. */
-function mergedView(view: Tensor, m: Merged): Tensor {
-  const front = permuteTo(view, m.order);
-  const rest = front.shape.slice(m.count);
-  return m.count === 1 ? front : reshapeTo(front, [numelOf(front.shape.slice(0, m.count)), ...rest]);
+/** Positions in the merged dimensions. Reading each part from a table wraps negative indices and checks all of them. */
+function joinedIndex(op: string, view: Tensor, indices: readonly Tensor[], sizes: readonly number[]): Tensor {
+  let index: Tensor | null = null, step = 1;
+  for (let k = sizes.length - 1; k >= 0; k--) {
+    const table = arange(sizes[k], { device: view.device }).mul(step);
+    const flat = reshapeTo(indices[k].to(int64), [-1]);
+    const part = reshapeTo(rawIndexSelect(op, table, 0, flat, true), indices[k].shape);
+    index = index === null ? part : index.add(part);
+    step *= sizes[k];
+  }
+  return index!;
 }
 
-/** Dimensions of a result `[…index shape, …rest]` with those of the index at their place, or the reverse. */
+/** `view` with the indexed dimensions merged. */
+function mergedView(view: Tensor, { order, dim, sizes }: Merged): Tensor {
+  const lined = order === null ? view : permuteTo(view, order);
+  if (sizes.length === 1) return lined;
+  const { shape } = lined;
+  return reshapeTo(lined, [...shape.slice(0, dim), numelOf(sizes), ...shape.slice(dim + sizes.length)]);
+}
+
+/** Undoes {@linkcode mergedView}. */
+function apart(merged: Tensor, { order, dim, sizes }: Merged): Tensor {
+  const { shape } = merged;
+  const lined = reshapeTo(merged, [...shape.slice(0, dim), ...sizes, ...shape.slice(dim + 1)]);
+  return order === null ? lined : permuteTo(lined, inverse(order));
+}
+
+/** Dimensions of a result that starts with those of the index, in the order that PyTorch gives them. */
 function placeOrder(m: Merged, ndim: number): number[] {
   const k = m.shape.length;
   const all = Array.from({ length: ndim }, (_, d) => d);
@@ -182,38 +194,10 @@ function placeOrder(m: Merged, ndim: number): number[] {
 
 /** Reads at index tensors, with the gradient. */
 function readMerged(op: string, view: Tensor, m: Merged): Tensor {
-  const source = mergedView(view, m);
-  const { shape } = source;
-  const index = m.index;
-  const picked = record(
-    "IndexBackward0",
-    rawIndexSelect(op, source, 0, index, true),
-    [source],
-    [index],
-    (grad, [at]) => [
-      putMerged("indexPut", grad.newZeros(shape), at, grad, true),
-    ],
-  );
-  const apart = reshapeTo(picked, [...m.shape, ...shape.slice(1)]);
-  return permuteTo(apart, placeOrder(m, apart.ndim));
-}
-
-/** A copy of `x` with slices along dimension 0 written or added. */
-function putMerged(op: string, x: Tensor, index: Tensor, values: Tensor, accumulate: boolean): Tensor {
-  const out = x.clone().detach();
-  rawIndexPut(op, out, 0, index, values, accumulate ? "sum" : "set", true);
-  const { shape } = values;
-  return record("IndexPutBackward0", out, [x, values], [index], (grad, [at], needs) => [
-    !needs[0] ? null : accumulate ? grad : putMerged(op, grad, at, expandTo(grad.newZeros([]), shape), false),
-    needs[1] ? gatherMerged(grad, at) : null,
-  ]);
-}
-
-function gatherMerged(x: Tensor, index: Tensor): Tensor {
-  const { shape } = x;
-  return record("IndexBackward0", rawIndexSelect("at", x, 0, index, true), [x], [index], (grad, [at]) => [
-    putMerged("indexPut", grad.newZeros(shape), at, grad, true),
-  ]);
+  const picked = selectSlices(op, mergedView(view, m), m.dim, m.index, true);
+  const { shape } = picked;
+  const out = reshapeTo(picked, [...shape.slice(0, m.dim), ...m.shape, ...shape.slice(m.dim + 1)]);
+  return m.order === null ? out : permuteTo(out, placeOrder(m, out.ndim));
 }
 
 /**
@@ -331,40 +315,49 @@ function write(op: string, view: Tensor, advanced: readonly (Tensor | null)[], s
 function writeMerged(op: string, view: Tensor, m: Merged, source: Tensor, add: boolean): Tensor {
   checkInPlace(op, view);
   checkNoOverlap(op, view);
-  const front = mergedGeometry(view, m);
-  const rest = m.order.slice(m.count).map((d) => view.shape[d]);
-  const shape = [...rest.slice(0, m.place), ...m.shape, ...rest.slice(m.place)];
-  // (…, index shape, …) → (index shape, …) → (indices, …)
-  const values = reshapeTo(
-    permuteTo(expandTo(fitting(op, source, shape), shape), inverse(placeOrder(m, shape.length))),
-    [
-      numelOf(m.shape),
-      ...rest,
-    ],
+  const target = mergedView(makeView(view, view.shape, view.strides), m);
+  const values = mergedValues(op, source, m, target.shape);
+  rawIndexPut(
+    op,
+    target,
+    m.dim,
+    m.index,
+    values.storage === view.storage ? values.clone() : values,
+    add ? "sum" : "set",
+    true,
   );
-  const safe = values.storage === view.storage ? values.clone() : values;
-  rawIndexPut(op, front, 0, m.index, safe, add ? "sum" : "set", true);
-  if (front.storage !== view.storage) {
+  if (target.storage !== view.storage) {
     // The layout has no view with the indexed dimensions merged: a copy was written, and is brought back.
-    const back = reshapeTo(front, m.order.map((d) => view.shape[d]));
-    rawCopy(view, permuteTo(back, inverse(m.order)));
+    makeView(view, view.shape, view.strides).copy_(apart(target, m));
   }
-  const { order, count, shape: indexShape, place } = m;
+  const { dim, sizes, shape, order, place } = m;
   return recordInPlace("IndexPutBackward0", view, [view, values], [m.index], (grad, [index], needs) => {
-    const moved = { order, count, index, shape: indexShape, place };
+    const saved = { dim, sizes, index, shape, order, place };
+    const merged = mergedView(grad, saved);
     return [
-      !needs[0] ? null : add ? grad : clearedAt(grad, moved),
-      needs[1] ? gatherMerged(mergedView(grad, moved), index) : null,
+      !needs[0] ? null : add ? grad : apart(cleared(merged, dim, index), saved),
+      needs[1] ? selectSlices("at", merged, dim, index, true) : null,
     ];
   });
 }
 
-/** Zeros where the index points, the gradient elsewhere. */
-function clearedAt(grad: Tensor, m: Merged): Tensor {
-  const flat = mergedView(grad, m);
-  const zeros = expandTo(grad.newZeros([]), [m.index.numel(), ...flat.shape.slice(1)]);
-  const cleared = putMerged("indexPut", flat, m.index, zeros, false);
-  return permuteTo(reshapeTo(cleared, m.order.map((d) => grad.shape[d])), inverse(m.order));
+/** The value to write, broadcast, with the dimensions that the merged view has. */
+function mergedValues(op: string, source: Tensor, m: Merged, target: readonly number[]): Tensor {
+  const before = target.slice(0, m.dim), after = target.slice(m.dim + 1);
+  const lined = [...before, numelOf(m.shape), ...after];
+  if (m.order === null) {
+    const shape = [...before, ...m.shape, ...after];
+    return reshapeTo(expandTo(fitting(op, source, shape), shape), lined);
+  }
+  const shape = [...after.slice(0, m.place), ...m.shape, ...after.slice(m.place)];
+  const value = expandTo(fitting(op, source, shape), shape);
+  return reshapeTo(permuteTo(value, inverse(placeOrder(m, shape.length))), lined);
+}
+
+/** `grad` with zeros where the index points. */
+function cleared(grad: Tensor, dim: number, index: Tensor): Tensor {
+  const shape = grad.shape.map((s, d) => d === dim ? index.numel() : s);
+  return putSlices("indexPut", grad, dim, index, expandTo(grad.newZeros([]), shape), false, true);
 }
 
 function inverse(order: readonly number[]): number[] {
@@ -383,16 +376,6 @@ function fitting(op: string, source: Tensor, shape: readonly number[]): Tensor {
     );
   }
   return value;
-}
-
-/** {@linkcode mergedView} without history: the same memory where the layout allows, else a copy. */
-function mergedGeometry(view: Tensor, m: Merged): Tensor {
-  return mergedView(makeView(view, view.shape, view.strides), m);
-}
-
-/** Copies without history. */
-function rawCopy(to: Tensor, from: Tensor): void {
-  makeView(to, to.shape, to.strides).copy_(from);
 }
 
 /** The parameters of {@linkcode indexPut}. */

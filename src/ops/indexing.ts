@@ -24,9 +24,9 @@ import {
   checkSliceIndex,
   rawGather,
   rawIndexPut,
-  rawIndexSelect,
   rawScatter,
 } from "./index_core.ts";
+import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 
 /** The parameters of {@linkcode gather}. */
@@ -118,27 +118,8 @@ export function take(x: Tensor, ...args: Args<TakeArgs, ["index"]>): Tensor {
   const { index, out } = takeArgs(args);
   checkIndexDtype("take", index);
   if (x.numel() === 0 && index.numel() > 0) throw new IndexError("take(): an empty tensor has no elements to take");
-  const result = reshapeTo(select("take", reshapeTo(x, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
+  const result = reshapeTo(selectSlices("take", reshapeTo(x, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
   return out ? writeInto("take", out, result, [x, index]) : result;
-}
-
-/** Slices along `d` (checked), with their gradient. */
-function select(op: string, x: Tensor, d: number, index: Tensor, wrap: boolean): Tensor {
-  const { shape } = x;
-  return record("IndexSelectBackward0", rawIndexSelect(op, x, d, index, wrap), [x], [index], (grad, [at]) => [
-    put("indexAdd", grad.newZeros(shape), d, at, grad, true, wrap),
-  ]);
-}
-
-/** A copy of `x` with slices written or added, and its gradient. */
-function put(op: string, x: Tensor, d: number, index: Tensor, src: Tensor, add: boolean, wrap: boolean): Tensor {
-  const out = x.clone().detach();
-  rawIndexPut(op, out, d, index, src, add ? "sum" : "set", wrap);
-  const { shape } = src;
-  return record(`${op[0].toUpperCase()}${op.slice(1)}Backward0`, out, [x, src], [index], (grad, [at], needs) => [
-    !needs[0] ? null : add ? grad : put(op, grad, d, at, expandTo(grad.newZeros([]), shape), false, wrap),
-    needs[1] ? select(op, grad, d, at, wrap) : null,
-  ]);
 }
 
 /** The parameters of {@linkcode indexSelect}. */
@@ -165,7 +146,7 @@ export function indexSelect(x: Tensor, ...args: Args<IndexSelectArgs, ["dim", "i
   if (x.ndim === 0 && index.numel() !== 1) {
     throw new ShapeError(`indexSelect(): a 0-d tensor takes one index: ${index.numel()} given`);
   }
-  const result = select("indexSelect", x, d, index, false);
+  const result = selectSlices("indexSelect", x, d, index, false);
   return out ? writeInto("indexSelect", out, result, [x, index]) : result;
 }
 
@@ -200,7 +181,7 @@ export function indexAdd(x: Tensor, ...args: Args<IndexAddArgs, ["dim", "index",
   const { dim, index, source, alpha = 1 } = indexAddArgs(args);
   const d = wrapDim("indexAdd", dim, x.ndim);
   const src = sliceSource("indexAdd", x, d, index, source);
-  return put("indexAdd", x, d, index, alpha === 1 ? src : src.mul(alpha).to(x.dtype), true, false);
+  return putSlices("indexAdd", x, d, index, alpha === 1 ? src : src.mul(alpha).to(x.dtype), true, false);
 }
 
 /** {@linkcode indexAdd} in place. */
@@ -222,7 +203,7 @@ function putInPlace(op: string, self: Tensor, d: number, index: Tensor, src: Ten
     [index],
     (grad, [at], needs) => [
       !needs[0] ? null : add ? grad : indexFill(grad, d, at, 0),
-      needs[1] ? select(op, grad, d, at, false) : null,
+      needs[1] ? selectSlices(op, grad, d, at, false) : null,
     ],
   );
 }
@@ -233,7 +214,7 @@ const indexCopyArgs = signature<IndexAddArgs>("indexCopy", ["dim", "index", "sou
 export function indexCopy(x: Tensor, ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>): Tensor {
   const { dim, index, source } = indexCopyArgs(args);
   const d = wrapDim("indexCopy", dim, x.ndim);
-  return put("indexCopy", x, d, index, sliceSource("indexCopy", x, d, index, source), false, false);
+  return putSlices("indexCopy", x, d, index, sliceSource("indexCopy", x, d, index, source), false, false);
 }
 
 /** {@linkcode indexCopy} in place. */
@@ -308,7 +289,7 @@ function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumula
     throw new ShapeError(`put(): index and source differ in size: ${show(index.shape)} and ${show(source.shape)}`);
   }
   const flat = (t: Tensor) => reshapeTo(t, [-1]);
-  return reshapeTo(put("put", flat(x), 0, flat(index), flat(source), accumulate, true), x.shape);
+  return reshapeTo(putSlices("put", flat(x), 0, flat(index), flat(source), accumulate, true), x.shape);
 }
 export { putFlat as put };
 
