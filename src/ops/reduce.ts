@@ -33,7 +33,8 @@ export interface SumArgs {
   /** Converts the input first. */
   dtype?: DType | null;
 }
-type SumList = Args<SumArgs, ["dim", "keepdim"]>;
+/** The arguments of sums and means after the tensor. */
+export type SumList = Args<SumArgs, ["dim", "keepdim"]>;
 
 function sumDtype(x: Tensor): DType {
   return x.dtype.kind === "integer" || x.dtype.kind === "bool" ? int64 : x.dtype;
@@ -199,7 +200,8 @@ export interface ExtremeArgs {
   /** Keep them with size 1. */
   keepdim?: boolean;
 }
-type ExtremeList = Args<ExtremeArgs, ["dim", "keepdim"]>;
+/** The arguments of amax and amin after the tensor. */
+export type ExtremeList = Args<ExtremeArgs, ["dim", "keepdim"]>;
 
 const amaxArgs = signature<ExtremeArgs>("amax", ["dim", "keepdim"]);
 const aminArgs = signature<ExtremeArgs>("amin", ["dim", "keepdim"]);
@@ -375,7 +377,8 @@ export interface ArgExtremeArgs {
   /** Keep it with size 1. */
   keepdim?: boolean;
 }
-type ArgExtremeList = Args<ArgExtremeArgs, ["dim", "keepdim"]>;
+/** The arguments of argmax and argmin after the tensor. */
+export type ArgExtremeList = Args<ArgExtremeArgs, ["dim", "keepdim"]>;
 const argmaxArgs = signature<ArgExtremeArgs>("argmax", ["dim", "keepdim"]);
 const argminArgs = signature<ArgExtremeArgs>("argmin", ["dim", "keepdim"]);
 

@@ -12,7 +12,7 @@ import type { ScanKind } from "../backend/backend.ts";
 import { record, recording } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { partView, Tensor } from "../tensor/tensor.ts";
+import { partView, type Tensor } from "../tensor/tensor.ts";
 import { writeOut } from "./define.ts";
 import { cat, stack } from "./join.ts";
 import { checkOperands } from "./kernel.ts";
@@ -28,7 +28,8 @@ export interface ScanOptions {
   out?: Tensor;
 }
 
-type ScanArgs = Args<ScanOptions, ["dim"]>;
+/** The arguments of scans after the tensor. */
+export type ScanArgs = Args<ScanOptions, ["dim"]>;
 
 /** Runs a scan of real elements, without a record. */
 function run(kind: ScanKind, x: Tensor, dim: number, indices: Tensor | null = null): Tensor {
