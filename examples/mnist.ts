@@ -83,7 +83,7 @@ async function test(
 }
 
 const OPTIONS = {
-  epochs: integer(12, "How often to go through the training digits", 1, 1000),
+  epochs: integer(15, "How often to go through the training digits", 1, 1000),
   device: text("cpu", "NAME", 'Where to compute: "cpu", "cuda", "webgpu"'),
   lr: positive(2e-3, "Learning rate at the start", 10),
   seed: integer(1, "Seed of everything random", 0, Number.MAX_SAFE_INTEGER),
@@ -95,7 +95,7 @@ async function main(words: readonly string[]): Promise<void> {
   if (args === null) {
     return console.log(helpText("Trains a convolutional network on handwritten digits.", "deno task demo", OPTIONS));
   }
-  const device = torch.device(args.device);
+  const device = await torch.openDevice(args.device);
   const { device: name, kernels } = torch.info(device);
   await writableFolder(args.out);
   console.log(`device: ${name}, kernels: ${kernels}`);
@@ -105,7 +105,7 @@ async function main(words: readonly string[]): Promise<void> {
   const augment = new transforms.RandomAffine(10, [0.1, 0.1], [0.9, 1.1], 10);
   const trainSet = await datasets.MNIST.load(DATA, true, new transforms.Compose([augment, toTensor]));
   const testSet = await datasets.MNIST.load(DATA, false, toTensor);
-  const trainLoader = new DataLoader(trainSet, { batchSize: 64, shuffle: true });
+  const trainLoader = new DataLoader(trainSet, { batchSize: 32, shuffle: true });
   const testLoader = new DataLoader(testSet, { batchSize: 256 });
   console.log(`digits: ${trainSet.length} to train on, ${testSet.length} to test with`);
 
