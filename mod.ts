@@ -55,7 +55,7 @@ export { e, finfo, iinfo, inf, nan, newaxis, pi } from "./src/base/limits.ts";
 export { Device, device } from "./src/base/device.ts";
 export type { MemoryFormat } from "./src/ops/convert.ts";
 export { Scalar, scalar } from "./src/base/scalar.ts";
-export { getDefaultDevice, setDefaultDevice } from "./src/backend/mod.ts";
+export { getDefaultDevice, openDevice, setDefaultDevice } from "./src/backend/mod.ts";
 
 export * as webgpu from "./src/backend/webgpu_api.ts";
 
@@ -422,22 +422,3 @@ export { logSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
 export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
-
-// The types of the arguments and results of the functions above.
-export type * from "./src/ops/shape.ts";
-export type * from "./src/ops/split.ts";
-export type * from "./src/ops/join.ts";
-export type * from "./src/ops/arrange.ts";
-export type * from "./src/ops/pad.ts";
-export type * from "./src/ops/properties.ts";
-export type * from "./src/ops/at.ts";
-export type * from "./src/ops/indexing.ts";
-export type * from "./src/ops/scatter_reduce.ts";
-export type * from "./src/ops/masked.ts";
-export type * from "./src/ops/sort.ts";
-export type * from "./src/ops/unique.ts";
-export type * from "./src/ops/embedding.ts";
-export type * from "./src/ops/named.ts";
-export type { Sizes } from "./src/ops/view_core.ts";
-export type { Args } from "./src/base/args.ts";
-export type { ScalarLike } from "./src/base/scalar.ts";

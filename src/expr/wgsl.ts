@@ -42,7 +42,7 @@ export interface WgslElement {
 const WGSL_TYPE: Readonly<Record<Kind, string>> = { f32: "f32", f64: "f32", i64: "i32", bool: "bool" };
 
 function noDouble(): never {
-  throw new DTypeError('WebGPU has no float64; use float32, or await x.cpu()');
+  throw new DTypeError("WebGPU has no float64; use float32, or await x.cpu()");
 }
 
 /** A constant as WGSL writes it. */

@@ -1,5 +1,5 @@
 /**
- * Activation functions: each entry is its formula.
+ * ActivationOp functions: each entry is its formula.
  *
  * Shape: any, the result has the input's. DType: floating (complex where it says so). Functions whose symbolic derivative
  * would cancel or overflow state their own beside the formula. `inplace: true`, where PyTorch has it, is the form with a
@@ -21,7 +21,7 @@ import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } f
 import { rand } from "./random.ts";
 
 /** A function of one tensor with options `O`, of which `K` may be given by position. */
-export type Activation<
+export type ActivationOp<
   O = Record<never, never>,
   K extends readonly (keyof (O & { inplace?: boolean }))[] = ["inplace" & keyof (O & { inplace?: boolean })],
 > = (input: Tensor, ...args: Args<O & { inplace?: boolean }, K>) => Tensor;
@@ -72,7 +72,7 @@ function step(condition: Expr, x: Expr): Expr {
 }
 
 /** max(x, 0). */
-export const relu: Activation & PointwiseFunction = activation<Activation>({
+export const relu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "relu",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu(): not defined for ${dtype}`);
@@ -85,7 +85,7 @@ export const relu: Activation & PointwiseFunction = activation<Activation>({
 });
 
 /** min(max(x, 0), 6). */
-export const relu6: Activation & PointwiseFunction = activation<Activation>({
+export const relu6: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "relu6",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu6(): not defined for ${dtype}`);
@@ -98,27 +98,29 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
   return where(x.le(low), low, where(x.ge(high), high, x));
 }
 
-type Slope = Activation<{ negativeSlope?: number }, ["negativeSlope", "inplace"]>;
+/** The type of {@linkcode leakyRelu}. */
+export type LeakyReluOp = ActivationOp<{ negativeSlope?: number }, ["negativeSlope", "inplace"]>;
 
 /**
  * x where positive, else negativeSlope · x.
  *
  * @param negativeSlope default 0.01
  */
-export const leakyRelu: Slope & PointwiseFunction = activation<Slope>({
+export const leakyRelu: LeakyReluOp & PointwiseFunction = activation<LeakyReluOp>({
   name: "leakyRelu",
   numbers: { negativeSlope: 0.01 },
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.mul(numbers.negativeSlope)),
 });
 
-type Alpha = Activation<{ alpha?: number }, ["alpha", "inplace"]>;
+/** The type of {@linkcode elu} and {@linkcode celu}. */
+export type AlphaOp = ActivationOp<{ alpha?: number }, ["alpha", "inplace"]>;
 
 /**
  * x where positive, else alpha · (e^x - 1).
  *
  * @param alpha default 1
  */
-export const elu: Alpha & PointwiseFunction = activation<Alpha>({
+export const elu: AlphaOp & PointwiseFunction = activation<AlphaOp>({
   name: "elu",
   numbers: { alpha: 1 },
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.expm1().mul(numbers.alpha)),
@@ -129,7 +131,7 @@ const SELU_ALPHA = 1.6732632423543772848170429916717;
 const SELU_SCALE = 1.0507009873554804934193349852946;
 
 /** scale · (x where positive, else alpha · (e^x - 1)) with the constants that keep mean 0 and variance 1. */
-export const selu: Activation & PointwiseFunction = activation<Activation>({
+export const selu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "selu",
   expr: (x: Expr) => where(x.gt(0), x.mul(SELU_SCALE), x.expm1().mul(SELU_ALPHA * SELU_SCALE)),
 });
@@ -139,20 +141,21 @@ export const selu: Activation & PointwiseFunction = activation<Activation>({
  *
  * @param alpha default 1
  */
-export const celu: Alpha & PointwiseFunction = activation<Alpha>({
+export const celu: AlphaOp & PointwiseFunction = activation<AlphaOp>({
   name: "celu",
   numbers: { alpha: 1 },
   expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
 });
 
-type Gelu = Activation<{ approximate?: "none" | "tanh" }, ["approximate", "inplace"]>;
+/** The type of {@linkcode gelu}. */
+export type GeluOp = ActivationOp<{ approximate?: "none" | "tanh" }, ["approximate", "inplace"]>;
 
 /**
  * x · Φ(x), Φ being the distribution function of the standard normal distribution.
  *
  * @param approximate `"none"` (default) or `"tanh"`, Hendrycks and Gimpel's approximation
  */
-export const gelu: Gelu & PointwiseFunction = activation<Gelu>({
+export const gelu: GeluOp & PointwiseFunction = activation<GeluOp>({
   name: "gelu",
   options: { approximate: "none" },
   expr: (x: Expr, { options: { approximate } }) => {
@@ -168,7 +171,7 @@ export const gelu: Gelu & PointwiseFunction = activation<Gelu>({
 });
 
 /** x · sigmoid(x); complex too. */
-export const silu: Activation & PointwiseFunction = activation<Activation>({
+export const silu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "silu",
   check: floatingOrComplex("silu"),
   expr: (x: Value) => x.mul(x.sigmoid()),
@@ -182,7 +185,8 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
   return withDerivative(value, [{ by: x, is: where(linear, x.like(1), z.sigmoid()) }]);
 }
 
-type Softplus = (
+/** The type of {@linkcode softplus}. */
+export type SoftplusOp = (
   input: Tensor,
   ...args: Args<{ beta?: number; threshold?: number }, ["beta", "threshold"]>
 ) => Tensor;
@@ -193,14 +197,14 @@ type Softplus = (
  * @param beta default 1
  * @param threshold where beta · x is above it the function is x, default 20
  */
-export const softplus: Softplus & PointwiseFunction = activation<Softplus>({
+export const softplus: SoftplusOp & PointwiseFunction = activation<SoftplusOp>({
   name: "softplus",
   numbers: { beta: 1, threshold: 20 },
   expr: (x: Expr, { numbers: { beta, threshold } }) => softplusOf(x, beta as Expr, threshold as Expr),
 });
 
 /** x · tanh(softplus(x)). */
-export const mish: Activation & PointwiseFunction = activation<Activation>({
+export const mish: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "mish",
   expr: (x: Expr) => x.mul(softplusOf(x, 1, 20).tanh()),
 });
@@ -237,7 +241,8 @@ export const tanhshrink: ((input: Tensor) => Tensor) & PointwiseFunction = activ
   },
 });
 
-type Hardtanh = Activation<{ minVal?: number; maxVal?: number }, ["minVal", "maxVal", "inplace"]>;
+/** The type of {@linkcode hardtanh}. */
+export type HardtanhOp = ActivationOp<{ minVal?: number; maxVal?: number }, ["minVal", "maxVal", "inplace"]>;
 
 /**
  * x limited to [minVal, maxVal].
@@ -245,7 +250,7 @@ type Hardtanh = Activation<{ minVal?: number; maxVal?: number }, ["minVal", "max
  * @param minVal default -1
  * @param maxVal default 1
  */
-export const hardtanh: Hardtanh & PointwiseFunction = activation<Hardtanh>({
+export const hardtanh: HardtanhOp & PointwiseFunction = activation<HardtanhOp>({
   name: "hardtanh",
   numbers: { minVal: -1, maxVal: 1 },
   validate: ({ numbers: [low, high] }) => {
@@ -260,31 +265,32 @@ export const hardtanh: Hardtanh & PointwiseFunction = activation<Hardtanh>({
 });
 
 /** min(max(x + 3, 0), 6) / 6. */
-export const hardsigmoid: Activation & PointwiseFunction = activation<Activation>({
+export const hardsigmoid: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "hardsigmoid",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), 1, x.div(6).add(0.5))),
 });
 
 /** x · min(max(x + 3, 0), 6) / 6. */
-export const hardswish: Activation & PointwiseFunction = activation<Activation>({
+export const hardswish: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "hardswish",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), x, x.mul(x.add(3)).div(6))),
 });
 
-type Lambda = (input: Tensor, ...args: Args<{ lambd?: number }, ["lambd"]>) => Tensor;
+/** The type of {@linkcode hardshrink} and {@linkcode softshrink}. */
+export type ShrinkOp = (input: Tensor, ...args: Args<{ lambd?: number }, ["lambd"]>) => Tensor;
 
 /**
  * x outside of [-lambd, lambd], else 0.
  *
  * @param lambd default 0.5
  */
-export const hardshrink: Lambda & PointwiseFunction = activation<Lambda>({
+export const hardshrink: ShrinkOp & PointwiseFunction = activation<ShrinkOp>({
   name: "hardshrink",
   numbers: { lambd: 0.5 },
   expr: (x: Expr, { numbers }) => where(x.abs().le(numbers.lambd as Expr), 0, x),
 });
 
-const shrink = activation<Lambda>({
+const shrink = activation<ShrinkOp>({
   name: "softshrink",
   numbers: { lambd: 0.5 },
   expr: (x: Expr, { numbers }) => {
@@ -300,13 +306,14 @@ const parseShrink = signature<{ lambd?: number }>("softshrink", ["lambd"]);
  *
  * @param lambd not negative, default 0.5
  */
-export const softshrink: Lambda = (input, ...args) => {
+export const softshrink: ShrinkOp = (input, ...args): Tensor => {
   const { lambd = 0.5 } = parseShrink(args);
   if (lambd < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${lambd}`);
   return shrink(input, lambd);
 };
 
-type Threshold = Activation<{ threshold: number; value: number }, ["threshold", "value", "inplace"]>;
+/** The type of {@linkcode threshold}. */
+export type ThresholdOp = ActivationOp<{ threshold: number; value: number }, ["threshold", "value", "inplace"]>;
 
 /**
  * x where above threshold, else value.
@@ -314,7 +321,7 @@ type Threshold = Activation<{ threshold: number; value: number }, ["threshold", 
  * @param threshold the limit
  * @param value what takes the place
  */
-export const threshold: Threshold & PointwiseFunction = activation<Threshold>({
+export const threshold: ThresholdOp & PointwiseFunction = activation<ThresholdOp>({
   name: "threshold",
   numbers: { threshold: 0, value: 0 },
   check: (dtype) => {

@@ -25,7 +25,8 @@ export type BinaryOp<O = Record<never, never>> = (
   ...args: Args<{ other: Tensor | ScalarLike; out?: Tensor } & O, ["other"]>
 ) => Tensor;
 
-type Binary = BinaryOp & PointwiseFunction;
+/** {@linkcode BinaryOp} with its in-place form. */
+export type BinaryFunction = BinaryOp & PointwiseFunction;
 
 /** The kinds of dtypes that an op takes. */
 function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
@@ -35,12 +36,12 @@ function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
 }
 
 /** An op of two tensors, neither of them a number. */
-function ofTensors(name: string, expr: (x: Value, y: Value) => Value, ...kinds: DTypeKind[]): Binary {
+function ofTensors(name: string, expr: (x: Value, y: Value) => Value, ...kinds: DTypeKind[]): BinaryFunction {
   const operands = ["input", "other"];
   return pointwise<BinaryOp>({ name, operands, tensors: operands, expr, check: only(name, ...kinds) });
 }
 
-function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value, tensors: readonly string[] = []): Binary {
+function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value, tensors: readonly string[] = []): BinaryFunction {
   const check = only(name, "floating");
   return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, compute: "float", expr, check });
 }
@@ -73,7 +74,9 @@ function checkDivisor(name: string): (call: PointwiseCall) => void {
   };
 }
 
-type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
+/** The type of {@linkcode add}, {@linkcode sub} and {@linkcode rsub}. */
+export /** A function of two operands, the second of which is multiplied by `alpha`. */
+export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
 
 /**
  * input + alpha · other.
@@ -119,13 +122,13 @@ export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
 });
 
 /** input · other. */
-export const mul: Binary = pointwise<BinaryOp>({
+export const mul: BinaryFunction = pointwise<BinaryOp>({
   name: "mul",
   operands: ["input", "other"],
   expr: (x: Value, y: Value) => x.mul(y),
 });
 /** Same as {@linkcode mul}. */
-export const multiply: Binary = mul;
+export const multiply: BinaryFunction = mul;
 
 /** The type of {@linkcode div}. */
 export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
@@ -163,21 +166,21 @@ function trueDivision(dtype: DType): DType {
 }
 
 /** input / other, integers giving the default floating dtype. */
-export const trueDivide: Binary = pointwise<BinaryOp>({
+export const trueDivide: BinaryFunction = pointwise<BinaryOp>({
   name: "trueDivide",
   operands: ["input", "other"],
   compute: "float",
   expr: (x: Value, y: Value) => x.div(y),
 });
 /** The quotient rounded down. */
-export const floorDivide: Binary = pointwise<BinaryOp>({
+export const floorDivide: BinaryFunction = pointwise<BinaryOp>({
   name: "floorDivide",
   operands: ["input", "other"],
   validate: checkDivisor("floorDivide"),
   expr: (x: Value, y: Value) => x.floorDivide(y),
 });
 /** The remainder with the divisor's sign, as Python's `%`. */
-export const remainder: Binary = pointwise<BinaryOp>({
+export const remainder: BinaryFunction = pointwise<BinaryOp>({
   name: "remainder",
   operands: ["input", "other"],
   check: only("remainder", "integer", "floating"),
@@ -185,7 +188,7 @@ export const remainder: Binary = pointwise<BinaryOp>({
   expr: (x: Value, y: Value) => x.remainder(y),
 });
 /** The remainder with the dividend's sign, as C's `fmod`. */
-export const fmod: Binary = pointwise<BinaryOp>({
+export const fmod: BinaryFunction = pointwise<BinaryOp>({
   name: "fmod",
   operands: ["input", "other"],
   tensors: ["input"],
@@ -235,24 +238,24 @@ export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
 });
 
 /** The larger; NaN if either is. Ties share the gradient. */
-export const maximum: Binary = ofTensors("maximum", (x, y) => x.max(y), "bool", "integer", "floating");
+export const maximum: BinaryFunction = ofTensors("maximum", (x, y) => x.max(y), "bool", "integer", "floating");
 /** The smaller; NaN if either is. Ties share the gradient. */
-export const minimum: Binary = ofTensors("minimum", (x, y) => x.min(y), "bool", "integer", "floating");
+export const minimum: BinaryFunction = ofTensors("minimum", (x, y) => x.min(y), "bool", "integer", "floating");
 /** The larger, the other one where one is NaN. */
-export const fmax: Binary = ofTensors("fmax", (x, y) => x.fmax(y), "bool", "integer", "floating");
+export const fmax: BinaryFunction = ofTensors("fmax", (x, y) => x.fmax(y), "bool", "integer", "floating");
 /** The smaller, the other one where one is NaN. */
-export const fmin: Binary = ofTensors("fmin", (x, y) => x.fmin(y), "bool", "integer", "floating");
+export const fmin: BinaryFunction = ofTensors("fmin", (x, y) => x.fmin(y), "bool", "integer", "floating");
 
 /** The angle of the point (other, input), in (-π, π]. */
-export const atan2: Binary = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"]);
+export const atan2: BinaryFunction = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"]);
 /** Same as {@linkcode atan2}. */
-export const arctan2: Binary = atan2;
+export const arctan2: BinaryFunction = atan2;
 /** √(input² + other²), without overflow between. */
-export const hypot: Binary = ofTensors("hypot", (x, y) => x.hypot(y), "floating");
+export const hypot: BinaryFunction = ofTensors("hypot", (x, y) => x.hypot(y), "floating");
 /** The magnitude of input with the sign of other, zeros' signs included. */
-export const copysign: Binary = binaryFloat("copysign", (x, y) => x.copysign(y), ["input"]);
+export const copysign: BinaryFunction = binaryFloat("copysign", (x, y) => x.copysign(y), ["input"]);
 /** The next representable value from input towards other. */
-export const nextafter: Binary = pointwise<BinaryOp>({
+export const nextafter: BinaryFunction = pointwise<BinaryOp>({
   name: "nextafter",
   operands: ["input", "other"],
   check: (dtype) => {
@@ -264,7 +267,7 @@ export const nextafter: Binary = pointwise<BinaryOp>({
 });
 
 /** log(e^x + e^y), without overflow between. */
-export const logaddexp: Binary = pointwise<BinaryOp>({
+export const logaddexp: BinaryFunction = pointwise<BinaryOp>({
   name: "logaddexp",
   operands: ["input", "other"],
   check: only("logaddexp", "floating", "complex"),
@@ -285,7 +288,7 @@ function complexLogaddexp(x: Complex, y: Complex): Value {
 }
 
 /** log₂(2^x + 2^y), without overflow between. */
-export const logaddexp2: Binary = pointwise<BinaryOp>({
+export const logaddexp2: BinaryFunction = pointwise<BinaryOp>({
   name: "logaddexp2",
   operands: ["input", "other"],
   check: only("logaddexp2", "floating"),
@@ -305,9 +308,9 @@ function timesLog(x: Expr, y: Expr, log: (y: Expr) => Expr, border: number, slop
 }
 
 /** input · log(other), 0 where input is 0. */
-export const xlogy: Binary = binaryFloat("xlogy", (x, y) => timesLog(x, y, (z) => z.log(), 0, y));
+export const xlogy: BinaryFunction = binaryFloat("xlogy", (x, y) => timesLog(x, y, (z) => z.log(), 0, y));
 /** input · log(1 + other), 0 where input is 0. */
-export const xlog1py: Binary = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
+export const xlog1py: BinaryFunction = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
 
 /** The type of {@linkcode heaviside}. */
 export type HeavisideOp = (
@@ -330,14 +333,14 @@ export const heaviside: HeavisideOp & PointwiseFunction = pointwise<HeavisideOp>
 });
 
 /** The greatest common divisor, never negative. */
-export const gcd: Binary = ofTensors("gcd", (x, y) => x.gcd(y), "integer");
+export const gcd: BinaryFunction = ofTensors("gcd", (x, y) => x.gcd(y), "integer");
 /** The least common multiple, never negative. */
-export const lcm: Binary = ofTensors("lcm", (x, y) => {
+export const lcm: BinaryFunction = ofTensors("lcm", (x, y) => {
   const divisor = (x as Expr).gcd(y as Expr);
   return divisor.eq(0).where(0, (x as Expr).truncDivide(divisor).mul(y as Expr).abs());
 }, "integer");
 /** input · 2^other. */
-export const ldexp: Binary = pointwise<BinaryOp>({
+export const ldexp: BinaryFunction = pointwise<BinaryOp>({
   name: "ldexp",
   operands: ["input", "other"],
   tensors: ["input", "other"],

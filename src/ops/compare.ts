@@ -15,51 +15,55 @@ import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { BinaryOp } from "./binary.ts";
-import { type Context, pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
-
-type Binary = BinaryOp & PointwiseFunction;
-type Unary = UnaryOp & PointwiseFunction;
+import type { BinaryFunction, BinaryOp } from "./binary.ts";
+import {
+  type Context,
+  pointwise,
+  type PointwiseFunction,
+  type Unary,
+  type UnaryFunction,
+  type UnaryOp,
+} from "./define.ts";
 
 function binary(
   name: string,
   expr: (x: Value, y: Value) => Value,
   check?: (dtype: DType) => void,
   tensors: readonly string[] = [],
-): Binary {
+): BinaryFunction {
   return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, expr, check });
 }
 
-function comparison(name: string, expr: (x: Value, y: Value) => Value): Binary {
+function comparison(name: string, expr: (x: Value, y: Value) => Value): BinaryFunction {
   return binary(name, expr, undefined, ["input"]);
 }
 
-function logic(name: string, expr: (x: Value, y: Value) => Value): Binary {
+function logic(name: string, expr: (x: Value, y: Value) => Value): BinaryFunction {
   return binary(name, expr, undefined, ["input", "other"]);
 }
 
 /** Whether the elements are equal. */
-export const eq: Binary = comparison("eq", (x, y) => x.eq(y));
+export const eq: BinaryFunction = comparison("eq", (x, y) => x.eq(y));
 /** Whether the elements differ. */
-export const ne: Binary = comparison("ne", (x, y) => x.ne(y));
+export const ne: BinaryFunction = comparison("ne", (x, y) => x.ne(y));
 /** Same as {@linkcode ne}. */
-export const notEqual: Binary = ne;
+export const notEqual: BinaryFunction = ne;
 /** Whether input < other. */
-export const lt: Binary = comparison("lt", (x, y) => x.lt(y));
+export const lt: BinaryFunction = comparison("lt", (x, y) => x.lt(y));
 /** Same as {@linkcode lt}. */
-export const less: Binary = lt;
+export const less: BinaryFunction = lt;
 /** Whether input ≤ other. */
-export const le: Binary = comparison("le", (x, y) => x.le(y));
+export const le: BinaryFunction = comparison("le", (x, y) => x.le(y));
 /** Same as {@linkcode le}. */
-export const lessEqual: Binary = le;
+export const lessEqual: BinaryFunction = le;
 /** Whether input > other. */
-export const gt: Binary = comparison("gt", (x, y) => x.gt(y));
+export const gt: BinaryFunction = comparison("gt", (x, y) => x.gt(y));
 /** Same as {@linkcode gt}. */
-export const greater: Binary = gt;
+export const greater: BinaryFunction = gt;
 /** Whether input ≥ other. */
-export const ge: Binary = comparison("ge", (x, y) => x.ge(y));
+export const ge: BinaryFunction = comparison("ge", (x, y) => x.ge(y));
 /** Same as {@linkcode ge}. */
-export const greaterEqual: Binary = ge;
+export const greaterEqual: BinaryFunction = ge;
 
 /** The tolerances of {@linkcode isclose} and {@linkcode allclose}. */
 export interface CloseOptions {
@@ -135,13 +139,13 @@ export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
 }
 
 /** Whether both are true (not 0). */
-export const logicalAnd: Binary = logic("logicalAnd", (x, y) => x.logicalAnd(y));
+export const logicalAnd: BinaryFunction = logic("logicalAnd", (x, y) => x.logicalAnd(y));
 /** Whether either is true (not 0). */
-export const logicalOr: Binary = logic("logicalOr", (x, y) => x.logicalOr(y));
+export const logicalOr: BinaryFunction = logic("logicalOr", (x, y) => x.logicalOr(y));
 /** Whether exactly one is true (not 0). */
-export const logicalXor: Binary = logic("logicalXor", (x, y) => x.logicalXor(y));
+export const logicalXor: BinaryFunction = logic("logicalXor", (x, y) => x.logicalXor(y));
 /** Whether the element is 0. */
-export const logicalNot: Unary = pointwise<UnaryOp>({ name: "logicalNot", expr: (x: Value) => x.logicalNot() });
+export const logicalNot: UnaryFunction = pointwise<UnaryOp>({ name: "logicalNot", expr: (x: Value) => x.logicalNot() });
 
 function noFloat(name: string): (dtype: DType) => void {
   return (dtype) => {
@@ -152,30 +156,30 @@ function noFloat(name: string): (dtype: DType) => void {
 }
 
 /** The bits that both have; of bools whether both hold. */
-export const bitwiseAnd: Binary = binary("bitwiseAnd", (x, y) => x.bitwiseAnd(y), noFloat("bitwiseAnd"));
+export const bitwiseAnd: BinaryFunction = binary("bitwiseAnd", (x, y) => x.bitwiseAnd(y), noFloat("bitwiseAnd"));
 /** The bits that either has. */
-export const bitwiseOr: Binary = binary("bitwiseOr", (x, y) => x.bitwiseOr(y), noFloat("bitwiseOr"));
+export const bitwiseOr: BinaryFunction = binary("bitwiseOr", (x, y) => x.bitwiseOr(y), noFloat("bitwiseOr"));
 /** The bits that exactly one has. */
-export const bitwiseXor: Binary = binary("bitwiseXor", (x, y) => x.bitwiseXor(y), noFloat("bitwiseXor"));
+export const bitwiseXor: BinaryFunction = binary("bitwiseXor", (x, y) => x.bitwiseXor(y), noFloat("bitwiseXor"));
 /** Every bit turned; of bools the opposite. */
-export const bitwiseNot: Unary = pointwise<UnaryOp>({
+export const bitwiseNot: UnaryFunction = pointwise<UnaryOp>({
   name: "bitwiseNot",
   check: noFloat("bitwiseNot"),
   expr: (x: Value) => x.bitwiseNot(),
 });
 
-function shift(name: string, expr: (x: Value, y: Value) => Value): Binary {
+function shift(name: string, expr: (x: Value, y: Value) => Value): BinaryFunction {
   return binary(name, expr, (dtype) => {
     if (!dtype.isInteger) throw new DTypeError(`${name}(): defined for integers only: ${dtype}`);
   });
 }
 
 /** input · 2^other, bits that leave the dtype being lost. */
-export const bitwiseLeftShift: Binary = shift("bitwiseLeftShift", (x, y) => x.shiftLeft(y));
+export const bitwiseLeftShift: BinaryFunction = shift("bitwiseLeftShift", (x, y) => x.shiftLeft(y));
 /** input / 2^other rounded down. */
-export const bitwiseRightShift: Binary = shift("bitwiseRightShift", (x, y) => x.shiftRight(y));
+export const bitwiseRightShift: BinaryFunction = shift("bitwiseRightShift", (x, y) => x.shiftRight(y));
 
-function predicate(name: string, expr: (x: Value) => Value, check?: (dtype: DType) => void): Unary {
+function predicate(name: string, expr: (x: Value) => Value, check?: (dtype: DType) => void): UnaryFunction {
   return pointwise<UnaryOp>({ name, expr, check });
 }
 
@@ -186,19 +190,22 @@ function noComplex(name: string): (dtype: DType) => void {
 }
 
 /** Whether the element is NaN. */
-export const isnan: Unary = predicate("isnan", (x) => x.isnan());
+export const isnan: UnaryFunction = predicate("isnan", (x) => x.isnan());
 /** Whether the element is infinite. */
-export const isinf: Unary = predicate("isinf", (x) => x.isinf());
+export const isinf: UnaryFunction = predicate("isinf", (x) => x.isinf());
 /** Whether the element is neither infinite nor NaN. */
-export const isfinite: Unary = predicate("isfinite", (x) => x.isfinite());
+export const isfinite: UnaryFunction = predicate("isfinite", (x) => x.isfinite());
 /** Whether the element is +∞. */
-export const isposinf: Unary = predicate("isposinf", (x) => (x as Expr).eq(Infinity), noComplex("isposinf"));
+export const isposinf: UnaryFunction = predicate("isposinf", (x) => (x as Expr).eq(Infinity), noComplex("isposinf"));
 /** Whether the element is -∞. */
-export const isneginf: Unary = predicate("isneginf", (x) => (x as Expr).eq(-Infinity), noComplex("isneginf"));
+export const isneginf: UnaryFunction = predicate("isneginf", (x) => (x as Expr).eq(-Infinity), noComplex("isneginf"));
 /** Whether the imaginary part is 0. */
-export const isreal: Unary = predicate("isreal", (x) => x instanceof Complex ? x.im.eq(0) : constant(true, "bool"));
+export const isreal: UnaryFunction = predicate(
+  "isreal",
+  (x) => x instanceof Complex ? x.im.eq(0) : constant(true, "bool"),
+);
 /** Whether the sign bit is set: of -0 too. */
-export const signbit: Unary = predicate("signbit", (x) => {
+export const signbit: UnaryFunction = predicate("signbit", (x) => {
   if (x.kind === "bool") return constant(false, "bool");
   return x.kind === "i64" ? x.lt(0) : constant(1, x.kind).copysign(x as Expr).lt(0);
 }, noComplex("signbit"));
@@ -224,7 +231,7 @@ const choose = pointwise<WhereOp>({
  *
  * @param condition a bool tensor
  */
-export const where: WhereOp = (condition, input, other) => choose(condition, input, other);
+export const where: WhereOp = (condition, input, other): Tensor => choose(condition, input, other);
 
 /** The type of {@linkcode clamp}. */
 export type ClampOp = (

@@ -9,8 +9,8 @@
 
 import { DTypeError } from "../base/errors.ts";
 import type { Expr, Value } from "../expr/expr.ts";
-import type { BinaryOp } from "./binary.ts";
-import { pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
+import type { BinaryFunction, BinaryOp } from "./binary.ts";
+import { pointwise, type Unary, type UnaryFunction, type UnaryOp } from "./define.ts";
 import * as core from "./special_core.ts";
 
 export { xlog1py, xlogy } from "./binary.ts";
@@ -34,9 +34,7 @@ export {
   sinc,
 } from "./unary.ts";
 
-type Unary = UnaryOp & PointwiseFunction;
-
-function special(name: string, expr: (x: Expr) => Value): Unary {
+function special(name: string, expr: (x: Expr) => Value): UnaryFunction {
   return pointwise<UnaryOp>({
     name,
     compute: "float",
@@ -48,25 +46,25 @@ function special(name: string, expr: (x: Expr) => Value): Unary {
 }
 
 /** -x log x, 0 at 0 and -∞ for negative x: the terms of an entropy. */
-export const entr: Unary = special("entr", core.entrOf);
+export const entr: UnaryFunction = special("entr", core.entrOf);
 /** e^(x²) erfc(x), which does not underflow. */
-export const erfcx: Unary = special("erfcx", core.erfcxOf);
+export const erfcx: UnaryFunction = special("erfcx", core.erfcxOf);
 /** The modified Bessel function of the first kind, order 0. */
-export const i0: Unary = special("i0", core.i0Of);
+export const i0: UnaryFunction = special("i0", core.i0Of);
 /** e^-|x| · {@linkcode i0}. */
-export const i0e: Unary = special("i0e", core.i0eOf);
+export const i0e: UnaryFunction = special("i0e", core.i0eOf);
 /** The modified Bessel function of the first kind, order 1. */
-export const i1: Unary = special("i1", core.i1Of);
+export const i1: UnaryFunction = special("i1", core.i1Of);
 /** e^-|x| · {@linkcode i1}. */
-export const i1e: Unary = special("i1e", core.i1eOf);
+export const i1e: UnaryFunction = special("i1e", core.i1eOf);
 /** The distribution function of the standard normal distribution. */
-export const ndtr: Unary = special("ndtr", core.ndtrOf);
+export const ndtr: UnaryFunction = special("ndtr", core.ndtrOf);
 /** The inverse of {@linkcode ndtr}. */
-export const ndtri: Unary = special("ndtri", core.ndtriOf);
+export const ndtri: UnaryFunction = special("ndtri", core.ndtriOf);
 /** The logarithm of {@linkcode ndtr}, accurate far to the left. */
-export const logNdtr: Unary = special("logNdtr", core.logNdtrOf);
+export const logNdtr: UnaryFunction = special("logNdtr", core.logNdtrOf);
 /** Hurwitz's zeta function Σ (other + n)^-input; differentiable by `other` alone. */
-export const zeta: BinaryOp & PointwiseFunction = pointwise<BinaryOp>({
+export const zeta: BinaryFunction = pointwise<BinaryOp>({
   name: "zeta",
   operands: ["input", "other"],
   compute: "float",

@@ -13,12 +13,17 @@ import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseFunction, type UnaryOp } from "./define.ts";
-
-type Unary = UnaryOp & PointwiseFunction;
+import {
+  type Context,
+  pointwise,
+  type PointwiseFunction,
+  type Unary,
+  type UnaryFunction,
+  type UnaryOp,
+} from "./define.ts";
 
 /** A function whose values are not integers. */
-function floating(name: string, expr: (x: Value) => Value): Unary {
+function floating(name: string, expr: (x: Value) => Value): UnaryFunction {
   return pointwise<UnaryOp>({ name, compute: "float", expr });
 }
 
@@ -29,7 +34,7 @@ function noBool(name: string): (dtype: DType) => void {
 }
 
 /** A rounding: integers are what they are. */
-function rounding(name: string, expr: (x: Value) => Value): Unary {
+function rounding(name: string, expr: (x: Value) => Value): UnaryFunction {
   return pointwise<UnaryOp>({
     name,
     check: noBool(name),
@@ -38,28 +43,36 @@ function rounding(name: string, expr: (x: Value) => Value): Unary {
 }
 
 /** The absolute value; of a complex number its modulus, a real tensor. The derivative at 0 is 0. */
-export const abs: Unary = pointwise<UnaryOp>({ name: "abs", check: noBool("abs"), expr: (x: Value) => x.abs() });
+export const abs: UnaryFunction = pointwise<UnaryOp>({
+  name: "abs",
+  check: noBool("abs"),
+  expr: (x: Value) => x.abs(),
+});
 /** Same as {@linkcode abs}. */
-export const absolute: Unary = abs;
+export const absolute: UnaryFunction = abs;
 /** The angle in radians: of a real number 0, or π where it is negative. */
-export const angle: Unary = floating("angle", angleOf);
+export const angle: UnaryFunction = floating("angle", angleOf);
 /** -x. */
-export const neg: Unary = pointwise<UnaryOp>({ name: "neg", check: noBool("neg"), expr: (x: Value) => x.neg() });
+export const neg: UnaryFunction = pointwise<UnaryOp>({
+  name: "neg",
+  check: noBool("neg"),
+  expr: (x: Value) => x.neg(),
+});
 /** Same as {@linkcode neg}. */
-export const negative: Unary = neg;
+export const negative: UnaryFunction = neg;
 /** x itself, a new tensor: the unary plus. */
-export const positive: UnaryOp = (input) => {
+export const positive: UnaryOp = (input): Tensor => {
   noBool("positive")(input.dtype);
   return input;
 };
 /** The sign: -1, 0 or 1; of NaN 0. */
-export const sign: Unary = pointwise<UnaryOp>({ name: "sign", expr: (x: Value) => x.sign() });
+export const sign: UnaryFunction = pointwise<UnaryOp>({ name: "sign", expr: (x: Value) => x.sign() });
 /** The sign; of a complex number z / |z|, 0 at 0. */
-export const sgn: Unary = pointwise<UnaryOp>({ name: "sgn", expr: sgnOf });
+export const sgn: UnaryFunction = pointwise<UnaryOp>({ name: "sgn", expr: sgnOf });
 const conjugate = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
 
 /** The complex conjugate, computed at once; a real tensor is its own. */
-export const conjPhysical: Unary = Object.assign(
+export const conjPhysical: UnaryFunction = Object.assign(
   (input: Tensor, options?: { out?: Tensor }) => {
     if (options) return conjugate(input, options);
     return input.dtype.isComplex ? conjugate(input) : input;
@@ -73,15 +86,15 @@ export function conj(input: Tensor): Tensor {
 }
 
 /** The largest integer that is at most x. */
-export const floor: Unary = rounding("floor", (x) => x.floor());
+export const floor: UnaryFunction = rounding("floor", (x) => x.floor());
 /** The least integer that is at least x. */
-export const ceil: Unary = rounding("ceil", (x) => x.ceil());
+export const ceil: UnaryFunction = rounding("ceil", (x) => x.ceil());
 /** x without its fraction. */
-export const trunc: Unary = rounding("trunc", (x) => x.trunc());
+export const trunc: UnaryFunction = rounding("trunc", (x) => x.trunc());
 /** Same as {@linkcode trunc}. */
-export const fix: Unary = trunc;
+export const fix: UnaryFunction = trunc;
 /** x - trunc(x). */
-export const frac: Unary = pointwise<UnaryOp>({
+export const frac: UnaryFunction = pointwise<UnaryOp>({
   name: "frac",
   check: (dtype) => {
     if (dtype.kind !== "floating") {
@@ -117,27 +130,27 @@ export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
 });
 
 /** e^x. */
-export const exp: Unary = floating("exp", (x) => x.exp());
+export const exp: UnaryFunction = floating("exp", (x) => x.exp());
 /** 2^x. */
-export const exp2: Unary = floating("exp2", (x) => x.exp2());
+export const exp2: UnaryFunction = floating("exp2", (x) => x.exp2());
 /** e^x - 1, accurate near 0. */
-export const expm1: Unary = floating("expm1", (x) => x.expm1());
+export const expm1: UnaryFunction = floating("expm1", (x) => x.expm1());
 /** The natural logarithm. */
-export const log: Unary = floating("log", (x) => x.log());
+export const log: UnaryFunction = floating("log", (x) => x.log());
 /** The logarithm to base 2. */
-export const log2: Unary = floating("log2", (x) => x.log2());
+export const log2: UnaryFunction = floating("log2", (x) => x.log2());
 /** The logarithm to base 10. */
-export const log10: Unary = floating("log10", (x) => x.log10());
+export const log10: UnaryFunction = floating("log10", (x) => x.log10());
 /** log(1 + x), accurate near 0. */
-export const log1p: Unary = floating("log1p", (x) => x.log1p());
+export const log1p: UnaryFunction = floating("log1p", (x) => x.log1p());
 /** The square root. */
-export const sqrt: Unary = floating("sqrt", (x) => x.sqrt());
+export const sqrt: UnaryFunction = floating("sqrt", (x) => x.sqrt());
 /** 1 / √x. */
-export const rsqrt: Unary = floating("rsqrt", (x) => x.rsqrt());
+export const rsqrt: UnaryFunction = floating("rsqrt", (x) => x.rsqrt());
 /** 1 / x. */
-export const reciprocal: Unary = floating("reciprocal", (x) => x.reciprocal());
+export const reciprocal: UnaryFunction = floating("reciprocal", (x) => x.reciprocal());
 /** x². */
-export const square: Unary = pointwise<UnaryOp>({
+export const square: UnaryFunction = pointwise<UnaryOp>({
   name: "square",
   // PyTorch squares bools into integers.
   compute: (dtype) => dtype.kind === "bool" ? int64 : dtype,
@@ -145,63 +158,63 @@ export const square: Unary = pointwise<UnaryOp>({
 });
 
 /** The sine of radians. */
-export const sin: Unary = floating("sin", (x) => x.sin());
+export const sin: UnaryFunction = floating("sin", (x) => x.sin());
 /** The cosine of radians. */
-export const cos: Unary = floating("cos", (x) => x.cos());
+export const cos: UnaryFunction = floating("cos", (x) => x.cos());
 /** The tangent of radians. */
-export const tan: Unary = floating("tan", (x) => x.tan());
+export const tan: UnaryFunction = floating("tan", (x) => x.tan());
 /** The inverse sine. */
-export const asin: Unary = floating("asin", (x) => x.asin());
+export const asin: UnaryFunction = floating("asin", (x) => x.asin());
 /** Same as {@linkcode asin}. */
-export const arcsin: Unary = asin;
+export const arcsin: UnaryFunction = asin;
 /** The inverse cosine. */
-export const acos: Unary = floating("acos", (x) => x.acos());
+export const acos: UnaryFunction = floating("acos", (x) => x.acos());
 /** Same as {@linkcode acos}. */
-export const arccos: Unary = acos;
+export const arccos: UnaryFunction = acos;
 /** The inverse tangent. */
-export const atan: Unary = floating("atan", (x) => x.atan());
+export const atan: UnaryFunction = floating("atan", (x) => x.atan());
 /** Same as {@linkcode atan}. */
-export const arctan: Unary = atan;
+export const arctan: UnaryFunction = atan;
 /** The hyperbolic sine. */
-export const sinh: Unary = floating("sinh", (x) => x.sinh());
+export const sinh: UnaryFunction = floating("sinh", (x) => x.sinh());
 /** The hyperbolic cosine. */
-export const cosh: Unary = floating("cosh", (x) => x.cosh());
+export const cosh: UnaryFunction = floating("cosh", (x) => x.cosh());
 /** The hyperbolic tangent. */
-export const tanh: Unary = floating("tanh", (x) => x.tanh());
+export const tanh: UnaryFunction = floating("tanh", (x) => x.tanh());
 /** The inverse hyperbolic sine. */
-export const asinh: Unary = floating("asinh", (x) => x.asinh());
+export const asinh: UnaryFunction = floating("asinh", (x) => x.asinh());
 /** Same as {@linkcode asinh}. */
-export const arcsinh: Unary = asinh;
+export const arcsinh: UnaryFunction = asinh;
 /** The inverse hyperbolic cosine. */
-export const acosh: Unary = floating("acosh", (x) => x.acosh());
+export const acosh: UnaryFunction = floating("acosh", (x) => x.acosh());
 /** Same as {@linkcode acosh}. */
-export const arccosh: Unary = acosh;
+export const arccosh: UnaryFunction = acosh;
 /** The inverse hyperbolic tangent. */
-export const atanh: Unary = floating("atanh", (x) => x.atanh());
+export const atanh: UnaryFunction = floating("atanh", (x) => x.atanh());
 /** Same as {@linkcode atanh}. */
-export const arctanh: Unary = atanh;
+export const arctanh: UnaryFunction = atanh;
 /** Degrees as radians. */
-export const deg2rad: Unary = floating("deg2rad", (x) => x.mul(Math.PI / 180));
+export const deg2rad: UnaryFunction = floating("deg2rad", (x) => x.mul(Math.PI / 180));
 /** Radians as degrees. */
-export const rad2deg: Unary = floating("rad2deg", (x) => x.mul(180 / Math.PI));
+export const rad2deg: UnaryFunction = floating("rad2deg", (x) => x.mul(180 / Math.PI));
 /** sin(πx) / (πx), 1 at 0. */
-export const sinc: Unary = floating("sinc", (x) => {
+export const sinc: UnaryFunction = floating("sinc", (x) => {
   const scaled = x.mul(Math.PI);
   return where(x.eq(0) as Expr, 1, scaled.sin().div(scaled));
 });
 
 /** The error function. */
-export const erf: Unary = floating("erf", (x) => x.erf());
+export const erf: UnaryFunction = floating("erf", (x) => x.erf());
 /** 1 - erf(x), accurate for large x. */
-export const erfc: Unary = floating("erfc", (x) => x.erfc());
+export const erfc: UnaryFunction = floating("erfc", (x) => x.erfc());
 /** The inverse of {@linkcode erf}, for values between -1 and 1. */
-export const erfinv: Unary = floating("erfinv", (x) => x.erfinv());
+export const erfinv: UnaryFunction = floating("erfinv", (x) => x.erfinv());
 /** log |Γ(x)|. */
-export const lgamma: Unary = floating("lgamma", (x) => x.lgamma());
+export const lgamma: UnaryFunction = floating("lgamma", (x) => x.lgamma());
 /** The derivative of {@linkcode lgamma}. */
-export const digamma: Unary = floating("digamma", (x) => x.digamma());
+export const digamma: UnaryFunction = floating("digamma", (x) => x.digamma());
 /** 1 / (1 + e^-x). */
-export const sigmoid: Unary = floating("sigmoid", (x) => x.sigmoid());
+export const sigmoid: UnaryFunction = floating("sigmoid", (x) => x.sigmoid());
 
 /** The type of {@linkcode logit}. */
 export type LogitOp = (input: Tensor, ...args: Args<{ eps?: number | null; out?: Tensor }, ["eps"]>) => Tensor;
@@ -223,9 +236,9 @@ export const logit: LogitOp & PointwiseFunction = pointwise<LogitOp>({
   },
 });
 
-const polygammas = new Map<number, Unary>();
+const polygammas = new Map<number, UnaryFunction>();
 
-function polygammaOf(n: number): Unary {
+function polygammaOf(n: number): UnaryFunction {
   let op = polygammas.get(n);
   if (op === undefined) {
     let factor = n % 2 === 0 ? -1 : 1;
@@ -255,7 +268,7 @@ export function polygamma(n: number | Tensor, input: Tensor | number): Tensor {
   return polygammaOf(order)(x);
 }
 
-const mvlgammas = new Map<number, Unary>();
+const mvlgammas = new Map<number, UnaryFunction>();
 
 /**
  * The multivariate log-gamma function of dimension `p`: Σ lgamma(x - i/2) + p(p - 1)/4 · log π.
