@@ -9,3 +9,7 @@ export { detectAnomaly, setDetectAnomaly } from "./mode.ts";
 export { Function, type FunctionClass, FunctionContext } from "./function.ts";
 export { type CheckedFunction, gradcheck, type GradcheckOptions, gradgradcheck } from "./gradcheck.ts";
 export { Node } from "./node.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { AutogradMeta } from "./meta.ts";
+export type { TensorAutograd } from "./tensor_autograd.ts";

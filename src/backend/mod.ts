@@ -35,6 +35,26 @@ export function setDefaultDevice(device: string | Device): void {
   defaultDevice = chosen;
 }
 
+/**
+ * Opens a device and gives it: needed once for WebGPU, whose devices are asked for asynchronously; the others are open.
+ *
+ * @throws {DeviceError} if there is no such device
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ *
+ * const device = await torch.openDevice("cpu");
+ * torch.zeros(3, { device });
+ * ```
+ */
+export async function openDevice(name: string | Device): Promise<Device> {
+  const device = parseDevice(name);
+  if (device.type === "webgpu") await openWebGpu();
+  backendOf(device);
+  return device;
+}
+
 /** Opens the GPU that WebGPU offers: whether there is one. Needed once before the device `"webgpu"` is used. */
 export async function webGpuIsAvailable(): Promise<boolean> {
   return await openWebGpu() !== null;

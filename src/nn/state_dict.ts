@@ -55,6 +55,10 @@ interface Loading {
   readonly assign: boolean;
   readonly keys: IncompatibleKeys;
   readonly errors: string[];
+  /** Copies and post hooks in order: they run once everything is known to fit, so that a misfit changes nothing. */
+  readonly actions: (() => void)[];
+  /** Whether post hooks are among the actions: they may forgive missing keys, so they must run before the verdict. */
+  hooked: boolean;
 }
 
 /**
@@ -66,10 +70,12 @@ export function loadStateDict(module: Module, state: StateDict, strict: boolean,
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
     throw new ArgumentError(`Expected state_dict to be dict-like, got ${String(state)}.`);
   }
-  const loading: Loading = { strict, assign, keys: new IncompatibleKeys(), errors: [] };
+  const loading: Loading = { strict, assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);
   const { missingKeys, unexpectedKeys } = loading.keys;
   const messages = loading.errors;
+  const fits = messages.length === 0 && missingKeys.length + unexpectedKeys.length === 0;
+  if (fits || loading.hooked || (!strict && messages.length === 0)) { for (const action of loading.actions) action(); }
   if (strict) {
     const list = (keys: readonly string[]) => keys.map((k) => `"${k}"`).join(", ");
     if (unexpectedKeys.length > 0) messages.unshift(`Unexpected key(s) in state_dict: ${list(unexpectedKeys)}. `);
@@ -107,7 +113,10 @@ function load(module: Module, state: StateDict, prefix: string, loading: Loading
     for (const key of Object.keys(state)) if (key.startsWith(inner)) part[key] = state[key];
     load(child, part, inner, loading);
   }
-  for (const hook of hooks.loadPost.all) hook(module, loading.keys);
+  for (const hook of hooks.loadPost.all) {
+    loading.hooked = true;
+    loading.actions.push(() => hook(module, loading.keys));
+  }
 }
 
 function loadTensor(
@@ -134,10 +143,10 @@ function loadTensor(
     );
     return;
   }
-  if (!loading.assign) {
-    noGrad(() => target.copy_(source));
-    return;
-  }
-  if (target instanceof Parameter) module._setOwn(name, new Parameter(source.detach(), target.requiresGrad));
-  else module._setOwn(name, source);
+  loading.actions.push(() => {
+    if (!loading.assign) noGrad(() => target.copy_(source));
+    else if (target instanceof Parameter) {
+      module._setOwn(name, new Parameter(source.detach(), target.requiresGrad));
+    } else module._setOwn(name, source);
+  });
 }

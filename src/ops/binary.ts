@@ -75,7 +75,6 @@ function checkDivisor(name: string): (call: PointwiseCall) => void {
 }
 
 /** The type of {@linkcode add}, {@linkcode sub} and {@linkcode rsub}. */
-export /** A function of two operands, the second of which is multiplied by `alpha`. */
 export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
 
 /**

@@ -16,14 +16,7 @@ import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { BinaryFunction, BinaryOp } from "./binary.ts";
-import {
-  type Context,
-  pointwise,
-  type PointwiseFunction,
-  type Unary,
-  type UnaryFunction,
-  type UnaryOp,
-} from "./define.ts";
+import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
 
 function binary(
   name: string,

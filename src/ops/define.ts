@@ -93,9 +93,6 @@ export interface PointwiseFunction {
 /** A function of one tensor. */
 export type UnaryOp = (input: Tensor, options?: { out?: Tensor }) => Tensor;
 
-/** A pointwise function of one tensor, with its in-place form. */
-export type Unary = UnaryOp & PointwiseFunction;
-
 /** {@linkcode UnaryOp} with its in-place form. */
 export type UnaryFunction = UnaryOp & PointwiseFunction;
 

@@ -8,7 +8,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -91,15 +91,21 @@ function factors({ index, counts }: Targets, weight: Tensor | null, like: Tensor
   return weight.to(like.dtype).indexSelect(0, index.reshape(-1)).reshape(index.shape).mul(counts);
 }
 
-function picked(input: Tensor, { index }: Targets): Tensor {
+function picked(op: string, input: Tensor, { index }: Targets): Tensor {
   const dim = classDim(input);
-  return input.gather(dim, index.unsqueeze(dim)).squeeze(dim);
+  try {
+    return input.gather(dim, index.unsqueeze(dim)).squeeze(dim);
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+    // Only the kernel has seen the class numbers; the user called the loss.
+    throw new IndexError(error.message.replace("gather(): index", `${op}(): target class`), { cause: error });
+  }
 }
 
-function nll(logits: Tensor, targets: Targets, weight: Tensor | null, reduction: Reduction): Tensor {
+function nll(op: string, logits: Tensor, targets: Targets, weight: Tensor | null, reduction: Reduction): Tensor {
   const factor = factors(targets, weight, logits);
   // Ignored positions are masked, not multiplied: their logarithm may be infinite.
-  const chosen = picked(logits, targets).maskedFill(targets.counts.logicalNot(), 0);
+  const chosen = picked(op, logits, targets).maskedFill(targets.counts.logicalNot(), 0);
   const losses = chosen.mul(factor).neg();
   if (reduction === "none") return losses;
   return reduction === "sum" ? losses.sum() : losses.sum().div(factor.sum());
@@ -121,7 +127,7 @@ export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions,
   const weight = o.weight ?? null;
   checkTarget("nllLoss", input, target, weight);
   const reduction = reductionOf("nllLoss", o);
-  return scope(() => nll(input, targetsOf(target, o.ignoreIndex ?? -100), weight, reduction));
+  return scope(() => nll("nllLoss", input, targetsOf(target, o.ignoreIndex ?? -100), weight, reduction));
 }
 
 /**
@@ -156,7 +162,7 @@ export function crossEntropy(
   return scope(() => {
     const logits = input.logSoftmax(classDim(input));
     const targets = targetsOf(target, o.ignoreIndex ?? -100);
-    const loss = nll(logits, targets, weight, reduction);
+    const loss = nll("crossEntropy", logits, targets, weight, reduction);
     return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
   });
 }

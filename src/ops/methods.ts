@@ -81,10 +81,10 @@ type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads |
 type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
 
 /** The methods of a family. */
-type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
+export type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
 
 /** The in-place methods of a pointwise family. */
-type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
+export type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
 
 /** What `Tensor` inherits from the op families. */
 export interface TensorMethods

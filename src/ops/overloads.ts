@@ -12,7 +12,8 @@ import type { MaxList } from "./reduce.ts";
 import type { MedianArgs } from "./sort.ts";
 import type { PlainUnique, UniqueArgs } from "./unique.ts";
 
-type ConsecutiveArgs = Omit<UniqueArgs, "sorted">;
+/** The parameters of uniqueConsecutive. */
+export type ConsecutiveArgs = Omit<UniqueArgs, "sorted">;
 
 /** Methods with several signatures; see the functions of the same names. */
 export interface OverloadedMethods {

@@ -10,7 +10,7 @@
 import { DTypeError } from "../base/errors.ts";
 import type { Expr, Value } from "../expr/expr.ts";
 import type { BinaryFunction, BinaryOp } from "./binary.ts";
-import { pointwise, type Unary, type UnaryFunction, type UnaryOp } from "./define.ts";
+import { pointwise, type UnaryFunction, type UnaryOp } from "./define.ts";
 import * as core from "./special_core.ts";
 
 export { xlog1py, xlogy } from "./binary.ts";

@@ -13,14 +13,7 @@ import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import {
-  type Context,
-  pointwise,
-  type PointwiseFunction,
-  type Unary,
-  type UnaryFunction,
-  type UnaryOp,
-} from "./define.ts";
+import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
 
 /** A function whose values are not integers. */
 function floating(name: string, expr: (x: Value) => Value): UnaryFunction {

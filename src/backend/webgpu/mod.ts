@@ -1,7 +1,7 @@
 /**
  * The WebGPU backend: composes the kernel families over one GPU.
  *
- * Getting a device is asynchronous, so it is asked for once, by `await webgpu.isAvailable()`; from then on tensors can be made
+ * Getting a device is asynchronous, so it is asked for once, by `await openDevice("webgpu")`; from then on tensors can be made
  * on it like on any other device. Every element takes one 32-bit word there (see `operands.ts`).
  *
  * @module
@@ -190,7 +190,7 @@ export function webGpuBackend(): WebGpuBackend {
   if (opened !== null) return opened;
   throw new DeviceError(
     opening === null
-      ? 'device("webgpu"): the GPU is not open yet; call await webgpu.isAvailable() once before using it'
+      ? 'device("webgpu"): the GPU is not open yet; call await openDevice("webgpu") once before using it'
       : 'device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"',
   );
 }
