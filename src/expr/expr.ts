@@ -16,6 +16,7 @@ import { BINARY, type BinaryName, type PrimitiveName, PRIMITIVES, UNARY, type Un
 import { simplify } from "./simplify.ts";
 
 export { type Kind, kindOf, type Scalar } from "./kind.ts";
+export type { BinaryName, PrimitiveName, UnaryName } from "./primitives.ts";
 
 /** What may stand where an operand is wanted; plain values become constants of the other operand's kind. */
 export type Operand = Value | Scalar;
@@ -25,11 +26,13 @@ export type RealOperand = Expr | Scalar;
 /** The operation of a node: a primitive or one of the structural operations. */
 export type Op = PrimitiveName | "input" | "scalar" | "constant" | "index" | "cast" | "wrap" | "where";
 
-type ValueMethods =
+/** One method per primitive, on real or complex values. */
+export type ValueMethods =
   & { readonly [K in UnaryName]: () => Value }
   & { readonly [K in BinaryName]: (other: Operand) => Value };
 
-type ExprMethods =
+/** One method per primitive, on real values. */
+export type ExprMethods =
   & { readonly [K in UnaryName]: () => Expr }
   & { readonly [K in BinaryName]: { (other: RealOperand): Expr; (other: Operand): Value } };
 
