@@ -126,6 +126,10 @@ const nonzeroStaticArgs = signature<NonzeroStaticArgs>("nonzeroStatic", [], ["si
 export function nonzeroStatic(x: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
   const { size, fillValue = -1 } = nonzeroStaticArgs(args);
   checkCount("nonzeroStatic", "size", size, 0);
+  return scope(() => firstCoordinates(x, size, fillValue));
+}
+
+function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
   const flat = reshapeTo(realMask(x).detach().ne(0), [-1]);
   const n = flat.shape[0];
   if (n === 0 || size === 0) return x.newFull([size, x.ndim], fillValue, { dtype: int64, requiresGrad: false });
