@@ -421,55 +421,130 @@ export * as optim from "./src/optim/mod.ts";
 export { logSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
 export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
+export type { LegacyReduction, Reduction } from "./src/ops/loss_core.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { Backend, BackendInfo, Block, Combine, ConvGeometry, MemoryStats, PoolWindows, ScanKind, ScatterMode, Strided } from "./src/backend/backend.ts";
+export type { GradHook } from "./src/autograd/meta.ts";
+export type { Node, NodeHook, SavedTensor } from "./src/autograd/node.ts";
+export type { BackwardArgs, RemovableHandle, TensorAutograd } from "./src/autograd/tensor_autograd.ts";
+export type { BackendInfo, Block, MemoryStats, Strided } from "./src/backend/backend.ts";
 export type { Args } from "./src/base/args.ts";
 export type { DeviceType } from "./src/base/device.ts";
-export type { DTypeKind, DTypeName, DataArray } from "./src/base/dtype.ts";
+export type { DataArray, DTypeKind, DTypeName } from "./src/base/dtype.ts";
 export type { FInfo, IInfo } from "./src/base/limits.ts";
-export type { Scalar, ScalarLike } from "./src/base/scalar.ts";
-export type { Expr, Op, Partial, RealOperand, Value } from "./src/expr/expr.ts";
-export type { Kind, Scalar } from "./src/expr/kind.ts";
-export type { PrimitiveName } from "./src/expr/primitives.ts";
-export type { Program } from "./src/expr/program.ts";
+export type { ScalarLike } from "./src/base/scalar.ts";
 export type { ActivationOp, AlphaOp, ShrinkOp, ThresholdOp } from "./src/ops/activation.ts";
-export type { CombinationsArgs, DiagEmbedArgs, DiagonalNumber, RollArgs, Rot90Args, TriangleIndicesArgs } from "./src/ops/arrange.ts";
+export type {
+  CombinationsArgs,
+  DiagEmbedArgs,
+  DiagonalNumber,
+  RollArgs,
+  Rot90Args,
+  TriangleIndicesArgs,
+} from "./src/ops/arrange.ts";
 export type { IndexPutArgs } from "./src/ops/at.ts";
-export type { AddcOp, BinaryFunction, BinaryOp, DivOp, HeavisideOp, LerpOp, PowOp, ScaledOp } from "./src/ops/binary.ts";
+export type {
+  AddcOp,
+  BinaryFunction,
+  BinaryOp,
+  DivOp,
+  HeavisideOp,
+  LerpOp,
+  PowOp,
+  ScaledOp,
+} from "./src/ops/binary.ts";
 export type { ClampMaxOp, ClampMinOp, ClampOp, CloseOptions, IscloseOp, WhereOp } from "./src/ops/compare.ts";
 export type { ConvArgs, ConvPositional, ConvTransposeArgs, ConvTransposePositional } from "./src/ops/conv.ts";
 export type { FromDataOptions, SizeArgs, TensorData, TensorOptions } from "./src/ops/creation.ts";
 export type { PointwiseFunction, UnaryFunction, UnaryOp } from "./src/ops/define.ts";
 export type { DropoutArgs, DropoutOptions } from "./src/ops/dropout.ts";
 export type { TensordotArgs } from "./src/ops/einsum.ts";
-export type { GatherArgs, IndexAddArgs, IndexFillArgs, IndexSelectArgs, PutArgs, ScatterAddArgs, ScatterArgs, TakeAlongDimArgs, TakeArgs } from "./src/ops/indexing.ts";
+export type {
+  GatherArgs,
+  IndexAddArgs,
+  IndexFillArgs,
+  IndexSelectArgs,
+  PutArgs,
+  ScatterAddArgs,
+  ScatterArgs,
+  TakeAlongDimArgs,
+  TakeArgs,
+} from "./src/ops/indexing.ts";
 export type { CatArgs, MeshgridOptions, RepeatInterleaveArgs, TensorList } from "./src/ops/join.ts";
 export type { BilinearArgs } from "./src/ops/linear.ts";
 export type { CosineSimilarityArgs, PairwiseDistanceArgs } from "./src/ops/loss_embedding.ts";
-export type { MaskedFillArgs, MaskedScatterArgs, MaskedSelectArgs, NonzeroStaticArgs, UnravelIndexArgs } from "./src/ops/masked.ts";
+export type {
+  MaskedFillArgs,
+  MaskedScatterArgs,
+  MaskedSelectArgs,
+  NonzeroStaticArgs,
+  UnravelIndexArgs,
+} from "./src/ops/masked.ts";
 export type { AddmmArgs, AddmvArgs, AddrArgs, BatchArgs, OutOption } from "./src/ops/matmul.ts";
 export type { Scales } from "./src/ops/matmul_core.ts";
-export type { InPlace, Methods, TensorMethods } from "./src/ops/methods.ts";
 export type { Named, ValuesIndices } from "./src/ops/named.ts";
 export type { BatchNormArgs, GroupNormArgs, InstanceNormArgs, LayerNormArgs, RMSNormArgs } from "./src/ops/norm.ts";
-export type { ConsecutiveArgs, OverloadedMethods } from "./src/ops/overloads.ts";
 export type { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "./src/ops/pixel.ts";
-export type { TensorProperties } from "./src/ops/properties.ts";
 export type { Bound, Moment, NormalOptions, RandintOptions, RandomTensorOptions } from "./src/ops/random.ts";
 export type { RandomOptions } from "./src/ops/random_core.ts";
-export type { AminmaxArgs, ArgExtremeArgs, ArgExtremeList, CountArgs, ExtremeArgs, ExtremeList, MaxArgs, MaxList, NormArgs, ProdArgs, SumArgs, SumList, VarArgs, VarList } from "./src/ops/reduce.ts";
+export type {
+  AminmaxArgs,
+  ArgExtremeArgs,
+  ArgExtremeList,
+  CountArgs,
+  ExtremeArgs,
+  ExtremeList,
+  MaxArgs,
+  MaxList,
+  NormArgs,
+  ProdArgs,
+  SumArgs,
+  SumList,
+  VarArgs,
+  VarList,
+} from "./src/ops/reduce.ts";
 export type { Dims } from "./src/ops/reduce_core.ts";
 export type { BernoulliOptions, MultinomialOptions } from "./src/ops/sampling.ts";
 export type { ScanArgs, ScanOptions } from "./src/ops/scan.ts";
 export type { IndexReduceArgs, ScatterReduceArgs, ScatterReduction } from "./src/ops/scatter_reduce.ts";
-export type { AsStridedArgs, AsStridedScatterArgs, DiagonalArgs, DiagonalScatterArgs, DimArgs, FlattenArgs, MovedimArgs, NarrowArgs, SelectArgs, SelectScatterArgs, SliceScatterArgs, SqueezeArgs, SwapaxesArgs, TransposeArgs, UnflattenArgs } from "./src/ops/shape.ts";
+export type {
+  AsStridedArgs,
+  AsStridedScatterArgs,
+  DiagonalArgs,
+  DiagonalScatterArgs,
+  DimArgs,
+  FlattenArgs,
+  MovedimArgs,
+  NarrowArgs,
+  SelectArgs,
+  SelectScatterArgs,
+  SliceScatterArgs,
+  SqueezeArgs,
+  SwapaxesArgs,
+  TransposeArgs,
+  UnflattenArgs,
+} from "./src/ops/shape.ts";
 export type { SoftmaxArgs } from "./src/ops/softmax.ts";
-export type { BucketizeArgs, IsinArgs, KthvalueArgs, MedianArgs, SearchsortedArgs, SortArgs, TopkArgs } from "./src/ops/sort.ts";
-export type { ChunkArgs, Cuts, OneOrMany, SplitArgs, SplitWithSizesArgs, TensorSplitArgs, UnbindArgs } from "./src/ops/split.ts";
+export type {
+  BucketizeArgs,
+  IsinArgs,
+  KthvalueArgs,
+  MedianArgs,
+  SearchsortedArgs,
+  SortArgs,
+  TopkArgs,
+} from "./src/ops/sort.ts";
+export type {
+  ChunkArgs,
+  Cuts,
+  OneOrMany,
+  SplitArgs,
+  SplitWithSizesArgs,
+  TensorSplitArgs,
+  UnbindArgs,
+} from "./src/ops/split.ts";
 export type { LogitOp, NanToNumOp, RoundOp } from "./src/ops/unary.ts";
 export type { BincountArgs, HistcArgs, PlainUnique, UniqueArgs } from "./src/ops/unique.ts";
 export type { Sizes } from "./src/ops/view_core.ts";
 export type { PrintOptions, PrintProfile } from "./src/tensor/print.ts";
-export type { Storage } from "./src/tensor/storage.ts";

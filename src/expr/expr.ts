@@ -66,7 +66,7 @@ export class Expr implements Value {
   /** A constant's value. */
   readonly value: Scalar | null;
   /** A stated derivative, see {@linkcode withDerivative}; it is no part of the node's identity. */
-  derivative: readonly Partial[] | null = null;
+  derivative: readonly PartialDerivative[] | null = null;
 
   /** Used by this module alone. */
   constructor(
@@ -141,7 +141,7 @@ export class Expr implements Value {
 }
 
 /** One term of a stated derivative. */
-export interface Partial {
+export interface PartialDerivative {
   /** A subexpression of the value. */
   readonly by: Expr;
   /** The value's derivative by it. */
@@ -154,7 +154,7 @@ export interface Partial {
  * @param value the expression
  * @param partials its derivatives by subexpressions through which it depends on everything
  */
-export function withDerivative(value: Expr, partials: readonly Partial[]): Expr {
+export function withDerivative(value: Expr, partials: readonly PartialDerivative[]): Expr {
   if (value.args.length > 0) value.derivative ??= partials;
   return value;
 }
