@@ -456,6 +456,7 @@ export type {
 } from "./src/ops/binary.ts";
 export type { ClampMaxOp, ClampMinOp, ClampOp, CloseOptions, IscloseOp, WhereOp } from "./src/ops/compare.ts";
 export type { ConvArgs, ConvPositional, ConvTransposeArgs, ConvTransposePositional } from "./src/ops/conv.ts";
+export type { FormatArgs } from "./src/ops/convert.ts";
 export type { FromDataOptions, SizeArgs, TensorData, TensorOptions } from "./src/ops/creation.ts";
 export type { PointwiseFunction, UnaryFunction, UnaryOp } from "./src/ops/define.ts";
 export type { DropoutArgs, DropoutOptions } from "./src/ops/dropout.ts";

@@ -37,6 +37,7 @@ function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
 
 /** Does not record operations, until the callback returns or the returned object is disposed. */
 export function noGrad(): Disposable;
+/** The same while `fn` runs; gives what it returns. */
 export function noGrad<R>(fn: () => R): R;
 export function noGrad<R>(fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: false }, fn);
@@ -44,6 +45,7 @@ export function noGrad<R>(fn?: () => R): R | Disposable {
 
 /** Records operations, inside a `noGrad` too. */
 export function enableGrad(): Disposable;
+/** The same while `fn` runs; gives what it returns. */
 export function enableGrad<R>(fn: () => R): R;
 export function enableGrad<R>(fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: true }, fn);
@@ -51,6 +53,7 @@ export function enableGrad<R>(fn?: () => R): R | Disposable {
 
 /** Like `noGrad`, and promises that results never enter a graph. */
 export function inferenceMode(): Disposable;
+/** The same while `fn` runs; gives what it returns. */
 export function inferenceMode<R>(fn: () => R): R;
 export function inferenceMode<R>(fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: false, inference: true }, fn);
@@ -58,6 +61,7 @@ export function inferenceMode<R>(fn?: () => R): R | Disposable {
 
 /** Sets whether operations are recorded; disposing the result restores the previous setting. */
 export function setGradEnabled(enabled: boolean): Disposable;
+/** The same while `fn` runs; gives what it returns. */
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
 export function setGradEnabled<R>(enabled: boolean, fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: enabled }, fn);

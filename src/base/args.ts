@@ -9,8 +9,6 @@
 
 import { ArgumentError } from "./errors.ts";
 
-type NoneRequired<O> = Record<never, never> extends O ? true : false;
-
 /** The argument lists that `signature` accepts: every prefix of `K`, each followed by the rest by name. */
 export type Args<
   O,
@@ -18,7 +16,7 @@ export type Args<
   Given extends readonly unknown[] = [],
   Done extends keyof O = never,
 > =
-  | (NoneRequired<Omit<O, Done>> extends true ? [...Given, options?: Omit<O, Done>]
+  | (Record<never, never> extends Omit<O, Done> ? [...Given, options?: Omit<O, Done>]
     : [...Given, options: Omit<O, Done>])
   | (K extends readonly [infer Head extends keyof O, ...infer Rest extends readonly (keyof O)[]]
     ? Args<O, Rest, [...Given, O[Head]], Done | Head>

@@ -154,7 +154,8 @@ function uploaded(x: Tensor, values: Uint8Array, device: Device): Tensor {
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
 }
 
-type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
+/** Arguments of copies: the memory format. */
+export type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
 
 const parseFormat = signature<{ memoryFormat?: MemoryFormat }>("clone", [], ["memoryFormat"]);
 

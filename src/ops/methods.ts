@@ -81,12 +81,16 @@ type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads |
 type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
 
 /** The methods of a family. */
-export type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
+type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
 
 /** The in-place methods of a pointwise family. */
-export type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
+type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
 
-/** What `Tensor` inherits from the op families. */
+/**
+ * What `Tensor` inherits from the op families: see the function of the same name.
+ *
+ * @internal
+ */
 export interface TensorMethods
   extends
     convert.TensorReads,

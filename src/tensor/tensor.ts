@@ -22,7 +22,11 @@ export interface Tensor extends TensorMethods, TensorAutograd {}
 
 /** A multi-dimensional array of one dtype on one device. */
 export class Tensor implements Strided {
-  /** The memory, shared with views. */
+  /**
+   * The memory, shared with views.
+   *
+   * @internal
+   */
   readonly storage: Storage;
   /** Sizes. */
   readonly shape: readonly number[];
@@ -34,10 +38,18 @@ export class Tensor implements Strided {
   readonly dtype: DType;
   /** Whether elements lie in row-major order without gaps. */
   readonly dense: boolean;
-  /** Autograd's record of this tensor; `null` for one that never took part. @internal */
+  /**
+   * Autograd's record of this tensor; `null` for one that never took part.
+   *
+   * @internal
+   */
   meta: AutogradMeta | null = null;
 
-  /** Views `storage`; use the creation ops instead. @internal */
+  /**
+   * Views `storage`; use the creation ops instead.
+   *
+   * @internal
+   */
   constructor(
     storage: Storage,
     shape: readonly number[],
