@@ -53,6 +53,17 @@ export function text(value: string, placeholder: string, help: string): Option<s
 /** The values of a table of options. */
 export type Values<T extends Record<string, Option<unknown>>> = { [K in keyof T]: T[K]["default"] };
 
+/** `--lr -1` as `--lr=-1`: a number, not another option. */
+function joinNegatives(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of words) {
+    const last = joined.at(-1);
+    if (/^-[\d.]/.test(word) && last !== undefined && /^--[^=]+$/.test(last)) joined[joined.length - 1] += `=${word}`;
+    else joined.push(word);
+  }
+  return joined;
+}
+
 /**
  * Reads a command line.
  *
@@ -64,7 +75,7 @@ export function parseOptions<T extends Record<string, Option<unknown>>>(
   options: T,
 ): Values<T> | null {
   const names = Object.keys(options);
-  const given = parseArgs([...words], {
+  const given = parseArgs(joinNegatives(words), {
     string: names,
     collect: names,
     boolean: ["help"],

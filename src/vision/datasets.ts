@@ -101,10 +101,9 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     const { train = true, transform = null, targetTransform = null } = parse(args) as MNISTOptions<X, Y>;
     if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${String(train)}`);
     const part = train ? "train" : "t10k";
-    const [images, labels] = await Promise.all([
-      readIdx(root, `${part}-images-idx3-ubyte`),
-      readIdx(root, `${part}-labels-idx1-ubyte`),
-    ]);
+    // One after the other, so that of two missing files the first is named.
+    const images = await readIdx(root, `${part}-images-idx3-ubyte`);
+    const labels = await readIdx(root, `${part}-labels-idx1-ubyte`);
     if (images.shape.length !== 3 || images.dtype.itemsize !== 1 || labels.dtype.itemsize !== 1) {
       throw new FormatError(`${OP}(): expected bytes of three dimensions: ${images.dtype} ${show(images.shape)}`);
     }

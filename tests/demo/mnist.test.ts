@@ -78,7 +78,7 @@ Deno.test("demo --help explains every option and trains nothing", async () => {
 
 const MISTAKES: [string[], string][] = [
   [["--epochs", "zero"], 'mnist: --epochs must be a whole number from 1 to 1000: "zero"'],
-  [["--epochs", "-1"], 'mnist: --epochs must be a whole number from 1 to 1000: ""'],
+  [["--epochs", "-1"], 'mnist: --epochs must be a whole number from 1 to 1000: "-1"'],
   [["--lr", "fast"], 'mnist: --lr must be a number above 0, at most 10: "fast"'],
   [["--seed", "1.5"], 'mnist: --seed must be a whole number from 0 to 9007199254740991: "1.5"'],
   [["--device", "tpu"], 'mnist: device(): unknown device: "tpu"'],

@@ -35,6 +35,7 @@ const WRONG: [string[], string][] = [
   [["--epochs=-3"], '--epochs must be a whole number from 1 to 1000: "-3"'],
   [["--epochs", "1e99"], '--epochs must be a whole number from 1 to 1000: "1e99"'],
   [["--epochs"], '--epochs must be a whole number from 1 to 1000: ""'],
+  [["--epochs", "-1"], '--epochs must be a whole number from 1 to 1000: "-1"'],
   [["--lr", "0"], '--lr must be a number above 0, at most 10: "0"'],
   [["--lr", "NaN"], '--lr must be a number above 0, at most 10: "NaN"'],
   [["--lr", "Infinity"], '--lr must be a number above 0, at most 10: "Infinity"'],

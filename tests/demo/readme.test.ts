@@ -8,7 +8,7 @@ const README = Deno.readTextFileSync(new URL("README.md", ROOT));
 /** The code block that follows `<!-- path -->`. */
 function block(path: string): string {
   const found = new RegExp(`<!-- ${path} -->\n\n\`\`\`\\w+\n(.*?)\n\`\`\`\n`, "s").exec(README);
-  assert(found, `the README has no block of ${path}`);
+  if (found === null) throw new Error(`the README has no block of ${path}`);
   return found[1];
 }
 
