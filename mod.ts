@@ -279,6 +279,7 @@ export {
   mul,
   multiply,
   nextafter,
+  polar,
   pow,
   remainder,
   rsub,

@@ -71,7 +71,17 @@ function step(condition: Expr, x: Expr): Expr {
   return condition.where(x.like(1), 0);
 }
 
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.relu(torch.tensor([-1, 0, 2])).tolist(), [0, 0, 2]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
+ */
 export const relu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   name: "relu",
   check: (dtype) => {
@@ -154,6 +164,14 @@ export type GeluOp = ActivationOp<{ approximate?: "none" | "tanh" }, ["approxima
  * x · Φ(x), Φ being the distribution function of the standard normal distribution.
  *
  * @param approximate `"none"` (default) or `"tanh"`, Hendrycks and Gimpel's approximation
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const y = torch.nn.functional.gelu(torch.tensor([0, 100]));
+ * assertEquals(await y.tolist(), [0, 100]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  */
 export const gelu: GeluOp & PointwiseFunction = activation<GeluOp>({
   name: "gelu",
@@ -196,6 +214,14 @@ export type SoftplusOp = (
  *
  * @param beta default 1
  * @param threshold where beta · x is above it the function is x, default 20
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const y = torch.nn.functional.softplus(torch.tensor([-1000, 50]));
+ * assertEquals(await y.tolist(), [0, 50]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  */
 export const softplus: SoftplusOp & PointwiseFunction = activation<SoftplusOp>({
   name: "softplus",

@@ -14,7 +14,7 @@ import type { Args } from "../base/args.ts";
 import { complex128, type DType, type DTypeKind, float64, getDefaultDtype } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
-import { Complex } from "../expr/complex.ts";
+import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
@@ -82,6 +82,15 @@ export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
  *
  * @param alpha multiplies `other`, default 1
  * @throws {DTypeError} if `alpha` has a fraction and the tensors are integers
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([1, 2, 3]);
+ * assertEquals(await x.add(10).tolist(), [11, 12, 13]);
+ * assertEquals(await torch.add(x, x, { alpha: 2 }).tolist(), [3, 6, 9]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
  */
 export const add: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
   name: "add",
@@ -137,6 +146,15 @@ export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
  *
  * @param roundingMode `null`: true division, integers giving the default floating dtype; `"trunc"`: rounded toward 0;
  * `"floor"`: rounded down; both keep integers
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([7n, -7n]);
+ * assertEquals(await x.div(2).tolist(), [3.5, -3.5]);
+ * assertEquals(await x.div(2, { roundingMode: "floor" }).tolist(), [3, -4]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
  */
 export const div: DivOp & PointwiseFunction = pointwise<DivOp>({
   name: "div",
@@ -219,6 +237,14 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
  * input to the power of exponent.
  *
  * @throws {RangeError} if integers are raised to a negative integer
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.tensor([1, 2, 3]).pow(2).tolist(), [1, 4, 9]);
+ * assertEquals(await torch.pow(2, torch.tensor([0n, 10n])).tolist(), [1, 1024]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
  */
 export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "pow",
@@ -236,7 +262,17 @@ export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
   expr: (x: Value, y: Value) => x.pow(y),
 });
 
-/** The larger; NaN if either is. Ties share the gradient. */
+/**
+ * The larger; NaN if either is. Ties share the gradient.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.tensor([1, NaN, 3]).maximum(torch.tensor([2, 2, 2])).tolist(), [2, NaN, 3]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
+ */
 export const maximum: BinaryFunction = ofTensors("maximum", (x, y) => x.max(y), "bool", "integer", "floating");
 /** The smaller; NaN if either is. Ties share the gradient. */
 export const minimum: BinaryFunction = ofTensors("minimum", (x, y) => x.min(y), "bool", "integer", "floating");
@@ -358,6 +394,14 @@ export type LerpOp = (
  *
  * @param end where weight 1 leads
  * @param weight a number or a tensor
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const [a, b] = [torch.tensor([0, 10]), torch.tensor([10, 20])];
+ * assertEquals(await torch.lerp(a, b, 0.25).tolist(), [2.5, 12.5]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.lerp.html
  */
 export const lerp: LerpOp & PointwiseFunction = pointwise<LerpOp>({
   name: "lerp",
@@ -422,4 +466,27 @@ export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
   keywordOnly: ["value"],
   check: only("addcdiv", "floating", "complex"),
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
+});
+
+/** The type of {@linkcode polar}. */
+export type PolarOp = (abs: Tensor, ...args: Args<{ angle: Tensor; out?: Tensor }, ["angle"]>) => Tensor;
+
+/**
+ * Complex numbers of modulus `abs` and angle `angle`.
+ *
+ * @param abs float32 (giving complex64) or float64 (complex128)
+ * @param angle radians, of the same dtype
+ */
+export const polar: PolarOp & PointwiseFunction = pointwise<PolarOp>({
+  name: "polar",
+  operands: ["abs", "angle"],
+  tensors: ["abs", "angle"],
+  check: only("polar", "floating"),
+  validate: ({ operands: [x, y] }) => {
+    const [a, b] = [x as Tensor, y as Tensor];
+    if (a.dtype !== b.dtype || a.dtype.itemsize === 2) {
+      throw new DTypeError(`polar(): both must be float32 or both float64: ${a.dtype} and ${b.dtype}`);
+    }
+  },
+  expr: (r: Expr, theta: Expr) => polarOf(r, theta),
 });

@@ -35,7 +35,17 @@ function logic(name: string, expr: (x: Value, y: Value) => Value): BinaryFunctio
   return binary(name, expr, undefined, ["input", "other"]);
 }
 
-/** Whether the elements are equal. */
+/**
+ * Whether the elements are equal.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.tensor([1, 2, 3]).eq(2).tolist(), [false, true, false]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
+ */
 export const eq: BinaryFunction = comparison("eq", (x, y) => x.eq(y));
 /** Whether the elements differ. */
 export const ne: BinaryFunction = comparison("ne", (x, y) => x.ne(y));
@@ -80,6 +90,14 @@ export type IscloseOp = (input: Tensor, ...args: Args<CloseOptions, ["other", "r
  * @param atol absolute tolerance, default 1e-8
  * @param equalNan whether NaN is close to NaN, default false
  * @throws {ArgumentError} if a tolerance is negative
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([1, 2]);
+ * assertEquals(await x.isclose(torch.tensor([1.000001, 2.1])).tolist(), [true, false]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.isclose.html
  */
 export const isclose: IscloseOp & PointwiseFunction = pointwise<IscloseOp>({
   name: "isclose",
@@ -110,7 +128,19 @@ async function every(x: Tensor): Promise<boolean> {
 
 const parseClose = signature<CloseOptions>("allclose", ["other", "rtol", "atol", "equalNan"], [], 1);
 
-/** Whether all elements are close, see {@linkcode isclose}. */
+/**
+ * Whether all elements are close, see {@linkcode isclose}.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([1, NaN]);
+ * assertEquals(await torch.allclose(x, x), false);
+ * assertEquals(await torch.allclose(x, x, { equalNan: true }), true);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.allclose.html
+ */
 export async function allclose(
   input: Tensor,
   ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>
@@ -223,6 +253,14 @@ const choose = pointwise<WhereOp>({
  * Elements of `input` where `condition` holds, else those of `other`.
  *
  * @param condition a bool tensor
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([-1, 0, 2]);
+ * assertEquals(await torch.where(x.gt(0), x, 0).tolist(), [0, 0, 2]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
  */
 export const where: WhereOp = (condition, input, other): Tensor => choose(condition, input, other);
 
@@ -255,6 +293,15 @@ function isUnordered(x: Expr): Expr {
  * The elements limited to the range from `min` to `max`, where given; NaN stays. Where `min` > `max` the result is `max`.
  *
  * @throws {ArgumentError} if neither bound is given
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([-2, 0.5, 3]);
+ * assertEquals(await x.clamp(-1, 1).tolist(), [-1, 0.5, 1]);
+ * assertEquals(await x.clamp({ min: 0 }).tolist(), [0, 0.5, 3]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
  */
 export const clamp: ClampOp & PointwiseFunction = pointwise<ClampOp>({
   name: "clamp",

@@ -104,6 +104,13 @@ export type RoundOp = (input: Tensor, ...args: Args<{ decimals?: number; out?: T
  * Rounds to the nearest integer, halves to the even one.
  *
  * @param decimals digits to keep after the decimal point (before it, where negative)
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.tensor([0.5, 1.5, 2.5]).round().tolist(), [0, 2, 2]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
  */
 export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
   name: "round",
@@ -122,7 +129,17 @@ export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
   },
 });
 
-/** e^x. */
+/**
+ * e^x.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(await torch.tensor([0, -Infinity]).exp().tolist(), [1, 0]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
+ */
 export const exp: UnaryFunction = floating("exp", (x) => x.exp());
 /** 2^x. */
 export const exp2: UnaryFunction = floating("exp2", (x) => x.exp2());
@@ -312,6 +329,14 @@ function largest(dtype: DType): number {
  * @param nan for NaN, default 0
  * @param posinf for infinity, default the largest finite value of the dtype
  * @param neginf for minus infinity, default the least finite value
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.tensor([NaN, Infinity, 1]);
+ * assertEquals(await x.nanToNum(0, 9).tolist(), [0, 9, 1]);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html
  */
 export const nanToNum: NanToNumOp & PointwiseFunction = pointwise<NanToNumOp>({
   name: "nanToNum",
