@@ -5,7 +5,7 @@
  * @module
  */
 
-import { firstComplexDifference, firstDifference, widen } from "../support/close.ts";
+import { firstComplexDifference, firstDifference, type Numbers, widen } from "../support/close.ts";
 import type { Golden, Json, Raw } from "./golden.ts";
 import { camel } from "./names.ts";
 import { tolerance } from "./tolerance.ts";
@@ -25,6 +25,8 @@ export interface Comparison {
   sum?: boolean;
   /** A second opinion on an int64 result that differs (indices of tied elements). */
   indices?: (actual: TensorLike, node: TensorNode, difference: string) => Promise<string | null>;
+  /** Set when ties were resolved another way: then gradients go to other, equal elements. */
+  tied?: boolean;
   /** Tensors of the same recording by id, for `{"ref": n}`. */
   ids: Map<number, TensorNode>;
 }
@@ -181,15 +183,27 @@ export async function compareTensor(
   const difference = valueDifference(values, expected, node, context);
   if (difference && context.indices && node.dtype === "int64") {
     const tied = await context.indices(actual, node, difference);
+    context.tied = tied === null;
     return tied && `${at} ${tied}`;
   }
   return difference && `${at} ${difference}`;
 }
 
 function valueDifference(actual: Raw, expected: Raw, node: TensorNode, context: Comparison): string | null {
-  const limit = tolerance(context.name, node.dtype, { sum: context.sum });
+  const wide = widen(expected, node.dtype);
+  const limit = tolerance(context.name, node.dtype, { sum: context.sum, largest: largest(wide, node.dtype) });
   if (node.dtype.startsWith("complex")) {
     return firstComplexDifference(actual as Float32Array, expected as Float32Array, node.shape, limit);
   }
-  return firstDifference(widen(actual, node.dtype), widen(expected, node.dtype), node.shape, limit);
+  return firstDifference(widen(actual, node.dtype), wide, node.shape, limit);
+}
+
+/** The largest finite magnitude, where the tolerance depends on it. */
+function largest(values: Numbers, dtype: string): number {
+  if (dtype !== "float16" && dtype !== "bfloat16") return 0;
+  let most = 0;
+  for (const value of Array.from(values as ArrayLike<number>)) {
+    if (Math.abs(value) > most && Math.abs(value) < Infinity) most = Math.abs(value);
+  }
+  return most;
 }
