@@ -4,12 +4,14 @@
  * @module
  */
 
+import { record, recording } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
-import { addProduct, checkDims, checkProduct, checkTensor, matmulOf, product } from "./matmul_core.ts";
-import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
+import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product, runProduct } from "./matmul_core.ts";
+import { makeView, permuteTo, reshapeTo, sumTo, transposeTo, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode linear} and the layers that use it. */
 export interface LinearArgs {
@@ -51,12 +53,36 @@ export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias
     const out = matmulOf("linear", input, weight);
     return bias === null ? out : out.add(bias);
   }
+  if (
+    bias !== null && (bias.ndim > 1 || (bias.ndim === 1 && bias.shape[0] !== 1 && bias.shape[0] !== weight.shape[0]))
+  ) {
+    throw new ShapeError(`linear(): the bias must have shape [${weight.shape[0]}]: ${show(bias.shape)}`);
+  }
   const rows = last === 1 ? input : reshapeTo(input, [input.shape.slice(0, last).reduce((x, y) => x * y, 1), k]);
-  const columns = transposeTo(weight, 0, 1);
-  const out = bias === null
-    ? product("linear", rows, columns)
-    : addProduct("linear", "AddmmBackward0", bias, rows, columns, {});
+  const out = linearOf(rows, weight, bias);
   return last === 1 ? out : reshapeTo(out, [...input.shape.slice(0, last), weight.shape[0]]);
+}
+
+/**
+ * `x @ weightᵀ + bias` as one node: written out so that the weight's gradient is a product of its own layout, which the
+ * engine keeps without a copy.
+ */
+function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const out = emptyLikeDevice("linear", [x.shape[0], weight.shape[0]], x.dtype, x);
+  const [o, k] = weight.shape, [so, sk] = weight.strides;
+  if (bias !== null) unrecorded(() => out.copy_(bias.detach()));
+  runProduct(x, makeView(weight, [k, o], [sk, so]), out, 1, bias === null ? 0 : 1);
+  if (!recording([x, weight, bias])) return out;
+  const saved: Tensor[] = [];
+  if (recording([weight])) saved.push(x);
+  if (recording([x])) saved.push(weight);
+  const biasShape = bias?.shape ?? [];
+  const name = bias === null ? "MmBackward0" : "AddmmBackward0";
+  return record(name, out, [bias, x, weight], saved, (grad, kept, needs) => [
+    needs[0] ? sumTo(grad, biasShape) : null,
+    needs[1] ? product("linear", grad, conjOf(kept[kept.length - 1])) : null,
+    needs[2] ? product("linear", transposeTo(grad, 0, 1), conjOf(kept[0])) : null,
+  ]);
 }
 
 /** The parameters of {@linkcode bilinear}. */
