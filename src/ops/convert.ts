@@ -118,14 +118,17 @@ export function to(
 ): Tensor {
   const last = args[args.length - 1];
   const options: ToArgs = { ...(isPlainObject(last) ? parseTo([last]) : {}) };
+  const flags: boolean[] = []; // nonBlocking, copy
   for (const a of args) {
     if (a instanceof DType) options.dtype = a;
     else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
     else if (typeof a === "string" || (typeof a === "object" && !isPlainObject(a))) {
       options.device = a as string | Device;
-    } else if (typeof a === "boolean" || a === undefined || isPlainObject(a)) continue;
+    } else if (typeof a === "boolean") flags.push(a);
+    else if (a === undefined || isPlainObject(a)) continue;
     else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
   }
+  options.copy ??= flags[1];
   checkAlive("to", input);
   const dtype = options.dtype ?? input.dtype;
   const device = options.device === undefined ? input.device : parseDevice(options.device);
