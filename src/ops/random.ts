@@ -9,7 +9,7 @@
 
 import { isPlainObject } from "../base/args.ts";
 import { device as parseDevice } from "../base/device.ts";
-import { type DType, getDefaultDtype, int64, promoteTypes } from "../base/dtype.ts";
+import { type DType, getDefaultDtype, int32, int64, promoteTypes } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { broadcastShapes, checkSizes } from "../base/shape.ts";
@@ -199,9 +199,12 @@ export function randperm(n: number, options: RandomTensorOptions = {}): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`randperm(): n must be a non-negative integer: ${n}`);
   const dtype = integerDtype("randperm", options.dtype ?? int64);
   const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
-  // The order of random keys; 63 bits make equal keys unlikely below billions of elements.
-  const keys = emptyOn("randperm", [n], int64, device);
-  fillRandom("randperm", keys, generatorOf("randperm", options.generator), integersBetween("randperm", 0, 2n ** 62n));
+  // The order of random keys of 31 bits, which every device has; the few that are equal keep their order.
+  const keys = emptyOn("randperm", [n], int32, device);
+  fillRandom("randperm", keys, generatorOf("randperm", options.generator), {
+    words: 1,
+    value: (draws) => draws.bits(31, 0),
+  });
   const order = emptyOn("randperm", [n], int64, device);
   if (n > 0) keys.storage.backend.sort(keys, 0, false, keys, order);
   keys.dispose();

@@ -3,7 +3,8 @@
  *
  * A call reserves a range of the generator's stream, and element i of the result reads word `base + i` of it (a second
  * word per element comes from a second run of the range, `base + count + i`, which kernels compute as fast as the
- * first). So values depend on the seed and the position alone, never on the device, the strides or the threads.
+ * first). So values depend on the seed and the position alone, never on the device, the strides or the threads. (WebGPU,
+ * whose integers have 32 bits, counts words modulo 2^32.)
  *
  * @module
  */
@@ -127,6 +128,8 @@ export function drawKind(dtype: DType): "f32" | "f64" {
 export interface Filling {
   /** Words per element. */
   words: number;
+  /** Whether the value is computed in integers of more than 32 bits, which not every device has. @default {false} */
+  wideIntegers?: boolean;
   /** Run-time parameters of the distribution. */
   params?: readonly Number64[];
   /** Kind of the parameters; default: that of the dtype's random values. */
@@ -147,6 +150,11 @@ export function fillRandom(name: string, out: Tensor, generator: Generator, fill
   if (generator.device.type !== "cpu" && generator.device !== out.device) {
     throw new DeviceError(`${name}(): the generator is for ${generator.device}, the tensor on ${out.device}`);
   }
+  if (filling.wideIntegers && out.device.type === "webgpu") {
+    throw new DeviceError(
+      `${name}(): more than 2^24 different integers need 64-bit ones, which ${out.device} lacks; draw on "cpu" and move them`,
+    );
+  }
   const base = generator.reserve(count * filling.words);
   const { params = [], paramKind = drawKind(out.dtype), inputs = [], value } = filling;
   const kinds: Kind[] = ["i64", "i64", "i64", ...params.map(() => paramKind)];
@@ -161,8 +169,8 @@ export function fillRandom(name: string, out: Tensor, generator: Generator, fill
   return out;
 }
 
-/** A range of at most this many integers is covered evenly enough by 31 bits (bias below 2^-15). */
-const NARROW_RANGE = 2n ** 16n;
+/** A range of at most this many integers is covered evenly enough by 31 bits (PyTorch's own bound is 2^28 of 32 bits). */
+const NARROW_RANGE = 2n ** 24n;
 
 /** Integers from `low` to `high - 1`. */
 export function integersBetween(op: string, low: number | bigint, high: number | bigint): Filling {
@@ -177,6 +185,7 @@ export function integersBetween(op: string, low: number | bigint, high: number |
   const wide = range > NARROW_RANGE;
   return {
     words: wide ? 2 : 1,
+    wideIntegers: wide,
     params: [low, range],
     paramKind: "i64",
     value: (draws, [first, size]) => draws.below(size, wide).add(first),
