@@ -101,9 +101,8 @@ abstract class NormBase extends Module {
   }
 
   override extraRepr(): string {
-    const bias = this.affine ? `, bias=${python(this.bias !== null)}` : "";
     return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
-      `affine=${python(this.affine)}${bias}, track_running_stats=${python(this.trackRunningStats)}`;
+      `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${python(this.trackRunningStats)}`;
   }
 }
 

@@ -249,14 +249,11 @@ export abstract class Module {
    * @throws {ArgumentError} if there is none
    */
   getSubmodule(target: string): Module {
-    let module: Module = this;
-    if (target === "") return module;
-    for (const name of target.split(".")) {
-      const found = [...module._ownModules()].find(([own]) => own === name);
-      if (!found) throw new ArgumentError(`getSubmodule(): ${module._name()} has no submodule "${name}": "${target}"`);
-      module = found[1];
-    }
-    return module;
+    if (target === "") return this;
+    const [name, ...rest] = target.split(".");
+    const found = [...this._ownModules()].find(([own]) => own === name);
+    if (!found) throw new ArgumentError(`getSubmodule(): ${this._name()} has no submodule "${name}": "${target}"`);
+    return found[1].getSubmodule(rest.join("."));
   }
 
   /**

@@ -153,6 +153,8 @@ class BackwardHooks {
   #beforeBackward(grads: Grads): Grads {
     keep(grads);
     for (const hook of this.hooks.backwardPre.all) grads = hook(this.module, grads) ?? grads;
+    // What a hook made in place of the gradients is shown to the hooks after the pass as well.
+    keep(grads);
     this.gradOutput = grads;
     // Without an input that needs a gradient nothing else will call the hooks.
     if (!this.inputsRecorded) this.#runHooks(Array.from({ length: this.inputCount }, () => null), grads);

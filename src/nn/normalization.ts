@@ -72,9 +72,8 @@ export class LayerNorm extends Module {
   }
 
   override extraRepr(): string {
-    const bias = this.elementwiseAffine ? `, bias=${python(this.bias !== null)}` : "";
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
-      `elementwise_affine=${python(this.elementwiseAffine)}${bias}`;
+      `elementwise_affine=${python(this.elementwiseAffine)}, bias=${python(this.bias !== null)}`;
   }
 }
 
@@ -203,8 +202,8 @@ export class GroupNorm extends Module {
   }
 
   override extraRepr(): string {
-    const bias = this.affine ? `, bias=${python(this.bias !== null)}` : "";
-    return `${this.numGroups}, ${this.numChannels}, eps=${python(this.eps)}, affine=${python(this.affine)}${bias}`;
+    return `${this.numGroups}, ${this.numChannels}, eps=${python(this.eps)}, affine=${python(this.affine)}, ` +
+      `bias=${python(this.bias !== null)}`;
   }
 }
 

@@ -13,7 +13,7 @@
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { toCamel, toSnake } from "./names.ts";
-import { type ParamGroup, readLr, writeLr } from "./param_group.ts";
+import { readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
 
 /** What every schedule takes. */
