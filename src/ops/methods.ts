@@ -76,51 +76,55 @@ const FUNCTIONS_ONLY = [
 
 type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads | keyof OverloadedMethods;
 
+/** The families whose functions become methods: the one place where a family is named. */
+const FAMILIES = [
+  activation,
+  arrange,
+  at,
+  binary,
+  compare,
+  convert,
+  creation,
+  indexing,
+  join,
+  masked,
+  matmul,
+  reduce,
+  sampling,
+  scan,
+  scatterReduce,
+  shape,
+  softmax,
+  sort,
+  split,
+  unary,
+  unique,
+] as const;
+
+type Intersection<U> = (U extends unknown ? (family: U) => void : never) extends (all: infer I) => void ? I : never;
+
+/** Every function of every family. */
+type Functions = Intersection<typeof FAMILIES[number]>;
+
 /** A function's type without its first parameter. */
 // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
 type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
 
-/** The methods of a family. */
-type Methods<M> = { [K in Exclude<keyof M, FunctionsOnly>]: Method<M[K]> };
+/** The methods of all families. */
+type Methods = { [K in Exclude<keyof Functions, FunctionsOnly>]: Method<Functions[K]> };
 
-/** The in-place methods of a pointwise family. */
-type InPlace<M> = { [K in keyof M & string as `${K}_`]: Method<M[K]> };
+/** Names of pointwise ops, which have an in-place form. */
+type Pointwise = keyof (typeof activation & typeof binary & typeof compare & typeof unary);
+
+/** The in-place methods of the pointwise families. */
+type InPlace = { [K in Pointwise & string as `${K}_`]: Method<Functions[K]> };
 
 /**
  * What `Tensor` inherits from the op families: see the function of the same name.
  *
  * @internal
  */
-export interface TensorMethods
-  extends
-    convert.TensorReads,
-    TensorProperties,
-    Methods<typeof activation>,
-    Methods<typeof binary>,
-    Methods<typeof compare>,
-    Methods<typeof convert>,
-    Methods<typeof creation>,
-    Methods<typeof sampling>,
-    Methods<typeof matmul>,
-    Methods<typeof softmax>,
-    OverloadedMethods,
-    Methods<typeof arrange>,
-    Methods<typeof at>,
-    Methods<typeof indexing>,
-    Methods<typeof masked>,
-    Methods<typeof scatterReduce>,
-    Methods<typeof sort>,
-    Methods<typeof unique>,
-    Methods<typeof reduce>,
-    Methods<typeof scan>,
-    Methods<typeof join>,
-    Methods<typeof shape>,
-    Methods<typeof split>,
-    Methods<typeof unary>,
-    InPlace<typeof activation>,
-    InPlace<typeof binary>,
-    InPlace<typeof compare>,
-    InPlace<typeof unary> {
+export interface TensorMethods extends convert.TensorReads, TensorProperties, OverloadedMethods, Methods, InPlace {
   /** These elements where `condition` holds, else those of `other`. */
   where(condition: Tensor, other: Tensor | ScalarLike): Tensor;
 }
@@ -147,31 +151,7 @@ function method(fn: AnyFunction): unknown {
   };
 }
 
-for (
-  const family of [
-    activation,
-    binary,
-    compare,
-    convert,
-    creation,
-    sampling,
-    softmax,
-    unary,
-    matmul,
-    arrange,
-    at,
-    indexing,
-    join,
-    masked,
-    reduce,
-    scan,
-    scatterReduce,
-    shape,
-    sort,
-    split,
-    unique,
-  ]
-) {
+for (const family of FAMILIES) {
   for (const [name, fn] of Object.entries(family)) {
     if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
     define(name, method(fn as AnyFunction));
