@@ -9,7 +9,7 @@
 
 import { toReal } from "../base/dtype.ts";
 import type { Strided } from "../backend/backend.ts";
-import { type Expr, input, type Kind, kindOf, linearIndex, scalar } from "../expr/expr.ts";
+import { constant, type Expr, input, type Kind, kindOf, linearIndex, scalar } from "../expr/expr.ts";
 import { Program } from "../expr/program.ts";
 import { partView, type Tensor } from "../tensor/tensor.ts";
 import { checkOperands, type Number64 } from "./kernel.ts";
@@ -56,7 +56,7 @@ const generators = new Map<string, Program>();
  *
  * @param name identifies the expression: one program per name, dtype and scalar kinds
  * @param scalars run-time numbers
- * @param build the element's value (one expression, or one per part of a complex dtype), given its index (`i64`) and the scalars
+ * @param build the element's value (one expression, or one per part of a complex dtype; a missing part is 0), given its index (`i64`) and the scalars
  * @param kinds kinds of the scalars; default: the compute kind of `out`
  * @param inputs real tensors that broadcast to `out` and are read as well
  */
@@ -76,6 +76,7 @@ export function generate(
     const all = kinds ?? scalars.map(() => kindOf(real));
     const built = build(linearIndex(), all.map((k, i) => scalar(i, k)), inputs.map((x, i) => input(i, x.dtype)));
     const exprs = Array.isArray(built) ? built : [built];
+    if (out.dtype.isComplex && exprs.length === 1) exprs.push(constant(0, kindOf(real)));
     program = new Program(inputs.map((x) => x.dtype), all, exprs.map((expr) => ({ expr, dtype: real })));
     generators.set(key, program);
   }

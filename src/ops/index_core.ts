@@ -78,8 +78,8 @@ export function rawGather(op: string, x: Tensor, dim: number, index: Tensor): Te
   checkOperands(op, [x, index]);
   const out = emptyLikeDevice(op, index.shape, x.dtype, x);
   if (out.numel() > 0) {
-    const [from, at, to] = [realPairs(x), pairIndex(index, x), realPairs(out)].map(atLeastVector);
-    out.storage.backend.gather(op, from, dim, at, to);
+    const at = pairIndex(atLeastVector(index), x);
+    out.storage.backend.gather(op, sliceable(x), dim, at, sliceable(out));
   }
   return out;
 }
@@ -89,8 +89,8 @@ export function rawScatter(op: string, out: Tensor, dim: number, index: Tensor, 
   checkOperands(op, [out, index, src]);
   out.storage.version++;
   if (index.numel() === 0) return;
-  const [to, at, from] = [realPairs(out), pairIndex(index, out), realPairs(src)].map(atLeastVector);
-  out.storage.backend.scatter(op, to, dim, at, from, mode);
+  const at = pairIndex(atLeastVector(index), out);
+  out.storage.backend.scatter(op, sliceable(out), dim, at, sliceable(src), mode);
 }
 
 /** Slices of `x` along `dim`, without history. */

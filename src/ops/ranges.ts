@@ -48,7 +48,10 @@ export function arange(
     }
     return s;
   });
-  const [first, last, by] = bounds.map((s) => Number(s.value));
+  const dtype = parsed.dtype ?? (bounds.every((s) => s.kind === "integer") ? int64 : getDefaultDtype());
+  const whole = dtype.kind === "integer";
+  // As in PyTorch, bounds are converted to an integer dtype before anything is counted.
+  const [first, last, by] = bounds.map((s) => whole ? Math.trunc(Number(s.value)) : Number(s.value));
   if (by === 0) throw new ArgumentError("arange(): step must not be zero");
   if (!Number.isFinite(first) || !Number.isFinite(last)) {
     throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
@@ -56,13 +59,10 @@ export function arange(
   if ((last - first) / by < 0) {
     throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
   }
-  const dtype = parsed.dtype ?? (bounds.every((s) => s.kind === "integer") ? int64 : getDefaultDtype());
   const size = [Math.ceil((last - first) / by)];
   checkSizes("arange", size, dtype.itemsize);
   const x = empty(size, { dtype, device: parsed.device });
-  const whole = dtype.kind === "integer";
-  const scalars = whole ? [Math.trunc(first), Math.trunc(by)] : [first, by];
-  generate("arange", x, scalars, (i, [a, b]) => a.add(b.mul(i)));
+  generate("arange", x, [first, by], (i, [a, b]) => a.add(b.mul(i)));
   return parsed.requiresGrad ? x.requiresGrad_() : x;
 }
 
@@ -96,7 +96,12 @@ function spaced(
   const probe = empty([0], { device });
   const real = backendOf(probe.device).supports(float64) ? float64 : float32;
   const wide = complex ? toComplex(real) : real;
-  const a = boundOf(op, start, wide, { device }), b = boundOf(op, end, wide, { device });
+  // As in PyTorch, the bounds of an integer range are converted to integers first.
+  const bound = (v: ScalarLike | Tensor) => {
+    const x = boundOf(op, v, wide, { device });
+    return dtype.kind === "integer" ? x.trunc() : x;
+  };
+  const a = bound(start), b = bound(end);
   const i = arange(steps, { dtype: toReal(wide), device });
   const step = b.sub(a).div(Math.max(steps - 1, 1));
   const down = b.sub(step.mul(i.neg().add(steps - 1)));
