@@ -427,8 +427,8 @@ export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { GradHook } from "./src/autograd/meta.ts";
-export type { Node, NodeHook, SavedTensor } from "./src/autograd/node.ts";
-export type { BackwardArgs, RemovableHandle, TensorAutograd } from "./src/autograd/tensor_autograd.ts";
+export type { Node, NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./src/autograd/node.ts";
+export type { BackwardArgs, TensorAutograd } from "./src/autograd/tensor_autograd.ts";
 export type { BackendInfo, Block, MemoryStats, Strided } from "./src/backend/backend.ts";
 export type { Args } from "./src/base/args.ts";
 export type { DeviceType } from "./src/base/device.ts";
@@ -452,6 +452,7 @@ export type {
   DivOp,
   HeavisideOp,
   LerpOp,
+  PolarOp,
   PowOp,
   ScaledOp,
 } from "./src/ops/binary.ts";

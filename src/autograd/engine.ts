@@ -228,7 +228,10 @@ function runTask(pass: Pass, task: Task): void {
   } else if (grads.some((g) => g)) {
     for (let i = 0; i < grads.length; i++) grads[i] ??= null;
     let out = node.apply(grads);
-    if (node.postHooks) for (const hook of node.postHooks) out = hook(out) ?? out;
+    if (node.postHooks) {
+      for (const g of [...out, ...grads]) g?.storage.keep();
+      for (const hook of node.postHooks) out = hook(out, grads) ?? out;
+    }
     if (mode.anomaly) checkAnomaly(node, out);
     for (let i = 0; i < out.length; i++) {
       const grad = out[i], next = node.next[i];

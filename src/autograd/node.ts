@@ -13,10 +13,31 @@ import { Tensor } from "../tensor/tensor.ts";
 import { type GradHook, metaOf } from "./meta.ts";
 import { mode } from "./mode.ts";
 
+/** Something that can be taken away again. */
+export interface RemovableHandle extends Disposable {
+  /** Takes it away. */
+  remove(): void;
+}
+
+/** A handle that removes `item` from `set`. */
+export function removable<T>(set: Set<T>, item: T): RemovableHandle {
+  const remove = () => {
+    set.delete(item);
+  };
+  set.add(item);
+  return { remove, [Symbol.dispose]: remove };
+}
+
 let sequence = 0;
 
-/** Hooks of a node: called with the gradients before or after it runs. */
-export type NodeHook = (grads: (Tensor | null)[]) => (Tensor | null)[] | void;
+/** A hook called before a node runs, with the gradients of its outputs; a list it returns replaces them. */
+export type NodePreHook = (gradOutputs: (Tensor | null)[]) => (Tensor | null)[] | void;
+
+/** A hook called after a node ran, with the gradients of its inputs and outputs; a list it returns replaces the former. */
+export type NodeHook = (
+  gradInputs: (Tensor | null)[],
+  gradOutputs: (Tensor | null)[],
+) => (Tensor | null)[] | void;
 
 /** A recorded operation. */
 export abstract class Node {
@@ -35,7 +56,7 @@ export abstract class Node {
   /** Tensors among the outputs that keep their gradient. */
   retained: (Tensor | null)[] | null = null;
   /** Hooks before the node runs, on the gradients of its outputs. */
-  preHooks: Set<NodeHook> | null = null;
+  preHooks: Set<NodePreHook> | null = null;
   /** Hooks after it ran, on the gradients of its inputs. */
   postHooks: Set<NodeHook> | null = null;
   /** Where the forward op was called, under `detectAnomaly`. */
@@ -60,6 +81,21 @@ export abstract class Node {
 
   /** Gradients of the inputs, given those of the outputs (`null` where none arrived). */
   abstract apply(grads: (Tensor | null)[]): (Tensor | null)[];
+
+  /** The nodes that its inputs came from, each with the number of the output it was. */
+  get nextFunctions(): [Node | null, number][] {
+    return this.next.map((node, i) => [node, this.nextNr[i]]);
+  }
+
+  /** Calls `hook` after the node ran. */
+  registerHook(hook: NodeHook): RemovableHandle {
+    return removable(this.postHooks ??= new Set(), hook);
+  }
+
+  /** Calls `hook` before the node runs. */
+  registerPrehook(hook: NodePreHook): RemovableHandle {
+    return removable(this.preHooks ??= new Set(), hook);
+  }
 
   /** Whether the gradient of input `i` is wanted. */
   needs(i: number): boolean {

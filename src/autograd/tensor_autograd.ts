@@ -13,22 +13,7 @@ import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { runBackward } from "./engine.ts";
 import { exposeGrad, type GradHook, metaOf, setGrad } from "./meta.ts";
 import { mode } from "./mode.ts";
-import { alias, edgeOf, gradFnOf, type Node, requiresGrad } from "./node.ts";
-
-/** Something that can be taken away again. */
-export interface RemovableHandle extends Disposable {
-  /** Takes it away. */
-  remove(): void;
-}
-
-/** A handle that removes `item` from `set`. */
-export function removable<T>(set: Set<T>, item: T): RemovableHandle {
-  const remove = () => {
-    set.delete(item);
-  };
-  set.add(item);
-  return { remove, [Symbol.dispose]: remove };
-}
+import { alias, edgeOf, gradFnOf, type Node, removable, type RemovableHandle, requiresGrad } from "./node.ts";
 
 /** The parameters of `Tensor.backward`. */
 export interface BackwardArgs {

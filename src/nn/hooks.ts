@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RemovableHandle } from "../autograd/tensor_autograd.ts";
+import type { RemovableHandle } from "../autograd/node.ts";
 
 /** An ordered list of hooks; adding and removing makes a new array, so a running loop is not disturbed. */
 export class HookList<H> {

@@ -21,7 +21,7 @@ import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
-import type { RemovableHandle } from "../autograd/tensor_autograd.ts";
+import type { RemovableHandle } from "../autograd/node.ts";
 import { callWithHooks, type ForwardHookOptions, ModuleHooks } from "./module_hooks.ts";
 import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
 import { block } from "./repr.ts";

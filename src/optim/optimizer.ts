@@ -17,7 +17,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
-import type { RemovableHandle } from "../autograd/tensor_autograd.ts";
+import { removable, type RemovableHandle } from "../autograd/node.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -315,14 +315,6 @@ function show(value: unknown): string {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `(${value.map(show).join(", ")})`;
   return String(value);
-}
-
-function removable<H>(hooks: Set<H>, hook: H): RemovableHandle {
-  hooks.add(hook);
-  const remove = () => {
-    hooks.delete(hook);
-  };
-  return { remove, [Symbol.dispose]: remove };
 }
 
 function realOf(x: Tensor): Tensor {

@@ -204,3 +204,22 @@ Deno.test("a complex gradient follows PyTorch's convention", async () => {
   torch.real(z.mul(z.conj())).sum().backward();
   assertEquals(await list(z.grad), [2, 4]);
 });
+
+Deno.test("hooks on nodes see gradients of outputs and inputs", async () => {
+  const x = leaf(1, 2);
+  const y = x.mul(3);
+  const seen: string[] = [];
+  y.gradFn!.registerPrehook((gradOutputs) => {
+    seen.push(`before ${gradOutputs.length}`);
+    return [gradOutputs[0]!.mul(2)];
+  });
+  const handle = y.gradFn!.registerHook((gradInputs, gradOutputs) => {
+    seen.push(`after ${gradInputs.length} ${gradOutputs.length}`);
+    return [gradInputs[0]!.add(1)];
+  });
+  y.sum().backward();
+  assertEquals(seen, ["before 1", "after 1 1"]);
+  assertEquals(await list(x.grad), [7, 7]);
+  handle.remove();
+  assertEquals(y.gradFn!.nextFunctions.map(([node]) => node?.name), ["AccumulateGrad"]);
+});
