@@ -64,7 +64,7 @@ class Worker {
   constructor(program: URL, env: Record<string, string>) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", program.pathname],
-      env,
+      env: { ...env, NO_COLOR: "1" },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -118,8 +118,15 @@ class Worker {
     }
     if (!next.done) return next.value;
     const status = await this.#child.status;
-    return `crashed (${status.signal ?? `exit code ${status.code}`}): ${(await this.#errors).trim().slice(-400)}`;
+    return `crashed (${status.signal ?? `exit code ${status.code}`})${reason(await this.#errors)}`;
   }
+}
+
+/** The line of a process's stderr that says why it ended. */
+function reason(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const line = lines.find((line) => /^(error|thread|fatal)|Error:/i.test(line)) ?? lines.at(-1);
+  return line ? `: ${line.slice(0, 300)}` : "";
 }
 
 /** The JSON lines of a stream. */
