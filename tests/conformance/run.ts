@@ -37,11 +37,13 @@ interface Arguments {
   strict: boolean;
 }
 
+const DEVICE = /^(cpu|(cuda|webgpu)(:\d+)?)$/;
+
 const STATUSES: Status[] = ["passed", "failed", "absent", "skipped"];
 
 /** Ends the program with one line on stderr. */
 function usage(message: string): never {
-  console.error(`conformance: ${message} (--help explains)`);
+  console.error(`conformance: ${message.replace(/^conformance\(\): /, "")} (--help explains)`);
   Deno.exit(2);
 }
 
@@ -84,6 +86,7 @@ function parse(args: string[]): Arguments {
     else if (out.folder) usage(`one folder, not two: ${out.folder} ${arg}`);
     else out.folder = arg;
   }
+  if (!DEVICE.test(out.device)) usage(`--device is cpu, cuda, webgpu or one with a number, not "${out.device}"`);
   return out.folder ? out : usage("which folder?");
 }
 
@@ -127,12 +130,12 @@ async function main(): Promise<void> {
   // Files of schedulers and distributions hold many entries: they are filtered after the replay.
   const jobs = folder.jobs.filter((job) => job.kind === "schedulers" || job.kind === "distributions" || wanted(job));
   const finish = (entry: Entry): Entry => ({ ...entry, priority: priority(entry) });
+  const { device, dtype, processes, timeout } = args;
   const show = (entries: Entry[]) => {
-    for (const entry of entries.filter(wanted)) {
+    for (const entry of entries.filter(wanted).filter((e) => !dtype || e.samples > 0)) {
       if (!args.quiet || entry.status === "failed") console.log(row(finish(entry)));
     }
   };
-  const { device, dtype, processes, timeout } = args;
   const result = await replayAll(jobs, { device, dtype, processes, timeout, onEntries: show })
     .catch((error: Error) => usage(error.message));
   show(folder.empty);
