@@ -41,6 +41,25 @@ static inline f32 floor_quotient(f32 x, f32 y) {
     }                                                                                                           \
   }
 
+/* Whether every quotient of the block is small enough for the vector code of remainders (NaN and infinity are not). */
+static int quotients_small(const f32 *a, const f32 *b, int64_t n, int32_t flags) {
+  int64_t sa = flags & UNIFORM_A ? 0 : 1, sb = flags & UNIFORM_B ? 0 : 1;
+  int32_t far = 0;
+  for (int64_t i = 0; i < n; i++) {
+    f32 x = vm_abs(a[i * sa]), y = vm_abs(b[i * sb]);
+    far |= !(x <= y * 0x1p29f) | (y == F32_INF);
+  }
+  return !far;
+}
+
+/* Remainders: vector code where every quotient of the block is small, else libm's long division. */
+#define DIVISION(name, fast, slow)                                                                              \
+  BINARY(name##_small, f32, f32, fast)                                                                          \
+  BINARY_PLAIN(name##_any, f32, f32, slow)                                                                      \
+  static void name(void *d, const void *a, const void *b, const void *c, int64_t n, int32_t flags) {            \
+    (quotients_small(a, b, n, flags) ? name##_small : name##_any)(d, a, b, c, n, flags);                        \
+  }
+
 BINARY(add_f32, f32, f32, x + y)
 BINARY(sub_f32, f32, f32, x - y)
 BINARY(mul_f32, f32, f32, x *y)
@@ -51,13 +70,13 @@ BINARY(fmin_f32, f32, f32, x < y || y != y ? x : y)
 BINARY(fmax_f32, f32, f32, x > y || y != y ? x : y)
 BINARY(copysign_f32, f32, f32, vm_copysign(x, y))
 BINARY(truncDivide_f32, f32, f32, truncf(x / y))
-BINARY_PLAIN(floorDivide_f32, f32, f32, floor_quotient(x, y))
-BINARY_PLAIN(remainder_f32, f32, f32, python_remainder(x, y))
-BINARY_PLAIN(fmod_f32, f32, f32, fmodf(x, y))
+DIVISION(floorDivide_f32, vm_floor_divide(x, y), floor_quotient(x, y))
+DIVISION(remainder_f32, vm_remainder(x, y), python_remainder(x, y))
+DIVISION(fmod_f32, vm_fmod(x, y), fmodf(x, y))
 BINARY(pow_f32, f32, f32, vm_pow(x, y))
-BINARY_PLAIN(atan2_f32, f32, f32, atan2((double)x, (double)y))
+BINARY(atan2_f32, f32, f32, vm_atan2(x, y))
 BINARY_PLAIN(nextafter_f32, f32, f32, nextafterf(x, y))
-BINARY_PLAIN(hypot_f32, f32, f32, hypotf(x, y))
+BINARY(hypot_f32, f32, f32, vm_hypot(x, y))
 BINARY_PLAIN(zeta_f32, f32, f32, cresset_zeta(x, y))
 UNARY(neg_f32, f32, f32, -x)
 UNARY(abs_f32, f32, f32, vm_abs(x))

@@ -85,19 +85,56 @@ static inline float vm_log10(float x) {
   return (float)vd_log_limits((double)x, e * 0.30102999566398119521 + (f - low) * 0.43429448190325182765);
 }
 
-static inline float vm_pow(float x, float y) {
+/* Long bodies are inlined by force: a call would keep the loop from becoming vector code. */
+#define VM_INLINE static inline __attribute__((always_inline))
+
+VM_INLINE float vm_pow(float x, float y) {
   double b = (double)vm_abs(x), p = (double)y;
   double r = vd_exp(p * vd_log(b));
-  double half = p * 0.5;
-  /* |y| >= 2^24 is even, and rounding to 2^52 keeps it. */
-  double a = vm_abs64(p), ah = vm_abs64(half);
-  int whole = a >= 0x1p24 || (a + ROUNDER64) - ROUNDER64 == a;
-  int odd = whole && a < 0x1p24 && (ah + ROUNDER64) - ROUNDER64 != ah;
-  int negative = f32_bits(x) >> 31;
-  r = negative && odd ? -r : r;
-  r = x < 0.0f && x > -F32_INF && !whole ? F64_NAN : r;
-  r = x == -1.0f && a == F64_INF ? 1.0 : r;
-  return (float)(x == 1.0f || y == 0.0f ? 1.0 : r);
+  /* |y| >= 2^24 is an even integer. Conditions by & and |, which have no branches. */
+  double a = vm_abs64(p), half = a * 0.5;
+  int whole = (a >= 0x1p24) | ((a + ROUNDER64) - ROUNDER64 == a);
+  int odd = (a < 0x1p24) & whole & ((half + ROUNDER64) - ROUNDER64 != half);
+  double turned = r * vd_copysign(1.0, (double)x);
+  r = odd ? turned : r;
+  int undefined = (x < 0.0f) & (x > -F32_INF) & !whole;
+  r = undefined ? F64_NAN : r;
+  int one = (x == 1.0f) | (y == 0.0f) | ((x == -1.0f) & (a == F64_INF));
+  return (float)(one ? 1.0 : r);
+}
+
+/*
+ * The remainder of a by b, both positive, for quotients below 2^29: the product with the quotient is exact in double
+ * then, and the rounded quotient is off by one at most. See `quotients_small` in pointwise_f32.c.
+ */
+VM_INLINE double vd_fmod(double a, double b) {
+  double r = a - __builtin_floor(a / b) * b;
+  r = r < 0 ? r + b : r;
+  return r >= b ? r - b : r;
+}
+VM_INLINE float vm_fmod(float x, float y) {
+  return vm_copysign((float)vd_fmod((double)vm_abs(x), (double)vm_abs(y)), x);
+}
+VM_INLINE float vm_remainder(float x, float y) {
+  float r = vm_fmod(x, y);
+  int other_side = (r != 0) & ((r < 0) != (y < 0));
+  return other_side ? r + y : r;
+}
+VM_INLINE float vm_floor_divide(float x, float y) {
+  float r = vm_fmod(x, y), q = (x - r) / y;
+  int other_side = (r != 0) & ((y < 0) != (r < 0));
+  q = other_side ? q - 1.0f : q;
+  float low = __builtin_floorf(q);
+  float whole = q - low > 0.5f ? low + 1.0f : low;
+  whole = q == 0 ? vm_copysign(0.0f, x / y) : whole;
+  return y == 0 ? x / y : whole;
+}
+
+VM_INLINE float vm_hypot(float x, float y) {
+  double a = (double)x, b = (double)y;
+  double r = __builtin_sqrt(a * a + b * b);
+  int infinite = (vm_abs(x) == F32_INF) | (vm_abs(y) == F32_INF);
+  return infinite ? F32_INF : (float)r;
 }
 
 /* Sines and cosines reduce by multiples of pi/2 with a head of 33 bits: exact up to here. */
@@ -189,6 +226,23 @@ static inline float vm_atan(float x) {
   double t = big ? -1.0 / a : middle ? (a - 1.0) / (a + 1.0) : a;
   double base = big ? HALF_PI : middle ? 0.5 * HALF_PI : 0.0;
   return vm_copysign((float)(base + vd_atan_kernel(t)), x);
+}
+
+VM_INLINE float vm_atan2(float y, float x) {
+  double a = vm_abs64((double)y), b = vm_abs64((double)x);
+  int steep = a > b;
+  double low = steep ? b : a, high = steep ? a : b;
+  double t = low / high;
+  t = low == F64_INF ? 1.0 : t;
+  t = high == 0.0 ? 0.0 : t;
+  int middle = t > 0.41421356237309504880;
+  double u = middle ? (t - 1.0) / (t + 1.0) : t;
+  double v = (middle ? 0.5 * HALF_PI : 0.0) + vd_atan_kernel(u);
+  v = steep ? HALF_PI - v : v;
+  v = f32_bits(x) >> 31 ? ONE_PI - v : v;
+  int undefined = (x != x) | (y != y);
+  v = undefined ? F64_NAN : v;
+  return vm_copysign((float)v, y);
 }
 
 /* asin(t) / t on |t| <= 1/2, in t^2 (interpolated, 6e-14). */
