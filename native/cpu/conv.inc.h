@@ -27,7 +27,8 @@ INLINE void NAME(add_run)(T *to, const T *from, isize n) {
   SCALAR_LOOP for (; i < n; i++) to[i] += from[i];
 }
 
-/* Gathers patches: rows [k0, k1) of the patch matrix at positions [p0, p0 + n) of one image's group, into rows of `to`. */
+/* Gathers patches: rows [k0, k1) of the patch matrix at positions [p0, p0 + n) of one image's group, into rows of
+   `to`. */
 static void NAME(gather)(const Conv *v, const T *x, isize k0, isize k1, isize p0, isize n, T *to, isize ld) {
   isize plane = v->in[0] * v->in[1] * v->in[2], taps = v->taps;
   isize ow = v->out[2], sw = v->stride[2];
@@ -91,7 +92,7 @@ static void NAME(scatter)(const Conv *v, T *x, isize k0, isize k1, isize p0, isi
   }
 }
 
-/* Copies `rows` rows of a tile's columns between a tensor [image, row, position] and a tile [row, image · position]. */
+/* Copies columns from a tensor [image, row, position] to a tile [row, image · position]. */
 static void NAME(tile_in)(const T *from, isize image, isize row, isize rows, isize images, isize n, T *to, isize ld) {
   for (isize r = 0; r < rows; r++)
     for (isize i = 0; i < images; i++) memcpy(to + r * ld + i * n, from + i * image + r * row, sizeof(T) * (size_t)n);
@@ -165,7 +166,8 @@ static void NAME(input_task)(void *context, int64_t begin, int64_t end) {
       NAME(Tile) t = NAME(tile)(v, (group * v->image_tiles + block / v->groups) * v->plane_tiles + plane_tile);
       const T *y = (const T *)v->y + (t.image * v->o + group * og) * v->plane + t.at;
       NAME(tile_in)(y, v->o * v->plane, v->plane, og, t.images, t.n, grads, ld);
-      EXPORT(panels)(v->k, t.n * t.images, og, (const T *)v->packed + group * v->packed_step, grads, ld, patches, ld, 0);
+      const T *weight = (const T *)v->packed + group * v->packed_step;
+      EXPORT(panels)(v->k, t.n * t.images, og, weight, grads, ld, patches, ld, 0);
       for (isize i = 0; i < t.images; i++) {
         T *x = (T *)v->x + ((t.image + i) * v->c + group * cg) * in;
         NAME(scatter)(v, x, 0, v->k, t.at, t.n, patches + i * t.n, ld);

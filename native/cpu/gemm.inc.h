@@ -43,7 +43,8 @@ INLINE void NAME(tile_store)(const int R, VEC acc[][NV], T *c, isize crs, isize 
     return;
   }
   T spill[R * NR];
-  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) *(VEC *)(spill + i * NR + j * LANES) = acc[i][j];
+  UNROLL for (int i = 0; i < R; i++)
+    UNROLL for (int j = 0; j < NV; j++) *(VEC *)(spill + i * NR + j * LANES) = acc[i][j];
   for (int i = 0; i < rows; i++) {
     for (int j = 0; j < cols; j++) {
       T *at = c + i * crs + j * ccs;
@@ -354,7 +355,8 @@ SHARED_FN void EXPORT(pack_rows)(T *to, const T *from, isize rs, isize ks, isize
   }
 }
 
-SHARED_FN void EXPORT(panels)(isize m, isize n, isize k, const T *packed, const T *b, isize ldb, T *c, isize crs, T beta) {
+SHARED_FN void EXPORT(panels)(isize m, isize n, isize k, const T *packed, const T *b, isize ldb, T *c, isize crs,
+                              T beta) {
   NAME(Problem) g = { .m = m, .n = n, .k = k, .c = c, .crs = crs, .ccs = 1, .alpha = 1 };
   isize chunks = (k + KC - 1) / KC, kc = chunks ? (k + chunks - 1) / chunks : 0;
   for (isize k0 = 0; k0 < k; k0 += kc) {

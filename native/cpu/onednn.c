@@ -33,7 +33,8 @@ static void open_library(void) {
     if (own[0] == '\0' || strcmp(own, "0") == 0) return;
     library = dlopen(own, RTLD_NOW | RTLD_LOCAL);
   }
-  for (size_t i = 0; !library && !own && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  for (size_t i = 0; !library && !own && i < sizeof names / sizeof *names; i++)
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
   if (!library) return;
   const Version *(*get_version)(void) = (const Version *(*)(void))dlsym(library, "dnnl_version");
   sgemm = (int32_t (*)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t,
@@ -92,8 +93,8 @@ enum { CONV_FORWARD, CONV_INPUT, CONV_WEIGHT };
 enum { F32 = 3, ANY_FORMAT = 1, CPU_ENGINE = 1, IN_ORDER = 1, FORWARD_TRAINING = 64, CONVOLUTION_DIRECT = 1 };
 /* Queries for memory descriptors, and argument numbers of primitives. */
 enum { Q_SRC = 129, Q_DIFF_SRC, Q_WEIGHTS, Q_DIFF_WEIGHTS, Q_DST, Q_DIFF_DST };
-enum { ARG_SRC = 1, ARG_DST = 17, ARG_WEIGHTS = 33, ARG_BIAS = 41, ARG_DIFF_SRC = 129, ARG_DIFF_DST = 145, ARG_DIFF_WEIGHTS = 161
-};
+enum { ARG_SRC = 1, ARG_DST = 17, ARG_WEIGHTS = 33, ARG_BIAS = 41 };
+enum { ARG_DIFF_SRC = 129, ARG_DIFF_DST = 145, ARG_DIFF_WEIGHTS = 161 };
 
 typedef struct {
   int argument;
@@ -247,7 +248,7 @@ static int add_operand(Kept *k, int argument, int written, const Descriptor *pla
   return written ? reorder(&o->reorder, wanted, plain->md) : reorder(&o->reorder, plain->md, wanted);
 }
 
-static int create(void **pd, const OneDnnConv *v, int kind, const void *x, const void *w, const void *b, const void *y,
+static int create(void **pd, int kind, const void *x, const void *w, const void *b, const void *y,
                   const int64_t (*g)[3], const void *hint) {
   if (version.major == 3) {
     if (kind == CONV_FORWARD)
@@ -262,7 +263,6 @@ static int create(void **pd, const OneDnnConv *v, int kind, const void *x, const
       ? dnnl.forward_init(operation, FORWARD_TRAINING, CONVOLUTION_DIRECT, x, w, b, y, g[0], g[1], g[2], g[3])
       : kind == CONV_INPUT ? dnnl.input_init(operation, CONVOLUTION_DIRECT, x, w, y, g[0], g[1], g[2], g[3])
                            : dnnl.weight_init(operation, CONVOLUTION_DIRECT, x, w, NULL, y, g[0], g[1], g[2], g[3]);
-  (void)v;
   return status == 0 && dnnl.pd_create(pd, operation, NULL, engine, hint) == 0;
 }
 
@@ -294,13 +294,14 @@ static int build(Kept *k, const OneDnnConv *v) {
   if (!describe(&plain[3], 1, b, 1)) return 0;
   const void *bias = v->bias ? plain[3].md : NULL;
   void *forward = NULL, *pd = NULL;
-  int ok = create(&forward, v, CONV_FORWARD, any[0].md, any[1].md, bias, any[2].md, (const int64_t(*)[3])g, NULL);
+  int ok = create(&forward, CONV_FORWARD, any[0].md, any[1].md, bias, any[2].md, (const int64_t(*)[3])g, NULL);
   if (ok && v->kind == CONV_FORWARD) pd = forward;
-  else if (ok) ok = create(&pd, v, v->kind, any[0].md, any[1].md, NULL, any[2].md, (const int64_t(*)[3])g, forward);
+  else if (ok) ok = create(&pd, v->kind, any[0].md, any[1].md, NULL, any[2].md, (const int64_t(*)[3])g, forward);
   if (ok) ok = dnnl.primitive_create(&k->primitive, pd) == 0;
 #define WANTED(what) dnnl.pd_query_md(pd, what, 0)
   if (ok && v->kind == CONV_FORWARD) {
-    ok = add_operand(k, ARG_SRC, 0, &plain[0], WANTED(Q_SRC)) && add_operand(k, ARG_WEIGHTS, 0, &plain[1], WANTED(Q_WEIGHTS)) &&
+    ok = add_operand(k, ARG_SRC, 0, &plain[0], WANTED(Q_SRC)) &&
+         add_operand(k, ARG_WEIGHTS, 0, &plain[1], WANTED(Q_WEIGHTS)) &&
          add_operand(k, ARG_DST, 1, &plain[2], WANTED(Q_DST)) &&
          (!v->bias || add_operand(k, ARG_BIAS, 0, &plain[3], plain[3].md));
   } else if (ok && v->kind == CONV_INPUT) {

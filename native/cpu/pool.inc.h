@@ -67,7 +67,8 @@ static void NAME(max_any)(const Pool *p, const S *x, isize od, isize oh, isize w
 #ifdef QUADS
 /* Four windows at once, in registers, where all their taps lie inside the row and steps are 1 or 2. Returns how many
    outputs of the row, from w0, it has done. */
-static isize NAME(max_quads)(const Pool *p, const S *x, isize od, isize oh, isize w0, isize n, T *best, int32_t *index) {
+static isize NAME(max_quads)(const Pool *p, const S *x, isize od, isize oh, isize w0, isize n, T *best,
+                             int32_t *index) {
   typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
   typedef int32_t quad_index __attribute__((vector_size(16), aligned(4), may_alias));
   const Axis *ad = &p->axis[0], *ah = &p->axis[1], *aw = &p->axis[2];
@@ -121,8 +122,9 @@ static void NAME(max_task)(void *context, int64_t begin, int64_t end) {
           done += NAME(max_quads)(p, x, od, oh, w0 + done, n - done, best + done, index + done);
         }
 #endif
-        if (p->axis[2].even && n - done >= 4) NAME(max_even)(p, x, od, oh, w0 + done, n - done, best + done, index + done);
-        else NAME(max_any)(p, x, od, oh, w0 + done, n - done, best + done, index + done);
+        T *rest = best + done;
+        if (p->axis[2].even && n - done >= 4) NAME(max_even)(p, x, od, oh, w0 + done, n - done, rest, index + done);
+        else NAME(max_any)(p, x, od, oh, w0 + done, n - done, rest, index + done);
         S *y = (S *)p->y + at;
         int64_t *indices = p->indices + at;
         for (isize i = 0; i < n; i++) y[i] = STORE(best[i]);
