@@ -249,6 +249,7 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
 export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "pow",
   operands: ["input", "exponent"],
+  needsTensor: true,
   constants: { exponent: SIMPLE_EXPONENTS },
   validate: checkExponent,
   expr: (x: Value, y: Value) => x.pow(y),
@@ -257,6 +258,7 @@ export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
 export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "floatPower",
   operands: ["input", "exponent"],
+  needsTensor: true,
   constants: { exponent: SIMPLE_EXPONENTS },
   compute: (dtype) => dtype.isComplex ? complex128 : float64,
   expr: (x: Value, y: Value) => x.pow(y),

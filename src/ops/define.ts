@@ -15,6 +15,7 @@ import {
   type DTypeKind,
   getDefaultDtype,
   resultType,
+  scalarDtype,
   toComplex,
   toReal,
 } from "../base/dtype.ts";
@@ -25,6 +26,7 @@ import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
 import { checkInPlace } from "../autograd/record.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { scalarTensor } from "./creation.ts";
 import {
   type Application,
   applyKernel,
@@ -55,6 +57,8 @@ export interface PointwiseSpec {
   readonly operands?: readonly string[];
   /** Operands that must be tensors, as PyTorch has it. */
   readonly tensors?: readonly string[];
+  /** Refuse a call whose operands are all numbers, instead of giving a 0-d tensor. */
+  readonly needsTensor?: boolean;
   /** How many of the last operands may be null or missing. */
   readonly optional?: number;
   /** Values of operands that were not given. */
@@ -313,15 +317,22 @@ class PointwiseOp {
     }
     for (const n of call.numbers) push(n);
     this.spec.validate?.(call);
-    if (operands.length === 0) {
-      throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
-    }
     if (mixed) shape = broadcastShapes(this.spec.name, ...operands.map((x) => x.shape));
     return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };
   }
 
+  /** Numbers alone give a 0-d tensor: the first becomes one, of the dtype that a number has. */
+  private withTensor(call: PointwiseCall): PointwiseCall {
+    for (const x of call.operands) if (x instanceof Tensor) return call;
+    if (this.spec.needsTensor) {
+      throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
+    }
+    const [first, ...rest] = call.operands as readonly Scalar[];
+    return { ...call, operands: [scalarTensor(first, { dtype: scalarDtype(first.kind) }), ...rest] };
+  }
+
   call(first: unknown, args: readonly unknown[]): Tensor {
-    const call = this.read(first, args);
+    const call = this.withTensor(this.read(first, args));
     const a = this.application(call, this.plan(call));
     if (call.out) return writeOut(this.spec.name, call.out, applyKernel(a));
     return applyKernel(a);
