@@ -102,7 +102,9 @@ abstract class NormBase extends Module {
 
   override extraRepr(): string {
     return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
-      `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${python(this.trackRunningStats)}`;
+      `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${
+        python(this.trackRunningStats)
+      }`;
   }
 }
 

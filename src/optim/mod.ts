@@ -6,6 +6,7 @@
 
 export { Adam, AdamW } from "./adam.ts";
 export { Adamax, NAdam, RAdam } from "./adam_family.ts";
+export { LBFGS } from "./lbfgs.ts";
 export * as lrScheduler from "./schedulers.ts";
 export { Optimizer, type OptimizerState } from "./optimizer.ts";
 export type { ParamGroup } from "./param_group.ts";

@@ -163,3 +163,32 @@ Deno.test("an optimizer's state outlives the call that first made it", async () 
   assertEquals(await trainer.optimizer.stateDict().state["0"].step as unknown && 3, 3);
   assert(await trainer.call(torch.ones(4, 2)).item() >= 0);
 });
+
+Deno.test("LBFGS solves least squares and, with line search, Rosenbrock's valley", async () => {
+  const a = torch.tensor([[2, 1], [1, 3], [0, 1]], { dtype: torch.float64 });
+  const b = torch.tensor([1, 2, 3], { dtype: torch.float64 });
+  const x = new nn.Parameter(torch.zeros(2, { dtype: torch.float64 }));
+  const plain = new optim.LBFGS([x]);
+  plain.step(() => {
+    plain.zeroGrad();
+    const loss = a.matmul(x).sub(b).pow(2).sum();
+    loss.backward();
+    return loss;
+  });
+  // The solution of the normal equations.
+  const [x0, x1] = await x.tolist<number[]>();
+  assertAlmostEquals(x0, -0.2, 1e-5);
+  assertAlmostEquals(x1, 1, 1e-5);
+  const y = new nn.Parameter(torch.tensor([-1.2, 1], { dtype: torch.float64 }));
+  const searching = new optim.LBFGS([y], { lineSearchFn: "strong_wolfe", maxIter: 100 });
+  for (let i = 0; i < 3; i++) {
+    searching.step(() => {
+      searching.zeroGrad();
+      const [u, v] = y.unbind();
+      const loss = v.sub(u.mul(u)).pow(2).mul(100).add(u.sub(1).pow(2));
+      loss.backward();
+      return loss;
+    });
+  }
+  for (const value of await y.tolist<number[]>()) assertAlmostEquals(value, 1, 1e-5);
+});
