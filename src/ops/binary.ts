@@ -95,6 +95,7 @@ export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
 export const add: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
   name: "add",
   operands: ["input", "other"],
+  numbersAlone: true,
   numbers: { alpha: 1 },
   keywordOnly: ["alpha"],
   validate: checkMultiplier("add", "alpha"),
@@ -109,6 +110,7 @@ const noBoolDifference = (dtype: DType): void => {
 export const sub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
   name: "sub",
   operands: ["input", "other"],
+  numbersAlone: true,
   numbers: { alpha: 1 },
   keywordOnly: ["alpha"],
   check: noBoolDifference,
@@ -133,6 +135,7 @@ export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
 export const mul: BinaryFunction = pointwise<BinaryOp>({
   name: "mul",
   operands: ["input", "other"],
+  numbersAlone: true,
   expr: (x: Value, y: Value) => x.mul(y),
 });
 /** Same as {@linkcode mul}. */
@@ -159,6 +162,7 @@ export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
 export const div: DivOp & PointwiseFunction = pointwise<DivOp>({
   name: "div",
   operands: ["input", "other"],
+  numbersAlone: true,
   options: { roundingMode: null },
   keywordOnly: ["roundingMode"],
   compute: (dtype, { roundingMode }) => {
@@ -186,6 +190,7 @@ function trueDivision(dtype: DType): DType {
 export const trueDivide: BinaryFunction = pointwise<BinaryOp>({
   name: "trueDivide",
   operands: ["input", "other"],
+  numbersAlone: true,
   compute: "float",
   expr: (x: Value, y: Value) => x.div(y),
 });
@@ -249,7 +254,6 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
 export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "pow",
   operands: ["input", "exponent"],
-  needsTensor: true,
   constants: { exponent: SIMPLE_EXPONENTS },
   validate: checkExponent,
   expr: (x: Value, y: Value) => x.pow(y),
@@ -258,7 +262,6 @@ export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
 export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "floatPower",
   operands: ["input", "exponent"],
-  needsTensor: true,
   constants: { exponent: SIMPLE_EXPONENTS },
   compute: (dtype) => dtype.isComplex ? complex128 : float64,
   expr: (x: Value, y: Value) => x.pow(y),

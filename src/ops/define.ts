@@ -57,8 +57,8 @@ export interface PointwiseSpec {
   readonly operands?: readonly string[];
   /** Operands that must be tensors, as PyTorch has it. */
   readonly tensors?: readonly string[];
-  /** Refuse a call whose operands are all numbers, instead of giving a 0-d tensor. */
-  readonly needsTensor?: boolean;
+  /** Whether numbers alone are taken, and give a 0-d tensor. */
+  readonly numbersAlone?: boolean;
   /** How many of the last operands may be null or missing. */
   readonly optional?: number;
   /** Values of operands that were not given. */
@@ -321,10 +321,10 @@ class PointwiseOp {
     return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };
   }
 
-  /** Numbers alone give a 0-d tensor: the first becomes one, of the dtype that a number has. */
+  /** Where numbers alone are taken, the first becomes a 0-d tensor of the dtype that a number has. */
   private withTensor(call: PointwiseCall): PointwiseCall {
     for (const x of call.operands) if (x instanceof Tensor) return call;
-    if (this.spec.needsTensor) {
+    if (!this.spec.numbersAlone) {
       throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
     }
     const [first, ...rest] = call.operands as readonly Scalar[];
