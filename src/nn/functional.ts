@@ -31,7 +31,9 @@ export {
 export { scaledDotProductAttention } from "../ops/attention.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "../ops/conv.ts";
 export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, featureAlphaDropout } from "../ops/dropout.ts";
+export { ctcLoss } from "../ops/ctc.ts";
 export { embedding, oneHot } from "../ops/embedding.ts";
+export { embeddingBag } from "../ops/embedding_bag.ts";
 export { fold, unfold } from "../ops/fold.ts";
 export { interpolate } from "../ops/interpolate.ts";
 export { bilinear, linear } from "../ops/linear.ts";

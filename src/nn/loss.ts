@@ -8,6 +8,7 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
+import type { Lengths } from "../ops/ctc.ts";
 import type { Reduction } from "../ops/loss_core.ts";
 import { Module } from "./module.ts";
 
@@ -577,5 +578,38 @@ export class TripletMarginWithDistanceLoss extends LossModule {
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { distanceFunction, margin, swap, reduction } = this;
     return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction, margin, swap, reduction });
+  }
+}
+
+/** What {@linkcode CTCLoss} takes. */
+export interface CTCLossOptions {
+  /** The class of the blank. @default {0} */
+  blank?: number;
+  /** How the examples' losses become the result. @default {"mean"} */
+  reduction?: Reduction;
+  /** Whether infinite losses count as 0. @default {false} */
+  zeroInfinity?: boolean;
+}
+const ctcArgs = signature<CTCLossOptions>("CTCLoss", ["blank", "reduction", "zeroInfinity"]);
+
+/** Connectionist temporal classification. */
+export class CTCLoss extends LossModule {
+  /** The class of the blank. */
+  readonly blank: number;
+  /** Whether infinite losses count as 0. */
+  readonly zeroInfinity: boolean;
+
+  /** Takes `blank, reduction, zeroInfinity`. */
+  constructor(...args: Args<CTCLossOptions, ["blank", "reduction", "zeroInfinity"]>) {
+    const o = ctcArgs(args);
+    super(o);
+    this.blank = o.blank ?? 0;
+    this.zeroInfinity = o.zeroInfinity ?? false;
+  }
+
+  /** The loss. */
+  override forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {
+    const { blank, reduction, zeroInfinity } = this;
+    return F.ctcLoss(logProbs, targets, inputLengths, targetLengths, { blank, reduction, zeroInfinity });
   }
 }

@@ -52,6 +52,7 @@ export {
   BCEWithLogitsLoss,
   CosineEmbeddingLoss,
   CrossEntropyLoss,
+  CTCLoss,
   GaussianNLLLoss,
   HingeEmbeddingLoss,
   HuberLoss,
@@ -103,10 +104,13 @@ export {
   MaxPool1d,
   MaxPool2d,
   MaxPool3d,
+  MaxUnpool1d,
+  MaxUnpool2d,
+  MaxUnpool3d,
 } from "./pooling.ts";
 export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell } from "./rnn.ts";
 export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./shaping.ts";
-export { Embedding } from "./sparse.ts";
+export { Embedding, EmbeddingBag } from "./sparse.ts";
 export {
   CosineSimilarity,
   PairwiseDistance,

@@ -6,7 +6,7 @@
 
 import { type Args, signature } from "../base/args.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Size } from "./factory.ts";
+import { type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
 import { Module } from "./module.ts";
 import { float, python } from "./repr.ts";
@@ -441,5 +441,75 @@ export class LPPool3d extends LPPoolBase {
   /** The norms. */
   override forward(input: Tensor): Tensor {
     return F.lpPool3d(input, this.normType, this.kernelSize, this.stride, this.ceilMode);
+  }
+}
+
+/** What unpooling takes. */
+export interface MaxUnpoolOptions {
+  /** Size of the window. */
+  kernelSize: Size;
+  /** Step of the window; its size if missing. */
+  stride?: Size | null;
+  /** Padding of the pooling that is undone. @default {0} */
+  padding?: Size;
+}
+const unpoolArgs = signature<MaxUnpoolOptions>("MaxUnpool", ["kernelSize", "stride", "padding"], [], 1);
+
+abstract class MaxUnpoolBase extends Module {
+  /** Size of the window. */
+  readonly kernelSize: readonly number[];
+  /** Step of the window. */
+  readonly stride: readonly number[];
+  /** Padding of the pooling that is undone. */
+  readonly padding: readonly number[];
+
+  constructor(name: string, dims: number, o: MaxUnpoolOptions) {
+    super();
+    this.kernelSize = sizes(name, "kernelSize", dims, o.kernelSize);
+    this.stride = sizes(name, "stride", dims, o.stride ?? o.kernelSize);
+    this.padding = sizes(name, "padding", dims, o.padding ?? 0);
+  }
+
+  override extraRepr(): string {
+    return `kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}, padding=${python(this.padding)}`;
+  }
+}
+
+/** Puts the values of {@linkcode MaxPool1d} back where they came from in `(N, C, L)`, zeros elsewhere. */
+export class MaxUnpool1d extends MaxUnpoolBase {
+  /** Takes `kernelSize, stride, padding`. */
+  constructor(...args: Args<MaxUnpoolOptions, ["kernelSize", "stride", "padding"]>) {
+    super("MaxUnpool1d", 1, unpoolArgs(args));
+  }
+
+  /** The larger tensor; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.maxUnpool1d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
+  }
+}
+
+/** Puts the values of {@linkcode MaxPool2d} back where they came from in `(N, C, H, W)`, zeros elsewhere. */
+export class MaxUnpool2d extends MaxUnpoolBase {
+  /** Takes `kernelSize, stride, padding`. */
+  constructor(...args: Args<MaxUnpoolOptions, ["kernelSize", "stride", "padding"]>) {
+    super("MaxUnpool2d", 2, unpoolArgs(args));
+  }
+
+  /** The larger tensor; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.maxUnpool2d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
+  }
+}
+
+/** Puts the values of {@linkcode MaxPool3d} back where they came from in `(N, C, D, H, W)`, zeros elsewhere. */
+export class MaxUnpool3d extends MaxUnpoolBase {
+  /** Takes `kernelSize, stride, padding`. */
+  constructor(...args: Args<MaxUnpoolOptions, ["kernelSize", "stride", "padding"]>) {
+    super("MaxUnpool3d", 3, unpoolArgs(args));
+  }
+
+  /** The larger tensor; `outputSize` picks one of the sizes that are possible. */
+  override forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    return F.maxUnpool3d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
   }
 }

@@ -8,6 +8,7 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
+import type { BagMode } from "../ops/embedding_bag.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, type FactoryOptions } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -138,6 +139,100 @@ export class Embedding extends Module {
     }
     const [numEmbeddings, embeddingDim] = embeddings.shape;
     return new Embedding({ ...options, numEmbeddings, embeddingDim, _weight: embeddings, _freeze: freeze });
+  }
+}
+
+/** What {@linkcode EmbeddingBag} takes. */
+export interface EmbeddingBagOptions extends Omit<EmbeddingOptions, "_freeze"> {
+  /** How the rows of a bag become one. @default {"mean"} */
+  mode?: BagMode;
+  /** Whether the last offset is the end of the last bag. @default {false} */
+  includeLastOffset?: boolean;
+}
+const bagArgs = signature<EmbeddingBagOptions>(
+  "EmbeddingBag",
+  [
+    "numEmbeddings",
+    "embeddingDim",
+    "maxNorm",
+    "normType",
+    "scaleGradByFreq",
+    "mode",
+    "sparse",
+    "_weight",
+    "includeLastOffset",
+    "paddingIdx",
+  ],
+  ["device", "dtype"],
+  2,
+);
+
+/** Sums, means or maxima of rows of a table, one per bag of numbers. */
+export class EmbeddingBag extends Module {
+  /** Rows of the table. */
+  readonly numEmbeddings: number;
+  /** Length of a row. */
+  readonly embeddingDim: number;
+  /** The largest norm of a row, or `null`. */
+  readonly maxNorm: number | null;
+  /** Which norm. */
+  readonly normType: number;
+  /** Whether gradients are divided by how often a row was looked up. */
+  readonly scaleGradByFreq: boolean;
+  /** How the rows of a bag become one. */
+  readonly mode: BagMode;
+  /** Accepted for compatibility. */
+  readonly sparse: boolean;
+  /** Whether the last offset is the end of the last bag. */
+  readonly includeLastOffset: boolean;
+  /** A number that does not count, or `null`. */
+  readonly paddingIdx: number | null;
+  /** The table. */
+  weight: Parameter;
+
+  /** Takes `numEmbeddings, embeddingDim, maxNorm, normType, scaleGradByFreq, mode, sparse`. */
+  constructor(
+    ...args: Args<
+      EmbeddingBagOptions,
+      ["numEmbeddings", "embeddingDim", "maxNorm", "normType", "scaleGradByFreq", "mode", "sparse"]
+    >
+  ) {
+    super();
+    const o = bagArgs(args);
+    this.numEmbeddings = o.numEmbeddings;
+    this.embeddingDim = o.embeddingDim;
+    this.maxNorm = o.maxNorm ?? null;
+    this.normType = o.normType ?? 2;
+    this.scaleGradByFreq = o.scaleGradByFreq ?? false;
+    this.mode = o.mode ?? "mean";
+    this.sparse = o.sparse ?? false;
+    this.includeLastOffset = o.includeLastOffset ?? false;
+    this.paddingIdx = paddingRow("EmbeddingBag", o.paddingIdx ?? null, o.numEmbeddings);
+    this.weight = table("EmbeddingBag", o);
+    if (!o._weight) this.resetParameters();
+  }
+
+  /** Draws a new table. */
+  resetParameters(): void {
+    normal_(this.weight);
+    clearRow(this.weight, this.paddingIdx);
+  }
+
+  /** The joined rows of each bag. */
+  override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
+    const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
+    const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
+    return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
+  }
+
+  override extraRepr(): string {
+    let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
+    if (this.maxNorm !== null) text += `, max_norm=${python(this.maxNorm)}`;
+    if (this.normType !== 2) text += `, norm_type=${float(this.normType)}`;
+    if (this.scaleGradByFreq) text += ", scale_grad_by_freq=True";
+    text += `, mode=${python(this.mode)}`;
+    if (this.paddingIdx !== null) text += `, padding_idx=${this.paddingIdx}`;
+    return text;
   }
 }
 
