@@ -21,7 +21,9 @@ import {
   type Reduction,
   reductionOf,
 } from "./loss_core.ts";
+import { constant } from "../expr/expr.ts";
 import { logsigmoid } from "./activation.ts";
+import { expression } from "./expression.ts";
 import { arange } from "./ranges.ts";
 
 type Standard = ["sizeAverage", "reduce", "reduction"];
@@ -74,24 +76,40 @@ function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor |
   }
 }
 
-/** Class numbers that are safe to gather with, and which of them count (`null` if all do). */
+/** Targets, class numbers that are safe to gather with, and the number that does not count. */
 interface Targets {
+  readonly target: Tensor;
   readonly index: Tensor;
-  readonly counts: Tensor;
+  readonly ignoreIndex: number;
 }
 
 function targetsOf(target: Tensor, ignoreIndex: number): Targets {
-  const counts = target.ne(ignoreIndex);
-  return { index: target.long().maskedFill(counts.logicalNot(), 0), counts };
+  return { target, index: target.long().maskedFill(target.eq(ignoreIndex), 0), ignoreIndex };
 }
 
-/** The factor of each target: its class's weight, 0 where it is ignored. */
-function factors({ index, counts }: Targets, weight: Tensor | null, like: Tensor): Tensor {
-  if (weight === null) return counts.to(like.dtype);
-  return weight.to(like.dtype).indexSelect(0, index.reshape(-1)).reshape(index.shape).mul(counts);
+/** Minus the value times the weight, 0 where the target is ignored: there the value may be infinite. */
+const picked = expression("nllLoss", ([x, target, weight], [ignore]) => {
+  const loss = weight ? x!.mul(weight).neg() : x!.neg();
+  return target!.eq(ignore).where(0, loss);
+});
+
+/** The weight, 0 where the target is ignored. */
+const counted = expression("nllLoss", ([target, weight], [ignore]) => {
+  return target!.eq(ignore).where(0, weight ?? constant(1, ignore.kind));
+});
+
+/** The weight of each target's class. */
+function weightsOf({ index }: Targets, weight: Tensor | null): Tensor | null {
+  return weight && weight.indexSelect(0, index.reshape(-1)).reshape(index.shape);
 }
 
-function picked(op: string, input: Tensor, { index }: Targets): Tensor {
+/** Divides a sum of losses by the sum of the weights that went into it. */
+function mean(total: Tensor, { target, ignoreIndex }: Targets, weights: Tensor | null): Tensor {
+  return total.div(counted([target, weights], [ignoreIndex], { sumTo: [], dtype: total.dtype }));
+}
+
+/** The value of each target's class. */
+function gathered(op: string, input: Tensor, { index }: Targets): Tensor {
   const dim = classDim(input);
   try {
     return input.gather(dim, index.unsqueeze(dim)).squeeze(dim);
@@ -102,13 +120,12 @@ function picked(op: string, input: Tensor, { index }: Targets): Tensor {
   }
 }
 
-function nll(op: string, logits: Tensor, targets: Targets, weight: Tensor | null, reduction: Reduction): Tensor {
-  const factor = factors(targets, weight, logits);
-  // Ignored positions are masked, not multiplied: their logarithm may be infinite.
-  const chosen = picked(op, logits, targets).maskedFill(targets.counts.logicalNot(), 0);
-  const losses = chosen.mul(factor).neg();
-  if (reduction === "none") return losses;
-  return reduction === "sum" ? losses.sum() : losses.sum().div(factor.sum());
+function nll(op: string, logits: Tensor, targets: Targets, weights: Tensor | null, reduction: Reduction): Tensor {
+  const { target, ignoreIndex } = targets;
+  const chosen = gathered(op, logits, targets);
+  const sumTo = reduction === "none" ? undefined : [];
+  const losses = picked([chosen, target, weights], [ignoreIndex], { sumTo, dtype: logits.dtype });
+  return reduction === "mean" ? mean(losses, targets, weights) : losses;
 }
 
 /**
@@ -127,7 +144,10 @@ export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions,
   const weight = o.weight ?? null;
   checkTarget("nllLoss", input, target, weight);
   const reduction = reductionOf("nllLoss", o);
-  return scope(() => nll("nllLoss", input, targetsOf(target, o.ignoreIndex ?? -100), weight, reduction));
+  return scope(() => {
+    const targets = targetsOf(target, o.ignoreIndex ?? -100);
+    return nll("nllLoss", input, targets, weightsOf(targets, weight), reduction);
+  });
 }
 
 /**
@@ -162,7 +182,7 @@ export function crossEntropy(
   return scope(() => {
     const logits = input.logSoftmax(classDim(input));
     const targets = targetsOf(target, o.ignoreIndex ?? -100);
-    const loss = nll("crossEntropy", logits, targets, weight, reduction);
+    const loss = nll("crossEntropy", logits, targets, weightsOf(targets, weight), reduction);
     return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
   });
 }
@@ -183,10 +203,9 @@ function smoothed(
 ): Tensor {
   const dim = classDim(logits);
   const all = (weight ? logits.mul(perClass(weight, logits)) : logits).sum(dim).neg();
-  const counted = all.maskedFill(targets.counts.logicalNot(), 0);
-  let spread = counted;
-  if (reduction === "sum") spread = counted.sum();
-  else if (reduction === "mean") spread = counted.sum().div(factors(targets, weight, logits).sum());
+  let spread = all.maskedFill(targets.target.eq(targets.ignoreIndex), 0);
+  if (reduction !== "none") spread = spread.sum();
+  if (reduction === "mean") spread = mean(spread, targets, weightsOf(targets, weight));
   return loss.mul(1 - smoothing).add(spread.mul(smoothing / logits.shape[dim]));
 }
 
