@@ -1,0 +1,270 @@
+/*
+ * The few declarations of CUDA's libraries that the shim uses, written by hand so that building needs no toolkit.
+ *
+ * Every function is a pointer in a table, filled by loader.c; a test holds these declarations against NVIDIA's headers
+ * where those are installed. Names carry the version suffix of the exported symbol (cuMemAlloc_v2), which is stable since
+ * CUDA 4.
+ */
+#ifndef CRESSET_CUDA_API_H
+#define CRESSET_CUDA_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cresset_cuda.h"
+
+/* Driver */
+typedef int CUresult;
+typedef int CUdevice;
+typedef struct CUctx_st *CUcontext;
+typedef struct CUstream_st *CUstream;
+typedef struct CUevent_st *CUevent;
+typedef struct CUmod_st *CUmodule;
+typedef struct CUfunc_st *CUfunction;
+typedef struct CUgraph_st *CUgraph;
+typedef struct CUgraphExec_st *CUgraphExec;
+typedef unsigned long long CUdeviceptr;
+typedef struct { char bytes[16]; } CUuuid;
+
+enum { CUDA_SUCCESS = 0, CUDA_ERROR_OUT_OF_MEMORY = 2 };
+enum {
+  CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16,
+  CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
+  CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
+};
+enum { CU_STREAM_NON_BLOCKING = 1, CU_EVENT_DEFAULT = 0, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1 };
+enum { CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };
+#define CU_LAUNCH_PARAM_END ((void *)0)
+#define CU_LAUNCH_PARAM_BUFFER_POINTER ((void *)1)
+#define CU_LAUNCH_PARAM_BUFFER_SIZE ((void *)2)
+
+#define DRIVER_FUNCTIONS(F)                                                                                   \
+  F(CUresult, cuInit, (unsigned flags))                                                                       \
+  F(CUresult, cuDriverGetVersion, (int *version))                                                             \
+  F(CUresult, cuGetErrorString, (CUresult error, const char **text))                                          \
+  F(CUresult, cuDeviceGetCount, (int *count))                                                                 \
+  F(CUresult, cuDeviceGet, (CUdevice * device, int ordinal))                                                  \
+  F(CUresult, cuDeviceGetName, (char *name, int size, CUdevice device))                                       \
+  F(CUresult, cuDeviceGetAttribute, (int *value, int attribute, CUdevice device))                             \
+  F(CUresult, cuDevicePrimaryCtxRetain, (CUcontext * context, CUdevice device))                               \
+  F(CUresult, cuCtxSetCurrent, (CUcontext context))                                                           \
+  F(CUresult, cuMemGetInfo_v2, (size_t *free, size_t *total))                                                 \
+  F(CUresult, cuMemAlloc_v2, (CUdeviceptr * address, size_t bytes))                                           \
+  F(CUresult, cuMemFree_v2, (CUdeviceptr address))                                                            \
+  F(CUresult, cuMemHostAlloc, (void **address, size_t bytes, unsigned flags))                                 \
+  F(CUresult, cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))        \
+  F(CUresult, cuMemcpyDtoHAsync_v2, (void *to, CUdeviceptr from, size_t bytes, CUstream stream))              \
+  F(CUresult, cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))        \
+  F(CUresult, cuMemcpyPeerAsync,                                                                              \
+    (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t bytes, CUstream stream)) \
+  F(CUresult, cuMemsetD8Async, (CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream))     \
+  F(CUresult, cuStreamCreate, (CUstream * stream, unsigned flags))                                            \
+  F(CUresult, cuStreamSynchronize, (CUstream stream))                                                         \
+  F(CUresult, cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags))                            \
+  F(CUresult, cuEventCreate, (CUevent * event, unsigned flags))                                               \
+  F(CUresult, cuEventRecord, (CUevent event, CUstream stream))                                                \
+  F(CUresult, cuEventSynchronize, (CUevent event))                                                            \
+  F(CUresult, cuEventElapsedTime, (float *milliseconds, CUevent from, CUevent to))                            \
+  F(CUresult, cuEventDestroy_v2, (CUevent event))                                                             \
+  F(CUresult, cuModuleLoadData, (CUmodule * module, const void *image))                                       \
+  F(CUresult, cuModuleGetFunction, (CUfunction * function, CUmodule module, const char *name))                \
+  F(CUresult, cuFuncSetAttribute, (CUfunction function, int attribute, int value))                            \
+  F(CUresult, cuLaunchKernel,                                                                                 \
+    (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
+     unsigned block_z, unsigned shared, CUstream stream, void **parameters, void **extra))                    \
+  F(CUresult, cuStreamBeginCapture_v2, (CUstream stream, int mode))                                           \
+  F(CUresult, cuStreamEndCapture, (CUstream stream, CUgraph *graph))                                          \
+  F(CUresult, cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))     \
+  F(CUresult, cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                             \
+  F(CUresult, cuGraphExecDestroy, (CUgraphExec exec))                                                         \
+  F(CUresult, cuGraphDestroy, (CUgraph graph))
+
+/* NVRTC */
+typedef int nvrtcResult;
+typedef struct nvrtc_program *nvrtcProgram;
+enum { NVRTC_SUCCESS = 0 };
+
+#define NVRTC_FUNCTIONS(F)                                                                                    \
+  F(nvrtcResult, nvrtcVersion, (int *major, int *minor))                                                      \
+  F(const char *, nvrtcGetErrorString, (nvrtcResult error))                                                   \
+  F(nvrtcResult, nvrtcCreateProgram,                                                                          \
+    (nvrtcProgram * program, const char *source, const char *name, int count, const char *const *headers,     \
+     const char *const *names))                                                                               \
+  F(nvrtcResult, nvrtcCompileProgram, (nvrtcProgram program, int count, const char *const *options))          \
+  F(nvrtcResult, nvrtcGetProgramLogSize, (nvrtcProgram program, size_t *size))                                \
+  F(nvrtcResult, nvrtcGetProgramLog, (nvrtcProgram program, char *log))                                       \
+  F(nvrtcResult, nvrtcGetCUBINSize, (nvrtcProgram program, size_t *size))                                     \
+  F(nvrtcResult, nvrtcGetCUBIN, (nvrtcProgram program, char *cubin))                                          \
+  F(nvrtcResult, nvrtcDestroyProgram, (nvrtcProgram * program))
+
+/* cuBLASLt */
+typedef int cublasStatus_t;
+typedef void *cublasLtHandle_t;
+typedef struct cublasLtMatmulDescOpaque *cublasLtMatmulDesc_t;
+typedef struct cublasLtMatrixLayoutOpaque *cublasLtMatrixLayout_t;
+typedef struct cublasLtMatmulPreferenceOpaque *cublasLtMatmulPreference_t;
+typedef struct { uint64_t data[8]; } cublasLtMatmulAlgo_t;
+typedef struct {
+  cublasLtMatmulAlgo_t algo;
+  size_t workspaceSize;
+  cublasStatus_t state;
+  float wavesCount;
+  int reserved[4];
+} cublasLtMatmulHeuristicResult_t;
+enum { CUBLAS_STATUS_SUCCESS = 0 };
+enum { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
+enum { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_64F = 70, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
+enum { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
+enum {
+  CUBLASLT_MATMUL_DESC_TRANSA = 3,
+  CUBLASLT_MATMUL_DESC_TRANSB = 4,
+  CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
+  CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8
+};
+enum { CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT = 5, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET = 6 };
+enum { CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1 };
+enum {
+  CUBLASLT_EPILOGUE_DEFAULT = 1,
+  CUBLASLT_EPILOGUE_RELU = 2,
+  CUBLASLT_EPILOGUE_BIAS = 4,
+  CUBLASLT_EPILOGUE_RELU_BIAS = 6,
+  CUBLASLT_EPILOGUE_GELU = 32,
+  CUBLASLT_EPILOGUE_GELU_BIAS = 36
+};
+
+#define CUBLASLT_FUNCTIONS(F)                                                                                 \
+  F(size_t, cublasLtGetVersion, (void))                                                                       \
+  F(cublasStatus_t, cublasLtCreate, (cublasLtHandle_t * handle))                                              \
+  F(cublasStatus_t, cublasLtMatmulDescCreate, (cublasLtMatmulDesc_t * desc, int compute, int scale))          \
+  F(cublasStatus_t, cublasLtMatmulDescSetAttribute, (cublasLtMatmulDesc_t desc, int attr, const void *v, size_t n)) \
+  F(cublasStatus_t, cublasLtMatmulDescDestroy, (cublasLtMatmulDesc_t desc))                                   \
+  F(cublasStatus_t, cublasLtMatrixLayoutCreate,                                                               \
+    (cublasLtMatrixLayout_t * layout, int type, uint64_t rows, uint64_t columns, int64_t ld))                 \
+  F(cublasStatus_t, cublasLtMatrixLayoutSetAttribute, (cublasLtMatrixLayout_t layout, int attr, const void *v, size_t n)) \
+  F(cublasStatus_t, cublasLtMatrixLayoutDestroy, (cublasLtMatrixLayout_t layout))                             \
+  F(cublasStatus_t, cublasLtMatmulPreferenceCreate, (cublasLtMatmulPreference_t * pref))                      \
+  F(cublasStatus_t, cublasLtMatmulPreferenceSetAttribute,                                                     \
+    (cublasLtMatmulPreference_t pref, int attr, const void *v, size_t n))                                     \
+  F(cublasStatus_t, cublasLtMatmulPreferenceDestroy, (cublasLtMatmulPreference_t pref))                       \
+  F(cublasStatus_t, cublasLtMatmulAlgoGetHeuristic,                                                           \
+    (cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,  \
+     cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t pref, int wanted,         \
+     cublasLtMatmulHeuristicResult_t *results, int *found))                                                   \
+  F(cublasStatus_t, cublasLtMatmul,                                                                           \
+    (cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,                    \
+     cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout, const void *beta,       \
+     const void *c, cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,                \
+     const cublasLtMatmulAlgo_t *algo, void *workspace, size_t workspace_bytes, CUstream stream))
+
+/* cuDNN: the convolution functions that version 9 still exports. */
+typedef int cudnnStatus_t;
+typedef struct cudnnContext *cudnnHandle_t;
+typedef struct cudnnTensorStruct *cudnnTensorDescriptor_t;
+typedef struct cudnnFilterStruct *cudnnFilterDescriptor_t;
+typedef struct cudnnConvolutionStruct *cudnnConvolutionDescriptor_t;
+typedef struct {
+  int algo;
+  cudnnStatus_t status;
+  float time;
+  size_t memory;
+  int determinism;
+  int mathType;
+  int reserved[3];
+} cudnnConvolutionAlgoPerf_t;
+enum { CUDNN_STATUS_SUCCESS = 0 };
+enum { CUDNN_DATA_FLOAT = 0, CUDNN_DATA_DOUBLE = 1, CUDNN_DATA_HALF = 2, CUDNN_DATA_BFLOAT16 = 9 };
+enum { CUDNN_TENSOR_NCHW = 0, CUDNN_CROSS_CORRELATION = 1 };
+enum { CUDNN_DEFAULT_MATH = 0, CUDNN_TENSOR_OP_MATH = 1, CUDNN_FMA_MATH = 3 };
+
+#define CUDNN_FUNCTIONS(F)                                                                                    \
+  F(size_t, cudnnGetVersion, (void))                                                                          \
+  F(const char *, cudnnGetErrorString, (cudnnStatus_t status))                                                \
+  F(cudnnStatus_t, cudnnCreate, (cudnnHandle_t * handle))                                                     \
+  F(cudnnStatus_t, cudnnSetStream, (cudnnHandle_t handle, CUstream stream))                                   \
+  F(cudnnStatus_t, cudnnCreateTensorDescriptor, (cudnnTensorDescriptor_t * desc))                             \
+  F(cudnnStatus_t, cudnnSetTensorNdDescriptor,                                                                \
+    (cudnnTensorDescriptor_t desc, int type, int rank, const int *sizes, const int *strides))                 \
+  F(cudnnStatus_t, cudnnDestroyTensorDescriptor, (cudnnTensorDescriptor_t desc))                              \
+  F(cudnnStatus_t, cudnnCreateFilterDescriptor, (cudnnFilterDescriptor_t * desc))                             \
+  F(cudnnStatus_t, cudnnSetFilterNdDescriptor,                                                                \
+    (cudnnFilterDescriptor_t desc, int type, int format, int rank, const int *sizes))                         \
+  F(cudnnStatus_t, cudnnDestroyFilterDescriptor, (cudnnFilterDescriptor_t desc))                              \
+  F(cudnnStatus_t, cudnnCreateConvolutionDescriptor, (cudnnConvolutionDescriptor_t * desc))                   \
+  F(cudnnStatus_t, cudnnSetConvolutionNdDescriptor,                                                           \
+    (cudnnConvolutionDescriptor_t desc, int rank, const int *pad, const int *stride, const int *dilation,     \
+     int mode, int compute))                                                                                  \
+  F(cudnnStatus_t, cudnnSetConvolutionGroupCount, (cudnnConvolutionDescriptor_t desc, int groups))            \
+  F(cudnnStatus_t, cudnnSetConvolutionMathType, (cudnnConvolutionDescriptor_t desc, int type))                \
+  F(cudnnStatus_t, cudnnDestroyConvolutionDescriptor, (cudnnConvolutionDescriptor_t desc))                    \
+  F(cudnnStatus_t, cudnnGetConvolutionForwardAlgorithm_v7,                                                    \
+    (cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t c, \
+     cudnnTensorDescriptor_t y, int wanted, int *found, cudnnConvolutionAlgoPerf_t *results))                 \
+  F(cudnnStatus_t, cudnnGetConvolutionBackwardDataAlgorithm_v7,                                               \
+    (cudnnHandle_t handle, cudnnFilterDescriptor_t w, cudnnTensorDescriptor_t dy, cudnnConvolutionDescriptor_t c, \
+     cudnnTensorDescriptor_t dx, int wanted, int *found, cudnnConvolutionAlgoPerf_t *results))                \
+  F(cudnnStatus_t, cudnnGetConvolutionBackwardFilterAlgorithm_v7,                                             \
+    (cudnnHandle_t handle, cudnnTensorDescriptor_t x, cudnnTensorDescriptor_t dy, cudnnConvolutionDescriptor_t c, \
+     cudnnFilterDescriptor_t dw, int wanted, int *found, cudnnConvolutionAlgoPerf_t *results))                \
+  F(cudnnStatus_t, cudnnConvolutionForward,                                                                   \
+    (cudnnHandle_t handle, const void *alpha, cudnnTensorDescriptor_t x_desc, const void *x,                  \
+     cudnnFilterDescriptor_t w_desc, const void *w, cudnnConvolutionDescriptor_t c, int algo, void *workspace, \
+     size_t bytes, const void *beta, cudnnTensorDescriptor_t y_desc, void *y))                                \
+  F(cudnnStatus_t, cudnnConvolutionBackwardData,                                                              \
+    (cudnnHandle_t handle, const void *alpha, cudnnFilterDescriptor_t w_desc, const void *w,                  \
+     cudnnTensorDescriptor_t dy_desc, const void *dy, cudnnConvolutionDescriptor_t c, int algo, void *workspace, \
+     size_t bytes, const void *beta, cudnnTensorDescriptor_t dx_desc, void *dx))                              \
+  F(cudnnStatus_t, cudnnConvolutionBackwardFilter,                                                            \
+    (cudnnHandle_t handle, const void *alpha, cudnnTensorDescriptor_t x_desc, const void *x,                  \
+     cudnnTensorDescriptor_t dy_desc, const void *dy, cudnnConvolutionDescriptor_t c, int algo, void *workspace, \
+     size_t bytes, const void *beta, cudnnFilterDescriptor_t dw_desc, void *dw))
+
+#define DECLARE_POINTER(result, name, parameters) result(*name) parameters;
+typedef struct {
+  DRIVER_FUNCTIONS(DECLARE_POINTER)
+} Driver;
+typedef struct {
+  NVRTC_FUNCTIONS(DECLARE_POINTER)
+} Nvrtc;
+typedef struct {
+  CUBLASLT_FUNCTIONS(DECLARE_POINTER)
+} CublasLt;
+typedef struct {
+  CUDNN_FUNCTIONS(DECLARE_POINTER)
+} Cudnn;
+#undef DECLARE_POINTER
+
+extern Driver driver;
+extern Nvrtc nvrtc;
+extern CublasLt cublaslt;
+extern Cudnn cudnn;
+
+/* Whether library `which` is open; if not, sets the error text to say what is missing and where it was looked for. */
+int library_ready(int which);
+
+/* Sets the error text of the calling thread. */
+void set_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Reports a driver error as a status; CUDA_SUCCESS is CRESSET_CUDA_OK. */
+int32_t driver_status(CUresult result, const char *call);
+
+/* One opened device. */
+typedef struct {
+  CUcontext context;
+  CUstream stream;
+  int capability; /* major × 10 + minor */
+  void *staging;  /* pinned memory for copies */
+  CUevent staged; /* recorded after the last copy out of `staging` */
+  int staging_busy;
+  cublasLtHandle_t blas;
+  cudnnHandle_t dnn;
+  CUdeviceptr workspace;
+  size_t workspace_bytes;
+} Device;
+
+/* The opened device `ordinal`, its context made current; NULL with the error text set if it is not open. */
+Device *device_at(int32_t ordinal);
+/* At least `bytes` of scratch memory on the device, valid until the next call on its stream; 0 when there is none. */
+CUdeviceptr device_workspace(Device *device, size_t bytes);
+
+extern double *arena;
+
+#endif

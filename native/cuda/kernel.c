@@ -1,0 +1,116 @@
+/*
+ * Compiling and launching kernels: NVRTC to cubin, modules, launches.
+ */
+#include "api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *cubin;
+static size_t cubin_bytes;
+
+static int32_t nvrtc_failed(nvrtcResult result, const char *call) {
+  set_error("%s: %s", call, nvrtc.nvrtcGetErrorString(result));
+  return CRESSET_CUDA_COMPILE;
+}
+
+/* Sets the error text to the compiler's log. */
+static void report_log(nvrtcProgram program) {
+  size_t size = 0;
+  if (nvrtc.nvrtcGetProgramLogSize(program, &size) != NVRTC_SUCCESS || size < 2) {
+    set_error("NVRTC gave no log");
+    return;
+  }
+  char *log = malloc(size);
+  if (log && nvrtc.nvrtcGetProgramLog(program, log) == NVRTC_SUCCESS) set_error("%s", log);
+  free(log);
+}
+
+static int32_t take_cubin(nvrtcProgram program) {
+  size_t size = 0;
+  nvrtcResult result = nvrtc.nvrtcGetCUBINSize(program, &size);
+  if (result != NVRTC_SUCCESS) return nvrtc_failed(result, "nvrtcGetCUBINSize");
+  char *fresh = malloc(size);
+  if (!fresh) {
+    set_error("no host memory for a cubin of %zu bytes", size);
+    return CRESSET_CUDA_COMPILE;
+  }
+  result = nvrtc.nvrtcGetCUBIN(program, fresh);
+  if (result != NVRTC_SUCCESS) {
+    free(fresh);
+    return nvrtc_failed(result, "nvrtcGetCUBIN");
+  }
+  free(cubin);
+  cubin = fresh;
+  cubin_bytes = size;
+  return CRESSET_CUDA_OK;
+}
+
+double cresset_cuda_compile(int32_t ordinal, const uint8_t *source, int32_t length) {
+  Device *device = device_at(ordinal);
+  if (!device) return CRESSET_CUDA_NO_DEVICE;
+  if (!library_ready(LIB_NVRTC)) return CRESSET_CUDA_NO_LIBRARY;
+  char *text = malloc((size_t)length + 1);
+  if (!text) return CRESSET_CUDA_COMPILE;
+  memcpy(text, source, (size_t)length);
+  text[length] = 0;
+  nvrtcProgram program;
+  nvrtcResult result = nvrtc.nvrtcCreateProgram(&program, text, "cresset.cu", 0, NULL, NULL);
+  free(text);
+  if (result != NVRTC_SUCCESS) return nvrtc_failed(result, "nvrtcCreateProgram");
+  char architecture[48];
+  snprintf(architecture, sizeof architecture, "--gpu-architecture=sm_%d", device->capability);
+  const char *options[] = {architecture, "--std=c++17", "--extra-device-vectorization", "-default-device"};
+  int32_t status = CRESSET_CUDA_OK;
+  if (nvrtc.nvrtcCompileProgram(program, 4, options) != NVRTC_SUCCESS) {
+    report_log(program);
+    status = CRESSET_CUDA_COMPILE;
+  } else {
+    status = take_cubin(program);
+  }
+  nvrtc.nvrtcDestroyProgram(&program);
+  return status == CRESSET_CUDA_OK ? (double)cubin_bytes : status;
+}
+
+int32_t cresset_cuda_cubin(uint8_t *target, double bytes) {
+  if ((size_t)bytes != cubin_bytes) {
+    set_error("the last cubin has %zu bytes", cubin_bytes);
+    return CRESSET_CUDA_ARGUMENT;
+  }
+  memcpy(target, cubin, cubin_bytes);
+  return CRESSET_CUDA_OK;
+}
+
+double cresset_cuda_module(int32_t ordinal, const uint8_t *image, double bytes) {
+  (void)bytes;
+  CUmodule module;
+  if (!device_at(ordinal)) return 0;
+  if (driver_status(driver.cuModuleLoadData(&module, image), "cuModuleLoadData") != CRESSET_CUDA_OK) return 0;
+  return (double)(uintptr_t)module;
+}
+
+double cresset_cuda_function(double module, const uint8_t *name) {
+  CUfunction function;
+  CUmodule handle = (CUmodule)(uintptr_t)module;
+  if (driver_status(driver.cuModuleGetFunction(&function, handle, (const char *)name), "cuModuleGetFunction")) return 0;
+  return (double)(uintptr_t)function;
+}
+
+int32_t cresset_cuda_launch(int32_t ordinal, double function, int32_t grid_x, int32_t grid_y, int32_t grid_z,
+                            int32_t threads, int32_t shared_bytes, int32_t slots) {
+  Device *device = device_at(ordinal);
+  if (!device) return CRESSET_CUDA_NO_DEVICE;
+  CUfunction handle = (CUfunction)(uintptr_t)function;
+  size_t size = (size_t)slots * sizeof(double);
+  void *extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, arena, CU_LAUNCH_PARAM_BUFFER_SIZE, &size, CU_LAUNCH_PARAM_END};
+  if (shared_bytes > 48 * 1024) {
+    int32_t status = driver_status(
+        driver.cuFuncSetAttribute(handle, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared_bytes),
+        "cuFuncSetAttribute");
+    if (status != CRESSET_CUDA_OK) return status;
+  }
+  return driver_status(driver.cuLaunchKernel(handle, (unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z,
+                                             (unsigned)threads, 1, 1, (unsigned)shared_bytes, device->stream, NULL, extra),
+                       "cuLaunchKernel");
+}
