@@ -1,9 +1,9 @@
 /**
  * The CUDA printer: a program becomes the source of pointwise kernels.
  *
- * One parameter, a block of 8-byte slots passed by value, carries everything; its layout is the CPU kernels' arena with
- * fixed room for dimensions: `[numel, ndim, shape × 8]`, then per operand (inputs, then outputs) `[address, strides × 8]`
- * in elements, then the scalars (a double, or an integer). Three entry points share one element function:
+ * One parameter, a block of 8-byte slots passed by value, carries everything: `[numel, ndim, reduced, kept, splits,
+ * workspace, shape × 8]` (the middle four for reductions, see `cuda_reduce.ts`), then per operand (inputs, then outputs)
+ * `[address, strides × 8]` in elements, then the scalars (a double, or an integer). Three entry points share one element function:
  * `NAME_dense` (every operand in row-major order or, with stride 0, one element; vectorised), `NAME_strided` (32-bit
  * index arithmetic) and `NAME_large` (64-bit).
  *
@@ -21,13 +21,27 @@ import { expandPowers } from "./simplify.ts";
 /** Dimensions that the parameter block has room for. */
 export const CUDA_MAX_DIMS = 8;
 
+/** Slots before the shape. */
+const HEADER = 6;
+
+/** Where an operand's slots begin: its address, then its strides. */
+export function operandSlot(operand: number): number {
+  return HEADER + CUDA_MAX_DIMS + operand * (1 + CUDA_MAX_DIMS);
+}
+
+/** The slot of a dimension's size, as C writes it. */
+export function sizeSlot(dim: string): string {
+  return `p.slots[${HEADER} + ${dim}]`;
+}
+
 /** Elements that a thread of the dense kernel handles. */
 export const CUDA_VECTOR = 4;
 
-const C_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "i64", bool: "bool" };
+/** C types of register kinds. */
+export const C_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "i64", bool: "bool" };
 
 /** The C type of a dtype in memory. */
-function storageType(dtype: DType): string {
+export function storageType(dtype: DType): string {
   switch (dtype.name) {
     case "bool":
     case "uint8":
@@ -54,7 +68,7 @@ function load(dtype: DType, text: string): string {
 }
 
 /** A register's value as it is stored. */
-function store(dtype: DType, text: string): string {
+export function store(dtype: DType, text: string): string {
   if (dtype.name === "float16") return `crToHalf(${text})`;
   if (dtype.name === "bfloat16") return `crToBfloat(${text})`;
   return `(${storageType(dtype)})${text}`;
@@ -81,9 +95,9 @@ function cast(e: Expr, from: Kind, text: string): string {
 }
 
 /** The statements of the element function. */
-function body(program: Program): string {
+function body(program: Program, stored: boolean): string {
   const outputs = expandPowers(program.outputs.map(({ expr, dtype }) => expr.to(kindOf(dtype))));
-  const scalarsAt = 2 + CUDA_MAX_DIMS + (program.inputs.length + outputs.length) * (1 + CUDA_MAX_DIMS);
+  const scalarsAt = operandSlot(program.inputs.length + outputs.length);
   const { statements, names } = printBody(outputs, {
     declare: (kind, name, text) => `  const ${C_TYPE[kind]} ${name} = ${text};`,
     column: (row) => row.cuda,
@@ -101,8 +115,30 @@ function body(program: Program): string {
     wrap: (dtype, text) => `(i64)(${storageType(dtype)})${text}`,
     where: (condition, a, b) => `${condition} ? ${a} : ${b}`,
   });
-  const results = names.map((name, i) => `  out${i} = ${store(program.outputs[i].dtype, name)};`);
+  const results = names.map((name, i) => `  out${i} = ${stored ? store(program.outputs[i].dtype, name) : name};`);
   return [...statements, ...results].join("\n");
+}
+
+/**
+ * The parameter type, the helpers, and `element(p, index, inputs, &outputs)`.
+ *
+ * @param stored whether outputs are values as they are stored, or of their register kinds
+ */
+export function printElement(program: Program, stored: boolean): string {
+  const slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+  const inputs = program.inputs.map((dtype, i) => `const ${storageType(dtype)} in${i}`);
+  const outputs = program.outputs.map(({ dtype }, i) =>
+    `${stored ? storageType(dtype) : C_TYPE[kindOf(dtype)]} &out${i}`
+  );
+  const statements = body(program, stored);
+  const stores = stored ? "" : program.outputs.map(({ dtype }) => store(dtype, "x")).join();
+  return [
+    CUDA_TYPES + helpersOf(statements + stores, CUDA_HELPERS) + `struct Params { i64 slots[${slots}]; };`,
+    `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {`,
+    statements,
+    "}",
+    "",
+  ].join("\n");
 }
 
 /**
@@ -112,29 +148,12 @@ function body(program: Program): string {
  * @param name prefix of the entry points
  */
 export function printCuda(program: Program, name: string): string {
-  const dtypes = [...program.inputs, ...program.outputs.map((o) => o.dtype)];
-  const slots = 2 + CUDA_MAX_DIMS + dtypes.length * (1 + CUDA_MAX_DIMS) + program.scalars.length;
-  const inputs = program.inputs.map((dtype, i) => `const ${storageType(dtype)} in${i}`);
-  const outputs = program.outputs.map(({ dtype }, i) => `${storageType(dtype)} &out${i}`);
-  const statements = body(program);
-  const element = [
-    `struct Params { i64 slots[${slots}]; };`,
-    `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {`,
-    statements,
-    "}",
-    "",
-  ].join("\n");
   const kernels = [
     dense(program, name),
     strided(program, `${name}_strided`, "u32"),
     strided(program, `${name}_large`, "u64"),
   ];
-  return CUDA_TYPES + helpersOf(statements, CUDA_HELPERS) + element + kernels.join("");
-}
-
-/** Where an operand's slots begin. */
-function operandSlot(operand: number): number {
-  return 2 + CUDA_MAX_DIMS + operand * (1 + CUDA_MAX_DIMS);
+  return printElement(program, true) + kernels.join("");
 }
 
 /** A kernel that reads and writes vectors; the last elements one by one. */
@@ -197,7 +216,7 @@ function strided(program: Program, name: string, type: string): string {
     ${type} rest = (${type})index;
     ${dtypes.map((_, i) => `i64 o${i} = 0;`).join(" ")}
     for (int d = ndim - 1; d >= 0; d--) {
-      const ${type} size = (${type})p.slots[2 + d], at = rest % size;
+      const ${type} size = (${type})${sizeSlot("d")}, at = rest % size;
       rest /= size;
       ${dtypes.map((_, i) => `o${i} += (i64)at * p.slots[${operandSlot(i) + 1} + d];`).join("\n      ")}
     }

@@ -7,8 +7,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { bool, type DType, DTYPES, float32, float64, int64 } from "../../src/base/dtype.ts";
+import { bfloat16, bool, type DType, DTYPES, float16, float32, float64, int64 } from "../../src/base/dtype.ts";
 import { printCuda } from "../../src/expr/cuda.ts";
+import { printCudaReduce } from "../../src/expr/cuda_reduce.ts";
 import { constant, type Expr, input, linearIndex, scalar, where } from "../../src/expr/expr.ts";
 import { type Kind, kindOf } from "../../src/expr/kind.ts";
 import { BINARY_TABLE, UNARY_TABLE } from "../../src/expr/primitives.ts";
@@ -66,9 +67,20 @@ function conversions(): CudaSource[] {
   return sources;
 }
 
+/** Reductions of every kind by every combination. */
+function reductions(): CudaSource[] {
+  return (["sum", "prod", "max", "min", "any", "all"] as const).flatMap((combine) =>
+    [[float32, float32], [float16, bfloat16], [float64, float64], [int64, int64], [bool, bool]].map(([from, to], i) => {
+      const e = input(0, from).mul(input(1, from).where(2, 3)).to(kindOf(to));
+      const program = new Program([from, from], [], [{ expr: e, dtype: to }, { expr: e.abs(), dtype: to }]);
+      return { name: `${combine}_${i}`, code: printCudaReduce(program, combine, `reduce_${i}`) };
+    })
+  );
+}
+
 for (const architecture of ["sm_80", "sm_90"]) {
-  Deno.test(`printCuda() compiles for ${architecture}: every primitive on every kind, every conversion`, async () => {
-    const failures = await compileCuda([...primitives(), ...conversions()], architecture);
+  Deno.test(`printCuda() compiles for ${architecture}: every primitive on every kind, every conversion and reduction`, async () => {
+    const failures = await compileCuda([...primitives(), ...conversions(), ...reductions()], architecture);
     if (failures !== null) assertEquals(failures, []);
   });
 }
