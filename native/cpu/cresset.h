@@ -36,8 +36,16 @@
 
 /* Slots of the argument arena. */
 #define CRESSET_ARENA 4096
-/* The argument arena: wasm has it as a static array, native code gets a JavaScript buffer. */
-extern double *cresset_args;
+/* Deno's workers share one library, so what a call leaves between functions belongs to its thread. */
+#if defined(__wasm__)
+#define CRESSET_THREAD_LOCAL
+#else
+#define CRESSET_THREAD_LOCAL _Thread_local
+#endif
+
+/* The argument arena: wasm has it as a static array, native code gets a JavaScript buffer per thread. Tasks of
+   parallel_for must not read it: they run on other threads. */
+extern CRESSET_THREAD_LOCAL double *cresset_args;
 
 /* The version of this interface; src/backend/cpu/lib.ts refuses a library with another one. */
 #define CRESSET_ABI 1

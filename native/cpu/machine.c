@@ -6,6 +6,7 @@
  */
 #include "machine.h"
 
+#include "copy.h"
 #include "threads.h"
 
 int32_t cresset_open(Call *call, const int32_t *program, int32_t ndim, int32_t kept, int64_t *room) {
@@ -314,7 +315,10 @@ int32_t cresset_pointwise(double program, int32_t ndim) {
   int64_t count = 1;
   for (int32_t d = 0; d < ndim; d++) count *= call.shape[d];
   if (count == 0) return CRESSET_OK;
-  if (ndim > 1) call.ndim = cresset_coalesce(&call, 0, ndim);
+  if (ndim > 1) {
+    call.ndim = cresset_coalesce(&call, 0, ndim);
+    if (cresset_copy(&call)) return CRESSET_OK;
+  }
   Map map = {&call, CRESSET_OK};
   int64_t grain = 65536 / (1 + call.instructions);
   if (count <= grain) {

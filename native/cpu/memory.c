@@ -59,7 +59,7 @@ int32_t cresset_read(double address, uint8_t *target, double bytes) {
 #include <stdlib.h>
 #include <sys/mman.h>
 
-double *cresset_args;
+CRESSET_THREAD_LOCAL double *cresset_args;
 
 double cresset_arena(void) { return (double)(uintptr_t)cresset_args; }
 int32_t cresset_set_arena(double *buffer) {
@@ -95,13 +95,7 @@ int32_t cresset_read(double address, uint8_t *target, double bytes) {
 
 #endif
 
-#if defined(__wasm__)
-#define THREAD_LOCAL
-#else
-#define THREAD_LOCAL _Thread_local
-#endif
-
-static THREAD_LOCAL struct {
+static CRESSET_THREAD_LOCAL struct {
   void *at;
   int64_t bytes;
 } scratch[SCRATCH_SLOTS];

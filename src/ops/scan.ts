@@ -5,7 +5,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { type DType, int64, toReal } from "../base/dtype.ts";
+import { complex128, type DType, int64, toReal } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import { numelOf, wrapDim } from "../base/shape.ts";
 import type { ScanKind } from "../backend/backend.ts";
@@ -151,8 +151,9 @@ export function logcumsumexp(input: Tensor, ...args: Args<Omit<ScanOptions, "dty
 function complexLogcumsumexp(x: Tensor, dim: number): Tensor {
   if (x.ndim === 0 || x.numel() === 0) return x.clone();
   return scope(() => {
-    const top = x.detach().real.amax(dim, true);
-    return x.sub(top).exp().cumsum(dim).log().add(top);
+    const wide = x.to(complex128);
+    const top = wide.detach().real.amax(dim, true);
+    return wide.sub(top).exp().cumsum(dim).log().add(top).to(x.dtype);
   });
 }
 

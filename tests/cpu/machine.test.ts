@@ -113,6 +113,33 @@ testEach("strided, permuted and broadcast operands", (backend) => {
   release(backend, base);
 });
 
+testEach("copies between layouts, transposed and by rows", (backend) => {
+  const data = iota(120 * 130 + 3).map((i) => i % 120);
+  const shapes: [number[], number[]][] = [
+    [[130, 120], [1, 130]],
+    [[17, 33], [1, 17]],
+    [[4, 5], [1, 4]],
+    [[3, 40, 50], [2000, 1, 40]],
+    [[3, 50, 40], [50, 1, 150]],
+    [[5, 6, 7, 8], [1, 280, 40, 5]],
+    [[40, 30], [50, 1]],
+    [[2, 40, 3, 20], [3600, 90, 30, 1]],
+  ];
+  for (const dtype of [uint8, int16, float32, float64]) {
+    const base = put(backend, data, dtype);
+    const copy = programOf([dtype], dtype, ([x]) => x);
+    for (const [shape, strides] of shapes) {
+      const x = view(base, shape, strides, 3);
+      assertEquals(
+        run(backend, copy, shape, [x], [], dtype),
+        reference(data, x, shape),
+        `${dtype} ${shape} ${strides}`,
+      );
+    }
+    release(backend, base);
+  }
+});
+
 testEach("results into strided and permuted memory", (backend) => {
   const a = put(backend, iota(24), float32, [4, 6]);
   const zero = put(backend, [0], float32, []);
