@@ -14,6 +14,7 @@
 
 import { OPCODES } from "../src/expr/cpu.ts";
 import { BINARY } from "../src/expr/primitives.ts";
+import { buildCuda } from "./build_cuda.ts";
 
 const here = new URL("./cpu/", import.meta.url);
 const folder = decodeURIComponent(here.pathname);
@@ -300,8 +301,10 @@ async function buildWasm(check: boolean): Promise<void> {
 
 if (import.meta.main) {
   const what = Deno.args[0] ?? "native";
-  if (what === "native") await buildNative();
-  else if (what === "wasm") await buildWasm(false);
+  if (what === "native") {
+    await buildNative();
+    if (Deno.build.os === "linux") console.log(`native: built ${await buildCuda()}`);
+  } else if (what === "wasm") await buildWasm(false);
   else if (what === "check") await buildWasm(true);
   else if (what === "headers") writeHeaders();
   else throw new Error(`native: unknown target: ${what}; expected native, wasm, check or headers`);

@@ -133,7 +133,7 @@ VM_INLINE float vm_floor_divide(float x, float y) {
 VM_INLINE float vm_hypot(float x, float y) {
   double a = (double)x, b = (double)y;
   double r = __builtin_sqrt(a * a + b * b);
-  int infinite = (vm_abs(x) == F32_INF) | (vm_abs(y) == F32_INF);
+  int infinite = (int)(vm_abs(x) == F32_INF) | (int)(vm_abs(y) == F32_INF);
   return infinite ? F32_INF : (float)r;
 }
 
