@@ -35,6 +35,7 @@ export { ctcLoss } from "../ops/ctc.ts";
 export { embedding, oneHot } from "../ops/embedding.ts";
 export { embeddingBag } from "../ops/embedding_bag.ts";
 export { fold, unfold } from "../ops/fold.ts";
+export { affineGrid, gridSample } from "../ops/grid_sample.ts";
 export { interpolate } from "../ops/interpolate.ts";
 export { bilinear, linear } from "../ops/linear.ts";
 export {

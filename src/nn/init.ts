@@ -9,6 +9,7 @@ import { noGrad } from "../autograd/mode.ts";
 import type { Generator } from "../base/generator.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { randperm } from "../ops/random.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Which dimension a variance is preserved for: forward or backward. */
@@ -69,7 +70,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
   }
 }
 
-function written(tensor: Tensor, write: (tensor: Tensor) => void): Tensor {
+function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
   noGrad(() => write(tensor));
   return tensor;
 }
@@ -254,6 +255,37 @@ export function kaimingNormal_(
 ): Tensor {
   if (tensor.numel() === 0) return tensor;
   return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, a, mode, nonlinearity), options);
+}
+
+/**
+ * A matrix with orthonormal rows or columns, whichever are fewer; further dimensions count as columns.
+ *
+ * Gram and Schmidt's process on normal values, whose triangular factor has a positive diagonal: the result is uniform
+ * among all such matrices.
+ *
+ * @param gain a factor of all values
+ * @throws {ShapeError} if the tensor has fewer than two dimensions
+ * @see https://arxiv.org/abs/1312.6120
+ */
+export function orthogonal_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+  if (tensor.ndim < 2) {
+    throw new ShapeError(`orthogonal_(): expected at least 2 dimensions: ${show(tensor.shape)}`);
+  }
+  if (tensor.numel() === 0) return tensor;
+  const rows = tensor.shape[0], columns = tensor.numel() / rows;
+  const [long, short] = [Math.max(rows, columns), Math.min(rows, columns)];
+  return written(tensor, (t) =>
+    scope(() => {
+      const basis = t.detach().newEmpty([short, long]).normal_(0, 1, options); // one vector per row
+      for (let k = 0; k < short; k++) {
+        const vector = basis.select(0, k);
+        const before = basis.narrow(0, 0, k);
+        // The second pass takes out what rounding left of the first.
+        for (let pass = 0; pass < 2 && k > 0; pass++) vector.sub_(before.t().mv(before.mv(vector)));
+        vector.div_(vector.norm());
+      }
+      t.copy_((rows < columns ? basis : basis.t()).reshape(t.shape)).mul_(gain);
+    }));
 }
 
 /**
