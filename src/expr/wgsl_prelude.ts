@@ -167,13 +167,16 @@ const exponentials: Record<string, string> = {
     ])
   };
 }`,
+  // Without branches, of which an adapter that runs several elements in step takes both sides.
   crExp: `fn crExp(x: f32) -> f32 {
-  if (crIsNan(x)) { return x; }
-  if (x > 88.8) { return crInf(); }
-  if (x < -104.0) { return 0.0; }
-  let n = round(x * ${literal(Math.LOG2E)});
-  let r = (x - n * ${literal(LN2_HIGH)}) - n * ${literal(LN2_LOW)};
-  return crScale(r * r * crExpSeries(r) + r + 1.0, i32(n));
+  let y = clamp(x, -104.0, 89.0);
+  let n = round(y * ${literal(Math.LOG2E)});
+  let r = (y - n * ${literal(LN2_HIGH)}) - n * ${literal(LN2_LOW)};
+  // Twice, so that results near both ends of the range are reached without overflow between.
+  let first = i32(n) >> 1u;
+  let scale = bitcast<f32>((first + 127) << 23u);
+  let rest = bitcast<f32>((i32(n) - first + 127) << 23u);
+  return select((r * r * crExpSeries(r) + r + 1.0) * scale * rest, x, crIsNan(x));
 }`,
   crExp2: `fn crExp2(x: f32) -> f32 {
   if (crIsNan(x)) { return x; }

@@ -11,15 +11,18 @@ import { literal, polynomial } from "./wgsl_text.ts";
 
 /** Helper functions by name; each may use others. */
 export const WGSL_SPECIAL: Readonly<Record<string, string>> = {
+  // N. Juffa's: 1 - e^(polynomial) beyond 475/512, an odd polynomial below; both are cheaper than a branch.
   crErf: `fn crErf(x: f32) -> f32 {
-  let a = abs(x);
-  if (a < 0.84375) {
-    let z = x * x;
-    return x + x * crErfRatio(z);
-  }
-  if (a < 1.25) { return crCopysign(8.4506291151e-1f + crErfMiddle(a - 1.0), x); }
-  if (a > 4.0) { return crCopysign(1.0, x); }
-  return select(crCopysign(1.0 - crErfcTail(a), x), x, crIsNan(x));
+  let t = min(abs(x), 4.0);
+  let s = t * t;
+  let high = -1.72853470e-5f * t + 3.83197126e-4f;
+  let middle = -3.88396438e-3f * t + 2.42546219e-2f;
+  let q = (((high * s + middle) * t + -1.06777877e-1f) * t + -6.34846687e-1f) * t + -1.28717512e-1f;
+  let outer = crCopysign(1.0 - crExp(q * t - t), x);
+  let p = ${
+    polynomial("s", [-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1])
+  };
+  return select(select(p * x + x, outer, t > ${literal(475 / 512)}), x, crIsNan(x));
 }`,
   crErfc: `fn crErfc(x: f32) -> f32 {
   if (crIsNan(x)) { return x; }

@@ -17,7 +17,11 @@ const WINDOW = 1024;
 /** Bytes of parameters per batch. */
 const PARAMETERS = 512 * 1024;
 /** Dispatches per submission. */
-const BATCH = 512;
+const BATCH = 256;
+/** Reads of up to this many bytes share a pool of staging buffers. */
+const SMALL_READ = 4096;
+/** Idle bytes that are kept whatever is in use. */
+const IDLE = 2 ** 28;
 /** The most workgroups in one dimension that every device allows. */
 export const MAX_GROUPS = 65535;
 /** Threads per workgroup of one-dimensional kernels. */
@@ -33,6 +37,16 @@ export interface GpuBlock extends Block {
   batch: number;
   /** Whether it is in use. */
   live: boolean;
+}
+
+/** A compiled kernel. */
+export interface Kernel {
+  /** Identifies the code. */
+  readonly key: string;
+  /** The compiled code. */
+  readonly pipeline: GPUComputePipeline;
+  /** How many buffers it has. */
+  readonly buffers: number;
 }
 
 /** Size classes: eight to a doubling, from 256 bytes. */
@@ -58,12 +72,19 @@ export class Gpu {
   private readonly staging = new Uint32Array(PARAMETERS / 4);
   private used = 0;
   private readonly alignment: number;
-  private readonly pipelines = new Map<string, GPUComputePipeline>();
+  private readonly kernels = new Map<string, Kernel>();
+  private readonly dynamicOffset = new Uint32Array(1);
   private readonly layouts: (readonly [GPUBindGroupLayout, GPUPipelineLayout] | undefined)[] = [];
-  private readonly groups = new Map<string, GPUBindGroup>();
+  private readonly groups = new Map<number | string, GPUBindGroup>();
   private readonly pool = new Map<number, GpuBlock[]>();
+  private idleBytes = 0;
+  private limit = Infinity;
   private nextAddress = 1;
   private failure: Error | null = null;
+  /** Error scopes that have not answered yet. */
+  private readonly scopes = new Set<Promise<void>>();
+  private readonly stagings: GPUBuffer[] = [];
+  private flushing: Promise<void> | null = null;
   private boundPipeline: GPUComputePipeline | null = null;
   /** Where kernels report indices out of range; looked at when a value is read. */
   readonly faults: GpuBlock;
@@ -80,7 +101,7 @@ export class Gpu {
   constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device;
     this.name = info.description || info.device || info.vendor || "unknown adapter";
-    this.software = /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
+    this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
       size: PARAMETERS + WINDOW,
@@ -92,7 +113,7 @@ export class Gpu {
     device.addEventListener("uncapturederror", (event) => {
       const { message } = (event as GPUUncapturedErrorEvent).error;
       event.preventDefault();
-      this.failure ??= new NativeError(`webgpu: ${message}`, -1);
+      this.failure ??= new NativeError(`webgpu: ${message.trim()}`, -1);
     });
     device.lost.then(({ reason, message }) => {
       this.failure ??= new DeviceError(`webgpu: the device was lost (${reason}): ${message}; the CPU remains usable`);
@@ -117,39 +138,86 @@ export class Gpu {
 
   /** Throws what an earlier command ran into. */
   check(): void {
-    if (this.failure === null) return;
-    const failure = this.failure;
+    if (this.failure !== null) this.fail(this.failure);
+  }
+
+  private fail(failure: Error): never {
+    // A lost device stays lost; of anything else, later commands know nothing.
     if (!(failure instanceof DeviceError)) this.failure = null;
     throw failure;
+  }
+
+  /** Runs `make`; what WebGPU reports about it later becomes the error that `describe` gives. */
+  private guarded<T>(filter: GPUErrorFilter, make: () => T, describe: (message: string) => Error): T {
+    this.device.pushErrorScope(filter);
+    const made = make();
+    const answer = this.device.popErrorScope().then((error) => {
+      if (error) this.failure ??= describe(error.message.trim());
+    }, () => {/* the device is lost, which `lost` reports */}).finally(() => this.scopes.delete(answer));
+    this.scopes.add(answer);
+    return made;
   }
 
   // ---------------------------------------------------------------- memory
 
   /** A buffer of at least `bytes` bytes. */
   alloc(bytes: number): GpuBlock {
+    if (this.failure instanceof DeviceError) throw this.failure;
     const size = roundSize(bytes);
-    if (size > this.device.limits.maxStorageBufferBindingSize) {
+    const { maxStorageBufferBindingSize: binding, maxBufferSize } = this.device.limits;
+    if (size > Math.min(binding, maxBufferSize)) {
       throw new OutOfMemoryError(
-        `alloc(): a tensor of ${bytes} bytes is larger than the adapter's largest binding ` +
-          `(${this.device.limits.maxStorageBufferBindingSize} bytes); split it, or use "cpu"`,
+        `alloc(): a tensor of ${bytes} bytes is larger than the adapter's largest binding (${binding} bytes) or buffer ` +
+          `(${maxBufferSize} bytes); split it, or use "cpu"`,
       );
     }
-    const block = this.pool.get(size)?.pop() ?? this.create(size);
+    const list = this.pool.get(size);
+    let block: GpuBlock;
+    if (list !== undefined && list.length > 0) {
+      block = list.pop()!;
+      this.idleBytes -= size;
+    } else {
+      if (this.idleBytes > Math.max(IDLE, this.stats.allocatedBytes)) this.emptyCache();
+      if (this.stats.reservedBytes + size > this.limit) this.makeRoom(bytes, size);
+      block = this.create(size);
+    }
     // A new object for each life, so that a stale reference cannot free its successor.
-    const fresh: GpuBlock = { ...block, requested: bytes, live: true };
+    const { address, buffer, batch } = block;
+    const fresh: GpuBlock = { address, bytes: size, buffer, requested: bytes, batch, live: true };
     const { stats } = this;
     stats.allocatedBytes += bytes;
-    stats.peakAllocatedBytes = Math.max(stats.peakAllocatedBytes, stats.allocatedBytes);
+    if (stats.allocatedBytes > stats.peakAllocatedBytes) stats.peakAllocatedBytes = stats.allocatedBytes;
     stats.liveBlocks++;
     stats.allocations++;
     return fresh;
   }
 
+  /** Bytes that buffers may take; more throws `OutOfMemoryError`. */
+  setLimit(bytes: number): void {
+    this.limit = bytes;
+  }
+
+  private makeRoom(bytes: number, size: number): void {
+    this.emptyCache();
+    if (this.stats.reservedBytes + size > this.limit) throw this.outOfMemory(bytes);
+  }
+
+  private outOfMemory(bytes: number): OutOfMemoryError {
+    const { allocatedBytes, liveBlocks, reservedBytes } = this.stats;
+    return new OutOfMemoryError(
+      `alloc(): no memory left on webgpu: ${bytes} bytes asked for, ${allocatedBytes} in use in ${liveBlocks} blocks, ` +
+        `${reservedBytes} reserved; dispose tensors (\`using\`, dispose(), scope()), or await now and then so that the ` +
+        `collector can free those that are unreachable`,
+    );
+  }
+
   private create(size: number): GpuBlock {
-    const buffer = this.device.createBuffer({
-      size,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.guarded(
+      "out-of-memory",
+      () => this.device.createBuffer({ size, usage }),
+      () => this.outOfMemory(size),
+    );
     this.stats.reservedBytes += size;
     return { address: this.nextAddress++, bytes: size, buffer, requested: 0, batch: 0, live: false };
   }
@@ -161,6 +229,7 @@ export class Gpu {
     gpu.live = false;
     this.stats.allocatedBytes -= gpu.requested;
     this.stats.liveBlocks--;
+    this.idleBytes += gpu.bytes;
     const list = this.pool.get(gpu.bytes);
     if (list) list.push(gpu);
     else this.pool.set(gpu.bytes, [gpu]);
@@ -177,6 +246,8 @@ export class Gpu {
     }
     this.pool.clear();
     this.groups.clear();
+    this.idleBytes = 0;
+    for (const staging of this.stagings.splice(0)) staging.destroy();
   }
 
   /** Allocator figures. */
@@ -196,29 +267,46 @@ export class Gpu {
     this.device.queue.writeBuffer(block.buffer, byteOffset, words);
   }
 
-  /** Copies words from a buffer, once all commands recorded so far have run. */
+  /**
+   * Copies words from a buffer, once all commands recorded so far have run.
+   *
+   * Deno takes at least 10 ms to map a buffer, however many are mapped at once: reads that start in the same turn share one
+   * submission and one wait.
+   */
   async read(block: GpuBlock, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
     this.check();
     if (bytes === 0) return new ArrayBuffer(0);
-    const staging = this.device.createBuffer({
-      size: bytes + 16,
+    const small = bytes + 16 <= SMALL_READ;
+    const staging = small && this.stagings.pop() || this.device.createBuffer({
+      size: small ? SMALL_READ : bytes + 16,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+      label: "read",
     });
     const encoder = this.open();
     this.endPass();
     encoder.copyBufferToBuffer(block.buffer, byteOffset, staging, 0, bytes);
     encoder.copyBufferToBuffer(this.faults.buffer, 0, staging, bytes, 16);
-    this.flush();
+    block.batch = this.batch;
+    await (this.flushing ??= Promise.resolve().then(() => {
+      this.flushing = null;
+      this.flush();
+    }));
     try {
-      await staging.mapAsync(GPUMapMode.READ);
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes + 16);
     } catch (cause) {
+      await Promise.all(this.scopes);
+      // A loss is reported a turn after the commands that it stopped.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       this.check();
       throw new NativeError("read(): the buffer could not be mapped", -1, { cause });
     }
-    const mapped = staging.getMappedRange();
+    const mapped = staging.getMappedRange(0, bytes + 16);
     const out = mapped.slice(0, bytes);
-    const fault = new Uint32Array(mapped.slice(bytes));
-    staging.destroy();
+    const fault = new Uint32Array(mapped.slice(bytes, bytes + 16));
+    staging.unmap();
+    if (small) this.stagings.push(staging);
+    else staging.destroy();
+    if (this.scopes.size > 0) await Promise.all(this.scopes);
     this.check();
     this.checkFault(fault);
     return out;
@@ -267,23 +355,39 @@ export class Gpu {
     return this.layouts[buffers] = [group, this.device.createPipelineLayout({ bindGroupLayouts: [group] })];
   }
 
-  private pipeline(key: string, buffers: number, code: () => string): GPUComputePipeline {
-    let pipeline = this.pipelines.get(key);
-    if (pipeline === undefined) {
-      const module = this.device.createShaderModule({ code: code(), label: key });
-      pipeline = this.device.createComputePipeline({
-        label: key,
-        layout: this.layout(buffers)[1],
-        compute: { module, entryPoint: "main" },
-      });
-      this.pipelines.set(key, pipeline);
-    }
-    return pipeline;
+  /**
+   * A kernel, compiled when first asked for.
+   *
+   * @param key identifies the code; its first word is the op, for messages
+   * @param buffers how many buffers it has
+   * @param code makes the WGSL: buffers `b0`, `b1`, … (bindings 1, 2, …), parameters `p(0u)`, `p(1u)`, …
+   */
+  kernel(key: string, buffers: number, code: () => string): Kernel {
+    const known = this.kernels.get(key);
+    if (known !== undefined) return known;
+    const text = expandParameters(code());
+    const op = key.split(" ", 1)[0];
+    const layout = this.layout(buffers)[1];
+    const pipeline = this.guarded("validation", () => {
+      const module = this.device.createShaderModule({ code: text, label: key });
+      return this.device.createComputePipeline({ label: key, layout, compute: { module, entryPoint: "main" } });
+    }, (message) => new NativeError(`${op}(): webgpu refused its kernel "${key}": ${message}`, -1));
+    const kernel = { key, pipeline, buffers };
+    this.kernels.set(key, kernel);
+    return kernel;
   }
 
   private group(blocks: readonly GpuBlock[]): GPUBindGroup {
-    let key = "";
-    for (const b of blocks) key += b.address + ",";
+    let key: number | string;
+    if (blocks.length <= 3) {
+      // Up to three buffers of below 2¹⁷ each make an exact number, which is quicker to find than a text.
+      key = 0;
+      for (const b of blocks) key = key * 131072 + b.address;
+      if (this.nextAddress >= 131072) key = blocks.map((b) => b.address).join();
+    } else {
+      key = "";
+      for (const b of blocks) key += b.address + ",";
+    }
     let group = this.groups.get(key);
     if (group === undefined) {
       // Bind groups of buffers that no longer meet would pile up.
@@ -300,40 +404,53 @@ export class Gpu {
     return group;
   }
 
-  /**
-   * Appends a kernel to the stream.
-   *
-   * @param key identifies the code
-   * @param code makes the WGSL; its buffers are `b0`, `b1`, … (bindings 1, 2, …), its parameters `p(i)`
-   * @param blocks the buffers, each once
-   * @param parameters 32-bit words
-   * @param groups workgroups in each dimension
-   */
+  /** {@linkcode Gpu.kernel} and {@linkcode Gpu.run} in one. */
   dispatch(
     key: string,
     code: () => string,
     blocks: readonly GpuBlock[],
-    parameters: ArrayLike<number>,
+    parameters: readonly number[],
     groups: readonly [number, number, number],
   ): void {
-    this.check();
-    const pipeline = this.pipeline(key, blocks.length, code);
-    const bytes = Math.ceil(parameters.length * 4 / this.alignment) * this.alignment;
-    if (parameters.length * 4 > WINDOW) {
-      throw new NativeError(`${key}: internal: ${parameters.length} parameters do not fit the window`, -1);
+    const kernel = this.kernels.get(key) ?? this.kernel(key, blocks.length, code);
+    this.run(kernel, blocks, parameters, parameters.length, groups[0], groups[1], groups[2]);
+  }
+
+  /**
+   * Appends a kernel to the stream.
+   *
+   * @param blocks the buffers, each once
+   * @param parameters holds `words` 32-bit words
+   * @param x workgroups in each dimension: `x`, `y`, `z`
+   */
+  run(
+    kernel: Kernel,
+    blocks: readonly GpuBlock[],
+    parameters: ArrayLike<number>,
+    words: number,
+    x: number,
+    y: number,
+    z: number,
+  ): void {
+    if (this.failure !== null) this.check();
+    const bytes = Math.ceil(words * 4 / this.alignment) * this.alignment;
+    if (words * 4 > WINDOW) {
+      throw new NativeError(`${kernel.key}: internal: ${words} parameters do not fit the window`, -1);
     }
     if (this.used + bytes > PARAMETERS || this.dispatches >= BATCH) this.flush();
+    const { staging } = this;
     const at = this.used;
-    this.staging.set(parameters, at / 4);
-    this.used += bytes;
+    for (let i = 0, to = at / 4; i < words; i++) staging[to++] = parameters[i];
+    this.used = at + bytes;
     const pass = this.pass ??= this.open().beginComputePass();
-    if (this.boundPipeline !== pipeline) {
-      pass.setPipeline(pipeline);
-      this.boundPipeline = pipeline;
+    if (this.boundPipeline !== kernel.pipeline) {
+      pass.setPipeline(kernel.pipeline);
+      this.boundPipeline = kernel.pipeline;
     }
-    pass.setBindGroup(0, this.group(blocks), [at]);
-    pass.dispatchWorkgroups(...groups);
-    for (const b of blocks) b.batch = this.batch;
+    this.dynamicOffset[0] = at;
+    pass.setBindGroup(0, this.group(blocks), this.dynamicOffset, 0, 1);
+    pass.dispatchWorkgroups(x, y, z);
+    for (let i = 0; i < blocks.length; i++) blocks[i].batch = this.batch;
     this.dispatches++;
   }
 
@@ -344,15 +461,23 @@ export class Gpu {
   }
 }
 
-/** The declarations that every kernel starts with: parameters and `buffers` storage buffers of words. */
-export function prelude(buffers: number): string {
-  let text = `@group(0) @binding(0) var<uniform> parameters: array<vec4<u32>, ${WINDOW / 16}>;
-fn p(i: u32) -> u32 { return parameters[i >> 2u][i & 3u]; }
-`;
+/**
+ * The declarations that every kernel starts with: parameters and storage buffers of words.
+ *
+ * @param vectors whether each buffer is seen as `vec4<u32>`s instead
+ */
+export function prelude(buffers: number, vectors: readonly boolean[] = []): string {
+  let text = `@group(0) @binding(0) var<uniform> parameters: array<vec4<u32>, ${WINDOW / 16}>;\n`;
   for (let i = 0; i < buffers; i++) {
-    text += `@group(0) @binding(${i + 1}) var<storage, read_write> b${i}: array<u32>;\n`;
+    const type = vectors[i] ? "vec4<u32>" : "u32";
+    text += `@group(0) @binding(${i + 1}) var<storage, read_write> b${i}: array<${type}>;\n`;
   }
   return text;
+}
+
+/** Replaces the shorthand `p(6u)` by `parameters[1].z`: a parameter's place is a constant for the compiler. */
+function expandParameters(code: string): string {
+  return code.replace(/\bp\((\d+)u\)/g, (_, at) => `parameters[${at >> 2}].${"xyzw"[at & 3]}`);
 }
 
 /** A statement that reports index `value` of a dimension of `size` as out of range, for the op whose number is parameter `id`. */

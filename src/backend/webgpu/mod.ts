@@ -30,8 +30,9 @@ import { matmul } from "./matmul.ts";
 import * as nonzero from "./nonzero.ts";
 import { checkDtype } from "./operands.ts";
 import * as order from "./order.ts";
-import * as pointwise from "./pointwise.ts";
+import { pointwise } from "./pointwise.ts";
 import * as pool from "./pool.ts";
+import { reduce } from "./reduce.ts";
 import { argReduce, scan } from "./scan.ts";
 import { fromWords, toWords } from "./words.ts";
 
@@ -89,7 +90,7 @@ export class WebGpuBackend implements Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void {
-    pointwise.pointwise(this.gpu, program, shape, inputs, scalars, outputs);
+    pointwise(this.gpu, program, shape, inputs, scalars, outputs);
   }
   reduce(
     program: Program,
@@ -100,7 +101,7 @@ export class WebGpuBackend implements Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void {
-    pointwise.reduce(this.gpu, program, combine, shape, reduced, inputs, scalars, outputs);
+    reduce(this.gpu, program, combine, shape, reduced, inputs, scalars, outputs);
   }
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
     argReduce(this.gpu, kind, x, dim, indices, values);

@@ -31,16 +31,15 @@ export function checkDtype(op: string, dtype: DType): void {
   }
 }
 
+/** The value of a word (a WGSL expression) that holds an element of `dtype`. */
+export function valueOf(dtype: DType, bits: string): string {
+  const type = wgslType(dtype);
+  return type === "bool" ? `(${bits} != 0u)` : `bitcast<${type}>(${bits})`;
+}
+
 /** The expression that loads the element at `offset` (a WGSL expression). */
 export function load(slot: number, dtype: DType, offset: string): string {
-  switch (wgslType(dtype)) {
-    case "bool":
-      return `(b${slot}[${offset}] != 0u)`;
-    case "i32":
-      return `bitcast<i32>(b${slot}[${offset}])`;
-    case "f32":
-      return `bitcast<f32>(b${slot}[${offset}])`;
-  }
+  return valueOf(dtype, `b${slot}[${offset}]`);
 }
 
 /** The word that holds `value` (a WGSL expression of the dtype's type) as an element of `dtype`. */
@@ -132,6 +131,12 @@ export function offsets(
     for (const [name, at] of operands) text += `  ${name} += c_${index}_${d} * p(${at + strides + d}u);\n`;
   }
   return text;
+}
+
+/** The strides of an operand in the iteration shape; 0 where it is broadcast or the size is 1. */
+export function stridesIn(x: Strided, shape: readonly number[]): number[] {
+  const lead = shape.length - x.shape.length;
+  return shape.map((s, d) => d >= lead && x.shape[d - lead] === s && s !== 1 ? x.strides[d - lead] : 0);
 }
 
 /** Adjacent dimensions merged where every operand steps through them as one; sizes of 1 dropped. */
