@@ -22,7 +22,6 @@ export {
   Hardtanh,
   LeakyReLU,
   LogSigmoid,
-  LogSoftmax,
   Mish,
   PReLU,
   ReLU,
@@ -31,9 +30,6 @@ export {
   SELU,
   Sigmoid,
   SiLU,
-  Softmax,
-  Softmax2d,
-  Softmin,
   Softplus,
   Softshrink,
   Softsign,
@@ -50,25 +46,19 @@ export { Bilinear, Identity, Linear } from "./linear.ts";
 export {
   BCELoss,
   BCEWithLogitsLoss,
-  CosineEmbeddingLoss,
   CrossEntropyLoss,
   CTCLoss,
   GaussianNLLLoss,
-  HingeEmbeddingLoss,
   HuberLoss,
   KLDivLoss,
   L1Loss,
-  MarginRankingLoss,
   MSELoss,
   MultiLabelMarginLoss,
   MultiLabelSoftMarginLoss,
-  MultiMarginLoss,
   NLLLoss,
   PoissonNLLLoss,
   SmoothL1Loss,
   SoftMarginLoss,
-  TripletMarginLoss,
-  TripletMarginWithDistanceLoss,
 } from "./loss.ts";
 export { GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from "./normalization.ts";
 export {
@@ -125,3 +115,12 @@ export {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from "./transformer.ts";
+export { LogSoftmax, Softmax, Softmax2d, Softmin } from "./softmax_layers.ts";
+export {
+  CosineEmbeddingLoss,
+  HingeEmbeddingLoss,
+  MarginRankingLoss,
+  MultiMarginLoss,
+  TripletMarginLoss,
+  TripletMarginWithDistanceLoss,
+} from "./loss_margin.ts";

@@ -26,6 +26,7 @@ import { callWithHooks, type ForwardHookOptions, ModuleHooks } from "./module_ho
 import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
 import { block } from "./repr.ts";
 import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from "./state_dict.ts";
+import { named } from "./walk.ts";
 
 /** Where a module keeps what is not a field of the user: symbols are not fields. */
 const STATE: unique symbol = Symbol("cresset.module");
@@ -587,24 +588,6 @@ function checkName(module: Module, what: string, name: string, replace: boolean)
   if (name.includes(".")) throw new ArgumentError(`${what} name can't contain ".": "${name}"`);
   const value = fields(module)[name];
   if (!replace && value !== undefined && value !== null) throw new ArgumentError(`attribute '${name}' already exists`);
-}
-
-function* named<T extends Tensor>(
-  root: Module,
-  prefix: string,
-  recurse: boolean,
-  removeDuplicate: boolean,
-  own: (module: Module) => Iterable<readonly [string, T, ...unknown[]]>,
-): Generator<[string, T]> {
-  const seen = new Set<T>();
-  const modules = recurse ? root.namedModules(new Set(), prefix, removeDuplicate) : [[prefix, root] as const];
-  for (const [path, module] of modules) {
-    for (const [name, tensor] of own(module)) {
-      if (seen.has(tensor)) continue;
-      if (removeDuplicate) seen.add(tensor);
-      yield [path === "" ? name : `${path}.${name}`, tensor];
-    }
-  }
 }
 
 function toOptions(target: string | Device | DType | Tensor | ToOptions, dtype?: DType): ToOptions {

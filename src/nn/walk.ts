@@ -1,0 +1,34 @@
+/**
+ * The walk over the tensors of a tree of modules.
+ *
+ * @module
+ */
+
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Module } from "./module.ts";
+
+/**
+ * The tensors of a module with their full names.
+ *
+ * @param prefix put before every name
+ * @param recurse whether submodules are included
+ * @param removeDuplicate whether a shared tensor appears once, under its first name
+ * @param own the tensors of one module
+ */
+export function* named<T extends Tensor>(
+  root: Module,
+  prefix: string,
+  recurse: boolean,
+  removeDuplicate: boolean,
+  own: (module: Module) => Iterable<readonly [string, T, ...unknown[]]>,
+): Generator<[string, T]> {
+  const seen = new Set<T>();
+  const modules = recurse ? root.namedModules(new Set(), prefix, removeDuplicate) : [[prefix, root] as const];
+  for (const [path, module] of modules) {
+    for (const [name, tensor] of own(module)) {
+      if (seen.has(tensor)) continue;
+      if (removeDuplicate) seen.add(tensor);
+      yield [path === "" ? name : `${path}.${name}`, tensor];
+    }
+  }
+}
