@@ -68,6 +68,17 @@ const callArgs = signature<AttentionCallOptions>(
 /**
  * Attention of several heads, with projections of query, key, value and output.
  *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const attention = new torch.nn.MultiheadAttention(16, 4, { batchFirst: true });
+ * const x = torch.randn(2, 7, 16);
+ * const [output, weights] = attention.call(x, x, x);
+ * assertEquals([output.shape, weights!.shape], [[2, 7, 16], [2, 7, 7]]);
+ * ```
+ *
  * @see https://arxiv.org/abs/1706.03762
  */
 export class MultiheadAttention extends Module {

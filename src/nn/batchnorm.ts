@@ -163,6 +163,16 @@ export class BatchNorm1d extends BatchNorm {
 /**
  * Batch normalisation over `(N, C, H, W)`.
  *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const bn = new torch.nn.BatchNorm2d(3);
+ * bn.call(torch.randn(8, 3, 4, 4));
+ * assertEquals(await bn.num_batches_tracked!.item(), 1);
+ * ```
+ *
  * @see https://arxiv.org/abs/1502.03167
  */
 export class BatchNorm2d extends BatchNorm {

@@ -136,6 +136,17 @@ abstract class ModuleSequence<T extends Module> extends Module implements Iterab
  * Modules that run one after the other.
  *
  * Takes modules (`new nn.Sequential(a, b)`) or an object with names (`new nn.Sequential({ conv: a, relu: b })`).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const { nn } = torch;
+ * const model = new nn.Sequential(new nn.Linear(8, 4), new nn.ReLU(), new nn.Linear(4, 2));
+ * assertEquals(model.call(torch.ones(3, 8)).shape, [3, 2]);
+ * assertEquals(Object.keys(model.stateDict()), ["0.weight", "0.bias", "2.weight", "2.bias"]);
+ * ```
  */
 export class Sequential extends ModuleSequence<Module> {
   /** Takes the modules in order, or one plain object of modules by name. */

@@ -244,7 +244,18 @@ export class Conv1d extends ConvNd {
   }
 }
 
-/** Convolution over `(N, C, H, W)` or `(C, H, W)`. */
+/**
+ * Convolution over `(N, C, H, W)` or `(C, H, W)`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const conv = new torch.nn.Conv2d(16, 33, [3, 5], { stride: [2, 1], padding: [4, 2] });
+ * assertEquals(conv.call(torch.randn(2, 16, 50, 100)).shape, [2, 33, 28, 100]);
+ * ```
+ */
 export class Conv2d extends ConvNd {
   /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
   constructor(...args: Args<ConvOptions, ConvParameters>) {

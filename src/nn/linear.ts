@@ -44,6 +44,16 @@ const linearArgs = signature<LinearOptions>("Linear", ["inFeatures", "outFeature
  *
  * Shape: `(*, inFeatures)` to `(*, outFeatures)`. Weights start uniform in ±1/√inFeatures.
  *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const layer = new torch.nn.Linear(20, 30);
+ * assertEquals(layer.call(torch.randn(128, 20)).shape, [128, 30]);
+ * assertEquals(layer.toString(), "Linear(in_features=20, out_features=30, bias=True)");
+ * ```
+ *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {

@@ -53,15 +53,21 @@ export interface ToOptions {
  * Base class of all layers and networks.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const { nn } = torch;
  * class Net extends nn.Module {
- *   conv1 = new nn.Conv2d(1, 32, 3);
- *   fc = new nn.Linear(32 * 26 * 26, 10);
- *   forward(x: Tensor): Tensor {
- *     return this.fc.call(F.relu(this.conv1.call(x)).flatten(1));
+ *   conv = new nn.Conv2d(1, 8, 3);
+ *   fc = new nn.Linear(8 * 6 * 6, 10);
+ *   forward(x: torch.Tensor): torch.Tensor {
+ *     return this.fc.call(nn.functional.relu(this.conv.call(x)).flatten(1));
  *   }
  * }
- * const out = new Net().call(images);
+ * const net = new Net();
+ * assertEquals(net.call(torch.randn(2, 1, 8, 8)).shape, [2, 10]);
+ * assertEquals(Object.keys(net.stateDict()), ["conv.weight", "conv.bias", "fc.weight", "fc.bias"]);
  * ```
  */
 export abstract class Module {

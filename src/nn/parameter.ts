@@ -31,13 +31,17 @@ function checkTensor(op: string, data: unknown): Tensor {
  * A tensor that is trained: in a field of a module it appears in `parameters()`.
  *
  * @example
- * ```ts ignore
- * class Scale extends nn.Module {
- *   gain = new nn.Parameter(torch.ones(3));
- *   forward(x: Tensor): Tensor {
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * class Scale extends torch.nn.Module {
+ *   gain = new torch.nn.Parameter(torch.ones(3));
+ *   forward(x: torch.Tensor): torch.Tensor {
  *     return x.mul(this.gain);
  *   }
  * }
+ * assertEquals([...new Scale().parameters()].length, 1);
  * ```
  */
 export class Parameter extends Tensor {

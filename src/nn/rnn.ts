@@ -353,6 +353,17 @@ export class RNN extends Recurrent {
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const lstm = new torch.nn.LSTM(10, 20, 2);
+ * const [output, [hidden, cell]] = lstm.call(torch.randn(5, 3, 10));
+ * assertEquals(output.shape, [5, 3, 20]);
+ * assertEquals([hidden.shape, cell.shape], [[2, 3, 20], [2, 3, 20]]);
+ * ```
+ *
  * @see https://doi.org/10.1162/neco.1997.9.8.1735
  */
 export class LSTM extends Recurrent {

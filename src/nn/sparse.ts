@@ -59,6 +59,15 @@ const embeddingArgs = signature<EmbeddingOptions>(
  * A table of vectors, drawn from the normal distribution and trained.
  *
  * Shape: int64 `(*)` to `(*, embeddingDim)`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const table = torch.nn.Embedding.fromPretrained(torch.tensor([[1, 2], [3, 4]]));
+ * assertEquals(await table.call(torch.tensor([1n, 0n])).tolist(), [[3, 4], [1, 2]]);
+ * ```
  */
 export class Embedding extends Module {
   /** Rows of the table. */

@@ -72,6 +72,17 @@ export function getTotalNorm(
  *
  * @param parameters whose gradients are scaled in place
  * @returns the norm before
+ *
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const x = torch.zeros(2, { requiresGrad: true });
+ * x.mul(torch.tensor([3, 4])).sum().backward();
+ * assertAlmostEquals(await clipGradNorm_([x], 1).item(), 5, 1e-6);
+ * assertAlmostEquals(await x.grad!.norm().item(), 1, 1e-5);
+ * ```
  */
 export function clipGradNorm_(
   parameters: TensorsInput,

@@ -43,6 +43,16 @@ const attentionArgs = signature<AttentionArgs>(
  *
  * @throws {ArgumentError} if a mask is given together with `isCausal`
  * @throws {ShapeError} if the sizes do not fit
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const [q, k, v] = [1, 2, 3].map(() => torch.randn(2, 8, 5, 16));
+ * assertEquals(scaledDotProductAttention(q, k, v, { isCausal: true }).shape, [2, 8, 5, 16]);
+ * ```
+ *
  * @see https://arxiv.org/abs/1706.03762
  */
 export function scaledDotProductAttention(

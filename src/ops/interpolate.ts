@@ -71,6 +71,16 @@ interface Taps {
  * Shape: `(N, C, L)`, `(N, C, H, W)` or `(N, C, D, H, W)`.
  *
  * @throws {ArgumentError} if sizes and factors are both given or both missing, or the mode does not fit
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const image = torch.tensor([[[[0, 1], [2, 3]]]]);
+ * assertEquals(await interpolate(image, { scaleFactor: 2 }).at(0, 0, 0).tolist(), [0, 0, 1, 1]);
+ * ```
+ *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
 export function interpolate(

@@ -161,6 +161,16 @@ export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions,
  * @throws {ShapeError} if the shapes do not fit
  * @throws {ArgumentError} if `labelSmoothing` is not between 0 and 1
  * @throws {IndexError} if a class number is out of range
+ *
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const logits = torch.tensor([[2, 0, 0], [0, 0, 0]]);
+ * const loss = crossEntropy(logits, torch.tensor([0n, 2n]), { reduction: "sum" });
+ * assertAlmostEquals(await loss.item(), Math.log(1 + 2 * Math.exp(-2)) + Math.log(3), 1e-6);
+ * ```
  */
 export function crossEntropy(
   input: Tensor,

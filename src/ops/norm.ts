@@ -208,6 +208,16 @@ function leadOnes(v: Tensor | null, ndim: number): Tensor | null {
  * `(x - mean) / √(var + eps) · weight + bias` over the last dimensions.
  *
  * @throws {ShapeError} if the input does not end in `normalizedShape`
+ *
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const out = layerNorm(torch.tensor([[1, 2, 3]]), 3);
+ * assertAlmostEquals((await out.tolist<number[][]>())[0][2], Math.sqrt(1.5), 1e-4);
+ * ```
+ *
  * @see https://arxiv.org/abs/1607.06450
  */
 export function layerNorm(

@@ -33,6 +33,14 @@ const logSoftmaxArgs = signature<SoftmaxArgs>("logSoftmax", ["dim", "dtype"]);
  *
  * @throws {DTypeError} if the input is neither floating nor converted by `dtype`
  * @throws {ArgumentError} if no dimension is given
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * assertEquals(await softmax(torch.zeros(2, 4), 1).tolist(), [[0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]]);
+ * ```
  */
 export function softmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype"]>): Tensor {
   return apply("softmax", input, softmaxArgs(args), false);

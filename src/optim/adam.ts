@@ -132,6 +132,19 @@ function adamDefaults(op: string, o: AdamOptions, weightDecayDefault: number): [
 /**
  * Adam with weight decay that acts on the weights themselves.
  *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const model = new torch.nn.Linear(2, 1);
+ * const optimizer = new torch.optim.AdamW(model.parameters(), { lr: 0.01, weightDecay: 0.1 });
+ * const loss = model.call(torch.ones(4, 2)).pow(2).mean();
+ * loss.backward();
+ * optimizer.step();
+ * assert(await model.call(torch.ones(4, 2)).pow(2).mean().item() <= await loss.item());
+ * ```
+ *
  * @see https://arxiv.org/abs/1711.05101
  */
 export class AdamW extends Adam {

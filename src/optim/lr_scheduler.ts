@@ -237,7 +237,23 @@ export interface StepLROptions extends LRSchedulerOptions {
 
 const stepArgs = signature<StepLROptions>("StepLR", ["optimizer", "stepSize", "gamma", "lastEpoch"], [], 2);
 
-/** Multiplies the rate by `gamma` every `stepSize` epochs. */
+/**
+ * Multiplies the rate by `gamma` every `stepSize` epochs.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const optimizer = new torch.optim.SGD([torch.ones(1, { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new torch.optim.lrScheduler.StepLR(optimizer, 2, 0.5);
+ * for (let epoch = 0; epoch < 4; epoch++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * assertEquals(optimizer.paramGroups[0].lr, 0.25);
+ * ```
+ */
 export class StepLR extends LRScheduler {
   /** Epochs between two decays. */
   stepSize: number;

@@ -60,6 +60,21 @@ const sgdUpdate = variants<SGDFlags>("SGD.step", (flags, tensors, [lr, decay, mo
  *
  * As in PyTorch, and unlike in the papers, the learning rate is not part of the velocity.
  *
+ * @example
+ * ```ts
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const x = torch.tensor([1], { requiresGrad: true });
+ * const optimizer = new torch.optim.SGD([x], { lr: 0.1, momentum: 0.9 });
+ * for (let i = 0; i < 100; i++) {
+ *   optimizer.zeroGrad();
+ *   x.mul(x).sum().backward();
+ *   optimizer.step();
+ * }
+ * assertAlmostEquals(await x.item(), 0, 0.01);
+ * ```
+ *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
 export class SGD extends Optimizer {
