@@ -220,7 +220,12 @@ async function buildNative(): Promise<void> {
   writeIfChanged("build/dispatch.c", dispatcher(found, all));
   const compiler = Deno.env.get("CC") ?? "cc";
   const flags = [...COMMON, "-fPIC", "-fvisibility=hidden", "-pthread", "-I."];
-  const stamp = Math.max(newest(files(".h")), Deno.statSync(new URL(import.meta.url)).mtime?.getTime() ?? 0);
+  // Another compiler or other flags make every object stale.
+  writeIfChanged("build/compiler.txt", `${compiler} ${flags.join(" ")}\n`);
+  const stamp = Math.max(
+    newest([...files(".h"), "build/compiler.txt"]),
+    Deno.statSync(new URL(import.meta.url)).mtime?.getTime() ?? 0,
+  );
   const objects: string[] = [];
   const jobs: (() => Promise<void>)[] = [];
   const compile = (source: string, object: string, extra: readonly string[], depends: number): void => {
@@ -244,7 +249,9 @@ async function buildNative(): Promise<void> {
   await parallel(jobs);
   const library = Deno.build.os === "darwin" ? "libcresset_cpu.dylib" : "libcresset_cpu.so";
   const links = ["-lm", "-ldl", "-pthread"];
-  await command(compiler, ["-shared", "-o", `build/${library}.new`, ...objects, ...links]);
+  // Parked threads must not lose their code when the last user closes the library, as `deno test` does after each file.
+  const pinned = Deno.build.os === "linux" ? ["-Wl,-z,nodelete"] : [];
+  await command(compiler, ["-shared", ...pinned, "-o", `build/${library}.new`, ...objects, ...links]);
   // A library that a running process has mapped must be replaced, not overwritten.
   Deno.renameSync(`${folder}build/${library}.new`, `${folder}build/${library}`);
   console.log(`native: built native/cpu/build/${library} with ${compiler}`);

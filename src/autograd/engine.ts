@@ -201,7 +201,7 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
       setGrad(leaf, grad.dense ? grad.clone() : grad.contiguous(), true);
     }
   }
-  if (meta.accumulateHooks) for (const hook of meta.accumulateHooks) hook(leaf);
+  if (meta.accumulateHooks) { for (const hook of meta.accumulateHooks) hook(leaf); }
 }
 
 function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
@@ -210,7 +210,9 @@ function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
     const bad = grad.isnan().any().itemSync();
     if (!bad) continue;
     throw new AutogradError(
-      `detectAnomaly(): ${node.name} returned NaN in its backward; its forward was called at\n${node.trace ?? "(unknown)"}`,
+      `detectAnomaly(): ${node.name} returned NaN in its backward; its forward was called at\n${
+        node.trace ?? "(unknown)"
+      }`,
     );
   }
 }

@@ -107,7 +107,9 @@ class FunctionNode extends Node {
     const last = this.positions[this.positions.length - 1] ?? 0;
     if (list.length <= last) {
       throw new AutogradError(
-        `${this.cls.name}.backward(): returned ${list.length} gradients, expected one per argument of forward (${last + 1})`,
+        `${this.cls.name}.backward(): returned ${list.length} gradients, expected one per argument of forward (${
+          last + 1
+        })`,
       );
     }
     return this.positions.map((p) => list[p]);

@@ -84,62 +84,63 @@ function assignGrad(x: Tensor, grad: Tensor | null): void {
   setGrad(x, grad, false);
 }
 
-const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf" | "retainsGrad"> & ThisType<Tensor> = {
-  backward(...args) {
-    const { gradient = null, createGraph = false, retainGraph = createGraph, inputs } = parseBackward(args);
-    if (inputs === undefined) {
-      runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs: null });
-      return;
-    }
-    const grads = runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs });
-    inputs.forEach((x, i) => {
-      const grad = grads[i];
-      if (grad) assignGrad(x, x.grad ? x.grad.add(grad) : grad);
-    });
-  },
-  detach() {
-    checkAlive("detach", this);
-    return alias(this);
-  },
-  detach_() {
-    if (this.meta?.view) {
-      throw new AutogradError("detach_(): a view cannot be detached in place; use detach()");
-    }
-    if (this.meta) {
-      this.meta.gradFn = null;
-      this.meta.requiresGrad = false;
-    }
-    return this;
-  },
-  requiresGrad_(value = true) {
-    setRequiresGrad(this, value);
-    return this;
-  },
-  retainGrad() {
-    if (!requiresGrad(this)) {
-      throw new AutogradError("retainGrad(): the tensor does not require grad; there is no gradient to keep");
-    }
-    const node = gradFnOf(this);
-    if (node === null) return;
-    const meta = metaOf(this);
-    meta.retainsGrad = true;
-    (node.retained ??= [])[meta.outputNr] = this;
-  },
-  registerHook(hook) {
-    if (!requiresGrad(this)) {
-      throw new AutogradError("registerHook(): the tensor does not require grad; no gradient will reach it");
-    }
-    const node = edgeOf(this)!;
-    const nr = gradFnOf(this) === null ? 0 : this.meta!.outputNr;
-    return removable((node.outputHooks ??= [])[nr] ??= new Set(), hook);
-  },
-  registerPostAccumulateGradHook(hook) {
-    if (gradFnOf(this) !== null) {
-      throw new AutogradError("registerPostAccumulateGradHook(): only leaves accumulate gradients");
-    }
-    return removable(metaOf(this).accumulateHooks ??= new Set(), hook);
-  },
-};
+const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf" | "retainsGrad"> & ThisType<Tensor> =
+  {
+    backward(...args) {
+      const { gradient = null, createGraph = false, retainGraph = createGraph, inputs } = parseBackward(args);
+      if (inputs === undefined) {
+        runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs: null });
+        return;
+      }
+      const grads = runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs });
+      inputs.forEach((x, i) => {
+        const grad = grads[i];
+        if (grad) assignGrad(x, x.grad ? x.grad.add(grad) : grad);
+      });
+    },
+    detach() {
+      checkAlive("detach", this);
+      return alias(this);
+    },
+    detach_() {
+      if (this.meta?.view) {
+        throw new AutogradError("detach_(): a view cannot be detached in place; use detach()");
+      }
+      if (this.meta) {
+        this.meta.gradFn = null;
+        this.meta.requiresGrad = false;
+      }
+      return this;
+    },
+    requiresGrad_(value = true) {
+      setRequiresGrad(this, value);
+      return this;
+    },
+    retainGrad() {
+      if (!requiresGrad(this)) {
+        throw new AutogradError("retainGrad(): the tensor does not require grad; there is no gradient to keep");
+      }
+      const node = gradFnOf(this);
+      if (node === null) return;
+      const meta = metaOf(this);
+      meta.retainsGrad = true;
+      (node.retained ??= [])[meta.outputNr] = this;
+    },
+    registerHook(hook) {
+      if (!requiresGrad(this)) {
+        throw new AutogradError("registerHook(): the tensor does not require grad; no gradient will reach it");
+      }
+      const node = edgeOf(this)!;
+      const nr = gradFnOf(this) === null ? 0 : this.meta!.outputNr;
+      return removable((node.outputHooks ??= [])[nr] ??= new Set(), hook);
+    },
+    registerPostAccumulateGradHook(hook) {
+      if (gradFnOf(this) !== null) {
+        throw new AutogradError("registerPostAccumulateGradHook(): only leaves accumulate gradients");
+      }
+      return removable(metaOf(this).accumulateHooks ??= new Set(), hook);
+    },
+  };
 
 for (const [name, value] of Object.entries(members)) {
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });

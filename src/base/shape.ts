@@ -6,7 +6,7 @@
  * @module
  */
 
-import { ArgumentError, IndexError, show, ShapeError } from "./errors.ts";
+import { ArgumentError, IndexError, ShapeError, show } from "./errors.ts";
 
 /** The number of elements of a shape. */
 export function numelOf(shape: readonly number[]): number {
@@ -55,7 +55,9 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
       if (s[i] === 1) continue;
       if (out[at] !== 1 && out[at] !== s[i]) {
         throw new ShapeError(
-          `${op}(): shapes do not broadcast: ${shapes.map(show).join(" and ")} (${out[at]} != ${s[i]} at dimension ${at})`,
+          `${op}(): shapes do not broadcast: ${shapes.map(show).join(" and ")} (${out[at]} != ${
+            s[i]
+          } at dimension ${at})`,
         );
       }
       out[at] = s[i];

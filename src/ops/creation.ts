@@ -26,7 +26,7 @@ import {
   uint8,
 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { describe, isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
 import { emptyOn } from "../tensor/create.ts";

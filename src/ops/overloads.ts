@@ -27,18 +27,6 @@ export interface OverloadedMethods {
   repeatInterleave(repeats: number, dim?: number | null): Tensor;
   /** Each element repeated in place; a promise where the counts must be read. */
   repeatInterleave(...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>): Tensor | Promise<Tensor>;
-  /** The largest element. */
-  max(): Tensor;
-  /** The larger of two tensors, element by element. */
-  max(other: Tensor): Tensor;
-  /** The largest values along a dimension and their positions. */
-  max(...args: Args<{ dim: number; keepdim?: boolean }, ["dim", "keepdim"]>): ValuesIndices;
-  /** The smallest element. */
-  min(): Tensor;
-  /** The smaller of two tensors, element by element. */
-  min(other: Tensor): Tensor;
-  /** The smallest values along a dimension and their positions. */
-  min(...args: Args<{ dim: number; keepdim?: boolean }, ["dim", "keepdim"]>): ValuesIndices;
   /** The largest element; ties share the gradient. */
   max(): Tensor;
   /** The larger of each pair. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type DataArray, type DType } from "../base/dtype.ts";
+import type { DataArray, DType } from "../base/dtype.ts";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
@@ -54,8 +54,8 @@ export function encode(values: ArrayLike<number | bigint | boolean>, dtype: DTyp
       const v = values[i];
       out[i] = typeof v === "bigint" ? v : BigInt(Math.trunc(Number(v)));
     }
-  } else if (dtype.name === "bool") for (let i = 0; i < n; i++) out[i] = values[i] ? 1 : 0;
-  else if (dtype.name === "bfloat16") for (let i = 0; i < n; i++) out[i] = toBfloat16Bits(Number(values[i]));
+  } else if (dtype.name === "bool") { for (let i = 0; i < n; i++) out[i] = values[i] ? 1 : 0; }
+  else if (dtype.name === "bfloat16") { for (let i = 0; i < n; i++) out[i] = toBfloat16Bits(Number(values[i])); }
   else if (out instanceof Float32Array && values instanceof Float32Array) out.set(values);
   else for (let i = 0; i < n; i++) out[i] = Number(values[i]);
   return new Uint8Array(out.buffer);

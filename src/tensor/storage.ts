@@ -212,12 +212,15 @@ class Scope {
         if (!storage.released && !storage.collected) (parent ?? this).saved.push(storage);
       }
     }
-    if (parent) { for (const storage of this.saved) if (!storage.released) parent.saved.push(storage); } else this.registerGraph();
+    if (parent) { for (const storage of this.saved) if (!storage.released) parent.saved.push(storage); }
+    else this.registerGraph();
   }
 
   private registerGraph(): void {
     const record: GraphRecord = { tickets: [], live: 0 };
-    for (const storage of this.saved) if (!storage.released && !storage.adopted && !storage.collected) storage.handToCollector(record);
+    for (const storage of this.saved) {
+      if (!storage.released && !storage.adopted && !storage.collected) storage.handToCollector(record);
+    }
     if (record.live > 0) graphRegistry.register(this.guard, record, record);
   }
 

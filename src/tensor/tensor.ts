@@ -17,7 +17,6 @@ import type { TensorMethods } from "../ops/methods.ts";
 import { type Storage, throwReleased } from "./storage.ts";
 
 /** A multi-dimensional array of one dtype on one device; see also the members of `TensorMethods`. */
-// deno-lint-ignore no-empty-interface -- declaration merging gives the class the methods attached by src/ops/methods.ts
 export interface Tensor extends TensorMethods, TensorAutograd {}
 
 /** A multi-dimensional array of one dtype on one device. */

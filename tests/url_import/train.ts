@@ -1,9 +1,10 @@
 /**
- * What a user's script looks like when the library is imported from a URL: the test replaces BASE by the server's address
+ * What a user's script looks like when the library is imported from a URL: the test replaces the path of
+ * `mod.ts` by the server's address
  * and runs the file with no permission but the import.
  */
 
-import * as torch from "BASE/mod.ts";
+import * as torch from "../../mod.ts";
 
 const { nn } = torch;
 

@@ -13,7 +13,7 @@ Deno.test("a script that imports the library from a URL trains without permissio
   try {
     const host = `localhost:${server.addr.port}`;
     const template = await Deno.readTextFile(new URL("./train.ts", import.meta.url));
-    await Deno.writeTextFile(`${folder}/train.ts`, template.replaceAll("BASE", `http://${host}`));
+    await Deno.writeTextFile(`${folder}/train.ts`, template.replace("../../mod.ts", `http://${host}/mod.ts`));
     const output = await new Deno.Command(Deno.execPath(), {
       // A folder outside the repository: no configuration, lock file or import map of ours is in reach.
       args: ["run", "--no-prompt", `--allow-import=${host}`, "train.ts"],

@@ -13,8 +13,8 @@
 import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
-import { runTiles, sumType, Tile } from "./matmul.ts";
-import { checkDtype, load, Operands, word } from "./operands.ts";
+import { runTiles, Tile } from "./matmul.ts";
+import { checkDtype, load, Operands, sumType, word } from "./operands.ts";
 
 /** Where a convolution's numbers are among the parameters. */
 class Layout {

@@ -64,6 +64,8 @@ export class Gpu {
   readonly name: string;
   /** Whether the adapter runs on the CPU. */
   readonly software: boolean;
+  /** Whether products run in registers alone, which suits software adapters, or in tiles of workgroup memory. */
+  inRegisters: boolean;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
@@ -102,6 +104,7 @@ export class Gpu {
     this.device = device;
     this.name = info.description || info.device || info.vendor || "unknown adapter";
     this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
+    this.inRegisters = this.software;
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
       size: PARAMETERS + WINDOW,

@@ -8,11 +8,11 @@
  * @module
  */
 
-import type { DType } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
 import { type Gpu, prelude } from "./gpu.ts";
-import { BF16, checkDtype, load, Operands, wgslType, word } from "./operands.ts";
+import { BF16, checkDtype, floatWord, load, Operands, sumType, word } from "./operands.ts";
+import { matmulInRegisters } from "./registers.ts";
 
 /** Output rows and columns per workgroup. */
 export const TILE = 64;
@@ -125,24 +125,11 @@ export function runTiles(
   }
 }
 
-/** The element type that sums of `dtype` are computed in. */
-export function sumType(dtype: DType): "f32" | "i32" {
-  return wgslType(dtype) === "f32" ? "f32" : "i32";
-}
-
-const scratch = new Float32Array(1);
-const scratchWords = new Uint32Array(scratch.buffer);
-
-/** A float32's bits. */
-export function floatWord(value: number): number {
-  scratch[0] = value;
-  return scratchWords[0];
-}
-
 /** `out = alpha · a @ b + beta · out`. */
 export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0) return;
+  if (gpu.inRegisters) return matmulInRegisters(gpu, a, b, out, alpha, beta);
   const batchDims = out.shape.length - 2;
   const [m, n] = out.shape.slice(-2);
   const depth = a.shape[a.shape.length - 1];

@@ -70,6 +70,20 @@ export const BF16 = `fn bf16_word(v: f32) -> u32 {
 }
 `;
 
+/** The element type that sums of `dtype` are computed in. */
+export function sumType(dtype: DType): "f32" | "i32" {
+  return wgslType(dtype) === "f32" ? "f32" : "i32";
+}
+
+const scratch = new Float32Array(1);
+const scratchWords = new Uint32Array(scratch.buffer);
+
+/** A float32's bits. */
+export function floatWord(value: number): number {
+  scratch[0] = value;
+  return scratchWords[0];
+}
+
 /** The buffers of a kernel, each once, and the parameters of its operands. */
 export class Operands {
   /** The buffers, by slot. */
@@ -84,7 +98,11 @@ export class Operands {
 
   /** The slot of an operand's buffer. */
   slot(x: Strided): number {
-    const block = x.storage.block as GpuBlock;
+    return this.slotOf(x.storage.block as GpuBlock);
+  }
+
+  /** The slot of a buffer. */
+  slotOf(block: GpuBlock): number {
     const at = this.blocks.findIndex((b) => b.address === block.address);
     return at >= 0 ? at : this.blocks.push(block) - 1;
   }

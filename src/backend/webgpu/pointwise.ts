@@ -13,8 +13,18 @@ import type { Program } from "../../expr/program.ts";
 import { type WgslAccess, wgslElement } from "../../expr/wgsl.ts";
 import type { Strided } from "../backend.ts";
 import { type Gpu, type GpuBlock, groups1d, type Kernel, MAIN_1D, prelude } from "./gpu.ts";
-import { floatWord } from "./matmul.ts";
-import { BF16, checkDtype, collapse, load, offsets, Operands, stridesIn, valueOf, word } from "./operands.ts";
+import {
+  BF16,
+  checkDtype,
+  collapse,
+  floatWord,
+  load,
+  offsets,
+  Operands,
+  stridesIn,
+  valueOf,
+  word,
+} from "./operands.ts";
 
 /** Adds the scalars, two words each; returns where they start. */
 export function pushScalars(
