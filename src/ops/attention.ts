@@ -70,11 +70,21 @@ export function scaledDotProductAttention(
   const width = query.shape[query.ndim - 1];
   const scale = o.scale ?? 1 / Math.sqrt(width);
   return scope(() => {
+    // Half precision is too coarse for scores and sums: compute in float32, as PyTorch does.
+    const { dtype } = query;
+    if (dtype.itemsize < 4) {
+      const wide = { ...o, key: o.key.float(), value: o.value.float(), attnMask: mask && widened(mask) };
+      return scaledDotProductAttention(query.float(), wide).to(dtype);
+    }
     const [key, value] = o.enableGqa ? shareHeads(query, o.key, o.value) : [o.key, o.value];
     const scores = query.mul(scale).matmul(key.transpose(-2, -1)); // (N, …, L, S)
     const weights = attentionWeights(scores, isCausal ? causalMask(scores) : mask, mask !== null);
     return dropout(weights, dropoutP, dropoutP > 0).matmul(value);
   });
+}
+
+function widened(mask: Tensor): Tensor {
+  return mask.dtype.kind === "bool" ? mask : mask.float();
 }
 
 /** Repeats the heads of key and value so that each group of the query's heads has its own. */

@@ -2,13 +2,14 @@
  * `interpolate`: resizing by nearest, linear, cubic or area interpolation, one dimension after the other.
  *
  * Along one dimension every output element is a weighted sum of a few input elements (*taps*): one for nearest, two for
- * linear, four for cubic, more with anti-aliasing. Positions and weights are computed on the host in float32 arithmetic
- * as PyTorch computes them, so that the same pixels are chosen; the sums are one kernel per dimension.
+ * linear, four for cubic, more with anti-aliasing. Positions and weights are computed on the host with
+ * PyTorch's rounding, so that the same pixels are chosen; the sums are one kernel per dimension.
  *
  * @module
  */
 
 import { type Args, signature } from "../base/args.ts";
+import { float64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -57,7 +58,8 @@ const DIMENSIONS: Readonly<Record<InterpolateMode, readonly number[]>> = {
   "trilinear": [3],
 };
 
-const { fround } = Math;
+/** How positions and weights are rounded: float32 arithmetic, or none for float64. */
+type Rounding = (x: number) => number;
 
 /** For each output position the input positions and weights that make it. */
 interface Taps {
@@ -106,10 +108,15 @@ export function interpolate(
     let x = input;
     sizes.forEach((size, d) => {
       const inSize = input.shape[d + 2];
-      const align = o.alignCorners ?? false;
-      const taps = o.antialias
-        ? smoothTaps(inSize, size, factors?.[d] ?? null, align, mode)
-        : tapsOf(inSize, size, factors?.[d] ?? null, align, mode);
+      const geometry: Geometry = {
+        inSize,
+        outSize: size,
+        factor: factors?.[d] ?? null,
+        align: o.alignCorners ?? false,
+        // Nearest positions are float32 whatever the dtype, as in PyTorch.
+        round: input.dtype === float64 && !mode.startsWith("nearest") ? (x) => x : Math.fround,
+      };
+      const taps = o.antialias ? smoothTaps(geometry, mode) : tapsOf(geometry, mode);
       x = resample(x, d + 2, taps);
     });
     return x === input ? input.clone() : x;
@@ -171,41 +178,48 @@ function target(
   return { sizes, factors: o.recomputeScaleFactor || mode === "area" ? null : list };
 }
 
-/** Input elements per output element. */
-function stepOf(inSize: number, outSize: number, factor: number | null): number {
-  return factor !== null && factor > 0 ? fround(1 / factor) : fround(inSize / outSize);
+/** What positions along one dimension depend on. */
+interface Geometry {
+  readonly inSize: number;
+  readonly outSize: number;
+  readonly factor: number | null;
+  readonly align: boolean;
+  readonly round: Rounding;
 }
 
-function alignedStep(inSize: number, outSize: number): number {
-  return outSize > 1 ? fround((inSize - 1) / (outSize - 1)) : 0;
+/** Input elements per output element. */
+function stepOf({ inSize, outSize, factor, align, round }: Geometry): number {
+  if (align) return outSize > 1 ? round((inSize - 1) / (outSize - 1)) : 0;
+  return factor !== null && factor > 0 ? round(1 / factor) : round(inSize / outSize);
 }
 
 function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-function tapsOf(inSize: number, outSize: number, factor: number | null, align: boolean, mode: InterpolateMode): Taps {
+function tapsOf(geometry: Geometry, mode: InterpolateMode): Taps {
+  const { inSize, outSize, align, round } = geometry;
   const last = inSize - 1;
-  const step = align ? alignedStep(inSize, outSize) : stepOf(inSize, outSize, factor);
+  const step = stepOf(geometry);
   const clamp = (i: number) => Math.min(Math.max(i, 0), last);
   if (mode === "nearest") {
     const source = (i: number) => {
       if (outSize === inSize) return i;
-      return outSize === 2 * inSize ? i >> 1 : Math.floor(fround(i * step));
+      return outSize === 2 * inSize ? i >> 1 : Math.floor(round(i * step));
     };
     return { index: [range(outSize).map((i) => clamp(source(i)))], weight: null };
   }
   if (mode === "nearest-exact") {
-    return { index: [range(outSize).map((i) => clamp(Math.floor(fround(fround(i + 0.5) * step))))], weight: null };
+    return { index: [range(outSize).map((i) => clamp(Math.floor(round(round(i + 0.5) * step))))], weight: null };
   }
-  const position = (i: number) => align ? fround(step * i) : fround(fround(step * (i + 0.5)) - 0.5);
-  if (mode === "bicubic") return cubicTaps(range(outSize).map(position), clamp);
+  const position = (i: number) => align ? round(step * i) : round(round(step * (i + 0.5)) - 0.5);
+  if (mode === "bicubic") return cubicTaps(range(outSize).map(position), clamp, round);
   const places = range(outSize).map((i) => Math.max(position(i), 0));
   const first = places.map((p) => Math.min(Math.floor(p), last));
-  const share = places.map((p, i) => Math.min(Math.max(fround(p - first[i]), 0), 1));
+  const share = places.map((p, i) => Math.min(Math.max(round(p - first[i]), 0), 1));
   return {
     index: [first, first.map((i) => Math.min(i + 1, last))],
-    weight: [share.map((s) => fround(1 - s)), share],
+    weight: [share.map((s) => round(1 - s)), share],
   };
 }
 
@@ -217,11 +231,11 @@ function cubicFar(x: number, a: number): number {
   return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }
 
-function cubicTaps(places: readonly number[], clamp: (i: number) => number): Taps {
+function cubicTaps(places: readonly number[], clamp: (i: number) => number, round: Rounding): Taps {
   // PyTorch's and OpenCV's choice; -0.5 with anti-aliasing, as in Pillow.
   const a = -0.75;
   const first = places.map(Math.floor);
-  const shares = places.map((p, i) => fround(p - first[i]));
+  const shares = places.map((p, i) => round(p - first[i]));
   return {
     index: [-1, 0, 1, 2].map((k) => first.map((i) => clamp(i + k))),
     weight: [
@@ -234,14 +248,9 @@ function cubicTaps(places: readonly number[], clamp: (i: number) => number): Tap
 }
 
 /** Taps of a filter that is as wide as the output's pixels, when these are larger. */
-function smoothTaps(
-  inSize: number,
-  outSize: number,
-  factor: number | null,
-  align: boolean,
-  mode: InterpolateMode,
-): Taps {
-  const step = align ? alignedStep(inSize, outSize) : stepOf(inSize, outSize, factor);
+function smoothTaps(geometry: Geometry, mode: InterpolateMode): Taps {
+  const { inSize, outSize } = geometry;
+  const step = stepOf(geometry);
   const cubic = mode === "bicubic";
   const filter = (distance: number) => {
     const x = Math.abs(distance);
