@@ -1,0 +1,314 @@
+/**
+ * Matrix products for adapters that run on the CPU: a tile in registers, nothing in workgroup memory.
+ *
+ * A software adapter runs eight threads as the lanes of one vector, has no workgroup memory faster than its cache, and
+ * pays for every load that differs between lanes. So a thread computes up to 32 rows × 8 columns: what lanes share (the
+ * left operand) is loaded once for all, and each element of the right operand is used 32 times. Operands are read as
+ * `vec4`s along whichever dimension is contiguous; what is neither, or is not a multiple of four, is copied first.
+ *
+ * @module
+ */
+
+import { numelOf } from "../../base/shape.ts";
+import type { Strided } from "../backend.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import { BF16, floatWord, offsets, Operands, sumType, word } from "./operands.ts";
+
+/** Lanes that run in step: threads of a workgroup. */
+const LANES = 8;
+/** `vec4`s of columns per thread. */
+const WIDE = 2;
+/** A transposed right operand of at least this stride is copied where many rows use it: its lines share few cache sets. */
+const FAR = 512;
+
+/** A matrix of a product: `[rows, columns]` behind equal batch dimensions. */
+interface Matrix {
+  readonly block: GpuBlock;
+  readonly offset: number;
+  readonly row: number;
+  readonly column: number;
+  /** Strides of the batch dimensions. */
+  readonly batch: readonly number[];
+}
+
+function matrixOf(x: Strided): Matrix {
+  const n = x.shape.length;
+  return {
+    block: x.storage.block as GpuBlock,
+    offset: x.offset,
+    row: x.strides[n - 2],
+    column: x.strides[n - 1],
+    batch: x.strides.slice(0, n - 2).map((s, d) => x.shape[d] === 1 ? 0 : s),
+  };
+}
+
+/** Rows and columns exchanged. */
+function transposed(x: Matrix): Matrix {
+  return { ...x, row: x.column, column: x.row };
+}
+
+/** Whether vectors along one dimension are aligned: the other strides and the offset are multiples of four. */
+function vectors(x: Matrix, along: "row" | "column", size: number): boolean {
+  const other = along === "row" ? x.column : x.row;
+  return (x[along] === 1 || size === 1) && other % 4 === 0 && x.offset % 4 === 0 && x.batch.every((s) => s % 4 === 0);
+}
+
+/** Rows per thread for `rows` rows. */
+function tileRows(rows: number): number {
+  for (const r of [32, 16, 8, 4]) if (rows > r / 2) return r;
+  return rows > 1 ? 2 : 1;
+}
+
+/** A dense copy with columns padded by zeros to a multiple of four; rows too where `padRows` says so. */
+function packed(
+  gpu: Gpu,
+  x: Matrix,
+  batches: readonly number[],
+  rows: number,
+  columns: number,
+  padRows: boolean,
+): Matrix {
+  const up = (n: number) => Math.ceil(n / 4) * 4;
+  const wide = up(columns), high = padRows ? up(rows) : rows;
+  // A repeated batch is copied once.
+  const sizes = batches.map((s, d) => x.batch[d] === 0 ? 1 : s);
+  const count = numelOf(sizes) * high * wide;
+  const block = gpu.alloc(count * 4);
+  const operands = new Operands([count, rows, columns, high]);
+  const dims = operands.push(...sizes, high, wide);
+  const at = operands.push(x.offset, ...x.batch, x.row, x.column);
+  operands.blocks.push(x.block, block);
+  const rank = sizes.length + 2;
+  gpu.dispatch(
+    `matmul pack ${rank}`,
+    () =>
+      `${prelude(2)}${MAIN_1D}  var o = p(${at}u);
+${offsets("i", [dims, rank], [["o", at]])}
+  let inside = c_i_${rank - 2} < p(1u) && c_i_${rank - 1} < p(2u);
+  b1[i] = select(0u, b0[select(0u, o, inside)], inside);
+}`,
+    operands.blocks,
+    operands.parameters,
+    groups1d(count),
+  );
+  const batch: number[] = new Array(sizes.length);
+  let step = high * wide;
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    batch[d] = sizes[d] === 1 ? 0 : step;
+    step *= sizes[d];
+  }
+  return { block, offset: 0, row: wide, column: 1, batch };
+}
+
+/** What the text of a kernel depends on. */
+interface Shape {
+  readonly type: "f32" | "i32";
+  readonly rows: number;
+  /** Whether the left operand has vectors along the depth (its rows), or along its rows' dimension. */
+  readonly leftRows: boolean;
+  /** Whether the right operand has vectors along its columns, or along the depth. */
+  readonly rightRows: boolean;
+  /** Whether results are written as vectors. */
+  readonly outVectors: boolean;
+  readonly batchDims: number;
+  readonly slots: readonly [number, number, number];
+  readonly out: Strided;
+}
+
+/** Parameters of the kernel, in elements of `vec4` for operands read so. */
+const enum P {
+  Rows,
+  Columns,
+  /** First and last vector of the depth. */
+  Start,
+  End,
+  Alpha,
+  Beta,
+  /** Offset, row step and column step of each operand, then the batch dimensions' sizes and strides. */
+  Left,
+  Right = 9,
+  Out = 12,
+  Batch = 15,
+}
+
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+/** Loads `left_<r>` (a `vec4` along the depth, per row) or `left_<k>_<r/4>` (a `vec4` of rows, per depth). */
+function leftLoads({ rows, leftRows, slots, type }: Shape): string {
+  const load = (at: string) => `bitcast<vec4<${type}>>(b${slots[0]}[${at}])`;
+  if (leftRows) {
+    return range(rows).map((r) => `    let left_${r} = ${load(`left + ${r}u * p(${P.Left + 1}u) + k`)};\n`).join("");
+  }
+  return range(4).flatMap((k) =>
+    range(Math.ceil(rows / 4)).map((r) =>
+      `    let left_${k}_${r} = ${load(`left + (4u * k + ${k}u) * p(${P.Left + 2}u) + ${r}u`)};\n`
+    )
+  ).join("");
+}
+
+/** The left operand's element at row `r` and the `k`-th depth of the step. */
+function leftAt({ leftRows }: Shape, r: number, k: number): string {
+  return leftRows ? `left_${r}.${"xyzw"[k]}` : `left_${k}_${r >> 2}.${"xyzw"[r & 3]}`;
+}
+
+/** Loads `right_<k>_<x>`: for each depth of the step a `vec4` of columns. */
+function rightLoads({ rightRows, slots, type }: Shape): string {
+  const load = (at: string) => `bitcast<vec4<${type}>>(b${slots[1]}[${at}])`;
+  return range(WIDE).map((x) => {
+    if (rightRows) {
+      return range(4).map((k) =>
+        `    let right_${k}_${x} = ${load(`right + (4u * k + ${k}u) * p(${P.Right + 1}u) + ${x * LANES}u`)};\n`
+      ).join("");
+    }
+    const columns = range(4).map((c) =>
+      `    let down_${c}_${x} = ${load(`right + ${4 * x * LANES + c}u * p(${P.Right + 2}u) + k`)};\n`
+    );
+    const turned = range(4).map((k) =>
+      `    let right_${k}_${x} = vec4<${type}>(${range(4).map((c) => `down_${c}_${x}.${"xyzw"[k]}`).join(", ")});\n`
+    );
+    return columns.join("") + turned.join("");
+  }).join("");
+}
+
+function stores({ rows, outVectors, slots, type, out }: Shape): string {
+  const slot = slots[2];
+  const scaled = (v: string, old: string) => {
+    const alpha = `bitcast<f32>(p(${P.Alpha}u))`, beta = `bitcast<f32>(p(${P.Beta}u))`;
+    const [a, b] = type === "f32" ? [alpha, beta] : [`i32(${alpha})`, `i32(${beta})`];
+    return { plain: `${a} * ${v}`, added: `${a} * ${v} + ${b} * ${old}` };
+  };
+  const wordOf = (v: string) => word(out.dtype, out.dtype.kind === "bool" ? `(${v} != 0)` : v);
+  let text = "";
+  for (const r of range(rows)) {
+    for (const x of range(WIDE)) {
+      let body = "";
+      if (outVectors) {
+        body += `let at = out + ${r}u * p(${P.Out + 1}u) + ${x * LANES}u;\n`;
+        const { plain, added } = scaled(`acc_${r}_${x}`, `bitcast<vec4<${type}>>(b${slot}[at])`);
+        body += `  var v = ${plain};\n  if (bitcast<f32>(p(${P.Beta}u)) != 0.0) { v = ${added}; }\n`;
+        body += `  b${slot}[at] = vec4<u32>(${range(4).map((c) => wordOf(`v.${"xyzw"[c]}`)).join(", ")});\n`;
+        text += `  if (row + ${r}u < p(${P.Rows}u) && column + ${4 * x * LANES}u < p(${P.Columns}u)) {\n  ${body}  }\n`;
+        continue;
+      }
+      for (const c of range(4)) {
+        body += `  if (column + ${4 * x * LANES + c}u < p(${P.Columns}u)) {
+    let at = out + ${r}u * p(${P.Out + 1}u) + ${4 * x * LANES + c}u * p(${P.Out + 2}u);
+`;
+        const { plain, added } = scaled(`acc_${r}_${x}.${"xyzw"[c]}`, `bitcast<${type}>(b${slot}[at])`);
+        body += `    var v = ${plain};\n    if (bitcast<f32>(p(${P.Beta}u)) != 0.0) { v = ${added}; }\n`;
+        body += `    b${slot}[at] = ${wordOf("v")};\n  }\n`;
+      }
+      text += `  if (row + ${r}u < p(${P.Rows}u)) {\n${body}  }\n`;
+    }
+  }
+  return text;
+}
+
+function code(shape: Shape): string {
+  const { type, rows, leftRows, rightRows, outVectors, batchDims, slots } = shape;
+  const bound = [true, true, outVectors];
+  const seen: boolean[] = [];
+  slots.forEach((slot, i) => seen[slot] = bound[i]);
+  const batch = (name: string, at: number) =>
+    range(batchDims).map((d) => `  ${name} += batch_${d} * p(${at + d}u);\n`).join("");
+  const sizes = P.Batch, strides = P.Batch + batchDims;
+  const zero = `vec4<${type}>()`;
+  const sums = range(rows).map((r) =>
+    range(WIDE).map((x) => {
+      const terms = range(4).map((k) => `${leftAt(shape, r, k)} * right_${k}_${x}`).join(" + ");
+      return `    acc_${r}_${x} += ${terms};\n`;
+    }).join("")
+  ).join("");
+  return `${prelude(seen.length, seen)}${BF16}
+@compute @workgroup_size(${LANES})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = group.y * ${rows}u;
+  let column = group.x * ${4 * WIDE * LANES}u + 4u * lane;
+  var left = p(${P.Left}u) + row${leftRows ? ` * p(${P.Left + 1}u)` : " / 4u"};
+  var right = p(${P.Right}u) + column${rightRows ? " / 4u" : ` * p(${P.Right + 2}u)`};
+  var out = p(${P.Out}u) + row * p(${P.Out + 1}u) + column${outVectors ? " / 4u" : ` * p(${P.Out + 2}u)`};
+  var rest = group.z;
+${
+    range(batchDims).reverse().map((d) => `  let batch_${d} = rest % p(${sizes + d}u); rest /= p(${sizes + d}u);\n`)
+      .join("")
+  }
+${batch("left", strides)}${batch("right", strides + batchDims)}${batch("out", strides + 2 * batchDims)}
+${range(rows).map((r) => range(WIDE).map((x) => `  var acc_${r}_${x} = ${zero};`).join("")).join("\n")}
+  for (var k = p(${P.Start}u); k < p(${P.End}u); k++) {
+${leftLoads(shape)}${rightLoads(shape)}${sums}  }
+${stores(shape)}}`;
+}
+
+/** Loops are kept below this many iterations: lavapipe stops at 65,535 without a word. */
+const MAX_TRIPS = 32768;
+
+/** `out = alpha · a @ b + beta · out`. */
+export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+  const batches = out.shape.slice(0, -2);
+  let [rows, columns] = out.shape.slice(-2);
+  const depth = a.shape[a.shape.length - 1];
+  let [left, right, to] = [matrixOf(a), matrixOf(b), matrixOf(out)];
+  // Lanes lie along the columns: a product with few of them is computed as its transpose.
+  if (columns < 8 && rows > columns) {
+    [rows, columns] = [columns, rows];
+    [left, right, to] = [transposed(right), transposed(left), transposed(to)];
+  }
+  const packs: GpuBlock[] = [];
+  const pack = (x: Matrix, high: number, wide: number, padRows: boolean): Matrix => {
+    const copy = packed(gpu, x, batches, high, wide, padRows);
+    packs.push(copy.block);
+    return copy;
+  };
+  const even = depth % 4 === 0;
+  let leftRows = even && vectors(left, "column", depth);
+  if (!leftRows && !(even && vectors(left, "row", rows))) {
+    left = pack(left, rows, depth, false);
+    leftRows = true;
+  }
+  let rightRows = even && columns % 4 === 0 && vectors(right, "column", columns);
+  if (!rightRows && !(even && vectors(right, "row", depth) && (rows < 128 || right.column < FAR))) {
+    right = pack(right, depth, columns, true);
+    rightRows = true;
+  }
+  const outVectors = columns % 4 === 0 && vectors(to, "column", columns);
+  // A buffer is bound once, as one type: an operand in the buffer of scalar results moves out.
+  if (!outVectors && left.block.address === to.block.address) {
+    left = pack(left, rows, depth, false);
+    leftRows = true;
+  }
+  if (!outVectors && right.block.address === to.block.address) {
+    right = pack(right, depth, columns, true);
+    rightRows = true;
+  }
+  const type = sumType(out.dtype);
+  const operands = new Operands();
+  const steps = (x: Matrix, vector: boolean, alongColumns: boolean): number[] => {
+    const unit = vector ? 4 : 1;
+    return [x.offset / unit, alongColumns ? x.row / unit : x.row, alongColumns ? x.column : x.column / unit];
+  };
+  const vectorsDeep = Math.ceil(depth / 4);
+  operands.push(rows, columns, 0, 0, floatWord(alpha), 0);
+  operands.push(...steps(left, true, leftRows), ...steps(right, true, rightRows), ...steps(to, outVectors, true));
+  operands.push(...batches);
+  for (const x of [left, right]) operands.push(...x.batch.map((s) => s / 4));
+  operands.push(...to.batch.map((s) => outVectors ? s / 4 : s));
+  const slots = [left, right, to].map((x) => operands.slotOf(x.block)) as [number, number, number];
+  const height = tileRows(rows);
+  const shape: Shape = { type, rows: height, leftRows, rightRows, outVectors, batchDims: batches.length, slots, out };
+  const key = `matmul registers ${type} ${out.dtype.name} ${height} ${leftRows} ${rightRows} ${outVectors} ` +
+    `${batches.length} ${slots.join("")}`;
+  const { parameters } = operands;
+  for (let start = 0; start === 0 || start < vectorsDeep; start += MAX_TRIPS) {
+    parameters[P.Start] = start;
+    parameters[P.End] = Math.min(vectorsDeep, start + MAX_TRIPS);
+    parameters[P.Beta] = floatWord(start > 0 ? 1 : beta);
+    gpu.dispatch(key, () => code(shape), operands.blocks, parameters, [
+      Math.ceil(columns / (4 * WIDE * LANES)),
+      Math.ceil(rows / height),
+      numelOf(batches),
+    ]);
+  }
+  for (const block of packs) gpu.free(block);
+}
