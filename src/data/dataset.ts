@@ -86,7 +86,7 @@ export abstract class Dataset<T> implements MapStyle<T> {
  * import { assertEquals } from "@std/assert";
  *
  * class Countdown extends IterableDataset<number> {
- *   *[Symbol.iterator](): Iterator<number> {
+ *   override *[Symbol.iterator](): Iterator<number> {
  *     for (let i = 3; i > 0; i--) yield i;
  *   }
  * }
