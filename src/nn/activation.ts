@@ -22,7 +22,7 @@ export interface InplaceOptions {
 const inplaceArgs = signature<InplaceOptions>("activation", ["inplace"]);
 
 /** An activation that may write into its input. */
-abstract class InplaceActivation extends Module {
+export abstract class InplaceActivation extends Module {
   /** Whether the result is written into the input. */
   readonly inplace: boolean;
 
@@ -175,6 +175,7 @@ export class ReLU6 extends InplaceActivation {
     return F.relu6(input, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return this.inplace ? "inplace=True" : "";
   }
@@ -212,6 +213,7 @@ export class Hardtanh extends InplaceActivation {
     return F.hardtanh(input, this.minVal, this.maxVal, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `min_val=${float(this.minVal)}, max_val=${float(this.maxVal)}${this.inplaceRepr}`;
   }
@@ -241,6 +243,7 @@ export class LeakyReLU extends InplaceActivation {
     return F.leakyRelu(input, this.negativeSlope, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `negative_slope=${python(this.negativeSlope)}${this.inplaceRepr}`;
   }
@@ -270,6 +273,7 @@ export class ELU extends InplaceActivation {
     return F.elu(input, this.alpha, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `alpha=${float(this.alpha)}${this.inplaceRepr}`;
   }
@@ -292,6 +296,7 @@ export class CELU extends InplaceActivation {
     return F.celu(input, this.alpha, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `alpha=${float(this.alpha)}${this.inplaceRepr}`;
   }
@@ -320,6 +325,7 @@ export class GELU extends Module {
     return F.gelu(input, { approximate: this.approximate });
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `approximate=${python(this.approximate)}`;
   }
@@ -354,6 +360,7 @@ export class Softplus extends Module {
     return F.softplus(input, this.beta, this.threshold);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `beta=${float(this.beta)}, threshold=${float(this.threshold)}`;
   }
@@ -382,6 +389,7 @@ export class Hardshrink extends Module {
     return F.hardshrink(input, this.lambd);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return python(this.lambd);
   }
@@ -403,6 +411,7 @@ export class Softshrink extends Module {
     return F.softshrink(input, this.lambd);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return python(this.lambd);
   }
@@ -437,6 +446,7 @@ export class Threshold extends InplaceActivation {
     return F.threshold(input, this.threshold, this.value, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `threshold=${python(this.threshold)}, value=${python(this.value)}${this.inplaceRepr}`;
   }
@@ -474,6 +484,7 @@ export class PReLU extends Module {
     return F.prelu(input, this.weight);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `num_parameters=${this.numParameters}`;
   }
@@ -508,6 +519,7 @@ export class RReLU extends InplaceActivation {
     return F.rrelu(input, this.lower, this.upper, this.training, this.inplace);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `lower=${python(this.lower)}, upper=${python(this.upper)}${this.inplaceRepr}`;
   }
@@ -536,6 +548,7 @@ export class GLU extends Module {
     return F.glu(input, this.dim);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `dim=${this.dim}`;
   }

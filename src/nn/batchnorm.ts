@@ -108,7 +108,8 @@ abstract class NormBase extends Module {
   }
 }
 
-abstract class BatchNorm extends NormBase {
+/** What the batch normalisations share. */
+export abstract class BatchNorm extends NormBase {
   /** Throws unless the input has the dimensions of this layer. */
   protected abstract checkInputDim(input: Tensor): void;
 
@@ -155,6 +156,7 @@ export class BatchNorm1d extends BatchNorm {
     super(o, o.affine ?? true, o.trackRunningStats ?? true);
   }
 
+  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(input, 2, 3);
   }
@@ -182,6 +184,7 @@ export class BatchNorm2d extends BatchNorm {
     super(o, o.affine ?? true, o.trackRunningStats ?? true);
   }
 
+  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(input, 4);
   }
@@ -199,12 +202,14 @@ export class BatchNorm3d extends BatchNorm {
     super(o, o.affine ?? true, o.trackRunningStats ?? true);
   }
 
+  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(input, 5);
   }
 }
 
-abstract class InstanceNorm extends NormBase {
+/** What the instance normalisations share. */
+export abstract class InstanceNorm extends NormBase {
   /** Spatial dimensions of the layer. */
   protected abstract readonly spatial: number;
 
@@ -236,6 +241,7 @@ abstract class InstanceNorm extends NormBase {
  * @see https://arxiv.org/abs/1607.08022
  */
 export class InstanceNorm1d extends InstanceNorm {
+  /** How many spatial dimensions there are. */
   protected override readonly spatial = 1;
 
   /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
@@ -251,6 +257,7 @@ export class InstanceNorm1d extends InstanceNorm {
  * @see https://arxiv.org/abs/1607.08022
  */
 export class InstanceNorm2d extends InstanceNorm {
+  /** How many spatial dimensions there are. */
   protected override readonly spatial = 2;
 
   /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
@@ -266,6 +273,7 @@ export class InstanceNorm2d extends InstanceNorm {
  * @see https://arxiv.org/abs/1607.08022
  */
 export class InstanceNorm3d extends InstanceNorm {
+  /** How many spatial dimensions there are. */
   protected override readonly spatial = 3;
 
   /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */

@@ -34,7 +34,7 @@ function checkModule<T extends Module>(op: string, value: T): T {
 }
 
 /** What `Sequential` and `ModuleList` share: an ordered list of modules in fields. */
-abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
+export abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
   /** The items by position; for one from the end use `at(-1)`. */
   [index: number]: T;
 
@@ -200,12 +200,14 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
     return new ModuleList(this.itemsBetween(start, end));
   }
 
+  /** As PyTorch prints it. */
   override toString(): string {
     return listBlock(this._name(), Array.from(this, (module) => module.toString()));
   }
 }
 
-type Entries<V> = Record<string, V> | Iterable<readonly [string, V]>;
+/** Entries of a dictionary, in any of the forms that it takes. */
+export type Entries<V> = Record<string, V> | Iterable<readonly [string, V]>;
 
 function entriesOf<V>(items: Entries<V>): [string, V][] {
   const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);
@@ -226,10 +228,12 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
     this.update(modules);
   }
 
+  /** The submodules held here, by name. */
   override *_ownModules(): Generator<[string, Module]> {
     yield* this._items;
   }
 
+  /** Sets a parameter, a buffer or a submodule by name. */
   override _setOwn(name: string, value: Parameter | Tensor | Module): void {
     this._items.set(name, checkModule("ModuleDict", value as T));
   }
@@ -382,6 +386,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     return this;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this, (value, i) => describeItem(i, value, value.dtype.toString())).join("\n");
   }
@@ -391,6 +396,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     throw new ArgumentError("ParameterList should not be called.");
   }
 
+  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }
@@ -415,10 +421,12 @@ export class ParameterDict extends Module implements Iterable<string> {
     this.update(values);
   }
 
+  /** The parameters held here, by name. */
   override *_ownParameters(): Generator<[string, Parameter]> {
     for (const [key, value] of this._items) if (value instanceof Parameter) yield [key, value];
   }
 
+  /** Sets a parameter, a buffer or a submodule by name. */
   override _setOwn(name: string, value: Parameter | Tensor | Module): void {
     if (!(value instanceof Tensor)) throw new ArgumentError(`ParameterDict: expected a Tensor: ${describe(value)}`);
     this._items.set(name, asParameter(value));
@@ -519,6 +527,7 @@ export class ParameterDict extends Module implements Iterable<string> {
     for (const [key, value] of entriesOf(values)) this.set(key, value);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this._items, ([key, value]) => describeItem(key, value, legacyName(value))).join("\n");
   }
@@ -528,6 +537,7 @@ export class ParameterDict extends Module implements Iterable<string> {
     throw new ArgumentError("ParameterDict should not be called.");
   }
 
+  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }

@@ -218,7 +218,8 @@ type Convolve = (
   groups: number,
 ) => Tensor;
 
-abstract class ConvNd extends ConvBase {
+/** What the convolutions share. */
+export abstract class ConvNd extends ConvBase {
   protected run(convolve: Convolve, input: Tensor): Tensor {
     const { weight, bias, stride, dilation, groups } = this;
     if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
@@ -292,7 +293,8 @@ type ConvolveTranspose = (
   dilation: readonly number[],
 ) => Tensor;
 
-abstract class ConvTransposeNd extends ConvBase {
+/** What the transposed convolutions share. */
+export abstract class ConvTransposeNd extends ConvBase {
   /** Elements added on one side of the output per dimension. */
   readonly outputPadding: readonly number[];
 

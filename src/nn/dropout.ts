@@ -20,7 +20,8 @@ export interface DropoutLayerOptions {
 }
 const dropoutArgs = signature<DropoutLayerOptions>("Dropout", ["p", "inplace"]);
 
-abstract class DropoutBase extends Module {
+/** What the dropout layers share. */
+export abstract class DropoutBase extends Module {
   /** The probability that an element (or channel) is dropped. */
   readonly p: number;
   /** Whether the result is written into the input. */

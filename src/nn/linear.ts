@@ -92,6 +92,7 @@ export class Linear extends Module {
     return F.linear(input, this.weight, this.bias);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${python(this.bias !== null)}`;
   }
@@ -158,6 +159,7 @@ export class Bilinear extends Module {
     return F.bilinear(input1, input2, this.weight, this.bias);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in1_features=${this.in1Features}, in2_features=${this.in2Features}, out_features=${this.outFeatures}, ` +
       `bias=${python(this.bias !== null)}`;

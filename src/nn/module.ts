@@ -32,7 +32,7 @@ import { named } from "./walk.ts";
 const STATE: unique symbol = Symbol("cresset.module");
 
 /** What a module knows besides its fields. */
-class ModuleState {
+export class ModuleState {
   /** Names of the buffers, and whether they are saved. */
   readonly buffers = new Map<string, boolean>();
   /** Hooks of calls and of state dicts. */
@@ -298,6 +298,7 @@ export abstract class Module {
     return found[1];
   }
 
+  /** The module that a dotted name ends in, and the last part of the name. */
   private parentOf(target: string): [Module, string] {
     const dot = target.lastIndexOf(".");
     return [this.getSubmodule(target.slice(0, Math.max(dot, 0))), target.slice(dot + 1)];
@@ -401,9 +402,14 @@ export abstract class Module {
     });
   }
 
-  /** Moves the module to the CPU. */
-  cpu(): this {
-    return this.to("cpu");
+  /** Moves the module to the CPU, once its device has computed the values. */
+  async cpu(): Promise<this> {
+    for (const tensor of new Set<Tensor>([...this.parameters(), ...this.buffers()])) {
+      setData(tensor, await tensor.detach().cpu());
+      const grad = peekGrad(tensor);
+      if (grad !== null) setData(grad, await grad.detach().cpu());
+    }
+    return this;
   }
 
   /** Moves the module to an NVIDIA GPU. */
@@ -436,6 +442,7 @@ export abstract class Module {
     return this.cast(bfloat16);
   }
 
+  /** Converts every floating parameter and buffer. */
   private cast(dtype: DType): this {
     return this._applyTensors((t) => t.dtype.isFloatingPoint ? t.to({ dtype }) : t);
   }

@@ -71,6 +71,7 @@ export class LayerNorm extends Module {
     return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}, bias=${python(this.bias !== null)}`;
@@ -128,6 +129,7 @@ export class RMSNorm extends Module {
     return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}`;
@@ -201,6 +203,7 @@ export class GroupNorm extends Module {
     return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${python(this.eps)}, affine=${python(this.affine)}, ` +
       `bias=${python(this.bias !== null)}`;
@@ -251,6 +254,7 @@ export class LocalResponseNorm extends Module {
     return F.localResponseNorm(input, this.size, this.alpha, this.beta, this.k);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.size}, alpha=${python(this.alpha)}, beta=${python(this.beta)}, k=${float(this.k)}`;
   }

@@ -48,7 +48,8 @@ abstract class PadBase extends Module {
   }
 }
 
-abstract class ConstantPad extends PadBase {
+/** What the layers that pad with a constant share. */
+export abstract class ConstantPad extends PadBase {
   /** What the border is filled with. */
   readonly value: number;
 
@@ -67,28 +68,32 @@ abstract class ConstantPad extends PadBase {
   }
 }
 
-abstract class ZeroPad extends PadBase {
+/** What the layers that pad with zeros share. */
+export abstract class ZeroPad extends PadBase {
   /** The padded input. */
   override forward(input: Tensor): Tensor {
     return F.pad(input, this.padding, "constant", 0);
   }
 }
 
-abstract class ReflectionPad extends PadBase {
+/** What the layers that pad by reflection share. */
+export abstract class ReflectionPad extends PadBase {
   /** The padded input. */
   override forward(input: Tensor): Tensor {
     return F.pad(input, this.padding, "reflect");
   }
 }
 
-abstract class ReplicationPad extends PadBase {
+/** What the layers that repeat the edge share. */
+export abstract class ReplicationPad extends PadBase {
   /** The padded input. */
   override forward(input: Tensor): Tensor {
     return F.pad(input, this.padding, "replicate");
   }
 }
 
-abstract class CircularPad extends PadBase {
+/** What the layers that pad by wrapping around share. */
+export abstract class CircularPad extends PadBase {
   /** The padded input. */
   override forward(input: Tensor): Tensor {
     return F.pad(input, this.padding, "circular");

@@ -32,7 +32,8 @@ const MAX_POOL = ["kernelSize", "stride", "padding", "dilation", "returnIndices"
 /** The positional parameters of max pooling. */
 export type MaxPoolParameters = ["kernelSize", "stride", "padding", "dilation", "returnIndices", "ceilMode"];
 
-abstract class MaxPoolBase extends Module {
+/** What the max-pooling layers share. */
+export abstract class MaxPoolBase extends Module {
   /** Size of the window. */
   readonly kernelSize: Size;
   /** Step of the window. */
@@ -147,7 +148,8 @@ export interface AvgPoolOptions {
   divisorOverride?: number | null;
 }
 
-abstract class AvgPoolBase extends Module {
+/** What the average-pooling layers share. */
+export abstract class AvgPoolBase extends Module {
   /** Size of the window. */
   readonly kernelSize: Size;
   /** Step of the window. */
@@ -259,7 +261,8 @@ export interface AdaptiveMaxPoolOptions extends AdaptiveAvgPoolOptions {
   returnIndices?: boolean;
 }
 
-abstract class AdaptivePoolBase extends Module {
+/** What the adaptive pooling layers share. */
+export abstract class AdaptivePoolBase extends Module {
   /** Size of the output. */
   readonly outputSize: OutputSize;
   /** Whether `forward` gives `[output, indices]`. */
@@ -377,7 +380,8 @@ const LP_POOL = ["normType", "kernelSize", "stride", "ceilMode"] as const;
 /** The positional parameters of p-norm pooling. */
 export type LPPoolParameters = ["normType", "kernelSize", "stride", "ceilMode"];
 
-abstract class LPPoolBase extends Module {
+/** What the power-average pooling layers share. */
+export abstract class LPPoolBase extends Module {
   /** The exponent p. */
   readonly normType: number;
   /** Size of the window. */
@@ -455,7 +459,8 @@ export interface MaxUnpoolOptions {
 }
 const unpoolArgs = signature<MaxUnpoolOptions>("MaxUnpool", ["kernelSize", "stride", "padding"], [], 1);
 
-abstract class MaxUnpoolBase extends Module {
+/** What the unpooling layers share. */
+export abstract class MaxUnpoolBase extends Module {
   /** Size of the window. */
   readonly kernelSize: readonly number[];
   /** Step of the window. */

@@ -124,7 +124,7 @@ const gruArgs = signature<RecurrentOptions>(
 );
 
 /** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
-abstract class Recurrent extends Module {
+export abstract class Recurrent extends Module {
   /** Size of an input. */
   readonly inputSize: number;
   /** Size of the state. */
@@ -436,7 +436,8 @@ const rnnCellArgs = signature<RNNCellOptions>(
   2,
 );
 
-abstract class Cell extends Module {
+/** The cells: one step of a recurrent layer. */
+export abstract class Cell extends Module {
   /** Size of an input. */
   readonly inputSize: number;
   /** Size of the state. */
@@ -515,6 +516,7 @@ export class RNNCell extends Cell {
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return super.extraRepr() + (this.nonlinearity === "tanh" ? "" : `, nonlinearity=${this.nonlinearity}`);
   }

@@ -40,6 +40,7 @@ export class Flatten extends Module {
     return input.flatten(this.startDim, this.endDim);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `start_dim=${this.startDim}, end_dim=${this.endDim}`;
   }
@@ -74,6 +75,7 @@ export class Unflatten extends Module {
     return input.unflatten(this.dim, this.unflattenedSize);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `dim=${this.dim}, unflattened_size=${python(this.unflattenedSize)}`;
   }
@@ -118,6 +120,7 @@ export class Unfold extends Module {
     return F.unfold(input, this.kernelSize, this.dilation, this.padding, this.stride);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `kernel_size=${python(this.kernelSize)}, dilation=${python(this.dilation)}, ` +
       `padding=${python(this.padding)}, stride=${python(this.stride)}`;
@@ -165,6 +168,7 @@ export class Fold extends Module {
     return F.fold(input, this.outputSize, this.kernelSize, this.dilation, this.padding, this.stride);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `output_size=${python(this.outputSize)}, kernel_size=${python(this.kernelSize)}, ` +
       `dilation=${python(this.dilation)}, padding=${python(this.padding)}, stride=${python(this.stride)}`;
@@ -194,6 +198,7 @@ export class PixelShuffle extends Module {
     return F.pixelShuffle(input, this.upscaleFactor);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `upscale_factor=${this.upscaleFactor}`;
   }
@@ -222,6 +227,7 @@ export class PixelUnshuffle extends Module {
     return F.pixelUnshuffle(input, this.downscaleFactor);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `downscale_factor=${this.downscaleFactor}`;
   }
@@ -250,6 +256,7 @@ export class ChannelShuffle extends Module {
     return F.channelShuffle(input, this.groups);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `groups=${this.groups}`;
   }

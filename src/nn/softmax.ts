@@ -20,7 +20,8 @@ export interface FunctionalSoftmaxArgs {
   /** Accepted for compatibility. */
   _stacklevel?: number;
 }
-type Parameters = ["dim", "_stacklevel", "dtype"];
+/** The options of softmax layers. */
+export type Parameters = ["dim", "_stacklevel", "dtype"];
 const softmaxArgs = signature<FunctionalSoftmaxArgs>("softmax", ["dim", "_stacklevel", "dtype"]);
 
 /** Dimension 0 of 0, 1 or 3 dimensions, else 1. */

@@ -34,6 +34,7 @@ export class Softmax extends Module {
     return F.softmax(input, this.dim);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `dim=${python(this.dim)}`;
   }
@@ -55,6 +56,7 @@ export class LogSoftmax extends Module {
     return F.logSoftmax(input, this.dim);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `dim=${python(this.dim)}`;
   }
@@ -76,6 +78,7 @@ export class Softmin extends Module {
     return F.softmin(input, this.dim);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `dim=${python(this.dim)}`;
   }

@@ -120,6 +120,7 @@ export class Embedding extends Module {
     return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.paddingIdx !== null) text += `, padding_idx=${this.paddingIdx}`;
@@ -234,6 +235,7 @@ export class EmbeddingBag extends Module {
     return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.maxNorm !== null) text += `, max_norm=${python(this.maxNorm)}`;

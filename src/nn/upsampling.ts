@@ -62,6 +62,7 @@ export class Upsample extends Module {
     return F.interpolate(input, { size, scaleFactor, mode, alignCorners, recomputeScaleFactor });
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     const { scaleFactor } = this;
     if (scaleFactor === null) return `size=${python(this.size)}, mode=${python(this.mode)}`;

@@ -9,8 +9,8 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { float64 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { float64, uint8 } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
@@ -102,6 +102,12 @@ export function interpolate(
   }
   if (input.shape.slice(1).includes(0)) {
     throw new ShapeError(`interpolate(): input sizes behind the batch must not be 0: ${show(input.shape)}`);
+  }
+  if (!input.dtype.isFloatingPoint && !mode.startsWith("nearest")) {
+    if (input.dtype !== uint8) {
+      throw new DTypeError(`interpolate(): mode "${mode}" takes floating and uint8 tensors: ${input.dtype}`);
+    }
+    return scope(() => interpolate(input.float(), o).round().clamp(0, 255).to(uint8));
   }
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
   return scope(() => {

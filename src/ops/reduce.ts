@@ -622,8 +622,8 @@ function normForward(op: string, x: Tensor, p: number, dims: readonly number[], 
   }
   if (p === 0) return mapReduce(op, "truth", "sum", [x], real, dims, keepdim, (v) => v.ne(0));
   if (p === 1) return mapReduce(op, "abs", "sum", [x], type, dims, keepdim, (v) => v.abs()).to(real);
-  // Squares of float32 do not overflow in float64.
-  const held = type === float32 ? float64 : type;
+  // Squares of float32 do not overflow in float64, where the device has it.
+  const held = type === float32 && x.storage.backend.supports(float64) ? float64 : type;
   const total = mapReduce(op, `abs^${p}`, "sum", [x], held, dims, keepdim, (v) => {
     const size = v.abs().to(held === float64 ? "f64" : "f32");
     return p === 2 ? size.mul(size) : size.pow(p);

@@ -80,6 +80,7 @@ export class Adam extends Optimizer {
     super(...adamDefaults("Adam", adamArgs(args), 0));
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const amsgrad = group.amsgrad as boolean;
     if (state.exp_avg === undefined) {

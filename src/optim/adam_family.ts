@@ -103,6 +103,7 @@ export class Adamax extends Optimizer {
     super(o.params, defaultsOf("Adamax", o, 2e-3));
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const step = begin(param, state, "exp_inf");
     const [beta1, beta2] = group.betas as [number, number];
@@ -137,6 +138,7 @@ const MOMENTUM_BASE = 0.96;
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  */
 export class NAdam extends Optimizer {
+  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["step", "mu_product"];
 
   /** Takes `params, lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay`. */
@@ -153,6 +155,7 @@ export class NAdam extends Optimizer {
     super(o.params, { ...defaultsOf("NAdam", o, 2e-3), momentumDecay, decoupledWeightDecay });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const step = begin(param, state, "exp_avg_sq");
     const lr = readLr(group);
@@ -209,6 +212,7 @@ export class RAdam extends Optimizer {
     super(o.params, { ...defaultsOf("RAdam", o, 1e-3), decoupledWeightDecay: o.decoupledWeightDecay ?? false });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const step = begin(param, state, "exp_avg_sq");
     const lr = readLr(group);

@@ -67,6 +67,7 @@ const number = (t: Tensor): number => Number(t.itemSync());
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
 export class LBFGS extends Optimizer {
+  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["H_diag"];
 
   /** Takes `params, lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearchFn`. */
@@ -89,6 +90,7 @@ export class LBFGS extends Optimizer {
     }
   }
 
+  /** The parameters of the only group. */
   private get params(): Tensor[] {
     return this.paramGroups[0].params;
   }
@@ -120,6 +122,7 @@ export class LBFGS extends Optimizer {
     return outsideScopes(() => this.iterate(closure));
   }
 
+  /** Runs the iterations of one step. */
   private iterate<R>(closure: Closure<R>): R {
     const group = this.paramGroups[0];
     const state = this.stateOf(this.params[0]) as LBFGSState;
@@ -171,6 +174,7 @@ export class LBFGS extends Optimizer {
     return first;
   }
 
+  /** Whether an iteration ends the step. */
   private isDone(
     n: number,
     evals: number,
@@ -219,6 +223,7 @@ export class LBFGS extends Optimizer {
     state.d = direction;
   }
 
+  /** Searches along a direction for a point that satisfies the Wolfe conditions. */
   private search(
     evaluate: () => number,
     t: number,

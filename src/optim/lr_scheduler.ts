@@ -187,14 +187,17 @@ export class LambdaLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     return this.baseLrs.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));
   }
 
+  /** The state, for `loadStateDict`. */
   override stateDict(): SchedulerState {
     return stateWithoutLambdas(super.stateDict(), this.lrLambdas.length);
   }
 
+  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas });
   }
@@ -213,15 +216,18 @@ export class MultiplicativeLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     return this._isInitial ? now : now.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));
   }
 
+  /** The state, for `loadStateDict`. */
   override stateDict(): SchedulerState {
     return stateWithoutLambdas(super.stateDict(), this.lrLambdas.length);
   }
 
+  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas });
   }
@@ -269,12 +275,14 @@ export class StepLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     if (this.lastEpoch === 0 || this.lastEpoch % this.stepSize !== 0) return now;
     return now.map((lr) => lr * this.gamma);
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     return this.baseLrs.map((lr) => lr * this.gamma ** Math.floor(this.lastEpoch / this.stepSize));
   }
@@ -311,12 +319,14 @@ export class MultiStepLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const decays = this.milestones.filter((m) => m === this.lastEpoch).length;
     const now = this.currentLrs();
     return decays === 0 ? now : now.map((lr) => lr * this.gamma ** decays);
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     const passed = this.milestones.filter((m) => m <= this.lastEpoch).length;
     return this.baseLrs.map((lr) => lr * this.gamma ** passed);
@@ -357,12 +367,14 @@ export class ConstantLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     if (this.lastEpoch === 0) return now.map((lr) => lr * this.factor);
     return this.lastEpoch === this.totalIters ? now.map((lr) => lr * (1 / this.factor)) : now;
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     const factor = this.lastEpoch >= this.totalIters ? 1 : this.factor;
     return this.baseLrs.map((lr) => lr * factor);
@@ -413,6 +425,7 @@ export class LinearLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     if (this.lastEpoch === 0) return now.map((lr) => lr * this.startFactor);
@@ -422,6 +435,7 @@ export class LinearLR extends LRScheduler {
     return now.map((lr) => lr * (1 + slope / before));
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     const done = Math.min(this.totalIters, this.lastEpoch) / this.totalIters;
     return this.baseLrs.map((lr) => lr * (this.startFactor + (this.endFactor - this.startFactor) * done));
@@ -449,11 +463,13 @@ export class ExponentialLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     return this._isInitial ? now : now.map((lr) => lr * this.gamma);
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     return this.baseLrs.map((lr) => lr * this.gamma ** this.lastEpoch);
   }
@@ -490,6 +506,7 @@ export class PolynomialLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     if (this._isInitial || this.lastEpoch > this.totalIters) return now;
@@ -498,6 +515,7 @@ export class PolynomialLR extends LRScheduler {
     return now.map((lr) => lr * (left / before) ** this.power);
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     const left = 1 - Math.min(this.totalIters, this.lastEpoch) / this.totalIters;
     return this.baseLrs.map((lr) => lr * left ** this.power);

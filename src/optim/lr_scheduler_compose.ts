@@ -244,10 +244,12 @@ export class SequentialLR extends LRScheduler {
     this._lastLr = part.getLastLr();
   }
 
+  /** The state, for `loadStateDict`. */
   override stateDict(): SchedulerState {
     return stateWithParts(super.stateDict(), this._schedulers);
   }
 
+  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     const { _schedulers, ...own } = state;
     super.loadStateDict(own);
@@ -291,10 +293,12 @@ export class ChainedScheduler extends LRScheduler {
     this._lastLr = this.currentLrs();
   }
 
+  /** The state, for `loadStateDict`. */
   override stateDict(): SchedulerState {
     return stateWithParts(super.stateDict(), this._schedulers);
   }
 
+  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
     const { _schedulers, ...own } = state;
     super.loadStateDict(own);

@@ -48,6 +48,7 @@ export class CosineAnnealingLR extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     if (this._isInitial) return now;
@@ -62,6 +63,7 @@ export class CosineAnnealingLR extends LRScheduler {
     return now.map((lr) => factor * (lr - this.etaMin) + this.etaMin);
   }
 
+  /** The learning rates of this epoch by the formula, one per group. */
   override _closedFormLr(): number[] {
     const height = (1 + Math.cos((Math.PI * this.lastEpoch) / this.T_max)) / 2;
     return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
@@ -122,6 +124,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this._initialStep();
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const height = (1 + Math.cos((Math.PI * this.T_cur) / this.T_i)) / 2;
     return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
@@ -302,6 +305,7 @@ export class CyclicLR extends LRScheduler {
     }
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const cycle = Math.floor(1 + this.lastEpoch / this.totalSize);
     const x = 1 + this.lastEpoch / this.totalSize - cycle;
@@ -467,6 +471,7 @@ export class OneCycleLR extends LRScheduler {
     return end + ((start - end) / 2) * (Math.cos(Math.PI * done) + 1);
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const step = this.lastEpoch;
     if (step > this.totalSteps) {
@@ -538,6 +543,7 @@ export class SWALR extends LRScheduler {
     return this.#cosine ? (1 - Math.cos(Math.PI * done)) / 2 : done;
   }
 
+  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     // Counted in steps taken, not in lastEpoch, so that a resumed run continues its anneal.
     const step = this._stepCount - 1;

@@ -14,3 +14,7 @@ export { Adadelta, Adagrad, RMSprop } from "./rmsprop.ts";
 export { ASGD, Rprop } from "./rprop.ts";
 export { SGD } from "./sgd.ts";
 export * as swaUtils from "./swa_utils.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { SchedulerState } from "./lr_scheduler.ts";
+export type { Closure, ParamGroupInput, ParamState } from "./optimizer.ts";

@@ -226,7 +226,7 @@ export abstract class Optimizer {
       const packed: ParamState = state[at] = {};
       for (const [key, value] of Object.entries(own)) {
         const asTensor = typeof value === "number" && this.scalarState.includes(key);
-        packed[key] = asTensor ? makeTensor(value, { dtype: float32 }) : value;
+        packed[key] = asTensor ? makeTensor(value, { dtype: float32, device: "cpu" }) : value;
       }
     }
     return { state, param_groups };

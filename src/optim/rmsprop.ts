@@ -91,6 +91,7 @@ export class RMSprop extends Optimizer {
     super(o.params, { lr, momentum, alpha, eps, centered, weightDecay, maximize: o.maximize ?? false });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const momentum = group.momentum as number;
     const alpha = group.alpha as number;
@@ -170,6 +171,7 @@ export class Adagrad extends Optimizer {
     return state;
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     if (state.sum === undefined) {
       state.step = 0;
@@ -220,6 +222,7 @@ export class Adadelta extends Optimizer {
     super(o.params, { lr, rho, eps, weightDecay, maximize: o.maximize ?? false });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     if (state.square_avg === undefined) {
       state.step = 0;

@@ -67,6 +67,7 @@ export class Rprop extends Optimizer {
     super(o.params, { lr, etas: [...etas], stepSizes: [...stepSizes], maximize });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     if (state.prev === undefined) {
       state.step = 0;
@@ -114,6 +115,7 @@ const asgdUpdate = variants<ASGDFlags>("ASGD.step", (flags, tensors, [eta, decay
  * @see https://doi.org/10.1137/0330046
  */
 export class ASGD extends Optimizer {
+  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["step", "eta", "mu"];
 
   /** Takes `params, lr, lambd, alpha, t0, weightDecay`. */
@@ -125,6 +127,7 @@ export class ASGD extends Optimizer {
     super(o.params, { lr, lambd, alpha, t0, weightDecay, maximize });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const lr = readLr(group);
     if (state.ax === undefined) {

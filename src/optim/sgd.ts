@@ -97,6 +97,7 @@ export class SGD extends Optimizer {
     super(o.params, { lr, momentum, dampening, weightDecay, nesterov, maximize: o.maximize ?? false });
   }
 
+  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const momentum = group.momentum as number;
     const dampening = group.dampening as number;
