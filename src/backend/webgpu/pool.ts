@@ -8,24 +8,9 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import { type Gpu, groups1d, MAIN_1D, prelude } from "./gpu.ts";
 import { BF16, checkDtype, load, Operands, word } from "./operands.ts";
-
-const tables = new WeakMap<Gpu, Map<string, GpuBlock>>();
-
-/** A buffer that holds `words`, the same one for the same words. */
-function tableOf(gpu: Gpu, words: readonly number[]): GpuBlock {
-  let known = tables.get(gpu);
-  if (known === undefined) tables.set(gpu, known = new Map());
-  const key = words.join();
-  let block = known.get(key);
-  if (block === undefined) {
-    block = gpu.alloc(words.length * 4);
-    gpu.write(block, 0, Int32Array.from(words));
-    known.set(key, block);
-  }
-  return block;
-}
+import { tableOf } from "./tables.ts";
 
 /** Where a kernel finds sizes and tables: parameter numbers and the tables' slot. */
 class Layout {
@@ -54,7 +39,7 @@ class Layout {
       this.last.push(this.operands.push(words.length));
       words.push(...ends[d]);
     }
-    return this.operands.blocks.push(tableOf(gpu, words)) - 1;
+    return this.operands.blocks.push(tableOf(gpu, words.join(), () => words)) - 1;
   }
 
   split(index: string, name: string, sizes: number): string {

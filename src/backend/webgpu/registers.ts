@@ -15,7 +15,7 @@ import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
 import { BF16, floatWord, offsets, Operands, sumType, word } from "./operands.ts";
 
 /** Lanes that run in step: threads of a workgroup. */
-const LANES = 8;
+export const LANES = 8;
 /** `vec4`s of columns per thread. */
 const WIDE = 2;
 /** A transposed right operand of at least this stride is copied where many rows use it: its lines share few cache sets. */
@@ -54,7 +54,7 @@ function vectors(x: Matrix, along: "row" | "column", size: number): boolean {
 }
 
 /** Rows per thread for `rows` rows. */
-function tileRows(rows: number): number {
+export function tileRows(rows: number): number {
   for (const r of [32, 16, 8, 4]) if (rows > r / 2) return r;
   return rows > 1 ? 2 : 1;
 }
@@ -242,7 +242,7 @@ ${stores(shape)}}`;
 }
 
 /** Loops are kept below this many iterations: lavapipe stops at 65,535 without a word. */
-const MAX_TRIPS = 32768;
+export const MAX_TRIPS = 32768;
 
 /** `out = alpha · a @ b + beta · out`. */
 export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
