@@ -426,16 +426,22 @@ export type { LegacyReduction, Reduction } from "./src/ops/loss_core.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { GradHook } from "./src/autograd/meta.ts";
-export type { Node, NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./src/autograd/node.ts";
-export type { BackwardArgs, TensorAutograd } from "./src/autograd/tensor_autograd.ts";
 export type { BackendInfo, Block, MemoryStats, Strided } from "./src/backend/backend.ts";
 export type { Args } from "./src/base/args.ts";
 export type { DeviceType } from "./src/base/device.ts";
 export type { DataArray, DTypeKind, DTypeName } from "./src/base/dtype.ts";
 export type { FInfo, IInfo } from "./src/base/limits.ts";
 export type { ScalarLike } from "./src/base/scalar.ts";
-export type { ActivationOp, AlphaOp, ShrinkOp, ThresholdOp } from "./src/ops/activation.ts";
+export type {
+  ActivationOp,
+  AlphaOp,
+  GeluOp,
+  HardtanhOp,
+  LeakyReluOp,
+  ShrinkOp,
+  SoftplusOp,
+  ThresholdOp,
+} from "./src/ops/activation.ts";
 export type {
   CombinationsArgs,
   DiagEmbedArgs,
@@ -445,6 +451,7 @@ export type {
   TriangleIndicesArgs,
 } from "./src/ops/arrange.ts";
 export type { IndexPutArgs } from "./src/ops/at.ts";
+export type { AttentionArgs } from "./src/ops/attention.ts";
 export type {
   AddcOp,
   BinaryFunction,
@@ -460,9 +467,14 @@ export type { ClampMaxOp, ClampMinOp, ClampOp, CloseOptions, IscloseOp, WhereOp 
 export type { ConvArgs, ConvPositional, ConvTransposeArgs, ConvTransposePositional } from "./src/ops/conv.ts";
 export type { FormatArgs } from "./src/ops/convert.ts";
 export type { FromDataOptions, SizeArgs, TensorData, TensorOptions } from "./src/ops/creation.ts";
+export type { CTCLossArgs, Lengths } from "./src/ops/ctc.ts";
 export type { PointwiseFunction, UnaryFunction, UnaryOp } from "./src/ops/define.ts";
 export type { DropoutArgs, DropoutOptions } from "./src/ops/dropout.ts";
 export type { TensordotArgs } from "./src/ops/einsum.ts";
+export type { EmbeddingArgs, OneHotArgs } from "./src/ops/embedding.ts";
+export type { BagMode, EmbeddingBagArgs } from "./src/ops/embedding_bag.ts";
+export type { FoldArgs, UnfoldWindowArgs, WindowSize } from "./src/ops/fold.ts";
+export type { AffineGridArgs, GridSampleArgs } from "./src/ops/grid_sample.ts";
 export type {
   GatherArgs,
   IndexAddArgs,
@@ -474,9 +486,38 @@ export type {
   TakeAlongDimArgs,
   TakeArgs,
 } from "./src/ops/indexing.ts";
+export type { InterpolateArgs, InterpolateMode } from "./src/ops/interpolate.ts";
 export type { CatArgs, MeshgridOptions, RepeatInterleaveArgs, TensorList } from "./src/ops/join.ts";
-export type { BilinearArgs } from "./src/ops/linear.ts";
-export type { CosineSimilarityArgs, PairwiseDistanceArgs } from "./src/ops/loss_embedding.ts";
+export type { BilinearArgs, LinearArgs } from "./src/ops/linear.ts";
+export type {
+  BCEWithLogitsOptions,
+  GaussianNllOptions,
+  HuberOptions,
+  KLDivOptions,
+  LossOptions,
+  MarginOptions,
+  PoissonNllOptions,
+  SmoothL1Options,
+  StandardLoss,
+  WeightedLossOptions,
+} from "./src/ops/loss.ts";
+export type {
+  CrossEntropyOptions,
+  MultiMarginOptions,
+  NLLOptions,
+  NLLParameters,
+  PlainOptions,
+  StandardClassLoss,
+  WeightedPlainOptions,
+} from "./src/ops/loss_class.ts";
+export type {
+  CosineSimilarityArgs,
+  EmbeddingLossOptions,
+  NormalizeArgs,
+  PairwiseDistanceArgs,
+  TripletDistanceOptions,
+  TripletMarginOptions,
+} from "./src/ops/loss_embedding.ts";
 export type {
   MaskedFillArgs,
   MaskedScatterArgs,
@@ -486,9 +527,37 @@ export type {
 } from "./src/ops/masked.ts";
 export type { AddmmArgs, AddmvArgs, AddrArgs, BatchArgs, OutOption } from "./src/ops/matmul.ts";
 export type { Scales } from "./src/ops/matmul_core.ts";
+export type { MultiHeadArgs } from "./src/ops/multi_head.ts";
 export type { Named, ValuesIndices } from "./src/ops/named.ts";
-export type { BatchNormArgs, GroupNormArgs, InstanceNormArgs, LayerNormArgs, RMSNormArgs } from "./src/ops/norm.ts";
+export type {
+  BatchNormArgs,
+  GroupNormArgs,
+  InstanceNormArgs,
+  LayerNormArgs,
+  LocalResponseNormArgs,
+  RMSNormArgs,
+} from "./src/ops/norm.ts";
+export type { PadArgs, PadMode } from "./src/ops/pad.ts";
 export type { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "./src/ops/pixel.ts";
+export type {
+  AdaptiveBoth,
+  AdaptivePlain,
+  AdaptivePositional,
+  AdaptiveValues,
+  AvgPool1dArgs,
+  AvgPool1dPositional,
+  AvgPoolArgs,
+  AvgPoolPositional,
+  LpPoolArgs,
+  LpPositional,
+  MaxPoolArgs,
+  MaxPoolBoth,
+  MaxPoolPlain,
+  MaxPoolPositional,
+  MaxPoolValues,
+  OutputSize,
+} from "./src/ops/pool.ts";
+export type { Size, WindowOptions } from "./src/ops/pool_core.ts";
 export type { Bound, Moment, NormalOptions, RandintOptions, RandomTensorOptions } from "./src/ops/random.ts";
 export type { RandomOptions } from "./src/ops/random_core.ts";
 export type {
@@ -549,5 +618,6 @@ export type {
 } from "./src/ops/split.ts";
 export type { LogitOp, NanToNumOp, RoundOp } from "./src/ops/unary.ts";
 export type { BincountArgs, HistcArgs, PlainUnique, UniqueArgs } from "./src/ops/unique.ts";
+export type { MaxUnpoolArgs, MaxUnpoolPositional } from "./src/ops/unpool.ts";
 export type { Sizes } from "./src/ops/view_core.ts";
 export type { PrintOptions, PrintProfile } from "./src/tensor/print.ts";

@@ -79,6 +79,7 @@ export function isInferenceModeEnabled(): boolean {
 
 /** Makes backward name the op whose gradient is NaN and where its forward was called; slow, for debugging. */
 export function detectAnomaly(): Disposable;
+/** The same while `fn` runs; gives what it returns. */
 export function detectAnomaly<R>(fn: () => R): R;
 export function detectAnomaly<R>(fn?: () => R): R | Disposable {
   return withMode({ anomaly: true }, fn);

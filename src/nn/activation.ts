@@ -26,6 +26,7 @@ export abstract class InplaceActivation extends Module {
   /** Whether the result is written into the input. */
   readonly inplace: boolean;
 
+  /** Takes the options of the layer. */
   constructor(inplace: boolean | undefined) {
     super();
     this.inplace = inplace ?? false;
@@ -36,6 +37,7 @@ export abstract class InplaceActivation extends Module {
     return this.inplace ? ", inplace=True" : "";
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return this.inplace ? "inplace=True" : "";
   }

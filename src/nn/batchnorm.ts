@@ -43,7 +43,7 @@ const batchNormArgs = signature<BatchNormOptions>(
 );
 
 /** What batch and instance normalisation share: parameters and running statistics. */
-abstract class NormBase extends Module {
+export abstract class NormBase extends Module {
   /** Channels of the input. */
   readonly numFeatures: number;
   /** Added to the variance. */
@@ -65,6 +65,7 @@ abstract class NormBase extends Module {
   /** How many batches were seen (int64), or `null`. */
   declare num_batches_tracked: Tensor | null;
 
+  /** Takes the options of the layer. */
   constructor(o: BatchNormOptions, affine: boolean, track: boolean) {
     super();
     this.numFeatures = o.numFeatures;
@@ -100,6 +101,7 @@ abstract class NormBase extends Module {
     if (this.bias) zeros_(this.bias);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
       `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${
@@ -228,6 +230,7 @@ export abstract class InstanceNorm extends NormBase {
     return this.normalise(input);
   }
 
+  /** Normalises a checked input. */
   private normalise(input: Tensor): Tensor {
     const useInputStats = this.training || !this.trackRunningStats;
     const { running_mean, running_var, weight, bias, momentum, eps } = this;

@@ -117,14 +117,17 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
     return this.list().slice(start, end);
   }
 
+  /** The items in order. */
   private list(): T[] {
     return Array.from(this._ownModules(), ([, module]) => module as T);
   }
 
+  /** The names of the items. */
   private names(): string[] {
     return Array.from(this._ownModules(), ([name]) => name);
   }
 
+  /** Puts other items in place of these. */
   private replace(items: readonly T[]): void {
     const own = this as unknown as Record<string, unknown>;
     for (const key of this.names()) delete own[key];

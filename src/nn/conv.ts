@@ -102,7 +102,7 @@ export type ConvTransposeParameters = [
 const PADDING_MODES: readonly string[] = ["zeros", "reflect", "replicate", "circular"];
 
 /** What all convolutions share: checks, weights and printing. */
-abstract class ConvBase extends Module {
+export abstract class ConvBase extends Module {
   /** Channels of the input. */
   readonly inChannels: number;
   /** Channels of the output. */
@@ -124,6 +124,7 @@ abstract class ConvBase extends Module {
   /** One value per output channel, or `null`. */
   bias: Parameter | null;
 
+  /** Takes the options of the layer. */
   constructor(name: string, dims: number, o: ConvOptions, transposed: boolean) {
     super();
     this.inChannels = o.inChannels;
@@ -144,6 +145,7 @@ abstract class ConvBase extends Module {
     this.resetParameters();
   }
 
+  /** Throws unless the options fit together. */
   private check(name: string): void {
     const { groups, inChannels, outChannels } = this;
     if (!(Number.isInteger(groups) && groups > 0)) {
@@ -192,6 +194,7 @@ abstract class ConvBase extends Module {
     return "";
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     const unlike = (list: readonly number[], value: number) => list.some((v) => v !== value);
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, ` +
@@ -208,7 +211,8 @@ abstract class ConvBase extends Module {
   }
 }
 
-type Convolve = (
+/** A convolution of some number of dimensions. */
+export type Convolve = (
   input: Tensor,
   weight: Tensor,
   bias: Tensor | null,
@@ -220,6 +224,7 @@ type Convolve = (
 
 /** What the convolutions share. */
 export abstract class ConvNd extends ConvBase {
+  /** Runs the layer on checked arguments. */
   protected run(convolve: Convolve, input: Tensor): Tensor {
     const { weight, bias, stride, dilation, groups } = this;
     if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
@@ -282,7 +287,8 @@ export class Conv3d extends ConvNd {
   }
 }
 
-type ConvolveTranspose = (
+/** A transposed convolution of some number of dimensions. */
+export type ConvolveTranspose = (
   input: Tensor,
   weight: Tensor,
   bias: Tensor | null,
@@ -298,6 +304,7 @@ export abstract class ConvTransposeNd extends ConvBase {
   /** Elements added on one side of the output per dimension. */
   readonly outputPadding: readonly number[];
 
+  /** Takes the options of the layer. */
   constructor(name: string, dims: number, o: ConvTransposeOptions) {
     if ((o.paddingMode ?? "zeros") !== "zeros") {
       throw new ArgumentError(`${name}(): only paddingMode "zeros" is possible: "${o.paddingMode}"`);
@@ -306,10 +313,12 @@ export abstract class ConvTransposeNd extends ConvBase {
     this.outputPadding = sizes(name, "outputPadding", dims, o.outputPadding ?? 0);
   }
 
+  /** The output padding as it is printed. */
   protected override outputPaddingRepr(): string {
     return this.outputPadding.some((p) => p !== 0) ? `, output_padding=${python(this.outputPadding)}` : "";
   }
 
+  /** Runs the layer on checked arguments. */
   protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
     const { weight, bias, stride, groups, dilation } = this;
     const outputPadding = outputSize ? this.paddingFor(input, outputSize) : this.outputPadding;

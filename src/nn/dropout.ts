@@ -38,6 +38,7 @@ export abstract class DropoutBase extends Module {
     this.inplace = inplace;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `p=${python(this.p)}, inplace=${python(this.inplace)}`;
   }

@@ -94,6 +94,7 @@ export {
   maxPool3d,
   maxPool3dWithIndices,
 } from "../ops/pool.ts";
+export { celu_, elu_, hardtanh_, leakyRelu_, relu_, rrelu_, selu_, threshold_ } from "./in_place.ts";
 export { gumbelSoftmax, logSoftmax, softmax, softmin } from "./softmax.ts";
 export { sigmoid, tanh } from "../ops/unary.ts";
 export { maxUnpool1d, maxUnpool2d, maxUnpool3d } from "../ops/unpool.ts";

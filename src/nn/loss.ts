@@ -13,7 +13,7 @@ import {
   LossModule,
   type LossModuleOptions,
   reductionOf,
-  type StandardLoss,
+  type Standard,
   WeightedLossModule,
   type WeightedLossModuleOptions,
 } from "./loss_base.ts";
@@ -25,7 +25,7 @@ const weightedArgs = signature<WeightedLossModuleOptions>("Loss", ["weight", "si
 /** The mean of `|input - target|`. */
 export class L1Loss extends LossModule {
   /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, StandardLoss>) {
+  constructor(...args: Args<LossModuleOptions, Standard>) {
     super(plainArgs(args));
   }
 
@@ -38,7 +38,7 @@ export class L1Loss extends LossModule {
 /** The mean of `(input - target)²`. */
 export class MSELoss extends LossModule {
   /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, StandardLoss>) {
+  constructor(...args: Args<LossModuleOptions, Standard>) {
     super(plainArgs(args));
   }
 
@@ -51,7 +51,7 @@ export class MSELoss extends LossModule {
 /** The mean of `log(1 + e^(-target · input))`, targets being 1 and -1. */
 export class SoftMarginLoss extends LossModule {
   /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, StandardLoss>) {
+  constructor(...args: Args<LossModuleOptions, Standard>) {
     super(plainArgs(args));
   }
 
@@ -64,7 +64,7 @@ export class SoftMarginLoss extends LossModule {
 /** Margins between the target classes and the others. */
 export class MultiLabelMarginLoss extends LossModule {
   /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, StandardLoss>) {
+  constructor(...args: Args<LossModuleOptions, Standard>) {
     super(plainArgs(args));
   }
 
@@ -77,7 +77,7 @@ export class MultiLabelMarginLoss extends LossModule {
 /** Binary cross entropy of probabilities. */
 export class BCELoss extends WeightedLossModule {
   /** Takes `weight, sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...StandardLoss]>) {
+  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
     super(weightedArgs(args));
   }
 
@@ -90,7 +90,7 @@ export class BCELoss extends WeightedLossModule {
 /** The mean over classes of the binary cross entropy of logits. */
 export class MultiLabelSoftMarginLoss extends WeightedLossModule {
   /** Takes `weight, sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...StandardLoss]>) {
+  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
     super(weightedArgs(args));
   }
 
@@ -116,7 +116,7 @@ export class BCEWithLogitsLoss extends WeightedLossModule {
   declare pos_weight: Tensor | null;
 
   /** Takes `weight, sizeAverage, reduce, reduction, posWeight`. */
-  constructor(...args: Args<BCEWithLogitsLossOptions, ["weight", ...StandardLoss, "posWeight"]>) {
+  constructor(...args: Args<BCEWithLogitsLossOptions, ["weight", ...Standard, "posWeight"]>) {
     const o = bceLogitsArgs(args);
     super(o);
     this.registerBuffer("pos_weight", o.posWeight ?? null);
@@ -213,7 +213,7 @@ export class KLDivLoss extends Module {
   readonly logTarget: boolean;
 
   /** Takes `sizeAverage, reduce, reduction` and, by name, `logTarget`. */
-  constructor(...args: Args<KLDivLossOptions, StandardLoss>) {
+  constructor(...args: Args<KLDivLossOptions, Standard>) {
     super();
     const o = klArgs(args);
     this.reduction = reductionOf(o);
@@ -239,7 +239,7 @@ export class SmoothL1Loss extends LossModule {
   readonly beta: number;
 
   /** Takes `sizeAverage, reduce, reduction, beta`. */
-  constructor(...args: Args<SmoothL1LossOptions, [...StandardLoss, "beta"]>) {
+  constructor(...args: Args<SmoothL1LossOptions, [...Standard, "beta"]>) {
     const o = smoothL1Args(args);
     super(o);
     this.beta = o.beta ?? 1;

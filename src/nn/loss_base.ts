@@ -41,6 +41,7 @@ export abstract class LossModule extends Module {
   /** How the elements' losses become the result. */
   reduction: Reduction;
 
+  /** Takes the options of the layer. */
   constructor(o: LossModuleOptions) {
     super();
     this.reduction = reductionOf(o);
@@ -52,6 +53,7 @@ export abstract class WeightedLossModule extends LossModule {
   /** Factor of each element's or class's loss, or `null`. */
   declare weight: Tensor | null;
 
+  /** Takes the options of the layer. */
   constructor(o: WeightedLossModuleOptions) {
     super(o);
     this.registerBuffer("weight", o.weight ?? null);

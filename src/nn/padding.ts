@@ -28,10 +28,12 @@ export interface ConstantPaddingOptions extends PaddingOptions {
 const paddingArgs = signature<PaddingOptions>("Pad", ["padding"], [], 1);
 const constantArgs = signature<ConstantPaddingOptions>("ConstantPad", ["padding", "value"], [], 2);
 
-abstract class PadBase extends Module {
+/** What the padding layers share. */
+export abstract class PadBase extends Module {
   /** Sizes before and after each dimension, last dimension first. */
   readonly padding: readonly number[];
 
+  /** Takes the options of the layer. */
   constructor(dims: number, padding: Size) {
     super();
     const list = typeof padding === "number" ? Array.from({ length: 2 * dims }, () => padding) : [...padding];
@@ -43,6 +45,7 @@ abstract class PadBase extends Module {
     this.padding = list;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return python(this.padding);
   }
@@ -53,6 +56,7 @@ export abstract class ConstantPad extends PadBase {
   /** What the border is filled with. */
   readonly value: number;
 
+  /** Takes the options of the layer. */
   constructor(dims: number, o: ConstantPaddingOptions) {
     super(dims, o.padding);
     this.value = o.value;
@@ -63,6 +67,7 @@ export abstract class ConstantPad extends PadBase {
     return F.pad(input, this.padding, "constant", this.value);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `padding=${python(this.padding)}, value=${python(this.value)}`;
   }

@@ -47,6 +47,7 @@ export abstract class MaxPoolBase extends Module {
   /** Whether a window that ends outside counts. */
   readonly ceilMode: boolean;
 
+  /** Takes the options of the layer. */
   constructor(o: MaxPoolOptions) {
     super();
     this.kernelSize = o.kernelSize;
@@ -65,13 +66,15 @@ export abstract class MaxPoolBase extends Module {
     return withIndices(input, kernelSize, stride, padding, dilation, ceilMode) as unknown as Tensor;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}, padding=${python(this.padding)}, ` +
       `dilation=${python(this.dilation)}, ceil_mode=${python(this.ceilMode)}`;
   }
 }
 
-type PoolFunction = (
+/** A pooling of some number of dimensions. */
+export type PoolFunction = (
   input: Tensor,
   kernelSize: Size,
   stride: Size | null,
@@ -80,7 +83,8 @@ type PoolFunction = (
   ceilMode: boolean,
 ) => Tensor;
 
-type IndexedPoolFunction = (
+/** A max pooling that gives indices too. */
+export type IndexedPoolFunction = (
   input: Tensor,
   kernelSize: Size,
   stride: Size | null,
@@ -163,6 +167,7 @@ export abstract class AvgPoolBase extends Module {
   /** What sums are divided by, or `null`. */
   readonly divisorOverride: number | null;
 
+  /** Takes the options of the layer. */
   constructor(o: AvgPoolOptions) {
     super();
     this.kernelSize = o.kernelSize;
@@ -173,6 +178,7 @@ export abstract class AvgPoolBase extends Module {
     this.divisorOverride = o.divisorOverride ?? null;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}, padding=${python(this.padding)}`;
   }
@@ -268,12 +274,14 @@ export abstract class AdaptivePoolBase extends Module {
   /** Whether `forward` gives `[output, indices]`. */
   readonly returnIndices: boolean;
 
+  /** Takes the options of the layer. */
   constructor(o: AdaptiveMaxPoolOptions) {
     super();
     this.outputSize = o.outputSize;
     this.returnIndices = o.returnIndices ?? false;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `output_size=${python(this.outputSize)}`;
   }
@@ -391,6 +399,7 @@ export abstract class LPPoolBase extends Module {
   /** Whether a window that ends outside counts. */
   readonly ceilMode: boolean;
 
+  /** Takes the options of the layer. */
   constructor(o: LPPoolOptions) {
     super();
     this.normType = o.normType;
@@ -399,6 +408,7 @@ export abstract class LPPoolBase extends Module {
     this.ceilMode = o.ceilMode ?? false;
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `norm_type=${float(this.normType)}, kernel_size=${python(this.kernelSize)}, ` +
       `stride=${python(this.stride)}, ceil_mode=${python(this.ceilMode)}`;
@@ -468,6 +478,7 @@ export abstract class MaxUnpoolBase extends Module {
   /** Padding of the pooling that is undone. */
   readonly padding: readonly number[];
 
+  /** Takes the options of the layer. */
   constructor(name: string, dims: number, o: MaxUnpoolOptions) {
     super();
     this.kernelSize = sizes(name, "kernelSize", dims, o.kernelSize);
@@ -475,6 +486,7 @@ export abstract class MaxUnpoolBase extends Module {
     this.padding = sizes(name, "padding", dims, o.padding ?? 0);
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}, padding=${python(this.padding)}`;
   }

@@ -35,21 +35,29 @@ const gruHidden = expression("gruHidden", ([xr, xz, xn, hr, hz, hn, h]) => {
 });
 
 /** A step: the projected input and the state to the new state. The state is `[h]`, or `[h, c]` for LSTM. */
-type Step = (x: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
+export type Step = (x: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
 
 /** The parameters of one layer and direction. */
-interface Weights {
+export interface Weights {
+  /** From the input. */
   readonly ih: Tensor;
+  /** From the state. */
   readonly hh: Tensor;
+  /** The bias beside `ih`. */
   readonly biasIh: Tensor | null;
+  /** The bias beside `hh`. */
   readonly biasHh: Tensor | null;
+  /** The projection of an LSTM. */
   readonly hr: Tensor | null;
 }
 
 /** How many gates each kind has, and its step. */
-interface Kind {
+export interface Kind {
+  /** How many gates a cell has. */
   readonly gates: number;
+  /** How many states a cell carries. */
   readonly states: 1 | 2;
+  /** One step in time. */
   readonly step: Step;
 }
 
@@ -142,6 +150,7 @@ export abstract class Recurrent extends Module {
   /** Size that outputs are projected to, 0 for no projection. */
   readonly projSize: number;
 
+  /** Takes the options of the layer. */
   constructor(name: string, kind: Kind, o: LSTMOptions) {
     super();
     this.inputSize = o.inputSize;
@@ -168,6 +177,7 @@ export abstract class Recurrent extends Module {
     this.resetParameters();
   }
 
+  /** Throws unless the options fit together. */
   private check(name: string): void {
     const { dropout, hiddenSize, numLayers, projSize } = this;
     if (!(dropout >= 0 && dropout <= 1)) {
@@ -208,6 +218,7 @@ export abstract class Recurrent extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
+  /** The weights of one layer and direction. */
   private weights(suffix: string): Weights {
     const own = this as unknown as Record<string, Parameter | undefined>;
     return {
@@ -247,6 +258,7 @@ export abstract class Recurrent extends Module {
     });
   }
 
+  /** The states to start from, zeros where none are given. */
   private initialStates(kind: Kind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
     const count = this.numLayers * this.directions;
     const sizes = [this.outSize, this.hiddenSize].slice(0, kind.states);
@@ -265,6 +277,7 @@ export abstract class Recurrent extends Module {
     });
   }
 
+  /** Runs all layers and directions. */
   private layers(kind: Kind, x: Tensor, states: readonly Tensor[]): [Tensor, Tensor[]] {
     const last: Tensor[][] = states.map(() => []);
     let pass = 0;
@@ -283,6 +296,7 @@ export abstract class Recurrent extends Module {
     return [x, last.map((list) => stack(list, 0))];
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.inputSize}, ${this.hiddenSize}`;
     if (this.projSize !== 0) text += `, proj_size=${this.projSize}`;
@@ -453,6 +467,7 @@ export abstract class Cell extends Module {
   /** `(gates · hiddenSize)`, or `null`. */
   bias_hh: Parameter | null;
 
+  /** Takes the options of the layer. */
   constructor(o: CellOptions, kind: Kind) {
     super();
     this.inputSize = o.inputSize;
@@ -472,6 +487,7 @@ export abstract class Cell extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
+  /** One step in time. */
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     for (const x of [input, ...(initial ?? [])]) {
       if (x.ndim !== 1 && x.ndim !== 2) {
@@ -491,6 +507,7 @@ export abstract class Cell extends Module {
     });
   }
 
+  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.inputSize}, ${this.hiddenSize}${this.bias ? "" : ", bias=False"}`;
   }

@@ -35,7 +35,8 @@ export interface WeightedLossOptions extends LossOptions {
   weight?: Tensor | null;
 }
 
-type Standard = ["sizeAverage", "reduce", "reduction"];
+/** Positional parameters that losses share, in their order. */
+export type StandardLoss = ["sizeAverage", "reduce", "reduction"];
 
 const mse = elementLoss("mseLoss", ([x, y, w]) => {
   const d = x!.sub(y!);
@@ -51,7 +52,7 @@ const mseArgs = signature<WeightedLossOptions>("mseLoss", [...LEGACY, "reduction
 export function mseLoss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<WeightedLossOptions, [...Standard, "weight"]>
+  ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
 ): Tensor {
   const o = mseArgs(args);
   checkTensors("mseLoss", { input, target });
@@ -69,7 +70,7 @@ const l1Args = signature<WeightedLossOptions>("l1Loss", [...LEGACY, "reduction",
 export function l1Loss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<WeightedLossOptions, [...Standard, "weight"]>
+  ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
 ): Tensor {
   const o = l1Args(args);
   checkTensors("l1Loss", { input, target });
@@ -104,7 +105,7 @@ const smoothL1Args = signature<SmoothL1Options>("smoothL1Loss", [...LEGACY, "red
 export function smoothL1Loss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<SmoothL1Options, [...Standard, "beta"]>
+  ...args: Args<SmoothL1Options, [...StandardLoss, "beta"]>
 ): Tensor {
   const o = smoothL1Args(args);
   checkTensors("smoothL1Loss", { input, target });
@@ -177,7 +178,7 @@ const bceArgs = signature<WeightedLossOptions>("binaryCrossEntropy", ["weight", 
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
-  ...args: Args<WeightedLossOptions, ["weight", ...Standard]>
+  ...args: Args<WeightedLossOptions, ["weight", ...StandardLoss]>
 ): Tensor {
   const o = bceArgs(args);
   checkTensors("binaryCrossEntropy", { input, target });
@@ -219,7 +220,7 @@ const bceLogitsArgs = signature<BCEWithLogitsOptions>(
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  ...args: Args<BCEWithLogitsOptions, ["weight", ...Standard, "posWeight"]>
+  ...args: Args<BCEWithLogitsOptions, ["weight", ...StandardLoss, "posWeight"]>
 ): Tensor {
   const o = bceLogitsArgs(args);
   checkTensors("binaryCrossEntropyWithLogits", { input, target });
@@ -250,7 +251,11 @@ const klArgs = signature<KLDivOptions>("klDiv", [...LEGACY, "reduction", "logTar
  * @param input logarithms of probabilities
  * @param target probabilities, or logarithms with `logTarget`
  */
-export function klDiv(input: Tensor, target: Tensor, ...args: Args<KLDivOptions, [...Standard, "logTarget"]>): Tensor {
+export function klDiv(
+  input: Tensor,
+  target: Tensor,
+  ...args: Args<KLDivOptions, [...StandardLoss, "logTarget"]>
+): Tensor {
   const o = klArgs(args);
   checkTensors("klDiv", { input, target });
   const run = o.logTarget ? klLog : kl;
@@ -270,7 +275,7 @@ const softMarginArgs = standardArgs("softMarginLoss");
  *
  * @throws {ShapeError} if the shapes differ
  */
-export function softMarginLoss(input: Tensor, target: Tensor, ...args: Args<LossOptions, Standard>): Tensor {
+export function softMarginLoss(input: Tensor, target: Tensor, ...args: Args<LossOptions, StandardLoss>): Tensor {
   const o = softMarginArgs(args);
   checkTensors("softMarginLoss", { input, target });
   checkSameShape("softMarginLoss", target, input);
@@ -298,7 +303,7 @@ export function marginRankingLoss(
   input1: Tensor,
   input2: Tensor,
   target: Tensor,
-  ...args: Args<MarginOptions, ["margin", ...Standard]>
+  ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
 ): Tensor {
   const o = marginRankingArgs(args);
   checkTensors("marginRankingLoss", { input1, input2, target });
@@ -322,7 +327,7 @@ const hingeArgs = signature<MarginOptions>("hingeEmbeddingLoss", ["margin", ...L
 export function hingeEmbeddingLoss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<MarginOptions, ["margin", ...Standard]>
+  ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
 ): Tensor {
   const o = hingeArgs(args);
   checkTensors("hingeEmbeddingLoss", { input, target });

@@ -26,7 +26,8 @@ import { logsigmoid } from "./activation.ts";
 import { expression } from "./expression.ts";
 import { arange } from "./ranges.ts";
 
-type Standard = ["sizeAverage", "reduce", "reduction"];
+/** Positional parameters that losses share, in their order. */
+export type StandardClassLoss = ["sizeAverage", "reduce", "reduction"];
 
 /** Options of {@linkcode nllLoss}. */
 export interface NLLOptions extends LegacyReduction {
@@ -45,7 +46,8 @@ export interface CrossEntropyOptions extends NLLOptions {
 }
 
 const NLL = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"] as const;
-type NLLParameters = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"];
+/** The options of the negative log-likelihood. */
+export type NLLParameters = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"];
 const nllArgs = signature<NLLOptions>("nllLoss", NLL);
 const crossEntropyArgs = signature<CrossEntropyOptions>("crossEntropy", [...NLL, "labelSmoothing"]);
 
@@ -262,7 +264,7 @@ const multiMarginArgs = signature<MultiMarginOptions>(
 export function multiMarginLoss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<MultiMarginOptions, ["p", "margin", "weight", ...Standard]>
+  ...args: Args<MultiMarginOptions, ["p", "margin", "weight", ...StandardClassLoss]>
 ): Tensor {
   const o = multiMarginArgs(args);
   checkTensors("multiMarginLoss", { input, target });
@@ -310,7 +312,11 @@ const multilabelMarginArgs = signature<PlainOptions>("multilabelMarginLoss", [..
  * @param target class numbers of the input's shape; those from the first -1 on do not count
  * @throws {ShapeError} if the shapes differ
  */
-export function multilabelMarginLoss(input: Tensor, target: Tensor, ...args: Args<PlainOptions, Standard>): Tensor {
+export function multilabelMarginLoss(
+  input: Tensor,
+  target: Tensor,
+  ...args: Args<PlainOptions, StandardClassLoss>
+): Tensor {
   const o = multilabelMarginArgs(args);
   checkTensors("multilabelMarginLoss", { input, target });
   if (input.ndim > 2) {
@@ -351,7 +357,7 @@ const multilabelSoftArgs = signature<WeightedPlainOptions>(
 export function multilabelSoftMarginLoss(
   input: Tensor,
   target: Tensor,
-  ...args: Args<WeightedPlainOptions, ["weight", ...Standard]>
+  ...args: Args<WeightedPlainOptions, ["weight", ...StandardClassLoss]>
 ): Tensor {
   const o = multilabelSoftArgs(args);
   checkTensors("multilabelSoftMarginLoss", { input, target });

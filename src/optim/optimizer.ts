@@ -63,6 +63,9 @@ export interface OptimizerState {
   param_groups: (Record<string, unknown> & { params: number[] })[];
 }
 
+/** A hook that may change or replace a state dict. */
+export type StateHook = (optimizer: Optimizer, state: OptimizerState) => OptimizerState | void;
+
 /** Computes the loss and its gradients again. */
 export type Closure<R> = () => R;
 
@@ -85,6 +88,10 @@ export abstract class Optimizer {
   protected readonly scalarState: readonly string[] = ["step"];
   readonly #preHooks = new Set<(optimizer: Optimizer) => void>();
   readonly #postHooks = new Set<(optimizer: Optimizer) => void>();
+  readonly #savePreHooks = new Set<(optimizer: Optimizer) => void>();
+  readonly #savePostHooks = new Set<StateHook>();
+  readonly #loadPreHooks = new Set<StateHook>();
+  readonly #loadPostHooks = new Set<(optimizer: Optimizer) => void>();
 
   /**
    * Takes the parameters.
@@ -212,6 +219,7 @@ export abstract class Optimizer {
 
   /** The state and the groups in PyTorch's layout. */
   stateDict(): OptimizerState {
+    for (const hook of this.#savePreHooks) hook(this);
     const index = new Map<Tensor, number>();
     const param_groups = this.paramGroups.map((group) => {
       const packed: Record<string, unknown> = {};
@@ -229,7 +237,9 @@ export abstract class Optimizer {
         packed[key] = asTensor ? makeTensor(value, { dtype: float32, device: "cpu" }) : value;
       }
     }
-    return { state, param_groups };
+    let saved: OptimizerState = { state, param_groups };
+    for (const hook of this.#savePostHooks) saved = hook(this, saved) ?? saved;
+    return saved;
   }
 
   /**
@@ -240,6 +250,8 @@ export abstract class Optimizer {
    */
   loadStateDict(saved: OptimizerState): void {
     const op = `${this.constructor.name}.loadStateDict`;
+    saved = { ...saved };
+    for (const hook of this.#loadPreHooks) saved = hook(this, saved) ?? saved;
     const groups = saved.param_groups;
     if (!Array.isArray(groups) || groups.length !== this.paramGroups.length) {
       throw new ArgumentError(`${op}(): loaded state dict has a different number of parameter groups`);
@@ -267,6 +279,7 @@ export abstract class Optimizer {
       const { params: own, paramNames } = this.paramGroups[i];
       return { ...(paramNames ? { paramNames } : {}), ...loaded, params: own } as ParamGroup;
     });
+    for (const hook of this.#loadPostHooks) hook(this);
   }
 
   #unpack(param: Tensor, saved: ParamState): ParamState {
@@ -292,6 +305,26 @@ export abstract class Optimizer {
   /** Calls `hook` after each step. */
   registerStepPostHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
     return removable(this.#postHooks, hook);
+  }
+
+  /** Calls `hook` before a state dict is made. */
+  registerStateDictPreHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
+    return removable(this.#savePreHooks, hook);
+  }
+
+  /** Calls `hook` with a state dict that was made; what it returns, if anything, takes its place. */
+  registerStateDictPostHook(hook: StateHook): RemovableHandle {
+    return removable(this.#savePostHooks, hook);
+  }
+
+  /** Calls `hook` with a copy of a state dict before it is loaded; what it returns, if anything, takes its place. */
+  registerLoadStateDictPreHook(hook: StateHook): RemovableHandle {
+    return removable(this.#loadPreHooks, hook);
+  }
+
+  /** Calls `hook` when a state dict was loaded. */
+  registerLoadStateDictPostHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
+    return removable(this.#loadPostHooks, hook);
   }
 
   /** The optimizer as PyTorch prints it. */

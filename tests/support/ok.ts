@@ -7,6 +7,8 @@
  * @module
  */
 
+import { publicModules } from "./public_types.ts";
+
 const ROOT = new URL("../../", import.meta.url);
 
 interface Check {
@@ -20,7 +22,7 @@ const CHECKS: readonly Check[] = [
   { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint"] },
   { name: "types", args: ["check", "."] },
-  { name: "doc lint", args: ["doc", "--lint", "mod.ts"] },
+  { name: "doc lint", args: ["doc", "--lint", ...publicModules()] },
 ];
 
 const TESTS: readonly Check[] = [

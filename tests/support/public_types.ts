@@ -3,15 +3,26 @@
  *
  * `deno doc --lint` calls a type private if a public signature refers to it and no public module exports it. This
  * script reads those faults, finds where each type is declared, and keeps a sorted section of `export type` lines at the
- * end of `mod.ts`. It repeats until nothing is left, and reports what it
- * cannot mend: a type with no `export` in its own file, or one name for two types.
+ * end of the public module of the type's folder. It repeats until nothing is left, and reports what it cannot mend: a
+ * type with no `export` in its own file, or one name for two types.
  *
  * @module
  */
 
 const ROOT = new URL("../../", import.meta.url);
 const HEADER = "// Types that the signatures above name; kept by tests/support/public_types.ts.";
-const MODULE = "mod.ts";
+
+/** The modules that are the public API: `mod.ts` and the namespaces that it exports, which the lint does not enter. */
+export function publicModules(): string[] {
+  const modules = ["mod.ts"];
+  for (const module of modules) {
+    for (const [, specifier] of read(module).matchAll(/^export \* as \w+ from "([^"]+)";/gm)) {
+      const path = resolve(module, specifier);
+      if (!modules.includes(path)) modules.push(path);
+    }
+  }
+  return modules;
+}
 
 interface Fault {
   type: string;
@@ -20,7 +31,7 @@ interface Fault {
 
 async function faults(): Promise<Fault[]> {
   const { stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--lint", "mod.ts"],
+    args: ["doc", "--lint", ...publicModules()],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
   }).output();
@@ -55,6 +66,12 @@ function origin(file: string, name: string): { file: string; name: string } | st
   return `${name}, used in ${file}, is declared nowhere`;
 }
 
+/** The public module that exports what `file` declares: that of its folder. */
+function publicModule(file: string): string {
+  const module = file.replace(/[^/]*$/, "mod.ts");
+  return publicModules().includes(module) ? module : "mod.ts";
+}
+
 /** The types that a module's section lists, by file. */
 function section(text: string): Map<string, Set<string>> {
   const types = new Map<string, Set<string>>();
@@ -66,11 +83,12 @@ function section(text: string): Map<string, Set<string>> {
   return types;
 }
 
-function add(found: readonly { file: string; name: string }[]): void {
-  const text = read(MODULE);
+function add(module: string, found: readonly { file: string; name: string }[]): void {
+  const text = read(module);
   const types = section(text);
+  const folder = module.replace(/[^/]*$/, "");
   for (const { file, name } of found) {
-    const specifier = `./${file}`;
+    const specifier = `./${file.slice(folder.length)}`;
     types.set(specifier, (types.get(specifier) ?? new Set()).add(name));
   }
   const lines = [...types].sort(([a], [b]) => (a < b ? -1 : 1)).map(([specifier, names]) =>
@@ -78,31 +96,36 @@ function add(found: readonly { file: string; name: string }[]): void {
   );
   const at = text.indexOf(HEADER);
   const body = (at < 0 ? text : text.slice(0, at)).trimEnd();
-  Deno.writeTextFileSync(new URL(MODULE, ROOT), `${body}\n\n${HEADER}\n${lines.join("\n")}\n`);
+  Deno.writeTextFileSync(new URL(module, ROOT), `${body}\n\n${HEADER}\n${lines.join("\n")}\n`);
 }
 
 async function main(): Promise<void> {
   const problems = new Set<string>();
   const done = new Set<string>();
+  const changed = new Set<string>();
   for (;;) {
-    const found = new Map<string, { file: string; name: string }>();
+    const byModule = new Map<string, Map<string, { file: string; name: string }>>();
     for (const { type, file } of await faults()) {
       const declared = origin(file, type);
       if (typeof declared === "string") {
         problems.add(declared);
         continue;
       }
+      const module = publicModule(declared.file);
       const key = `${declared.name} of ${declared.file}`;
-      if (done.has(key)) problems.add(`${key} stays private although ${MODULE} exports it`);
-      else found.set(key, declared);
+      if (done.has(key)) problems.add(`${key} stays private although ${module} exports it`);
+      else byModule.set(module, (byModule.get(module) ?? new Map()).set(key, declared));
     }
-    if (found.size === 0) break;
-    for (const key of found.keys()) done.add(key);
-    add([...found.values()]);
+    if (byModule.size === 0) break;
+    for (const [module, found] of byModule) {
+      for (const key of found.keys()) done.add(key);
+      add(module, [...found.values()]);
+      changed.add(module);
+    }
   }
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", MODULE], cwd: ROOT }).output();
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", ...changed], cwd: ROOT }).output();
   console.log(`${done.size} types exported`);
   for (const p of [...problems].sort()) console.log(p);
 }
 
-await main();
+if (import.meta.main) await main();

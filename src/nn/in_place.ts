@@ -1,0 +1,36 @@
+/**
+ * The in-place forms of activations in `nn.functional`.
+ *
+ * @module
+ */
+
+import * as activation from "../ops/activation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** An activation's function without its first parameter's freedom: the input is written and returned. */
+export type InPlace<F> = F extends (input: Tensor, ...args: infer A) => unknown ? (input: Tensor, ...args: A) => Tensor
+  : never;
+
+function inPlace<F extends { inPlace: (self: Tensor, ...args: unknown[]) => Tensor }>(fn: F): InPlace<F> {
+  return fn.inPlace as unknown as InPlace<F>;
+}
+
+/** `celu`, written into the input. */
+export const celu_: InPlace<typeof activation.celu> = inPlace(activation.celu);
+/** `elu`, written into the input. */
+export const elu_: InPlace<typeof activation.elu> = inPlace(activation.elu);
+/** `hardtanh`, written into the input. */
+export const hardtanh_: InPlace<typeof activation.hardtanh> = inPlace(activation.hardtanh);
+/** `leakyRelu`, written into the input. */
+export const leakyRelu_: InPlace<typeof activation.leakyRelu> = inPlace(activation.leakyRelu);
+/** `relu`, written into the input. */
+export const relu_: InPlace<typeof activation.relu> = inPlace(activation.relu);
+/** `selu`, written into the input. */
+export const selu_: InPlace<typeof activation.selu> = inPlace(activation.selu);
+/** `threshold`, written into the input. */
+export const threshold_: InPlace<typeof activation.threshold> = inPlace(activation.threshold);
+
+/** `rrelu`, written into the input. */
+export function rrelu_(input: Tensor, lower: number = 1 / 8, upper: number = 1 / 3, training: boolean = false): Tensor {
+  return activation.rrelu(input, lower, upper, training, true);
+}
