@@ -501,6 +501,11 @@ export function groups1d(count: number): [number, number, number] {
   return groups <= MAX_GROUPS ? [groups, 1, 1] : [MAX_GROUPS, Math.ceil(groups / MAX_GROUPS), 1];
 }
 
+/** One workgroup per line. */
+export function lineGroups(lines: number): [number, number, number] {
+  return lines <= MAX_GROUPS ? [lines, 1, 1] : [MAX_GROUPS, Math.ceil(lines / MAX_GROUPS), 1];
+}
+
 /** Asks for an adapter and its device with all that it offers; `null` where there is none. */
 export async function requestGpu(): Promise<Gpu | null> {
   const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });

@@ -33,6 +33,7 @@ import * as order from "./order.ts";
 import { pointwise } from "./pointwise.ts";
 import * as pool from "./pool.ts";
 import { reduce } from "./reduce.ts";
+import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
 import { fromWords, toWords } from "./words.ts";
 
@@ -166,6 +167,12 @@ export class WebGpuBackend implements Backend {
   }
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPoolGrad(this.gpu, grad, windows, scale, out);
+  }
+  softmax(x: Strided, log: boolean, out: Strided): void {
+    rows.softmax(this.gpu, x, log, out);
+  }
+  softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
+    rows.softmaxGrad(this.gpu, grad, output, log, out);
   }
 }
 

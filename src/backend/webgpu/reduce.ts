@@ -10,10 +10,9 @@
 import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Combine, Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
-import { BF16, checkDtype, collapse, load, offsets, Operands, stridesIn, wgslType, word } from "./operands.ts";
+import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
+import { BF16, checkDtype, collapse, offsets, Operands, stridesIn, valueOf, wgslType, word } from "./operands.ts";
 import { pushScalars, scalarAccess } from "./pointwise.ts";
-import { lineGroups } from "./scan.ts";
 
 /** The value that a combination starts from; parameter 3 holds infinity. */
 function identity(combine: Combine, type: string): string {
@@ -48,8 +47,9 @@ fn nan_min(a: f32, b: f32) -> f32 { if (nan_bits(a)) { return a; } if (nan_bits(
 const INFINITY = 0x7f800000;
 /** Reductions of at least this many elements with few results are split over several workgroups. */
 const SPLIT_FROM = 1 << 15;
-/** The elements that one workgroup then takes. */
+/** The fewest elements that one workgroup then takes, and about how many workgroups there are. */
 const SPLIT = 1 << 13;
+const PARTS = 1024;
 
 /** The type that values of an output are combined in: truth for `any` and `all`, numbers otherwise. */
 function combineType(combine: Combine, x: Strided): "f32" | "i32" | "bool" {
@@ -63,6 +63,32 @@ function convert(text: string, from: string, to: string): string {
   if (from === to) return text;
   if (to === "bool") return `(${text} != ${from === "f32" ? "0.0" : "0"})`;
   return `${to}(${text})`;
+}
+
+/** Whether lines are read as vectors: each operand has its elements side by side, or one for the line; all aligned. */
+function inVectors(
+  program: Program,
+  inputs: readonly Strided[],
+  outer: readonly (readonly number[])[],
+  inner: { shape: number[]; strides: number[][] },
+  outputs: readonly Strided[],
+): boolean {
+  if (inner.shape.length !== 1 || inner.shape[0] % 4 !== 0 || program.outputs.length > 2) return false;
+  let any = false;
+  for (let k = 0; k < inputs.length; k++) {
+    const step = inner.strides[k][0], x = inputs[k];
+    if (step === 0) continue;
+    if (step !== 1 || x.offset % 4 !== 0 || outer[k].some((s) => s % 4 !== 0)) return false;
+    // A buffer is bound once, as one type, and results are single words.
+    if (outputs.some((out) => out.storage.block.address === x.storage.block.address)) return false;
+    any = true;
+  }
+  return any;
+}
+
+/** Into how many parts each line is split. */
+function splitOf(lines: number, length: number): number {
+  return Math.max(1, Math.min(Math.ceil(length / SPLIT), Math.ceil(PARTS / lines)));
 }
 
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
@@ -81,15 +107,23 @@ export function reduce(
   const keptShape = kept.map((d) => shape[d]), reducedShape = reduced.map((d) => shape[d]);
   const lines = keptShape.reduce((a, b) => a * b, 1), length = reducedShape.reduce((a, b) => a * b, 1);
   if (lines === 0) return;
-  const chunks = length >= SPLIT_FROM && lines < 64 ? Math.ceil(length / SPLIT) : 1;
+  const chunks = length >= SPLIT_FROM && lines < 64 ? splitOf(lines, length) : 1;
   const strides = inputs.map((x) => stridesIn(x, shape));
   const outer = collapse(keptShape, [...strides.map((s) => kept.map((d) => s[d])), ...outputs.map((x) => x.strides)]);
   const inner = collapse(reducedShape, strides.map((s) => reduced.map((d) => s[d])));
+  const vectors = inVectors(program, inputs, outer.strides, inner, chunks > 1 ? [] : outputs);
+  const unit = vectors ? 4 : 1;
+  const reads = inputs.map((_, k) => vectors && inner.strides[k][0] === 1);
   const partial = chunks > 1 ? outputs.map(() => gpu.alloc(lines * chunks * 4)) : [];
 
-  const operands = new Operands([lines, length, chunks, INFINITY]);
-  const outerSizes = operands.push(...outer.shape), innerSizes = operands.push(...inner.shape);
-  const places = inputs.map((x, k) => operands.push(x.offset, ...outer.strides[k], ...inner.strides[k]));
+  // Where lines are read as vectors, lengths and such operands' offsets and strides count vectors.
+  const operands = new Operands([lines, length / unit, chunks, INFINITY]);
+  const outerSizes = operands.push(...outer.shape);
+  const innerSizes = operands.push(...inner.shape.map((s) => s / unit));
+  const places = inputs.map((x, k) => {
+    const by = reads[k] ? 4 : 1;
+    return operands.push(x.offset / by, ...outer.strides[k].map((s) => s / by), ...inner.strides[k]);
+  });
   const outPlaces = outputs.map((x, k) => operands.push(x.offset, ...outer.strides[inputs.length + k]));
   const first = pushScalars(operands, program, scalars);
   const slots = inputs.map((x) => operands.slot(x));
@@ -97,22 +131,33 @@ export function reduce(
     ? partial.map((block) => operands.blocks.push(block) - 1)
     : outputs.map((x) => operands.slot(x));
   const [no, ni] = [outer.shape.length, inner.shape.length];
-  // Short lines are one thread's work each; long ones a workgroup's.
-  const wide = length >= 64;
+  // Short lines are one thread's work each; long ones a workgroup's, which software runs best when it is small.
+  const wide = length >= 64 && !(gpu.software && lines >= 512);
+  const threads = gpu.software ? 16 : WORKGROUP;
   const types = outputs.map((x) => combineType(combine, x));
-  const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${chunks > 1} ${slots.join()} ${outSlots.join()}`;
+  const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${chunks > 1} ${slots.join()} ${outSlots.join()} ${
+    reads.map(Number).join("")
+  }`;
   gpu.dispatch(
     key,
     () => {
-      const element = wgslElement(program, {
-        input: (i, dtype) => load(slots[i], dtype, `o${i}`),
-        ...scalarAccess(first),
-        index: "0",
-      });
+      const bound = operands.blocks.map((_, s) => slots.some((slot, k) => slot === s && reads[k]));
+      const lanes = vectors ? ["x", "y", "z", "w"] : [""];
+      const elementAt = (lane: string) =>
+        wgslElement(program, {
+          input: (i, dtype) => valueOf(dtype, reads[i] ? `x${i}.${lane}` : `x${i}`),
+          ...scalarAccess(first),
+          index: "0",
+        });
+      const element = elementAt(lanes[0]);
+      const loads = inputs.map((_, k) => {
+        const single = bound[slots[k]] && !reads[k];
+        return `  let x${k} = b${slots[k]}[${single ? `o${k} >> 2u][o${k} & 3u` : `o${k}`}];`;
+      }).join("\n");
       const names = inputs.map((_, k) => [`o${k}`, places[k]] as const);
       const outNames = chunks > 1 ? [] : outputs.map((_, k) => [`out${k}`, outPlaces[k]] as const);
       const values = outputs.map((x, k) => convert(element.results[k], wgslType(x.dtype), types[k]));
-      const start = wide ? "local" : "0u", by = wide ? `${WORKGROUP}u` : "1u";
+      const start = wide ? "local" : "0u", by = wide ? `${threads}u` : "1u";
       const store = outputs.map((x, k) => {
         const value = chunks > 1
           ? types[k] === "bool" ? `select(0u, 1u, acc${k})` : `bitcast<u32>(acc${k})`
@@ -120,15 +165,15 @@ export function reduce(
         return `  b${outSlots[k]}[${chunks > 1 ? "line * p(2u) + chunk" : `out${k}`}] = ${value};`;
       }).join("\n");
       const opening = wide
-        ? `${types.map((t, k) => `var<workgroup> shared${k}: array<${t}, ${WORKGROUP}>;`).join("\n")}
-@compute @workgroup_size(${WORKGROUP})
+        ? `${types.map((t, k) => `var<workgroup> shared${k}: array<${t}, ${threads}>;`).join("\n")}
+@compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let i = group.y * ${MAX_GROUPS}u + group.x;
   if (i >= p(0u) * p(2u)) { return; }
 `
         : MAIN_1D;
       const tree = !wide ? "" : `${types.map((_, k) => `  shared${k}[local] = acc${k};`).join("\n")}
-  for (var s = ${WORKGROUP / 2}u; s > 0u; s /= 2u) {
+  for (var s = ${threads / 2}u; s > 0u; s /= 2u) {
     workgroupBarrier();
     if (local < s) {
 ${
@@ -141,7 +186,17 @@ ${
   if (local != 0u) { return; }
 ${types.map((_, k) => `  acc${k} = shared${k}[0];`).join("\n")}
 `;
-      return `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${element.helpers}${opening}
+      const body = lanes.map((lane) =>
+        `  {\n${elementAt(lane).statements}\n${
+          types.map((t, k) => `  acc${k}${lane} = ${combined(combine, t, `acc${k}${lane}`, values[k])};`).join("\n")
+        }\n  }`
+      ).join("\n");
+      const together = !vectors ? "" : types.map((t, k) => {
+        const [x, y, z, w] = lanes.map((lane) => `acc${k}${lane}`);
+        const pair = (a: string, b: string) => `(${combined(combine, t, a, b)})`;
+        return `  var acc${k} = ${pair(pair(x, y), pair(z, w))};`;
+      }).join("\n");
+      return `${prelude(operands.blocks.length, bound)}${BF16}${NAN_MINMAX}${element.helpers}${opening}
   let line = i / p(2u);
   let chunk = i % p(2u);
   let per = (p(1u) + p(2u) - 1u) / p(2u);
@@ -149,15 +204,16 @@ ${types.map((_, k) => `  acc${k} = shared${k}[0];`).join("\n")}
 ${[...names, ...outNames].map(([n, at]) => `  var base_${n} = p(${at}u);`).join("\n")}
 ${no > 0 ? offsets("line", [outerSizes, no], [...names, ...outNames].map(([n, at]) => [`base_${n}`, at] as const)) : ""}
 ${outNames.map(([n]) => `  let ${n} = base_${n};`).join("\n")}
-${types.map((t, k) => `  var acc${k}: ${t} = ${identity(combine, t)};`).join("\n")}
+${lanes.flatMap((lane) => types.map((t, k) => `  var acc${k}${lane}: ${t} = ${identity(combine, t)};`)).join("\n")}
   for (var j0 = chunk * per + ${start}; j0 < stop; j0 += 32768u * ${by}) {
   let j1 = min(stop, j0 + 32768u * ${by});
   for (var j = j0; j < j1; j += ${by}) {
 ${names.map(([n]) => `  var ${n} = base_${n};`).join("\n")}
-${ni > 0 ? offsets("j", [innerSizes, ni], names, 1 + no) : ""}${element.statements}
-${types.map((t, k) => `  acc${k} = ${combined(combine, t, `acc${k}`, values[k])};`).join("\n")}
+${ni > 0 ? offsets("j", [innerSizes, ni], names, 1 + no) : ""}${loads}
+${body}
   }
   }
+${together}
 ${tree}${store}
 }`;
     },

@@ -8,7 +8,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ScanKind, Strided } from "../backend.ts";
-import { type Gpu, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
+import { type Gpu, lineGroups, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** Elements that the identity of a scan stands for. */
@@ -106,11 +106,6 @@ ${indices ? `      b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}
     operands.parameters,
     lineGroups(lines),
   );
-}
-
-/** One workgroup per line. */
-export function lineGroups(lines: number): [number, number, number] {
-  return lines <= MAX_GROUPS ? [lines, 1, 1] : [MAX_GROUPS, Math.ceil(lines / MAX_GROUPS), 1];
 }
 
 /** Positions of the extreme value along `dim`, the first on ties, NaN first. */
