@@ -53,6 +53,21 @@ export class Parameter extends Tensor {
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
     if (requiresGrad ?? true) this.requiresGrad_(true);
   }
+
+  /** As PyTorch prints it: the tensor below a line that says what it is. */
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`;
+  }
+
+  /** How `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** How Node's `console.log` shows it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
 }
 
 /** What {@linkcode Buffer} takes. */

@@ -308,6 +308,7 @@ Deno.test("Parameter shares memory with its data and requires grad", () => {
   assert(parameter.requiresGrad && parameter.isLeaf && parameter instanceof torch.Tensor);
   assertStrictEquals(parameter.storage, data.storage);
   assert(!new nn.Parameter(data, { requiresGrad: false }).requiresGrad);
+  assertEquals(Deno.inspect(parameter), "Parameter containing:\ntensor([1., 1.], requires_grad=True)");
   assertThrows(() => new nn.Parameter(3 as unknown as Tensor), torch.ArgumentError, "expected a Tensor");
 });
 

@@ -180,7 +180,7 @@ Deno.test("LBFGS solves least squares and, with line search, Rosenbrock's valley
   assertAlmostEquals(x0, -0.2, 1e-5);
   assertAlmostEquals(x1, 1, 1e-5);
   const y = new nn.Parameter(torch.tensor([-1.2, 1], { dtype: torch.float64 }));
-  const searching = new optim.LBFGS([y], { lineSearchFn: "strong_wolfe", maxIter: 100 });
+  const searching = new optim.LBFGS([y], { lineSearchFn: "strong_wolfe", maxIter: 100, toleranceChange: 1e-14 });
   for (let i = 0; i < 3; i++) {
     searching.step(() => {
       searching.zeroGrad();
@@ -191,4 +191,24 @@ Deno.test("LBFGS solves least squares and, with line search, Rosenbrock's valley
     });
   }
   for (const value of await y.tolist<number[]>()) assertAlmostEquals(value, 1, 1e-5);
+});
+
+Deno.test("LBFGS walks PyTorch's path: the same iterates and counts in float64", async () => {
+  const y = new nn.Parameter(torch.tensor([-1.2, 1], { dtype: torch.float64 }));
+  const optimizer = new optim.LBFGS([y], { lineSearchFn: "strong_wolfe", maxIter: 100 });
+  for (let i = 0; i < 3; i++) {
+    optimizer.step(() => {
+      optimizer.zeroGrad();
+      const [u, v] = y.unbind();
+      const loss = v.sub(u.mul(u)).pow(2).mul(100).add(u.sub(1).pow(2));
+      loss.backward();
+      return loss;
+    });
+  }
+  // PyTorch 2.13, the same program.
+  const [u, v] = await y.tolist<number[]>();
+  assertAlmostEquals(u, 0.9999814210791366, 1e-12);
+  assertAlmostEquals(v, 0.9999619651810986, 1e-12);
+  const state = optimizer.state.get(y)!;
+  assertEquals([state.n_iter, state.func_evals], [37, 45]);
 });
