@@ -33,8 +33,6 @@ export class AutogradMeta {
   grad: Tensor | null = null;
   /** Frees the gradient with the leaf, as long as the user has not seen it. */
   gradBox: GradBox | null = null;
-  /** Hooks on the gradient. */
-  hooks: Set<GradHook> | null = null;
   /** Hooks called after a leaf's gradient was accumulated. */
   accumulateHooks: Set<(leaf: Tensor) => void> | null = null;
   /** Whether a non-leaf keeps its gradient. */

@@ -12,7 +12,6 @@ import { sameShape } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { runBackward } from "./engine.ts";
 import { exposeGrad, type GradHook, metaOf, setGrad } from "./meta.ts";
-import { mode } from "./mode.ts";
 import { alias, edgeOf, gradFnOf, type Node, removable, type RemovableHandle, requiresGrad } from "./node.ts";
 
 /** The parameters of `Tensor.backward`. */
@@ -242,9 +241,4 @@ export function backward(
   const grads = gradTensors === null ? outs.map(() => null) : listOf<Tensor | null>(gradTensors);
   const { createGraph = false, retainGraph = createGraph } = options;
   runBackward("backward", outs, grads, { retainGraph, createGraph, inputs: null });
-}
-
-/** Whether `mode` records `x`: the cheap check of hot paths. */
-export function recordsGrad(x: Tensor): boolean {
-  return mode.gradEnabled && x.meta !== null && requiresGrad(x);
 }

@@ -66,20 +66,6 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
   return out;
 }
 
-/** Strides that view a tensor of `shape` as `target`, with 0 where it is repeated. */
-export function broadcastStrides(
-  shape: readonly number[],
-  strides: readonly number[],
-  target: readonly number[],
-): number[] {
-  const lead = target.length - shape.length;
-  const out = new Array<number>(target.length).fill(0);
-  for (let i = 0; i < shape.length; i++) {
-    out[lead + i] = shape[i] === target[lead + i] ? strides[i] : 0;
-  }
-  return out;
-}
-
 /** A dimension counted from the end made positive; 0-d tensors accept 0 and -1. */
 export function wrapDim(op: string, dim: number, ndim: number): number {
   const n = Math.max(ndim, 1);

@@ -7,9 +7,7 @@
  * @module
  */
 
-import type { DType } from "../base/dtype.ts";
 import { type Expr, input, make, scalar, withDerivative } from "./expr.ts";
-import type { Kind } from "./kind.ts";
 
 /** Every node below `roots`, each once, operands before their users. */
 export function nodesOf(roots: readonly Expr[]): Expr[] {
@@ -93,32 +91,4 @@ export function renumber(
   for (const e of used.inputs) map.set(e, input(inputs(e.index) ?? e.index, e.dtype!));
   for (const e of used.scalars) map.set(e, scalar(scalars(e.index) ?? e.index, e.kind));
   return substitute(exprs, map);
-}
-
-/** Expressions over only the operands that they use. */
-export interface Compacted {
-  /** The expressions over inputs 0, 1, … and scalars 0, 1, … */
-  readonly exprs: Expr[];
-  /** Which of the former inputs each input is. */
-  readonly inputs: number[];
-  /** Storage dtypes of the inputs. */
-  readonly dtypes: DType[];
-  /** Which of the former scalars each scalar is. */
-  readonly scalars: number[];
-  /** Kinds of the scalars. */
-  readonly kinds: Kind[];
-}
-
-/** Numbers the operands that expressions use densely, in their former order. */
-export function compact(exprs: readonly Expr[]): Compacted {
-  const used = operandsOf(exprs);
-  const inputs = [...new Set(used.inputs.map((e) => e.index))];
-  const scalars = [...new Set(used.scalars.map((e) => e.index))];
-  return {
-    exprs: renumber(exprs, (i) => inputs.indexOf(i), (i) => scalars.indexOf(i)),
-    inputs,
-    dtypes: inputs.map((i) => used.inputs.find((e) => e.index === i)!.dtype!),
-    scalars,
-    kinds: scalars.map((i) => used.scalars.find((e) => e.index === i)!.kind),
-  };
 }

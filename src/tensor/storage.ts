@@ -236,11 +236,6 @@ export function graphGuard(): object | null {
   return current === null ? null : current.guard;
 }
 
-/** Whether a scope is open. */
-export function inScope(): boolean {
-  return current !== null;
-}
-
 /**
  * Runs `fn` as an ownership boundary: of the storages made inside, those that `reachable` visits in the result (or
  * elsewhere) go to the enclosing scope or the user, those saved for backward live as long as their graph, and the

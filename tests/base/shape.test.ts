@@ -4,7 +4,6 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError, IndexError, ShapeError } from "../../src/base/errors.ts";
 import {
   broadcastShapes,
-  broadcastStrides,
   checkSizes,
   contiguousStrides,
   inferShape,
@@ -49,7 +48,6 @@ Deno.test("broadcastShapes() aligns from the right and names the shapes that dif
   assertEquals(broadcastShapes("add", [1], [0]), [0]);
   assertThrows(() => broadcastShapes("add", [2, 3], [4]), ShapeError, "add(): ");
   assertThrows(() => broadcastShapes("add", [0], [2]), ShapeError, "add(): ");
-  assertEquals(broadcastStrides([3, 1], [5, 7], [2, 3, 4]), [0, 5, 0]);
 });
 
 Deno.test("wrapDim() and wrapDims() count from the end and check", () => {

@@ -8,8 +8,8 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { float32, float64, int64, int8, uint8 } from "../../src/base/dtype.ts";
 import { vjp } from "../../src/expr/diff.ts";
 import { applyPrimitive, evaluate } from "../../src/expr/evaluate.ts";
-import { constant, type Expr, input, scalar, where } from "../../src/expr/expr.ts";
-import { compact, operandsOf, substitute } from "../../src/expr/graph.ts";
+import { constant, type Expr, input, where } from "../../src/expr/expr.ts";
+import { operandsOf, substitute } from "../../src/expr/graph.ts";
 import { BINARY_TABLE, type BinaryName } from "../../src/expr/primitives.ts";
 import { BINARY } from "./samples.ts";
 
@@ -85,13 +85,6 @@ Deno.test("derivatives are as short as by hand", () => {
   assertEquals(String(vjp([x.mul(y)], [g], [x])[0]), String(y.mul(g)));
   assertStrictEquals(vjp([x.pow(3)], [g], [x])[0], g.mul(x.pow(2).mul(3)));
   assertStrictEquals(vjp([where(x.gt(0), x, x.mul(0.01))], [g], [x])[0], where(x.gt(0), g, g.mul(0.01)));
-});
-
-Deno.test("compact() numbers what is used", () => {
-  const e = input(4, float64).mul(scalar(3, "f64")).add(input(1, float32));
-  const { exprs, inputs, dtypes, scalars, kinds } = compact([e]);
-  assertEquals([inputs, dtypes, scalars, kinds], [[1, 4], [float32, float64], [3], ["f64"]]);
-  assertEquals(operandsOf(exprs).inputs.map((i) => i.index), [0, 1]);
 });
 
 Deno.test("substitute() replaces whole subexpressions, and graphs may be deep", () => {

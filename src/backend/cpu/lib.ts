@@ -24,8 +24,6 @@ const STATUS: Readonly<Record<number, string>> = {
 
 /** The status of an index out of range: the arena then holds the value and the size. */
 export const BAD_INDEX = -5;
-/** The status of a routine that this build lacks. */
-export const UNSUPPORTED = -6;
 
 /** One loaded kernel library and its argument arena. */
 export class KernelLibrary {
