@@ -61,7 +61,7 @@ export function storageType(dtype: DType): string {
 }
 
 /** A stored value in its register kind. */
-function load(dtype: DType, text: string): string {
+export function load(dtype: DType, text: string): string {
   if (dtype.name === "float16") return `crFromHalf(${text})`;
   if (dtype.name === "bfloat16") return `crFromBfloat(${text})`;
   return dtype.name === "bool" ? `${text} != 0` : `(${C_TYPE[kindOf(dtype)]})${text}`;

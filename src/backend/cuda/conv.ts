@@ -1,0 +1,127 @@
+/**
+ * Convolutions on CUDA: cuDNN where it is installed and has an algorithm, our own tiled kernel otherwise.
+ *
+ * @module
+ */
+
+import { numelOf } from "../../base/shape.ts";
+import type { ConvGeometry, Strided } from "../backend.ts";
+import { Arguments } from "./arguments.ts";
+import { biasSource, CONV_LISTS, CONV_POINTERS, type ConvKind, convSource } from "./kernels/tiles.ts";
+import { runTiles } from "./matmul.ts";
+import { addressOf, type CudaStream, Library, THREADS } from "./stream.ts";
+
+/** cuDNN's numbers of the three products. */
+const KINDS: Readonly<Record<ConvKind, number>> = { forward: 0, byInput: 1, byWeight: 2 };
+const NO_ALGORITHM = -5;
+
+/** Whether cuDNN took the convolution. */
+function byLibrary(
+  stream: CudaStream,
+  kind: ConvKind,
+  x: Strided,
+  weight: Strided,
+  y: Strided,
+  g: ConvGeometry,
+): boolean {
+  if (!stream.has(Library.Cudnn) || !x.dtype.isFloatingPoint) return false;
+  stream.args.set([
+    addressOf(x),
+    addressOf(weight),
+    addressOf(y),
+    x.shape.length - 2,
+    g.groups,
+    x.shape[0],
+    x.shape[1],
+    ...x.shape.slice(2),
+    weight.shape[0],
+    ...weight.shape.slice(2),
+    ...y.shape.slice(2),
+    ...g.stride,
+    ...g.padding,
+    ...g.dilation,
+  ]);
+  const { ordinal } = stream;
+  const status = stream.shim.c.cresset_cuda_conv(ordinal, x.dtype.code, KINDS[kind], stream.allowTf32 ? 1 : 0);
+  if (status === NO_ALGORITHM && /no algorithm|NOT_SUPPORTED/.test(stream.lastError())) return false;
+  stream.check("conv", status);
+  return true;
+}
+
+/** Our own kernel. */
+function byTiles(
+  stream: CudaStream,
+  kind: ConvKind,
+  x: Strided,
+  weight: Strided,
+  bias: Strided | null,
+  y: Strided,
+  g: ConvGeometry,
+): void {
+  const rank = x.shape.length - 2, taps = numelOf(weight.shape.slice(2));
+  const inner = numelOf(x.shape.slice(2)), outer = numelOf(y.shape.slice(2));
+  const ins = weight.shape[1], outs = weight.shape[0] / g.groups, images = x.shape[0];
+  const [rows, columns, depth] = kind === "forward"
+    ? [outs, images * outer, ins * taps]
+    : kind === "byInput"
+    ? [ins, images * inner, outs * taps]
+    : [outs, ins * taps, images * outer];
+  const args = new Arguments(rows, columns, depth, rank, ins, outs, g.groups, taps, bias ? 1 : 0, inner, outer);
+  const lists = [x.shape.slice(2), y.shape.slice(2), weight.shape.slice(2), g.stride, g.padding, g.dilation];
+  lists.forEach((list, i) => list.forEach((value, d) => args.slots[CONV_LISTS + 3 * i + d] = value));
+  [x, weight, y, bias].forEach((t, i) => args.slots[CONV_POINTERS + i] = t === null ? 0 : addressOf(t));
+  const kernel = stream.kernel(`conv ${kind} ${x.dtype.name}`, "conv", () => convSource(kind, x.dtype));
+  runTiles(args, stream, kernel, rows, columns, g.groups);
+}
+
+/** `out = conv(x, weight) + bias`; see `Backend.conv`. */
+export function conv(
+  stream: CudaStream,
+  x: Strided,
+  weight: Strided,
+  bias: Strided | null,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  const count = numelOf(out.shape);
+  if (count === 0) return;
+  const empty = numelOf(x.shape) === 0;
+  if (empty || !byLibrary(stream, "forward", x, weight, out, geometry)) {
+    return byTiles(stream, "forward", x, weight, bias, out, geometry);
+  }
+  if (bias === null) return;
+  const args = new Arguments(count, numelOf(out.shape.slice(2)), out.shape[1]);
+  [out, bias].forEach((t, k) => args.operand(k, addressOf(t)));
+  const kernel = stream.kernel(`conv bias ${out.dtype.name}`, "bias", () => biasSource(out.dtype));
+  args.launch(stream, kernel, THREADS, stream.blocks(count));
+}
+
+/** The gradient by the input; see `Backend.convGradInput`. */
+export function convGradInput(
+  stream: CudaStream,
+  grad: Strided,
+  weight: Strided,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  if (numelOf(out.shape) === 0) return;
+  const empty = numelOf(grad.shape) === 0;
+  if (empty || !byLibrary(stream, "byInput", out, weight, grad, geometry)) {
+    byTiles(stream, "byInput", out, weight, null, grad, geometry);
+  }
+}
+
+/** The gradient by the weight; see `Backend.convGradWeight`. */
+export function convGradWeight(
+  stream: CudaStream,
+  grad: Strided,
+  x: Strided,
+  out: Strided,
+  geometry: ConvGeometry,
+): void {
+  if (numelOf(out.shape) === 0) return;
+  const empty = numelOf(grad.shape) === 0;
+  if (empty || !byLibrary(stream, "byWeight", x, out, grad, geometry)) {
+    byTiles(stream, "byWeight", x, out, null, grad, geometry);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The CUDA backend: composes the kernel families over one device's stream.
+ *
+ * Maps and reductions are kernels printed from expressions, products and convolutions are cuBLASLt's and cuDNN's, the rest
+ * is written by hand in `kernels/`. Work is asynchronous; reads wait.
+ *
+ * @module
+ */
+
+import type { Device } from "../../base/device.ts";
+import type { DType } from "../../base/dtype.ts";
+import { numelOf } from "../../base/shape.ts";
+import type { Program } from "../../expr/program.ts";
+import type { Allocator } from "../allocator.ts";
+import type {
+  Backend,
+  BackendInfo,
+  Block,
+  Combine,
+  ConvGeometry,
+  MemoryStats,
+  PoolWindows,
+  ScanKind,
+  ScatterMode,
+  Strided,
+} from "../backend.ts";
+import * as conv from "./conv.ts";
+import * as indexing from "./indexing.ts";
+import { matmul } from "./matmul.ts";
+import { countNonzero, nonzero } from "./nonzero.ts";
+import * as order from "./order.ts";
+import { CompiledProgram, pointwise } from "./pointwise.ts";
+import * as pool from "./pool.ts";
+import { reduce } from "./reduce.ts";
+import * as rows from "./rows.ts";
+import { argReduce, scan } from "./scan.ts";
+import { addressOf, CudaStream } from "./stream.ts";
+
+/** The slot of compiled programs of device 0; the CPU's backends count up from 0, WebGPU's is 1000. */
+const CUDA_ID = 2000;
+
+/** The kernels of one CUDA device. */
+export class CudaBackend implements Backend {
+  readonly id: number;
+  /** The device. */
+  readonly stream: CudaStream;
+
+  /** A backend of device `ordinal`; {@linkcode cudaBackend} gives the one that exists. */
+  constructor(ordinal: number) {
+    this.id = CUDA_ID + ordinal;
+    this.stream = new CudaStream(ordinal);
+  }
+
+  /** The allocator of the device's memory. */
+  get allocator(): Allocator {
+    return this.stream.allocator;
+  }
+
+  info(): BackendInfo {
+    const { ordinal, name, capability } = this.stream;
+    return { device: `cuda:${ordinal}`, kernels: `cuda (${name}, sm_${capability})` };
+  }
+
+  supports(_dtype: DType): boolean {
+    return true;
+  }
+  alloc(elements: number, dtype: DType): Block {
+    return this.allocator.alloc(elements * dtype.itemsize);
+  }
+  free(block: Block): void {
+    this.allocator.free(block);
+  }
+  write(x: Strided, bytes: Uint8Array): void {
+    this.stream.write(addressOf(x), bytes);
+  }
+  read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return Promise.resolve(this.readSync(x));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+  readSync(x: Strided): Uint8Array<ArrayBuffer> {
+    return this.stream.read(addressOf(x), numelOf(x.shape) * x.dtype.itemsize);
+  }
+  memoryStats(): MemoryStats {
+    return this.allocator.stats();
+  }
+  resetPeakMemoryStats(): void {
+    this.allocator.resetPeak();
+  }
+  emptyCache(): void {
+    this.allocator.emptyCache();
+  }
+
+  pointwise(
+    program: Program,
+    shape: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    let compiled = program.compiled[this.id] as CompiledProgram | undefined;
+    if (compiled === undefined) program.compiled[this.id] = compiled = new CompiledProgram(this.stream, program);
+    pointwise(this.stream, compiled, program, shape, inputs, scalars, outputs);
+  }
+  reduce(
+    program: Program,
+    combine: Combine,
+    shape: readonly number[],
+    reduced: readonly number[],
+    inputs: readonly Strided[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    reduce(this.stream, program, combine, shape, reduced, inputs, scalars, outputs);
+  }
+  argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
+    argReduce(this.stream, kind, x, dim, indices, values);
+  }
+  scan(kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
+    scan(this.stream, kind, x, dim, out, indices);
+  }
+
+  sort(x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
+    order.sort(this.stream, x, dim, descending, values, indices);
+  }
+  topk(x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
+    order.topk(this.stream, x, dim, largest, values, indices);
+  }
+  searchsorted(sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+    order.searchsorted(this.stream, sorted, values, right, out);
+  }
+  gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+    indexing.gather(this.stream, op, x, dim, index, out);
+  }
+  scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void {
+    indexing.scatter(this.stream, op, out, dim, index, src, mode);
+  }
+  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void {
+    indexing.indexSelect(this.stream, op, x, dim, index, out, wrap);
+  }
+  indexPut(
+    op: string,
+    out: Strided,
+    dim: number,
+    index: Strided,
+    src: Strided,
+    mode: ScatterMode,
+    wrap: boolean,
+  ): void {
+    indexing.indexPut(this.stream, op, out, dim, index, src, mode, wrap);
+  }
+  countNonzero(x: Strided): Promise<number> {
+    try {
+      return Promise.resolve(countNonzero(this.stream, x));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+  nonzero(x: Strided, out: Strided): void {
+    nonzero(this.stream, x, out);
+  }
+
+  matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+    matmul(this.stream, a, b, out, alpha, beta);
+  }
+  conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
+    conv.conv(this.stream, x, weight, bias, out, geometry);
+  }
+  convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradInput(this.stream, grad, weight, out, geometry);
+  }
+  convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
+    conv.convGradWeight(this.stream, grad, x, out, geometry);
+  }
+  maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+    pool.maxPool(this.stream, x, windows, out, indices);
+  }
+  avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPool(this.stream, x, windows, scale, out);
+  }
+  avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    pool.avgPoolGrad(this.stream, grad, windows, scale, out);
+  }
+  softmax(x: Strided, log: boolean, out: Strided): void {
+    rows.softmax(this.stream, x, log, out);
+  }
+  softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
+    rows.softmaxGrad(this.stream, grad, output, log, out);
+  }
+}
+
+const opened: CudaBackend[] = [];
+
+/**
+ * The backend of a CUDA device, opened on first use.
+ *
+ * @throws {DeviceError} if there is no driver, or no such device
+ */
+export function cudaBackend(device: Device): CudaBackend {
+  const ordinal = device.index ?? 0;
+  return opened[ordinal] ??= new CudaBackend(ordinal);
+}

@@ -1,0 +1,280 @@
+/**
+ * One CUDA device: its stream, memory and compiled kernels.
+ *
+ * Everything is issued in order on one stream, so memory that is freed here may be reused by the next kernel at once. A
+ * kernel gets one block of 8-byte slots, which is written into the shim's argument arena just before the launch. Launches
+ * return before the work is done: a fault shows at a later call, and names the kernels launched since the last wait.
+ *
+ * @module
+ */
+
+import { environment } from "../../../ffi/cpu.ts";
+import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
+import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import { Allocator } from "../allocator.ts";
+import type { Block, Strided } from "../backend.ts";
+import { KernelCache } from "./cache.ts";
+
+/** Statuses of the shim (`native/cuda/cresset_cuda.h`). */
+const enum Status {
+  Ok = 0,
+  NoLibrary = -1,
+  NoDevice = -2,
+  Memory = -3,
+  Compile = -4,
+}
+
+/** Numbers of CUDA's libraries in the shim. */
+export const enum Library {
+  Driver,
+  Nvrtc,
+  CublasLt,
+  Cudnn,
+}
+
+/** What the shim passes to NVRTC; part of the disk cache's key. Changes with `native/cuda/kernel.c`. */
+const OPTIONS = "--std=c++17 --extra-device-vectorization -default-device";
+/** Kernels that a fault's message names. */
+const REMEMBERED = 4;
+/** Threads per block of elementwise kernels. */
+export const THREADS = 256;
+
+let shim: CudaShim | null = null;
+
+/** The shim and CUDA's libraries, opened on first use. */
+export function cudaShim(): CudaShim {
+  return shim ??= openCudaShim();
+}
+
+/** A compiled kernel. */
+export interface Kernel {
+  /** What messages call it. */
+  readonly name: string;
+  /** The driver's handle. */
+  readonly handle: number;
+}
+
+const encoder = new TextEncoder();
+
+/** A device, its stream and everything cached for it. */
+export class CudaStream {
+  /** The shim. */
+  readonly shim: CudaShim;
+  /** Which device. */
+  readonly ordinal: number;
+  /** The device's name. */
+  readonly name: string;
+  /** Compute capability times ten: 80, 90. */
+  readonly capability: number;
+  /** Its multiprocessors. */
+  readonly processors: number;
+  /** Its memory, in bytes. */
+  readonly totalBytes: number;
+  /** The allocator of its memory. */
+  readonly allocator: Allocator;
+  /** Whether float32 products may be rounded to TensorFloat-32. */
+  allowTf32 = false;
+  /** The argument arena as doubles, for floating scalars. */
+  readonly args: Float64Array;
+  private readonly words: Int32Array;
+  private readonly kernels = new Map<string, Kernel>();
+  private readonly modules = new Map<string, number>();
+  private readonly cache: KernelCache;
+  private readonly recent: string[] = [];
+  /** Whether every launch waits, so that a fault is reported by the kernel that made it. */
+  private readonly blocking = environment("CRESSET_CUDA_LAUNCH_BLOCKING") === "1";
+  private readonly faultBlock: Block;
+  private readonly faultOps: string[] = [];
+  private faultPossible = false;
+
+  /**
+   * Opens device `ordinal`.
+   *
+   * @throws {DeviceError} if there is no driver or no such device
+   */
+  constructor(ordinal: number) {
+    this.shim = cudaShim();
+    this.ordinal = ordinal;
+    const { c, args } = this.shim;
+    this.args = args;
+    this.words = new Int32Array(args.buffer);
+    this.check("device", c.cresset_cuda_device_open(ordinal));
+    const text = new Uint8Array(256);
+    this.check("device", c.cresset_cuda_device_info(ordinal, text, text.length));
+    this.name = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+    [this.capability, this.processors, this.totalBytes] = args;
+    const version = c.cresset_cuda_library(Library.Nvrtc, new Uint8Array(1), 1);
+    this.cache = new KernelCache(`NVRTC ${version} sm_${this.capability} ${OPTIONS} ${this.compiler()}`);
+    this.allocator = new Allocator({
+      device: `cuda:${ordinal}`,
+      allocate: (bytes) => c.cresset_cuda_alloc(ordinal, bytes),
+      free: (address) => c.cresset_cuda_free(ordinal, address) === Status.Ok,
+    });
+    this.faultBlock = this.allocator.alloc(64);
+    this.check("device", c.cresset_cuda_fill(ordinal, this.faultBlock.address, 0, 64));
+  }
+
+  /** The compiler's path: two builds of one version are told apart by it. */
+  private compiler(): string {
+    const text = new Uint8Array(2048);
+    this.shim.c.cresset_cuda_library(Library.Nvrtc, text, text.length);
+    return new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  }
+
+  /** Whether one of CUDA's libraries is open. */
+  has(library: Library): boolean {
+    return (this.shim.found >> library & 1) === 1;
+  }
+
+  // ---------------------------------------------------------------- errors
+
+  /** Throws what a status means; `op` is what was being done. */
+  check(op: string, status: number): void {
+    if (status < Status.Ok) this.fail(op, status);
+  }
+
+  /** The text of the shim's last failure. */
+  lastError(): string {
+    return cudaError(this.shim.c);
+  }
+
+  /** Throws the shim's last failure as the error of `op`. */
+  fail(op: string, status: number): never {
+    const text = cudaError(this.shim.c), where = `cuda:${this.ordinal}`;
+    if (status === Status.NoLibrary || status === Status.NoDevice) {
+      throw new DeviceError(`${op}("${where}"): ${text}; \`deno task doctor\` shows what was found, or use "cpu"`);
+    }
+    if (status === Status.Memory) throw new OutOfMemoryError(`${op}(): no memory left on ${where}: ${text}`);
+    if (status === Status.Compile) {
+      throw new NativeError(`${op}(): NVRTC refused a kernel for ${where}: ${text}`, status);
+    }
+    const launched = this.recent.length > 0
+      ? `; kernels since the last wait: ${this.recent.join(", ")} (CRESSET_CUDA_LAUNCH_BLOCKING=1 finds which)`
+      : "";
+    throw new NativeError(`${op}(): ${where} reported a fault: ${text}${launched}`, status);
+  }
+
+  /** Waits for everything; throws what earlier kernels ran into. */
+  synchronize(op = "synchronize"): void {
+    this.check(op, this.shim.c.cresset_cuda_synchronize(this.ordinal));
+    this.recent.length = 0;
+    this.checkIndices();
+  }
+
+  /** The address of the fault word and the number by which a kernel reports a bad index of `op`. */
+  fault(op: string): readonly [number, number] {
+    this.faultPossible = true;
+    const at = this.faultOps.indexOf(op);
+    return [this.faultBlock.address, (at >= 0 ? at : this.faultOps.push(op) - 1) + 1];
+  }
+
+  /** Throws what a kernel wrote into the fault word, and clears it. */
+  private checkIndices(): void {
+    if (!this.faultPossible) return;
+    this.faultPossible = false;
+    const bytes = new Uint8Array(32);
+    this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, this.faultBlock.address, bytes, bytes.length));
+    const [id, value, size, dim] = new BigInt64Array(bytes.buffer);
+    if (id === 0n) return;
+    this.check("read", this.shim.c.cresset_cuda_fill(this.ordinal, this.faultBlock.address, 0, 64));
+    const op = this.faultOps[Number(id) - 1];
+    throw new IndexError(`${op}(): index out of range: ${value} along dimension ${dim} of size ${size}`);
+  }
+
+  // ---------------------------------------------------------------- memory
+
+  /** Runs `use` with scratch memory that is free again for whatever is issued after it. */
+  withScratch(bytes: number, use: (address: number) => void): void {
+    const block = this.allocator.alloc(bytes);
+    try {
+      use(block.address);
+    } finally {
+      this.allocator.free(block);
+    }
+  }
+
+  /** Copies bytes to the device; `bytes` may be reused at once. */
+  write(address: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const own = bytes as Uint8Array<ArrayBuffer>;
+    this.check("write", this.shim.c.cresset_cuda_write(this.ordinal, address, own, own.length));
+  }
+
+  /** Copies bytes from the device, once everything before is done. */
+  read(address: number, count: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(count);
+    if (count > 0) this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, address, bytes, count));
+    this.recent.length = 0;
+    this.checkIndices();
+    return bytes;
+  }
+
+  // ---------------------------------------------------------------- kernels
+
+  /** The entry point `name` of a source, compiled and loaded once per `key`. */
+  kernel(key: string, name: string, source: () => string): Kernel {
+    const full = `${key} ${name}`;
+    let kernel = this.kernels.get(full);
+    if (kernel === undefined) {
+      const handle = this.shim.c.cresset_cuda_function(this.module(key, source), encoder.encode(name + "\0"));
+      if (handle === 0) this.fail(key, -5);
+      this.kernels.set(full, kernel = { name: key, handle });
+    }
+    return kernel;
+  }
+
+  private module(key: string, source: () => string): number {
+    let module = this.modules.get(key);
+    if (module === undefined) {
+      const { c } = this.shim;
+      const text = source();
+      let code = this.cache.get(text);
+      if (code === null) {
+        const bytes = encoder.encode(text);
+        const size = c.cresset_cuda_compile(this.ordinal, bytes, bytes.length);
+        if (size < 0) this.fail(key, size);
+        code = new Uint8Array(size);
+        this.check(key, c.cresset_cuda_cubin(code, size));
+        this.cache.set(text, code);
+      }
+      module = c.cresset_cuda_module(this.ordinal, code, code.length);
+      if (module === 0) this.fail(key, -5);
+      this.modules.set(key, module);
+    }
+    return module;
+  }
+
+  /** Writes an integer into a slot of the argument arena. */
+  putInteger(slot: number, value: number): void {
+    this.words[2 * slot] = value; // stored modulo 2^32
+    this.words[2 * slot + 1] = Math.floor(value / 2 ** 32);
+  }
+
+  /** Writes a scalar argument: a double, or an integer for `i64` and `bool`. */
+  putScalar(slot: number, kind: string, value: number | bigint): void {
+    if (kind === "i64") {
+      if (typeof value === "number" && Number.isSafeInteger(value)) this.putInteger(slot, value);
+      else this.shim.words[slot] = BigInt.asIntN(64, typeof value === "bigint" ? value : BigInt(Math.trunc(value)));
+    } else if (kind === "bool") this.putInteger(slot, value ? 1 : 0);
+    else this.args[slot] = Number(value);
+  }
+
+  /** Launches a kernel with the first `slots` slots of the arena. */
+  launch(kernel: Kernel, slots: number, threads: number, x: number, y = 1, z = 1): void {
+    const status = this.shim.c.cresset_cuda_launch(this.ordinal, kernel.handle, x, y, z, threads, 0, slots);
+    if (status !== Status.Ok) this.fail(kernel.name, status);
+    if (this.recent.length >= REMEMBERED) this.recent.shift();
+    this.recent.push(kernel.name);
+    if (this.blocking) this.synchronize(kernel.name);
+  }
+
+  /** Blocks for `count` independent threads, the rest being strides of the grid. */
+  blocks(count: number, threads = THREADS): number {
+    return Math.max(1, Math.min(Math.ceil(count / threads), this.processors * 32));
+  }
+}
+
+/** Where the first element of a view is. */
+export function addressOf(x: Strided): number {
+  return x.storage.block.address + x.offset * x.dtype.itemsize;
+}

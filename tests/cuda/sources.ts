@@ -1,0 +1,50 @@
+/**
+ * Every hand-written CUDA kernel source, over the dtypes that tell them apart.
+ *
+ * @module
+ */
+
+import { bfloat16, bool, type DType, float16, float32, float64, int64, uint8 } from "../../src/base/dtype.ts";
+import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/indexing.ts";
+import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
+import { bitonicSource, fillSource, searchSource, takeSource } from "../../src/backend/cuda/kernels/order.ts";
+import { avgPoolSource, maxPoolSource } from "../../src/backend/cuda/kernels/pool.ts";
+import { softmaxSource } from "../../src/backend/cuda/kernels/rows.ts";
+import { argReduceSource, scanSource } from "../../src/backend/cuda/kernels/scan.ts";
+import { biasSource, convSource, matmulSource } from "../../src/backend/cuda/kernels/tiles.ts";
+import type { CudaSource } from "../support/nvrtc.ts";
+
+const FLOATS: readonly DType[] = [float16, bfloat16, float32, float64];
+const REALS: readonly DType[] = [float16, float32, float64, int64, uint8, bool];
+
+/** Named sources. */
+export function handWritten(): CudaSource[] {
+  const list: CudaSource[] = [{ name: "bitonic", code: bitonicSource() }];
+  const add = (name: string, dtypes: readonly DType[], make: (dtype: DType) => string): void => {
+    for (const dtype of dtypes) list.push({ name: `${name}_${dtype.name}`, code: make(dtype) });
+  };
+  const wide = (dtype: DType): DType => dtype === float64 ? float64 : float32;
+  for (const kind of ["sum", "prod", "max", "min", "logsumexp"] as const) {
+    add(`scan_${kind}`, [float16, float64], (d) => scanSource(kind, d, d));
+    if (kind !== "logsumexp") add(`scan_${kind}`, [bool, uint8], (d) => scanSource(kind, d, int64));
+  }
+  add("argmax", REALS, (d) => argReduceSource("max", d));
+  add("argmin", [float32, uint8], (d) => argReduceSource("min", d));
+  add("fill", REALS, fillSource);
+  add("take", [bool, bfloat16, float64], takeSource);
+  add("search", REALS, (d) => searchSource(d, d));
+  add("gather", [bool, float16, float32, int64], (d) => gatherSource(d, int64));
+  for (const mode of ["set", "sum", "prod", "max", "min"] as const) {
+    add(`scatter_${mode}`, [bool, float16, float64, uint8], (d) => scatterSource(mode, d, d));
+  }
+  add("nonzero", REALS, nonzeroSource);
+  add("softmax", [float32, float64], (d) => softmaxSource(d, d));
+  add("matmul", REALS, (d) => matmulSource(d, d, d));
+  for (const kind of ["forward", "byInput", "byWeight"] as const) {
+    add(`conv_${kind}`, FLOATS, (d) => convSource(kind, d));
+  }
+  add("bias", FLOATS, biasSource);
+  add("maxPool", [float16, float64, int64], maxPoolSource);
+  add("avgPool", FLOATS, (d) => avgPoolSource(d, wide(d)));
+  return list;
+}
