@@ -9,17 +9,15 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { type DType, float32 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
-import { record, recording } from "../autograd/record.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 import { fused } from "./fused.ts";
 import { pad } from "./pad.ts";
-import { checkOperands } from "./kernel.ts";
+import { type Normalized, normalized, normalizeOver, statDtype } from "./norm_core.ts";
 
 /** Machine epsilons, the default of {@linkcode rmsNorm}. */
 const EPSILON: Readonly<Record<string, number>> = {
@@ -28,129 +26,6 @@ const EPSILON: Readonly<Record<string, number>> = {
   bfloat16: 2 ** -7,
   float16: 2 ** -10,
 };
-
-const scaledSum = expression("mean", ([x], [scale]) => x!.mul(scale));
-const scaledSquares = expression("variance", ([x, mean], [scale]) => {
-  const d = x!.sub(mean!);
-  return d.mul(d).mul(scale);
-});
-const normalized = expression("normalize", ([x, mean, variance, weight, bias], [eps]) => {
-  const unit = x!.sub(mean!).mul(variance!.add(eps).rsqrt());
-  const scaled = weight ? unit.mul(weight) : unit;
-  return bias ? scaled.add(bias) : scaled;
-});
-
-/** Σ of gradients (times the weight). */
-const sumGrads = expression("sum", ([g, weight]) => weight ? g!.mul(weight) : g!);
-/** Σ of gradients (times the weight) times normalised values. */
-const sumGradsTimesUnit = expression("sum", ([g, x, mean, variance, weight], [eps]) => {
-  const product = g!.mul(x!.sub(mean!)).mul(variance!.add(eps).rsqrt());
-  return weight ? product.mul(weight) : product;
-});
-/** The gradient by the input, given both sums over a group (of the weighted gradients) and 1 / size. */
-const gradInput = expression("normalizeBackward", ([g, x, mean, variance, weight, total, product], [eps, scale]) => {
-  const deviation = variance!.add(eps).rsqrt();
-  const unit = x!.sub(mean!).mul(deviation);
-  const weighted = weight ? g!.mul(weight) : g!;
-  return weighted.sub(total!.mul(scale)).sub(unit.mul(product!).mul(scale)).mul(deviation);
-});
-
-/** Dtype of statistics: half precision is too coarse for sums. */
-function statDtype(dtype: DType): DType {
-  return dtype.itemsize < 4 ? float32 : dtype;
-}
-
-/** A normalised tensor with the statistics that were used. */
-interface Normalized {
-  readonly out: Tensor;
-  readonly mean: Tensor;
-  readonly variance: Tensor;
-}
-
-/**
- * Normalises over the dimensions in which `statShape` has size 1 and `x` has not.
- *
- * @param statShape the shape of mean and variance, as many dimensions as `x`
- * @param weight a factor that broadcasts to `x`, as many dimensions as `x`
- * @param bias added at the end, likewise
- */
-function normalizeOver(
-  node: string,
-  x: Tensor,
-  statShape: readonly number[],
-  weight: Tensor | null,
-  bias: Tensor | null,
-  eps: number,
-): Normalized {
-  checkOperands(node, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]);
-  const scale = numelOf(statShape) / x.numel();
-  const dtype = statDtype(x.dtype);
-  const [out, mean, variance] = noGrad(() => {
-    const m = scaledSum([x], [scale], { sumTo: statShape, dtype });
-    const v = scaledSquares([x, m], [scale], { sumTo: statShape, dtype });
-    return [normalized([x, m, v, weight, bias], [eps], { dtype: x.dtype }), m, v];
-  });
-  const weighted = weight !== null;
-  const biasShape = bias?.shape ?? null;
-  const saved = weighted ? [x, mean, variance, weight] : [x, mean, variance];
-  record(
-    node,
-    out,
-    [x, weight, bias],
-    saved,
-    (grad, [x, mean, variance, weight = null], needs) =>
-      gradients({ grad, x, mean, variance, weight, eps, scale, biasShape, needs }),
-  );
-  return { out, mean, variance };
-}
-
-/** What the gradient of a normalisation is computed from. */
-interface Backward {
-  readonly grad: Tensor;
-  readonly x: Tensor;
-  readonly mean: Tensor;
-  readonly variance: Tensor;
-  readonly weight: Tensor | null;
-  readonly eps: number;
-  readonly scale: number;
-  readonly biasShape: readonly number[] | null;
-  readonly needs: readonly boolean[];
-}
-
-function gradients(b: Backward): (Tensor | null)[] {
-  const { grad, x, weight, eps, scale } = b;
-  // Saved statistics have no history, so a recorded backward derives them again from the input.
-  const [mean, variance] = recording([x]) ? statistics(x, b.mean.shape, scale) : [b.mean, b.variance];
-  const dtype = mean.dtype;
-  const shared = weight !== null && sameShape(weight.shape, mean.shape);
-  let gradWeight: Tensor | null = null, gradBias: Tensor | null = null, gradX: Tensor | null = null;
-  if (weight && (b.needs[1] || shared)) {
-    gradWeight = sumGradsTimesUnit([grad, x, mean, variance, null], [eps], { sumTo: weight.shape, dtype });
-  }
-  const biasSum = b.biasShape ?? (shared ? mean.shape : null);
-  if (biasSum && (b.needs[2] || shared)) gradBias = sumGrads([grad, null], [], { sumTo: biasSum, dtype });
-  if (b.needs[0]) {
-    // Where weights vary only between groups, the groups' sums are those of weight and bias.
-    const total = shared && gradBias
-      ? gradBias.mul(weight!)
-      : sumGrads([grad, weight], [], { sumTo: mean.shape, dtype });
-    const product = shared && gradWeight
-      ? gradWeight.mul(weight!)
-      : sumGradsTimesUnit([grad, x, mean, variance, weight], [eps], { sumTo: mean.shape, dtype });
-    gradX = gradInput([grad, x, mean, variance, weight, total, product], [eps, scale], { dtype: x.dtype });
-  }
-  return [
-    gradX,
-    b.needs[1] && gradWeight ? gradWeight.to(weight!.dtype) : null,
-    b.needs[2] && gradBias ? gradBias.to(grad.dtype) : null,
-  ];
-}
-
-function statistics(x: Tensor, shape: readonly number[], scale: number): [mean: Tensor, variance: Tensor] {
-  const dtype = statDtype(x.dtype);
-  const mean = scaledSum([x], [scale], { sumTo: shape, dtype });
-  return [mean, scaledSquares([x, mean], [scale], { sumTo: shape, dtype })];
-}
 
 /** A vector of channels shaped to broadcast along dimension `dim` of `ndim`. */
 function alongDim(v: Tensor | null | undefined, dim: number, ndim: number): Tensor | null {
@@ -360,10 +235,9 @@ const batchNormArgs = signature<BatchNormArgs>(
   2,
 );
 
-const runningUpdate = fused(
-  "batchNorm",
-  ([running, batch], [keep, share]) => [running.mul(keep).add(batch.mul(share))],
-);
+const runningUpdate = fused("batchNorm", ([running, batch], [keep, share]) => [
+  running.mul(keep).add(batch.mul(share)),
+]);
 
 /** Moves running statistics towards those of a batch of `count` values per channel. */
 function updateRunning(

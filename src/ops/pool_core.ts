@@ -154,8 +154,8 @@ function scatterPlanes(values: Tensor, indices: Tensor, shape: readonly number[]
   const planes = product(shape.slice(0, -n)), size = product(shape.slice(-n)), count = product(values.shape.slice(-n));
   return scope(() => {
     const flat = values.newZeros([planes, size]);
-    const added = flat.scatterAdd(1, reshapeTo(indices, [planes, count]), reshapeTo(values, [planes, count]));
-    return reshapeTo(added, shape);
+    flat.scatterAdd_(1, reshapeTo(indices, [planes, count]), reshapeTo(values, [planes, count]));
+    return reshapeTo(flat, shape);
   });
 }
 

@@ -107,6 +107,43 @@ export function mapReduce(
   return out;
 }
 
+const manyPrograms = new Map<string, Program>();
+
+/**
+ * Several map-reductions of the same real tensors in one pass over them; nothing is recorded. Reduced dimensions are
+ * kept with size 1.
+ *
+ * @param key identifies the expressions: one program per key and dtypes
+ * @param inputs real tensors that broadcast to the first one
+ * @param dtype the results' dtype, which is computed in
+ * @param dims ascending
+ */
+export function mapReduceMany(
+  op: string,
+  key: string,
+  combine: Combine,
+  inputs: readonly Tensor[],
+  dtype: DType,
+  dims: readonly number[],
+  build: (...values: Expr[]) => Expr[],
+): Tensor[] {
+  checkOperands(op, inputs);
+  let name = `${key} ${dtype.code}`;
+  for (const x of inputs) name += `,${x.dtype.code}`;
+  let program = manyPrograms.get(name);
+  if (program === undefined) {
+    const kind = kindOf(dtype);
+    const exprs = build(...inputs.map((x, i) => input(i, x.dtype).to(kind)));
+    program = new Program(inputs.map((x) => x.dtype), [], exprs.map((expr) => ({ expr, dtype })));
+    manyPrograms.set(name, program);
+  }
+  const x = inputs[0];
+  const shape = reducedShape(x.shape, dims, true);
+  const outs = program.outputs.map(() => emptyLikeDevice(op, shape, dtype, x));
+  x.storage.backend.reduce(program, combine, x.shape, dims, inputs, [], outs.map((out) => withoutDims(out, dims)));
+  return outs;
+}
+
 /** A reduced tensor (a gradient, usually) as a view of the shape before the reduction. */
 export function spread(reduced: Tensor, shape: readonly number[], dims: readonly number[]): Tensor {
   return expandTo(restore(reduced, shape, dims), shape);

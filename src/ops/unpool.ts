@@ -60,8 +60,8 @@ function maxUnpool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
   return scope(() => {
     const lead = input.shape.slice(0, -n), planes = product(lead), count = product(pooled);
     const flat = input.newZeros([planes, product(out)]);
-    const placed = flat.scatter(1, reshapeTo(indices, [planes, count]), reshapeTo(input, [planes, count]));
-    return reshapeTo(placed, [...lead, ...out]);
+    flat.scatter_(1, reshapeTo(indices, [planes, count]), reshapeTo(input, [planes, count]));
+    return reshapeTo(flat, [...lead, ...out]);
   });
 }
 
