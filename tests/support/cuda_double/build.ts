@@ -1,0 +1,107 @@
+/**
+ * Builds the test double of CUDA's libraries: `libcuda`, `libnvrtc`, `libcublasLt` and `libcudnn` that run on the CPU.
+ *
+ * Never shipped. The shim finds the double as it finds the real libraries, so a folder of them in `LD_LIBRARY_PATH` (or
+ * `CUDA_PATH`, as `lib64`) is all that a test needs. Builds are cached by the sources' content in the temporary folder.
+ *
+ * `deno run -A tests/support/cuda_double/build.ts FOLDER` builds by hand.
+ *
+ * @module
+ */
+
+import { buildCuda } from "../../../native/build_cuda.ts";
+
+const here = decodeURIComponent(new URL("./", import.meta.url).pathname);
+const api = decodeURIComponent(new URL("../../../native/cuda/", import.meta.url).pathname);
+
+/** The libraries and their sources. */
+const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  "libcuda.so.1": ["driver.cpp", "stream.cpp", "launch.cpp", "memory.cpp"],
+  "libnvrtc.so.13": ["nvrtc.cpp"],
+  "libcublasLt.so.13": ["cublaslt.cpp"],
+  "libcudnn.so.9": ["cudnn.cpp"],
+};
+
+/** What a folder lacks. */
+export interface CudaDoubleOptions {
+  /** Libraries that are not there, by their file names. */
+  readonly without?: readonly string[];
+  /** Functions that are not there, as in an older version. */
+  readonly missing?: readonly string[];
+}
+
+/** The folder of cached builds, the same that compiled kernels are kept in. */
+export function cacheFolder(): string {
+  const named = Deno.env.get("CUDA_DOUBLE_CACHE");
+  return named ?? `${Deno.env.get("TMPDIR") || "/tmp"}/cresset_cuda_double_${Deno.uid()}`;
+}
+
+/** A key of what the files of folders say. */
+async function keyOf(folders: readonly string[], extra: string): Promise<string> {
+  const files = folders.flatMap((folder) => [...Deno.readDirSync(folder)].map((entry) => folder + entry.name));
+  const sources = files.filter((path) => /\.(cpp|c|h|ts)$/.test(path)).sort();
+  const bytes = new TextEncoder().encode(sources.map((path) => path + Deno.readTextFileSync(path)).join("\0") + extra);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...digest.subarray(0, 10)].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+async function compile(name: string, target: string, missing: readonly string[]): Promise<void> {
+  const compiler = Deno.env.get("CXX") ?? "c++";
+  const args = [
+    ...["-std=c++17", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", "-fvisibility=hidden", `-Wl,-soname,${name}`],
+    // A fault leaves a kernel by longjmp, from one stack to another: the checked one refuses that.
+    "-U_FORTIFY_SOURCE",
+    ...[`-I${api}`, `-DEMULATION_FOLDER="${here.slice(0, -1)}"`],
+    // A function under another name is one that is not there.
+    ...missing.map((symbol) => `-D${symbol}=${symbol}_missing`),
+    ...["-o", target, ...LIBRARIES[name].map((file) => here + file), "-ldl"],
+  ];
+  const { success, stderr } = await new Deno.Command(compiler, { args, stderr: "piped" }).output();
+  if (!success) throw new Error(`cuda_double: ${compiler} failed on ${name}:\n${new TextDecoder().decode(stderr)}`);
+}
+
+/**
+ * Puts the double's libraries into a folder.
+ *
+ * @param folder made if it is not there
+ * @param options what to leave out
+ */
+export async function buildCudaDouble(folder: string, options: CudaDoubleOptions = {}): Promise<void> {
+  const cache = `${cacheFolder()}/${await keyOf([here, api], (options.missing ?? []).join())}`;
+  const present = Object.keys(LIBRARIES).filter((name) => !options.without?.includes(name));
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(cache, { recursive: true, mode: 0o700 });
+  await Promise.all(present.map(async (name) => {
+    const built = `${cache}/${name}`;
+    try {
+      await Deno.stat(built);
+    } catch {
+      // Other processes may build the same: each writes a file of its own and the last one stays.
+      const own = `${built}.${Deno.pid}`;
+      await compile(name, own, options.missing ?? []);
+      await Deno.rename(own, built);
+    }
+    // A process that has the old one open keeps it.
+    await Deno.remove(`${folder}/${name}`).catch(() => {});
+    await Deno.copyFile(built, `${folder}/${name}`);
+  }));
+}
+
+/** Builds the shim where tests keep it, unless it is there; gives its path. */
+export async function buildShim(): Promise<string> {
+  const path = `${cacheFolder()}/${await keyOf([api], "shim")}/libcresset_cuda.so`;
+  try {
+    await Deno.stat(path);
+  } catch {
+    await buildCuda(`${path}.${Deno.pid}`);
+    await Deno.rename(`${path}.${Deno.pid}`, path);
+  }
+  return path;
+}
+
+if (import.meta.main) {
+  const [folder] = Deno.args;
+  if (folder === undefined) throw new Error("cuda_double: name the folder");
+  await buildCudaDouble(folder);
+  console.log(`cuda_double: built in ${folder}`);
+}

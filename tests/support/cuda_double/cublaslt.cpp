@@ -1,0 +1,295 @@
+/*
+ * `libcublasLt`: matrix products computed naively, with cuBLASLt's rules for layouts, alignment and epilogues.
+ *
+ * Column-major, D = alpha · op(A) @ op(B) + beta · C. Algorithms from the heuristics are for pointers with the alignment
+ * that the preference promised (256 bytes unless it says less): the product refuses others, as the real library may.
+ */
+#include <cmath>
+#include <vector>
+
+#include "double.h"
+
+CUBLASLT_FUNCTIONS(DECLARE)
+
+enum : cublasStatus_t { BLAS_NOT_INITIALIZED = 1, BLAS_INVALID_VALUE = 7, BLAS_EXECUTION_FAILED = 13, BLAS_NOT_SUPPORTED = 15 };
+enum { PREF_ALIGNMENT_A = 5, PREF_ALIGNMENT_D = 8 };
+enum { CUBLASLT_MATMUL_DESC_BIAS_TYPE = 26 };
+
+struct cublasLtMatmulDescOpaque {
+  int compute, scale, transpose[2] = {CUBLAS_OP_N, CUBLAS_OP_N}, epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  const void *bias = nullptr;
+  int bias_type = -1;
+};
+
+struct cublasLtMatrixLayoutOpaque {
+  int type;
+  uint64_t rows, columns;
+  int64_t ld;
+  int32_t batches = 1;
+  int64_t stride = 0;
+};
+
+struct cublasLtMatmulPreferenceOpaque {
+  uint64_t workspace = 0;
+  uint32_t alignment[4] = {256, 256, 256, 256};
+};
+
+namespace {
+
+using Desc = cublasLtMatmulDescOpaque;
+using Layout = cublasLtMatrixLayoutOpaque;
+
+constexpr uint64_t ALGORITHM = 0x646f75626c65ull;
+
+/* What an algorithm remembers. */
+struct Algorithm {
+  uint64_t mark, m, n, k, workspace;
+  uint32_t alignment[4];
+  uint64_t rest;
+};
+static_assert(sizeof(Algorithm) <= sizeof(cublasLtMatmulAlgo_t), "an algorithm fits");
+
+size_t size_of(int type) { return type == CUDA_R_64F ? 8 : type == CUDA_R_32F ? 4 : 2; }
+bool known_type(int type) { return type == CUDA_R_32F || type == CUDA_R_64F || type == CUDA_R_16F || type == CUDA_R_16BF; }
+
+double load(const void *p, int type, size_t at) {
+  switch (type) {
+    case CUDA_R_64F: return static_cast<const double *>(p)[at];
+    case CUDA_R_32F: return static_cast<const float *>(p)[at];
+    case CUDA_R_16F: return half_to_float(static_cast<const uint16_t *>(p)[at]);
+    default: return bfloat_to_float(static_cast<const uint16_t *>(p)[at]);
+  }
+}
+
+void store(void *p, int type, size_t at, double value) {
+  switch (type) {
+    case CUDA_R_64F: static_cast<double *>(p)[at] = value; break;
+    case CUDA_R_32F: static_cast<float *>(p)[at] = (float)value; break;
+    case CUDA_R_16F: static_cast<uint16_t *>(p)[at] = float_to_half((float)value); break;
+    default: static_cast<uint16_t *>(p)[at] = float_to_bfloat((float)value); break;
+  }
+}
+
+bool has_bias(int epilogue) { return (epilogue & CUBLASLT_EPILOGUE_BIAS) != 0; }
+
+double apply_epilogue(int epilogue, double x) {
+  int activation = epilogue & ~CUBLASLT_EPILOGUE_BIAS;
+  if (activation == CUBLASLT_EPILOGUE_RELU) return x > 0 || x != x ? x : 0;
+  if (activation == CUBLASLT_EPILOGUE_GELU) return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+  return x;
+}
+
+struct Sizes {
+  uint64_t m, n, k;
+};
+
+/* The sizes of a product, or false where descriptors do not fit together. */
+bool sizes_of(const Desc &d, const Layout &a, const Layout &b, const Layout &c, const Layout &out, Sizes *s) {
+  bool ta = d.transpose[0] == CUBLAS_OP_T, tb = d.transpose[1] == CUBLAS_OP_T;
+  s->m = ta ? a.columns : a.rows;
+  s->k = ta ? a.rows : a.columns;
+  s->n = tb ? b.rows : b.columns;
+  if ((tb ? b.columns : b.rows) != s->k) return false;
+  for (const Layout *l : {&c, &out}) {
+    if (l->rows != s->m || l->columns != s->n) return false;
+  }
+  for (const Layout *l : {&a, &b, &c, &out}) {
+    if (l->batches != out.batches || l->ld < (int64_t)l->rows || l->type != out.type) return false;
+  }
+  return s->m > 0 && s->n > 0 && s->k > 0;
+}
+
+bool computes(const Desc &d, int type) {
+  if (type == CUDA_R_64F) return d.compute == CUBLAS_COMPUTE_64F && d.scale == CUDA_R_64F;
+  if (d.scale != CUDA_R_32F) return false;
+  return d.compute == CUBLAS_COMPUTE_32F || (type == CUDA_R_32F && d.compute == CUBLAS_COMPUTE_32F_FAST_TF32);
+}
+
+/* One matrix as rows×columns values, transposed where asked. */
+std::vector<double> gather(const void *p, const Layout &l, int64_t batch, bool transposed) {
+  std::vector<double> out(l.rows * l.columns);
+  for (uint64_t j = 0; j < l.columns; j++) {
+    for (uint64_t i = 0; i < l.rows; i++) {
+      double value = load(p, l.type, (size_t)(batch * l.stride) + j * (uint64_t)l.ld + i);
+      out[transposed ? i * l.columns + j : j * l.rows + i] = value;
+    }
+  }
+  return out;
+}
+
+size_t extent(const Layout &l) {
+  int64_t last = (int64_t)(l.columns - 1) * l.ld + (int64_t)l.rows + (l.batches - 1) * (l.stride > 0 ? l.stride : 0);
+  return (size_t)last * size_of(l.type);
+}
+
+struct Product {
+  Desc desc;
+  Layout a, b, c, d;
+  Sizes s;
+  const void *a_data, *b_data, *c_data;
+  void *d_data;
+  double alpha, beta;
+
+  /* Sums are taken in the precision of the computation. */
+  template <typename T>
+  void compute() const {
+    bool ta = desc.transpose[0] == CUBLAS_OP_T, tb = desc.transpose[1] == CUBLAS_OP_T;
+    for (int32_t batch = 0; batch < d.batches; batch++) {
+      const std::vector<double> x = gather(a_data, a, batch, ta), y = gather(b_data, b, batch, tb);
+      std::vector<T> left(x.begin(), x.end());
+      std::vector<T> column(s.m);
+      for (uint64_t j = 0; j < s.n; j++) {
+        std::fill(column.begin(), column.end(), T(0));
+        for (uint64_t k = 0; k < s.k; k++) {
+          const T factor = (T)y[j * s.k + k], *from = &left[k * s.m];
+          for (uint64_t i = 0; i < s.m; i++) column[i] += from[i] * factor;
+        }
+        for (uint64_t i = 0; i < s.m; i++) write(batch, i, j, column[i]);
+      }
+    }
+  }
+
+  void write(int32_t batch, uint64_t i, uint64_t j, double sum) const {
+    size_t at = (size_t)(batch * d.stride) + j * (uint64_t)d.ld + i, from = (size_t)(batch * c.stride) + j * (uint64_t)c.ld + i;
+    double value = alpha * sum;
+    /* With beta 0, C is not read: it may hold NaN. */
+    if (beta != 0) value += beta * load(c_data, c.type, from);
+    if (has_bias(desc.epilogue)) value += load(desc.bias, desc.bias_type < 0 ? d.type : desc.bias_type, i);
+    store(d_data, d.type, at, apply_epilogue(desc.epilogue, value));
+  }
+
+  void operator()() const {
+    if (d.type == CUDA_R_64F) compute<double>();
+    else compute<float>();
+  }
+};
+
+template <typename T>
+bool read_attribute(T *target, const void *value, size_t bytes) {
+  if (bytes != sizeof(T)) return false;
+  memcpy(target, value, bytes);
+  return true;
+}
+
+cublasStatus_t status_of(bool fine) { return fine ? cublasStatus_t(CUBLAS_STATUS_SUCCESS) : cublasStatus_t(BLAS_INVALID_VALUE); }
+
+}  // namespace
+
+EXPORT size_t cublasLtGetVersion() { return 130000; }
+
+EXPORT cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
+  if (!driver_function<DoubleOwns>("cuda_double_owns")) return BLAS_NOT_INITIALIZED;
+  *handle = new int(0);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *desc, int compute, int scale) {
+  if (!desc) return BLAS_INVALID_VALUE;
+  *desc = new Desc{compute, scale};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, int attr, const void *v, size_t n) {
+  if (!desc || !v) return BLAS_INVALID_VALUE;
+  switch (attr) {
+    case CUBLASLT_MATMUL_DESC_TRANSA: return status_of(read_attribute(&desc->transpose[0], v, n));
+    case CUBLASLT_MATMUL_DESC_TRANSB: return status_of(read_attribute(&desc->transpose[1], v, n));
+    case CUBLASLT_MATMUL_DESC_EPILOGUE: return status_of(read_attribute(&desc->epilogue, v, n));
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return status_of(read_attribute(&desc->bias, v, n));
+    case CUBLASLT_MATMUL_DESC_BIAS_TYPE: return status_of(read_attribute(&desc->bias_type, v, n));
+    default: return BLAS_INVALID_VALUE;
+  }
+}
+
+EXPORT cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) {
+  delete desc;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, int type, uint64_t rows, uint64_t columns,
+                                                 int64_t ld) {
+  if (!layout || !known_type(type)) return BLAS_INVALID_VALUE;
+  *layout = new Layout{type, rows, columns, ld};
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, int attr, const void *v, size_t n) {
+  if (!layout || !v) return BLAS_INVALID_VALUE;
+  switch (attr) {
+    case CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT: return status_of(read_attribute(&layout->batches, v, n) && layout->batches > 0);
+    case CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET: return status_of(read_attribute(&layout->stride, v, n));
+    default: return BLAS_INVALID_VALUE;
+  }
+}
+
+EXPORT cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+  delete layout;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *pref) {
+  if (!pref) return BLAS_INVALID_VALUE;
+  *pref = new cublasLtMatmulPreferenceOpaque();
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t pref, int attr, const void *v, size_t n) {
+  if (!pref || !v) return BLAS_INVALID_VALUE;
+  if (attr == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) return status_of(read_attribute(&pref->workspace, v, n));
+  if (attr >= PREF_ALIGNMENT_A && attr <= PREF_ALIGNMENT_D) {
+    return status_of(read_attribute(&pref->alignment[attr - PREF_ALIGNMENT_A], v, n));
+  }
+  return BLAS_INVALID_VALUE;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t pref) {
+  delete pref;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
+                                                     cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                                     cublasLtMatmulPreference_t pref, int wanted,
+                                                     cublasLtMatmulHeuristicResult_t *results, int *found) {
+  Sizes s;
+  if (!handle || !desc || !a || !b || !c || !d || !pref || wanted < 1 || !results || !found) return BLAS_INVALID_VALUE;
+  *found = 0;
+  if (!sizes_of(*desc, *a, *b, *c, *d, &s)) return BLAS_INVALID_VALUE;
+  if (!computes(*desc, d->type)) return BLAS_NOT_SUPPORTED;
+  uint64_t workspace = pref->workspace < 4096 ? 0 : 4096;
+  Algorithm algorithm = {ALGORITHM, s.m, s.n, s.k, workspace, {}, 0};
+  memcpy(algorithm.alignment, pref->alignment, sizeof algorithm.alignment);
+  *results = {};
+  memcpy(&results->algo, &algorithm, sizeof algorithm);
+  results->workspaceSize = workspace;
+  *found = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
+                                     cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
+                                     const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,
+                                     cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *workspace,
+                                     size_t workspace_bytes, CUstream stream) {
+  if (!handle || !desc || !alpha || !beta || !a_layout || !b_layout || !c_layout || !d_layout) return BLAS_INVALID_VALUE;
+  Product p = {*desc, *a_layout, *b_layout, *c_layout, *d_layout, {}, a, b, c, d, 0, 0};
+  if (!sizes_of(p.desc, p.a, p.b, p.c, p.d, &p.s)) return BLAS_INVALID_VALUE;
+  if (!computes(p.desc, p.d.type)) return BLAS_NOT_SUPPORTED;
+  bool wide = p.desc.scale == CUDA_R_64F;
+  p.alpha = wide ? *static_cast<const double *>(alpha) : *static_cast<const float *>(alpha);
+  p.beta = wide ? *static_cast<const double *>(beta) : *static_cast<const float *>(beta);
+  if (has_bias(p.desc.epilogue) && !owns(p.desc.bias, p.s.m * size_of(p.d.type))) return BLAS_INVALID_VALUE;
+  if (!owns(a, extent(p.a)) || !owns(b, extent(p.b)) || !owns(d, extent(p.d))) return BLAS_INVALID_VALUE;
+  if (p.beta != 0 && !owns(c, extent(p.c))) return BLAS_INVALID_VALUE;
+  if (algo) {
+    Algorithm chosen;
+    memcpy(&chosen, algo, sizeof chosen);
+    const void *pointers[4] = {a, b, c, d};
+    if (chosen.mark != ALGORITHM || chosen.m != p.s.m || chosen.n != p.s.n || chosen.k != p.s.k) return BLAS_INVALID_VALUE;
+    if (chosen.workspace > workspace_bytes || (chosen.workspace && !owns(workspace, chosen.workspace))) return BLAS_INVALID_VALUE;
+    for (int i = 0; i < 4; i++) {
+      if ((uintptr_t)pointers[i] % chosen.alignment[i] != 0) return BLAS_NOT_SUPPORTED;
+    }
+  }
+  return enqueue(stream, p) ? cublasStatus_t(CUBLAS_STATUS_SUCCESS) : cublasStatus_t(BLAS_EXECUTION_FAILED);
+}

@@ -1,0 +1,83 @@
+/*
+ * The PTX instructions of printed kernels as functions: outputs by reference, then inputs, in the order of the asm
+ * statement. An instruction that is missing here fails to compile by its name.
+ */
+
+inline float cr_half_to_float(unsigned short half) {
+  unsigned sign = (unsigned)(half & 0x8000) << 16, rest = half & 0x7fff;
+  if (rest >= 0x7c00) return __uint_as_float(sign | 0x7f800000 | (rest & 0x3ff) << 13);
+  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest << 13) * 0x1p112f));
+}
+inline unsigned short cr_float_to_half(float value) {
+  unsigned bits = __float_as_uint(value), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  if (rest > 0x7f800000) return 0x7fff;
+  if (rest >= 0x477ff000) return (unsigned short)(sign | 0x7c00);
+  if (rest < 0x38800000) return (unsigned short)(sign | (__float_as_uint(__uint_as_float(rest) + 0.5f) - 0x3f000000));
+  return (unsigned short)(sign | (rest - 0x38000000 + 0xfff + (rest >> 13 & 1)) >> 13);
+}
+inline float cr_bfloat_to_float(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
+inline unsigned short cr_float_to_bfloat(float value) {
+  unsigned bits = __float_as_uint(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fff;
+  return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+inline void cr_ptx_cvt_f32_f16(float &y, unsigned short x) { y = cr_half_to_float(x); }
+inline void cr_ptx_cvt_f32_bf16(float &y, unsigned short x) { y = cr_bfloat_to_float(x); }
+inline void cr_ptx_cvt_rn_f16_f32(unsigned short &y, float x) { y = cr_float_to_half(x); }
+inline void cr_ptx_cvt_rn_bf16_f32(unsigned short &y, float x) { y = cr_float_to_bfloat(x); }
+/* The first source becomes the upper half. */
+inline void cr_ptx_cvt_rn_f16x2_f32(unsigned &y, float high, float low) {
+  y = (unsigned)cr_float_to_half(high) << 16 | cr_float_to_half(low);
+}
+inline void cr_ptx_cvt_rn_bf16x2_f32(unsigned &y, float high, float low) {
+  y = (unsigned)cr_float_to_bfloat(high) << 16 | cr_float_to_bfloat(low);
+}
+inline void cr_ptx_cvt_rna_tf32_f32(unsigned &y, float x) { y = (__float_as_uint(x) + 0x1000) & 0xffffe000; }
+inline void cr_ptx_ex2_approx_f32(float &y, float x) { y = exp2f(x); }
+inline void cr_ptx_ex2_approx_ftz_f32(float &y, float x) { y = exp2f(x); }
+inline void cr_ptx_lg2_approx_f32(float &y, float x) { y = log2f(x); }
+inline void cr_ptx_lg2_approx_ftz_f32(float &y, float x) { y = log2f(x); }
+inline void cr_ptx_rcp_approx_f32(float &y, float x) { y = 1 / x; }
+inline void cr_ptx_rcp_approx_ftz_f32(float &y, float x) { y = 1 / x; }
+inline void cr_ptx_rsqrt_approx_f32(float &y, float x) { y = rsqrtf(x); }
+inline void cr_ptx_sqrt_approx_f32(float &y, float x) { y = sqrtf(x); }
+inline void cr_ptx_tanh_approx_f32(float &y, float x) { y = tanhf(x); }
+
+/*
+ * d = a · b + c on a warp: a 16×16 row-major, b 16×8 column-major, c and d 16×8. Lane l holds rows l/4 and l/4 + 8 of a
+ * and d, column l/4 of b; within a row, the pairs of columns at 2·(l%4) and 8 further.
+ */
+template <float convert(unsigned short)>
+inline void cr_mma_16816(float &d0, float &d1, float &d2, float &d3, unsigned a0, unsigned a1, unsigned a2, unsigned a3,
+                         unsigned b0, unsigned b1, float c0, float c1, float c2, float c3) {
+  CrLane mine;
+  mine.words[0] = (unsigned long long)a1 << 32 | a0;
+  mine.words[1] = (unsigned long long)a3 << 32 | a2;
+  mine.words[2] = (unsigned long long)b1 << 32 | b0;
+  mine.words[3] = 0;
+  const CrLane *lanes = cr_warp(0xffffffffu, mine);
+  auto part = [](unsigned long long word, unsigned k) { return convert((unsigned short)(word >> 16 * k)); };
+  unsigned lane = cr_thread->lane, row = lane / 4, column = lane % 4 * 2;
+  float d[4] = {c0, c1, c2, c3};
+  for (unsigned i = 0; i < 4; i++) {
+    unsigned lower = i / 2, n = column + i % 2;
+    for (unsigned k = 0; k < 16; k++) {
+      /* Registers: a0 (row, k < 8), a1 (row + 8, k < 8), a2 (row, k >= 8), a3 (row + 8, k >= 8). */
+      const CrLane &from_a = lanes[row * 4 + k % 8 / 2], &from_b = lanes[n * 4 + k % 8 / 2];
+      d[i] += part(from_a.words[k / 8], lower * 2 + k % 2) * part(from_b.words[2], k / 8 * 2 + k % 2);
+    }
+  }
+  d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3];
+}
+#define CR_MMA(name, convert)                                                                                           \
+  inline void name(float &d0, float &d1, float &d2, float &d3, unsigned a0, unsigned a1, unsigned a2, unsigned a3,      \
+                   unsigned b0, unsigned b1, float c0, float c1, float c2, float c3) {                                 \
+    cr_mma_16816<convert>(d0, d1, d2, d3, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3);                                      \
+  }                                                                                                                     \
+  inline void name(float &d0, float &d1, float &d2, float &d3, unsigned a0, unsigned a1, unsigned a2, unsigned a3,      \
+                   unsigned b0, unsigned b1) {                                                                          \
+    cr_mma_16816<convert>(d0, d1, d2, d3, a0, a1, a2, a3, b0, b1, d0, d1, d2, d3);                                      \
+  }
+CR_MMA(cr_ptx_mma_sync_aligned_m16n8k16_row_col_f32_f16_f16_f32, cr_half_to_float)
+CR_MMA(cr_ptx_mma_sync_aligned_m16n8k16_row_col_f32_bf16_bf16_f32, cr_bfloat_to_float)
