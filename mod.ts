@@ -57,6 +57,7 @@ export type { MemoryFormat } from "./src/ops/convert.ts";
 export { Scalar, scalar } from "./src/base/scalar.ts";
 export { getDefaultDevice, openDevice, setDefaultDevice } from "./src/backend/mod.ts";
 
+export * as cuda from "./src/backend/cuda_api.ts";
 export * as webgpu from "./src/backend/webgpu_api.ts";
 
 // Tensors

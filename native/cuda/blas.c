@@ -16,6 +16,7 @@ enum { CACHE_SIZE = 256 };
 typedef struct {
   int32_t device, dtype, tf32, epilogue, transpose_a, transpose_b, accumulate;
   int64_t m, n, k, lda, ldb, ldo, batches, stride_a, stride_b, stride_o;
+  uint32_t alignment[3]; /* of a, b and the output, in bytes */
 } Problem;
 
 typedef struct {
@@ -98,6 +99,12 @@ static int32_t make(Plan *plan, const Problem *p, const void *bias) {
   return status;
 }
 
+/* The largest power of two, up to the 256 that cuBLASLt takes for granted, that divides an address. */
+static uint32_t alignment_of(const void *address) {
+  uintptr_t bits = (uintptr_t)address | 256;
+  return (uint32_t)(bits & (~bits + 1));
+}
+
 /* The algorithm for a problem: remembered, or the heuristics' first choice. */
 static int32_t choose(Device *device, const Problem *p, Plan *plan, const cublasLtMatmulAlgo_t **algo) {
   uint64_t hash = 1469598103934665603ull;
@@ -110,6 +117,12 @@ static int32_t choose(Device *device, const Problem *p, Plan *plan, const cublas
   int found = 0;
   TRY(cublasLtMatmulPreferenceCreate(&plan->preference));
   TRY(cublasLtMatmulPreferenceSetAttribute(plan->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes));
+  /* The library's a is our b, see above; its c is its d. */
+  const uint32_t *alignments[] = {&p->alignment[1], &p->alignment[0], &p->alignment[2], &p->alignment[2]};
+  for (int i = 0; i < 4; i++) {
+    TRY(cublasLtMatmulPreferenceSetAttribute(plan->preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES + i, alignments[i],
+                                             sizeof *alignments[i]));
+  }
   TRY(cublasLtMatmulAlgoGetHeuristic(device->blas, plan->desc, plan->b, plan->a, plan->o, plan->o, plan->preference, 1,
                                      &result, &found));
   if (found == 0) {
@@ -143,6 +156,7 @@ int32_t cresset_cuda_matmul(int32_t ordinal, int32_t dtype, int32_t tf32) {
   p.transpose_a = (int32_t)v[9], p.transpose_b = (int32_t)v[10];
   p.batches = (int64_t)v[11], p.stride_a = (int64_t)v[12], p.stride_b = (int64_t)v[13], p.stride_o = (int64_t)v[14];
   p.accumulate = v[16] != 0;
+  p.alignment[0] = alignment_of(a), p.alignment[1] = alignment_of(b), p.alignment[2] = alignment_of(out);
   if (p.epilogue < 0 || p.epilogue > 5) {
     set_error("unknown epilogue %d", p.epilogue);
     return CRESSET_CUDA_ARGUMENT;

@@ -5,9 +5,9 @@
  */
 
 import { type Device, device as parseDevice } from "../base/device.ts";
-import { DeviceError } from "../base/errors.ts";
 import type { Backend } from "./backend.ts";
 import { cpuBackend } from "./cpu/mod.ts";
+import { cudaBackend } from "./cuda/mod.ts";
 import { openWebGpu, webGpuBackend } from "./webgpu/mod.ts";
 
 /**
@@ -17,8 +17,7 @@ import { openWebGpu, webGpuBackend } from "./webgpu/mod.ts";
  */
 export function backendOf(device: Device): Backend {
   if (device.type === "cpu") return cpuBackend();
-  if (device.type === "webgpu") return webGpuBackend();
-  throw new DeviceError(`device("${device}"): this version of Cresset has no ${device.type} kernels; use "cpu"`);
+  return device.type === "cuda" ? cudaBackend(device) : webGpuBackend();
 }
 
 let defaultDevice = parseDevice("cpu");

@@ -30,7 +30,6 @@ const INDEXING = `
 #define SIZES ${SIZES}
 #define AT(k) (${SIZES + MAX_DIMS} + ${1 + MAX_DIMS} * (k))
 #define POINTER(T, k) ((T *)p.slots[AT(k)])
-#define KERNEL(name) extern "C" __global__ void name(const __grid_constant__ Params p)
 /* For every index below 'count', the grid striding. */
 #define EACH(i, count) \\
   for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < (count); i += (i64)gridDim.x * blockDim.x)
@@ -58,10 +57,11 @@ __device__ __forceinline__ ${name}_stored ${name}_store(${name}_value x) { retur
 `;
 }
 
-/** The whole source of a family's kernels for some dtypes. */
+/** The whole source of a family's kernels for some dtypes; `KERNEL(name)` opens an entry point. */
 export function kernelSource(types: Readonly<Record<string, DType>>, code: string): string {
   const declared = Object.entries(types).map(([name, dtype]) => declare(name, dtype)).join("");
-  const text = declared + INDEXING + code;
+  const entry = (_: string, name: string) => `extern "C" __global__ void ${name}(const __grid_constant__ Params p)`;
+  const text = declared + INDEXING + code.replace(/^KERNEL\((\w+)\)/gm, entry);
   const parameters = `struct Params { i64 slots[${SLOTS}]; };\n`;
   return CUDA_TYPES + parameters + helpersOf(text, CUDA_HELPERS) + text;
 }
