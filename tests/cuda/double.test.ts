@@ -133,6 +133,10 @@ extern "C" __global__ void lost(const __grid_constant__ Params p) {
   if (threadIdx.x > 0) __shfl_down_sync(0xffffffffu, 1, 1);
 }
 extern "C" __global__ void wild(const __grid_constant__ Params p) { ((int *)p.slots[0])[p.slots[1]] = 1; }
+extern "C" __global__ void four(const __grid_constant__ Params p) {
+  struct alignas(16) Four { float e[4]; };
+  *(Four *)p.slots[1] = *(const Four *)p.slots[0];
+}
 extern "C" __global__ void set(const __grid_constant__ Params p) { ((int *)p.slots[0])[0] = (int)p.slots[1]; }
 extern "C" __global__ void increment(const __grid_constant__ Params p) { ((int *)p.slots[0])[0] += (int)p.slots[1]; }
 `;
@@ -218,6 +222,9 @@ Deno.test("a fault surfaces later, stays, and leaves the process alive", () => {
   double.reset();
   device.launch(wild, 1, 1, [address, -(1 << 20)]);
   assertThrows(() => device.read(address, new Uint8Array(4)), Error, "kernel wild");
+  double.reset();
+  device.launch(device.kernel(module, "four"), 1, 1, [address, address + 516]);
+  assertThrows(() => device.synchronize(), Error, "misaligned address");
   double.reset();
   double.fail("fault", 1);
   device.launch(device.kernel(module, "set"), 1, 1, [address, 1]);

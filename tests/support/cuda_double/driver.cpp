@@ -52,6 +52,7 @@ const char *error_name(CUresult error) {
     case RESULT_ILLEGAL_ADDRESS: return "an illegal memory access was encountered";
     case RESULT_LAUNCH_RESOURCES: return "too many resources requested for launch";
     case RESULT_LAUNCH_TIMEOUT: return "the launch timed out and was terminated";
+    case RESULT_MISALIGNED_ADDRESS: return "misaligned address";
     case RESULT_LAUNCH_FAILED: return "unspecified launch failure";
     case RESULT_CAPTURE_UNSUPPORTED: return "operation not permitted when stream is capturing";
     case RESULT_CAPTURE_INVALIDATED: return "operation failed due to a previous error during capture";
@@ -60,7 +61,7 @@ const char *error_name(CUresult error) {
 }
 
 bool is_fault(CUresult error) {
-  return error == RESULT_ILLEGAL_ADDRESS || error == RESULT_LAUNCH_TIMEOUT || error == RESULT_LAUNCH_FAILED;
+  return error == RESULT_ILLEGAL_ADDRESS || error == RESULT_MISALIGNED_ADDRESS || error == RESULT_LAUNCH_TIMEOUT || error == RESULT_LAUNCH_FAILED;
 }
 
 /* A copy at its time: addresses are checked again, the memory may be gone by then. */

@@ -214,19 +214,30 @@ void run_block() {
   }
 }
 
-struct sigaction before[3];
-const int SIGNALS[3] = {SIGSEGV, SIGBUS, SIGFPE};
+constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}, SIGNAL_COUNT = 5;
+struct sigaction before[SIGNAL_COUNT];
+
+/* What a signal means; kernels are compiled to trap where an address is misaligned or an array is left. */
+CUresult signal_fault(int signal, const void *address, std::string *text) {
+  char number[32];
+  snprintf(number, sizeof number, "%p", address);
+  switch (signal) {
+    case SIGFPE: *text = "an integer division by 0"; return RESULT_LAUNCH_FAILED;
+    case SIGILL:
+    case SIGTRAP: *text = "a misaligned address or an index outside an array"; return RESULT_MISALIGNED_ADDRESS;
+    default: *text = std::string("an illegal access at address ") + number; return RESULT_ILLEGAL_ADDRESS;
+  }
+}
 
 /* A fault of a kernel leaves it; one of other threads goes where it went before. */
 void on_signal(int signal, siginfo_t *info, void *context) {
   if (in_kernel) {
-    fault_code = RESULT_ILLEGAL_ADDRESS;
-    char text[96];
-    snprintf(text, sizeof text, ": %s at address %p", signal == SIGFPE ? "an integer division by 0" : "an illegal access", info->si_addr);
-    fault_text = where(current) + text;
+    std::string text;
+    fault_code = signal_fault(signal, info->si_addr, &text);
+    fault_text = where(current) + ": " + text;
     siglongjmp(escape, 1);
   }
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < SIGNAL_COUNT; i++) {
     if (SIGNALS[i] != signal) continue;
     if (before[i].sa_flags & SA_SIGINFO) before[i].sa_sigaction(signal, info, context);
     else if (before[i].sa_handler != SIG_DFL && before[i].sa_handler != SIG_IGN) before[i].sa_handler(signal);
@@ -238,11 +249,11 @@ void catch_signals() {
   struct sigaction action = {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  for (int i = 0; i < 3; i++) sigaction(SIGNALS[i], &action, &before[i]);
+  for (int i = 0; i < SIGNAL_COUNT; i++) sigaction(SIGNALS[i], &action, &before[i]);
 }
 
 void release_signals() {
-  for (int i = 0; i < 3; i++) sigaction(SIGNALS[i], &before[i], nullptr);
+  for (int i = 0; i < SIGNAL_COUNT; i++) sigaction(SIGNALS[i], &before[i], nullptr);
 }
 
 void run_grid(CrDim grid, unsigned shared) {

@@ -176,6 +176,7 @@ bool compile(const std::string &from, const std::string &to, const std::string &
   std::string compiler = named && *named ? named : "c++", include = std::string(EMULATION_FOLDER) + "/emulation.h";
   const char *arguments[] = {compiler.c_str(), "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fwrapv", "-fno-strict-aliasing",
                              "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-fmax-errors=5", "-fvisibility=hidden",
+                             "-fsanitize=alignment,bounds", "-fsanitize-undefined-trap-on-error",
                              "-include", include.c_str(), "-x", "c++", from.c_str(), "-o", to.c_str(), "-lm", nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -193,7 +194,7 @@ bool compile(const std::string &from, const std::string &to, const std::string &
 /* What the compiled library depends on besides the kernel. */
 const std::string &emulation_text() {
   static const std::string all = [] {
-    std::string text, part;
+    std::string text = "alignment,bounds", part;
     for (const char *file : {"/runtime.h", "/emulation.h", "/ptx.h"}) {
       cache_read(std::string(EMULATION_FOLDER) + file, &part);
       text += part;
