@@ -42,7 +42,7 @@ function parse(op: string, x: Tensor, args: readonly unknown[], training = true)
   checkAlive(op, x);
   const options = { p: 0.5, training, inplace: false, ...signature<DropoutOptions>(op, POSITIONAL)(args) };
   if (!(options.p >= 0 && options.p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${options.p}`);
-  if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
+  if (options.training && !x.dtype.isFloatingPoint && !x.dtype.isComplex) {
     throw new DTypeError(`${op}(): the tensor must be of a floating dtype: ${x.dtype}`);
   }
   return options;
