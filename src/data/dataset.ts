@@ -8,11 +8,14 @@
  * @module
  */
 
+import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, IndexError, ShapeError } from "../base/errors.ts";
-import type { Generator } from "../base/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "./random.ts";
+import type { SeedOptions } from "./sampler.ts";
 import { selectRows } from "./rows.ts";
+
+const parseSplit = signature<SeedOptions>("randomSplit", ["generator"]);
 
 /** What a map-style dataset must have. */
 export interface MapStyle<T> {
@@ -295,7 +298,7 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
  *
  * @param dataset what is split
  * @param lengths the parts' sizes, or fractions that add up to one
- * @param generator where the seed comes from; the default generator if `null`
+ * @param args where the seed comes from; the default generator if missing
  * @throws {ArgumentError} if the sizes do not add up to the dataset's length
  *
  * @example
@@ -311,8 +314,9 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
 export function randomSplit<T>(
   dataset: Indexable<T>,
   lengths: readonly number[],
-  generator: Generator | null = null,
+  ...args: Args<SeedOptions, ["generator"]>
 ): Subset<T>[] {
+  const { generator = null } = parseSplit(args);
   const counts = countsOf(dataset.length, lengths);
   if (counts.some((c) => !Number.isSafeInteger(c) || c < 0)) {
     throw new ArgumentError(
@@ -327,7 +331,7 @@ export function randomSplit<T>(
       } = ${total} != ${dataset.length}`,
     );
   }
-  const order = HostRandom.from(generator).permutation(dataset.length);
+  const order = HostRandom.from("randomSplit", generator).permutation(dataset.length);
   let at = 0;
   return counts.map((count) => new Subset(dataset, order.slice(at, at += count)));
 }

@@ -28,3 +28,6 @@ export {
 } from "./sampler.ts";
 export { type Collated, type Converted, defaultCollate, defaultConvert, type NumericArray } from "./collate.ts";
 export { type AnyDataset, DataLoader, type DataLoaderOptions, type Order } from "./dataloader.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { SeedOptions } from "./sampler.ts";

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { defaultGenerator, type Generator } from "../base/generator.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { defaultGenerator, Generator } from "../base/generator.ts";
 import { philoxBlock } from "../base/philox.ts";
 
 /** A stream of random numbers of one seed. */
@@ -22,8 +23,11 @@ export class HostRandom {
   }
 
   /** The stream of a seed drawn from `generator`, or from the default one. */
-  static from(generator: Generator | null): HostRandom {
+  static from(op: string, generator: Generator | null): HostRandom {
     const source = generator ?? defaultGenerator;
+    if (!(source instanceof Generator)) {
+      throw new ArgumentError(`${op}(): generator must be a Generator: ${String(source)}`);
+    }
     return new HostRandom(BigInt(source.randomWord()) << 32n | BigInt(source.randomWord()));
   }
 

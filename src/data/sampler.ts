@@ -82,7 +82,37 @@ export interface RandomSamplerOptions {
   generator?: Generator | null;
 }
 
+/** The option of what is drawn once. */
+export interface SeedOptions {
+  /** Where the seed comes from. @default {the default generator} */
+  generator?: Generator | null;
+}
+
+/** The parameters of {@linkcode WeightedRandomSampler} after the weights. */
+export interface WeightedRandomSamplerOptions extends SeedOptions {
+  /** How many indices to draw. */
+  numSamples: number;
+  /** Whether an index may come several times. @default {true} */
+  replacement?: boolean;
+}
+
+/** The parameters of {@linkcode BatchSampler} after the sampler. */
+export interface BatchSamplerOptions {
+  /** How many indices make a batch. */
+  batchSize: number;
+  /** Whether a last, smaller batch is left out. */
+  dropLast: boolean;
+}
+
 const parseRandom = signature<RandomSamplerOptions>("RandomSampler", ["replacement", "numSamples", "generator"]);
+const parseSubset = signature<SeedOptions>("SubsetRandomSampler", ["generator"]);
+const parseWeighted = signature<WeightedRandomSamplerOptions>(
+  "WeightedRandomSampler",
+  ["numSamples", "replacement", "generator"],
+  [],
+  1,
+);
+const parseBatches = signature<BatchSamplerOptions>("BatchSampler", ["batchSize", "dropLast"], [], 2);
 
 /**
  * The samples in random order.
@@ -129,7 +159,7 @@ export class RandomSampler extends Sampler {
 
   /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
-    const random = HostRandom.from(this.#generator);
+    const random = HostRandom.from("RandomSampler", this.#generator);
     const n = this.dataSource.length;
     let left = n === 0 ? 0 : this.length;
     if (this.replacement) {
@@ -161,12 +191,12 @@ export class SubsetRandomSampler extends Sampler {
    * Samples given indices.
    *
    * @param indices the indices to sample
-   * @param generator where the seed comes from; the default generator if `null`
+   * @param args where the seed comes from
    */
-  constructor(indices: readonly number[], generator: Generator | null = null) {
+  constructor(indices: readonly number[], ...args: Args<SeedOptions, ["generator"]>) {
     super();
     this.indices = indices;
-    this.#generator = generator;
+    this.#generator = parseSubset(args).generator ?? null;
   }
 
   /** How many indices one iteration gives. */
@@ -176,7 +206,7 @@ export class SubsetRandomSampler extends Sampler {
 
   /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
-    const random = HostRandom.from(this.#generator);
+    const random = HostRandom.from("SubsetRandomSampler", this.#generator);
     for (const i of random.permutation(this.indices.length)) yield this.indices[i];
   }
 }
@@ -208,19 +238,16 @@ export class WeightedRandomSampler extends Sampler {
    * Samples the indices of the weights.
    *
    * @param weights one per index, not negative; they need not add up to one
-   * @param numSamples how many to draw
-   * @param replacement whether an index may come several times
-   * @param generator where the seed comes from; the default generator if `null`
+   * @param args how many to draw; whether an index may come several times (it may); where the seed comes from
    * @throws {ArgumentError} if the weights are not a list of such numbers, or too few for `numSamples`
    */
   constructor(
     weights: ArrayLike<number>,
-    numSamples: number,
-    replacement: boolean = true,
-    generator: Generator | null = null,
+    ...args: Args<WeightedRandomSamplerOptions, ["numSamples", "replacement", "generator"]>
   ) {
     super();
     const op = "WeightedRandomSampler";
+    const { numSamples, replacement = true, generator = null } = parseWeighted(args);
     if (typeof weights?.length !== "number") {
       throw new ArgumentError(`${op}(): weights must be a list of numbers; of a tensor, give await weights.tolist()`);
     }
@@ -239,7 +266,7 @@ export class WeightedRandomSampler extends Sampler {
 
   /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
-    const random = HostRandom.from(this.#generator);
+    const random = HostRandom.from("WeightedRandomSampler", this.#generator);
     yield* this.replacement ? this.#withReplacement(random) : this.#withoutReplacement(random);
   }
 
@@ -289,11 +316,14 @@ export class BatchSampler extends Sampler<number[]> {
    * Groups the indices of a sampler.
    *
    * @param sampler where the indices come from
-   * @param batchSize how many indices make a batch
-   * @param dropLast whether a last, smaller batch is left out
+   * @param args how many indices make a batch, and whether a last, smaller batch is left out
    */
-  constructor(sampler: Iterable<number> & Partial<Sized>, batchSize: number, dropLast: boolean) {
+  constructor(
+    sampler: Iterable<number> & Partial<Sized>,
+    ...args: Args<BatchSamplerOptions, ["batchSize", "dropLast"]>
+  ) {
     super();
+    const { batchSize, dropLast } = parseBatches(args);
     checkCount("BatchSampler", "batchSize", batchSize);
     this.sampler = sampler;
     this.batchSize = batchSize;

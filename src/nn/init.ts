@@ -6,9 +6,10 @@
  */
 
 import { noGrad } from "../autograd/mode.ts";
-import type { Generator } from "../base/generator.ts";
+import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { randperm } from "../ops/random.ts";
+import type { RandomOptions } from "../ops/random_core.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -30,11 +31,63 @@ export type Nonlinearity =
   | "leaky_relu"
   | "selu";
 
-/** Options of the random initialisers. */
-export interface RandomOptions {
-  /** Where the numbers come from; the default generator if missing. */
-  generator?: Generator;
+/** The parameters of {@linkcode uniform_} after the tensor. */
+export interface UniformArgs extends RandomOptions {
+  /** The lowest value; default 0. */
+  a?: number;
+  /** The bound above; default 1. */
+  b?: number;
 }
+
+/** The parameters of {@linkcode normal_} after the tensor. */
+export interface NormalArgs extends RandomOptions {
+  /** The mean; default 0. */
+  mean?: number;
+  /** The standard deviation; default 1. */
+  std?: number;
+}
+
+/** The parameters of {@linkcode truncNormal_} after the tensor. */
+export interface TruncNormalArgs extends NormalArgs {
+  /** The lowest value, not a number of standard deviations; default -2. */
+  a?: number;
+  /** The highest value; default 2. */
+  b?: number;
+}
+
+/** The parameters of Glorot's initialisers after the tensor. */
+export interface GainArgs extends RandomOptions {
+  /** A factor of all values; default 1. */
+  gain?: number;
+}
+
+/** The parameters of He's initialisers after the tensor. */
+export interface KaimingArgs extends RandomOptions {
+  /** The negative slope after the layer, for `"leaky_relu"`; default 0. */
+  a?: number;
+  /** Which fan; default `"fan_in"`. */
+  mode?: FanMode;
+  /** What follows the layer; default `"leaky_relu"`. */
+  nonlinearity?: Nonlinearity;
+}
+
+/** The parameters of {@linkcode sparse_} after the tensor. */
+export interface SparseArgs extends RandomOptions {
+  /** The share of zeros in each column, 0 to 1. */
+  sparsity: number;
+  /** The standard deviation of the others; default 0.01. */
+  std?: number;
+}
+
+const parseUniform = signature<UniformArgs>("uniform_", ["a", "b", "generator"]);
+const parseNormal = signature<NormalArgs>("normal_", ["mean", "std", "generator"]);
+const parseTruncNormal = signature<TruncNormalArgs>("truncNormal_", ["mean", "std", "a", "b", "generator"]);
+const parseXavierUniform = signature<GainArgs>("xavierUniform_", ["gain", "generator"]);
+const parseXavierNormal = signature<GainArgs>("xavierNormal_", ["gain", "generator"]);
+const parseKaimingUniform = signature<KaimingArgs>("kaimingUniform_", ["a", "mode", "nonlinearity", "generator"]);
+const parseKaimingNormal = signature<KaimingArgs>("kaimingNormal_", ["a", "mode", "nonlinearity", "generator"]);
+const parseOrthogonal = signature<GainArgs>("orthogonal_", ["gain", "generator"]);
+const parseSparse = signature<SparseArgs>("sparse_", ["sparsity", "std", "generator"], [], 1);
 
 const LINEAR: ReadonlySet<string> = new Set([
   "linear",
@@ -80,7 +133,8 @@ function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
  *
  * @param tensor filled in place and returned
  */
-export function uniform_(tensor: Tensor, a = 0, b = 1, options: RandomOptions = {}): Tensor {
+export function uniform_(tensor: Tensor, ...args: Args<UniformArgs, ["a", "b", "generator"]>): Tensor {
+  const { a = 0, b = 1, ...options } = parseUniform(args);
   return written(tensor, (t) => t.uniform_(a, b, options));
 }
 
@@ -89,7 +143,8 @@ export function uniform_(tensor: Tensor, a = 0, b = 1, options: RandomOptions = 
  *
  * @param tensor filled in place and returned
  */
-export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomOptions = {}): Tensor {
+export function normal_(tensor: Tensor, ...args: Args<NormalArgs, ["mean", "std", "generator"]>): Tensor {
+  const { mean = 0, std = 1, ...options } = parseNormal(args);
   return written(tensor, (t) => t.normal_(mean, std, options));
 }
 
@@ -97,10 +152,12 @@ export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomOption
  * Normal values, those outside `[a, b]` drawn again: the quantile function of uniform values between the bounds' ranks.
  *
  * @param tensor filled in place and returned
- * @param a the lowest value, not a number of standard deviations
- * @param b the highest value
  */
-export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2, options: RandomOptions = {}): Tensor {
+export function truncNormal_(
+  tensor: Tensor,
+  ...args: Args<TruncNormalArgs, ["mean", "std", "a", "b", "generator"]>
+): Tensor {
+  const { mean = 0, std = 1, a = -2, b = 2, ...options } = parseTruncNormal(args);
   const below = normalCdf((a - mean) / std);
   const above = normalCdf((b - mean) / std);
   return written(tensor, (t) => {
@@ -194,10 +251,11 @@ export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] 
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+export function xavierUniform_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
+  const { gain = 1, generator } = parseXavierUniform(args);
   const [fanIn, fanOut] = fanInAndFanOut(tensor);
   const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
-  return uniform_(tensor, -bound, bound, options);
+  return uniform_(tensor, -bound, bound, { generator });
 }
 
 /**
@@ -205,12 +263,14 @@ export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomOptions 
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+export function xavierNormal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
+  const { gain = 1, generator } = parseXavierNormal(args);
   const [fanIn, fanOut] = fanInAndFanOut(tensor);
-  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
+  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator });
 }
 
-function kaimingStd(op: string, tensor: Tensor, a: number, mode: FanMode, nonlinearity: Nonlinearity): number {
+function kaimingStd(op: string, tensor: Tensor, args: KaimingArgs): number {
+  const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = args;
   if (mode !== "fan_in" && mode !== "fan_out") {
     throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": "${String(mode)}"`);
   }
@@ -221,40 +281,30 @@ function kaimingStd(op: string, tensor: Tensor, a: number, mode: FanMode, nonlin
 /**
  * He's initialisation: uniform with variance `gain² / fan`.
  *
- * @param a the negative slope after the layer, for `"leaky_relu"`
- * @param mode which fan
- * @param nonlinearity what follows the layer
  * @see https://arxiv.org/abs/1502.01852
  */
 export function kaimingUniform_(
   tensor: Tensor,
-  a = 0,
-  mode: FanMode = "fan_in",
-  nonlinearity: Nonlinearity = "leaky_relu",
-  options: RandomOptions = {},
+  ...args: Args<KaimingArgs, ["a", "mode", "nonlinearity", "generator"]>
 ): Tensor {
+  const options = parseKaimingUniform(args);
   if (tensor.numel() === 0) return tensor;
-  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, a, mode, nonlinearity);
-  return uniform_(tensor, -bound, bound, options);
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, options);
+  return uniform_(tensor, -bound, bound, { generator: options.generator });
 }
 
 /**
  * He's initialisation with normal values.
  *
- * @param a the negative slope after the layer, for `"leaky_relu"`
- * @param mode which fan
- * @param nonlinearity what follows the layer
  * @see https://arxiv.org/abs/1502.01852
  */
 export function kaimingNormal_(
   tensor: Tensor,
-  a = 0,
-  mode: FanMode = "fan_in",
-  nonlinearity: Nonlinearity = "leaky_relu",
-  options: RandomOptions = {},
+  ...args: Args<KaimingArgs, ["a", "mode", "nonlinearity", "generator"]>
 ): Tensor {
+  const options = parseKaimingNormal(args);
   if (tensor.numel() === 0) return tensor;
-  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, a, mode, nonlinearity), options);
+  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options), { generator: options.generator });
 }
 
 /**
@@ -263,11 +313,11 @@ export function kaimingNormal_(
  * Gram and Schmidt's process on normal values, whose triangular factor has a positive diagonal: the result is uniform
  * among all such matrices.
  *
- * @param gain a factor of all values
  * @throws {ShapeError} if the tensor has fewer than two dimensions
  * @see https://arxiv.org/abs/1312.6120
  */
-export function orthogonal_(tensor: Tensor, gain = 1, options: RandomOptions = {}): Tensor {
+export function orthogonal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
+  const { gain = 1, ...options } = parseOrthogonal(args);
   if (tensor.ndim < 2) {
     throw new ShapeError(`orthogonal_(): expected at least 2 dimensions: ${show(tensor.shape)}`);
   }
@@ -291,10 +341,10 @@ export function orthogonal_(tensor: Tensor, gain = 1, options: RandomOptions = {
 /**
  * Normal values with a share of each column set to zero.
  *
- * @param sparsity the share, 0 to 1
  * @throws {ShapeError} if the tensor is not two-dimensional
  */
-export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomOptions = {}): Tensor {
+export function sparse_(tensor: Tensor, ...args: Args<SparseArgs, ["sparsity", "std", "generator"]>): Tensor {
+  const { sparsity, std = 0.01, ...options } = parseSparse(args);
   requireMatrix("sparse_", tensor);
   const [rows, columns] = tensor.shape;
   const zeros = Math.ceil(sparsity * rows);

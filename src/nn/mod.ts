@@ -151,6 +151,7 @@ export type {
 } from "./pooling.ts";
 export type { Cell, Kind, Recurrent, Step, Weights } from "./rnn.ts";
 export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs, Parameters } from "./softmax.ts";
+export type { LoadStateDictArgs } from "./state_dict.ts";
 export type {
   DecoderCall,
   DecoderCallParameters,

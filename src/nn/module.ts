@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { Args } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Device } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
@@ -25,7 +26,13 @@ import type { RemovableHandle } from "../autograd/node.ts";
 import { callWithHooks, type ForwardHookOptions, ModuleHooks } from "./module_hooks.ts";
 import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
 import { block } from "./repr.ts";
-import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from "./state_dict.ts";
+import {
+  type IncompatibleKeys,
+  loadStateDict,
+  type LoadStateDictArgs,
+  type StateDict,
+  stateDict,
+} from "./state_dict.ts";
 import { named } from "./walk.ts";
 
 /** Where a module keeps what is not a field of the user: symbols are not fields. */
@@ -319,12 +326,12 @@ export abstract class Module {
    * Copies a state dict into the module.
    *
    * @param state tensors by name
-   * @param options `strict` (default true) wants exactly the module's keys; `assign` (default false) takes the tensors
-   *   themselves instead of copying
+   * @param args whether the keys must be exactly the module's, and whether to take the tensors themselves
+   * @returns the keys that were missing or unexpected
    * @throws {ArgumentError} one error that lists every missing and unexpected key and every mismatch of sizes
    */
-  loadStateDict(state: StateDict, options: { strict?: boolean; assign?: boolean } = {}): IncompatibleKeys {
-    return loadStateDict(this, state, options.strict ?? true, options.assign ?? false);
+  loadStateDict(state: StateDict, ...args: Args<LoadStateDictArgs, ["strict", "assign"]>): IncompatibleKeys {
+    return loadStateDict(this, state, args);
   }
 
   // State that applies to the whole tree

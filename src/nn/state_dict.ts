@@ -7,6 +7,7 @@
  * @module
  */
 
+import { signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
@@ -49,9 +50,18 @@ export function stateDict(module: Module, prefix: string, keepVars: boolean, int
   return into;
 }
 
+/** The parameters of {@linkcode Module.loadStateDict} after the state dict. */
+export interface LoadStateDictArgs {
+  /** Whether keys that are missing or unexpected are an error; default true. */
+  strict?: boolean;
+  /** Take the tensors themselves instead of copying their values; default false. */
+  assign?: boolean;
+}
+
+const parseLoad = signature<LoadStateDictArgs>("loadStateDict", ["strict", "assign"]);
+
 /** What is gathered while a state dict is taken. */
 interface Loading {
-  readonly strict: boolean;
   readonly assign: boolean;
   readonly keys: IncompatibleKeys;
   readonly errors: string[];
@@ -66,11 +76,12 @@ interface Loading {
  *
  * @throws {ArgumentError} one error for everything that does not fit
  */
-export function loadStateDict(module: Module, state: StateDict, strict: boolean, assign: boolean): IncompatibleKeys {
+export function loadStateDict(module: Module, state: StateDict, args: readonly unknown[]): IncompatibleKeys {
+  const { strict = true, assign = false } = parseLoad(args);
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
     throw new ArgumentError(`Expected state_dict to be dict-like, got ${String(state)}.`);
   }
-  const loading: Loading = { strict, assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
+  const loading: Loading = { assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);
   const { missingKeys, unexpectedKeys } = loading.keys;
   const messages = loading.errors;
@@ -95,17 +106,15 @@ function load(module: Module, state: StateDict, prefix: string, loading: Loading
   for (const [name, target] of own) {
     const key = prefix + name;
     if (Object.hasOwn(state, key)) loadTensor(module, name, key, target, state[key], loading);
-    else if (loading.strict) loading.keys.missingKeys.push(key);
+    else loading.keys.missingKeys.push(key);
   }
   const children = new Map(module._ownModules());
-  if (loading.strict) {
-    for (const key of Object.keys(state)) {
-      if (!key.startsWith(prefix)) continue;
-      const rest = key.slice(prefix.length);
-      const dot = rest.indexOf(".");
-      const known = dot < 0 ? own.has(rest) : children.has(rest.slice(0, dot));
-      if (!known) loading.keys.unexpectedKeys.push(key);
-    }
+  for (const key of Object.keys(state)) {
+    if (!key.startsWith(prefix)) continue;
+    const rest = key.slice(prefix.length);
+    const dot = rest.indexOf(".");
+    const known = dot < 0 ? own.has(rest) : children.has(rest.slice(0, dot));
+    if (!known) loading.keys.unexpectedKeys.push(key);
   }
   for (const [name, child] of children) {
     const inner = `${prefix}${name}.`;

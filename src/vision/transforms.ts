@@ -235,7 +235,7 @@ export class RandomAffine extends TransformBase<Image, Image> {
 
   /** Changes a picture into a new one. */
   override forward(image: Image): Image {
-    const random = this.#random ??= HostRandom.from(null);
+    const random = this.#random ??= HostRandom.from("transforms", null);
     const between = ([low, high]: readonly [number, number]) => low + random.uniform() * (high - low);
     const angle = between(this.#degrees) * Math.PI / 180;
     const scale = between(this.#scale);

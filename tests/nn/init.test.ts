@@ -6,6 +6,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { assertUserError } from "../support/assert.ts";
 
 const { nn } = torch;
 const { init } = nn;
@@ -112,4 +113,13 @@ Deno.test("the same seed gives the same layer", async () => {
   const a = await new nn.Linear(3, 3).weight.tolist();
   torch.manualSeed(7);
   assertEquals(await new nn.Linear(3, 3).weight.tolist(), a);
+});
+
+Deno.test("init: arguments by name, as in PyTorch; unknown names are errors", async () => {
+  const w = torch.empty(200, 100);
+  assertAlmostEquals(await init.normal_(w, { mean: 5, std: 0.5 }).mean().item(), 5, 0.05);
+  assertAlmostEquals(await init.uniform_(w, { a: 2, b: 3 }).mean().item(), 2.5, 0.05);
+  const std = await init.kaimingNormal_(w, { mode: "fan_out", nonlinearity: "relu" }).std().item();
+  assertAlmostEquals(std, Math.sqrt(2 / 200), 0.005);
+  await assertUserError(() => init.normal_(w, { sd: 1 } as never), torch.ArgumentError, "unknown argument");
 });

@@ -107,7 +107,9 @@ Deno.test("Module.loadStateDict() reports every mismatch in one error, in PyTorc
   assertEquals(error.message, expected);
   delete state["b.weight"];
   const keys = model.loadStateDict(state, { strict: false });
-  assertEquals([...keys.missingKeys], []);
+  assertEquals([...keys.missingKeys], ["a.bias", "b.weight"]);
+  assertEquals([...keys.unexpectedKeys], ["c.weight"]);
+  assertEquals([...model.loadStateDict(state, false).unexpectedKeys], ["c.weight"]);
 });
 
 Deno.test("Module.loadStateDict({ assign: true }) takes the tensors themselves", () => {
