@@ -56,7 +56,10 @@ export function device(name: string | Device): Device {
     );
   }
   const type = match[1] as DeviceType;
-  const made = type === "cpu" ? CPU : new Device(type, Number(match[2] ?? 0));
+  // Devices are compared by identity, so "cuda" and "cuda:0" must be one object.
+  const full = type === "cpu" ? "cpu" : `${type}:${Number(match[2] ?? 0)}`;
+  const made = known.get(full) ?? new Device(type, Number(match[2] ?? 0));
+  known.set(full, made);
   known.set(name, made);
   return made;
 }

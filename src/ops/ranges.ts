@@ -70,7 +70,7 @@ export function arange(
 function boundOf(op: string, v: ScalarLike | Tensor, dtype: DType, options: TensorOptions): Tensor {
   if (!(v instanceof Tensor)) return tensor(v, { dtype, device: options.device });
   if (v.ndim !== 0) throw new ShapeError(`${op}(): bounds must be numbers or 0-d tensors: ${show(v.shape)}`);
-  return v.detach().to(dtype);
+  return v.detach().to({ dtype, device: options.device });
 }
 
 function isComplex(v: ScalarLike | Tensor): boolean {

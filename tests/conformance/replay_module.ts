@@ -40,6 +40,7 @@ interface Manifest {
 /** The members of a module that the replay uses. */
 interface ModuleLike {
   train(mode: boolean): unknown;
+  to(device: string): unknown;
   call(...args: unknown[]): unknown;
   loadStateDict(state: Record<string, TensorLike>): unknown;
   stateDict(): Record<string, TensorLike> | Map<string, TensorLike>;
@@ -84,6 +85,7 @@ async function replaySample(sample: ModuleSample, context: Context): Promise<str
   if (typeof Module !== "function") throw new Absent(`torch.${manifest.name}`);
   const constructorArguments = makeInputs(options.device, () => argumentsOf(decoder, sample.ctor));
   const module = new Module(...constructorArguments);
+  if (options.device !== "cpu") module.to(options.device);
   module.train(sample.training);
   // The recorded state's tensors are leaves of their own: load copies, so that ids of inputs stay those of inputs.
   const state = Object.fromEntries(

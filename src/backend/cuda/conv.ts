@@ -15,6 +15,14 @@ import { addressOf, type CudaStream, Library, THREADS } from "./stream.ts";
 const KINDS: Readonly<Record<ConvKind, number>> = { forward: 0, byInput: 1, byWeight: 2 };
 const NO_ALGORITHM = -5;
 
+/** Whether the output has the sizes that cuDNN computes; that of a transposed convolution may be smaller. */
+function standard(x: Strided, weight: Strided, y: Strided, g: ConvGeometry): boolean {
+  return g.stride.every((stride, d) => {
+    const reach = g.dilation[d] * (weight.shape[2 + d] - 1) + 1;
+    return y.shape[2 + d] === Math.floor((x.shape[2 + d] + 2 * g.padding[d] - reach) / stride) + 1;
+  });
+}
+
 /** Whether cuDNN took the convolution. */
 function byLibrary(
   stream: CudaStream,
@@ -24,7 +32,7 @@ function byLibrary(
   y: Strided,
   g: ConvGeometry,
 ): boolean {
-  if (!stream.has(Library.Cudnn) || !x.dtype.isFloatingPoint) return false;
+  if (!stream.has(Library.Cudnn) || !x.dtype.isFloatingPoint || !standard(x, weight, y, g)) return false;
   stream.args.set([
     addressOf(x),
     addressOf(weight),
