@@ -81,19 +81,26 @@ function totals(runs: readonly Results[]): string {
   return table(rows);
 }
 
-/** One table of operations per kind and priority, with a column per device. */
+/** What passes and what is absent as lists of names, and a table of what is in between, per kind and priority. */
 function operations(runs: readonly Results[]): string {
   const parts: string[] = [];
   const all = runs.flatMap((run) => run.entries.map((e) => ({ ...e, device: run.device })));
   for (const [kind, ofKind] of groupBy(all, (e) => e.kind)) {
     for (const priority of PRIORITIES) {
+      const passed: string[] = [], absent: string[] = [], rows: string[][] = [];
       const entries = ofKind.filter((e) => e.priority === priority);
-      if (entries.length === 0) continue;
-      const rows = [[kind, ...runs.map((r) => r.device)]];
       for (const [name, list] of [...groupBy(entries, title)].sort(([a], [b]) => (a < b ? -1 : 1))) {
-        rows.push([name, ...runs.map((r) => cell(list.filter((e) => e.device === r.device)))]);
+        const cells = runs.map((r) => cell(list.filter((e) => e.device === r.device)));
+        if (cells.every((c) => c === "yes")) passed.push(name);
+        else if (cells.every((c) => c === "—")) absent.push(name);
+        else rows.push([name, ...cells]);
       }
-      parts.push(`### ${kind}, ${priority}\n\n${table(rows)}`);
+      if (entries.length === 0) continue;
+      const everywhere = runs.length > 1 ? " on every device" : "";
+      parts.push(`### ${kind}, ${priority}`);
+      if (passed.length > 0) parts.push(`Agree${everywhere} (${passed.length}): ${passed.join(", ")}.`);
+      if (rows.length > 0) parts.push(table([[kind, ...runs.map((r) => r.device)], ...rows]));
+      if (absent.length > 0) parts.push(`Absent (${absent.length}): ${absent.join(", ")}.`);
     }
   }
   return parts.join("\n\n");
@@ -163,7 +170,7 @@ function exists(namespace: string, jsName: string): boolean {
 /** How many of PyTorch's public names exist, by namespace and priority. */
 async function names(inventory: string): Promise<string> {
   const rows = (await Deno.readTextFile(`${inventory}/api.tsv`)).trim().split("\n").slice(1).map((l) => l.split("\t"));
-  const groups = groupBy(rows.filter(([namespace]) => namespace.startsWith("torch")), ([namespace]) => namespace);
+  const groups = groupBy(rows.filter(([namespace]) => /^torch(\.|$)/.test(namespace)), ([namespace]) => namespace);
   const out = [["namespace", ...PRIORITIES.slice(0, 3)]];
   for (const [namespace, list] of [...groups].sort((a, b) => b[1].length - a[1].length)) {
     const counts = PRIORITIES.slice(0, 3).map((p) => {
@@ -192,8 +199,8 @@ async function main(): Promise<void> {
 Written by \`deno task compatibility\` from conformance runs against results recorded from PyTorch ${
     runs[0].torch
   }: values,
-dtypes, shapes, gradients and errors. "Yes" means that every recorded sample agrees, "—" that the operation is absent. P0 is
-what most programs use, P2 what few do.
+dtypes, shapes, gradients and errors. An operation agrees when every recorded sample does. P0 is what most programs use,
+P2 what few do, P3 what hardly any does.
 
 ${runs.map((r) => `- ${r.device}: ${r.kernels}`).join("\n")}
 
