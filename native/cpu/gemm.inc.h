@@ -11,17 +11,32 @@
 
 #define NR (NV * LANES)
 
+/* One step of the product: R rows of A times NR columns of B. */
+#ifdef __wasm__
+/* clang keeps every row's value of A for all columns, more than the 15 registers that engines have to give: the barrier
+   makes it load them again, which is cheaper than spilling. */
+#define TILE_STEP(R, AT)                                                      \
+  UNROLL for (int j = 0; j < NV; j++) {                                       \
+    VEC bv = *(const VEC *)(b + j * LANES);                                   \
+    UNROLL for (int i = 0; i < R; i++) acc[i][j] = MADD(SPLAT(AT), bv, acc[i][j]); \
+    __asm__ volatile("" ::: "memory");                                        \
+  }
+#else
+#define TILE_STEP(R, AT)                                                      \
+  VEC bv[NV];                                                                 \
+  UNROLL for (int j = 0; j < NV; j++) bv[j] = *(const VEC *)(b + j * LANES);  \
+  UNROLL for (int i = 0; i < R; i++) {                                        \
+    VEC av = SPLAT(AT);                                                       \
+    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = MADD(av, bv[j], acc[i][j]); \
+  }
+#endif
+
 /* acc[R][NV] = the product of R rows of A and NR columns of B over k, everything in registers. */
 #define TILE_PRODUCT(R, AT, ASTEP)                                            \
   VEC acc[R][NV];                                                             \
   UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (VEC){ 0 }; \
   for (isize p = 0; p < k; p++) {                                             \
-    VEC bv[NV];                                                               \
-    UNROLL for (int j = 0; j < NV; j++) bv[j] = *(const VEC *)(b + j * LANES); \
-    UNROLL for (int i = 0; i < R; i++) {                                      \
-      VEC av = SPLAT(AT);                                                     \
-      UNROLL for (int j = 0; j < NV; j++) acc[i][j] = MADD(av, bv[j], acc[i][j]); \
-    }                                                                         \
+    TILE_STEP(R, AT)                                                          \
     ASTEP;                                                                    \
     b += ldb;                                                                 \
   }
@@ -84,7 +99,9 @@ TILE_PACKED(4)
 TILE_DIRECT(1)
 TILE_DIRECT(2)
 TILE_DIRECT(4)
-#if MR == 6
+#if MR == 4
+#define TILE_FULL(name) NAME(name##4)
+#elif MR == 6
 TILE_PACKED(6)
 TILE_DIRECT(6)
 #define TILE_FULL(name) NAME(name##6)
@@ -372,6 +389,7 @@ SHARED_FN void EXPORT(panels)(isize m, isize n, isize k, const T *packed, const 
 #undef NR
 #undef NC
 #undef MC
+#undef TILE_STEP
 #undef TILE_PRODUCT
 #undef TILE_ARGS
 #undef TILE_PACKED

@@ -27,13 +27,20 @@
 #elif VECTOR_REGISTERS == 32
 #define MR 8
 #define NV 3
+#elif defined(__wasm__)
+#define MR 4
+#define NV 2
 #else
 #define MR 6
 #define NV 2
 #endif
 #define BLOCK_M 144
 #define BLOCK_N 1024
+#ifdef __wasm__
+#define KC ((isize)384)
+#else
 #define KC ((isize)256)
+#endif
 #define DIRECT_B_ROWS (2 * MR)
 #define DIRECT_A_COLS 64
 #define SPLAT(x) ((x) - (VEC){ 0 })
