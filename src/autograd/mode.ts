@@ -17,10 +17,12 @@ type Mode = typeof mode;
 
 function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
   const before = { ...mode };
+  // Only what was changed is put back: `fn` may have set something else for good.
   const restore = () => {
-    Object.assign(mode, before);
+    for (const key of Object.keys(change) as (keyof Mode)[]) mode[key] = before[key];
   };
   Object.assign(mode, change);
+  if (mode.inference) mode.gradEnabled = false;
   if (fn === undefined) return { [Symbol.dispose]: restore };
   let pending = false;
   try {
@@ -43,7 +45,7 @@ export function noGrad<R>(fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: false }, fn);
 }
 
-/** Records operations, inside a `noGrad` too. */
+/** Records operations, inside a `noGrad` too; inside `inferenceMode` nothing is recorded. */
 export function enableGrad(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function enableGrad<R>(fn: () => R): R;
@@ -51,7 +53,12 @@ export function enableGrad<R>(fn?: () => R): R | Disposable {
   return withMode({ gradEnabled: true }, fn);
 }
 
-/** Like `noGrad`, and promises that results never enter a graph. */
+/**
+ * Like `noGrad`, and not undone by an `enableGrad` inside.
+ *
+ * Differs from PyTorch: the results are ordinary tensors, which may enter a graph later. Modes last across `await`, so
+ * that a loader's prefetch may run inside, and its batches must serve training afterwards.
+ */
 export function inferenceMode(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function inferenceMode<R>(fn: () => R): R;

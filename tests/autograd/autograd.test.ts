@@ -1,5 +1,5 @@
 // The engine and its rules, on small graphs whose gradients are known by hand.
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 
@@ -222,4 +222,27 @@ Deno.test("hooks on nodes see gradients of outputs and inputs", async () => {
   assertEquals(await list(x.grad), [7, 7]);
   handle.remove();
   assertEquals(y.gradFn!.nextFunctions.map(([node]) => node?.name), ["AccumulateGrad"]);
+});
+
+Deno.test("inferenceMode(): nothing is recorded, inside enableGrad neither; its results are ordinary tensors", async () => {
+  const w = torch.ones(2, { requiresGrad: true });
+  const x = torch.inferenceMode(() => {
+    assert(torch.isInferenceModeEnabled());
+    assert(!torch.enableGrad(() => w.mul(2)).requiresGrad);
+    assert(!torch.setGradEnabled(true, () => w.mul(2)).requiresGrad);
+    return w.mul(3);
+  });
+  assert(torch.isGradEnabled() && !torch.isInferenceModeEnabled());
+  w.mul(x).sum().backward();
+  assertEquals(await list(w.grad), [3, 3]);
+});
+
+Deno.test("a grad mode restores what it changed and nothing else", () => {
+  torch.noGrad(() => torch.autograd.setDetectAnomaly(true));
+  try {
+    const y = torch.tensor([-1], { requiresGrad: true }).sqrt();
+    assertThrows(() => y.backward(), torch.AutogradError, "SqrtBackward0");
+  } finally {
+    torch.autograd.setDetectAnomaly(false);
+  }
 });
