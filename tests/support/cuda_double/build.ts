@@ -9,17 +9,18 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { buildCuda } from "../../../native/build_cuda.ts";
 
 const here = decodeURIComponent(new URL("./", import.meta.url).pathname);
 const api = decodeURIComponent(new URL("../../../native/cuda/", import.meta.url).pathname);
 
-/** The libraries and their sources. */
-const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  "libcuda.so.1": ["driver.cpp", "stream.cpp", "launch.cpp", "memory.cpp"],
-  "libnvrtc.so.13": ["nvrtc.cpp"],
-  "libcublasLt.so.13": ["cublaslt.cpp"],
-  "libcudnn.so.9": ["cudnn.cpp"],
+/** The libraries: how their functions' names begin, and their sources. */
+const LIBRARIES: Readonly<Record<string, { readonly names: RegExp; readonly sources: readonly string[] }>> = {
+  "libcuda.so.1": { names: /^cu[A-Z]/, sources: ["driver.cpp", "stream.cpp", "launch.cpp", "memory.cpp"] },
+  "libnvrtc.so.13": { names: /^nvrtc/, sources: ["nvrtc.cpp"] },
+  "libcublasLt.so.13": { names: /^cublasLt/, sources: ["cublaslt.cpp"] },
+  "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp"] },
 };
 
 /** What a folder lacks. */
@@ -39,7 +40,7 @@ export function cacheFolder(): string {
 /** A key of what the files of folders say. */
 async function keyOf(folders: readonly string[], extra: string): Promise<string> {
   const files = folders.flatMap((folder) => [...Deno.readDirSync(folder)].map((entry) => folder + entry.name));
-  const sources = files.filter((path) => /\.(cpp|c|h|ts)$/.test(path)).sort();
+  const sources = files.filter((path) => /\.(cpp|c|h)$|build\.ts$/.test(path)).sort();
   const bytes = new TextEncoder().encode(sources.map((path) => path + Deno.readTextFileSync(path)).join("\0") + extra);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return [...digest.subarray(0, 10)].map((b) => b.toString(16).padStart(2, "0")).join("");
@@ -54,7 +55,7 @@ async function compile(name: string, target: string, missing: readonly string[])
     ...[`-I${api}`, `-DEMULATION_FOLDER="${here.slice(0, -1)}"`],
     // A function under another name is one that is not there.
     ...missing.map((symbol) => `-D${symbol}=${symbol}_missing`),
-    ...["-o", target, ...LIBRARIES[name].map((file) => here + file), "-ldl"],
+    ...["-o", target, ...LIBRARIES[name].sources.map((file) => here + file), "-ldl"],
   ];
   const { success, stderr } = await new Deno.Command(compiler, { args, stderr: "piped" }).output();
   if (!success) throw new Error(`cuda_double: ${compiler} failed on ${name}:\n${new TextDecoder().decode(stderr)}`);
@@ -67,18 +68,19 @@ async function compile(name: string, target: string, missing: readonly string[])
  * @param options what to leave out
  */
 export async function buildCudaDouble(folder: string, options: CudaDoubleOptions = {}): Promise<void> {
-  const cache = `${cacheFolder()}/${await keyOf([here, api], (options.missing ?? []).join())}`;
+  const key = await keyOf([here, api], "");
   const present = Object.keys(LIBRARIES).filter((name) => !options.without?.includes(name));
   await Deno.mkdir(folder, { recursive: true });
-  await Deno.mkdir(cache, { recursive: true, mode: 0o700 });
   await Promise.all(present.map(async (name) => {
-    const built = `${cache}/${name}`;
+    const missing = (options.missing ?? []).filter((symbol) => LIBRARIES[name].names.test(symbol));
+    const built = `${cacheFolder()}/${[key, ...missing].join("_")}/${name}`;
     try {
       await Deno.stat(built);
     } catch {
       // Other processes may build the same: each writes a file of its own and the last one stays.
       const own = `${built}.${Deno.pid}`;
-      await compile(name, own, options.missing ?? []);
+      await Deno.mkdir(dirname(built), { recursive: true, mode: 0o700 });
+      await compile(name, own, missing);
       await Deno.rename(own, built);
     }
     // A process that has the old one open keeps it.

@@ -177,7 +177,7 @@ bool compile(const std::string &from, const std::string &to, const std::string &
   const char *arguments[] = {compiler.c_str(), "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fwrapv", "-fno-strict-aliasing",
                              "-fno-exceptions", "-fno-rtti", "-fno-math-errno", "-fmax-errors=5", "-fvisibility=hidden",
                              "-fsanitize=alignment,bounds", "-fsanitize-undefined-trap-on-error",
-                             "-include", include.c_str(), "-x", "c++", from.c_str(), "-o", to.c_str(), "-lm", nullptr};
+                             "-include", include.c_str(), "-x", "c++", from.c_str(), "-o", to.c_str(), "-nostdlib", "-lm", "-lc", "-lgcc", nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
