@@ -81,7 +81,6 @@ export {
 // Creation
 export {
   asTensor,
-  complex,
   empty,
   emptyLike,
   emptyStrided,
@@ -259,6 +258,7 @@ export {
   addcmul,
   arctan2,
   atan2,
+  complex,
   copysign,
   div,
   divide,
@@ -457,6 +457,7 @@ export type {
   AddcOp,
   BinaryFunction,
   BinaryOp,
+  ComplexOp,
   DivOp,
   HeavisideOp,
   LerpOp,

@@ -473,6 +473,34 @@ export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
 });
 
+/** Checks two parts of a complex number: floating, of one dtype that has a complex one. */
+function complexParts(name: string): (call: PointwiseCall) => void {
+  return ({ operands: [x, y] }) => {
+    const [a, b] = [x as Tensor, y as Tensor];
+    if (a.dtype !== b.dtype || a.dtype.itemsize === 2) {
+      throw new DTypeError(`${name}(): both must be float32 or both float64: ${a.dtype} and ${b.dtype}`);
+    }
+  };
+}
+
+/** The type of {@linkcode complex}. */
+export type ComplexOp = (real: Tensor, ...args: Args<{ imag: Tensor; out?: Tensor }, ["imag"]>) => Tensor;
+
+/**
+ * Complex numbers of real and imaginary parts.
+ *
+ * @param real float32 (giving complex64) or float64 (complex128)
+ * @param imag of the same dtype
+ */
+export const complex: ComplexOp & PointwiseFunction = pointwise<ComplexOp>({
+  name: "complex",
+  operands: ["real", "imag"],
+  tensors: ["real", "imag"],
+  check: only("complex", "floating"),
+  validate: complexParts("complex"),
+  expr: (re: Expr, im: Expr) => new Complex(re, im),
+});
+
 /** The type of {@linkcode polar}. */
 export type PolarOp = (abs: Tensor, ...args: Args<{ angle: Tensor; out?: Tensor }, ["angle"]>) => Tensor;
 
@@ -487,11 +515,6 @@ export const polar: PolarOp & PointwiseFunction = pointwise<PolarOp>({
   operands: ["abs", "angle"],
   tensors: ["abs", "angle"],
   check: only("polar", "floating"),
-  validate: ({ operands: [x, y] }) => {
-    const [a, b] = [x as Tensor, y as Tensor];
-    if (a.dtype !== b.dtype || a.dtype.itemsize === 2) {
-      throw new DTypeError(`polar(): both must be float32 or both float64: ${a.dtype} and ${b.dtype}`);
-    }
-  },
+  validate: complexParts("polar"),
   expr: (r: Expr, theta: Expr) => polarOf(r, theta),
 });

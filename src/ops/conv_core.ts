@@ -14,7 +14,7 @@ import type { ConvGeometry } from "../backend/backend.ts";
 import { emptyLikeDevice, widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { complex } from "./creation.ts";
+import { complex } from "./binary.ts";
 import { checkOperands } from "./kernel.ts";
 import { reshapeTo, unrecorded } from "./view_core.ts";
 

@@ -184,6 +184,17 @@ export function newFull(
   return finish(fillWith("newFull", make("newFull", [...size], likeOptions(input, options)), fillValue), options);
 }
 
+/**
+ * A tensor of JavaScript values, copied, on the device of `input` and of its dtype.
+ *
+ * @param data a number, nested arrays of numbers, a typed array, or a tensor, whose history is left behind
+ */
+export function newTensor(input: Tensor, data: TensorData | Tensor, options: TensorOptions = {}): Tensor {
+  const wanted = likeOptions(input, options);
+  if (!(data instanceof Tensor)) return tensor(data, wanted);
+  return finish(data.detach().to({ dtype: wanted.dtype, device: wanted.device, copy: true }), options);
+}
+
 /** A tensor of given strides over new memory, uninitialised. */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options: TensorOptions = {}): Tensor {
   checkSizes("emptyStrided", size, 16);
@@ -226,6 +237,11 @@ function gather(data: TensorData, depth: number, out: Gathered): void {
     if (depth !== out.shape.length) throw ragged(out.shape);
     out.values.push(data);
     return;
+  }
+  if ((data as unknown) instanceof Tensor) {
+    throw new ArgumentError(
+      `tensor(): cannot be made from ${describe(data)}; use clone() for a copy, stack() for a list of tensors`,
+    );
   }
   if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
     throw new ArgumentError(
@@ -372,13 +388,4 @@ export function fromBytes(
   const x = make("fromBytes", [...shape], options, dtype);
   x.storage.backend.write(x, bytes);
   return finish(x, options);
-}
-
-/** A complex tensor of real and imaginary parts. */
-export function complex(real: Tensor, imag: Tensor): Tensor {
-  if (real.dtype !== imag.dtype || !real.dtype.isFloatingPoint) {
-    throw new DTypeError(`complex(): parts must have one floating dtype: ${real.dtype} and ${imag.dtype}`);
-  }
-  const unit = new Scalar(0, 1, "complex");
-  return real.add(imag.mul(unit));
 }

@@ -1,5 +1,5 @@
 /**
- * Shows tensors as PyTorch prints them.
+ * Tensors as text: printed as PyTorch prints them, as JSON, and refused where JavaScript wants a number.
  *
  * `console.log(x)` reads the values where the device can wait; elsewhere it shows shape, dtype and device, and
  * `await x.repr()` gives the full text.
@@ -8,9 +8,10 @@
  */
 
 import { gradFnOf, requiresGrad } from "../autograd/node.ts";
+import { ArgumentError, show } from "../base/errors.ts";
 import { formatTensor } from "../tensor/print.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { data as readData, dataSync } from "./convert.ts";
+import { data as readData, dataSync, type Nested, tolistSync } from "./convert.ts";
 
 function text(x: Tensor, values: ArrayLike<number | bigint>): string {
   const gradFn = gradFnOf(x)?.name;
@@ -21,9 +22,30 @@ function text(x: Tensor, values: ArrayLike<number | bigint>): string {
   });
 }
 
-/** PyTorch's `repr`, on any device. */
-export async function repr(input: Tensor): Promise<string> {
-  return text(input, await readData(input.detach()));
+/** How tensors turn into text; attached to `Tensor`. */
+export interface TensorText {
+  /** PyTorch's `repr`, on any device. */
+  repr(): Promise<string>;
+  /** PyTorch's `repr` where the device can wait; elsewhere shape, dtype and device. */
+  toString(): string;
+  /** The values as nested arrays, for `JSON.stringify`; read at once, so only where the device can wait. */
+  toJSON(): Nested;
+}
+
+async function repr(this: Tensor): Promise<string> {
+  return text(this, await readData(this.detach()));
+}
+
+function toJSON(this: Tensor): Nested {
+  return tolistSync(this);
+}
+
+/** JavaScript would compute `-x`, `x * 2` and `x < y` with NaN or with text; PyTorch's operators are methods here. */
+function toPrimitive(this: Tensor, hint: string): string {
+  if (hint !== "number") return this.toString();
+  throw new ArgumentError(
+    `valueOf(): a tensor is not a number: shape ${show(this.shape)}; use add(), lt(), … or await item()`,
+  );
 }
 
 function inspect(this: Tensor): string {
@@ -36,4 +58,7 @@ function inspect(this: Tensor): string {
 
 for (const key of [Symbol.for("Deno.customInspect"), Symbol.for("nodejs.util.inspect.custom"), "toString"]) {
   Object.defineProperty(Tensor.prototype, key, { value: inspect, configurable: true, writable: true });
+}
+for (const [key, value] of [["repr", repr], ["toJSON", toJSON], [Symbol.toPrimitive, toPrimitive]] as const) {
+  Object.defineProperty(Tensor.prototype, key, { value, configurable: true, writable: true });
 }

@@ -9,6 +9,7 @@
 
 import type { ScalarLike } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { TensorText } from "./display.ts";
 import type { TensorProperties } from "./properties.ts";
 import "./properties.ts";
 import type { PointwiseFunction } from "./define.ts";
@@ -117,14 +118,15 @@ type Methods = { [K in Exclude<keyof Functions, FunctionsOnly>]: Method<Function
 type Pointwise = keyof (typeof activation & typeof binary & typeof compare & typeof unary);
 
 /** The in-place methods of the pointwise families. */
-type InPlace = { [K in Pointwise & string as `${K}_`]: Method<Functions[K]> };
+type InPlace = { [K in Exclude<Pointwise, typeof FUNCTIONS_ONLY[number]> & string as `${K}_`]: Method<Functions[K]> };
 
 /**
  * What `Tensor` inherits from the op families: see the function of the same name.
  *
  * @internal
  */
-export interface TensorMethods extends convert.TensorReads, TensorProperties, OverloadedMethods, Methods, InPlace {
+export interface TensorMethods
+  extends convert.TensorReads, TensorProperties, TensorText, OverloadedMethods, Methods, InPlace {
   /** These elements where `condition` holds, else those of `other`. */
   where(condition: Tensor, other: Tensor | ScalarLike): Tensor;
 }

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { assertUserError } from "../support/assert.ts";
 
 Deno.test("Tensor: sizes, strides and counts", () => {
   const x = torch.zeros(2, 3, 4).transpose(0, 2);
@@ -29,4 +30,32 @@ Deno.test("Tensor: console.log shows it as PyTorch does", () => {
   assertEquals(Deno.inspect(torch.ones([2], { dtype: torch.float64 })), "tensor([1., 1.], dtype=torch.float64)");
   const y = torch.ones(2).requiresGrad_(true).add(1);
   assertEquals(Deno.inspect(y), "tensor([2., 2.], grad_fn=<AddBackward0>)");
+});
+
+Deno.test("Tensor: as text, as JSON, and not as a number", async () => {
+  const x = torch.tensor([[1, 2.5], [3, NaN]]);
+  assertEquals(await x.repr(), String(x));
+  assertEquals(`${torch.tensor(1)}`, "tensor(1.)");
+  assertEquals(JSON.stringify({ x, n: torch.tensor(3n) }), '{"x":[[1,2.5],[3,null]],"n":3}');
+  await assertUserError(() => Number(torch.tensor(1)), torch.ArgumentError, "not a number: shape []");
+  await assertUserError(() => torch.tensor(1) < torch.tensor(2), torch.ArgumentError, "lt()");
+});
+
+Deno.test("newTensor() copies values to the dtype of a tensor", async () => {
+  const x = torch.zeros(1, { dtype: torch.float64 });
+  assertEquals(x.newTensor([1, 2]).dtype, torch.float64);
+  const y = torch.ones(2, { requiresGrad: true });
+  const copy = x.newTensor(y);
+  assertEquals([copy.dtype, copy.requiresGrad, await copy.tolist()], [torch.float64, false, [1, 1]]);
+  assertEquals(y.newTensor(y, { requiresGrad: true }).isLeaf, true);
+  await assertUserError(() => torch.tensor([y] as never), torch.ArgumentError, "stack()");
+});
+
+Deno.test("complex() takes its parts as they are, infinities included", async () => {
+  const z = torch.complex(torch.tensor([1, -0]), torch.tensor([Infinity, 2]));
+  assertEquals(await z.tolist(), [[1, Infinity], [-0, 2]]);
+  const re = torch.ones(2, { requiresGrad: true });
+  torch.viewAsReal(torch.complex(re, torch.ones(2))).mul(torch.tensor([2, 3])).sum().backward();
+  assertEquals(await re.grad!.tolist(), [2, 2]);
+  await assertUserError(() => torch.complex(re, torch.ones(2).double()), torch.DTypeError, "both");
 });
