@@ -26,8 +26,16 @@ static void (*set_omp_threads)(int count);
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static int32_t enabled = 1;
 
+/* OpenMP's threads spin for milliseconds after each call unless told otherwise before the runtime is loaded: on the very
+   cores that our own pool wants for the next kernel. A user's setting stands. */
+static void tame_openmp(void) {
+  if (!getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "1000", 0);
+  setenv("KMP_BLOCKTIME", "0", 0);
+}
+
 static void open_library(void) {
   static const char *names[] = { "libdnnl.so.3", "libdnnl.so.2", "libdnnl.3.dylib", "libdnnl.2.dylib" };
+  tame_openmp();
   const char *own = getenv("CRESSET_ONEDNN");
   if (own) {
     if (own[0] == '\0' || strcmp(own, "0") == 0) return;
