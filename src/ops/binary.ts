@@ -11,7 +11,7 @@
  */
 
 import type { Args } from "../base/args.ts";
-import { complex128, type DType, type DTypeKind, float64, getDefaultDtype } from "../base/dtype.ts";
+import { complex128, type DType, type DTypeKind, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
 import { Complex, polar as polarOf } from "../expr/complex.ts";
@@ -475,10 +475,13 @@ export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
 
 /** Checks two parts of a complex number: floating, of one dtype that has a complex one. */
 function complexParts(name: string): (call: PointwiseCall) => void {
-  return ({ operands: [x, y] }) => {
+  return ({ operands: [x, y], out }) => {
     const [a, b] = [x as Tensor, y as Tensor];
     if (a.dtype !== b.dtype || a.dtype.itemsize === 2) {
       throw new DTypeError(`${name}(): both must be float32 or both float64: ${a.dtype} and ${b.dtype}`);
+    }
+    if (out !== null && out.dtype !== toComplex(a.dtype)) {
+      throw new DTypeError(`${name}(): out must be ${toComplex(a.dtype)}: ${out.dtype}`);
     }
   };
 }

@@ -202,8 +202,9 @@ Deno.test("DataLoader streams asynchronous and chained datasets", async () => {
 });
 
 Deno.test("DataLoader gives up after its timeout", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
   async function* stuck(): AsyncGenerator<number> {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await promise;
     yield 1;
   }
   await assertRejects(
@@ -211,7 +212,7 @@ Deno.test("DataLoader gives up after its timeout", async () => {
     Deno.errors.TimedOut,
     "no batch came within 0.02 seconds",
   );
-  await new Promise((resolve) => setTimeout(resolve, 320));
+  resolve();
 });
 
 Deno.test("DataLoader yields a macrotask per batch", async () => {
