@@ -13,6 +13,8 @@ enum { CONV_FORWARD, CONV_INPUT, CONV_WEIGHT };
 #define CONV_KSTEP ((isize)512)
 /* A tile of patches fills about this many bytes: half of a small second-level cache. */
 #define TILE_BYTES ((isize)256 * 1024)
+/* A larger padded copy of an image would push the tile out of the cache. */
+#define PADDED_BYTES ((isize)512 * 1024)
 
 typedef struct {
   int32_t dtype, kind, status;
@@ -22,6 +24,7 @@ typedef struct {
   isize images, positions;        /* what a tile holds: whole small planes, or a part of one */
   isize image_tiles, plane_tiles;
   isize k_step, packed_step;
+  isize padded;                   /* elements of a zero-padded copy of one group's image; 0 where there is none */
   void *x, *weight, *y;
   const void *bias, *packed;
 } Conv;
@@ -35,10 +38,10 @@ static inline void valid_range(const Conv *v, int d, isize shift, isize *lo, isi
   if (*hi < *lo) *hi = *lo;
 }
 
-/* Distance between rows of a tile: room for whole vectors, and an odd number of cache lines so that rows spread over
+/* Distance between rows of a tile: room to write a few elements too many (gather_plane), and an odd number of cache lines so that rows spread over
    the sets of the cache. */
 static inline isize tile_ld(const Conv *v) {
-  isize lines = (v->images * v->positions + 15) / 16;
+  isize lines = (v->images * v->positions + 4 + 15) / 16;
   return (lines | 1) * 16;
 }
 
@@ -88,6 +91,11 @@ static void choose_tiles(Conv *v) {
   }
   v->plane_tiles = v->positions ? (v->plane + v->positions - 1) / v->positions : 0;
   v->image_tiles = (v->n + v->images - 1) / v->images;
+  if (v->plane_tiles == 1 && v->stride[2] == 1 && v->taps > 1) {
+    isize padded = v->c / v->groups + 1;
+    for (int d = 0; d < 3; d++) padded *= v->in[d] + 2 * v->padding[d];
+    if (padded * size <= PADDED_BYTES) v->padded = padded + TILE_SLACK;
+  }
 }
 
 static int32_t run_conv(Conv *v) {

@@ -92,6 +92,58 @@ static void NAME(scatter)(const Conv *v, T *x, isize k0, isize k1, isize p0, isi
   }
 }
 
+/* ---- small planes: a zero-padded copy of the image needs no bounds, whose checks would cost more than copying ---- */
+
+/* Start of the padded copy's row for tap k of its channel block, and the copy's sizes. */
+INLINE isize NAME(tap_start)(const Conv *v, isize k, isize ph, isize pw) {
+  isize tap = k % v->taps, kw = tap % v->kernel[2], kh = tap / v->kernel[2] % v->kernel[1];
+  isize kd = tap / v->kernel[2] / v->kernel[1];
+  return (kd * v->dilation[0] * ph + kh * v->dilation[1]) * pw + kw * v->dilation[2];
+}
+
+/* Gathers like `gather`, for whole planes; may write up to Q - 1 elements beyond a row's end. */
+static void NAME(gather_plane)(const Conv *v, const T *x, isize k0, isize k1, T *to, isize ld, T *padded) {
+  isize ph = v->in[1] + 2 * v->padding[1], pw = v->in[2] + 2 * v->padding[2];
+  isize block = (v->in[0] + 2 * v->padding[0]) * ph * pw, c0 = k0 / v->taps, c1 = (k1 - 1) / v->taps + 1;
+  memset(padded, 0, sizeof(T) * (size_t)((c1 - c0) * block));
+  for (isize row = c0 * v->in[0] * v->in[1]; row < c1 * v->in[0] * v->in[1]; row++) {
+    isize h = row % v->in[1] + v->padding[1], d = row / v->in[1] % v->in[0] + v->padding[0];
+    T *at = padded + (row / v->in[1] / v->in[0] - c0) * block + (d * ph + h) * pw + v->padding[2];
+    NAME(copy_run)(at, x + row * v->in[2], v->in[2]);
+  }
+  isize ow = v->out[2];
+  for (isize k = k0; k < k1; k++, to += ld) {
+    const T *from = padded + (k / v->taps - c0) * block + NAME(tap_start)(v, k, ph, pw);
+    T *at = to;
+    for (isize d = 0; d < v->out[0]; d++) {
+      const T *row = from + d * v->stride[0] * ph * pw;
+      for (isize h = 0; h < v->out[1]; h++, at += ow, row += v->stride[1] * pw)
+        for (isize i = 0; i < ow; i += Q) memcpy(at + i, row + i, 16);
+    }
+  }
+}
+
+/* The reverse of `gather_plane`: sums patches in the padded copy and writes its inside to `x`. */
+static void NAME(scatter_plane)(const Conv *v, T *x, const T *patches, isize ld, T *padded) {
+  isize ph = v->in[1] + 2 * v->padding[1], pw = v->in[2] + 2 * v->padding[2];
+  isize block = (v->in[0] + 2 * v->padding[0]) * ph * pw, channels = v->k / v->taps;
+  memset(padded, 0, sizeof(T) * (size_t)(channels * block));
+  isize ow = v->out[2];
+  for (isize k = 0; k < v->k; k++, patches += ld) {
+    T *to = padded + k / v->taps * block + NAME(tap_start)(v, k, ph, pw);
+    const T *at = patches;
+    for (isize d = 0; d < v->out[0]; d++) {
+      T *row = to + d * v->stride[0] * ph * pw;
+      for (isize h = 0; h < v->out[1]; h++, at += ow, row += v->stride[1] * pw) NAME(add_run)(row, at, ow);
+    }
+  }
+  for (isize row = 0; row < channels * v->in[0] * v->in[1]; row++) {
+    isize h = row % v->in[1] + v->padding[1], d = row / v->in[1] % v->in[0] + v->padding[0];
+    const T *at = padded + row / v->in[1] / v->in[0] * block + (d * ph + h) * pw + v->padding[2];
+    NAME(copy_run)(x + row * v->in[2], at, v->in[2]);
+  }
+}
+
 /* Copies columns from a tensor [image, row, position] to a tile [row, image · position]. */
 static void NAME(tile_in)(const T *from, isize image, isize row, isize rows, isize images, isize n, T *to, isize ld) {
   for (isize r = 0; r < rows; r++)
@@ -118,18 +170,19 @@ static void NAME(forward_task)(void *context, int64_t begin, int64_t end) {
   Conv *v = context;
   isize og = v->o / v->groups, cg = v->c / v->groups, in = v->in[0] * v->in[1] * v->in[2];
   isize ld = tile_ld(v);
-  T *patches = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k + og) * ld + TILE_SLACK));
+  T *patches = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k + og) * ld + TILE_SLACK + v->padded));
   if (!patches) {
     v->status = CRESSET_NO_MEMORY;
     return;
   }
-  T *sums = patches + v->k * ld;
+  T *sums = patches + v->k * ld, *padded = sums + og * ld + TILE_SLACK;
   const T *bias = v->bias;
   for (isize task = begin; task < end; task++) {
     NAME(Tile) t = NAME(tile)(v, task);
     for (isize i = 0; i < t.images; i++) {
       const T *x = (const T *)v->x + ((t.image + i) * v->c + t.group * cg) * in;
-      NAME(gather)(v, x, 0, v->k, t.at, t.n, patches + i * t.n, ld);
+      if (v->padded) NAME(gather_plane)(v, x, 0, v->k, patches + i * t.n, ld, padded);
+      else NAME(gather)(v, x, 0, v->k, t.at, t.n, patches + i * t.n, ld);
     }
     const T *weight = (const T *)v->packed + t.group * v->packed_step;
     T *out = (T *)v->y + (t.image * v->o + t.group * og) * v->plane + t.at;
@@ -151,16 +204,16 @@ static void NAME(input_task)(void *context, int64_t begin, int64_t end) {
   Conv *v = context;
   isize og = v->o / v->groups, cg = v->c / v->groups, in = v->in[0] * v->in[1] * v->in[2];
   isize ld = tile_ld(v);
-  T *grads = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k + og) * ld + TILE_SLACK));
+  T *grads = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k + og) * ld + TILE_SLACK + v->padded));
   if (!grads) {
     v->status = CRESSET_NO_MEMORY;
     return;
   }
-  T *patches = grads + og * ld;
+  T *patches = grads + og * ld, *padded = patches + v->k * ld + TILE_SLACK;
   for (isize block = begin; block < end; block++) {
     isize image0 = block / v->groups * v->images, group = block % v->groups;
     isize count = min_size(v->n - image0, v->images);
-    for (isize i = 0; i < count; i++)
+    for (isize i = 0; i < count && !v->padded; i++)
       memset((T *)v->x + ((image0 + i) * v->c + group * cg) * in, 0, sizeof(T) * (size_t)(cg * in));
     for (isize plane_tile = 0; plane_tile < v->plane_tiles; plane_tile++) {
       NAME(Tile) t = NAME(tile)(v, (group * v->image_tiles + block / v->groups) * v->plane_tiles + plane_tile);
@@ -170,7 +223,8 @@ static void NAME(input_task)(void *context, int64_t begin, int64_t end) {
       EXPORT(panels)(v->k, t.n * t.images, og, weight, grads, ld, patches, ld, 0);
       for (isize i = 0; i < t.images; i++) {
         T *x = (T *)v->x + ((t.image + i) * v->c + group * cg) * in;
-        NAME(scatter)(v, x, 0, v->k, t.at, t.n, patches + i * t.n, ld);
+        if (v->padded) NAME(scatter_plane)(v, x, patches + i * t.n, ld, padded);
+        else NAME(scatter)(v, x, 0, v->k, t.at, t.n, patches + i * t.n, ld);
       }
     }
   }
@@ -181,12 +235,12 @@ static void NAME(weight_task)(void *context, int64_t begin, int64_t end) {
   Conv *v = context;
   isize og = v->o / v->groups, cg = v->c / v->groups, in = v->in[0] * v->in[1] * v->in[2];
   isize ld = tile_ld(v);
-  T *patches = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k_step + og) * ld + TILE_SLACK));
+  T *patches = cresset_scratch(SCRATCH_OUTER, sizeof(T) * (size_t)((v->k_step + og) * ld + TILE_SLACK + v->padded));
   if (!patches) {
     v->status = CRESSET_NO_MEMORY;
     return;
   }
-  T *grads = patches + v->k_step * ld;
+  T *grads = patches + v->k_step * ld, *padded = grads + og * ld + TILE_SLACK;
   isize splits = (v->k + v->k_step - 1) / v->k_step;
   for (isize task = begin; task < end; task++) {
     isize group = task / splits, k0 = task % splits * v->k_step, k1 = min_size(v->k, k0 + v->k_step);
@@ -196,7 +250,8 @@ static void NAME(weight_task)(void *context, int64_t begin, int64_t end) {
       NAME(Tile) t = NAME(tile)(v, group * tiles + tile);
       for (isize i = 0; i < t.images; i++) {
         const T *x = (const T *)v->x + ((t.image + i) * v->c + group * cg) * in;
-        NAME(gather)(v, x, k0, k1, t.at, t.n, patches + i * t.n, ld);
+        if (v->padded) NAME(gather_plane)(v, x, k0, k1, patches + i * t.n, ld, padded);
+        else NAME(gather)(v, x, k0, k1, t.at, t.n, patches + i * t.n, ld);
       }
       const T *y = (const T *)v->y + (t.image * v->o + group * og) * v->plane + t.at;
       Gemm g = { .dtype = v->dtype, .m = og, .n = k1 - k0, .k = t.n * t.images, .a = y, .ars = v->plane, .acs = 1,
