@@ -1,6 +1,7 @@
 /**
- * Replays one recorded PyTorch run: `deno run -A run.ts NAME` trains the model for the recorded ten steps and compares the
- * losses, the first output and gradients, the final state and an output in eval mode; prints "agrees" or throws.
+ * Replays one recorded PyTorch run: `deno run -A run.ts NAME [DEVICE]` trains the model for the recorded ten steps and
+ * compares the losses, the first output and gradients, the final state and an output in eval mode; prints "agrees" or
+ * throws.
  *
  * @module
  */
@@ -85,6 +86,7 @@ const TRAININGS: Record<string, () => Training> = {
   }),
 };
 
-const [name] = Deno.args;
+const [name, device] = Deno.args;
+if (device !== undefined) torch.setDefaultDevice(device);
 await replay(name, TRAININGS[name]());
 console.log("agrees");

@@ -1,0 +1,59 @@
+/**
+ * The CUDA backend over the test double: every kernel family against the CPU, training, failures, missing libraries.
+ *
+ * Each group runs in a process of its own (`cases.ts`), since the driver's state belongs to the process.
+ */
+
+import { assert } from "@std/assert";
+import { buildCudaDouble, buildShim, type CudaDoubleOptions } from "../support/cuda_double/build.ts";
+
+/** Runs a script against the double. */
+async function run(
+  script: string,
+  args: string[],
+  options: CudaDoubleOptions = {},
+  env: Record<string, string> = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cresset_cuda_" });
+  try {
+    await buildCudaDouble(folder, options);
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", new URL(script, import.meta.url).pathname, ...args],
+      env: {
+        ...{ CRESSET_CUDA_LIBRARY: await buildShim(), LD_LIBRARY_PATH: folder, CUDA_PATH: folder, CUDA_HOME: "" },
+        // Of the kernel cache, too: what an older double compiled must not be found.
+        XDG_CACHE_HOME: folder,
+        ...env,
+      },
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (
+  const group of ["maps", "reductions", "scans", "orders", "indexing", "products", "convolutions", "rows", "training"]
+) {
+  Deno.test(`cuda: ${group} as on the CPU`, () => run("cases.ts", [group]));
+}
+
+for (const model of ["lenet5", "resnet_small"]) {
+  Deno.test(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
+}
+
+Deno.test("cuda: wrong ordinals, mixed devices, full memory and bad indices are told, and the device works on", () =>
+  run("cases.ts", ["failures"], {}, { CUDA_DOUBLE_MEMORY: String(64 * 2 ** 20), CUDA_DOUBLE_DEVICES: "2" }));
+
+Deno.test("cuda: a kernel's fault is told at the next read, and the CPU works on", () =>
+  run("cases.ts", ["fault"], {}, { CUDA_DOUBLE_FAIL: "fault:2" }));
+
+Deno.test("cuda: without cuBLASLt and cuDNN our own kernels multiply and convolve", () =>
+  run("cases.ts", ["products", "convolutions", "training"], { without: ["libcublasLt.so.13", "libcudnn.so.9"] }));
+
+Deno.test("cuda: without a driver there is no device, and an error says so", () =>
+  run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }));
+
+Deno.test("cuda: with launches that wait, everything is the same", () =>
+  run("cases.ts", ["orders"], {}, { CRESSET_CUDA_LAUNCH_BLOCKING: "1" }));
