@@ -17,7 +17,7 @@ import { openWebGpu, webGpuBackend } from "./webgpu/mod.ts";
  */
 export function backendOf(device: Device): Backend {
   if (device.type === "cpu") return cpuBackend();
-  return device.type === "cuda" ? cudaBackend(device) : webGpuBackend();
+  return device.type === "cuda" ? cudaBackend(device) : webGpuBackend(device);
 }
 
 let defaultDevice = parseDevice("cpu");

@@ -11,10 +11,11 @@
 
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
-import { BF16, checkDtype, load, offsets, Operands, sumType, word } from "./operands.ts";
-import { LANES, MAX_TRIPS, tileRows } from "./registers.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { checkDtype, isPlain, load, offsets, Operands, sumType } from "./operands.ts";
+import { LANES, tileRows } from "./registers.ts";
 import { tableOf } from "./tables.ts";
+import { inFullWidth } from "./wide.ts";
 
 /** A tensor `[N, C, …]` with dense planes. */
 interface Planes {
@@ -112,7 +113,6 @@ const enum P {
   Columns,
   Start,
   End,
-  Accumulate,
   LeftOffset,
   LeftRow,
   LeftGroup,
@@ -133,7 +133,13 @@ function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-function code(product: Product, slots: readonly number[], height: number, width: number): string {
+function code(
+  product: Product,
+  slots: readonly number[],
+  height: number,
+  width: number,
+  adds: boolean,
+): string {
   const { out, inner, bias, columns } = product;
   const type = sumType(out.dtype), rank = columns.sizes.length;
   const [left, right, table, to] = slots;
@@ -161,16 +167,12 @@ function code(product: Product, slots: readonly number[], height: number, width:
     bias
       ? `acc_${r}_${x} + ${element(slots[4], `p(${P.BiasOffset}u) + group.z * p(${P.Rows}u) + row + ${r}u`)}`
       : `acc_${r}_${x}`;
-  const stores = pairs.map(([r, x]) =>
-    `  if (row + ${r}u < p(${P.Rows}u) && n${x} < p(${P.Columns}u)) {
-    let at = out_${x} + (row + ${r}u) * p(${P.OutRow}u);
-    var v = ${value(r, x)};
-    if (p(${P.Accumulate}u) == 1u) { v = acc_${r}_${x} + ${element(to, "at")}; }
-    b${to}[at] = ${word(out.dtype, "v")};
-  }
-`
-  ).join("");
-  return `${prelude(Math.max(...slots) + 1)}${BF16}
+  const stores = pairs.map(([r, x]) => {
+    const at = `out_${x} + (row + ${r}u) * p(${P.OutRow}u)`;
+    const sum = adds ? `acc_${r}_${x} + ${element(to, at)}` : value(r, x);
+    return `  if (row + ${r}u < p(${P.Rows}u) && n${x} < p(${P.Columns}u)) { b${to}[${at}] = bitcast<u32>(${sum}); }\n`;
+  }).join("");
+  return `${prelude(Math.max(...slots) + 1)}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row = group.y * ${height}u;
@@ -189,12 +191,16 @@ ${stores}}`;
 }
 
 function run(gpu: Gpu, product: Product): void {
+  if (!isPlain(product.out.dtype)) {
+    return inFullWidth(gpu, product.out, false, (out) => run(gpu, { ...product, out }));
+  }
   const { rows, groups, left, right, out, columns, depth, inner, bias } = product;
-  const height = tileRows(rows), width = height > 16 ? 4 : 8;
   const count = numelOf(columns.sizes), last = depth.sizes.length - 1;
+  const work = rows * count * numelOf(depth.sizes) * groups;
+  const height = tileRows(rows, work), width = height > 16 || work < 2 ** 24 ? 4 : 8;
   const key = [product.name, inner, ...depth.sizes, ...depth.left, ...depth.right].join();
   const table = tableOf(gpu, key, () => depthTable(product));
-  const operands = new Operands([rows, count, 0, 0, 0, left.offset, left.row, left.group, right.offset, right.group]);
+  const operands = new Operands([rows, count, 0, 0, left.offset, left.row, left.group, right.offset, right.group]);
   operands.push(out.offset, product.outRow, product.outGroup, bias?.offset ?? 0);
   operands.push(inner ? depth.sizes[last] : 1, depth.left[last], depth.right[last]);
   operands.push(...columns.sizes, ...columns.right, ...columns.out);
@@ -203,16 +209,24 @@ function run(gpu: Gpu, product: Product): void {
   const slots = blocks.map((b) => operands.slotOf(b));
   const { parameters } = operands;
   const trips = numelOf(inner ? depth.sizes.slice(0, -1) : depth.sizes);
-  const text = `${product.name} direct ${columns.sizes.length} ${inner} ${height} ${out.dtype.name} ${slots.join("")}`;
-  for (let start = 0; start === 0 || start < trips; start += MAX_TRIPS) {
+  const text = `${product.name} direct ${columns.sizes.length} ${inner} ${height} ${width} ${
+    bias !== null
+  } ${out.dtype.name} ${slots.join("")}`;
+  const most = Math.floor(MAX_TRIPS / (inner ? depth.sizes[last] + 1 : 1));
+  for (let start = 0; start === 0 || start < trips; start += most) {
     parameters[P.Start] = start;
-    parameters[P.End] = Math.min(trips, start + MAX_TRIPS);
-    parameters[P.Accumulate] = start > 0 ? 1 : 0;
-    gpu.dispatch(text, () => code(product, slots, height, width), operands.blocks, parameters, [
-      Math.ceil(count / (width * LANES)),
-      Math.ceil(rows / height),
-      groups,
-    ]);
+    parameters[P.End] = Math.min(trips, start + most);
+    gpu.dispatch(
+      `${text} ${start > 0}`,
+      () => code(product, slots, height, width, start > 0),
+      operands.blocks,
+      parameters,
+      [
+        Math.ceil(count / (width * LANES)),
+        Math.ceil(rows / height),
+        groups,
+      ],
+    );
   }
 }
 

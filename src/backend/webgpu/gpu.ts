@@ -24,6 +24,11 @@ const SMALL_READ = 4096;
 const IDLE = 2 ** 28;
 /** The most workgroups in one dimension that every device allows. */
 export const MAX_GROUPS = 65535;
+/**
+ * The most that the loops of a kernel may turn, all of a thread's loops together: Mesa's software adapter stops them after
+ * 65,535 turns without a word.
+ */
+export const MAX_TRIPS = 60000;
 /** Threads per workgroup of one-dimensional kernels. */
 export const WORKGROUP = 256;
 

@@ -9,7 +9,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ScatterMode, Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, prelude, reportFault } from "./gpu.ts";
+import { type Gpu, groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "./gpu.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** An index loaded as `i32` and checked: negative ones count from the end where `wrap` says so. */
@@ -100,48 +100,56 @@ export function scatter(
   const count = numelOf(lines);
   const operands = new Operands([count]);
   const sizes = operands.push(...lines);
-  const length = operands.push(index.shape[dim] ?? 1, out.shape[dim] ?? 1);
+  const range = operands.push(0, 0), size = operands.push(out.shape[dim] ?? 1);
   const places = [out, index, src].map((t) => operands.push(t.offset, ...t.strides));
   const slots = [out, index, src].map((t) => operands.slot(t));
   const [fault, id] = faultSlot(gpu, operands, op);
   const rank = lines.length;
   const type = wgslType(out.dtype);
   const key = keyOf("scatter", [out, index, src], operands, `${dim} ${mode}`);
-  gpu.dispatch(
-    key,
-    () =>
-      `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
+  const launch = () =>
+    gpu.dispatch(
+      key,
+      () =>
+        `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
   var oo = p(${places[0]}u); var oi = p(${places[1]}u); var os = p(${places[2]}u);
 ${offsets("i", [sizes, rank], [["oo", places[0]], ["oi", places[1]], ["os", places[2]]])}
 ${
-        line(
-          length,
-          `
+          line(
+            range,
+            `
   var ix = bitcast<i32>(b${slots[1]}[oi${step(rank, "j", places[1], dim)}]);
-${checkedIndex(fault, id, false, `p(${length + 1}u)`).replace("ON_FAULT", "continue;")}
+${checkedIndex(fault, id, false, `p(${size}u)`).replace("ON_FAULT", "continue;")}
   let at = oo + u32(ix)${rank > 0 ? ` * p(${places[0] + 1 + dim}u)` : ""};
   let v = ${load(slots[2], src.dtype, `os${step(rank, "j", places[2], dim)}`)};
   b${slots[0]}[at] = ${word(out.dtype, combined(mode, type, load(slots[0], out.dtype, "at"), `${type}(v)`))};
 `,
-        )
-      }}`,
-    operands.blocks,
-    operands.parameters,
-    groups1d(count),
-  );
+          )
+        }}`,
+      operands.blocks,
+      operands.parameters,
+      groups1d(count),
+    );
+  inParts(operands, range, index.shape[dim] ?? 1, launch);
 }
 
 function step(rank: number, j: string, place: number, dim: number): string {
   return rank > 0 ? ` + ${j} * p(${place + 1 + dim}u)` : "";
 }
 
-/** A loop over `j` below parameter `length`, in two levels so that neither makes too many trips. */
-function line(length: number, body: string): string {
-  return `  for (var j0 = 0u; j0 < p(${length}u); j0 += 32768u) {
-  let j1 = min(p(${length}u), j0 + 32768u);
-  for (var j = j0; j < j1; j++) {${body}  }
-  }
+/** A loop over `j` between the parameters `range` and `range + 1`. */
+function line(range: number, body: string): string {
+  return `  for (var j = p(${range}u); j < p(${range + 1}u); j++) {${body}  }
 `;
+}
+
+/** Calls `run` for parts of `length` updates that a loop may make, in order. */
+function inParts(operands: Operands, range: number, length: number, run: () => void): void {
+  for (let start = 0; start < length; start += MAX_TRIPS) {
+    operands.parameters[range] = start;
+    operands.parameters[range + 1] = Math.min(length, start + MAX_TRIPS);
+    run();
+  }
 }
 
 /** Slices of `x` along `dim` chosen by the 1-d `index`. */
@@ -204,33 +212,35 @@ export function indexPut(
   const operands = new Operands([count]);
   const rank = lines.length;
   const sizes = operands.push(...lines);
-  const length = operands.push(entries, out.shape[dim] ?? 1);
+  const range = operands.push(0, 0), size = operands.push(out.shape[dim] ?? 1);
   const places = [out, src].map((t) => operands.push(t.offset, ...t.strides));
   const [first, stride] = [operands.push(index.offset), operands.push(index.strides[0] ?? 0)];
   const slots = [out, src, index].map((t) => operands.slot(t));
   const [fault, id] = faultSlot(gpu, operands, op);
   const type = wgslType(out.dtype);
   const key = keyOf("indexPut", [out, src, index], operands, `${dim} ${mode} ${wrap}`);
-  gpu.dispatch(
-    key,
-    () =>
-      `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
+  const launch = () =>
+    gpu.dispatch(
+      key,
+      () =>
+        `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
   var oo = p(${places[0]}u); var os = p(${places[1]}u);
 ${offsets("i", [sizes, rank], [["oo", places[0]], ["os", places[1]]])}
 ${
-        line(
-          length,
-          `
+          line(
+            range,
+            `
   var ix = bitcast<i32>(b${slots[2]}[p(${first}u) + j * p(${stride}u)]);
-${checkedIndex(fault, id, wrap, `p(${length + 1}u)`).replace("ON_FAULT", "continue;")}
+${checkedIndex(fault, id, wrap, `p(${size}u)`).replace("ON_FAULT", "continue;")}
   let at = oo + u32(ix)${rank > 0 ? ` * p(${places[0] + 1 + dim}u)` : ""};
   let v = ${load(slots[1], src.dtype, `os${step(rank, "j", places[1], dim)}`)};
   b${slots[0]}[at] = ${word(out.dtype, combined(mode, type, load(slots[0], out.dtype, "at"), `${type}(v)`))};
 `,
-        )
-      }}`,
-    operands.blocks,
-    operands.parameters,
-    groups1d(count),
-  );
+          )
+        }}`,
+      operands.blocks,
+      operands.parameters,
+      groups1d(count),
+    );
+  inParts(operands, range, entries, launch);
 }

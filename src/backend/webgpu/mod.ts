@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Device } from "../../base/device.ts";
 import type { DType } from "../../base/dtype.ts";
 import { DeviceError, NativeError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
@@ -192,13 +193,18 @@ export function openWebGpu(): Promise<WebGpuBackend | null> {
 /**
  * The backend of the opened GPU.
  *
- * @throws {DeviceError} if it was not opened, or there is none
+ * @throws {DeviceError} if it was not opened, or there is none, or `device` is another
  */
-export function webGpuBackend(): WebGpuBackend {
-  if (opened !== null) return opened;
-  throw new DeviceError(
-    opening === null
-      ? 'device("webgpu"): the GPU is not open yet; call await openDevice("webgpu") once before using it'
-      : 'device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"',
-  );
+export function webGpuBackend(device: Device): WebGpuBackend {
+  if (opened === null) {
+    throw new DeviceError(
+      opening === null
+        ? 'device("webgpu"): the GPU is not open yet; call await openDevice("webgpu") once before using it'
+        : 'device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"',
+    );
+  }
+  if ((device.index ?? 0) > 0) {
+    throw new DeviceError(`device("${device}"): Deno offers one WebGPU adapter (${opened.gpu.name}); use "webgpu"`);
+  }
+  return opened;
 }

@@ -84,6 +84,11 @@ export function floatWord(value: number): number {
   return scratchWords[0];
 }
 
+/** Whether a value's own word is its element: nothing is rounded or wrapped when it is stored. */
+export function isPlain(dtype: DType): boolean {
+  return dtype.name === "float32" || dtype.name === "int32" || dtype.name === "int64";
+}
+
 /** The buffers of a kernel, each once, and the parameters of its operands. */
 export class Operands {
   /** The buffers, by slot. */

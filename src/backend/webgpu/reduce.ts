@@ -10,7 +10,7 @@
 import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Combine, Strided } from "../backend.ts";
-import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
+import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude, WORKGROUP } from "./gpu.ts";
 import { BF16, checkDtype, collapse, offsets, Operands, stridesIn, valueOf, wgslType, word } from "./operands.ts";
 import { pushScalars, scalarAccess } from "./pointwise.ts";
 
@@ -87,8 +87,10 @@ function inVectors(
 }
 
 /** Into how many parts each line is split. */
-function splitOf(lines: number, length: number): number {
-  return Math.max(1, Math.min(Math.ceil(length / SPLIT), Math.ceil(PARTS / lines)));
+function splitOf(lines: number, length: number, threads: number): number {
+  const needed = Math.ceil(length / (MAX_TRIPS * threads));
+  if (length < SPLIT_FROM || lines >= 64) return Math.max(1, needed);
+  return Math.max(needed, Math.min(Math.ceil(length / SPLIT), Math.ceil(PARTS / lines)));
 }
 
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
@@ -107,17 +109,20 @@ export function reduce(
   const keptShape = kept.map((d) => shape[d]), reducedShape = reduced.map((d) => shape[d]);
   const lines = keptShape.reduce((a, b) => a * b, 1), length = reducedShape.reduce((a, b) => a * b, 1);
   if (lines === 0) return;
-  const chunks = length >= SPLIT_FROM && lines < 64 ? splitOf(lines, length) : 1;
   const strides = inputs.map((x) => stridesIn(x, shape));
   const outer = collapse(keptShape, [...strides.map((s) => kept.map((d) => s[d])), ...outputs.map((x) => x.strides)]);
   const inner = collapse(reducedShape, strides.map((s) => reduced.map((d) => s[d])));
+  // Short lines are one thread's work each; long ones a workgroup's, which software runs best when it is small.
+  const wide = length >= 64 && !(gpu.software && lines >= 512);
+  const threads = gpu.software ? 16 : WORKGROUP;
+  const chunks = splitOf(lines, length, wide ? threads : 1);
   const vectors = inVectors(program, inputs, outer.strides, inner, chunks > 1 ? [] : outputs);
   const unit = vectors ? 4 : 1;
   const reads = inputs.map((_, k) => vectors && inner.strides[k][0] === 1);
   const partial = chunks > 1 ? outputs.map(() => gpu.alloc(lines * chunks * 4)) : [];
 
   // Where lines are read as vectors, lengths and such operands' offsets and strides count vectors.
-  const operands = new Operands([lines, length / unit, chunks, INFINITY]);
+  const operands = new Operands([lines * chunks, length / unit, chunks, INFINITY]);
   const outerSizes = operands.push(...outer.shape);
   const innerSizes = operands.push(...inner.shape.map((s) => s / unit));
   const places = inputs.map((x, k) => {
@@ -131,9 +136,6 @@ export function reduce(
     ? partial.map((block) => operands.blocks.push(block) - 1)
     : outputs.map((x) => operands.slot(x));
   const [no, ni] = [outer.shape.length, inner.shape.length];
-  // Short lines are one thread's work each; long ones a workgroup's, which software runs best when it is small.
-  const wide = length >= 64 && !(gpu.software && lines >= 512);
-  const threads = gpu.software ? 16 : WORKGROUP;
   const types = outputs.map((x) => combineType(combine, x));
   const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${chunks > 1} ${slots.join()} ${outSlots.join()} ${
     reads.map(Number).join("")
@@ -169,7 +171,7 @@ export function reduce(
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let i = group.y * ${MAX_GROUPS}u + group.x;
-  if (i >= p(0u) * p(2u)) { return; }
+  if (i >= p(0u)) { return; }
 `
         : MAIN_1D;
       const tree = !wide ? "" : `${types.map((_, k) => `  shared${k}[local] = acc${k};`).join("\n")}
@@ -205,13 +207,10 @@ ${[...names, ...outNames].map(([n, at]) => `  var base_${n} = p(${at}u);`).join(
 ${no > 0 ? offsets("line", [outerSizes, no], [...names, ...outNames].map(([n, at]) => [`base_${n}`, at] as const)) : ""}
 ${outNames.map(([n]) => `  let ${n} = base_${n};`).join("\n")}
 ${lanes.flatMap((lane) => types.map((t, k) => `  var acc${k}${lane}: ${t} = ${identity(combine, t)};`)).join("\n")}
-  for (var j0 = chunk * per + ${start}; j0 < stop; j0 += 32768u * ${by}) {
-  let j1 = min(stop, j0 + 32768u * ${by});
-  for (var j = j0; j < j1; j += ${by}) {
+  for (var j = chunk * per + ${start}; j < stop; j += ${by}) {
 ${names.map(([n]) => `  var ${n} = base_${n};`).join("\n")}
 ${ni > 0 ? offsets("j", [innerSizes, ni], names, 1 + no) : ""}${loads}
 ${body}
-  }
   }
 ${together}
 ${tree}${store}
@@ -219,7 +218,7 @@ ${tree}${store}
     },
     operands.blocks,
     operands.parameters,
-    wide ? lineGroups(lines * chunks) : groups1d(lines),
+    wide ? lineGroups(lines * chunks) : groups1d(lines * chunks),
   );
   if (chunks > 1) {
     outputs.forEach((x, k) => finish(gpu, combine, types[k], partial[k], lines, chunks, outer, inputs.length + k, x));

@@ -11,8 +11,9 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
-import { BF16, floatWord, offsets, Operands, sumType, word } from "./operands.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { floatWord, isPlain, offsets, Operands, sumType } from "./operands.ts";
+import { inFullWidth } from "./wide.ts";
 
 /** Lanes that run in step: threads of a workgroup. */
 export const LANES = 8;
@@ -53,9 +54,12 @@ function vectors(x: Matrix, along: "row" | "column", size: number): boolean {
   return (x[along] === 1 || size === 1) && other % 4 === 0 && x.offset % 4 === 0 && x.batch.every((s) => s % 4 === 0);
 }
 
-/** Rows per thread for `rows` rows. */
-export function tileRows(rows: number): number {
-  for (const r of [32, 16, 8, 4]) if (rows > r / 2) return r;
+/** Products of at least this many multiplications are worth the time that the kernel of a large tile takes to compile. */
+const LARGE = 2 ** 24;
+
+/** Rows per thread for `rows` rows of a product of `work` multiplications. */
+export function tileRows(rows: number, work: number): number {
+  for (const r of work >= LARGE ? [32, 16, 8, 4] : [8, 4]) if (rows > r / 2) return r;
   return rows > 1 ? 2 : 1;
 }
 
@@ -112,7 +116,9 @@ interface Shape {
   readonly outVectors: boolean;
   readonly batchDims: number;
   readonly slots: readonly [number, number, number];
-  readonly out: Strided;
+  /** Whether results are multiplied by α, and whether β times the former ones is added. */
+  readonly scaled: boolean;
+  readonly added: boolean;
 }
 
 /** Parameters of the kernel, in elements of `vec4` for operands read so. */
@@ -172,36 +178,35 @@ function rightLoads({ rightRows, slots, type }: Shape): string {
   }).join("");
 }
 
-function stores({ rows, outVectors, slots, type, out }: Shape): string {
+function stores({ rows, outVectors, slots, type, scaled, added }: Shape): string {
   const slot = slots[2];
-  const scaled = (v: string, old: string) => {
-    const alpha = `bitcast<f32>(p(${P.Alpha}u))`, beta = `bitcast<f32>(p(${P.Beta}u))`;
-    const [a, b] = type === "f32" ? [alpha, beta] : [`i32(${alpha})`, `i32(${beta})`];
-    return { plain: `${a} * ${v}`, added: `${a} * ${v} + ${b} * ${old}` };
+  const cast = (text: string) => type === "f32" ? text : `${type}(${text})`;
+  const alpha = scaled ? `${cast(`bitcast<f32>(p(${P.Alpha}u))`)} * ` : "";
+  const beta = cast(`bitcast<f32>(p(${P.Beta}u))`);
+  const write = (at: string, sum: string, as: string, bits: string) => {
+    const old = added ? ` + ${beta} * bitcast<${as}>(b${slot}[${at}])` : "";
+    return `b${slot}[${at}] = bitcast<${bits}>(${alpha}${sum}${old});`;
   };
-  const wordOf = (v: string) => word(out.dtype, out.dtype.kind === "bool" ? `(${v} != 0)` : v);
+  const row = (r: number) => `out + ${r}u * p(${P.Out + 1}u)`;
   let text = "";
   for (const r of range(rows)) {
+    let body = "";
     for (const x of range(WIDE)) {
-      let body = "";
+      const sum = `acc_${r}_${x}`;
       if (outVectors) {
-        body += `let at = out + ${r}u * p(${P.Out + 1}u) + ${x * LANES}u;\n`;
-        const { plain, added } = scaled(`acc_${r}_${x}`, `bitcast<vec4<${type}>>(b${slot}[at])`);
-        body += `  var v = ${plain};\n  if (bitcast<f32>(p(${P.Beta}u)) != 0.0) { v = ${added}; }\n`;
-        body += `  b${slot}[at] = vec4<u32>(${range(4).map((c) => wordOf(`v.${"xyzw"[c]}`)).join(", ")});\n`;
-        text += `  if (row + ${r}u < p(${P.Rows}u) && column + ${4 * x * LANES}u < p(${P.Columns}u)) {\n  ${body}  }\n`;
+        const at = `${row(r)} + ${x * LANES}u`;
+        body += `    if (column + ${4 * x * LANES}u < p(${P.Columns}u)) { ${
+          write(at, sum, `vec4<${type}>`, "vec4<u32>")
+        } }\n`;
         continue;
       }
       for (const c of range(4)) {
-        body += `  if (column + ${4 * x * LANES + c}u < p(${P.Columns}u)) {
-    let at = out + ${r}u * p(${P.Out + 1}u) + ${4 * x * LANES + c}u * p(${P.Out + 2}u);
-`;
-        const { plain, added } = scaled(`acc_${r}_${x}.${"xyzw"[c]}`, `bitcast<${type}>(b${slot}[at])`);
-        body += `    var v = ${plain};\n    if (bitcast<f32>(p(${P.Beta}u)) != 0.0) { v = ${added}; }\n`;
-        body += `    b${slot}[at] = ${wordOf("v")};\n  }\n`;
+        const here = 4 * x * LANES + c;
+        const at = `${row(r)} + ${here}u * p(${P.Out + 2}u)`;
+        body += `    if (column + ${here}u < p(${P.Columns}u)) { ${write(at, `${sum}.${"xyzw"[c]}`, type, "u32")} }\n`;
       }
-      text += `  if (row + ${r}u < p(${P.Rows}u)) {\n${body}  }\n`;
     }
+    text += `  if (row + ${r}u < p(${P.Rows}u)) {\n${body}  }\n`;
   }
   return text;
 }
@@ -221,7 +226,7 @@ function code(shape: Shape): string {
       return `    acc_${r}_${x} += ${terms};\n`;
     }).join("")
   ).join("");
-  return `${prelude(seen.length, seen)}${BF16}
+  return `${prelude(seen.length, seen)}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row = group.y * ${rows}u;
@@ -241,11 +246,11 @@ ${leftLoads(shape)}${rightLoads(shape)}${sums}  }
 ${stores(shape)}}`;
 }
 
-/** Loops are kept below this many iterations: lavapipe stops at 65,535 without a word. */
-export const MAX_TRIPS = 32768;
-
 /** `out = alpha · a @ b + beta · out`. */
 export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+  if (!isPlain(out.dtype)) {
+    return inFullWidth(gpu, out, beta !== 0, (wide) => matmulInRegisters(gpu, a, b, wide, alpha, beta));
+  }
   const batches = out.shape.slice(0, -2);
   let [rows, columns] = out.shape.slice(-2);
   const depth = a.shape[a.shape.length - 1];
@@ -295,15 +300,26 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
   for (const x of [left, right]) operands.push(...x.batch.map((s) => s / 4));
   operands.push(...to.batch.map((s) => outVectors ? s / 4 : s));
   const slots = [left, right, to].map((x) => operands.slotOf(x.block)) as [number, number, number];
-  const height = tileRows(rows);
-  const shape: Shape = { type, rows: height, leftRows, rightRows, outVectors, batchDims: batches.length, slots, out };
-  const key = `matmul registers ${type} ${out.dtype.name} ${height} ${leftRows} ${rightRows} ${outVectors} ` +
-    `${batches.length} ${slots.join("")}`;
+  const height = tileRows(rows, rows * columns * depth * numelOf(batches)), scaled = alpha !== 1;
   const { parameters } = operands;
   for (let start = 0; start === 0 || start < vectorsDeep; start += MAX_TRIPS) {
+    const part = start > 0 ? 1 : beta, added = part !== 0;
     parameters[P.Start] = start;
     parameters[P.End] = Math.min(vectorsDeep, start + MAX_TRIPS);
-    parameters[P.Beta] = floatWord(start > 0 ? 1 : beta);
+    parameters[P.Beta] = floatWord(part);
+    const key = `matmul registers ${type} ${height} ${leftRows} ${rightRows} ${outVectors} ${batches.length} ` +
+      `${slots.join("")} ${scaled} ${added}`;
+    const shape = {
+      type,
+      rows: height,
+      leftRows,
+      rightRows,
+      outVectors,
+      batchDims: batches.length,
+      slots,
+      scaled,
+      added,
+    };
     gpu.dispatch(key, () => code(shape), operands.blocks, parameters, [
       Math.ceil(columns / (4 * WIDE * LANES)),
       Math.ceil(rows / height),

@@ -10,7 +10,7 @@
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "./gpu.ts";
+import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude } from "./gpu.ts";
 import { checkDtype, Operands } from "./operands.ts";
 
 /** Rows shorter than this are a thread's work. */
@@ -18,11 +18,8 @@ const SHORT = 64;
 
 /** A loop over the vectors of a row, with `j` the vector's place in the buffers. */
 function pass(threads: number, body: string): string {
-  return `  for (var j0 = first; j0 < p(1u); j0 += 32768u * ${threads}u) {
-    let j1 = min(p(1u), j0 + 32768u * ${threads}u);
-    for (var j = j0; j < j1; j += ${threads}u) {
-${body}    }
-  }
+  return `  for (var j = first; j < p(1u); j += ${threads}u) {
+${body}  }
 `;
 }
 
@@ -40,6 +37,12 @@ function tree(threads: number, name: string, combined: (a: string, b: string) =>
 `;
 }
 
+/** Threads per row: a software adapter runs small workgroups best, but three passes must keep within the trips allowed. */
+function threadsOf(gpu: Gpu, length: number, count: number): number {
+  if (length < SHORT || gpu.software && count >= 512 && 3 * length < MAX_TRIPS) return 1;
+  return gpu.software && 3 * length < 16 * MAX_TRIPS ? 16 : 256;
+}
+
 /** Runs a kernel over rows: `body` gets the number of threads per row and how a vector or element is typed. */
 function rows(
   gpu: Gpu,
@@ -54,7 +57,7 @@ function rows(
   if (length === 0 || count === 0) return;
   const wide = length % 4 === 0 && operands.every((x) => x.offset % 4 === 0);
   const unit = wide ? 4 : 1;
-  const threads = length < SHORT || gpu.software && count >= 512 ? 1 : gpu.software ? 16 : 256;
+  const threads = threadsOf(gpu, length, count);
   const places = new Operands([count, length / unit]);
   const slots = operands.map((x) => {
     places.push(x.offset / unit);

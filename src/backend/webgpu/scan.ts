@@ -7,6 +7,8 @@
  */
 
 import { numelOf } from "../../base/shape.ts";
+import { helpersOf } from "../../expr/print.ts";
+import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { ScanKind, Strided } from "../backend.ts";
 import { type Gpu, lineGroups, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
@@ -34,17 +36,32 @@ fn combine(a: ${type}, ia: u32, b: ${type}, ib: u32) {
 `;
   if (kind === "sum" || kind === "prod") return `${head}  rv = a ${kind === "sum" ? "+" : "*"} b; ri = ib; }\n`;
   if (kind === "logsumexp") {
-    return `${head}  ri = ib;
+    // WGSL's own exp and log may be far off.
+    const helpers = helpersOf("crExp crLog1p", WGSL_HELPERS);
+    return `${helpers}${head}  ri = ib;
   if (is_nan(a) || is_nan(b)) { rv = a + b; return; }
   let top = max(a, b);
   if (abs(top) > 3.4e38) { rv = top; return; }
-  rv = top + log(exp(a - top) + exp(b - top)); }\n`;
+  rv = top + crLog1p(crExp(min(a, b) - top)); }\n`;
   }
   const later = kind === "max" ? "b >= a" : "b <= a";
   const nan = type === "f32" ? "is_nan(b) || (!is_nan(a) && (LATER))".replace("LATER", later) : later;
   // An empty side (position 0xffffffff) never wins.
   return `${head}  let take = ib != 0xffffffffu && (ia == 0xffffffffu || (${nan}));
   rv = select(a, b, take); ri = select(ia, ib, take); }\n`;
+}
+
+/** The steps of a scan in workgroup memory, one after the other rather than in a loop, whose trips are few. */
+function steps(threads: number): string {
+  let text = "";
+  for (let s = 1; s < threads; s *= 2) {
+    text += `    if (local >= ${s}u) { combine(sv[local - ${s}u], si[local - ${s}u], nv, ni); nv = rv; ni = ri; }
+    workgroupBarrier();
+    sv[local] = nv; si[local] = ni;
+    workgroupBarrier();
+`;
+  }
+  return text;
 }
 
 /** Running combination along `dim`. */
@@ -84,14 +101,8 @@ ${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as cons
     if (j < p(1u)) { v = ${type}(${load(slots[0], x.dtype, `ox + j * p(${places[0] + 1}u)`)}); at = j; }
     sv[local] = v; si[local] = at;
     workgroupBarrier();
-    for (var s = 1u; s < ${WORKGROUP}u; s *= 2u) {
-      var nv = sv[local]; var ni = si[local];
-      if (local >= s) { combine(sv[local - s], si[local - s], nv, ni); nv = rv; ni = ri; }
-      workgroupBarrier();
-      sv[local] = nv; si[local] = ni;
-      workgroupBarrier();
-    }
-    combine(carry, carried, sv[local], si[local]);
+    var nv = v; var ni = at;
+${steps(WORKGROUP)}    combine(carry, carried, sv[local], si[local]);
     if (j < p(1u)) {
       b${slots[1]}[oo + j * p(${places[1] + 1}u)] = ${word(out.dtype, out.dtype.kind === "bool" ? "(rv != 0)" : "rv")};
 ${indices ? `      b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}
@@ -159,10 +170,16 @@ ${names.map((n, k) => `  var ${n} = p(${places[k]}u);`).join("\n")}
 ${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as const))}
 ${shape.map((_, d) => `  ox += c_i_${d} * p(${px + 2 + d}u);`).join("\n")}
   var v: ${type}; var at = 0xffffffffu;
-  for (var j = local; j < p(1u); j += ${WORKGROUP}u) {
-    let e = ${type}(${load(slots[0], x.dtype, `ox + j * p(${px + 1}u)`)});
-    if (wins(v, at, e, j)) { v = e; at = j; }
-  }
+  // Four to a trip, since trips are few.
+  for (var j = local; j < p(1u); j += ${4 * WORKGROUP}u) {
+${
+        [0, 1, 2, 3].map((k) =>
+          `    { let i = min(j + ${k * WORKGROUP}u, p(1u) - 1u);
+    let e = ${type}(${load(slots[0], x.dtype, `ox + i * p(${px + 1}u)`)});
+    if (wins(v, at, e, i)) { v = e; at = i; } }
+`
+        ).join("")
+      }  }
   sv[local] = v; si[local] = at;
   for (var s = ${WORKGROUP / 2}u; s > 0u; s /= 2u) {
     workgroupBarrier();
