@@ -87,6 +87,6 @@ const TRAININGS: Record<string, () => Training> = {
 };
 
 const [name, device] = Deno.args;
-if (device !== undefined) torch.setDefaultDevice(device);
+if (device !== undefined) torch.setDefaultDevice(await torch.openDevice(device));
 await replay(name, TRAININGS[name]());
 console.log("agrees");

@@ -11,7 +11,7 @@ import { gpuIsOpen, gpuTest } from "./support.ts";
 /** A device of the test's own, which it may break. */
 async function ownGpu(): Promise<Gpu> {
   const gpu = await requestGpu();
-  assert(gpu !== null);
+  if (gpu === null) throw new Error("the adapter is gone");
   return gpu;
 }
 
