@@ -59,8 +59,9 @@ async function train(
     const loss = F.nllLoss(output, target);
     loss.backward();
     optimizer.step();
-    bar.advance(data.size(0), await loss.item());
+    await bar.advance(data.size(0), loss);
   }
+  await bar.read();
 }
 
 async function test(
@@ -75,9 +76,12 @@ async function test(
   for await (const [images, labels] of testLoader) {
     const data = images.to(device), target = labels.to(device);
     const output = model.call(data);
-    testLoss += await F.nllLoss(output, target, { reduction: "sum" }).item(); // sum up batch loss
+    const loss = F.nllLoss(output, target, { reduction: "sum" });
     const pred = output.argmax(1); // get the index of the max log-probability
-    answers.push(...await pred.tolist<number[]>());
+    // Reads that are asked for together cost one wait.
+    const [batchLoss, batchAnswers] = await Promise.all([loss.item<number>(), pred.tolist<number[]>()]);
+    testLoss += batchLoss; // sum up batch loss
+    answers.push(...batchAnswers);
   }
   return { loss: testLoss / answers.length, answers };
 }
