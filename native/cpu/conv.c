@@ -24,7 +24,7 @@ typedef struct {
   isize images, positions;        /* what a tile holds: whole small planes, or a part of one */
   isize image_tiles, plane_tiles;
   isize k_step, packed_step;
-  isize padded;                   /* elements of a zero-padded copy of one group's image; 0 where there is none */
+  isize padded;                   /* elements of a zero-padded copy of a group's image, or 0 */
   void *x, *weight, *y;
   const void *bias, *packed;
 } Conv;
@@ -38,8 +38,8 @@ static inline void valid_range(const Conv *v, int d, isize shift, isize *lo, isi
   if (*hi < *lo) *hi = *lo;
 }
 
-/* Distance between rows of a tile: room to write a few elements too many (gather_plane), and an odd number of cache lines so that rows spread over
-   the sets of the cache. */
+/* Distance between rows of a tile: room to write a few elements too many (gather_plane), and an odd number of cache
+   lines so that rows spread over the sets of the cache. */
 static inline isize tile_ld(const Conv *v) {
   isize lines = (v->images * v->positions + 4 + 15) / 16;
   return (lines | 1) * 16;
