@@ -14,10 +14,10 @@ import { alias, Node } from "./node.ts";
 import { rebase, recording, setHistory } from "./record.ts";
 
 /** What `forward` leaves for `backward`. Fields of the user's own may be added. */
-export class FunctionContext {
+export class FunctionCtx {
   /** Which arguments of `forward` need a gradient. */
   needsInputGrad: boolean[] = [];
-  /** Whether `backward` gets zeros for outputs without a gradient; see {@linkcode FunctionContext.setMaterializeGrads}. */
+  /** Whether `backward` gets zeros for outputs without a gradient; see {@linkcode FunctionCtx.setMaterializeGrads}. */
   materializeGrads = true;
   /** Tensors given to `saveForBackward`. @internal */
   toSave: (Tensor | null)[] = [];
@@ -60,23 +60,26 @@ export class FunctionContext {
 export interface FunctionClass {
   /** The class's name. */
   readonly name: string;
-  /** Computes the result; saves what `backward` needs in `ctx`. */
+  /** Computes the result; saves what `backward` needs in `ctx`, its first argument unless there is a `setupContext`. */
   // deno-lint-ignore no-explicit-any -- the user's own parameters
-  forward(ctx: FunctionContext, ...args: any[]): Tensor | Tensor[];
+  forward(...args: any[]): Tensor | Tensor[];
+  /** Saves what `backward` needs, after a `forward` that takes no `ctx`. */
+  // deno-lint-ignore no-explicit-any -- what forward takes and returns
+  setupContext?(ctx: FunctionCtx, inputs: any, output: any): void;
   /** Gradients of `forward`'s arguments, `null` for those that have none. */
   // deno-lint-ignore no-explicit-any -- one gradient per output
-  backward(ctx: FunctionContext, ...grads: any[]): Tensor | null | (Tensor | null)[];
+  backward(ctx: FunctionCtx, ...grads: any[]): Tensor | null | (Tensor | null)[];
 }
 
 class FunctionNode extends Node {
   private readonly cls: FunctionClass;
-  private readonly ctx: FunctionContext;
+  private readonly ctx: FunctionCtx;
   /** Which argument each input edge is. */
   private readonly positions: readonly number[];
   private readonly outputs: readonly Tensor[];
   private readonly claimed: Storage[] = [];
 
-  constructor(cls: FunctionClass, ctx: FunctionContext, inputs: Tensor[], positions: number[], outputs: Tensor[]) {
+  constructor(cls: FunctionClass, ctx: FunctionCtx, inputs: Tensor[], positions: number[], outputs: Tensor[]) {
     super(`${cls.name}Backward`, inputs);
     this.cls = cls;
     this.ctx = ctx;
@@ -123,11 +126,32 @@ class FunctionNode extends Node {
 
 /**
  * An operation with its own gradient: subclass it, write static `forward` and `backward`, call `apply`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * class Exp extends torch.autograd.Function {
+ *   static forward(ctx: torch.autograd.FunctionCtx, x: torch.Tensor): torch.Tensor {
+ *     const y = x.exp();
+ *     ctx.saveForBackward(y);
+ *     return y;
+ *   }
+ *   static backward(ctx: torch.autograd.FunctionCtx, grad: torch.Tensor): torch.Tensor {
+ *     const [y] = ctx.savedTensors;
+ *     return grad.mul(y!);
+ *   }
+ * }
+ * const x = torch.zeros(2, { requiresGrad: true });
+ * Exp.apply(x).sum().backward();
+ * assertEquals(await x.grad!.tolist(), [1, 1]);
+ * ```
  */
 export abstract class Function {
   /** Runs `forward`, and records it so that `backward` gives the gradients. */
   static apply<T extends Tensor | Tensor[] = Tensor>(this: FunctionClass, ...args: unknown[]): T {
-    const ctx = new FunctionContext();
+    const ctx = new FunctionCtx();
     const inputs: Tensor[] = [], positions: number[] = [];
     args.forEach((a, i) => {
       if (a instanceof Tensor) {
@@ -137,7 +161,12 @@ export abstract class Function {
     });
     const record = recording(inputs);
     ctx.needsInputGrad = args.map((a) => record && a instanceof Tensor && a.requiresGrad);
-    const result = noGrad(() => this.forward(ctx, ...args));
+    const result = noGrad(() => {
+      if (!this.setupContext) return this.forward(ctx, ...args);
+      const output = this.forward(...args);
+      this.setupContext(ctx, args, output);
+      return output;
+    });
     if (!record) return result as T;
     const list = Array.isArray(result) ? result : [result];
     // An input returned as it is needs its own object, or its history would be overwritten.

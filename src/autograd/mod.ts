@@ -5,8 +5,8 @@
  */
 
 export { backward, grad, type GradArgs } from "./tensor_autograd.ts";
-export { detectAnomaly, setDetectAnomaly } from "./mode.ts";
-export { Function, type FunctionClass, FunctionContext } from "./function.ts";
+export { detectAnomaly, enableGrad, inferenceMode, noGrad, setDetectAnomaly, setGradEnabled } from "./mode.ts";
+export { Function, type FunctionClass, FunctionCtx } from "./function.ts";
 export { type CheckedFunction, gradcheck, type GradcheckOptions, gradgradcheck } from "./gradcheck.ts";
 export { Node } from "./node.ts";
 

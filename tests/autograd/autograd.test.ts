@@ -157,11 +157,11 @@ Deno.test("detach() cuts the graph and shares memory", async () => {
 
 Deno.test("Function gives its own gradient", async () => {
   class Cube extends torch.autograd.Function {
-    static forward(ctx: torch.autograd.FunctionContext, x: Tensor): Tensor {
+    static forward(ctx: torch.autograd.FunctionCtx, x: Tensor): Tensor {
       ctx.saveForBackward(x);
       return x.mul(x).mul(x);
     }
-    static backward(ctx: torch.autograd.FunctionContext, grad: Tensor): Tensor {
+    static backward(ctx: torch.autograd.FunctionCtx, grad: Tensor): Tensor {
       const [x] = ctx.savedTensors;
       return grad.mul(x!.mul(x!)).mul(3);
     }
@@ -177,10 +177,10 @@ Deno.test("Function gives its own gradient", async () => {
 
 Deno.test("gradcheck() accepts right gradients and names wrong ones", async () => {
   class Wrong extends torch.autograd.Function {
-    static forward(_ctx: torch.autograd.FunctionContext, x: Tensor): Tensor {
+    static forward(_ctx: torch.autograd.FunctionCtx, x: Tensor): Tensor {
       return x.mul(2);
     }
-    static backward(_ctx: torch.autograd.FunctionContext, grad: Tensor): Tensor {
+    static backward(_ctx: torch.autograd.FunctionCtx, grad: Tensor): Tensor {
       return grad.mul(3);
     }
   }
@@ -245,4 +245,24 @@ Deno.test("a grad mode restores what it changed and nothing else", () => {
   } finally {
     torch.autograd.setDetectAnomaly(false);
   }
+});
+
+Deno.test("Function: setupContext saves for backward where forward takes no ctx", async () => {
+  class Scale extends torch.autograd.Function {
+    static forward(x: Tensor, factor: number): Tensor {
+      return x.mul(factor);
+    }
+    static setupContext(ctx: torch.autograd.FunctionCtx, [, factor]: [Tensor, number], output: Tensor): void {
+      assertEquals(output.shape, [2]);
+      ctx.factor = factor;
+    }
+    static backward(ctx: torch.autograd.FunctionCtx, grad: Tensor): (Tensor | null)[] {
+      return [grad.mul(ctx.factor as number), null];
+    }
+  }
+  const x = leaf(1, 2);
+  const y = Scale.apply(x, 3);
+  assertEquals(await list(y.detach()), [3, 6]);
+  y.sum().backward();
+  assertEquals(await list(x.grad), [3, 3]);
 });
