@@ -5,6 +5,7 @@
 
 import { assert } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { assertSame, gpuTest } from "./support.ts";
 
 type T = torch.Tensor;
@@ -128,7 +129,7 @@ gpuTest("softmax and its gradient agree", async () => {
   await both("along the first dimension", [values(9, 20)], (a) => a.softmax(0), { grad: true, tolerance: 1e-5 });
 });
 
-gpuTest("products agree for every shape and layout", async () => {
+async function products(): Promise<void> {
   for (
     const [m, k, n] of [[1, 4, 8], [3, 5, 7], [64, 100, 128], [64, 128, 10], [33, 20, 65], [100, 3, 1], [1, 100, 1], [
       130,
@@ -160,9 +161,9 @@ gpuTest("products agree for every shape and layout", async () => {
     },
   );
   await both("integers", [torch.randint(-9, 9, [6, 9])], (x) => x.matmul(x.t()));
-});
+}
 
-gpuTest("convolutions agree for every geometry", async () => {
+async function convolutions(): Promise<void> {
   type Case = [number, number, number, number, number, number, number, number, number];
   const cases: Case[] = [
     [2, 3, 8, 1, 9, 3, 1, 1, 1],
@@ -188,6 +189,22 @@ gpuTest("convolutions agree for every geometry", async () => {
     grad: true,
     tolerance: 1e-5,
   });
+}
+
+gpuTest("products agree for every shape and layout", products);
+gpuTest("convolutions agree for every geometry", convolutions);
+
+gpuTest("so do the kernels for the other kind of adapter", async () => {
+  const { gpu } = webGpuBackend(torch.device("webgpu"));
+  gpu.software = !gpu.software;
+  try {
+    await products();
+    await convolutions();
+    await both("sum", [values(90, 128)], (a) => a.sum(1), { tolerance: 1e-5, grad: true });
+    await both("softmax", [values(90, 128)], (a) => a.softmax(1), { tolerance: 1e-5, grad: true });
+  } finally {
+    gpu.software = !gpu.software;
+  }
 });
 
 gpuTest("indexing agrees, with updates in order", async () => {

@@ -132,7 +132,7 @@ export function conv(
   geometry: ConvGeometry,
 ): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.inRegisters) return directConv(gpu, x, weight, bias, out, geometry);
+  if (gpu.software) return directConv(gpu, x, weight, bias, out, geometry);
   const layout = new Layout(x.shape, out.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
   const [vx, vw, vo] = [x, weight, out].map((t) => place(layout, t));
@@ -169,7 +169,7 @@ ${store(vo, layout.join("plane", "o", layout.output), type, vb ? ` + ${read(vb, 
 /** The gradient of {@linkcode conv} by its input. */
 export function convGradInput(gpu: Gpu, grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.inRegisters) return directGradInput(gpu, grad, weight, out, geometry);
+  if (gpu.software) return directGradInput(gpu, grad, weight, out, geometry);
   const layout = new Layout(out.shape, grad.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
   const [vg, vw, vo] = [grad, weight, out].map((t) => place(layout, t));
@@ -201,7 +201,7 @@ ${store(vo, layout.join("plane", "i", layout.input), type)}}`;
 /** The gradient of {@linkcode conv} by its weight. */
 export function convGradWeight(gpu: Gpu, grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.inRegisters) return directGradWeight(gpu, grad, x, out, geometry);
+  if (gpu.software) return directGradWeight(gpu, grad, x, out, geometry);
   const layout = new Layout(x.shape, grad.shape, out.shape, geometry);
   const type = sumType(out.dtype);
   const [vg, vx, vo] = [grad, x, out].map((t) => place(layout, t));

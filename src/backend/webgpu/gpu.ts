@@ -67,10 +67,8 @@ export class Gpu {
   readonly device: GPUDevice;
   /** What the adapter calls itself. */
   readonly name: string;
-  /** Whether the adapter runs on the CPU. */
-  readonly software: boolean;
-  /** Whether products run in registers alone, which suits software adapters, or in tiles of workgroup memory. */
-  inRegisters: boolean;
+  /** Whether the adapter runs on the CPU: kernels are chosen accordingly. Tests set it to try the other kernels. */
+  software: boolean;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
@@ -109,7 +107,6 @@ export class Gpu {
     this.device = device;
     this.name = info.description || info.device || info.vendor || "unknown adapter";
     this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
-    this.inRegisters = this.software;
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
       size: PARAMETERS + WINDOW,

@@ -129,7 +129,7 @@ export function runTiles(
 export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0) return;
-  if (gpu.inRegisters) return matmulInRegisters(gpu, a, b, out, alpha, beta);
+  if (gpu.software) return matmulInRegisters(gpu, a, b, out, alpha, beta);
   const batchDims = out.shape.length - 2;
   const [m, n] = out.shape.slice(-2);
   const depth = a.shape[a.shape.length - 1];

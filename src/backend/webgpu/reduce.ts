@@ -137,9 +137,9 @@ export function reduce(
     : outputs.map((x) => operands.slot(x));
   const [no, ni] = [outer.shape.length, inner.shape.length];
   const types = outputs.map((x) => combineType(combine, x));
-  const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${chunks > 1} ${slots.join()} ${outSlots.join()} ${
-    reads.map(Number).join("")
-  }`;
+  const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${threads} ${
+    chunks > 1
+  } ${slots.join()} ${outSlots.join()} ${reads.map(Number).join("")}`;
   gpu.dispatch(
     key,
     () => {
