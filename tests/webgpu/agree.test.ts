@@ -240,6 +240,7 @@ gpuTest("loops of more than 65,535 trips are complete", async () => {
   await both("sort", [ramp.bitwiseXor(0x5555)], (a) => a.sort().indices);
   await both("product", [ones], (a) => a.dot(a));
   await both("deep product", [torch.ones([300_001, 2])], (a) => a.t().matmul(a), { tolerance: 1e-6 });
+  await both("more batches than a grid has layers", [torch.ones([66_000, 1, 2])], (a) => a.matmul(a.transpose(1, 2)));
   await both("softmax", [torch.zeros([1, LONG])], (a) => a.softmax(1), { tolerance: 1e-9 });
   await both("scatter", [torch.zeros([4]), ramp.remainder(4).to(torch.int64), ones], (a, i, s) => a.indexAdd(0, i, s));
   await both(

@@ -14,12 +14,12 @@ import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
 import { directConv, directGradInput, directGradWeight } from "./direct.ts";
 import type { Gpu } from "./gpu.ts";
-import { runTiles, Tile } from "./matmul.ts";
+import { runTiles, Tile, TILE_PARAMETERS } from "./matmul.ts";
 import { checkDtype, load, Operands, sumType, word } from "./operands.ts";
 
 /** Where a convolution's numbers are among the parameters. */
 class Layout {
-  readonly operands = new Operands([0, 0, 0, 0, 0, 0]);
+  readonly operands = new Operands(new Array(TILE_PARAMETERS).fill(0));
   readonly rank: number;
   readonly input: number;
   readonly output: number;

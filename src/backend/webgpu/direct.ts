@@ -11,7 +11,7 @@
 
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
 import { checkDtype, isPlain, load, offsets, Operands, sumType } from "./operands.ts";
 import { LANES, tileRows } from "./registers.ts";
 import { tableOf } from "./tables.ts";
@@ -125,8 +125,10 @@ const enum P {
   InnerSize,
   InnerLeft,
   InnerRight,
+  /** The number of the first workgroup in three dimensions. */
+  Group,
   /** Sizes of the column dimensions, then the right operand's steps, then the output's. */
-  Column,
+  Column = 19,
 }
 
 function range(n: number): number[] {
@@ -174,8 +176,8 @@ function code(
   }).join("");
   return `${prelude(Math.max(...slots) + 1)}
 @compute @workgroup_size(${LANES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * ${height}u;
+fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+${gridGroup(P.Group)}  let row = group.y * ${height}u;
   let column = group.x * ${width * LANES}u + lane;
   let left = p(${P.LeftOffset}u) + group.z * p(${P.LeftGroup}u) + row * p(${P.LeftRow}u);
 ${range(width).map(column).join("")}${pairs.map(([r, x]) => `  var acc_${r}_${x}: ${type};\n`).join("")}
@@ -203,7 +205,7 @@ function run(gpu: Gpu, product: Product): void {
   const operands = new Operands([rows, count, 0, 0, left.offset, left.row, left.group, right.offset, right.group]);
   operands.push(out.offset, product.outRow, product.outGroup, bias?.offset ?? 0);
   operands.push(inner ? depth.sizes[last] : 1, depth.left[last], depth.right[last]);
-  operands.push(...columns.sizes, ...columns.right, ...columns.out);
+  operands.push(0, 0, 0, ...columns.sizes, ...columns.right, ...columns.out);
   const blocks = [left.block, right.block, table, out.storage.block as GpuBlock];
   if (bias) blocks.push(bias.storage.block as GpuBlock);
   const slots = blocks.map((b) => operands.slotOf(b));
@@ -216,11 +218,12 @@ function run(gpu: Gpu, product: Product): void {
   for (let start = 0; start === 0 || start < trips; start += most) {
     parameters[P.Start] = start;
     parameters[P.End] = Math.min(trips, start + most);
-    gpu.dispatch(
+    gpu.dispatchGrid(
       `${text} ${start > 0}`,
       () => code(product, slots, height, width, start > 0),
       operands.blocks,
       parameters,
+      P.Group,
       [
         Math.ceil(count / (width * LANES)),
         Math.ceil(rows / height),

@@ -422,6 +422,34 @@ export class Gpu {
   }
 
   /**
+   * {@linkcode Gpu.dispatch} of a grid of any size, in parts that a dispatch may have: the kernel adds the parameters
+   * `first`, `first + 1` and `first + 2` to its workgroup's number.
+   */
+  dispatchGrid(
+    key: string,
+    code: () => string,
+    blocks: readonly GpuBlock[],
+    parameters: number[],
+    first: number,
+    [columns, rows, layers]: readonly [number, number, number],
+  ): void {
+    for (let z = 0; z < layers; z += MAX_GROUPS) {
+      for (let y = 0; y < rows; y += MAX_GROUPS) {
+        for (let x = 0; x < columns; x += MAX_GROUPS) {
+          parameters[first] = x;
+          parameters[first + 1] = y;
+          parameters[first + 2] = z;
+          this.dispatch(key, code, blocks, parameters, [
+            Math.min(columns - x, MAX_GROUPS),
+            Math.min(rows - y, MAX_GROUPS),
+            Math.min(layers - z, MAX_GROUPS),
+          ]);
+        }
+      }
+    }
+  }
+
+  /**
    * Appends a kernel to the stream.
    *
    * @param blocks the buffers, each once
@@ -488,6 +516,11 @@ function expandParameters(code: string): string {
 /** A statement that reports index `value` of a dimension of `size` as out of range, for the op whose number is parameter `id`. */
 export function reportFault(slot: number, id: number, value: string, size: string): string {
   return `b${slot}[1] = p(${id}u); b${slot}[2] = bitcast<u32>(${value}); b${slot}[3] = ${size}; b${slot}[0] = 1u;`;
+}
+
+/** A workgroup's number `group` in a grid of {@linkcode Gpu.dispatchGrid}. */
+export function gridGroup(first: number): string {
+  return `  let group = part + vec3<u32>(p(${first}u), p(${first + 1}u), p(${first + 2}u));\n`;
 }
 
 /** The opening of a one-dimensional kernel: `i` is the element's number, below parameter 0. */

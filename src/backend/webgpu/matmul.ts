@@ -10,7 +10,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, prelude } from "./gpu.ts";
+import { type Gpu, gridGroup, MAX_TRIPS, prelude } from "./gpu.ts";
 import { BF16, checkDtype, floatWord, load, Operands, sumType, word } from "./operands.ts";
 import { matmulInRegisters } from "./registers.ts";
 
@@ -18,10 +18,8 @@ import { matmulInRegisters } from "./registers.ts";
 export const TILE = 64;
 /** Depth of a tile. */
 const DEPTH = 16;
-/** WGSL loops are kept below this many iterations: lavapipe stops at 65,535 without a word. */
-const MAX_TRIPS = 32768;
 /** The deepest product of one dispatch; deeper ones accumulate over several. */
-const MAX_DEPTH = MAX_TRIPS * DEPTH;
+const MAX_DEPTH = Math.floor(MAX_TRIPS / (1 + TILE * DEPTH / 256 + DEPTH)) * DEPTH;
 
 /** What a product computes with. */
 export interface TileKernel {
@@ -29,11 +27,11 @@ export interface TileKernel {
   readonly key: string;
   /** Element type of the sums. */
   readonly type: "f32" | "i32";
-  /** WGSL: `fn a_at(m: u32, k: u32) -> T`, `fn b_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is `wid.z`. */
+  /** WGSL: `fn a_at(m: u32, k: u32) -> T`, `fn b_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is the layer. */
   readonly functions: string;
 }
 
-/** Parameters 0 to 5 of every tile kernel. */
+/** The first parameters of every tile kernel. */
 export const enum Tile {
   Rows,
   Columns,
@@ -42,7 +40,12 @@ export const enum Tile {
   /** 1 to add to what is there. */
   Accumulate,
   Batches,
+  /** The number of the first workgroup in three dimensions. */
+  Group,
 }
+
+/** How many parameters a tile kernel has of its own: {@linkcode Tile}'s, the last being three. */
+export const TILE_PARAMETERS = 9;
 
 /** The kernel's text. */
 function tileCode(kernel: TileKernel, buffers: number): string {
@@ -55,11 +58,11 @@ ${functions}
 var<workgroup> ta: array<array<${type}, ${TILE}>, ${DEPTH}>;
 var<workgroup> tb: array<array<${type}, ${TILE}>, ${DEPTH}>;
 @compute @workgroup_size(16, 16)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
+fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
         @builtin(local_invocation_index) local: u32) {
-  batch = wid.z;
-  let m0 = wid.y * ${TILE}u;
-  let n0 = wid.x * ${TILE}u;
+${gridGroup(Tile.Group)}  batch = group.z;
+  let m0 = group.y * ${TILE}u;
+  let n0 = group.x * ${TILE}u;
   var acc: array<vec4<${type}>, 4>;
   for (var k0 = p(${Tile.DepthStart}u); k0 < p(${Tile.DepthEnd}u); k0 += ${DEPTH}u) {
     for (var r = 0u; r < ${TILE * DEPTH / 256}u; r++) {
@@ -97,7 +100,7 @@ ${range4.map((r) => `      acc[${r}] += ta[k][m + ${r}u] * b;`).join("\n")}
 /**
  * Runs a tile kernel.
  *
- * @param operands starts with six words for {@linkcode Tile}; this function sets them
+ * @param operands starts with {@linkcode TILE_PARAMETERS} words, which this function sets
  */
 export function runTiles(
   gpu: Gpu,
@@ -117,7 +120,7 @@ export function runTiles(
     parameters[Tile.DepthStart] = start;
     parameters[Tile.DepthEnd] = Math.min(depth, start + MAX_DEPTH);
     parameters[Tile.Accumulate] = start > 0 ? 1 : 0;
-    gpu.dispatch(kernel.key, () => tileCode(kernel, slots), operands.blocks, parameters, [
+    gpu.dispatchGrid(kernel.key, () => tileCode(kernel, slots), operands.blocks, parameters, Tile.Group, [
       Math.ceil(columns / TILE),
       Math.ceil(rows / TILE),
       batches,
@@ -133,7 +136,7 @@ export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: nu
   const batchDims = out.shape.length - 2;
   const [m, n] = out.shape.slice(-2);
   const depth = a.shape[a.shape.length - 1];
-  const operands = new Operands([0, 0, 0, 0, 0, 0]);
+  const operands = new Operands(new Array(TILE_PARAMETERS).fill(0));
   const type = sumType(out.dtype);
   const factors = operands.push(floatWord(alpha), floatWord(beta));
   const sizes = operands.push(...out.shape.slice(0, batchDims));

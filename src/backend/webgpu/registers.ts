@@ -11,7 +11,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
 import { floatWord, isPlain, offsets, Operands, sumType } from "./operands.ts";
 import { inFullWidth } from "./wide.ts";
 
@@ -134,7 +134,9 @@ const enum P {
   Left,
   Right = 9,
   Out = 12,
-  Batch = 15,
+  /** The number of the first workgroup in three dimensions. */
+  Group = 15,
+  Batch = 18,
 }
 
 function range(n: number): number[] {
@@ -228,8 +230,8 @@ function code(shape: Shape): string {
   ).join("");
   return `${prelude(seen.length, seen)}
 @compute @workgroup_size(${LANES})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = group.y * ${rows}u;
+fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+${gridGroup(P.Group)}  let row = group.y * ${rows}u;
   let column = group.x * ${4 * WIDE * LANES}u + 4u * lane;
   var left = p(${P.Left}u) + row${leftRows ? ` * p(${P.Left + 1}u)` : " / 4u"};
   var right = p(${P.Right}u) + column${rightRows ? " / 4u" : ` * p(${P.Right + 2}u)`};
@@ -296,7 +298,7 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
   const vectorsDeep = Math.ceil(depth / 4);
   operands.push(rows, columns, 0, 0, floatWord(alpha), 0);
   operands.push(...steps(left, true, leftRows), ...steps(right, true, rightRows), ...steps(to, outVectors, true));
-  operands.push(...batches);
+  operands.push(0, 0, 0, ...batches);
   for (const x of [left, right]) operands.push(...x.batch.map((s) => s / 4));
   operands.push(...to.batch.map((s) => outVectors ? s / 4 : s));
   const slots = [left, right, to].map((x) => operands.slotOf(x.block)) as [number, number, number];
@@ -320,7 +322,7 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
       scaled,
       added,
     };
-    gpu.dispatch(key, () => code(shape), operands.blocks, parameters, [
+    gpu.dispatchGrid(key, () => code(shape), operands.blocks, parameters, P.Group, [
       Math.ceil(columns / (4 * WIDE * LANES)),
       Math.ceil(rows / height),
       numelOf(batches),

@@ -44,7 +44,13 @@ export function inFullWidth(gpu: Gpu, out: Strided, used: boolean, compute: (wid
   const block = gpu.alloc(numelOf(out.shape) * 4), { shape } = out;
   const dtype = widened(out.dtype);
   const wide = { storage: { block }, offset: 0, shape, strides: contiguousStrides(shape), dtype, dense: true };
-  if (used) narrow(gpu, { ...out, storage: out.storage, dtype, strides: out.strides, shape }, wide);
+  if (used) {
+    narrow(
+      gpu,
+      { storage: out.storage, offset: out.offset, shape, strides: out.strides, dtype, dense: out.dense },
+      wide,
+    );
+  }
   compute(wide);
   narrow(gpu, wide, out);
   gpu.free(block);
