@@ -29,6 +29,15 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return proto === Object.prototype || proto === null;
 }
 
+/** Refuses named arguments that a function does not have: a misspelt one would be ignored. */
+export function checkNames(op: string, options: object, names: ReadonlySet<string>): void {
+  for (const key of Object.keys(options)) {
+    if (!names.has(key)) {
+      throw new ArgumentError(`${op}(): unknown argument: "${key}"; expected one of ${[...names].join(", ")}`);
+    }
+  }
+}
+
 /**
  * Makes the parser of one function's arguments.
  *
@@ -59,10 +68,8 @@ export function signature<O extends object>(
     const out: Record<string, unknown> = {};
     for (let i = 0; i < count; i++) if (args[i] !== undefined) out[positional[i]] = args[i];
     if (options) {
+      checkNames(op, options, all);
       for (const key of Object.keys(options)) {
-        if (!all.has(key)) {
-          throw new ArgumentError(`${op}(): unknown argument: "${key}"; expected one of ${[...all].join(", ")}`);
-        }
         if (key in out) throw new ArgumentError(`${op}(): argument given twice: "${key}"`);
         if (options[key] !== undefined) out[key] = options[key];
       }

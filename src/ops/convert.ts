@@ -131,6 +131,9 @@ export function to(
   options.copy ??= flags[1];
   checkAlive("to", input);
   const dtype = options.dtype ?? input.dtype;
+  if (!(dtype instanceof DType)) {
+    throw new ArgumentError(`to(): dtype must be a dtype such as float32: ${describe(dtype)}`);
+  }
   const device = options.device === undefined ? input.device : parseDevice(options.device);
   const { memoryFormat = "preserve_format" } = options;
   let out = input;

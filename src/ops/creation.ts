@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
+import { checkNames, isPlainObject } from "../base/args.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import {
   bfloat16,
@@ -42,6 +42,10 @@ export interface TensorOptions {
   device?: string | Device;
   /** Whether to record operations on it. */
   requiresGrad?: boolean;
+  /** Accepted for PyTorch's sake: every tensor is strided. */
+  layout?: "torch.strided" | null;
+  /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
+  pinMemory?: boolean | null;
 }
 
 /** Marks a created tensor as its options say. */
@@ -72,12 +76,16 @@ export function sizeArgs<O extends object = TensorOptions>(op: string, args: rea
   return [[...size], options];
 }
 
+const OPTION_NAMES: ReadonlySet<string> = new Set(["dtype", "device", "requiresGrad", "layout", "pinMemory"]);
+const SIZE_OPTION_NAMES: ReadonlySet<string> = new Set(["size", ...OPTION_NAMES]);
+
 function make(
   op: string,
   size: readonly number[],
   options: TensorOptions,
   dtype = options.dtype ?? getDefaultDtype(),
 ): Tensor {
+  checkNames(op, options, "size" in options ? SIZE_OPTION_NAMES : OPTION_NAMES);
   return emptyOn(op, size, dtype, deviceOf(options));
 }
 
@@ -127,7 +135,8 @@ export function full(size: readonly number[], fillValue: ScalarLike | Tensor, op
   return finish(fillWith("full", x, value), options);
 }
 
-function likeOptions(input: Tensor, options: TensorOptions): TensorOptions {
+function likeOptions(op: string, input: Tensor, options: TensorOptions): TensorOptions {
+  checkNames(op, options, "size" in options ? SIZE_OPTION_NAMES : OPTION_NAMES);
   return {
     dtype: options.dtype ?? input.dtype,
     device: options.device ?? input.device,
@@ -137,40 +146,49 @@ function likeOptions(input: Tensor, options: TensorOptions): TensorOptions {
 
 /** An uninitialised tensor of the shape, dtype and device of `input`. */
 export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(make("emptyLike", input.shape, likeOptions(input, options)), options);
+  return finish(make("emptyLike", input.shape, likeOptions("emptyLike", input, options)), options);
 }
 
 /** Zeros of the shape, dtype and device of `input`. */
 export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(fillWith("zerosLike", make("zerosLike", input.shape, likeOptions(input, options)), 0), options);
+  return finish(
+    fillWith("zerosLike", make("zerosLike", input.shape, likeOptions("zerosLike", input, options)), 0),
+    options,
+  );
 }
 
 /** Ones of the shape, dtype and device of `input`. */
 export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(fillWith("onesLike", make("onesLike", input.shape, likeOptions(input, options)), 1), options);
+  return finish(
+    fillWith("onesLike", make("onesLike", input.shape, likeOptions("onesLike", input, options)), 1),
+    options,
+  );
 }
 
 /** A tensor of the shape, dtype and device of `input`, filled with `fillValue`. */
 export function fullLike(input: Tensor, fillValue: ScalarLike, options: TensorOptions = {}): Tensor {
-  return finish(fillWith("fullLike", make("fullLike", input.shape, likeOptions(input, options)), fillValue), options);
+  return finish(
+    fillWith("fullLike", make("fullLike", input.shape, likeOptions("fullLike", input, options)), fillValue),
+    options,
+  );
 }
 
 /** Uninitialised, of the dtype and device of `input`. */
 export function newEmpty(input: Tensor, ...args: SizeArgs): Tensor {
   const [size, options] = sizeArgs("newEmpty", args);
-  return finish(make("newEmpty", size, likeOptions(input, options)), options);
+  return finish(make("newEmpty", size, likeOptions("newEmpty", input, options)), options);
 }
 
 /** Zeros of the dtype and device of `input`. */
 export function newZeros(input: Tensor, ...args: SizeArgs): Tensor {
   const [size, options] = sizeArgs("newZeros", args);
-  return finish(fillWith("newZeros", make("newZeros", size, likeOptions(input, options)), 0), options);
+  return finish(fillWith("newZeros", make("newZeros", size, likeOptions("newZeros", input, options)), 0), options);
 }
 
 /** Ones of the dtype and device of `input`. */
 export function newOnes(input: Tensor, ...args: SizeArgs): Tensor {
   const [size, options] = sizeArgs("newOnes", args);
-  return finish(fillWith("newOnes", make("newOnes", size, likeOptions(input, options)), 1), options);
+  return finish(fillWith("newOnes", make("newOnes", size, likeOptions("newOnes", input, options)), 1), options);
 }
 
 /** Filled with `fillValue`, of the dtype and device of `input`. */
@@ -181,7 +199,10 @@ export function newFull(
   options: TensorOptions = {},
 ): Tensor {
   checkSizes("newFull", size, 16);
-  return finish(fillWith("newFull", make("newFull", [...size], likeOptions(input, options)), fillValue), options);
+  return finish(
+    fillWith("newFull", make("newFull", [...size], likeOptions("newFull", input, options)), fillValue),
+    options,
+  );
 }
 
 /**
@@ -190,7 +211,7 @@ export function newFull(
  * @param data a number, nested arrays of numbers, a typed array, or a tensor, whose history is left behind
  */
 export function newTensor(input: Tensor, data: TensorData | Tensor, options: TensorOptions = {}): Tensor {
-  const wanted = likeOptions(input, options);
+  const wanted = likeOptions("newTensor", input, options);
   if (!(data instanceof Tensor)) return tensor(data, wanted);
   return finish(data.detach().to({ dtype: wanted.dtype, device: wanted.device, copy: true }), options);
 }

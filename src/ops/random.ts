@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
+import { checkNames, isPlainObject } from "../base/args.ts";
 import { device as parseDevice } from "../base/device.ts";
 import { type DType, getDefaultDtype, int32, int64, promoteTypes } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -37,6 +37,27 @@ export interface RandomTensorOptions extends TensorOptions, RandomOptions {
   out?: Tensor;
 }
 
+/** What every random creation op takes by name; some also take sizes and the numbers of their distribution. */
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  "dtype",
+  "device",
+  "requiresGrad",
+  "layout",
+  "pinMemory",
+  "generator",
+  "out",
+]);
+
+const NAMES_OF: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries({
+    rand: ["size"],
+    randn: ["size"],
+    randint: ["low", "high", "size"],
+    randintLike: ["low", "high"],
+    normal: ["mean", "std", "size"],
+  }).map(([op, names]) => [op, new Set([...names, ...OPTION_NAMES])]),
+);
+
 /** Makes a tensor, draws it and finishes it as the options say. */
 function drawn(
   op: string,
@@ -45,6 +66,7 @@ function drawn(
   options: RandomTensorOptions,
   filling: (dtype: DType) => Filling,
 ): Tensor {
+  checkNames(op, options, NAMES_OF.get(op.split(" ")[0]) ?? OPTION_NAMES);
   const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
   const x = emptyOn(op, size, dtype, device);
   fillRandom(op, x, generatorOf(op, options.generator), filling(dtype));
@@ -197,6 +219,7 @@ export function randintLike(
 /** The integers from 0 to `n - 1` in random order, int64 unless `dtype` says otherwise. */
 export function randperm(n: number, options: RandomTensorOptions = {}): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`randperm(): n must be a non-negative integer: ${n}`);
+  checkNames("randperm", options, OPTION_NAMES);
   const dtype = integerDtype("randperm", options.dtype ?? int64);
   const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
   // The order of random keys of 31 bits, which every device has; the few that are equal keep their order.

@@ -17,7 +17,7 @@ import { empty, tensor, type TensorOptions } from "./creation.ts";
 import { generate } from "./fused.ts";
 import { unrecorded } from "./view_core.ts";
 
-const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad"];
+const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad", "layout", "pinMemory"];
 
 interface RangeArgs extends TensorOptions {
   start: number;

@@ -5,7 +5,9 @@
  */
 
 import type { Device } from "../base/device.ts";
-import { type DType, float32, float64 } from "../base/dtype.ts";
+import { DType, float32, float64 } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
 import { contiguousStrides, numelOf } from "../base/shape.ts";
 import type { Backend } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -19,6 +21,9 @@ export function emptyLikeDevice(op: string, shape: readonly number[], dtype: DTy
 
 /** An uninitialised dense tensor on a device. */
 export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+  if (!(dtype instanceof DType)) {
+    throw new ArgumentError(`${op}(): dtype must be a dtype such as float32: ${describe(dtype)}`);
+  }
   return allocate(op, shape, dtype, backendOf(device), device);
 }
 

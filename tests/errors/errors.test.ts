@@ -40,6 +40,22 @@ const SHAPES: Case[] = [
   ["in place on expanded", () => zeros(1).expand([3]).add_(1), torch.ShapeError, "clone()"],
 ];
 
+const OPTIONS: Case[] = [
+  [
+    "unknown option of zeros",
+    () => torch.zeros(2, { requires_grad: true } as never),
+    torch.ArgumentError,
+    "requires_grad",
+  ],
+  ["unknown option of zerosLike", () => torch.zerosLike(zeros(2), { dim: 1 } as never), torch.ArgumentError, "dim"],
+  ["unknown option of tensor", () => torch.tensor([1], { dtpye: 1 } as never), torch.ArgumentError, "dtpye"],
+  ["unknown option of randn", () => torch.randn(2, { requires_grad: true } as never), torch.ArgumentError, "randn():"],
+  ["unknown option of normal", () => torch.normal(0, 1, [2], { sd: 1 } as never), torch.ArgumentError, "sd"],
+  ["unknown option of randperm", () => torch.randperm(2, { low: 1 } as never), torch.ArgumentError, "low"],
+  ["dtype as text", () => torch.ones(2, { dtype: "float32" as never }), torch.ArgumentError, '"float32"'],
+  ["to() a dtype as text", () => zeros(2).to({ dtype: "float64" as never }), torch.ArgumentError, '"float64"'],
+];
+
 const DIMS: Case[] = [
   ["sum", () => zeros(2, 3).sum(2), torch.IndexError, "-2 to 1"],
   ["softmax", () => zeros(2, 3).softmax(-3), torch.IndexError, "softmax():"],
@@ -131,6 +147,7 @@ const AUTOGRAD: Case[] = [
 
 const GROUPS: [string, Case[]][] = [
   ["wrong shapes", SHAPES],
+  ["wrong options", OPTIONS],
   ["dims and indices out of range", DIMS],
   ["wrong dtypes", DTYPES],
   ["empty tensors", EMPTY],
