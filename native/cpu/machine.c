@@ -320,11 +320,12 @@ int32_t cresset_pointwise(double program, int32_t ndim) {
     if (cresset_copy(&call)) return CRESSET_OK;
   }
   Map map = {&call, CRESSET_OK};
-  int64_t grain = 65536 / (1 + call.instructions);
+  /* Waking a thread costs as much as some ten thousand simple steps, more where cores are busy. */
+  int64_t grain = 262144 / (1 + call.instructions);
   if (count <= grain) {
     run_part(&map, 0, count);
   } else {
-    cresset_parallel_for(count, grain < 4096 ? 4096 : grain, run_part, &map);
+    cresset_parallel_for(count, grain < 8192 ? 8192 : grain, run_part, &map);
   }
   return map.status;
 }

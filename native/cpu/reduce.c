@@ -46,7 +46,8 @@ static Total identity(int32_t combine, int32_t kind) {
 #define LARGER(m, x) ((x) > (m) || (x) != (x) ? (x) : (m))
 #define SMALLER(m, x) ((x) < (m) || (x) != (x) ? (x) : (m))
 
-/* Combines n values in LANES independent lanes, then the lanes in type W. */
+/* Combines n values in LANES independent lanes, then the lanes pair by pair: one after the other they would wait for
+   each other's latency, which is most of the time of a short row. */
 #define FOLD(name, T, W, START, OP, WIDE_OP)                       \
   static W name(const T *v, int64_t n) {                           \
     W total = START;                                               \
@@ -57,7 +58,10 @@ static Total identity(int32_t combine, int32_t kind) {
       for (i = LANES; i + LANES <= n; i += LANES) {                \
         for (int l = 0; l < LANES; l++) lane[l] = OP(lane[l], v[i + l]); \
       }                                                            \
-      for (int l = 0; l < LANES; l++) total = WIDE_OP(total, (W)lane[l]); \
+      for (int w = LANES / 2; w > 0; w /= 2) {                     \
+        for (int l = 0; l < w; l++) lane[l] = OP(lane[l], lane[l + w]); \
+      }                                                            \
+      total = WIDE_OP(total, (W)lane[0]);                          \
     }                                                              \
     for (; i < n; i++) total = WIDE_OP(total, (W)v[i]);            \
     return total;                                                  \
@@ -82,7 +86,12 @@ static double sum_f32(const float *v, int64_t n) {
   for (; i + WIDE_LANES <= n; i += WIDE_LANES) {
     for (int l = 0; l < WIDE_LANES; l++) lane[l] += (double)v[i + l];
   }
-  for (int l = 0; i > 0 && l < WIDE_LANES; l++) total += lane[l];
+  if (i > 0) {
+    for (int w = WIDE_LANES / 2; w > 0; w /= 2) {
+      for (int l = 0; l < w; l++) lane[l] += lane[l + w];
+    }
+    total = lane[0];
+  }
   for (; i < n; i++) total += (double)v[i];
   return total;
 }
@@ -507,7 +516,7 @@ static int32_t by_columns(Reduction *r) {
     if (!r->partial) r->chunks = 1, r->chunk = r->reduced_count;
   }
   int64_t unit_cost = row_cost * r->chunk;
-  cresset_parallel_for(units * r->chunks, 1 + 32768 / (unit_cost < 1 ? 1 : unit_cost), run_columns, r);
+  cresset_parallel_for(units * r->chunks, 1 + 65536 / (unit_cost < 1 ? 1 : unit_cost), run_columns, r);
   if (r->status == CRESSET_OK && r->chunks > 1) merge_columns(r);
   return r->status;
 }
@@ -522,7 +531,7 @@ static int32_t by_runs(Reduction *r) {
     if (r->status == CRESSET_OK) merge_runs(r);
     return r->status;
   }
-  cresset_parallel_for(r->kept_count, 1 + 32768 / r->reduced_count, run_whole, r);
+  cresset_parallel_for(r->kept_count, 1 + 65536 / r->reduced_count, run_whole, r);
   return r->status;
 }
 
@@ -555,7 +564,7 @@ int32_t cresset_reduce(double program, int32_t combine, int32_t ndim, int32_t nr
   r.ndim = r.kept + end - kept;
   if (is_by_columns(&call, r.kept, r.ndim)) return by_columns(&r);
   if (r.reduced_count <= BLOCK / 4 && r.kept_count > 1) {
-    cresset_parallel_for(r.kept_count, 1 + 32768 / r.reduced_count, run_segments, &r);
+    cresset_parallel_for(r.kept_count, 1 + 65536 / r.reduced_count, run_segments, &r);
     return r.status;
   }
   return by_runs(&r);
