@@ -203,9 +203,10 @@ function readMerged(op: string, view: Tensor, m: Merged): Tensor {
 /**
  * The elements at an index, as Python's `x[…]`.
  *
- * Numbers, `slice(a, b, s)`, `null` (a new dimension) and `"..."` give a view; integer tensors or arrays a copy. With a
- * boolean tensor or array the size of the result depends on values, and a **promise** of the tensor is returned: write
- * `await x.at(mask)`.
+ * Numbers, `slice(a, b, s)`, `null` (a new dimension) and `"..."` give a view; integer tensors or arrays a copy.
+ *
+ * Differs from PyTorch: with a boolean tensor or array the size of the result depends on values, which are read, and a
+ * **promise** of the tensor is returned: write `await x.at(mask)`.
  *
  * @param x any tensor
  * @param index parts, one per dimension; missing ones mean all

@@ -131,6 +131,8 @@ const parseClose = signature<CloseOptions>("allclose", ["other", "rtol", "atol",
 /**
  * Whether all elements are close, see {@linkcode isclose}.
  *
+ * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
+ *
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -152,7 +154,11 @@ export async function allclose(
   return result;
 }
 
-/** Whether two tensors have the same shape and elements. */
+/**
+ * Whether two tensors have the same shape and elements.
+ *
+ * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
+ */
 export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());

@@ -369,7 +369,11 @@ function checkSingle(op: string, x: Tensor): void {
   }
 }
 
-/** The value of a single-element tensor. Numbers beyond 2^53 in int64 come as bigints, complex values as `[re, im]`. */
+/**
+ * The value of a single-element tensor. Numbers beyond 2^53 in int64 come as bigints, complex values as `[re, im]`.
+ *
+ * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
+ */
 export async function item<T extends Element = number>(input: Tensor): Promise<T> {
   checkSingle("item", input);
   return single(input, await data(input)) as T;
@@ -396,7 +400,11 @@ function nest(x: Tensor, values: DataArray): Nested {
   return build(0, 0);
 }
 
-/** The values as nested arrays; a 0-d tensor gives its value. */
+/**
+ * The values as nested arrays; a 0-d tensor gives its value.
+ *
+ * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
+ */
 export async function tolist<T = Nested>(input: Tensor): Promise<T> {
   return nest(input, await data(input)) as T;
 }

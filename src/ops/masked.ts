@@ -94,6 +94,8 @@ const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
  *
  * Shape: `[count, ndim]`; with `asTuple`, `ndim` vectors of `count` (one for a 0-d tensor).
  *
+ * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
+ *
  * @param x any tensor
  */
 export function nonzero(x: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
@@ -158,7 +160,11 @@ export interface MaskedSelectArgs {
 }
 const maskedSelectArgs = signature<MaskedSelectArgs>("maskedSelect", ["mask"], ["out"], 1);
 
-/** The elements where the mask is true, as a vector. */
+/**
+ * The elements where the mask is true, as a vector.
+ *
+ * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
+ */
 export async function maskedSelect(x: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
   const { mask, out } = maskedSelectArgs(args);
   checkMask("maskedSelect", mask);

@@ -37,6 +37,8 @@ export type PlainUnique = { returnInverse?: false; returnCounts?: false };
 /**
  * The distinct elements, sorted.
  *
+ * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
+ *
  * @param x any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
@@ -133,6 +135,8 @@ const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"
 
 /**
  * How often each number occurs in a vector of integers that are not negative.
+ *
+ * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  *
  * @param x 1-d, integer
  */
