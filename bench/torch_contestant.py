@@ -39,6 +39,70 @@ def mlp():
     return step
 
 
+def train(model, x, classes):
+    opt = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def step():
+        opt.zero_grad()
+        F.cross_entropy(model(x), classes).backward()
+        opt.step()
+
+    return step
+
+
+def layers(*sizes):
+    pairs = [m for a, b in zip(sizes, sizes[1:]) for m in (torch.nn.Linear(a, b), torch.nn.ReLU())]
+    return torch.nn.Sequential(*pairs[:-1])
+
+
+def conv_unit(inputs, outputs, stride=1):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), torch.nn.BatchNorm2d(outputs), torch.nn.ReLU()
+    )
+
+
+class Residual(torch.nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.inner = torch.nn.Sequential(conv_unit(channels, channels), conv_unit(channels, channels))
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+
+class ByteTransformer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(256, 128)
+        layer = lambda: torch.nn.TransformerEncoderLayer(128, 4, 512, 0, batch_first=True, norm_first=True)
+        self.layers = torch.nn.Sequential(layer(), layer())
+        self.head = torch.nn.Linear(128, 256)
+
+    def forward(self, x):
+        return self.head(self.layers(self.embedding(x))).reshape(-1, 256)
+
+
+def train_digits():
+    unit = torch.nn.Sequential(
+        conv_unit(1, 32), conv_unit(32, 64), torch.nn.MaxPool2d(2), torch.nn.Flatten(), layers(1024, 128, 10)
+    )
+    return train(unit, torch.randn(32, 1, 8, 8), torch.randint(0, 10, (32,)))
+
+
+def train_residual():
+    head = (torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(32, 10))
+    model = torch.nn.Sequential(conv_unit(3, 16), Residual(16), conv_unit(16, 32, 2), Residual(32), *head)
+    return train(model, torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,)))
+
+
+def train_transformer():
+    return train(ByteTransformer(), torch.randint(0, 256, (4, 64)), torch.randint(0, 256, (256,)))
+
+
+def train_mlp(batch, *sizes):
+    return train(layers(*sizes), torch.randn(batch, sizes[0]), torch.randint(0, sizes[-1], (batch,)))
+
+
 def unary(f, *shape):
     x = torch.randn(*shape)
     return lambda: f(x)
@@ -62,6 +126,11 @@ WORKLOADS = {
     "matmul 1024": lambda: matmul(1024),
     "conv2d 3×3 forward + backward": conv,
     "MLP 784-128-128-10 step, batch 64": mlp,
+    "train MLP 16-32-4, batch 8": lambda: train_mlp(8, 16, 32, 4),
+    "train MLP 784-128-128-10, batch 64": lambda: train_mlp(64, 784, 128, 128, 10),
+    "train convolutions on 8×8, batch 32": train_digits,
+    "train residual network on 32×32, batch 16": train_residual,
+    "train transformer 2×128, 4×64 tokens": train_transformer,
 }
 ready = {}
 

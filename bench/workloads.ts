@@ -10,6 +10,7 @@
 
 import * as torch from "../mod.ts";
 import type { Tensor } from "../mod.ts";
+import { TRAINING } from "./training.ts";
 
 /** A workload ready to run. */
 export interface Prepared {
@@ -285,4 +286,5 @@ export const WORKLOADS: readonly Workload[] = [
   matmul(1024),
   convolution,
   mlp,
+  ...TRAINING,
 ];
