@@ -37,6 +37,9 @@ export function setDefaultDevice(device: string | Device): void {
 /**
  * Opens a device and gives it: needed once for WebGPU, whose devices are asked for asynchronously; the others are open.
  *
+ * On WebGPU every read of a value (`item()`, `data()`, `tolist()`) takes Deno at least 10 ms, whatever its size; reads that
+ * are asked for together take that once. Read losses every few steps, with `Promise.all`, rather than one by one.
+ *
  * @throws {DeviceError} if there is no such device
  *
  * @example

@@ -4,6 +4,10 @@
  * Getting a device is asynchronous, so it is asked for once, by `await openDevice("webgpu")`; from then on tensors can be made
  * on it like on any other device. Every element takes one 32-bit word there (see `operands.ts`).
  *
+ * Values are read asynchronously, and a read costs Deno at least 10 ms, since it polls and then sleeps. Reads that start in
+ * the same turn share one submission and one wait: `await Promise.all([loss.item(), accuracy.item()])`. So a training loop
+ * reads its losses every few steps, together, and nothing in the library reads on its own account.
+ *
  * @module
  */
 

@@ -6,9 +6,10 @@
  * @module
  */
 
+import { DeviceError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import { type Gpu, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
 import { BF16, checkDtype, load, Operands, word } from "./operands.ts";
 import { tableOf } from "./tables.ts";
 
@@ -75,10 +76,31 @@ function place(layout: Layout, x: Strided): readonly [number, number] {
   return [layout.operands.slot(x), layout.operands.push(x.offset)];
 }
 
+/** Refuses ranges that a software adapter's loops would not get through. */
+function checkTrips(
+  gpu: Gpu,
+  op: string,
+  starts: readonly (readonly number[])[],
+  ends: readonly (readonly number[])[],
+): void {
+  if (!gpu.software) return;
+  const largest = starts.map((s, d) => s.reduce((most, start, o) => Math.max(most, ends[d][o] - start), 0));
+  let trips = 0;
+  for (const size of largest.toReversed()) trips = size * (1 + trips);
+  if (trips <= MAX_TRIPS) return;
+  throw new DeviceError(
+    `${op}(): windows of ${
+      largest.join(" x ")
+    } are too large for the software adapter ${gpu.name}, whose loops end after ` +
+      `${MAX_TRIPS} turns; reduce over whole dimensions instead (mean, amax), or await x.cpu()`,
+  );
+}
+
 /** The largest value of each window, and its position in the plane. */
 export function maxPool(gpu: Gpu, x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
   const count = numelOf(out.shape);
   if (count === 0) return;
+  checkTrips(gpu, "pool", windows.starts, windows.ends);
   const layout = new Layout(count, x.shape, out.shape, windows.dilation);
   const [[sx, ax], [so, ao], [si, ai]] = [x, out, indices].map((t) => place(layout, t));
   const table = layout.table(gpu, windows.starts, windows.ends);
@@ -116,6 +138,7 @@ ${
 export function avgPool(gpu: Gpu, x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
   const count = numelOf(out.shape);
   if (count === 0) return;
+  checkTrips(gpu, "pool", windows.starts, windows.ends);
   const layout = new Layout(count, x.shape, out.shape, windows.dilation);
   const [[sx, ax], [ss, as], [so, ao]] = [x, scale, out].map((t) => place(layout, t));
   const table = layout.table(gpu, windows.starts, windows.ends);
@@ -159,6 +182,7 @@ export function avgPoolGrad(gpu: Gpu, grad: Strided, windows: PoolWindows, scale
   const { rank } = layout;
   const [[sg, ag], [ss, as], [so, ao]] = [grad, scale, out].map((t) => place(layout, t));
   const ranges = windows.starts.map((s, d) => inverse(s, windows.ends[d], out.shape[out.shape.length - rank + d]));
+  checkTrips(gpu, "pool", ranges.map((r) => r[0]), ranges.map((r) => r[1]));
   const table = layout.table(gpu, ranges.map((r) => r[0]), ranges.map((r) => r[1]));
   let loops = "";
   for (let d = 0; d < rank; d++) {

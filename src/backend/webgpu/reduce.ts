@@ -10,7 +10,7 @@
 import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Combine, Strided } from "../backend.ts";
-import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude, WORKGROUP } from "./gpu.ts";
+import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
 import { BF16, checkDtype, collapse, offsets, Operands, stridesIn, valueOf, wgslType, word } from "./operands.ts";
 import { pushScalars, scalarAccess } from "./pointwise.ts";
 
@@ -86,9 +86,12 @@ function inVectors(
   return any;
 }
 
+/** Elements that one thread adds up at most, so that the rounding of a float32 sum stays small. */
+const RUN = 8192;
+
 /** Into how many parts each line is split. */
 function splitOf(lines: number, length: number, threads: number): number {
-  const needed = Math.ceil(length / (MAX_TRIPS * threads));
+  const needed = Math.ceil(length / (RUN * threads));
   if (length < SPLIT_FROM || lines >= 64) return Math.max(1, needed);
   return Math.max(needed, Math.min(Math.ceil(length / SPLIT), Math.ceil(PARTS / lines)));
 }
@@ -114,12 +117,12 @@ export function reduce(
   const inner = collapse(reducedShape, strides.map((s) => reduced.map((d) => s[d])));
   // Short lines are one thread's work each; long ones a workgroup's, which software runs best when it is small.
   const wide = length >= 64 && !(gpu.software && lines >= 512);
-  const threads = gpu.software ? 16 : WORKGROUP;
-  const chunks = splitOf(lines, length, wide ? threads : 1);
-  const vectors = inVectors(program, inputs, outer.strides, inner, chunks > 1 ? [] : outputs);
+  const threads = wide ? gpu.software ? 16 : WORKGROUP : 1;
+  const chunks = splitOf(lines, length, threads), chunked = chunks > 1;
+  const vectors = inVectors(program, inputs, outer.strides, inner, chunked ? [] : outputs);
   const unit = vectors ? 4 : 1;
   const reads = inputs.map((_, k) => vectors && inner.strides[k][0] === 1);
-  const partial = chunks > 1 ? outputs.map(() => gpu.alloc(lines * chunks * 4)) : [];
+  const partial = chunked ? outputs.map(() => gpu.alloc(lines * chunks * 4)) : [];
 
   // Where lines are read as vectors, lengths and such operands' offsets and strides count vectors.
   const operands = new Operands([lines * chunks, length / unit, chunks, INFINITY]);
@@ -132,98 +135,141 @@ export function reduce(
   const outPlaces = outputs.map((x, k) => operands.push(x.offset, ...outer.strides[inputs.length + k]));
   const first = pushScalars(operands, program, scalars);
   const slots = inputs.map((x) => operands.slot(x));
-  const outSlots = chunks > 1
+  const outSlots = chunked
     ? partial.map((block) => operands.blocks.push(block) - 1)
     : outputs.map((x) => operands.slot(x));
-  const [no, ni] = [outer.shape.length, inner.shape.length];
   const types = outputs.map((x) => combineType(combine, x));
-  const key = `reduce ${program.id} ${combine} ${no} ${ni} ${wide} ${threads} ${
-    chunks > 1
-  } ${slots.join()} ${outSlots.join()} ${reads.map(Number).join("")}`;
-  gpu.dispatch(
-    key,
-    () => {
-      const bound = operands.blocks.map((_, s) => slots.some((slot, k) => slot === s && reads[k]));
-      const lanes = vectors ? ["x", "y", "z", "w"] : [""];
-      const elementAt = (lane: string) =>
-        wgslElement(program, {
-          input: (i, dtype) => valueOf(dtype, reads[i] ? `x${i}.${lane}` : `x${i}`),
-          ...scalarAccess(first),
-          index: "0",
-        });
-      const element = elementAt(lanes[0]);
-      const loads = inputs.map((_, k) => {
-        const single = bound[slots[k]] && !reads[k];
-        return `  let x${k} = b${slots[k]}[${single ? `o${k} >> 2u][o${k} & 3u` : `o${k}`}];`;
-      }).join("\n");
-      const names = inputs.map((_, k) => [`o${k}`, places[k]] as const);
-      const outNames = chunks > 1 ? [] : outputs.map((_, k) => [`out${k}`, outPlaces[k]] as const);
-      const values = outputs.map((x, k) => convert(element.results[k], wgslType(x.dtype), types[k]));
-      const start = wide ? "local" : "0u", by = wide ? `${threads}u` : "1u";
-      const store = outputs.map((x, k) => {
-        const value = chunks > 1
-          ? types[k] === "bool" ? `select(0u, 1u, acc${k})` : `bitcast<u32>(acc${k})`
-          : word(x.dtype, convert(`acc${k}`, types[k], wgslType(x.dtype)));
-        return `  b${outSlots[k]}[${chunks > 1 ? "line * p(2u) + chunk" : `out${k}`}] = ${value};`;
-      }).join("\n");
-      const opening = wide
-        ? `${types.map((t, k) => `var<workgroup> shared${k}: array<${t}, ${threads}>;`).join("\n")}
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  let i = group.y * ${MAX_GROUPS}u + group.x;
-  if (i >= p(0u)) { return; }
-`
-        : MAIN_1D;
-      const tree = !wide ? "" : `${types.map((_, k) => `  shared${k}[local] = acc${k};`).join("\n")}
-  for (var s = ${threads / 2}u; s > 0u; s /= 2u) {
+  const [outerDims, innerDims] = [outer.shape.length, inner.shape.length];
+  const key = `reduce ${program.id} ${combine} ${outerDims} ${innerDims} ${threads} ${chunked} ${slots.join()} ` +
+    `${outSlots.join()} ${reads.map(Number).join("")}`;
+  const text: Text = {
+    ...{ program, combine, types, threads, chunked, vectors, reads, slots, outSlots, places, outPlaces, first },
+    ...{ outerSizes, innerSizes, outerDims, innerDims },
+    buffers: operands.blocks.length,
+  };
+  const grid = wide ? lineGroups(lines * chunks) : groups1d(lines * chunks);
+  gpu.dispatch(key, () => reduceCode(text), operands.blocks, operands.parameters, grid);
+  if (!chunked) return;
+  outputs.forEach((x, k) => finish(gpu, combine, types[k], partial[k], lines, chunks, outer, inputs.length + k, x));
+  for (const block of partial) gpu.free(block);
+}
+
+/** What the text of a reduction depends on. */
+interface Text {
+  readonly program: Program;
+  readonly combine: Combine;
+  /** In which type each output is combined. */
+  readonly types: readonly ("f32" | "i32" | "bool")[];
+  /** Threads per line; 1 where a thread takes whole lines. */
+  readonly threads: number;
+  /** Whether lines are split, their parts' values going to buffers of their own. */
+  readonly chunked: boolean;
+  /** Whether lines are read as vectors, and which inputs then are. */
+  readonly vectors: boolean;
+  readonly reads: readonly boolean[];
+  readonly slots: readonly number[];
+  readonly outSlots: readonly number[];
+  /** Parameters: operands' offsets, the first scalar, sizes. */
+  readonly places: readonly number[];
+  readonly outPlaces: readonly number[];
+  readonly first: number;
+  readonly outerSizes: number;
+  readonly innerSizes: number;
+  readonly outerDims: number;
+  readonly innerDims: number;
+  readonly buffers: number;
+}
+
+/** The loop's body: loads the inputs at `o0`, … and combines the element's value (of each lane of vectors) with the sums. */
+function bodyOf(text: Text, bound: readonly boolean[], lanes: readonly string[]): { helpers: string; body: string } {
+  const { program, combine, types, reads, slots, first } = text;
+  const loads = slots.map((slot, k) => {
+    const single = bound[slot] && !reads[k];
+    return `  let x${k} = b${slot}[${single ? `o${k} >> 2u][o${k} & 3u` : `o${k}`}];\n`;
+  }).join("");
+  const elements = lanes.map((lane) =>
+    wgslElement(program, {
+      input: (i, dtype) => valueOf(dtype, reads[i] ? `x${i}.${lane}` : `x${i}`),
+      ...scalarAccess(first),
+      index: "0",
+    })
+  );
+  const steps = elements.map(({ statements, results }, l) => {
+    const sums = types.map((type, k) => {
+      const acc = `acc${k}${lanes[l]}`, value = convert(results[k], wgslType(program.outputs[k].dtype), type);
+      return `  ${acc} = ${combined(combine, type, acc, value)};\n`;
+    });
+    return `  {\n${statements}\n${sums.join("")}  }\n`;
+  });
+  return { helpers: elements[0].helpers, body: loads + steps.join("") };
+}
+
+/** Combines the sums of a workgroup's threads into those of the first, with which the others end. */
+function treeOf({ combine, types, threads }: Text): string {
+  if (threads === 1) return "";
+  const each = (line: (type: string, k: number) => string) => types.map(line).join("");
+  return `${each((_, k) => `  shared${k}[local] = acc${k};\n`)}  for (var s = ${threads / 2}u; s > 0u; s /= 2u) {
     workgroupBarrier();
     if (local < s) {
 ${
-        types.map((t, k) =>
-          `      shared${k}[local] = ${combined(combine, t, `shared${k}[local]`, `shared${k}[local + s]`)};`
-        ).join("\n")
-      }
-    }
+    each((type, k) =>
+      `      shared${k}[local] = ${combined(combine, type, `shared${k}[local]`, `shared${k}[local + s]`)};\n`
+    )
+  }    }
   }
   if (local != 0u) { return; }
-${types.map((_, k) => `  acc${k} = shared${k}[0];`).join("\n")}
+${each((_, k) => `  acc${k} = shared${k}[0];\n`)}`;
+}
+
+/** The kernel: `line` is the line's number, `chunk` its part's. */
+function reduceCode(text: Text): string {
+  const { program, combine, types, threads, chunked, vectors, places, outPlaces, outSlots } = text;
+  const bound = Array.from(
+    { length: text.buffers },
+    (_, s) => text.slots.some((slot, k) => slot === s && text.reads[k]),
+  );
+  const lanes = vectors ? ["x", "y", "z", "w"] : [""];
+  const { helpers, body } = bodyOf(text, bound, lanes);
+  const names = places.map((at, k) => [`o${k}`, at] as const);
+  const outNames = chunked ? [] : outPlaces.map((at, k) => [`out${k}`, at] as const);
+  const bases = [...names, ...outNames].map(([n, at]) => [`base_${n}`, at] as const);
+  const together = !vectors ? "" : types.map((type, k) => {
+    const [x, y, z, w] = lanes.map((lane) => `acc${k}${lane}`);
+    const pair = (a: string, b: string) => `(${combined(combine, type, a, b)})`;
+    return `  var acc${k} = ${pair(pair(x, y), pair(z, w))};\n`;
+  }).join("");
+  const store = types.map((type, k) => {
+    const { dtype } = program.outputs[k];
+    if (!chunked) {
+      return `  b${outSlots[k]}[base_out${k}] = ${word(dtype, convert(`acc${k}`, type, wgslType(dtype)))};\n`;
+    }
+    const bits = type === "bool" ? `select(0u, 1u, acc${k})` : `bitcast<u32>(acc${k})`;
+    return `  b${outSlots[k]}[line * p(2u) + chunk] = ${bits};\n`;
+  }).join("");
+  const opening = threads === 1
+    ? MAIN_1D
+    : `${
+      types.map((type, k) => `var<workgroup> shared${k}: array<${type}, ${threads}>;\n`).join("")
+    }@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let i = group.y * ${MAX_GROUPS}u + group.x;
+  if (i >= p(0u)) { return; }
 `;
-      const body = lanes.map((lane) =>
-        `  {\n${elementAt(lane).statements}\n${
-          types.map((t, k) => `  acc${k}${lane} = ${combined(combine, t, `acc${k}${lane}`, values[k])};`).join("\n")
-        }\n  }`
-      ).join("\n");
-      const together = !vectors ? "" : types.map((t, k) => {
-        const [x, y, z, w] = lanes.map((lane) => `acc${k}${lane}`);
-        const pair = (a: string, b: string) => `(${combined(combine, t, a, b)})`;
-        return `  var acc${k} = ${pair(pair(x, y), pair(z, w))};`;
-      }).join("\n");
-      return `${prelude(operands.blocks.length, bound)}${BF16}${NAN_MINMAX}${element.helpers}${opening}
+  return `${prelude(text.buffers, bound)}${BF16}${NAN_MINMAX}${helpers}${opening}
   let line = i / p(2u);
   let chunk = i % p(2u);
   let per = (p(1u) + p(2u) - 1u) / p(2u);
   let stop = min(p(1u), (chunk + 1u) * per);
-${[...names, ...outNames].map(([n, at]) => `  var base_${n} = p(${at}u);`).join("\n")}
-${no > 0 ? offsets("line", [outerSizes, no], [...names, ...outNames].map(([n, at]) => [`base_${n}`, at] as const)) : ""}
-${outNames.map(([n]) => `  let ${n} = base_${n};`).join("\n")}
-${lanes.flatMap((lane) => types.map((t, k) => `  var acc${k}${lane}: ${t} = ${identity(combine, t)};`)).join("\n")}
-  for (var j = chunk * per + ${start}; j < stop; j += ${by}) {
-${names.map(([n]) => `  var ${n} = base_${n};`).join("\n")}
-${ni > 0 ? offsets("j", [innerSizes, ni], names, 1 + no) : ""}${loads}
-${body}
+${bases.map(([n, at]) => `  var ${n} = p(${at}u);\n`).join("")}
+${text.outerDims > 0 ? offsets("line", [text.outerSizes, text.outerDims], bases) : ""}
+${
+    lanes.flatMap((lane) => types.map((type, k) => `  var acc${k}${lane}: ${type} = ${identity(combine, type)};\n`))
+      .join("")
   }
-${together}
-${tree}${store}
-}`;
-    },
-    operands.blocks,
-    operands.parameters,
-    wide ? lineGroups(lines * chunks) : groups1d(lines * chunks),
-  );
-  if (chunks > 1) {
-    outputs.forEach((x, k) => finish(gpu, combine, types[k], partial[k], lines, chunks, outer, inputs.length + k, x));
-    for (const block of partial) gpu.free(block);
-  }
+  for (var j = chunk * per + ${threads === 1 ? "0u" : "local"}; j < stop; j += ${threads}u) {
+${names.map(([n]) => `  var ${n} = base_${n};\n`).join("")}
+${text.innerDims > 0 ? offsets("j", [text.innerSizes, text.innerDims], names, 1 + text.outerDims) : ""}${body}  }
+${together}${treeOf(text)}${store}}`;
 }
 
 /** Combines the chunks' values of each line. */
