@@ -15,9 +15,10 @@ import { type Expr, input } from "../../src/expr/expr.ts";
 import { Program } from "../../src/expr/program.ts";
 import { openCudaDouble } from "../support/cuda_double/open.ts";
 
-Deno.env.set("CUDA_DOUBLE_DEVICES", "2");
-Deno.env.set("CUDA_DOUBLE_MEMORY", String(256 << 20));
-const { double, device, shim } = await openCudaDouble();
+const { double, device, shim } = await openCudaDouble({
+  CUDA_DOUBLE_DEVICES: "2",
+  CUDA_DOUBLE_MEMORY: String(256 << 20),
+});
 const { c, args } = shim;
 
 /** Slots of a printed kernel over dense operands. */
@@ -335,6 +336,17 @@ Deno.test("cuBLASLt: transposes, batches, leading dimensions, alpha, beta and ep
       );
       addresses.forEach((address) => device.free(address));
     }
+  }
+});
+
+Deno.test("cuBLASLt: operands at odd addresses, which rule out algorithms for aligned ones", () => {
+  for (const offset of [4, 16, 256]) {
+    const from = device.put(new Float32Array(100).fill(2)), out = device.alloc(400);
+    args.set([from + offset, from, out + offset, 2, 2, 3, 3, 2, 2, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    if (offset === 256) args.set([from + 256, from + 256, out + 256]);
+    device.check(c.cresset_cuda_matmul(0, float32.code, 0));
+    assertEquals(numbers(float32, out + offset, 4), [12, 12, 12, 12]);
+    [from, out].forEach((address) => device.free(address));
   }
 });
 

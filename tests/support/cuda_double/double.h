@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <type_traits>
 
 extern "C" {
@@ -48,10 +49,17 @@ using DoubleEnqueue = CUresult (*)(CUstream stream, DoubleWork run, void *data, 
 /* Whether `bytes` from `address` lie within one live allocation. */
 using DoubleOwns = int (*)(const void *address, size_t bytes);
 
-/* A function of the driver double, for the other libraries; the driver was opened before anything can be computed. */
+/*
+ * A function of the driver double, for the other libraries; the driver was opened before anything can be computed. A test
+ * process may hold several doubles: the driver in the caller's own folder is the one.
+ */
 template <typename F>
 F driver_function(const char *name) {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  Dl_info self = {};
+  dladdr(reinterpret_cast<void *>(&driver_function<F>), &self);
+  std::string path = self.dli_fname ? self.dli_fname : "";
+  path = path.substr(0, path.rfind('/') + 1) + "libcuda.so.1";
+  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD);
   return library ? reinterpret_cast<F>(dlsym(library, name)) : nullptr;
 }
 

@@ -1,8 +1,7 @@
 /**
  * CUDA's shim over the test double, in this process: what tests of the shim and of the backend start with.
  *
- * The double is found as the real libraries are, through the environment; settings of it (see `driver.cpp`) must be in
- * the environment before the first call.
+ * The double is found as the real libraries are, through the environment, which is put back when the test file ends.
  *
  * @module
  */
@@ -43,19 +42,32 @@ export interface CudaDouble {
   count(what: keyof typeof COUNTERS): number;
 }
 
+/** Sets variables until this test file ends: the process goes on with other files. */
+function setEnvironment(variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const before = Deno.env.get(name);
+    Deno.env.set(name, value);
+    addEventListener("unload", () => before === undefined ? Deno.env.delete(name) : Deno.env.set(name, before));
+  }
+}
+
 /**
  * Builds the double and the shim and points this process's environment at them.
  *
+ * @param settings variables of the double, see `driver.cpp`
  * @returns the folder of the double's libraries
  */
-export async function prepareCudaDouble(options: CudaDoubleOptions = {}): Promise<string> {
+export async function prepareCudaDouble(
+  settings: Readonly<Record<string, string>> = {},
+  options: CudaDoubleOptions = {},
+): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "cuda_double_" });
   await buildCudaDouble(folder, options);
-  Deno.env.set("CRESSET_CUDA_LIBRARY", await buildShim());
+  // What is open stays open without its file.
+  addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const CRESSET_CUDA_LIBRARY = await buildShim();
   // Before everything else that is looked through, so that a real installation is left alone.
-  Deno.env.delete("CUDA_PATH");
-  Deno.env.delete("CUDA_HOME");
-  Deno.env.set("LD_LIBRARY_PATH", folder);
+  setEnvironment({ CRESSET_CUDA_LIBRARY, LD_LIBRARY_PATH: folder, CUDA_PATH: "", CUDA_HOME: "", ...settings });
   return folder;
 }
 
@@ -169,9 +181,11 @@ function bytesOf(values: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> 
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** The double, the shim over it and its first device. */
-export async function openCudaDouble(): Promise<{ double: CudaDouble; device: DoubleDevice; shim: CudaShim }> {
-  const folder = await prepareCudaDouble();
+/** The double with some settings, the shim over it and its first device. */
+export async function openCudaDouble(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<{ double: CudaDouble; device: DoubleDevice; shim: CudaShim }> {
+  const folder = await prepareCudaDouble(settings);
   const shim = openCudaShim();
   return { double: cudaDouble(folder), device: new DoubleDevice(shim), shim };
 }
