@@ -26,23 +26,23 @@ export interface RollArgs {
 const rollArgs = signature<RollArgs>("roll", ["shifts", "dims"], [], 1);
 
 /** Moves elements along dimensions; those that leave at the end come back at the start. */
-export function roll(x: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
-  checkAlive("roll", x);
+export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
+  checkAlive("roll", input);
   const { shifts, dims = null } = rollArgs(args);
   const by = typeof shifts === "number" ? [shifts] : intList("roll", [shifts]);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {
     if (by.length !== 1) throw new ArgumentError(`roll(): one shift is needed without dims: ${show(by)}`);
-    return reshapeTo(rollDim(reshapeTo(x, [-1]), by[0], 0), x.shape);
+    return reshapeTo(rollDim(reshapeTo(input, [-1]), by[0], 0), input.shape);
   }
   if (by.length !== over.length) {
     throw new ArgumentError(`roll(): shifts and dims differ in length: ${show(by)} and ${show(over)}`);
   }
-  if (x.ndim === 0) throw new ShapeError("roll(): a 0-d tensor has no dimensions to roll");
+  if (input.ndim === 0) throw new ShapeError("roll(): a 0-d tensor has no dimensions to roll");
   return scope(() => {
-    let out = x;
-    over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, x.ndim)));
+    let out = input;
+    over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, input.ndim)));
     return out;
   });
 }
@@ -58,11 +58,11 @@ function rollDim(x: Tensor, shift: number, d: number): Tensor {
 /**
  * Reverses dimensions; the result is a copy.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param dims which, spread or as an array
  */
-export function flip(x: Tensor, ...dims: Sizes | readonly [{ dims: readonly number[] }]): Tensor {
-  return flipDims("flip", x, sizesOf("flip", dims, "dims"));
+export function flip(input: Tensor, ...dims: Sizes | readonly [{ dims: readonly number[] }]): Tensor {
+  return flipDims("flip", input, sizesOf("flip", dims, "dims"));
 }
 
 function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
@@ -79,15 +79,15 @@ function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Reverses dimension 1. */
-export function fliplr(x: Tensor): Tensor {
-  if (x.ndim < 2) throw new ShapeError(`fliplr(): at least 2 dimensions are needed: ${show(x.shape)}`);
-  return flipDims("fliplr", x, [1]);
+export function fliplr(input: Tensor): Tensor {
+  if (input.ndim < 2) throw new ShapeError(`fliplr(): at least 2 dimensions are needed: ${show(input.shape)}`);
+  return flipDims("fliplr", input, [1]);
 }
 
 /** Reverses dimension 0. */
-export function flipud(x: Tensor): Tensor {
-  if (x.ndim < 1) throw new ShapeError(`flipud(): at least 1 dimension is needed: ${show(x.shape)}`);
-  return flipDims("flipud", x, [0]);
+export function flipud(input: Tensor): Tensor {
+  if (input.ndim < 1) throw new ShapeError(`flipud(): at least 1 dimension is needed: ${show(input.shape)}`);
+  return flipDims("flipud", input, [0]);
 }
 
 /** The parameters of {@linkcode rot90}. */
@@ -100,21 +100,21 @@ export interface Rot90Args {
 const rot90Args = signature<Rot90Args>("rot90", ["k", "dims"]);
 
 /** Turns a plane by multiples of 90 degrees. */
-export function rot90(x: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): Tensor {
+export function rot90(input: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): Tensor {
   const { k = 1, dims = [0, 1] } = rot90Args(args);
   if (dims.length !== 2) throw new ArgumentError(`rot90(): two dimensions are needed: ${show(dims)}`);
-  if (x.ndim < 2) throw new ShapeError(`rot90(): at least 2 dimensions are needed: ${show(x.shape)}`);
-  const [a, b] = dims.map((d) => wrapDim("rot90", d, x.ndim));
+  if (input.ndim < 2) throw new ShapeError(`rot90(): at least 2 dimensions are needed: ${show(input.shape)}`);
+  const [a, b] = dims.map((d) => wrapDim("rot90", d, input.ndim));
   if (a === b) throw new ArgumentError(`rot90(): the dimensions must differ: ${show(dims)}`);
   switch (((k % 4) + 4) % 4) {
     case 1:
-      return transposeTo(flipDims("rot90", x, [b]), a, b);
+      return transposeTo(flipDims("rot90", input, [b]), a, b);
     case 2:
-      return flipDims("rot90", x, [a, b]);
+      return flipDims("rot90", input, [a, b]);
     case 3:
-      return flipDims("rot90", transposeTo(x, a, b), [b]);
+      return flipDims("rot90", transposeTo(input, a, b), [b]);
     default:
-      return x.clone();
+      return input.clone();
   }
 }
 
@@ -126,19 +126,19 @@ export interface DiagonalNumber {
 const diagArgs = signature<DiagonalNumber>("diag", ["diagonal"]);
 
 /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector (a copy). */
-export function diag(x: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
+export function diag(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
   const { diagonal = 0 } = diagArgs(args);
-  if (x.ndim === 1) return embedDiagonal("diag", x, diagonal, -2, -1);
-  if (x.ndim !== 2) throw new ShapeError(`diag(): a vector or a matrix is needed: ${show(x.shape)}`);
-  return diagonalOf(x, diagonal, 0, 1, "diag").clone();
+  if (input.ndim === 1) return embedDiagonal("diag", input, diagonal, -2, -1);
+  if (input.ndim !== 2) throw new ShapeError(`diag(): a vector or a matrix is needed: ${show(input.shape)}`);
+  return diagonalOf(input, diagonal, 0, 1, "diag").clone();
 }
 
 const diagflatArgs = signature<{ offset?: number }>("diagflat", ["offset"]);
 
 /** The elements, in row-major order, as the diagonal of a matrix. */
-export function diagflat(x: Tensor, ...args: Args<{ offset?: number }, ["offset"]>): Tensor {
+export function diagflat(input: Tensor, ...args: Args<{ offset?: number }, ["offset"]>): Tensor {
   const { offset = 0 } = diagflatArgs(args);
-  return embedDiagonal("diagflat", reshapeTo(x, [-1]), offset, -2, -1);
+  return embedDiagonal("diagflat", reshapeTo(input, [-1]), offset, -2, -1);
 }
 
 /** The parameters of {@linkcode diagEmbed}. */
@@ -153,9 +153,9 @@ export interface DiagEmbedArgs {
 const diagEmbedArgs = signature<DiagEmbedArgs>("diagEmbed", ["offset", "dim1", "dim2"]);
 
 /** The last dimension as diagonals of matrices that are zero elsewhere. */
-export function diagEmbed(x: Tensor, ...args: Args<DiagEmbedArgs, ["offset", "dim1", "dim2"]>): Tensor {
+export function diagEmbed(input: Tensor, ...args: Args<DiagEmbedArgs, ["offset", "dim1", "dim2"]>): Tensor {
   const { offset = 0, dim1 = -2, dim2 = -1 } = diagEmbedArgs(args);
-  return embedDiagonal("diagEmbed", x, offset, dim1, dim2);
+  return embedDiagonal("diagEmbed", input, offset, dim1, dim2);
 }
 
 function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2: number): Tensor {
@@ -171,9 +171,9 @@ function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2
 }
 
 /** The sum of a matrix's diagonal. */
-export function trace(x: Tensor): Tensor {
-  if (x.ndim !== 2) throw new ShapeError(`trace(): a matrix is needed: ${show(x.shape)}`);
-  return diagonalOf(x, 0, 0, 1, "trace").sum();
+export function trace(input: Tensor): Tensor {
+  if (input.ndim !== 2) throw new ShapeError(`trace(): a matrix is needed: ${show(input.shape)}`);
+  return diagonalOf(input, 0, 0, 1, "trace").sum();
 }
 
 /** Zeros where the column minus the row is beyond `diagonal`, above or below. */
@@ -191,15 +191,15 @@ function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tens
 const trilArgs = signature<DiagonalNumber>("tril", ["diagonal"]);
 
 /** The lower triangle of matrices, zeros above `diagonal`. */
-export function tril(x: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("tril", x, trilArgs(args).diagonal ?? 0, true);
+export function tril(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
+  return triangle("tril", input, trilArgs(args).diagonal ?? 0, true);
 }
 
 const triuArgs = signature<DiagonalNumber>("triu", ["diagonal"]);
 
 /** The upper triangle of matrices, zeros below `diagonal`. */
-export function triu(x: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("triu", x, triuArgs(args).diagonal ?? 0, false);
+export function triu(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
+  return triangle("triu", input, triuArgs(args).diagonal ?? 0, false);
 }
 
 /** {@linkcode tril} in place. */
@@ -266,24 +266,24 @@ export interface CombinationsArgs {
 const combinationsArgs = signature<CombinationsArgs>("combinations", ["r", "withReplacement"]);
 
 /** Every combination of `r` elements of a vector, in order, as rows. */
-export function combinations(x: Tensor, ...args: Args<CombinationsArgs, ["r", "withReplacement"]>): Tensor {
+export function combinations(input: Tensor, ...args: Args<CombinationsArgs, ["r", "withReplacement"]>): Tensor {
   const { r = 2, withReplacement = false } = combinationsArgs(args);
-  if (x.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(x.shape)}`);
+  if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
   if (!Number.isInteger(r) || r < 0) throw new ArgumentError(`combinations(): r must not be negative: ${r}`);
-  if (r === 0) return x.newZeros([0]);
+  if (r === 0) return input.newZeros([0]);
   const picked: number[] = [], current: number[] = [];
   const choose = (from: number) => {
     if (current.length === r) {
       picked.push(...current);
       return;
     }
-    for (let i = from; i < x.shape[0]; i++) {
+    for (let i = from; i < input.shape[0]; i++) {
       current.push(i);
       choose(withReplacement ? i : i + 1);
       current.pop();
     }
   };
   choose(0);
-  const index = fromData(picked, [picked.length], { dtype: int64, device: x.device });
-  return reshapeTo(x.indexSelect(0, index), [picked.length / r, r]);
+  const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
+  return reshapeTo(input.indexSelect(0, index), [picked.length / r, r]);
 }

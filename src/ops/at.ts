@@ -208,7 +208,7 @@ function readMerged(op: string, view: Tensor, m: Merged): Tensor {
  * Differs from PyTorch: with a boolean tensor or array the size of the result depends on values, which are read, and a
  * **promise** of the tensor is returned: write `await x.at(mask)`.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param index parts, one per dimension; missing ones mean all
  * @throws {IndexError} if a position is out of range
  * @example
@@ -222,11 +222,13 @@ function readMerged(op: string, view: Tensor, m: Merged): Tensor {
  * assertEquals(await (await x.at(x.gt(9))).tolist(), [10, 11]);
  * ```
  */
-export function at(x: Tensor, ...index: Index[]): Tensor {
-  const { view, advanced } = planIndex("at", x, index);
+export function at(input: Tensor, ...index: Index[]): Tensor {
+  const { view, advanced } = planIndex("at", input, index);
   const masks = advanced.filter(isMask);
   if (masks.length === 0) {
-    if (advanced.every((t) => t === null)) return view === x ? permuteTo(x, x.shape.map((_, d) => d)) : view;
+    if (advanced.every((t) => t === null)) {
+      return view === input ? permuteTo(input, input.shape.map((_, d) => d)) : view;
+    }
     return scope(() => readMerged("at", view, merge("at", view, advanced)));
   }
   const { gradEnabled } = mode;
@@ -391,9 +393,9 @@ export interface IndexPutArgs {
 const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "accumulate"], [], 2);
 
 /** Writes (or adds) values at positions given by tensors, in a copy. */
-export function indexPut(x: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
+export function indexPut(input: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
   const given = indexPutArgs(args);
-  return scope(() => putInto("indexPut", x.clone(), given));
+  return scope(() => putInto("indexPut", input.clone(), given));
 }
 
 /** {@linkcode indexPut} in place. */

@@ -25,24 +25,24 @@ const oneHotArgs = signature<OneHotArgs>("oneHot", ["numClasses"]);
  *
  * Shape: `[…]` to `[…, numClasses]`. DType: int64.
  *
- * @param x class numbers, int64
+ * @param input class numbers, int64
  * @returns a promise where `numClasses` is not given
  * @throws {IndexError} if a class number is out of range
  */
-export function oneHot(x: Tensor, numClasses: number): Tensor;
+export function oneHot(input: Tensor, numClasses: number): Tensor;
 /** The same with the number of classes by name, or to be read. */
-export function oneHot(x: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
-export function oneHot(x: Tensor, ...args: unknown[]): Tensor | Promise<Tensor> {
+export function oneHot(input: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
+export function oneHot(input: Tensor, ...args: unknown[]): Tensor | Promise<Tensor> {
   const { numClasses = -1 } = oneHotArgs(args);
-  if (x.dtype !== int64) throw new DTypeError(`oneHot(): class numbers must be int64: ${x.dtype}; use .long()`);
+  if (input.dtype !== int64) throw new DTypeError(`oneHot(): class numbers must be int64: ${input.dtype}; use .long()`);
   if (numClasses !== -1) {
     checkCount("oneHot", "numClasses", numClasses, 1);
-    return hot(x, numClasses);
+    return hot(input, numClasses);
   }
-  if (x.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
-  return x.max().item().then((largest) => {
+  if (input.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
+  return input.max().item().then((largest) => {
     if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
-    return hot(x, largest + 1);
+    return hot(input, largest + 1);
   });
 }
 

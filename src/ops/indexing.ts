@@ -47,20 +47,20 @@ const gatherArgs = signature<GatherArgs>("gather", ["dim", "index"], ["sparseGra
  *
  * Shape: that of `index`.
  *
- * @param x any tensor
+ * @param input any tensor
  * @throws {IndexError} if an index is out of range
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
  */
-export function gather(x: Tensor, ...args: Args<GatherArgs, ["dim", "index"]>): Tensor {
+export function gather(input: Tensor, ...args: Args<GatherArgs, ["dim", "index"]>): Tensor {
   const { dim, index, out } = gatherArgs(args);
-  const d = wrapDim("gather", dim, x.ndim);
+  const d = wrapDim("gather", dim, input.ndim);
   checkIndexDtype("gather", index);
-  checkIndexShape("gather", index, x, d, x.shape);
-  const { shape } = x;
-  const result = record("GatherBackward0", rawGather("gather", x, d, index), [x], [index], (grad, [at]) => [
+  checkIndexShape("gather", index, input, d, input.shape);
+  const { shape } = input;
+  const result = record("GatherBackward0", rawGather("gather", input, d, index), [input], [index], (grad, [at]) => [
     scatterAdd(grad.newZeros(shape), d, at, grad),
   ]);
-  return out ? writeInto("gather", out, result, [x, index]) : result;
+  return out ? writeInto("gather", out, result, [input, index]) : result;
 }
 
 /** Writes a result into `out`, which must not share memory with what was read. */
@@ -87,21 +87,23 @@ export interface TakeAlongDimArgs {
 const takeAlongDimArgs = signature<TakeAlongDimArgs>("takeAlongDim", ["indices", "dim"], [], 1);
 
 /** {@linkcode gather} with broadcasting; fits the indices of `argsort` and `argmax`. */
-export function takeAlongDim(x: Tensor, ...args: Args<TakeAlongDimArgs, ["indices", "dim"]>): Tensor {
+export function takeAlongDim(input: Tensor, ...args: Args<TakeAlongDimArgs, ["indices", "dim"]>): Tensor {
   const { indices, dim = null } = takeAlongDimArgs(args);
   checkIndexDtype("takeAlongDim", indices);
-  if (dim === null) return gather(reshapeTo(x, [-1]), 0, reshapeTo(indices, [-1]));
-  if (x.ndim !== indices.ndim) {
+  if (dim === null) return gather(reshapeTo(input, [-1]), 0, reshapeTo(indices, [-1]));
+  if (input.ndim !== indices.ndim) {
     throw new ShapeError(
-      `takeAlongDim(): tensor and indices must have as many dimensions: ${show(x.shape)} and ${show(indices.shape)}`,
+      `takeAlongDim(): tensor and indices must have as many dimensions: ${show(input.shape)} and ${
+        show(indices.shape)
+      }`,
     );
   }
-  const d = wrapDim("takeAlongDim", dim, x.ndim);
+  const d = wrapDim("takeAlongDim", dim, input.ndim);
   const one = (shape: readonly number[]) => shape.map((s, i) => i === d ? 1 : s);
-  const common = broadcastShapes("takeAlongDim", one(x.shape), one(indices.shape));
+  const common = broadcastShapes("takeAlongDim", one(input.shape), one(indices.shape));
   const sized = (t: Tensor) => expandTo(t, common.map((s, i) => i === d ? t.shape[d] : s));
-  const wrapped = where(indices.lt(0), indices.add(x.shape[d] ?? 1), indices);
-  return gather(sized(x), d, sized(wrapped));
+  const wrapped = where(indices.lt(0), indices.add(input.shape[d] ?? 1), indices);
+  return gather(sized(input), d, sized(wrapped));
 }
 
 /** The parameters of {@linkcode take}. */
@@ -114,12 +116,12 @@ export interface TakeArgs {
 const takeArgs = signature<TakeArgs>("take", ["index"], ["out"], 1);
 
 /** Elements at positions of the flattened tensor. Shape: that of `index`. */
-export function take(x: Tensor, ...args: Args<TakeArgs, ["index"]>): Tensor {
+export function take(input: Tensor, ...args: Args<TakeArgs, ["index"]>): Tensor {
   const { index, out } = takeArgs(args);
   checkIndexDtype("take", index);
-  if (x.numel() === 0 && index.numel() > 0) throw new IndexError("take(): an empty tensor has no elements to take");
-  const result = reshapeTo(selectSlices("take", reshapeTo(x, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
-  return out ? writeInto("take", out, result, [x, index]) : result;
+  if (input.numel() === 0 && index.numel() > 0) throw new IndexError("take(): an empty tensor has no elements to take");
+  const result = reshapeTo(selectSlices("take", reshapeTo(input, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
+  return out ? writeInto("take", out, result, [input, index]) : result;
 }
 
 /** The parameters of {@linkcode indexSelect}. */
@@ -136,18 +138,18 @@ const indexSelectArgs = signature<IndexSelectArgs>("indexSelect", ["dim", "index
 /**
  * The slices of a dimension chosen by a vector of positions.
  *
- * @param x any tensor
+ * @param input any tensor
  * @throws {IndexError} if an index is negative or too large
  */
-export function indexSelect(x: Tensor, ...args: Args<IndexSelectArgs, ["dim", "index"]>): Tensor {
+export function indexSelect(input: Tensor, ...args: Args<IndexSelectArgs, ["dim", "index"]>): Tensor {
   const { dim, index, out } = indexSelectArgs(args);
-  const d = wrapDim("indexSelect", dim, x.ndim);
+  const d = wrapDim("indexSelect", dim, input.ndim);
   checkSliceIndex("indexSelect", index);
-  if (x.ndim === 0 && index.numel() !== 1) {
+  if (input.ndim === 0 && index.numel() !== 1) {
     throw new ShapeError(`indexSelect(): a 0-d tensor takes one index: ${index.numel()} given`);
   }
-  const result = selectSlices("indexSelect", x, d, index, false);
-  return out ? writeInto("indexSelect", out, result, [x, index]) : result;
+  const result = selectSlices("indexSelect", input, d, index, false);
+  return out ? writeInto("indexSelect", out, result, [input, index]) : result;
 }
 
 /** Checks index and source of the slice-writing ops, and gives the source the shape that the kernel expects. */
@@ -177,11 +179,11 @@ export interface IndexAddArgs {
 const indexAddArgs = signature<IndexAddArgs>("indexAdd", ["dim", "index", "source"], ["alpha"], 3);
 
 /** Adds slices of `source` at positions along `dim`; a position may occur several times. */
-export function indexAdd(x: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
+export function indexAdd(input: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
   const { dim, index, source, alpha = 1 } = indexAddArgs(args);
-  const d = wrapDim("indexAdd", dim, x.ndim);
-  const src = sliceSource("indexAdd", x, d, index, source);
-  return putSlices("indexAdd", x, d, index, alpha === 1 ? src : src.mul(alpha).to(x.dtype), true, false);
+  const d = wrapDim("indexAdd", dim, input.ndim);
+  const src = sliceSource("indexAdd", input, d, index, source);
+  return putSlices("indexAdd", input, d, index, alpha === 1 ? src : src.mul(alpha).to(input.dtype), true, false);
 }
 
 /** {@linkcode indexAdd} in place. */
@@ -211,10 +213,13 @@ function putInPlace(op: string, self: Tensor, d: number, index: Tensor, src: Ten
 const indexCopyArgs = signature<IndexAddArgs>("indexCopy", ["dim", "index", "source"], [], 3);
 
 /** Writes slices of `source` at positions along `dim`. */
-export function indexCopy(x: Tensor, ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>): Tensor {
+export function indexCopy(
+  input: Tensor,
+  ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>
+): Tensor {
   const { dim, index, source } = indexCopyArgs(args);
-  const d = wrapDim("indexCopy", dim, x.ndim);
-  return putSlices("indexCopy", x, d, index, sliceSource("indexCopy", x, d, index, source), false, false);
+  const d = wrapDim("indexCopy", dim, input.ndim);
+  return putSlices("indexCopy", input, d, index, sliceSource("indexCopy", input, d, index, source), false, false);
 }
 
 /** {@linkcode indexCopy} in place. */
@@ -239,19 +244,19 @@ export interface IndexFillArgs {
 const indexFillArgs = signature<IndexFillArgs>("indexFill", ["dim", "index", "value"], [], 3);
 
 /** Fills the slices at positions along `dim` with one value. */
-export function indexFill(x: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
+export function indexFill(input: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
   const { dim, index, value } = indexFillArgs(args);
-  const d = wrapDim("indexFill", dim, x.ndim);
+  const d = wrapDim("indexFill", dim, input.ndim);
   checkSliceIndex("indexFill", index);
   if (value instanceof Tensor && value.ndim !== 0) {
     throw new ShapeError(`indexFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
   }
-  const filled = value instanceof Tensor ? value.to(x.dtype) : x.newFull([], value);
-  const shape = [...x.shape];
-  if (x.ndim > 0) shape[d] = index.numel();
-  const out = x.clone().detach();
+  const filled = value instanceof Tensor ? value.to(input.dtype) : input.newFull([], value);
+  const shape = [...input.shape];
+  if (input.ndim > 0) shape[d] = index.numel();
+  const out = input.clone().detach();
   rawIndexPut("indexFill", out, d, index, expandTo(filled, shape), "set", false);
-  return record("IndexFillBackward0", out, [x, filled], [index], (grad, [at], needs) => [
+  return record("IndexFillBackward0", out, [input, filled], [index], (grad, [at], needs) => [
     needs[0] ? indexFill(grad, d, at, 0) : null,
     needs[1] ? filledPart(grad, d, at).sum() : null,
   ]);
@@ -339,26 +344,26 @@ function scattered(op: string, x: Tensor, d: number, index: Tensor, src: Tensor,
 }
 
 /**
- * `out[i][index[i][j]] = src[i][j]` along `dim`, in a copy of `x`.
+ * `out[i][index[i][j]] = src[i][j]` along `dim`, in a copy of `input`.
  *
- * @param x any tensor
+ * @param input any tensor
  * @throws {IndexError} if an index is out of range
  * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
  */
-export function scatter(x: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
+export function scatter(input: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
   const given = scatterArgs(args);
   const value = given.src ?? given.value;
   if (value === undefined) throw new ArgumentError('scatter(): missing argument: "src" or "value"');
   const { dim, index, reduce } = given;
-  const d = wrapDim("scatter", dim, x.ndim);
-  const src = scatterSource("scatter", x, d, index, value);
-  if (reduce === "add") return scatterAdd(x, d, index, src);
-  if (reduce === "multiply") return x.scatterReduce(d, index, src, "prod");
+  const d = wrapDim("scatter", dim, input.ndim);
+  const src = scatterSource("scatter", input, d, index, value);
+  if (reduce === "add") return scatterAdd(input, d, index, src);
+  if (reduce === "multiply") return input.scatterReduce(d, index, src, "prod");
   if (reduce !== undefined) {
     throw new ArgumentError(`scatter(): reduce must be "add" or "multiply": ${describe(reduce)}`);
   }
-  const out = scattered("scatter", x, d, index, src, "set");
-  return record("ScatterBackward0", out, [x, src], [index], (grad, [at], needs) => [
+  const out = scattered("scatter", input, d, index, src, "set");
+  return record("ScatterBackward0", out, [input, src], [index], (grad, [at], needs) => [
     needs[0] ? scatter(grad, d, at, 0) : null,
     needs[1] ? gather(grad, d, at) : null,
   ]);
@@ -391,12 +396,12 @@ export interface ScatterAddArgs {
 const scatterAddArgs = signature<ScatterAddArgs>("scatterAdd", ["dim", "index", "src"], [], 3);
 
 /** Adds `src[i][j]` at `[i][index[i][j]]` along `dim`; a position may occur several times. */
-export function scatterAdd(x: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
+export function scatterAdd(input: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
   const { dim, index, src } = scatterAddArgs(args);
-  const d = wrapDim("scatterAdd", dim, x.ndim);
-  const source = scatterSource("scatterAdd", x, d, index, src);
-  const out = scattered("scatterAdd", x, d, index, source, "sum");
-  return record("ScatterAddBackward0", out, [x, source], [index], (grad, [at], needs) => [
+  const d = wrapDim("scatterAdd", dim, input.ndim);
+  const source = scatterSource("scatterAdd", input, d, index, src);
+  const out = scattered("scatterAdd", input, d, index, source, "sum");
+  return record("ScatterAddBackward0", out, [input, source], [index], (grad, [at], needs) => [
     needs[0] ? grad : null,
     needs[1] ? gather(grad, d, at) : null,
   ]);

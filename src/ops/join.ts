@@ -182,11 +182,11 @@ export function columnStack(tensors: readonly Tensor[]): Tensor {
 /**
  * The tensor repeated along each dimension; leading dimensions are added for extra counts.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param sizes how often, spread or as an array; at least one count per dimension
  */
-export function repeat(x: Tensor, ...sizes: Sizes): Tensor {
-  return repeatTo(x, sizesOf("repeat", sizes, "repeats"), "repeat");
+export function repeat(input: Tensor, ...sizes: Sizes): Tensor {
+  return repeatTo(input, sizesOf("repeat", sizes, "repeats"), "repeat");
 }
 
 function repeatTo(x: Tensor, counts: readonly number[], op: string): Tensor {
@@ -205,13 +205,13 @@ function repeatTo(x: Tensor, counts: readonly number[], op: string): Tensor {
 /**
  * The tensor repeated; unlike {@linkcode repeat}, missing counts are 1.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param dims counts, spread or as an array
  */
-export function tile(x: Tensor, ...dims: Sizes): Tensor {
+export function tile(input: Tensor, ...dims: Sizes): Tensor {
   const counts = sizesOf("tile", dims, "dims");
-  const lead = new Array<number>(Math.max(x.ndim - counts.length, 0)).fill(1);
-  return repeatTo(x, [...lead, ...counts], "tile");
+  const lead = new Array<number>(Math.max(input.ndim - counts.length, 0)).fill(1);
+  return repeatTo(input, [...lead, ...counts], "tile");
 }
 
 /** The parameters of {@linkcode repeatInterleave}. */
@@ -228,27 +228,27 @@ const repeatInterleaveArgs = signature<RepeatInterleaveArgs>("repeatInterleave",
 /**
  * Each element (or slice along `dim`) repeated in place.
  *
- * @param x any tensor
+ * @param input any tensor
  * @returns a promise where `repeats` is a tensor and `outputSize` is not given: the shape depends on values
  */
 export function repeatInterleave(
-  x: Tensor,
+  input: Tensor,
   repeats: number,
   options?: { dim?: number | null; outputSize?: number },
 ): Tensor;
 /** The same with the dimension by position. */
-export function repeatInterleave(x: Tensor, repeats: number, dim?: number | null): Tensor;
+export function repeatInterleave(input: Tensor, repeats: number, dim?: number | null): Tensor;
 /** The same with counts that may be a tensor. */
 export function repeatInterleave(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>
 ): Tensor | Promise<Tensor>;
 export function repeatInterleave(
-  x: Tensor,
+  input: Tensor,
   ...args: unknown[]
 ): Tensor | Promise<Tensor> {
   const { repeats, dim = null, outputSize = null } = repeatInterleaveArgs(args);
-  const source = dim === null ? reshapeTo(x, [-1]) : x;
+  const source = dim === null ? reshapeTo(input, [-1]) : input;
   const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
   if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
   const { shape } = source;
@@ -267,7 +267,7 @@ export function repeatInterleave(
   const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
   // Slice number i is repeated where the running total first exceeds the position.
   const take = (total: number) =>
-    scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: x.device }), { right: true })));
+    scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
   if (outputSize !== null) return take(outputSize);
   if (shape[d] === 0) return take(0);
   return ends.select(0, -1).item().then((total) => take(total as number));
@@ -364,11 +364,11 @@ export function blockDiag(...tensors: TensorList): Tensor {
   return cat(rows, 0);
 }
 
-/** The Kronecker product: each element of `x` times the whole of `other`. */
-export function kron(x: Tensor, other: Tensor): Tensor {
-  const ndim = Math.max(x.ndim, other.ndim);
-  const a = [...new Array<number>(ndim - x.ndim).fill(1), ...x.shape];
+/** The Kronecker product: each element of `input` times the whole of `other`. */
+export function kron(input: Tensor, other: Tensor): Tensor {
+  const ndim = Math.max(input.ndim, other.ndim);
+  const a = [...new Array<number>(ndim - input.ndim).fill(1), ...input.shape];
   const b = [...new Array<number>(ndim - other.ndim).fill(1), ...other.shape];
-  const product = reshapeTo(x, a.flatMap((s) => [s, 1])).mul(reshapeTo(other, b.flatMap((s) => [1, s])));
+  const product = reshapeTo(input, a.flatMap((s) => [s, 1])).mul(reshapeTo(other, b.flatMap((s) => [1, s])));
   return reshapeTo(product, a.map((s, i) => s * b[i]));
 }

@@ -51,19 +51,19 @@ const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"]
 /**
  * `value` where the mask is true, the tensor elsewhere.
  *
- * @param x any tensor; broadcasts with the mask
+ * @param input any tensor; broadcasts with the mask
  */
-export function maskedFill(x: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
+export function maskedFill(input: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
   const { mask, value } = maskedFillArgs(args);
   checkMask("maskedFill", mask);
-  if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, x.dtype), x);
+  if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, input.dtype), input);
   if (value.ndim !== 0) {
     throw new ShapeError(`maskedFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
   }
-  if (value.dtype.isComplex && !x.dtype.isComplex) {
-    throw new DTypeError(`maskedFill(): a complex value cannot be written into ${x.dtype}`);
+  if (value.dtype.isComplex && !input.dtype.isComplex) {
+    throw new DTypeError(`maskedFill(): a complex value cannot be written into ${input.dtype}`);
   }
-  return where(mask, value.to(x.dtype), x);
+  return where(mask, value.to(input.dtype), input);
 }
 
 /** {@linkcode maskedFill} in place. */
@@ -96,23 +96,23 @@ const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  *
- * @param x any tensor
+ * @param input any tensor
  */
-export function nonzero(x: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
+export function nonzero(input: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
 /** The same as rows of coordinates. */
-export function nonzero(x: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
-export async function nonzero(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+export function nonzero(input: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
+export async function nonzero(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
   const { asTuple = false } = nonzeroArgs(args);
-  checkAlive("nonzero", x);
-  const mask = realMask(asTuple && x.ndim === 0 ? reshapeTo(x.detach(), [1]) : x);
+  checkAlive("nonzero", input);
+  const mask = realMask(asTuple && input.ndim === 0 ? reshapeTo(input.detach(), [1]) : input);
   const rows = coordinates(mask, await mask.storage.backend.countNonzero(mask));
   if (!asTuple) return rows;
   return mask.shape.map((_, d) => selectAt(rows, 1, d));
 }
 
 /** The same as {@linkcode nonzero} without options. */
-export function argwhere(x: Tensor): Promise<Tensor> {
-  return nonzero(x);
+export function argwhere(input: Tensor): Promise<Tensor> {
+  return nonzero(input);
 }
 
 /** The parameters of {@linkcode nonzeroStatic}. */
@@ -125,10 +125,10 @@ export interface NonzeroStaticArgs {
 const nonzeroStaticArgs = signature<NonzeroStaticArgs>("nonzeroStatic", [], ["size", "fillValue"]);
 
 /** {@linkcode nonzero} cut or filled up to `size` rows, so that the shape depends on no values. */
-export function nonzeroStatic(x: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
+export function nonzeroStatic(input: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
   const { size, fillValue = -1 } = nonzeroStaticArgs(args);
   checkCount("nonzeroStatic", "size", size, 0);
-  return scope(() => firstCoordinates(x, size, fillValue));
+  return scope(() => firstCoordinates(input, size, fillValue));
 }
 
 function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
@@ -165,20 +165,20 @@ const maskedSelectArgs = signature<MaskedSelectArgs>("maskedSelect", ["mask"], [
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  */
-export async function maskedSelect(x: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
+export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
   const { mask, out } = maskedSelectArgs(args);
   checkMask("maskedSelect", mask);
-  if (out && (out.storage === x.storage || out.storage === mask.storage)) {
+  if (out && (out.storage === input.storage || out.storage === mask.storage)) {
     throw new ArgumentError("maskedSelect(): out shares memory with an input; clone() one of them");
   }
   const { gradEnabled } = mode;
-  const shape = broadcastShapes("maskedSelect", x.shape, mask.shape);
+  const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
   const flatMask = reshapeTo(expandTo(mask, shape), [-1]);
   const count = await flatMask.storage.backend.countNonzero(flatMask);
   return scope(() =>
     inMode(gradEnabled, () => {
       const index = reshapeTo(coordinates(flatMask, count), [-1]);
-      const result = reshapeTo(expandTo(x, shape), [-1]).indexSelect(0, index);
+      const result = reshapeTo(expandTo(input, shape), [-1]).indexSelect(0, index);
       return out ? writeOut("maskedSelect", out, result) : result;
     })
   );
@@ -198,20 +198,20 @@ const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask",
  *
  * Differs from PyTorch: where `source` has too few values its last one is repeated, since counting would need a read.
  *
- * @param x any tensor; broadcasts with the mask
+ * @param input any tensor; broadcasts with the mask
  */
-export function maskedScatter(x: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
+export function maskedScatter(input: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
   const { mask, source } = maskedScatterArgs(args);
   checkMask("maskedScatter", mask);
-  checkSameDtype("maskedScatter", x, source, "source");
-  const shape = broadcastShapes("maskedScatter", x.shape, mask.shape);
+  checkSameDtype("maskedScatter", input, source, "source");
+  const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
   const selected = reshapeTo(expandTo(mask, shape), [-1]);
-  if (source.numel() === 0 || selected.numel() === 0) return expandTo(x, shape).clone();
+  if (source.numel() === 0 || selected.numel() === 0) return expandTo(input, shape).clone();
   return scope(() => {
     // The n-th selected place reads value n.
     const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
     const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
-    return where(mask, values, x);
+    return where(mask, values, input);
   });
 }
 
@@ -228,9 +228,11 @@ export interface UnravelIndexArgs {
 const unravelIndexArgs = signature<UnravelIndexArgs>("unravelIndex", ["shape"], [], 1);
 
 /** Coordinates of positions in a flattened tensor of the given shape, one tensor per dimension. */
-export function unravelIndex(x: Tensor, ...args: Args<UnravelIndexArgs, ["shape"]>): Tensor[] {
+export function unravelIndex(input: Tensor, ...args: Args<UnravelIndexArgs, ["shape"]>): Tensor[] {
   const { shape } = unravelIndexArgs(args);
-  if (x.dtype.kind !== "integer") throw new DTypeError(`unravelIndex(): positions must be integers: ${x.dtype}`);
+  if (input.dtype.kind !== "integer") {
+    throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
+  }
   const sizes = typeof shape === "number" ? [shape] : shape;
-  return sizes.map((s, d) => x.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
+  return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
 }

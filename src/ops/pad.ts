@@ -34,19 +34,19 @@ const padArgs = signature<PadArgs>("pad", ["pad", "mode", "value"], [], 1);
 /**
  * Pads (or crops) the last dimensions.
  *
- * @param x any tensor for `"constant"`; the other modes pad the last 1 to 3 dimensions of a 2-d to 5-d tensor
+ * @param input any tensor for `"constant"`; the other modes pad the last 1 to 3 dimensions of a 2-d to 5-d tensor
  * @throws {ShapeError} if the padding does not fit the shape
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */
-export function pad(x: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value"]>): Tensor {
-  checkAlive("pad", x);
+export function pad(input: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value"]>): Tensor {
+  checkAlive("pad", input);
   const { pad: sizes, mode = "constant", value = null } = padArgs(args);
-  if (sizes.length % 2 !== 0 || sizes.length > 2 * x.ndim || !sizes.every(Number.isInteger)) {
+  if (sizes.length % 2 !== 0 || sizes.length > 2 * input.ndim || !sizes.every(Number.isInteger)) {
     throw new ShapeError(
-      `pad(): pairs of integers are needed, at most one per dimension: ${show(sizes)} for shape ${show(x.shape)}`,
+      `pad(): pairs of integers are needed, at most one per dimension: ${show(sizes)} for shape ${show(input.shape)}`,
     );
   }
-  if (mode === "constant") return padConstant(x, sizes, value ?? 0);
+  if (mode === "constant") return padConstant(input, sizes, value ?? 0);
   if (mode !== "reflect" && mode !== "replicate" && mode !== "circular") {
     throw new ArgumentError(
       `pad(): unknown mode: ${describe(mode)}; expected constant, reflect, replicate or circular`,
@@ -56,17 +56,17 @@ export function pad(x: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value"]>)
     throw new ArgumentError(`pad(): mode "${mode}" takes no value: ${describe(value)}`);
   }
   const padded = sizes.length / 2;
-  if (padded < 1 || padded > 3 || (x.ndim !== padded + 1 && x.ndim !== padded + 2)) {
+  if (padded < 1 || padded > 3 || (input.ndim !== padded + 1 && input.ndim !== padded + 2)) {
     throw new ShapeError(
       `pad(): mode "${mode}" pads the last n of n + 1 or n + 2 dimensions (n up to 3): ${show(sizes)} for shape ${
-        show(x.shape)
+        show(input.shape)
       }`,
     );
   }
   return scope(() => {
-    let out = x;
-    for (let i = 0; i < padded; i++) out = padDim(out, x.ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1], mode);
-    return out === x ? x.clone() : out;
+    let out = input;
+    for (let i = 0; i < padded; i++) out = padDim(out, input.ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1], mode);
+    return out === input ? input.clone() : out;
   });
 }
 

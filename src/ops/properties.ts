@@ -48,14 +48,14 @@ function mH(x: Tensor): Tensor {
 }
 
 /** The real part: a view; a real tensor is returned as it is. */
-export function real(x: Tensor): Tensor {
-  return x.dtype.isComplex ? selectAt(viewAsReal(x), -1, 0, "real") : x;
+export function real(input: Tensor): Tensor {
+  return input.dtype.isComplex ? selectAt(viewAsReal(input), -1, 0, "real") : input;
 }
 
 /** The imaginary part of a complex tensor: a view. */
-export function imag(x: Tensor): Tensor {
-  if (!x.dtype.isComplex) throw new DTypeError(`imag(): a complex tensor is needed: ${x.dtype}`);
-  return selectAt(viewAsReal(x), -1, 1, "imag");
+export function imag(input: Tensor): Tensor {
+  if (!input.dtype.isComplex) throw new DTypeError(`imag(): a complex tensor is needed: ${input.dtype}`);
+  return selectAt(viewAsReal(input), -1, 1, "imag");
 }
 
 for (const [name, get] of Object.entries({ T, mT, H, mH, real, imag })) {

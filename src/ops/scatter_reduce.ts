@@ -35,19 +35,22 @@ const parse = signature<ScatterReduceArgs>("scatterReduce", ["dim", "index", "sr
 /**
  * Combines `src[i][j]` with what is at `[i][index[i][j]]` along `dim`.
  *
- * @param x any real tensor
+ * @param input any real tensor
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
  */
-export function scatterReduce(x: Tensor, ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>): Tensor {
+export function scatterReduce(
+  input: Tensor,
+  ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>
+): Tensor {
   const { dim, index, src, reduce, includeSelf = true } = parse(args);
-  const d = wrapDim("scatterReduce", dim, x.ndim);
+  const d = wrapDim("scatterReduce", dim, input.ndim);
   checkIndexDtype("scatterReduce", index);
-  checkSameDtype("scatterReduce", x, src, "src");
-  checkIndexShape("scatterReduce", index, x, d, x.shape);
+  checkSameDtype("scatterReduce", input, src, "src");
+  checkIndexShape("scatterReduce", index, input, d, input.shape);
   checkIndexShape("scatterReduce", index, src, -1, src.shape);
   let cut = src;
   for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
-  return scope(() => combined("scatterReduce", x, d, index, cut, reduce, includeSelf));
+  return scope(() => combined("scatterReduce", input, d, index, cut, reduce, includeSelf));
 }
 
 /** {@linkcode scatterReduce} in place. */
@@ -74,18 +77,21 @@ export interface IndexReduceArgs {
 const parseIndex = signature<IndexReduceArgs>("indexReduce", ["dim", "index", "source", "reduce"], ["includeSelf"], 4);
 
 /** Combines slices of `source` with those at positions along `dim`. */
-export function indexReduce(x: Tensor, ...args: Args<IndexReduceArgs, ["dim", "index", "source", "reduce"]>): Tensor {
+export function indexReduce(
+  input: Tensor,
+  ...args: Args<IndexReduceArgs, ["dim", "index", "source", "reduce"]>
+): Tensor {
   const { dim, index, source, reduce, includeSelf = true } = parseIndex(args);
-  const d = wrapDim("indexReduce", dim, x.ndim);
+  const d = wrapDim("indexReduce", dim, input.ndim);
   checkIndexDtype("indexReduce", index);
-  checkSameDtype("indexReduce", x, source, "source");
+  checkSameDtype("indexReduce", input, source, "source");
   if (index.ndim > 1 || (source.shape[d] ?? 1) !== index.numel()) {
     throw new ShapeError(
       `indexReduce(): one index per slice is needed: ${show(index.shape)} for ${show(source.shape)}`,
     );
   }
   const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
-  return scope(() => combined("indexReduce", x, d, expandTo(column, source.shape), source, reduce, includeSelf));
+  return scope(() => combined("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf));
 }
 
 function combined(

@@ -32,7 +32,7 @@ import {
 /**
  * The same elements with another shape: a view where the layout allows one, else a copy.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param shape new sizes, spread or as an array; one may be -1 and is inferred
  * @throws {ShapeError} if the number of elements differs
  * @example
@@ -43,26 +43,26 @@ import {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
  */
-export function reshape(x: Tensor, ...shape: Sizes): Tensor {
-  return reshapeTo(x, sizesOf("reshape", shape, "shape"));
+export function reshape(input: Tensor, ...shape: Sizes): Tensor {
+  return reshapeTo(input, sizesOf("reshape", shape, "shape"));
 }
 
-/** The elements of `x` with the shape of `other`; see {@linkcode reshape}. */
-export function reshapeAs(x: Tensor, other: Tensor): Tensor {
-  return reshapeTo(x, other.shape, "reshapeAs");
+/** The elements of `input` with the shape of `other`; see {@linkcode reshape}. */
+export function reshapeAs(input: Tensor, other: Tensor): Tensor {
+  return reshapeTo(input, other.shape, "reshapeAs");
 }
 
 /**
  * A view with another shape, or the same bytes read as another dtype.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param shape new sizes (one may be -1), or a dtype
  * @throws {ShapeError} if the layout has no such view; `reshape` copies then
  */
-export function view(x: Tensor, ...shape: Sizes | readonly [DType]): Tensor {
+export function view(input: Tensor, ...shape: Sizes | readonly [DType]): Tensor {
   const first = shape[0];
-  if (shape.length === 1 && first instanceof DTypeClass) return viewDtype(x, first);
-  return viewTo(x, sizesOf("view", shape, "shape"));
+  if (shape.length === 1 && first instanceof DTypeClass) return viewDtype(input, first);
+  return viewTo(input, sizesOf("view", shape, "shape"));
 }
 
 /** The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. */
@@ -93,9 +93,9 @@ function retyped(x: Tensor, out: Tensor): Tensor {
   return unrecorded(() => recordView("ViewBackward1", x, out, (g) => g));
 }
 
-/** A view of `x` with the shape of `other`; see {@linkcode view}. */
-export function viewAs(x: Tensor, other: Tensor): Tensor {
-  return viewTo(x, other.shape, "viewAs");
+/** A view of `input` with the shape of `other`; see {@linkcode view}. */
+export function viewAs(input: Tensor, other: Tensor): Tensor {
+  return viewTo(input, other.shape, "viewAs");
 }
 
 /** The parameters of {@linkcode flatten}. */
@@ -112,21 +112,21 @@ const flattenArgs = signature<FlattenArgs>("flatten", ["startDim", "endDim"]);
  *
  * Shape: `[…, a, b, …]` to `[…, a·b, …]`; a 0-d tensor becomes `[1]`.
  *
- * @param x any tensor
+ * @param input any tensor
  */
-export function flatten(x: Tensor, ...args: Args<FlattenArgs, ["startDim", "endDim"]>): Tensor {
+export function flatten(input: Tensor, ...args: Args<FlattenArgs, ["startDim", "endDim"]>): Tensor {
   const { startDim = 0, endDim = -1 } = flattenArgs(args);
-  const start = wrapDim("flatten", startDim, x.ndim), end = wrapDim("flatten", endDim, x.ndim);
+  const start = wrapDim("flatten", startDim, input.ndim), end = wrapDim("flatten", endDim, input.ndim);
   if (start > end) throw new ShapeError(`flatten(): startDim comes after endDim: ${startDim} and ${endDim}`);
-  if (x.ndim === 0) return reshapeTo(x, [1], "flatten");
-  if (start === end) return x;
-  const merged = x.shape.slice(start, end + 1).reduce((a, b) => a * b, 1);
-  return reshapeTo(x, [...x.shape.slice(0, start), merged, ...x.shape.slice(end + 1)], "flatten");
+  if (input.ndim === 0) return reshapeTo(input, [1], "flatten");
+  if (start === end) return input;
+  const merged = input.shape.slice(start, end + 1).reduce((a, b) => a * b, 1);
+  return reshapeTo(input, [...input.shape.slice(0, start), merged, ...input.shape.slice(end + 1)], "flatten");
 }
 
 /** The elements in row-major order as one dimension. */
-export function ravel(x: Tensor): Tensor {
-  return viewTo(x.contiguous(), [x.numel()], "ravel");
+export function ravel(input: Tensor): Tensor {
+  return viewTo(input.contiguous(), [input.numel()], "ravel");
 }
 
 /** The parameters of {@linkcode unflatten}. */
@@ -141,15 +141,15 @@ const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], []
 /**
  * Splits one dimension into several.
  *
- * @param x any tensor
+ * @param input any tensor
  * @throws {ShapeError} if the sizes' product is not the dimension's size
  */
-export function unflatten(x: Tensor, ...args: Args<UnflattenArgs, ["dim", "sizes"]>): Tensor {
+export function unflatten(input: Tensor, ...args: Args<UnflattenArgs, ["dim", "sizes"]>): Tensor {
   const { dim, sizes } = unflattenArgs(args);
-  const d = wrapDim("unflatten", dim, x.ndim);
+  const d = wrapDim("unflatten", dim, input.ndim);
   if (sizes.length === 0) throw new ShapeError("unflatten(): sizes must not be empty: []");
-  const inner = inferShape("unflatten", sizes, x.shape[d]);
-  return viewTo(x, [...x.shape.slice(0, d), ...inner, ...x.shape.slice(d + 1)], "unflatten");
+  const inner = inferShape("unflatten", sizes, input.shape[d]);
+  return viewTo(input, [...input.shape.slice(0, d), ...inner, ...input.shape.slice(d + 1)], "unflatten");
 }
 
 /** The parameters of {@linkcode squeeze}. */
@@ -162,17 +162,17 @@ const squeezeArgs = signature<SqueezeArgs>("squeeze", ["dim"]);
 /**
  * Removes dimensions of size 1; others are left alone.
  *
- * @param x any tensor
+ * @param input any tensor
  */
-export function squeeze(x: Tensor, ...args: Args<SqueezeArgs, ["dim"]>): Tensor {
-  checkAlive("squeeze", x);
+export function squeeze(input: Tensor, ...args: Args<SqueezeArgs, ["dim"]>): Tensor {
+  checkAlive("squeeze", input);
   const { dim } = squeezeArgs(args);
   // wrapDims reads an empty list as "all", which is what PyTorch does for None only.
-  const dims = Array.isArray(dim) && dim.length === 0 ? [] : wrapDims("squeeze", dim as number, x.ndim);
-  const keep = (d: number) => x.shape[d] !== 1 || !dims.includes(d);
-  const from = x.shape;
-  const out = makeView(x, x.shape.filter((_, d) => keep(d)), x.strides.filter((_, d) => keep(d)));
-  return recordView("SqueezeBackward0", x, out, (g) => reshapeTo(g, from));
+  const dims = Array.isArray(dim) && dim.length === 0 ? [] : wrapDims("squeeze", dim as number, input.ndim);
+  const keep = (d: number) => input.shape[d] !== 1 || !dims.includes(d);
+  const from = input.shape;
+  const out = makeView(input, input.shape.filter((_, d) => keep(d)), input.strides.filter((_, d) => keep(d)));
+  return recordView("SqueezeBackward0", input, out, (g) => reshapeTo(g, from));
 }
 
 /** The parameters of {@linkcode unsqueeze}. */
@@ -185,16 +185,16 @@ const unsqueezeArgs = signature<DimArgs>("unsqueeze", ["dim"], [], 1);
 /**
  * Inserts a dimension of size 1.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param args `dim`: where, from `-ndim - 1` to `ndim`
  */
-export function unsqueeze(x: Tensor, ...args: Args<DimArgs, ["dim"]>): Tensor {
-  checkAlive("unsqueeze", x);
-  const d = wrapDim("unsqueeze", unsqueezeArgs(args).dim, x.ndim + 1);
-  const step = d < x.ndim ? x.shape[d] * x.strides[d] : 1;
-  const shape = [...x.shape.slice(0, d), 1, ...x.shape.slice(d)];
-  const strides = [...x.strides.slice(0, d), step, ...x.strides.slice(d)];
-  return recordView("UnsqueezeBackward0", x, makeView(x, shape, strides), (g) => squeeze(g, d));
+export function unsqueeze(input: Tensor, ...args: Args<DimArgs, ["dim"]>): Tensor {
+  checkAlive("unsqueeze", input);
+  const d = wrapDim("unsqueeze", unsqueezeArgs(args).dim, input.ndim + 1);
+  const step = d < input.ndim ? input.shape[d] * input.strides[d] : 1;
+  const shape = [...input.shape.slice(0, d), 1, ...input.shape.slice(d)];
+  const strides = [...input.strides.slice(0, d), step, ...input.strides.slice(d)];
+  return recordView("UnsqueezeBackward0", input, makeView(input, shape, strides), (g) => squeeze(g, d));
 }
 
 /** The parameters of {@linkcode transpose}. */
@@ -207,9 +207,9 @@ export interface TransposeArgs {
 const transposeArgs = signature<TransposeArgs>("transpose", ["dim0", "dim1"], [], 2);
 
 /** Swaps two dimensions. */
-export function transpose(x: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
+export function transpose(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
   const { dim0, dim1 } = transposeArgs(args);
-  return transposeTo(x, dim0, dim1);
+  return transposeTo(input, dim0, dim1);
 }
 
 /** The parameters of {@linkcode swapaxes}. */
@@ -222,42 +222,44 @@ export interface SwapaxesArgs {
 const swapaxesArgs = signature<SwapaxesArgs>("swapaxes", ["axis0", "axis1"], [], 2);
 
 /** Swaps two dimensions; NumPy's name of {@linkcode transpose}. */
-export function swapaxes(x: Tensor, ...args: Args<SwapaxesArgs, ["axis0", "axis1"]>): Tensor {
+export function swapaxes(input: Tensor, ...args: Args<SwapaxesArgs, ["axis0", "axis1"]>): Tensor {
   const { axis0, axis1 } = swapaxesArgs(args);
-  return transposeTo(x, axis0, axis1, "swapaxes");
+  return transposeTo(input, axis0, axis1, "swapaxes");
 }
 
 /** Swaps two dimensions; another name of {@linkcode transpose}. */
-export function swapdims(x: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
-  return transpose(x, ...args);
+export function swapdims(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
+  return transpose(input, ...args);
 }
 
 /** The transpose of a matrix; vectors and 0-d tensors are returned as they are. */
-export function t(x: Tensor): Tensor {
-  if (x.ndim > 2) throw new ShapeError(`t(): at most 2 dimensions are allowed: ${show(x.shape)}; use mT or permute()`);
-  return x.ndim < 2 ? permuteTo(x, x.ndim === 1 ? [0] : [], "t") : transposeTo(x, 0, 1, "t");
+export function t(input: Tensor): Tensor {
+  if (input.ndim > 2) {
+    throw new ShapeError(`t(): at most 2 dimensions are allowed: ${show(input.shape)}; use mT or permute()`);
+  }
+  return input.ndim < 2 ? permuteTo(input, input.ndim === 1 ? [0] : [], "t") : transposeTo(input, 0, 1, "t");
 }
 
 /** The conjugate transpose of the last two dimensions; the property `mH` as a method. */
-export function adjoint(x: Tensor): Tensor {
-  return x.mH;
+export function adjoint(input: Tensor): Tensor {
+  return input.mH;
 }
 
 /**
  * Dimensions in another order.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param dims every dimension once, spread or as an array
  */
 export function permute(
-  x: Tensor,
+  input: Tensor,
   ...dims: readonly number[] | readonly [readonly number[]] | readonly [{ dims: readonly number[] }]
 ): Tensor {
   const list = sizesOf("permute", dims, "dims");
-  if (list.length !== x.ndim) {
-    throw new ShapeError(`permute(): every dimension is needed once: ${show(list)} for shape ${show(x.shape)}`);
+  if (list.length !== input.ndim) {
+    throw new ShapeError(`permute(): every dimension is needed once: ${show(list)} for shape ${show(input.shape)}`);
   }
-  return permuteTo(x, list.length === 0 ? [] : wrapDims("permute", list, x.ndim));
+  return permuteTo(input, list.length === 0 ? [] : wrapDims("permute", list, input.ndim));
 }
 
 /** The parameters of {@linkcode movedim}. */
@@ -270,7 +272,7 @@ export interface MovedimArgs {
 const movedimArgs = signature<MovedimArgs>("movedim", ["source", "destination"], [], 2);
 
 /** Moves dimensions to other places; the others keep their order. */
-export function movedim(x: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
+export function movedim(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
   const { source, destination } = movedimArgs(args);
   const list = (v: number | readonly number[]) => typeof v === "number" ? [v] : v;
   if (list(source).length !== list(destination).length) {
@@ -278,38 +280,38 @@ export function movedim(x: Tensor, ...args: Args<MovedimArgs, ["source", "destin
       `movedim(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
     );
   }
-  if (list(source).length === 0) return permuteTo(x, x.shape.map((_, i) => i), "movedim");
-  const from = wrapDims("movedim", source, x.ndim), to = wrapDims("movedim", destination, x.ndim);
-  const order = new Array<number>(x.ndim).fill(-1);
+  if (list(source).length === 0) return permuteTo(input, input.shape.map((_, i) => i), "movedim");
+  const from = wrapDims("movedim", source, input.ndim), to = wrapDims("movedim", destination, input.ndim);
+  const order = new Array<number>(input.ndim).fill(-1);
   to.forEach((d, i) => order[d] = from[i]);
-  const rest = x.shape.map((_, i) => i).filter((i) => !from.includes(i));
-  for (let d = 0, next = 0; d < x.ndim; d++) if (order[d] < 0) order[d] = rest[next++];
-  return permuteTo(x, order, "movedim");
+  const rest = input.shape.map((_, i) => i).filter((i) => !from.includes(i));
+  for (let d = 0, next = 0; d < input.ndim; d++) if (order[d] < 0) order[d] = rest[next++];
+  return permuteTo(input, order, "movedim");
 }
 
 /** Moves dimensions; NumPy's name of {@linkcode movedim}. */
-export function moveaxis(x: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
-  return movedim(x, ...args);
+export function moveaxis(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
+  return movedim(input, ...args);
 }
 
 /**
  * Repeats dimensions of size 1 without copying.
  *
- * @param x any tensor
+ * @param input any tensor
  * @param sizes new sizes, spread or as an array; -1 keeps a size
  */
-export function expand(x: Tensor, ...sizes: Sizes): Tensor {
-  return expandTo(x, sizesOf("expand", sizes, "size"));
+export function expand(input: Tensor, ...sizes: Sizes): Tensor {
+  return expandTo(input, sizesOf("expand", sizes, "size"));
 }
 
 /** {@linkcode expand} to the shape of `other`. */
-export function expandAs(x: Tensor, other: Tensor): Tensor {
-  return expandTo(x, other.shape, "expandAs");
+export function expandAs(input: Tensor, other: Tensor): Tensor {
+  return expandTo(input, other.shape, "expandAs");
 }
 
 /** {@linkcode expand} to `size`, as broadcasting does. */
-export function broadcastTo(x: Tensor, ...size: Sizes): Tensor {
-  return expandTo(x, sizesOf("broadcastTo", size, "size"), "broadcastTo");
+export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
+  return expandTo(input, sizesOf("broadcastTo", size, "size"), "broadcastTo");
 }
 
 /** The parameters of {@linkcode narrow}. */
@@ -324,10 +326,10 @@ export interface NarrowArgs {
 const narrowArgs = signature<NarrowArgs>("narrow", ["dim", "start", "length"], [], 3);
 
 /** The elements `start` to `start + length` of a dimension. */
-export function narrow(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
+export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
   const { dim, start, length } = narrowArgs(args);
-  if (x.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");
-  const d = wrapDim("narrow", dim, x.ndim), size = x.shape[d];
+  if (input.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");
+  const d = wrapDim("narrow", dim, input.ndim), size = input.shape[d];
   if (start instanceof Tensor && (start.ndim !== 0 || start.dtype.kind !== "integer")) {
     throw new ArgumentError(`narrow(): start must be a 0-d integer tensor: ${start.dtype} ${show(start.shape)}`);
   }
@@ -341,12 +343,12 @@ export function narrow(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "le
       `narrow(): start + length exceeds the size: ${from} + ${length} along dimension ${d} of size ${size}`,
     );
   }
-  return sliceAt(x, d, from, from + length, 1, "narrow");
+  return sliceAt(input, d, from, from + length, 1, "narrow");
 }
 
 /** {@linkcode narrow} as a copy. */
-export function narrowCopy(x: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
-  return narrow(x, ...args).clone();
+export function narrowCopy(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
+  return narrow(input, ...args).clone();
 }
 
 /** The parameters of {@linkcode select}. */
@@ -359,9 +361,9 @@ export interface SelectArgs {
 const selectArgs = signature<SelectArgs>("select", ["dim", "index"], [], 2);
 
 /** One slice of a dimension, which disappears. */
-export function select(x: Tensor, ...args: Args<SelectArgs, ["dim", "index"]>): Tensor {
+export function select(input: Tensor, ...args: Args<SelectArgs, ["dim", "index"]>): Tensor {
   const { dim, index } = selectArgs(args);
-  return selectAt(x, dim, index);
+  return selectAt(input, dim, index);
 }
 
 /** The parameters of {@linkcode diagonal}. */
@@ -378,11 +380,11 @@ const diagonalArgs = signature<DiagonalArgs>("diagonal", ["offset", "dim1", "dim
 /**
  * A diagonal of two dimensions, as the last dimension of a view.
  *
- * @param x at least 2 dimensions
+ * @param input at least 2 dimensions
  */
-export function diagonal(x: Tensor, ...args: Args<DiagonalArgs, ["offset", "dim1", "dim2"]>): Tensor {
+export function diagonal(input: Tensor, ...args: Args<DiagonalArgs, ["offset", "dim1", "dim2"]>): Tensor {
   const { offset = 0, dim1 = 0, dim2 = 1 } = diagonalArgs(args);
-  return diagonalOf(x, offset, dim1, dim2);
+  return diagonalOf(input, offset, dim1, dim2);
 }
 
 /** Writes `source` to the part of a copy of `x` that `take` views; both get their gradient. */
@@ -405,10 +407,10 @@ export interface SelectScatterArgs extends SelectArgs {
 }
 const selectScatterArgs = signature<SelectScatterArgs>("selectScatter", ["src", "dim", "index"], [], 3);
 
-/** A copy of `x` with one slice replaced. */
-export function selectScatter(x: Tensor, ...args: Args<SelectScatterArgs, ["src", "dim", "index"]>): Tensor {
+/** A copy of `input` with one slice replaced. */
+export function selectScatter(input: Tensor, ...args: Args<SelectScatterArgs, ["src", "dim", "index"]>): Tensor {
   const { src, dim, index } = selectScatterArgs(args);
-  return scatterView("selectScatter", x, src, (part) => selectAt(part, dim, index));
+  return scatterView("selectScatter", input, src, (part) => selectAt(part, dim, index));
 }
 
 /** The parameters of {@linkcode sliceScatter}. */
@@ -426,13 +428,13 @@ export interface SliceScatterArgs {
 }
 const sliceScatterArgs = signature<SliceScatterArgs>("sliceScatter", ["src", "dim", "start", "end", "step"], [], 1);
 
-/** A copy of `x` with a range of slices replaced. */
+/** A copy of `input` with a range of slices replaced. */
 export function sliceScatter(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<SliceScatterArgs, ["src", "dim", "start", "end", "step"]>
 ): Tensor {
   const { src, dim = 0, start = null, end = null, step = 1 } = sliceScatterArgs(args);
-  return scatterView("sliceScatter", x, src, (part) => sliceAt(part, dim, start, end, step));
+  return scatterView("sliceScatter", input, src, (part) => sliceAt(part, dim, start, end, step));
 }
 
 /** The parameters of {@linkcode diagonalScatter}. */
@@ -447,13 +449,13 @@ const diagonalScatterArgs = signature<DiagonalScatterArgs>(
   1,
 );
 
-/** A copy of `x` with a diagonal replaced. */
+/** A copy of `input` with a diagonal replaced. */
 export function diagonalScatter(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<DiagonalScatterArgs, ["src", "offset", "dim1", "dim2"]>
 ): Tensor {
   const { src, offset = 0, dim1 = 0, dim2 = 1 } = diagonalScatterArgs(args);
-  return scatterView("diagonalScatter", x, src, (part) => diagonalOf(part, offset, dim1, dim2));
+  return scatterView("diagonalScatter", input, src, (part) => diagonalOf(part, offset, dim1, dim2));
 }
 
 /** The parameters of {@linkcode unfold}. */
@@ -472,24 +474,29 @@ const unfoldArgs = signature<UnfoldArgs>("unfold", ["dimension", "size", "step"]
  *
  * Shape: `[…, n, …]` to `[…, (n - size) / step + 1, …, size]`.
  *
- * @param x any tensor
+ * @param input any tensor
  */
-export function unfold(x: Tensor, ...args: Args<UnfoldArgs, ["dimension", "size", "step"]>): Tensor {
-  checkAlive("unfold", x);
+export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "size", "step"]>): Tensor {
+  checkAlive("unfold", input);
   const { dimension, size, step } = unfoldArgs(args);
-  const d = wrapDim("unfold", dimension, x.ndim);
-  const n = x.ndim === 0 ? 1 : x.shape[d];
+  const d = wrapDim("unfold", dimension, input.ndim);
+  const n = input.ndim === 0 ? 1 : input.shape[d];
   if (!Number.isInteger(size) || size < 0 || size > n) {
     throw new ShapeError(`unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`);
   }
   if (!Number.isInteger(step) || step < 1) throw new ShapeError(`unfold(): the step must be positive: ${step}`);
-  const shape = [...x.shape, size], strides = [...x.strides, x.ndim === 0 ? 1 : x.strides[d]];
-  if (x.ndim > 0) {
+  const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
+  if (input.ndim > 0) {
     shape[d] = Math.floor((n - size) / step) + 1;
-    strides[d] = x.strides[d] * step;
+    strides[d] = input.strides[d] * step;
   }
-  const from = x.shape;
-  return recordView("UnfoldBackward0", x, makeView(x, shape, strides), (g) => unfoldGradient(g, from, d, size, step));
+  const from = input.shape;
+  return recordView(
+    "UnfoldBackward0",
+    input,
+    makeView(input, shape, strides),
+    (g) => unfoldGradient(g, from, d, size, step),
+  );
 }
 
 /** Adds each tap of the windows at its place. */
@@ -518,9 +525,9 @@ export interface AsStridedArgs {
 const asStridedArgs = signature<AsStridedArgs>("asStrided", ["size", "stride", "storageOffset"], [], 2);
 
 /** A view of the tensor's storage with any sizes, strides and offset that stay inside it. */
-export function asStrided(x: Tensor, ...args: Args<AsStridedArgs, ["size", "stride", "storageOffset"]>): Tensor {
+export function asStrided(input: Tensor, ...args: Args<AsStridedArgs, ["size", "stride", "storageOffset"]>): Tensor {
   const { size, stride, storageOffset } = asStridedArgs(args);
-  return asStridedTo(x, size, stride, storageOffset ?? undefined);
+  return asStridedTo(input, size, stride, storageOffset ?? undefined);
 }
 
 /** The parameters of {@linkcode asStridedScatter}. */
@@ -535,55 +542,69 @@ const asStridedScatterArgs = signature<AsStridedScatterArgs>(
   3,
 );
 
-/** A copy of `x` with the elements of a strided view replaced. */
+/** A copy of `input` with the elements of a strided view replaced. */
 export function asStridedScatter(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<AsStridedScatterArgs, ["src", "size", "stride", "storageOffset"]>
 ): Tensor {
   const { src, size, stride, storageOffset } = asStridedScatterArgs(args);
   return scatterView(
     "asStridedScatter",
-    x,
+    input,
     src,
     (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
   );
 }
 
 /** A complex tensor as real pairs: a view of shape `[…, 2]`. */
-export function viewAsReal(x: Tensor): Tensor {
-  checkAlive("viewAsReal", x);
-  if (!x.dtype.isComplex) throw new DTypeError(`viewAsReal(): a complex tensor is needed: ${x.dtype}`);
-  const out = makeView(x, [...x.shape, 2], [...x.strides.map((s) => 2 * s), 1], 2 * x.offset, toReal(x.dtype));
-  return recordView("ViewAsRealBackward0", x, out, (g) => viewAsComplex(g.contiguous()));
+export function viewAsReal(input: Tensor): Tensor {
+  checkAlive("viewAsReal", input);
+  if (!input.dtype.isComplex) throw new DTypeError(`viewAsReal(): a complex tensor is needed: ${input.dtype}`);
+  const out = makeView(
+    input,
+    [...input.shape, 2],
+    [...input.strides.map((s) => 2 * s), 1],
+    2 * input.offset,
+    toReal(input.dtype),
+  );
+  return recordView("ViewAsRealBackward0", input, out, (g) => viewAsComplex(g.contiguous()));
 }
 
 /** Real pairs in the last dimension as a complex tensor: a view without that dimension. */
-export function viewAsComplex(x: Tensor): Tensor {
-  checkAlive("viewAsComplex", x);
-  const last = x.ndim - 1;
-  if (x.dtype.name !== "float32" && x.dtype.name !== "float64") {
-    throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${x.dtype}`);
+export function viewAsComplex(input: Tensor): Tensor {
+  checkAlive("viewAsComplex", input);
+  const last = input.ndim - 1;
+  if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {
+    throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${input.dtype}`);
   }
-  const strides = x.strides.slice(0, -1);
-  if (x.shape[last] !== 2 || x.strides[last] !== 1 || x.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)) {
+  const strides = input.strides.slice(0, -1);
+  if (
+    input.shape[last] !== 2 || input.strides[last] !== 1 || input.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)
+  ) {
     throw new ShapeError(
-      `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(x.shape)}, strides ${
-        show(x.strides)
+      `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(input.shape)}, strides ${
+        show(input.strides)
       }`,
     );
   }
-  const out = makeView(x, x.shape.slice(0, -1), strides.map((s) => s / 2), x.offset / 2, toComplex(x.dtype));
-  return recordView("ViewAsComplexBackward0", x, out, (g) => viewAsReal(g));
+  const out = makeView(
+    input,
+    input.shape.slice(0, -1),
+    strides.map((s) => s / 2),
+    input.offset / 2,
+    toComplex(input.dtype),
+  );
+  return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
 }
 
 /** The tensor itself: conjugation is never deferred here, so there is nothing to resolve. */
-export function resolveConj(x: Tensor): Tensor {
-  checkAlive("resolveConj", x);
-  return x;
+export function resolveConj(input: Tensor): Tensor {
+  checkAlive("resolveConj", input);
+  return input;
 }
 
 /** The tensor itself: negation is never deferred here, so there is nothing to resolve. */
-export function resolveNeg(x: Tensor): Tensor {
-  checkAlive("resolveNeg", x);
-  return x;
+export function resolveNeg(input: Tensor): Tensor {
+  checkAlive("resolveNeg", input);
+  return input;
 }

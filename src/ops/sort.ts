@@ -46,7 +46,7 @@ const sortArgs = signature<SortArgs>("sort", ["dim", "descending"], ["stable"]);
 /**
  * Sorted values along a dimension, and their positions.
  *
- * @param x any real tensor
+ * @param input any real tensor
  * @returns `{ values, indices }`, also as an array
  * @example
  * ```ts
@@ -57,9 +57,9 @@ const sortArgs = signature<SortArgs>("sort", ["dim", "descending"], ["stable"]);
  * assertEquals(await indices.tolist(), [1, 2, 0]);
  * ```
  */
-export function sort(x: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): ValuesIndices {
+export function sort(input: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): ValuesIndices {
   const { dim = -1, descending = false } = sortArgs(args);
-  return sorted("sort", x, dim, descending);
+  return sorted("sort", input, dim, descending);
 }
 
 function sorted(op: string, x: Tensor, dim: number, descending: boolean): ValuesIndices {
@@ -74,14 +74,14 @@ function sorted(op: string, x: Tensor, dim: number, descending: boolean): Values
 const argsortArgs = signature<SortArgs>("argsort", ["dim", "descending"], ["stable"]);
 
 /** The positions that {@linkcode sort} gives. */
-export function argsort(x: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): Tensor {
+export function argsort(input: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): Tensor {
   const { dim = -1, descending = false } = argsortArgs(args);
-  return sorted("argsort", x, dim, descending).indices;
+  return sorted("argsort", input, dim, descending).indices;
 }
 
 /** The values sorted along the first dimension. */
-export function msort(x: Tensor): Tensor {
-  return x.ndim === 0 ? x.clone() : sorted("msort", x, 0, false).values;
+export function msort(input: Tensor): Tensor {
+  return input.ndim === 0 ? input.clone() : sorted("msort", input, 0, false).values;
 }
 
 /** The parameters of {@linkcode topk}. */
@@ -98,14 +98,14 @@ export interface TopkArgs {
 const topkArgs = signature<TopkArgs>("topk", ["k", "dim", "largest", "sorted"], [], 1);
 
 /** The `k` largest (or smallest) values along a dimension, in order, and their positions. */
-export function topk(x: Tensor, ...args: Args<TopkArgs, ["k", "dim", "largest", "sorted"]>): ValuesIndices {
+export function topk(input: Tensor, ...args: Args<TopkArgs, ["k", "dim", "largest", "sorted"]>): ValuesIndices {
   const { k, dim = -1, largest = true } = topkArgs(args);
-  const d = wrapDim("topk", dim, x.ndim);
-  const size = x.ndim === 0 ? 1 : x.shape[d];
+  const d = wrapDim("topk", dim, input.ndim);
+  const size = input.ndim === 0 ? 1 : input.shape[d];
   if (!Number.isInteger(k) || k < 0 || k > size) {
     throw new ShapeError(`topk(): k out of range: ${k} along dimension ${d} of size ${size}`);
   }
-  return extremes("topk", x, d, k, largest);
+  return extremes("topk", input, d, k, largest);
 }
 
 function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean): ValuesIndices {
@@ -137,17 +137,17 @@ export interface KthvalueArgs {
 const kthvalueArgs = signature<KthvalueArgs>("kthvalue", ["k", "dim", "keepdim"], ["out"], 1);
 
 /** The `k`-th smallest value along a dimension, and its position. */
-export function kthvalue(x: Tensor, ...args: Args<KthvalueArgs, ["k", "dim", "keepdim"]>): ValuesIndices {
+export function kthvalue(input: Tensor, ...args: Args<KthvalueArgs, ["k", "dim", "keepdim"]>): ValuesIndices {
   const { k, dim = -1, keepdim = false, out } = kthvalueArgs(args);
-  const d = wrapDim("kthvalue", dim, x.ndim);
-  const size = x.ndim === 0 ? 1 : x.shape[d];
+  const d = wrapDim("kthvalue", dim, input.ndim);
+  const size = input.ndim === 0 ? 1 : input.shape[d];
   if (!Number.isInteger(k) || k < 1 || k > size) {
     throw new ShapeError(`kthvalue(): k out of range: ${k} along dimension ${d} of size ${size}`);
   }
-  const result = finish(kth("kthvalue", x, d, k), d, keepdim);
+  const result = finish(kth("kthvalue", input, d, k), d, keepdim);
   if (!out) return result;
   for (const t of out) {
-    if (t.storage === x.storage) {
+    if (t.storage === input.storage) {
       throw new ArgumentError("kthvalue(): out shares memory with the input; clone() one of them");
     }
   }
@@ -173,19 +173,19 @@ const medianArgs = signature<MedianArgs>("median", ["dim", "keepdim"]);
 /**
  * The lower median: of all elements, or along a dimension with its position. NaN if any element is.
  *
- * @param x any real tensor
+ * @param input any real tensor
  * @returns a 0-d tensor without `dim`, else `{ values, indices }`
  */
-export function median(x: Tensor): Tensor;
+export function median(input: Tensor): Tensor;
 /** The same along a dimension. */
-export function median(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+export function median(input: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
 /** The same with named arguments. */
-export function median(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
-export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
+export function median(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
+export function median(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = medianArgs(args);
-  if (dim === undefined) return scope(() => wholeMedian("median", x, (flat) => medianAlong("median", flat, 0)));
-  const d = wrapDim("median", dim, x.ndim);
-  return scope(() => finish(medianAlong("median", x, d), d, keepdim));
+  if (dim === undefined) return scope(() => wholeMedian("median", input, (flat) => medianAlong("median", flat, 0)));
+  const d = wrapDim("median", dim, input.ndim);
+  return scope(() => finish(medianAlong("median", input, d), d, keepdim));
 }
 
 /** The median of all elements; equal elements share its gradient. */
@@ -215,16 +215,16 @@ function medianAlong(op: string, x: Tensor, d: number): ValuesIndices {
 const nanmedianArgs = signature<MedianArgs>("nanmedian", ["dim", "keepdim"]);
 
 /** {@linkcode median} of the elements that are not NaN. */
-export function nanmedian(x: Tensor): Tensor;
+export function nanmedian(input: Tensor): Tensor;
 /** The same along a dimension. */
-export function nanmedian(x: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
+export function nanmedian(input: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
 /** The same with named arguments. */
-export function nanmedian(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
-export function nanmedian(x: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
+export function nanmedian(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
+export function nanmedian(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   const { dim, keepdim = false } = nanmedianArgs(args);
-  if (dim === undefined) return scope(() => wholeMedian("nanmedian", x, (flat) => nanmedianAlong(flat, 0)));
-  const d = wrapDim("nanmedian", dim, x.ndim);
-  return scope(() => finish(nanmedianAlong(x, d), d, keepdim));
+  if (dim === undefined) return scope(() => wholeMedian("nanmedian", input, (flat) => nanmedianAlong(flat, 0)));
+  const d = wrapDim("nanmedian", dim, input.ndim);
+  return scope(() => finish(nanmedianAlong(input, d), d, keepdim));
 }
 
 function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
@@ -238,12 +238,12 @@ function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
 const modeArgs = signature<MedianArgs>("mode", ["dim", "keepdim"]);
 
 /** The most frequent value along a dimension (the smallest of several), and its last position. */
-export function mode(x: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): ValuesIndices {
+export function mode(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): ValuesIndices {
   const { dim = -1, keepdim = false } = modeArgs(args);
-  const d = wrapDim("mode", dim, x.ndim);
-  if (x.ndim === 0) return extremes("mode", x, d, 1, true);
-  if (x.shape[d] === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(x.shape)}`);
-  return scope(() => mostFrequent(x, d, keepdim));
+  const d = wrapDim("mode", dim, input.ndim);
+  if (input.ndim === 0) return extremes("mode", input, d, 1, true);
+  if (input.shape[d] === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(input.shape)}`);
+  return scope(() => mostFrequent(input, d, keepdim));
 }
 
 function mostFrequent(x: Tensor, d: number, keepdim: boolean): ValuesIndices {

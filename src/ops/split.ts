@@ -46,18 +46,18 @@ const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], 
 /**
  * Views of consecutive parts of a dimension.
  *
- * @param x at least 1 dimension
+ * @param input at least 1 dimension
  * @throws {ShapeError} if sizes do not add up to the dimension's size
  */
-export function split(x: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSections", "dim"]>): Tensor[] {
+export function split(input: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSections", "dim"]>): Tensor[] {
   const { splitSizeOrSections: by, dim = 0 } = splitArgs(args);
-  if (typeof by !== "number") return splitWithSizes(x, by, dim);
-  if (x.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = x.shape[wrapDim("split", dim, x.ndim)];
+  if (typeof by !== "number") return splitWithSizes(input, by, dim);
+  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+  const size = input.shape[wrapDim("split", dim, input.ndim)];
   if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
     throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
   }
-  return splitSizes("split", x, evenSizes(size, by), dim);
+  return splitSizes("split", input, evenSizes(size, by), dim);
 }
 
 /** As many parts of size `by` as fit, and the rest; an empty dimension is one empty part. */
@@ -77,15 +77,15 @@ export interface SplitWithSizesArgs {
 const splitWithSizesArgs = signature<SplitWithSizesArgs>("splitWithSizes", ["splitSizes", "dim"], [], 1);
 
 /** {@linkcode split} by a list of sizes. */
-export function splitWithSizes(x: Tensor, ...args: Args<SplitWithSizesArgs, ["splitSizes", "dim"]>): Tensor[] {
+export function splitWithSizes(input: Tensor, ...args: Args<SplitWithSizesArgs, ["splitSizes", "dim"]>): Tensor[] {
   const { splitSizes: sizes, dim = 0 } = splitWithSizesArgs(args);
-  if (x.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = x.shape[wrapDim("split", dim, x.ndim)];
+  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+  const size = input.shape[wrapDim("split", dim, input.ndim)];
   const valid = sizes.every((s) => Number.isInteger(s) && s >= 0);
   if (!valid || sizes.reduce((a, b) => a + b, 0) !== size) {
     throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
   }
-  return splitSizes("split", x, sizes, dim);
+  return splitSizes("split", input, sizes, dim);
 }
 
 /** The parameters of {@linkcode chunk}. */
@@ -98,15 +98,15 @@ export interface ChunkArgs {
 const chunkArgs = signature<ChunkArgs>("chunk", ["chunks", "dim"], [], 1);
 
 /** At most `chunks` parts of equal size, the last perhaps smaller. */
-export function chunk(x: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
+export function chunk(input: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
   const { chunks, dim = 0 } = chunkArgs(args);
-  if (x.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
+  if (input.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
   if (!Number.isInteger(chunks) || chunks < 1) {
     throw new ShapeError(`chunk(): the number of chunks must be positive: ${chunks}`);
   }
-  const size = x.shape[wrapDim("chunk", dim, x.ndim)];
-  if (size === 0) return splitSizes("chunk", x, new Array<number>(chunks).fill(0), dim);
-  return splitSizes("chunk", x, evenSizes(size, Math.ceil(size / chunks)), dim);
+  const size = input.shape[wrapDim("chunk", dim, input.ndim)];
+  if (size === 0) return splitSizes("chunk", input, new Array<number>(chunks).fill(0), dim);
+  return splitSizes("chunk", input, evenSizes(size, Math.ceil(size / chunks)), dim);
 }
 
 /** The parameters of {@linkcode tensorSplit}. */
@@ -128,9 +128,9 @@ const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSec
 /**
  * Parts of nearly equal size (`sections`), or cut at positions (`indices`).
  *
- * @param x at least 1 dimension
+ * @param input at least 1 dimension
  */
-export function tensorSplit(x: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {
+export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {
   const given = tensorSplitArgs(args);
   const dim = given.dim ?? 0;
   let by = given.indicesOrSections ?? given.sections ?? given.indices;
@@ -146,8 +146,8 @@ export function tensorSplit(x: Tensor, ...args: Args<TensorSplitArgs, ["indicesO
   if (typeof by !== "number" && !Array.isArray(by)) {
     throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${String(by)}`);
   }
-  if (x.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
-  return splitAt("tensorSplit", x, by, wrapDim("tensorSplit", dim, x.ndim));
+  if (input.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
+  return splitAt("tensorSplit", input, by, wrapDim("tensorSplit", dim, input.ndim));
 }
 
 function splitAt(op: string, x: Tensor, by: number | readonly number[], d: number): Tensor[] {
@@ -211,18 +211,18 @@ export type Cuts = number | readonly number[] | {
 };
 
 /** {@linkcode tensorSplit} along dimension 1 (0 for vectors) into equal sections, or at indices. */
-export function hsplit(x: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("hsplit", x, [cuts], 1, x.ndim === 1 ? 0 : 1);
+export function hsplit(input: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("hsplit", input, [cuts], 1, input.ndim === 1 ? 0 : 1);
 }
 
 /** {@linkcode tensorSplit} along dimension 0 into equal sections, or at indices. */
-export function vsplit(x: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("vsplit", x, [cuts], 2, 0);
+export function vsplit(input: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("vsplit", input, [cuts], 2, 0);
 }
 
 /** {@linkcode tensorSplit} along dimension 2 into equal sections, or at indices. */
-export function dsplit(x: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("dsplit", x, [cuts], 3, 2);
+export function dsplit(input: Tensor, cuts: Cuts): Tensor[] {
+  return axisSplit("dsplit", input, [cuts], 3, 2);
 }
 
 /** The parameters of {@linkcode unbind}. */
@@ -233,14 +233,17 @@ export interface UnbindArgs {
 const unbindArgs = signature<UnbindArgs>("unbind", ["dim"]);
 
 /** Every slice of a dimension, which disappears. */
-export function unbind(x: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tensor[] {
-  checkAlive("unbind", x);
+export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tensor[] {
+  checkAlive("unbind", input);
   const { dim = 0 } = unbindArgs(args);
-  if (x.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
-  const d = wrapDim("unbind", dim, x.ndim);
-  const shape = x.shape.filter((_, i) => i !== d), strides = x.strides.filter((_, i) => i !== d);
-  const views = Array.from({ length: x.shape[d] }, (_, i) => makeView(x, shape, strides, x.offset + i * x.strides[d]));
-  return recordViews("UnbindBackward0", x, views, (grads) => {
+  if (input.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
+  const d = wrapDim("unbind", dim, input.ndim);
+  const shape = input.shape.filter((_, i) => i !== d), strides = input.strides.filter((_, i) => i !== d);
+  const views = Array.from(
+    { length: input.shape[d] },
+    (_, i) => makeView(input, shape, strides, input.offset + i * input.strides[d]),
+  );
+  return recordViews("UnbindBackward0", input, views, (grads) => {
     const like = grads.find((g) => g !== null)!;
     return stack(grads.map((g) => g ?? like.newZeros(shape)), d);
   });
@@ -258,7 +261,7 @@ function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Ten
 }
 
 /** 0-d tensors as `[1]`; others as they are. Several tensors give an array. */
-export function atleast1d(x: Tensor): Tensor;
+export function atleast1d(input: Tensor): Tensor;
 /** The same for several tensors. */
 export function atleast1d(...tensors: OneOrMany): Tensor[];
 export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
@@ -266,7 +269,7 @@ export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
 }
 
 /** Tensors with fewer than 2 dimensions as `[1, n]`. Several tensors give an array. */
-export function atleast2d(x: Tensor): Tensor;
+export function atleast2d(input: Tensor): Tensor;
 /** The same for several tensors. */
 export function atleast2d(...tensors: OneOrMany): Tensor[];
 export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
@@ -274,7 +277,7 @@ export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
 }
 
 /** Tensors with fewer than 3 dimensions as `[1, n, 1]` or `[m, n, 1]`. Several tensors give an array. */
-export function atleast3d(x: Tensor): Tensor;
+export function atleast3d(input: Tensor): Tensor;
 /** The same for several tensors. */
 export function atleast3d(...tensors: OneOrMany): Tensor[];
 export function atleast3d(...tensors: OneOrMany): Tensor | Tensor[] {

@@ -39,18 +39,18 @@ export type PlainUnique = { returnInverse?: false; returnCounts?: false };
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  *
- * @param x any real tensor
+ * @param input any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
-export function unique(x: Tensor, options?: UniqueArgs & PlainUnique): Promise<Tensor>;
+export function unique(input: Tensor, options?: UniqueArgs & PlainUnique): Promise<Tensor>;
 /** The same with what else is asked for. */
 export function unique(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
 ): Promise<Tensor | Tensor[]>;
-export function unique(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+export function unique(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
   const given = uniqueArgs(args);
-  return runs("unique", x, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false);
+  return runs("unique", input, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false);
 }
 
 const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
@@ -59,16 +59,16 @@ const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
 );
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
-export function uniqueConsecutive(x: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUnique): Promise<Tensor>;
+export function uniqueConsecutive(input: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUnique): Promise<Tensor>;
 /** The same with what else is asked for. */
 export function uniqueConsecutive(
-  x: Tensor,
+  input: Tensor,
   ...args: Args<Omit<UniqueArgs, "sorted">, ["returnInverse", "returnCounts", "dim"]>
 ): Promise<Tensor | Tensor[]>;
-export function uniqueConsecutive(x: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
+export function uniqueConsecutive(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
   const given = consecutiveArgs(args);
   const { returnInverse = false, returnCounts = false } = given;
-  return runs("uniqueConsecutive", x, given.dim ?? null, false, returnInverse, returnCounts);
+  return runs("uniqueConsecutive", input, given.dim ?? null, false, returnInverse, returnCounts);
 }
 
 /** Rows in lexicographic order: a stable sort by each column, the last one first. */
@@ -138,25 +138,25 @@ const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  *
- * @param x 1-d, integer
+ * @param input 1-d, integer
  */
-export async function bincount(x: Tensor, ...args: Args<BincountArgs, ["weights", "minlength"]>): Promise<Tensor> {
+export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weights", "minlength"]>): Promise<Tensor> {
   const { weights = null, minlength = 0 } = bincountArgs(args);
-  if (x.ndim !== 1 || x.dtype.kind !== "integer") {
-    throw new ArgumentError(`bincount(): a 1-d integer tensor is needed: ${x.dtype} ${show(x.shape)}`);
+  if (input.ndim !== 1 || input.dtype.kind !== "integer") {
+    throw new ArgumentError(`bincount(): a 1-d integer tensor is needed: ${input.dtype} ${show(input.shape)}`);
   }
   checkCount("bincount", "minlength", minlength, 0);
-  if (weights !== null && show(weights.shape) !== show(x.shape)) {
+  if (weights !== null && show(weights.shape) !== show(input.shape)) {
     throw new ShapeError(
-      `bincount(): weights must have the shape of the input: ${show(weights.shape)} and ${show(x.shape)}`,
+      `bincount(): weights must have the shape of the input: ${show(weights.shape)} and ${show(input.shape)}`,
     );
   }
-  const index = x.to(int64);
-  const least = x.numel() === 0 ? 0 : await index.min().item();
+  const index = input.to(int64);
+  const least = input.numel() === 0 ? 0 : await index.min().item();
   if (least < 0) throw new ArgumentError(`bincount(): values must not be negative: ${least}`);
-  const size = Math.max(x.numel() === 0 ? 0 : await index.max().item() + 1, minlength);
+  const size = Math.max(input.numel() === 0 ? 0 : await index.max().item() + 1, minlength);
   const counted = weights === null
-    ? index.newOnes(x.shape)
+    ? index.newOnes(input.shape)
     : weights.dtype.isFloatingPoint
     ? weights
     : weights.to(float64);
@@ -175,14 +175,14 @@ export interface HistcArgs {
 const histcArgs = signature<HistcArgs>("histc", ["bins", "min", "max"]);
 
 /** How many elements are in each of `bins` intervals of equal width; elements outside are not counted. */
-export function histc(x: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]>): Tensor {
+export function histc(input: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]>): Tensor {
   const { bins = 100, min = 0, max = 0 } = histcArgs(args);
-  if (!x.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${x.dtype}`);
+  if (!input.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${input.dtype}`);
   checkCount("histc", "bins", bins, 1);
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }
-  return scope(() => unrecorded(() => countBins(x, bins, min, max)));
+  return scope(() => unrecorded(() => countBins(input, bins, min, max)));
 }
 
 function countBins(x: Tensor, bins: number, min: number, max: number): Tensor {
