@@ -27,11 +27,12 @@ step() {
     say "- skipped: $title (no time left)"
     return 1
   fi
-  if timeout "$((limit < left ? limit : left))" "$@" >"$LOG" 2>&1; then
+  local status=0
+  timeout "$((limit < left ? limit : left))" "$@" >"$LOG" 2>&1 || status=$?
+  if ((status == 0)); then
     say "- ok: $title ($((SECONDS - began)) s)"
     return 0
   fi
-  local status=$?
   FAILED=$((FAILED + 1))
   say "- FAILED: $title (status $status after $((SECONDS - began)) s)"
   tail -n 15 "$LOG" | cut -c1-300 | sed 's/^/      /' | tee -a "$RESULTS"
@@ -76,9 +77,7 @@ export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$(mktemp -d)}"
 export NO_COLOR=1
 
 step "the CUDA shim builds" 60 "${RUN[@]}" native/build_cuda.ts || finish
-step "the native CPU kernels build (the reference; WebAssembly otherwise)" 240 "${RUN[@]}" native/build.ts ||
-  FAILED=$((FAILED - 1))
-"${RUN[@]}" ffi/doctor.ts >"$LOG" 2>&1
+"${RUN[@]}" ffi/doctor.ts >"$LOG" 2>/dev/null
 { echo; echo '```'; cut -c1-200 "$LOG"; echo '```'; } | tee -a "$RESULTS"
 if ! grep -q '^ok *cuda:0' "$LOG"; then
   say ""
@@ -97,7 +96,7 @@ for model in mlp_classifier lenet5 resnet_small; do
   step "$model reproduces PyTorch's losses" 60 "${RUN[@]}" tests/models/run.ts "$model" cuda
 done
 CORES=$(nproc)
-step "PyTorch's recorded results (tests/golden/conformance)" 200 "${RUN[@]}" tests/conformance/run.ts \
+step "PyTorch's recorded results are replayed; the table below says what agrees" 200 "${RUN[@]}" tests/conformance/run.ts \
   tests/golden/conformance --device cuda --quiet --processes $((CORES > 8 ? 8 : CORES))
 echo >>"$RESULTS"
 sed 's/^/    /' "$LOG" | cut -c1-300 | tee -a "$RESULTS"
