@@ -153,6 +153,39 @@ Deno.test("warp shuffles, votes, shared memory and atomics", () => {
   device.free(out);
 });
 
+Deno.test("a warp's matrix product lies in registers as PTX has it", () => {
+  const operands = (how: string, name: string, n: number): string =>
+    Array.from({ length: n }, (_, i) => `"${how}"(${name}[${i}])`).join();
+  const source = `typedef unsigned short u16;
+struct Params { long long slots[3]; };
+__device__ u16 half(float x) { u16 y; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
+extern "C" __global__ void mma(const __grid_constant__ Params p) {
+  const float *a = (const float *)p.slots[0], *b = (const float *)p.slots[1];
+  float *out = (float *)p.slots[2], d[4] = {0, 0, 0, 0};
+  const int row = threadIdx.x / 4, k = threadIdx.x % 4 * 2;
+  unsigned x[4], y[2];
+  for (int i = 0; i < 4; i++) {
+    const float *from = a + (row + i % 2 * 8) * 16 + k + i / 2 * 8;
+    x[i] = half(from[0]) | (unsigned)half(from[1]) << 16;
+  }
+  for (int i = 0; i < 2; i++) y[i] = half(b[(k + i * 8) * 8 + row]) | (unsigned)half(b[(k + i * 8 + 1) * 8 + row]) << 16;
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+    : ${operands("+f", "d", 4)} : ${operands("r", "x", 4)}, ${operands("r", "y", 2)});
+  for (int i = 0; i < 4; i++) out[(row + i / 2 * 8) * 8 + k + i % 2] = d[i];
+}`;
+  const a = Float32Array.from({ length: 256 }, (_, i) => (i * 7) % 13 - 6);
+  const b = Float32Array.from({ length: 128 }, (_, i) => (i * 5) % 11 - 5);
+  const addresses = [device.put(a), device.put(b), device.alloc(128 * 4)];
+  device.launch(device.kernel(device.module(source), "mma"), 1, 32, addresses);
+  const expected = Float32Array.from({ length: 128 }, (_, at) => {
+    let sum = 0;
+    for (let k = 0; k < 16; k++) sum += a[(at >> 3) * 16 + k] * b[k * 8 + at % 8];
+    return sum;
+  });
+  assertEquals(device.read(addresses[2], new Float32Array(128)), expected);
+  addresses.forEach((address) => device.free(address));
+});
+
 Deno.test("work waits for a synchronisation, in order", () => {
   const module = device.module(WARPS);
   const set = device.kernel(module, "set"), increment = device.kernel(module, "increment");

@@ -91,7 +91,8 @@ export async function buildCudaDouble(folder: string, options: CudaDoubleOptions
 
 /** Builds the shim where tests keep it, unless it is there; gives its path. */
 export async function buildShim(): Promise<string> {
-  const path = `${cacheFolder()}/${await keyOf([api], "shim")}/libcresset_cuda.so`;
+  const script = Deno.readTextFileSync(new URL("../../../native/build_cuda.ts", import.meta.url));
+  const path = `${cacheFolder()}/${await keyOf([api], script)}/libcresset_cuda.so`;
   try {
     await Deno.stat(path);
   } catch {

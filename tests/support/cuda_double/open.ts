@@ -65,7 +65,9 @@ export async function prepareCudaDouble(
   await buildCudaDouble(folder, options);
   // What is open stays open without its file.
   addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  const CRESSET_CUDA_LIBRARY = await buildShim();
+  // A shim of its own: it keeps what it has opened for as long as the process lives.
+  const CRESSET_CUDA_LIBRARY = `${folder}/libcresset_cuda.so`;
+  await Deno.copyFile(await buildShim(), CRESSET_CUDA_LIBRARY);
   // Before everything else that is looked through, so that a real installation is left alone.
   setEnvironment({ CRESSET_CUDA_LIBRARY, LD_LIBRARY_PATH: folder, CUDA_PATH: "", CUDA_HOME: "", ...settings });
   return folder;
