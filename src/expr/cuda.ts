@@ -89,7 +89,7 @@ function literal(e: Expr): string {
 
 function cast(e: Expr, from: Kind, text: string): string {
   if (e.kind === "bool") return `${text} != 0`;
-  // The conversion instruction saturates, and NaN gives 0.
+  // The conversion instruction saturates; what NaN gives is the device's affair, as in PyTorch.
   if (e.kind === "i64" && from !== "bool") return from === "f32" ? `__float2ll_rz(${text})` : `__double2ll_rz(${text})`;
   return `(${C_TYPE[e.kind]})${text}`;
 }
