@@ -78,6 +78,8 @@ export class Gpu {
   private used = 0;
   private readonly alignment: number;
   private readonly kernels = new Map<string, Kernel>();
+  /** Per program, kernels by a number that tells the operands' slots and layouts; see `pointwise.ts`. */
+  readonly programs: (Map<number, Kernel> | undefined)[] = [];
   private readonly dynamicOffset = new Uint32Array(1);
   private readonly layouts: (readonly [GPUBindGroupLayout, GPUPipelineLayout] | undefined)[] = [];
   private readonly groups = new Map<number | string, GPUBindGroup>();

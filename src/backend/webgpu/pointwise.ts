@@ -12,7 +12,7 @@ import type { DType } from "../../base/dtype.ts";
 import type { Program } from "../../expr/program.ts";
 import { type WgslAccess, wgslElement } from "../../expr/wgsl.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, type Kernel, MAIN_1D, prelude } from "./gpu.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
 import {
   BF16,
   checkDtype,
@@ -100,8 +100,6 @@ export function pointwise(
   else vectorKernel(gpu, program, layout, count, all, operands, slots, reads, scalars);
 }
 
-/** Per program, the kernels of {@linkcode flat} calls by a number that tells slots and reads. */
-const flatKernels: (Map<number, Kernel> | undefined)[] = [];
 const flatWords: number[] = [];
 const flatBlocks: GpuBlock[] = [];
 const flatSlots: number[] = [];
@@ -140,8 +138,8 @@ function flat(
     flatSlots[k] = slot;
     variant = variant * 32 + slot * 2 + (vector ? 0 : 1);
   }
-  let kernels = flatKernels[program.id];
-  if (kernels === undefined) flatKernels[program.id] = kernels = new Map();
+  let kernels = gpu.programs[program.id];
+  if (kernels === undefined) gpu.programs[program.id] = kernels = new Map();
   const words = flatWords;
   words.length = 0;
   words.push(Math.ceil(count / 4), count);

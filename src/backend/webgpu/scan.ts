@@ -10,7 +10,7 @@ import { numelOf } from "../../base/shape.ts";
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { ScanKind, Strided } from "../backend.ts";
-import { type Gpu, lineGroups, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
+import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** Elements that the identity of a scan stands for. */
@@ -64,6 +64,10 @@ function steps(threads: number): string {
   return text;
 }
 
+/** From how many lines on, and up to which length, a line is scanned by one thread. */
+const SERIAL_LINES = 256;
+const SERIAL_LENGTH = 8192;
+
 /** Running combination along `dim`. */
 export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
   for (const t of [x, out]) checkDtype("scan", t.dtype);
@@ -79,33 +83,53 @@ export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Str
   const slots = views.map((t) => operands.slot(t));
   const type = wgslType(out.dtype) === "f32" ? "f32" : "i32";
   const names = ["ox", "oo", "oi"].slice(0, views.length);
-  const key = `scan ${kind} ${x.dtype.name} ${out.dtype.name} ${shape.length} ${slots.join("")} ${views.length}`;
+  // Where lines are many, a software adapter's lanes are better used on a line each.
+  const serial = gpu.software && lines >= SERIAL_LINES && x.shape[dim] <= SERIAL_LENGTH;
+  const key = `scan ${kind} ${x.dtype.name} ${out.dtype.name} ${shape.length} ${
+    slots.join("")
+  } ${views.length} ${serial}`;
+  const start = `${names.map((n, k) => `  var ${n} = p(${places[k]}u);`).join("\n")}
+${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as const), 2)}
+  var carry: ${type} = ${identity(kind, type)};
+  var carried = 0xffffffffu;
+`;
+  const loaded = `${type}(${load(slots[0], x.dtype, `ox + j * p(${places[0] + 1}u)`)})`;
+  const store = `b${slots[1]}[oo + j * p(${places[1] + 1}u)] = ${
+    word(out.dtype, out.dtype.kind === "bool" ? "(rv != 0)" : "rv")
+  };
+${indices ? `    b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}`;
+  const head = `${prelude(operands.blocks.length)}${BF16}${combine(kind, type)}`;
+  if (serial) {
+    const code = () =>
+      `${head}${MAIN_1D}${start}  for (var j = 0u; j < p(1u); j++) {
+    combine(carry, carried, ${loaded}, j);
+    carry = rv; carried = ri;
+    ${store}
+  }
+}`;
+    return gpu.dispatch(key, code, operands.blocks, operands.parameters, groups1d(lines));
+  }
   gpu.dispatch(
     key,
     () =>
-      `${prelude(operands.blocks.length)}${BF16}${combine(kind, type)}
+      `${head}
 var<workgroup> sv: array<${type}, ${WORKGROUP}>;
 var<workgroup> si: array<u32, ${WORKGROUP}>;
 @compute @workgroup_size(${WORKGROUP})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let i = group.y * ${MAX_GROUPS}u + group.x;
   if (i >= p(0u)) { return; }
-${names.map((n, k) => `  var ${n} = p(${places[k]}u);`).join("\n")}
-${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as const), 2)}
-  var carry: ${type} = ${identity(kind, type)};
-  var carried = 0xffffffffu;
-  for (var start = 0u; start < p(1u); start += ${WORKGROUP}u) {
+${start}  for (var start = 0u; start < p(1u); start += ${WORKGROUP}u) {
     let j = start + local;
     var v: ${type} = ${identity(kind, type)};
     var at = 0xffffffffu;
-    if (j < p(1u)) { v = ${type}(${load(slots[0], x.dtype, `ox + j * p(${places[0] + 1}u)`)}); at = j; }
+    if (j < p(1u)) { v = ${loaded}; at = j; }
     sv[local] = v; si[local] = at;
     workgroupBarrier();
     var nv = v; var ni = at;
 ${steps(WORKGROUP)}    combine(carry, carried, sv[local], si[local]);
     if (j < p(1u)) {
-      b${slots[1]}[oo + j * p(${places[1] + 1}u)] = ${word(out.dtype, out.dtype.kind === "bool" ? "(rv != 0)" : "rv")};
-${indices ? `      b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}
+    ${store}
     }
     let last = min(${WORKGROUP}u, p(1u) - start) - 1u;
     combine(carry, carried, sv[last], si[last]);
