@@ -125,11 +125,13 @@ export class MultiheadAttention extends Module {
     const { embedDim, numHeads } = o;
     if (!(embedDim > 0 && numHeads > 0)) {
       throw new ArgumentError(
-        `embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`,
+        `MultiheadAttention(): embedDim and numHeads must be greater than 0: ${embedDim} and ${numHeads}`,
       );
     }
     if (embedDim % numHeads !== 0) {
-      throw new ArgumentError(`embed_dim must be divisible by num_heads: ${embedDim} % ${numHeads}`);
+      throw new ArgumentError(
+        `MultiheadAttention(): embedDim must be divisible by numHeads: ${embedDim} % ${numHeads}`,
+      );
     }
     this.embedDim = embedDim;
     this.numHeads = numHeads;

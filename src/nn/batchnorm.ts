@@ -140,10 +140,10 @@ export abstract class BatchNorm extends NormBase {
   }
 }
 
-function expectDims(input: Tensor, ...dims: number[]): void {
+function expectDims(op: string, input: Tensor, ...dims: number[]): void {
   if (dims.includes(input.ndim)) return;
   const names = dims.map((d) => `${d}D`).join(" or ");
-  throw new ShapeError(`expected ${names} input (got ${input.ndim}D input): ${show(input.shape)}`);
+  throw new ShapeError(`${op}(): expected a ${names} input: ${show(input.shape)}`);
 }
 
 /**
@@ -160,7 +160,7 @@ export class BatchNorm1d extends BatchNorm {
 
   /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
-    expectDims(input, 2, 3);
+    expectDims(this._name(), input, 2, 3);
   }
 }
 
@@ -188,7 +188,7 @@ export class BatchNorm2d extends BatchNorm {
 
   /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
-    expectDims(input, 4);
+    expectDims(this._name(), input, 4);
   }
 }
 
@@ -206,7 +206,7 @@ export class BatchNorm3d extends BatchNorm {
 
   /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
-    expectDims(input, 5);
+    expectDims(this._name(), input, 5);
   }
 }
 
@@ -218,7 +218,7 @@ export abstract class InstanceNorm extends NormBase {
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
     const single = this.spatial + 1;
-    expectDims(input, single, single + 1);
+    expectDims(this._name(), input, single, single + 1);
     const features = input.shape[input.ndim - single];
     if (this.affine && features !== this.numFeatures) {
       throw new ArgumentError(

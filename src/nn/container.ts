@@ -195,7 +195,7 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
 
   /** A list has no computation of its own. */
   override forward(): never {
-    throw new ArgumentError(`Module [${this._name()}] is missing the required "forward" function`);
+    throw new ArgumentError(`${this._name()}(): the container has no forward; call the modules that it holds`);
   }
 
   /** A new list of some of the modules, as `Array.prototype.slice` counts. */
@@ -307,7 +307,7 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
 
   /** A dictionary has no computation of its own. */
   override forward(): never {
-    throw new ArgumentError(`Module [${this._name()}] is missing the required "forward" function`);
+    throw new ArgumentError(`${this._name()}(): the container has no forward; call the modules that it holds`);
   }
 }
 
@@ -396,7 +396,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
 
   /** A list has no computation of its own. */
   override forward(): never {
-    throw new ArgumentError("ParameterList should not be called.");
+    throw new ArgumentError("ParameterList(): the container has no forward; use the parameters that it holds");
   }
 
   /** As PyTorch prints it. */
@@ -537,7 +537,7 @@ export class ParameterDict extends Module implements Iterable<string> {
 
   /** A dictionary has no computation of its own. */
   override forward(): never {
-    throw new ArgumentError("ParameterDict should not be called.");
+    throw new ArgumentError("ParameterDict(): the container has no forward; use the parameters that it holds");
   }
 
   /** As PyTorch prints it. */

@@ -32,7 +32,7 @@ export abstract class DropoutBase extends Module {
     super();
     const { p = 0.5, inplace = false } = dropoutArgs(args);
     if (!(p >= 0 && p <= 1)) {
-      throw new ArgumentError(`dropout probability has to be between 0 and 1, but got ${p}`);
+      throw new ArgumentError(`${this._name()}(): p must be between 0 and 1: ${p}`);
     }
     this.p = p;
     this.inplace = inplace;

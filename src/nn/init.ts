@@ -239,7 +239,7 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
 export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
   if (tensor.ndim < 2) {
     throw new ShapeError(
-      `init: fan in and fan out need a tensor of at least 2 dimensions: ${show(tensor.shape)}`,
+      `fanInAndFanOut(): at least 2 dimensions are needed: ${show(tensor.shape)}`,
     );
   }
   const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);

@@ -103,7 +103,7 @@ export class MultiMarginLoss extends WeightedLossModule {
     super(o);
     this.p = o.p ?? 1;
     this.margin = o.margin ?? 1;
-    if (this.p !== 1 && this.p !== 2) throw new ArgumentError(`only p == 1 and p == 2 supported: ${this.p}`);
+    if (this.p !== 1 && this.p !== 2) throw new ArgumentError(`MultiMarginLoss(): p must be 1 or 2: ${this.p}`);
   }
 
   /** The loss. */

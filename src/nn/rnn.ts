@@ -238,13 +238,11 @@ export abstract class Recurrent extends Module {
    */
   protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
     if (input.ndim !== 2 && input.ndim !== 3) {
-      throw new ShapeError(`${this._name()}: Expected input to be 2D or 3D, got ${input.ndim}D instead`);
+      throw new ShapeError(`${this._name()}(): the input must have 2 or 3 dimensions: ${show(input.shape)}`);
     }
     if (input.shape[input.ndim - 1] !== this.inputSize) {
       throw new ShapeError(
-        `${this._name()}: input.size(-1) must be equal to input_size. Expected ${this.inputSize}, got ${
-          input.shape[input.ndim - 1]
-        }`,
+        `${this._name()}(): the input's last size must be inputSize: ${show(input.shape)}, inputSize ${this.inputSize}`,
       );
     }
     const batched = input.ndim === 3;
@@ -348,7 +346,7 @@ export class RNN extends Recurrent {
     const o = rnnArgs(args);
     const nonlinearity = o.nonlinearity ?? "tanh";
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
-      throw new ArgumentError(`Unknown nonlinearity '${String(nonlinearity)}'. Select from 'tanh' or 'relu'.`);
+      throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${String(nonlinearity)}`);
     }
     super("RNN", RNN_TANH, o);
     this.nonlinearity = nonlinearity;
@@ -491,7 +489,7 @@ export abstract class Cell extends Module {
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     for (const x of [input, ...(initial ?? [])]) {
       if (x.ndim !== 1 && x.ndim !== 2) {
-        throw new ShapeError(`${this._name()}: Expected input to be 1D or 2D, got ${x.ndim}D instead`);
+        throw new ShapeError(`${this._name()}(): input and states must have 1 or 2 dimensions: ${show(x.shape)}`);
       }
     }
     return scope(() => {
@@ -528,7 +526,7 @@ export class RNNCell extends Cell {
   /** The new state. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
-      throw new ArgumentError(`Unknown nonlinearity: ${String(this.nonlinearity)}`);
+      throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${String(this.nonlinearity)}`);
     }
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }

@@ -77,7 +77,7 @@ function activationOf(activation: TransformerActivation = "relu"): (x: Tensor) =
   if (typeof activation === "function") return activation;
   if (activation === "relu") return (x) => F.relu(x);
   if (activation === "gelu") return (x) => F.gelu(x);
-  throw new ArgumentError(`activation should be relu/gelu, not ${String(activation)}`);
+  throw new ArgumentError(`TransformerLayer(): activation must be "relu", "gelu" or a function: ${String(activation)}`);
 }
 
 /** Options of a call of an encoder layer. */
@@ -546,7 +546,9 @@ export class Transformer extends Module {
     const batched = src.ndim === 3;
     const batchDim = this.batchFirst ? 0 : 1;
     if (batched && src.shape[batchDim] !== tgt.shape[batchDim]) {
-      throw new ShapeError(`the batch number of src and tgt must be equal: ${show(src.shape)}, ${show(tgt.shape)}`);
+      throw new ShapeError(
+        `Transformer(): src and tgt must have the same batch size: ${show(src.shape)}, ${show(tgt.shape)}`,
+      );
     }
     if (src.shape[src.ndim - 1] !== this.dModel || tgt.shape[tgt.ndim - 1] !== this.dModel) {
       throw new ShapeError(

@@ -86,7 +86,7 @@ export class LBFGS extends Optimizer {
     }
     super(o.params, { lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearchFn });
     if (this.paramGroups.length !== 1) {
-      throw new ArgumentError("LBFGS doesn't support per-parameter options (parameter groups)");
+      throw new ArgumentError(`LBFGS(): parameter groups are not supported: ${this.paramGroups.length} groups`);
     }
   }
 

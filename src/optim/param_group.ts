@@ -23,7 +23,7 @@ export interface ParamGroup {
 export function numberOf(value: number | Tensor): number {
   if (typeof value === "number") return value;
   const item = value.itemSync();
-  if (typeof item !== "number") throw new ArgumentError(`optimizer: expected a real number: ${String(item)}`);
+  if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${String(item)}`);
   return item;
 }
 

@@ -83,7 +83,7 @@ Deno.test("init.calculateGain() and errors", () => {
   assertEquals(init.calculateGain("leaky_relu", 1), 1);
   assertEquals(init.calculateGain("selu"), 0.75);
   assertThrows(() => init.calculateGain("unknown" as "tanh"), torch.ArgumentError, "unknown nonlinearity");
-  assertThrows(() => init.xavierUniform_(torch.empty(3)), torch.ShapeError, "at least 2 dimensions");
+  assertThrows(() => init.xavierUniform_(torch.empty(3)), torch.ShapeError, "at least 2 dimensions are needed: [3]");
   assertThrows(() => init.eye_(torch.empty(3)), torch.ShapeError, "matrix");
   assertThrows(() => init.dirac_(torch.empty(3, 2)), torch.ShapeError, "3, 4 or 5");
   assertThrows(() => init.orthogonal_(torch.empty(3)), torch.ShapeError, "2 dimensions");
