@@ -41,7 +41,7 @@ export function recordViews(
   return views;
 }
 
-/** Runs `fn` without recording. */
+/** Runs `fn` without recording: `noGrad` for synchronous bodies inside ops, without its copy of the modes. */
 export function unrecorded<R>(fn: () => R): R {
   const saved = mode.gradEnabled;
   mode.gradEnabled = false;
