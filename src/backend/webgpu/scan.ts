@@ -64,9 +64,11 @@ function steps(threads: number): string {
   return text;
 }
 
-/** From how many lines on, and up to which length, a line is scanned by one thread. */
+/** From how many lines on, and up to which length, one thread scans a line on a software adapter. */
 const SERIAL_LINES = 256;
 const SERIAL_LENGTH = 8192;
+/** Lines up to this long are always scanned by one thread. */
+const SHORT = 64;
 
 /** Running combination along `dim`. */
 export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
@@ -83,8 +85,9 @@ export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Str
   const slots = views.map((t) => operands.slot(t));
   const type = wgslType(out.dtype) === "f32" ? "f32" : "i32";
   const names = ["ox", "oo", "oi"].slice(0, views.length);
-  // Where lines are many, a software adapter's lanes are better used on a line each.
-  const serial = gpu.software && lines >= SERIAL_LINES && x.shape[dim] <= SERIAL_LENGTH;
+  // Short lines are a thread's work each; where they are many, a software adapter does longer ones so, too.
+  const length = x.shape[dim] ?? 1;
+  const serial = length <= SHORT || gpu.software && lines >= SERIAL_LINES && length <= SERIAL_LENGTH;
   const key = `scan ${kind} ${x.dtype.name} ${out.dtype.name} ${shape.length} ${
     slots.join("")
   } ${views.length} ${serial}`;
