@@ -194,6 +194,14 @@ export const trueDivide: BinaryFunction = pointwise<BinaryOp>({
   compute: "float",
   expr: (x: Value, y: Value) => x.div(y),
 });
+/** other / input: Python's `other / input` with a number on the left; a method of tensors. */
+export const rdiv: BinaryFunction = pointwise<BinaryOp>({
+  name: "rdiv",
+  operands: ["input", "other"],
+  tensors: ["input"],
+  compute: "float",
+  expr: (x: Value, y: Value) => y.div(x),
+});
 /** The quotient rounded down. */
 export const floorDivide: BinaryFunction = pointwise<BinaryOp>({
   name: "floorDivide",

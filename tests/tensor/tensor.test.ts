@@ -59,3 +59,12 @@ Deno.test("complex() takes its parts as they are, infinities included", async ()
   assertEquals(await re.grad!.tolist(), [2, 2]);
   await assertUserError(() => torch.complex(re, torch.ones(2).double()), torch.DTypeError, "both");
 });
+
+Deno.test("rdiv() divides a number by a tensor", async () => {
+  const x = torch.tensor([2, 4], { requiresGrad: true });
+  const y = x.rdiv(8);
+  assertEquals(await y.tolist(), [4, 2]);
+  y.sum().backward();
+  assertEquals(await x.grad!.tolist(), [-2, -0.5]);
+  assertEquals(torch.tensor([2n]).rdiv(1).dtype, torch.float32);
+});
