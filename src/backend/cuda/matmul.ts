@@ -134,7 +134,7 @@ function byTiles(stream: CudaStream, a: Strided, b: Strided, out: Strided, alpha
   runTiles(args, stream, kernel, m, n, numelOf(out.shape.slice(0, nb)));
 }
 
-/** Launches a tile kernel: a block per tile, the batches in the grid's y. */
+/** Launches a tile kernel: a block per tile and batch. */
 export function runTiles(
   args: Arguments,
   stream: CudaStream,
@@ -143,5 +143,5 @@ export function runTiles(
   columns: number,
   batches: number,
 ): void {
-  args.launch(stream, kernel, TILE_THREADS, Math.ceil(rows / TILE) * Math.ceil(columns / TILE), batches);
+  args.launch(stream, kernel, TILE_THREADS, Math.ceil(rows / TILE) * Math.ceil(columns / TILE) * batches);
 }

@@ -24,8 +24,10 @@ function tileKernel(name: string): string {
 KERNEL(${name}) {
   __shared__ V ta[${DEPTH}][${TILE} + 1], tb[${DEPTH}][${TILE} + 1];
   const i64 rows = p.slots[0], columns = p.slots[1], depth = p.slots[2];
-  const i64 tilesAcross = (columns + ${TILE - 1}) / ${TILE};
-  const i64 m0 = blockIdx.x / tilesAcross * ${TILE}, n0 = blockIdx.x % tilesAcross * ${TILE}, batch = blockIdx.y;
+  /* All in the grid's x, since y ends at 65,535 batches. */
+  const i64 across = (columns + ${TILE - 1}) / ${TILE}, tiles = across * ((rows + ${TILE - 1}) / ${TILE});
+  const i64 batch = blockIdx.x / tiles, tile = blockIdx.x % tiles;
+  const i64 m0 = tile / across * ${TILE}, n0 = tile % across * ${TILE};
   const int t = threadIdx.x, tm = t / 16 * 4, tn = t % 16 * 4;
   V sums[4][4];
   for (int r = 0; r < 4; r++) for (int c = 0; c < 4; c++) sums[r][c] = 0;
