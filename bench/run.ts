@@ -3,7 +3,8 @@
  *
  * The contestants (our WebAssembly kernels, our native ones, oneDNN itself, PyTorch) are processes that stay alive
  * together; each round asks them in turn, and the table shows medians over the rounds with the percentage of the peak
- * that this run measured. `--only REGEX`, `--rounds N`, `--seconds S`, `--threads N`, `--write` (bench/RESULTS.md).
+ * that this run measured. `--only REGEX`, `--rounds N`, `--seconds S`, `--threads N`, `--write` (bench/RESULTS.md),
+ * `--patience S`: wait up to S seconds before each sample until the machine is otherwise idle.
  *
  * @module
  */
@@ -17,6 +18,7 @@ interface Options {
   rounds: number;
   seconds: number;
   threads: number;
+  patience: number;
   write: boolean;
 }
 
@@ -35,6 +37,7 @@ function parseOptions(args: readonly string[]): Options {
     rounds: number("rounds", 5),
     seconds: number("seconds", 0.2),
     threads: number("threads", 1),
+    patience: number("patience", 1e-9),
     write: args.includes("--write"),
   };
 }
@@ -136,12 +139,32 @@ interface Measured extends Answer {
 
 type Results = Map<string, Measured>;
 
+/** How busy the machine's processors were over a tenth of a second, from 0 to 1; `null` where that cannot be told. */
+async function busyness(): Promise<number | null> {
+  const read = async () => {
+    const text = await Deno.readTextFile("/proc/stat").catch(() => null);
+    const times = text?.split("\n")[0].split(/\s+/).slice(1).map(Number);
+    return times ? { idle: times[3] + times[4], all: times.reduce((a, b) => a + b, 0) } : null;
+  };
+  const before = await read();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const after = await read();
+  return before && after ? 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all) : null;
+}
+
+/** Waits until nothing else runs here, but no longer than `seconds`. */
+async function waitForQuiet(seconds: number): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end && ((await busyness()) ?? 0) > 0.1);
+}
+
 /** Asks every contestant in turn, round after round, so that the machine's noise falls on all alike. */
 async function measure(workload: Workload, contestants: Contestant[], options: Options): Promise<Results> {
   const times = new Map<string, number[]>(), result: Results = new Map();
   for (let round = 0; round < options.rounds; round++) {
     for (const contestant of contestants) {
       if (result.has(contestant.name)) continue;
+      if (options.patience >= 1) await waitForQuiet(options.patience);
       const reply = await contestant.ask({ workload: workload.name, seconds: options.seconds });
       if (reply.nanoseconds === undefined) result.set(contestant.name, reply);
       else times.set(contestant.name, [...(times.get(contestant.name) ?? []), reply.nanoseconds]);
@@ -271,6 +294,7 @@ async function main(): Promise<void> {
     goals(workload, results).text,
   ];
   for (const workload of WORKLOADS.filter((w) => options.only.test(w.name))) {
+    if (options.patience >= 1) await waitForQuiet(options.patience);
     await peaks.measure(workload);
     all.push([workload, await measure(workload, contestants, options)]);
     console.log(rowOf(all[all.length - 1]).filter((c) => c !== "").join(" | "));
