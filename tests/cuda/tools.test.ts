@@ -1,0 +1,55 @@
+/** What surrounds the CUDA kernels: the cache of compiled ones on disk, and `deno task doctor`. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { KernelCache } from "../../src/backend/cuda/cache.ts";
+import { buildCudaDouble, buildShim } from "../support/cuda_double/build.ts";
+
+Deno.test("cuda: compiled kernels are found again by source and compiler, and damaged files are not used", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cresset_cache_" });
+  const before = Deno.env.get("XDG_CACHE_HOME");
+  Deno.env.set("XDG_CACHE_HOME", folder);
+  try {
+    const code = new Uint8Array([1, 2, 3, 4]);
+    const cache = new KernelCache("13.0 sm_90");
+    assertEquals(cache.get("source"), null);
+    cache.set("source", code);
+    assertEquals(new KernelCache("13.0 sm_90").get("source"), code);
+    assertEquals(cache.get("another source"), null);
+    assertEquals(new KernelCache("13.0 sm_80").get("source"), null);
+    const [entry] = [...Deno.readDirSync(`${folder}/cresset/cuda`)];
+    const path = `${folder}/cresset/cuda/${entry.name}`, bytes = Deno.readFileSync(path);
+    Deno.writeFileSync(path, bytes.slice(0, -1));
+    assertEquals(cache.get("source"), null, "a torn file");
+    Deno.removeSync(folder, { recursive: true });
+    Deno.writeTextFileSync(folder, "no folder");
+    cache.set("source", code); // says nothing
+    assertEquals(cache.get("source"), null);
+  } finally {
+    if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
+    else Deno.env.set("XDG_CACHE_HOME", before);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("cuda: the doctor names what is there, what is missing and what that means", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cresset_doctor_" });
+  try {
+    await buildCudaDouble(folder, { without: ["libcudnn.so.9"] });
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", new URL("../../ffi/doctor.ts", import.meta.url).pathname],
+      env: { CRESSET_CUDA_LIBRARY: await buildShim(), LD_LIBRARY_PATH: folder, CUDA_PATH: folder, CUDA_HOME: "" },
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assertEquals(code, 0);
+    assertMatch(text, /^ok +driver +\S+libcuda\.so\.1 for CUDA 13\.0$/m);
+    assertMatch(text, /^ok +cuda:0 +CUDA double 0, sm_90/m);
+    assertMatch(text, /^(ok|missing) +WebGPU/m);
+    // Where a real cuDNN is installed, it is found behind the double's folder.
+    assert(
+      /^ok +cuDNN/m.test(text) || /^missing +cuDNN .*\n +so convolutions run on our own kernels$/m.test(text),
+      text,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
