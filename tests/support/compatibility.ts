@@ -202,7 +202,7 @@ Written by \`deno task compatibility\` from conformance runs against results rec
 dtypes, shapes, gradients and errors. An operation agrees when every recorded sample does. P0 is what most programs use,
 P2 what few do, P3 what hardly any does.
 
-${runs.map((r) => `- ${r.device}: ${r.kernels}`).join("\n")}
+${runs.map((r) => r.device === "cpu" ? `- cpu: ${r.kernels}` : `- ${r.device}`).join("\n")}
 
 ${totals(runs)}
 
