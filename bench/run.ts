@@ -312,7 +312,9 @@ async function main(): Promise<void> {
   if (options.write) {
     const intro = "# Benchmark results\n\n" +
       "Written by `deno task bench --write`; percentages are of the peak measured in the same run.\n\n";
-    await Deno.writeTextFile(new URL("RESULTS.md", import.meta.url), intro + text);
+    const file = new URL("RESULTS.md", import.meta.url);
+    await Deno.writeTextFile(file, intro + text);
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", file.pathname] }).output();
   }
   const failures = all.filter(([workload, results]) =>
     goals(workload, results).missed ||
