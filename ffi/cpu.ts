@@ -83,6 +83,9 @@ export const SYMBOLS = {
   cresset_softmax: { parameters: ["i32", "i32", "f64", "f64", "f64", "f64"], result: "i32" },
   /** `int32_t cresset_softmax_grad(int32_t dtype, int32_t log, double rows, double n, double grad, double output, double out)` */
   cresset_softmax_grad: { parameters: ["i32", "i32", "f64", "f64", "f64", "f64", "f64"], result: "i32" },
+  // svd.c
+  /** `int32_t cresset_svd(int32_t dtype, double batches, double rows, double columns, double a, double u, double s, double vh)` */
+  cresset_svd: { parameters: ["i32", "f64", "f64", "f64", "f64", "f64", "f64", "f64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The parameter types of a list of native types; buffers are left out of the common part. */

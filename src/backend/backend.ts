@@ -197,6 +197,13 @@ export interface Backend {
   /** The gradient of `avgPool` by its input; all dense. */
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void;
 
+  // Decompositions (optional: `src/ops` says which device has them)
+  /**
+   * Thin singular value decomposition of dense matrices `x` `[…, m, n]` into dense `u` `[…, m, k]`, `s` `[…, k]` (largest
+   * first) and `vh` `[…, k, n]`; `false` where an element is not finite.
+   */
+  svd?(x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
+
   // Rows (optional: composed in src/ops where absent)
   /** Softmax (or its logarithm) over the last dimension of contiguous rows. */
   softmax?(x: Strided, log: boolean, out: Strided): void;

@@ -21,6 +21,7 @@ import { checkOrdered } from "./index_core.ts";
 import { checkOperands } from "./kernel.ts";
 import { type Named, named, type ValuesIndices } from "./named.ts";
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "./reduce_core.ts";
+import { nuclearNorm } from "./svd.ts";
 import { makeView, sliceAt, unrecorded } from "./view_core.ts";
 import { cumprod } from "./scan.ts";
 
@@ -598,7 +599,7 @@ const normArgs = signature<NormArgs>("norm", ["p", "dim", "keepdim"], ["dtype"])
  */
 export function norm(input: Tensor, ...args: Args<NormArgs, ["p", "dim", "keepdim"]>): Tensor {
   const { p, dim, keepdim = false, dtype } = normArgs(args);
-  if (p === "nuc") throw new ArgumentError('norm(): the nuclear norm needs a decomposition: p = "nuc"; use linalg');
+  if (p === "nuc") return nuclearNorm(dtype ? input.to(dtype) : input, dimsOf("norm", dim, input), keepdim);
   if (typeof p === "string" && p !== "fro") throw new ArgumentError(`norm(): unknown norm: "${String(p)}"`);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   checkFloating("norm", x);

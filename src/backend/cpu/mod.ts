@@ -32,6 +32,7 @@ import { CompiledProgram, pointwise, ProgramStore } from "./pointwise.ts";
 import * as pool from "./pool.ts";
 import { argReduce, reduce, scan } from "./reduce.ts";
 import * as rows from "./rows.ts";
+import { svd } from "./svd.ts";
 
 let nextId = 0;
 
@@ -176,6 +177,9 @@ export class CpuBackend implements Backend {
   }
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPoolGrad(this.lib, grad, windows, scale, out);
+  }
+  svd(x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+    return svd(this.lib, x, u, s, vh);
   }
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.lib, x, log, out);
