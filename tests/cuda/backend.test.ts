@@ -5,7 +5,7 @@
  */
 
 import { assert } from "@std/assert";
-import { buildCudaDouble, buildShim, type CudaDoubleOptions } from "../support/cuda_double/build.ts";
+import { buildCudaDouble, buildShim, type CudaDoubleOptions, cudaTest } from "../support/cuda_double/build.ts";
 
 /** Runs a script against the double. */
 async function run(
@@ -36,24 +36,34 @@ async function run(
 for (
   const group of ["maps", "reductions", "scans", "orders", "indexing", "products", "convolutions", "rows", "training"]
 ) {
-  Deno.test(`cuda: ${group} as on the CPU`, () => run("cases.ts", [group]));
+  cudaTest(`cuda: ${group} as on the CPU`, () => run("cases.ts", [group]));
 }
 
 for (const model of ["lenet5", "resnet_small"]) {
-  Deno.test(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
+  cudaTest(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
 }
 
-Deno.test("cuda: wrong ordinals, mixed devices, full memory and bad indices are told, and the device works on", () =>
-  run("cases.ts", ["failures"], {}, { CUDA_DOUBLE_MEMORY: String(64 * 2 ** 20), CUDA_DOUBLE_DEVICES: "2" }));
+cudaTest(
+  "cuda: wrong ordinals, mixed devices, full memory and bad indices are told, and the device works on",
+  () => run("cases.ts", ["failures"], {}, { CUDA_DOUBLE_MEMORY: String(64 * 2 ** 20), CUDA_DOUBLE_DEVICES: "2" }),
+);
 
-Deno.test("cuda: a kernel's fault is told at the next read, and the CPU works on", () =>
-  run("cases.ts", ["fault"], {}, { CUDA_DOUBLE_FAIL: "fault:2" }));
+cudaTest(
+  "cuda: a kernel's fault is told at the next read, and the CPU works on",
+  () => run("cases.ts", ["fault"], {}, { CUDA_DOUBLE_FAIL: "fault:2" }),
+);
 
-Deno.test("cuda: without cuBLASLt and cuDNN our own kernels multiply and convolve", () =>
-  run("cases.ts", ["products", "convolutions", "training"], { without: ["libcublasLt.so.13", "libcudnn.so.9"] }));
+cudaTest(
+  "cuda: without cuBLASLt and cuDNN our own kernels multiply and convolve",
+  () => run("cases.ts", ["products", "convolutions", "training"], { without: ["libcublasLt.so.13", "libcudnn.so.9"] }),
+);
 
-Deno.test("cuda: without a driver there is no device, and an error says so", () =>
-  run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }));
+cudaTest(
+  "cuda: without a driver there is no device, and an error says so",
+  () => run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }),
+);
 
-Deno.test("cuda: with launches that wait, everything is the same", () =>
-  run("cases.ts", ["orders"], {}, { CRESSET_CUDA_LAUNCH_BLOCKING: "1" }));
+cudaTest(
+  "cuda: with launches that wait, everything is the same",
+  () => run("cases.ts", ["orders"], {}, { CRESSET_CUDA_LAUNCH_BLOCKING: "1" }),
+);

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { buildCudaDouble, buildShim, type CudaDoubleOptions } from "../support/cuda_double/build.ts";
+import { buildCudaDouble, buildShim, type CudaDoubleOptions, cudaTest } from "../support/cuda_double/build.ts";
 
 /** What `missing.ts` prints. */
 interface Report {
@@ -39,7 +39,7 @@ async function report(options: CudaDoubleOptions, settings: Readonly<Record<stri
   return JSON.parse(new TextDecoder().decode(stdout)) as Report;
 }
 
-Deno.test("all libraries are found, with their versions", async () => {
+cudaTest("all libraries are found, with their versions", async () => {
   const { libraries, count, counted, opened, compiled } = await report({});
   assertEquals(libraries.slice(0, 4).map((l) => [l.found, l.version]), [
     [true, 13000],
@@ -51,7 +51,7 @@ Deno.test("all libraries are found, with their versions", async () => {
   assertEquals([count, counted, opened, compiled], [1, null, null, null]);
 });
 
-Deno.test("without cuDNN only convolutions fail, and say what was looked for", async () => {
+cudaTest("without cuDNN only convolutions fail, and say what was looked for", async () => {
   const { libraries, opened, compiled, conv } = await report({ without: ["libcudnn.so.9"] });
   assertEquals(libraries.slice(0, 4).map((l) => l.found), [true, true, true, false]);
   assertStringIncludes(libraries[3].where, "libcudnn.so.9: not found; looked in ");
@@ -59,18 +59,18 @@ Deno.test("without cuDNN only convolutions fail, and say what was looked for", a
   assertStringIncludes(conv!, "cuDNN (libcudnn.so.9) was not found, it is needed for convolutions");
 });
 
-Deno.test("without NVRTC and cuBLASLt kernels and products fail by name", async () => {
+cudaTest("without NVRTC and cuBLASLt kernels and products fail by name", async () => {
   const { compiled, matmul } = await report({ without: ["libnvrtc.so.13", "libcublasLt.so.13"] });
   assertStringIncludes(compiled!, "NVRTC (libnvrtc.so.13) was not found, it is needed for kernels");
   assertStringIncludes(matmul!, "cuBLASLt (libcublasLt.so.13) was not found, it is needed for matrix products");
 });
 
-Deno.test("without a driver nothing opens", async () => {
+cudaTest("without a driver nothing opens", async () => {
   const { counted, opened } = await report({ without: ["libcuda.so.1"] });
   for (const text of [counted, opened]) assertStringIncludes(text!, "the NVIDIA driver (libcuda.so.1) was not found");
 });
 
-Deno.test("an old library is not used, and the report says what it lacks", async () => {
+cudaTest("an old library is not used, and the report says what it lacks", async () => {
   const { libraries, matmul } = await report({ missing: ["cublasLtMatmulAlgoGetHeuristic"] });
   assertEquals(libraries[2].found, false);
   assertStringIncludes(libraries[2].where, "lacks cublasLtMatmulAlgoGetHeuristic: too old");
@@ -79,7 +79,7 @@ Deno.test("an old library is not used, and the report says what it lacks", async
   assertStringIncludes(old.libraries[0].where, "lacks cuStreamBeginCapture_v2: too old");
 });
 
-Deno.test("no device, and a failing allocation, are errors of their own", async () => {
+cudaTest("no device, and a failing allocation, are errors of their own", async () => {
   const { counted } = await report({}, { CUDA_DOUBLE_DEVICES: "0" });
   assertStringIncludes(counted!, "no CUDA-capable device is detected");
   const { opened, matmul } = await report({}, { CUDA_DOUBLE_FAIL: "alloc:1" });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { KernelCache } from "../../src/backend/cuda/cache.ts";
-import { buildCudaDouble, buildShim } from "../support/cuda_double/build.ts";
+import { buildCudaDouble, buildShim, cudaTest } from "../support/cuda_double/build.ts";
 
 Deno.test("cuda: compiled kernels are found again by source and compiler, and damaged files are not used", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cresset_cache_" });
@@ -31,7 +31,7 @@ Deno.test("cuda: compiled kernels are found again by source and compiler, and da
   }
 });
 
-Deno.test("cuda: the doctor names what is there, what is missing and what that means", async () => {
+cudaTest("cuda: the doctor names what is there, what is missing and what that means", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cresset_doctor_" });
   try {
     await buildCudaDouble(folder, { without: ["libcudnn.so.9"] });

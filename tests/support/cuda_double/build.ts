@@ -89,6 +89,32 @@ export async function buildCudaDouble(folder: string, options: CudaDoubleOptions
   }));
 }
 
+async function runs(compiler: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(compiler, { args: ["--version"], stdout: "null", stderr: "null" }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Whether the double and the shim can be built here; says so where they cannot. */
+async function haveCompilers(): Promise<boolean> {
+  const compilers = [Deno.env.get("CC") ?? "cc", Deno.env.get("CXX") ?? "c++"];
+  const missing: string[] = [];
+  for (const compiler of compilers) if (!await runs(compiler)) missing.push(compiler);
+  if (missing.length > 0) console.log(`CUDA's double is not tested here: no ${missing.join(" and no ")}`);
+  return missing.length === 0;
+}
+
+/** Whether the tests that need the double run. */
+export const buildable: boolean = await haveCompilers();
+
+/** Registers a test that needs the double, where it can be built. */
+export function cudaTest(name: string, fn: () => void | Promise<void>): void {
+  if (buildable) Deno.test(name, fn);
+}
+
 /** Builds the shim where tests keep it, unless it is there; gives its path. */
 export async function buildShim(): Promise<string> {
   const script = Deno.readTextFileSync(new URL("../../../native/build_cuda.ts", import.meta.url));
