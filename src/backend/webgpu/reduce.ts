@@ -10,8 +10,9 @@
 import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Combine, Strided } from "../backend.ts";
+import { collapse, stridesIn } from "../layout.ts";
 import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
-import { BF16, checkDtype, collapse, offsets, Operands, stridesIn, valueOf, wgslType, word } from "./operands.ts";
+import { BF16, checkDtype, offsets, Operands, valueOf, wgslType, word } from "./operands.ts";
 import { pushScalars, scalarAccess } from "./pointwise.ts";
 
 /** The value that a combination starts from; parameter 3 holds infinity. */
