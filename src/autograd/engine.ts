@@ -222,8 +222,12 @@ function runTask(pass: Pass, task: Task): void {
   runHooks(task);
   const indices = pass.wanted?.get(node);
   if (indices) {
-    for (const [nr, places] of indices) for (const place of places) pass.captured[place] = grads[nr] ?? null;
-    for (const g of grads) g?.storage.claim();
+    for (const [nr, places] of indices) {
+      const grad = grads[nr] ?? null;
+      // Only what is captured outlives its slot.
+      grad?.storage.claim();
+      for (const place of places) pass.captured[place] = grad;
+    }
   }
   if (node instanceof AccumulateGrad) {
     if (pass.wanted === null && grads[0]) accumulate(node.leaf, grads[0], pass.createGraph);

@@ -181,3 +181,13 @@ Deno.test("scope() keeps the result and frees the rest; using and dispose() free
   await assertUserError(() => result!.add(1), torch.ReleasedError, "released");
   result!.dispose(); // Twice is not an error.
 });
+
+Deno.test("grad() of one output of several frees the gradients of the others at once", () => {
+  const before = torch.memoryStats().liveBlocks;
+  torch.scope(() => {
+    const x = torch.ones([2, 3], { requiresGrad: true });
+    const [a, b] = x.mul(2).split(1);
+    torch.autograd.grad(a.mul(a).sum().add(b.mul(b).sum()), [a]);
+  });
+  assertEquals(torch.memoryStats().liveBlocks, before);
+});
