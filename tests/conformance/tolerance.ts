@@ -84,12 +84,6 @@ const LOOSER: { name: RegExp; dtype: RegExp; factor: number; reason: string }[] 
     factor: 25,
     reason: "PyTorch's float32 trigamma loses digits next to a pole (2e-5 from the exact value at -7.95)",
   },
-  {
-    name: /^logcumsumexp$/,
-    dtype: /^complex64$/,
-    factor: 20,
-    reason: "PyTorch's complex64 gradients of these samples are up to 2.1e-3 from its own complex128 ones",
-  },
 ];
 
 /**
