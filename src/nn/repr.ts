@@ -48,7 +48,7 @@ export function python(value: unknown): string {
 }
 
 /** Indents every line of `text` but the first by two columns. */
-export function indentRest(text: string): string {
+function indentRest(text: string): string {
   return text.replaceAll("\n", "\n  ");
 }
 

@@ -111,7 +111,7 @@ function causalMask(scores: Tensor): Tensor {
  * @param mask allowed positions, or numbers to add; `null` for none
  * @param mayBeEmpty whether a row of the mask may allow nothing
  */
-export function attentionWeights(scores: Tensor, mask: Tensor | null, mayBeEmpty: boolean): Tensor {
+function attentionWeights(scores: Tensor, mask: Tensor | null, mayBeEmpty: boolean): Tensor {
   if (mask === null) return scores.softmax(-1);
   const masked = mask.dtype.kind === "bool" ? scores.maskedFill(mask.logicalNot(), -Infinity) : scores.add(mask);
   if (!mayBeEmpty) return masked.softmax(-1);

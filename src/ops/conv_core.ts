@@ -81,7 +81,7 @@ function savedPair(a: Tensor, b: Tensor): Tensor[] {
 }
 
 /** The gradient of a convolution by its input of shape `shape`, which is the transposed convolution of `grad`. */
-export function convolveInput(grad: Tensor, weight: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
+function convolveInput(grad: Tensor, weight: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
   const out = emptyLikeDevice("convGradInput", shape, grad.dtype, grad);
   withDense([grad, weight], ([dg, dw]) => out.storage.backend.convGradInput(dg, dw, out, g));
   if (!recording([grad, weight])) return out;
@@ -93,7 +93,7 @@ export function convolveInput(grad: Tensor, weight: Tensor, shape: readonly numb
 }
 
 /** The gradient of a convolution by its weight of shape `shape`. */
-export function convolveWeight(grad: Tensor, x: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
+function convolveWeight(grad: Tensor, x: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
   const out = emptyLikeDevice("convGradWeight", shape, grad.dtype, grad);
   withDense([grad, x], ([dg, dx]) => out.storage.backend.convGradWeight(dg, dx, out, g));
   if (!recording([grad, x])) return out;

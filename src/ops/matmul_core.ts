@@ -41,7 +41,7 @@ export function checkProduct(op: string, operands: readonly Tensor[]): void {
 }
 
 /** The conjugate transpose of the last two dimensions. */
-export function adjointOf(x: Tensor): Tensor {
+function adjointOf(x: Tensor): Tensor {
   const swapped = transposeTo(x, x.ndim - 2, x.ndim - 1);
   return x.dtype.isComplex ? swapped.conj() : swapped;
 }
@@ -113,7 +113,7 @@ export function product(op: string, a: Tensor, b: Tensor): Tensor {
 }
 
 /** {@linkcode product} with broadcast batch dimensions. */
-export function broadcastProduct(op: string, a: Tensor, b: Tensor): Tensor {
+function broadcastProduct(op: string, a: Tensor, b: Tensor): Tensor {
   const batchA = a.shape.slice(0, -2), batchB = b.shape.slice(0, -2);
   if (sameShape(batchA, batchB)) return product(op, a, b);
   const batch = broadcastShapes(op, batchA, batchB);

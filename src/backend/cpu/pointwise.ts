@@ -68,7 +68,7 @@ export function putScalars(
 }
 
 /** Writes an operand's address and strides, viewed in `ndim` dimensions of sizes `shape`; returns the next slot. */
-export function putOperand(args: Float64Array, at: number, x: Strided, shape: readonly number[], ndim: number): number {
+function putOperand(args: Float64Array, at: number, x: Strided, shape: readonly number[], ndim: number): number {
   args[at++] = x.storage.block.address + x.offset * x.dtype.itemsize;
   const own = x.shape;
   const lead = ndim - own.length;
