@@ -118,13 +118,21 @@ export abstract class BatchNorm extends NormBase {
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
     this.checkInputDim(input);
-    let momentum = this.momentum ?? 0;
     const count = this.num_batches_tracked;
-    if (this.training && this.trackRunningStats && count) {
-      noGrad(() => count.add_(1));
-      // The mean of all batches: the share of this one is 1 over their number.
-      if (this.momentum === null) momentum = 1 / Number(count.itemSync());
-    }
+    const tracking = this.training && this.trackRunningStats && count !== null;
+    if (tracking) noGrad(() => count.add_(1));
+    if (!tracking || this.momentum !== null) return this.normalise(input, this.momentum ?? 0);
+    // The mean of all batches: the share of this one is 1 over their number, which only the device knows. So the running
+    // statistics become this batch's, and are then moved back towards what they were.
+    const kept = [this.running_mean, this.running_var].filter((t) => t !== null);
+    const before = noGrad(() => kept.map((t) => t.clone()));
+    const out = this.normalise(input, 1);
+    noGrad(() => kept.forEach((t, i) => t.sub_(before[i]).div_(count).add_(before[i])));
+    for (const t of before) t.dispose();
+    return out;
+  }
+
+  private normalise(input: Tensor, momentum: number): Tensor {
     const useBatch = this.training || (this.running_mean === null && this.running_var === null);
     const keepsStats = !this.training || this.trackRunningStats;
     return F.batchNorm(

@@ -69,6 +69,8 @@ export class Gpu {
   readonly name: string;
   /** Whether the adapter runs on the CPU: kernels are chosen accordingly. Tests set it to try the other kernels. */
   software: boolean;
+  /** Whether kernels may use subgroup operations. Tests clear it to try the other kernels. */
+  subgroups: boolean;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
@@ -108,6 +110,7 @@ export class Gpu {
   constructor(device: GPUDevice, info: GPUAdapterInfo) {
     this.device = device;
     this.name = info.description || info.device || info.vendor || "unknown adapter";
+    this.subgroups = device.features.has("subgroups");
     this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
@@ -545,10 +548,21 @@ export function lineGroups(lines: number): [number, number, number] {
 
 /** Asks for an adapter and its device with all that it offers; `null` where there is none. */
 export async function requestGpu(): Promise<Gpu | null> {
-  const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) return null;
+  const adapter = () => globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const first = await adapter();
+  if (!first) return null;
+  // Deno does not list subgroups among an adapter's features, yet gives them where the adapter has them.
+  try {
+    return await deviceOf(first, ["subgroups"]);
+  } catch {
+    return await deviceOf(await adapter() ?? first, []);
+  }
+}
+
+async function deviceOf(adapter: GPUAdapter, requiredFeatures: GPUFeatureName[]): Promise<Gpu> {
   const { limits } = adapter;
   const device = await adapter.requestDevice({
+    requiredFeatures,
     requiredLimits: {
       maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
