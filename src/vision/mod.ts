@@ -1,9 +1,10 @@
 /**
- * `vision`: datasets of pictures and transforms, with torchvision's names.
+ * `vision`: datasets of pictures, models and transforms, with torchvision's names.
  *
  * @module
  */
 
 export * as datasets from "./datasets.ts";
+export * as models from "./models/mod.ts";
 export * as transforms from "./transforms.ts";
 export type { Image } from "./image.ts";
