@@ -3,8 +3,7 @@
  *
  * Every library is a process of its own that lives through the run; rounds visit workload by workload and library by
  * library, so that a busy moment of the machine touches all alike. The first numbers of the first results must agree.
- * Medians are printed. The peers' packages are those of `bench/peers/deno.json`, which nothing else uses.
- * `--rounds N` (7), `--only REGEX`, `--libraries cresset,jax,tfjs`.
+ * Medians are printed. `--rounds N` (7), `--only REGEX`, `--libraries cresset,jax,tfjs`.
  *
  * @module
  */
@@ -29,9 +28,9 @@ class Contestant {
 
   constructor(name: string) {
     this.name = name;
-    const path = (file: string) => new URL(`peers/${file}`, import.meta.url).pathname;
+    const worker = new URL("peers/worker.js", import.meta.url).pathname;
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "--config", path("deno.json"), path("worker.js"), name],
+      args: ["run", "-A", "--no-check", "--no-lock", worker, name],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",

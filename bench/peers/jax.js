@@ -4,9 +4,11 @@
  * @module
  */
 
-import * as jax from "@jax-js/jax";
 import { CONV, FLAT, labels, MLP, NAMES, numbers, SIDE } from "./inputs.js";
 
+// By a variable, so that the package is resolved in this process alone and is no dependency of the project.
+const PACKAGE = "npm:@jax-js/jax@0.1.25";
+const jax = await import(PACKAGE);
 const { jit, lax, nn, numpy: np, valueAndGrad } = jax;
 await jax.init("webgpu");
 jax.defaultDevice("webgpu");

@@ -4,10 +4,12 @@
  * @module
  */
 
-import tf from "@tensorflow/tfjs";
-import "@tensorflow/tfjs-backend-webgpu";
 import { CONV, FLAT, labels, MLP, NAMES, numbers, SIDE } from "./inputs.js";
 
+// By variables, so that the packages are resolved in this process alone and are no dependencies of the project.
+const PACKAGE = "npm:@tensorflow/tfjs@4.22.0", BACKEND = "npm:@tensorflow/tfjs-backend-webgpu@4.22.0";
+const { default: tf } = await import(PACKAGE);
+await import(BACKEND);
 await tf.setBackend("webgpu");
 await tf.ready();
 
