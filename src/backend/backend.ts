@@ -67,6 +67,79 @@ export interface PoolWindows {
   readonly dilation: readonly number[];
 }
 
+/**
+ * How the groups of a normalisation lie in a dense tensor: element i belongs to group `floor(i / run) mod groups` and takes
+ * weight and bias number `floor(i / factorRun) mod factors`. Groups are *rows* where `groups · run` is all there is.
+ *
+ * Layer norm: rows, a factor per column (`factors = run`, `factorRun = 1`). Group norm: rows, `factorRun` a channel's plane.
+ * Batch norm: `groups = factors = C`, both runs a channel's plane.
+ */
+export interface NormGroups {
+  /** Groups, each with a mean and a variance. */
+  readonly groups: number;
+  /** Neighbours that belong to the same group. */
+  readonly run: number;
+  /** Elements of weight and bias. */
+  readonly factors: number;
+  /** Neighbours that take the same one. */
+  readonly factorRun: number;
+}
+
+/** The statistics of a normalisation's groups: vectors of float32, of float64 for float64. */
+export interface NormStatistics {
+  /** Means; `null` if nothing is subtracted (root mean square). */
+  readonly mean: Strided | null;
+  /** `1 / √(variance + eps)`. */
+  readonly deviation: Strided;
+}
+
+/** What attention reads, as views of four dimensions: the batch, heads, positions, and the width of a head. */
+export interface AttentionOperands {
+  /** What is looked up with, `[B, H, L, E]`. */
+  readonly query: Strided;
+  /** What is looked up, `[B, G, S, E]`; G divides H, and consecutive heads of the query share one. */
+  readonly key: Strided;
+  /** What is found, `[B, G, S, V]`. */
+  readonly value: Strided;
+  /** `[B, H, L, S]`, usually with strides of 0: true where attention is allowed, or numbers added to the scores. */
+  readonly mask: Strided | null;
+}
+
+/** How attention weighs. */
+export interface AttentionOptions {
+  /** The factor of the scores. */
+  readonly scale: number;
+  /** Whether position i sees positions up to i only. */
+  readonly causal: boolean;
+  /**
+   * Which weights are dropped: number i, row-major in `[B, H, L, S]`, is kept (and divided by `keep`) where the uniform
+   * value of word `base + i` of the stream of `key` is below `keep`.
+   */
+  readonly dropout: { readonly keep: number; readonly base: number; readonly key: bigint } | null;
+}
+
+/** What {@linkcode Epilogue} computes, for libraries that have it built in; `gelu` is the exact one, `geluTanh` the approximation. */
+export type EpilogueName = "bias" | "relu" | "gelu" | "geluTanh" | "reluGrad" | "geluGrad" | "geluTanhGrad";
+
+/** What a product of two matrices does with each sum before it is stored. */
+export interface Epilogue {
+  /** What `program` is. */
+  readonly name: EpilogueName;
+  /** One element: input 0 is the sum (float32, or float64), input 1 `operand`; output 0 the result, output 1 `kept`. */
+  readonly program: Program;
+  /** Of the result's shape: the bias, with stride 0 along the rows, or what a derivative is taken at; `null` for no bias. */
+  readonly operand: Strided | null;
+  /** Of the result's shape: receives the sums with the bias added, which backward will read; `null` where not wanted. */
+  readonly kept: Strided | null;
+  /** `[columns]`: receives the sums of the result's columns; `null` where not wanted. */
+  readonly columnSums: Strided | null;
+  /**
+   * uint8 `[rows, reluMaskBytes(columns)]`, for backends with {@linkcode Backend.reluMaskBytes}: written by `relu`, read
+   * by `reluGrad`; `null` where not wanted.
+   */
+  readonly mask: Strided | null;
+}
+
 /** Figures of one device's allocator, in bytes and counts. */
 export interface MemoryStats {
   /** Bytes in live blocks, as asked for. */
@@ -97,6 +170,9 @@ export interface Backend {
   info(): BackendInfo;
   /** Whether the device holds and computes with a dtype. */
   supports(dtype: DType): boolean;
+
+  /** Whether elements of `from` may be viewed as `to`; where absent, all may: memory holds what PyTorch's would. */
+  aliases?(from: DType, to: DType): boolean;
 
   // Memory
   /** Allocates room for `elements` elements of `dtype` as the device stores them, uninitialised. Throws `OutOfMemoryError`. */
@@ -184,6 +260,12 @@ export interface Backend {
   // Dense
   /** `out = alpha · a @ b + beta · out` over the last two dimensions; leading ones are equal batches (stride 0 repeats). */
   matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void;
+  /** `out = epilogue(a @ b)` for matrices of one floating dtype; `false`, with nothing written, where the device has no kernel for it. */
+  matmulEpilogue?(a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean;
+  /** `out = a @ b` and `sums = a` summed over its columns, in one pass; `false`, with nothing written, where it cannot. */
+  matmulRowSums?(a: Strided, b: Strided, out: Strided, sums: Strided): boolean;
+  /** The bytes of a row of {@linkcode Epilogue.mask}, where the device's `reluGrad` reads one. */
+  reluMaskBytes?(columns: number): number;
   /** `out = conv(x, weight) + bias`: x `[N, C, …]`, weight `[O, C/groups, …]`, bias `[O]` or `null`; floating, all dense. */
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void;
   /** The gradient of `conv` by its input; all dense. */
@@ -200,13 +282,70 @@ export interface Backend {
   // Decompositions (optional: `src/ops` says which device has them)
   /**
    * Thin singular value decomposition of dense matrices `x` `[…, m, n]` into dense `u` `[…, m, k]`, `s` `[…, k]` (largest
-   * first) and `vh` `[…, k, n]`; `false` where an element is not finite.
+   * first) and `vh` `[…, k, n]`; `false` where an element is not finite. `op` is what messages name.
    */
-  svd?(x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
+  svd?(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
 
   // Rows (optional: composed in src/ops where absent)
   /** Softmax (or its logarithm) over the last dimension of contiguous rows. */
   softmax?(x: Strided, log: boolean, out: Strided): void;
   /** Its gradient from the output. */
   softmaxGrad?(grad: Strided, output: Strided, log: boolean, out: Strided): void;
+
+  // Normalisations (optional: composed in src/ops where absent, and where they give `false` without having done anything)
+  /**
+   * `out = (x - mean) · deviation · weight + bias` by the mean and variance of each group, which are written, too; all
+   * dense and floating, weight and bias of one dtype, at least one element.
+   *
+   * @param variance receives the variances (not corrected), where given
+   */
+  norm?(
+    x: Strided,
+    weight: Strided | null,
+    bias: Strided | null,
+    out: Strided,
+    statistics: NormStatistics,
+    variance: Strided | null,
+    eps: number,
+    groups: NormGroups,
+  ): boolean;
+  /**
+   * Its gradients, each where given; those of weight and bias are only asked for where factors are columns of rows, or the
+   * groups themselves.
+   */
+  normGrad?(
+    grad: Strided,
+    x: Strided,
+    weight: Strided | null,
+    statistics: NormStatistics,
+    gradX: Strided | null,
+    gradWeight: Strided | null,
+    gradBias: Strided | null,
+    groups: NormGroups,
+  ): boolean;
+
+  // Attention (optional: composed in src/ops/attention_core.ts where absent or refused)
+  /** Whether {@linkcode Backend.attention} takes operands of these dtypes and sizes. */
+  supportsAttention?(operands: AttentionOperands): boolean;
+  /**
+   * `out = softmax(query · keyᵀ · scale, masked) · value`, and the logarithm of each row's sum (float32 `[B, H, L]`, +∞ where
+   * a row sees nothing, whose result is 0). Query, key, value, `out` and their gradients have unit steps in their last
+   * dimension; where its size is a whole number of 16 bytes, so are all their other steps and offsets.
+   */
+  attention?(operands: AttentionOperands, options: AttentionOptions, out: Strided, logSum: Strided): void;
+  /**
+   * The gradients of {@linkcode Backend.attention} by query, or by key and value, or all.
+   *
+   * @param grad of `out`
+   * @param dots the dot product of each row of `grad` with that of `out`, float32 `[B, H, L]`
+   */
+  attentionGrad?(
+    operands: AttentionOperands,
+    options: AttentionOptions,
+    logSum: Strided,
+    grad: Strided,
+    dots: Strided,
+    byQuery: Strided | null,
+    byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
+  ): void;
 }

@@ -14,10 +14,10 @@ import { numelOf, sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { expression } from "./expression.ts";
 import { fused } from "./fused.ts";
 import { pad } from "./pad.ts";
-import { type Normalized, normalized, normalizeOver, statDtype } from "./norm_core.ts";
+import { type Normalized, normalized, normalizeOver, rmsOver } from "./norm_core.ts";
+import { rowGroups } from "./norm_fused.ts";
 
 /** Machine epsilons, the default of {@linkcode rmsNorm}. */
 const EPSILON: Readonly<Record<string, number>> = {
@@ -105,8 +105,14 @@ export function layerNorm(
   const lead = input.ndim - shape.length;
   const statShape = input.shape.map((size, d) => d < lead ? size : 1);
   return scope(() => {
-    const [w, b] = [leadOnes(weight, input.ndim), leadOnes(bias, input.ndim)];
-    return normalizeOver("NativeLayerNormBackward0", input, statShape, w, b, eps).out;
+    return normalizeOver(input, {
+      node: "NativeLayerNormBackward0",
+      statShape,
+      weight: leadOnes(weight, input.ndim),
+      bias: leadOnes(bias, input.ndim),
+      eps,
+      groups: rowGroups(input, numelOf(shape)),
+    }).out;
   });
 }
 
@@ -120,12 +126,6 @@ export interface RMSNormArgs {
   eps?: number | null;
 }
 const rmsNormArgs = signature<RMSNormArgs>("rmsNorm", ["normalizedShape", "weight", "eps"], [], 1);
-
-const meanSquares = expression("meanSquare", ([x], [scale]) => x!.mul(x!).mul(scale));
-const rmsScaled = expression("rmsNorm", ([x, squares, weight], [eps]) => {
-  const unit = x!.mul(squares!.add(eps).rsqrt());
-  return weight ? unit.mul(weight) : unit;
-});
 
 /**
  * `x / √(mean(x²) + eps) · weight` over the last dimensions.
@@ -142,11 +142,7 @@ export function rmsNorm(input: Tensor, ...args: Args<RMSNormArgs, ["normalizedSh
   const eps = o.eps ?? EPSILON[input.dtype.name];
   const lead = input.ndim - shape.length;
   const statShape = input.shape.map((size, d) => d < lead ? size : 1);
-  const dtype = statDtype(input.dtype);
-  return scope(() => {
-    const squares = meanSquares([input], [numelOf(statShape) / input.numel()], { sumTo: statShape, dtype });
-    return rmsScaled([input, squares, weight], [eps], { dtype: input.dtype });
-  });
+  return scope(() => rmsOver(input, statShape, leadOnes(weight, input.ndim), eps, rowGroups(input, numelOf(shape))));
 }
 
 function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | null, eps: number): Tensor {
@@ -203,9 +199,14 @@ export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroup
   return scope(() => {
     const x = input.reshape(n, numGroups, perGroup, input.numel() === 0 ? 0 : input.numel() / (n * channels));
     const vector = (v: Tensor | null) => v && v.reshape(1, numGroups, perGroup, 1);
-    const statShape = [n, numGroups, 1, 1];
-    const node = "NativeGroupNormBackward0";
-    return normalizeOver(node, x, statShape, vector(weight), vector(bias), eps).out.reshape(input.shape);
+    return normalizeOver(x, {
+      node: "NativeGroupNormBackward0",
+      statShape: [n, numGroups, 1, 1],
+      weight: vector(weight),
+      bias: vector(bias),
+      eps,
+      groups: { groups: n * numGroups, run: perGroup * x.shape[3], factors: channels, factorRun: x.shape[3] },
+    }).out.reshape(input.shape);
   });
 }
 
@@ -253,7 +254,7 @@ function updateRunning(
   noGrad(() => {
     if (mean) runningUpdate([mean, batch.mean.reshape(mean.shape)], [1 - momentum, momentum], [mean]);
     if (variance) {
-      runningUpdate([variance, batch.variance.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
+      runningUpdate([variance, batch.variance!.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
         variance,
       ]);
     }
@@ -311,7 +312,16 @@ export function batchNorm(
   }
   const statShape = input.shape.map((size, d) => d === 1 ? size : 1);
   return scope(() => {
-    const result = normalizeOver("NativeBatchNormBackward0", input, statShape, vector(weight), vector(bias), eps);
+    const run = channels === 0 ? 0 : count / input.shape[0];
+    const result = normalizeOver(input, {
+      node: "NativeBatchNormBackward0",
+      statShape,
+      weight: vector(weight),
+      bias: vector(bias),
+      eps,
+      groups: { groups: channels, run, factors: channels, factorRun: run },
+      variance: runningVar !== null,
+    });
     updateRunning([runningMean, runningVar], result, count, momentum);
     return result.out;
   });
@@ -370,11 +380,19 @@ export function instanceNorm(
   }
   const statShape = input.shape.map((size, d) => d < 2 ? size : 1);
   return scope(() => {
-    const [w, b] = [alongDim(weight, 1, input.ndim), alongDim(bias, 1, input.ndim)];
-    const result = normalizeOver("NativeBatchNormBackward0", input, statShape, w, b, eps);
+    const result = normalizeOver(input, {
+      node: "NativeBatchNormBackward0",
+      statShape,
+      weight: alongDim(weight, 1, input.ndim),
+      bias: alongDim(bias, 1, input.ndim),
+      eps,
+      groups: { groups: n * channels, run: count, factors: channels, factorRun: count },
+      variance: runningVar !== null,
+    });
     if (runningMean || runningVar) {
       const overBatch = (t: Tensor) => noGrad(() => t.reshape(n, channels).mean(0));
-      const batch = { out: result.out, mean: overBatch(result.mean), variance: overBatch(result.variance) };
+      const { out, mean, variance } = result;
+      const batch = { out, mean: overBatch(mean), variance: variance && overBatch(variance) };
       updateRunning([runningMean, runningVar], batch, count, momentum);
     }
     return result.out;

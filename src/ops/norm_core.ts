@@ -3,20 +3,22 @@
  *
  * Memory traffic decides the speed here. So the tensor is read once per pass: forward takes three passes (mean, variance,
  * result), backward two (both sums of a group in one reduction, then the gradient), and whatever is constant within a
- * group is computed per group, not per element. A backward pass that is recorded itself is composed of `expression`s.
+ * group is computed per group, not per element. A backward pass that is recorded itself is composed of `expression`s. A
+ * backend may do with fewer passes, see `norm_fused.ts`.
  *
  * @module
  */
 
 import { record, recording } from "../autograd/record.ts";
 import { noGrad } from "../autograd/mode.ts";
-import { type DType, float32 } from "../base/dtype.ts";
+import type { NormGroups } from "../backend/backend.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 import { fused } from "./fused.ts";
 import { checkOperands } from "./kernel.ts";
+import { fusedNorm, fusedNormGrad, statDtype } from "./norm_fused.ts";
 import { mapReduceMany } from "./reduce_core.ts";
 
 const scaledSum = expression("mean", ([x], [scale]) => x!.mul(scale));
@@ -44,50 +46,54 @@ const scaledGroup = expression("normalize", ([x, mean, deviation, weight, bias])
   return bias ? scaled.add(bias) : scaled;
 });
 
-/** Dtype of statistics: half precision is too coarse for sums. */
-export function statDtype(dtype: DType): DType {
-  return dtype.itemsize < 4 ? float32 : dtype;
-}
-
 /** A normalised tensor with the statistics that were used. */
 export interface Normalized {
   /** The result. */
   readonly out: Tensor;
   /** The mean of each group. */
   readonly mean: Tensor;
-  /** The variance of each group, not corrected. */
-  readonly variance: Tensor;
+  /** The variance of each group, not corrected; `null` if it was not asked for. */
+  readonly variance: Tensor | null;
 }
 
-/**
- * Normalises over the dimensions in which `statShape` has size 1 and `x` has not.
- *
- * @param statShape the shape of mean and variance, as many dimensions as `x`
- * @param weight a factor that broadcasts to `x`, as many dimensions as `x`
- * @param bias added at the end, likewise
- */
-export function normalizeOver(
-  node: string,
-  x: Tensor,
-  statShape: readonly number[],
-  weight: Tensor | null,
-  bias: Tensor | null,
-  eps: number,
-): Normalized {
+/** What {@linkcode normalizeOver} takes besides the tensor. */
+export interface Normalization {
+  /** The name of the node in the graph. */
+  readonly node: string;
+  /** The shape of mean and variance, as many dimensions as the tensor: 1 in the dimensions that are normalised over. */
+  readonly statShape: readonly number[];
+  /** A factor that broadcasts to the tensor, as many dimensions. */
+  readonly weight: Tensor | null;
+  /** Added at the end, likewise. */
+  readonly bias: Tensor | null;
+  /** Added to the variance. */
+  readonly eps: number;
+  /** The same as `statShape` and the parameters' shapes, for kernels over dense memory. */
+  readonly groups: NormGroups;
+  /** Whether the variances are wanted. @default {false} */
+  readonly variance?: boolean;
+}
+
+/** Subtracts the mean and divides by the deviation, over the dimensions in which `statShape` has size 1 and `x` has not. */
+export function normalizeOver(x: Tensor, o: Normalization): Normalized {
+  const { node, statShape, weight, bias, eps, groups } = o;
   checkOperands(node, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]);
   const scale = numelOf(statShape) / x.numel();
-  const [out, mean, deviation, variance] = noGrad(() => {
-    const [m, v] = statistics(x, statShape, scale);
-    const d = reciprocalRoot([v], [eps], { dtype: v.dtype });
-    const apply = weight && sameShape(weight.shape, statShape) ? scaledGroup : scaledUnit;
-    return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v];
-  });
+  const fused = fusedNorm(node, x, { weight, bias, eps, statShape, centred: true, variance: !!o.variance, groups });
+  const [out, mean, deviation, variance] = fused
+    ? [fused.out, fused.mean!, fused.deviation, fused.variance] as const
+    : noGrad(() => {
+      const [m, v] = statistics(x, statShape, scale);
+      const d = reciprocalRoot([v], [eps], { dtype: v.dtype });
+      const apply = weight && sameShape(weight.shape, statShape) ? scaledGroup : scaledUnit;
+      return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v] as const;
+    });
   const saved = weight === null ? [x, mean, deviation] : [x, mean, deviation, weight];
   const biasShape = bias?.shape ?? null;
   record(node, out, [x, weight, bias], saved, (grad, [x, mean, deviation, weight = null], needs) => {
-    const b = { grad, x, mean, deviation, weight, eps, scale, biasShape, needs };
+    const b = { grad, x, mean, deviation, weight, eps, scale, biasShape, needs, groups };
     // Saved statistics have no history, so a backward that is recorded itself goes another way.
-    const [gradX, gradWeight, gradBias] = recording([grad, x, weight]) ? recordedGradients(b) : gradients(b);
+    const [gradX, gradWeight, gradBias] = recording([grad, x, weight]) ? recordedGradients(b) : gradients(node, b);
     return [
       gradX && gradX.to(x.dtype),
       gradWeight && gradWeight.to(weight!.dtype),
@@ -116,6 +122,7 @@ interface Backward {
   readonly scale: number;
   readonly biasShape: readonly number[] | null;
   readonly needs: readonly boolean[];
+  readonly groups: NormGroups;
 }
 
 /** Gradients by input, weight and bias. */
@@ -131,10 +138,22 @@ const combined = expression("normalizeBackward", ([g, x, mean, weight, a, b, c])
   return weighted.mul(a!).sub(x!.sub(mean!).mul(b!)).sub(c!);
 });
 
-function gradients(b: Backward): Gradients {
+function gradients(node: string, b: Backward): Gradients {
+  const all = fusedNormGrad(node, b);
+  if (all !== null) return all;
+  const { mean, weight, needs } = b;
+  const grouped = weight === null || sameShape(weight.shape, mean.shape);
+  if (grouped || !needs[0]) return composedGradients(b, grouped);
+  // Perhaps the kernel takes the gradient by the input alone.
+  const [gradX] = fusedNormGrad(node, { ...b, needs: [true, false, false] }) ?? [null];
+  if (gradX === null) return composedGradients(b, grouped);
+  const [, ...others] = composedGradients({ ...b, needs: [false, needs[1], needs[2]] }, grouped);
+  return [gradX, ...others];
+}
+
+function composedGradients(b: Backward, grouped: boolean): Gradients {
   const { grad, x, mean, deviation, weight, needs } = b;
   const { shape, dtype } = mean;
-  const grouped = weight === null || sameShape(weight.shape, shape);
   const inner = reducedDims(x.shape, shape);
   let gradX: Tensor | null = null, gradWeight: Tensor | null = null, gradBias: Tensor | null = null;
   if (needs[0] || grouped) {
@@ -143,7 +162,7 @@ function gradients(b: Backward): Gradients {
       "normalizeBackward",
       grouped ? "group sums" : "weighted group sums",
       "sum",
-      grouped ? [grad, x, mean] : [grad, x, mean, weight],
+      grouped ? [grad, x, mean] : [grad, x, mean, weight!],
       dtype,
       inner,
       (g, x, mean, ...weights) => {
@@ -161,7 +180,7 @@ function gradients(b: Backward): Gradients {
     }
   }
   if (!grouped && needs[1]) {
-    const outer = reducedDims(x.shape, weight.shape);
+    const outer = reducedDims(x.shape, weight!.shape);
     [gradBias, gradWeight] = mapReduceMany(
       "normalizeBackward",
       "unit sums",
@@ -213,4 +232,63 @@ function recordedGradients({ grad, x, weight, eps, scale, biasShape, needs, ...b
     needs[1] ? unitSum(null, weight!.shape) : null,
     needs[2] ? sumGrads([grad, null], [], { sumTo: biasShape!, dtype }) : null,
   ];
+}
+
+// ---------------------------------------------------------------- root mean square
+
+const meanSquares = expression("meanSquare", ([x], [scale]) => x!.mul(x!).mul(scale));
+const rmsScaled = expression("rmsNorm", ([x, squares, weight], [eps]) => {
+  const unit = x!.mul(squares!.add(eps).rsqrt());
+  return weight ? unit.mul(weight) : unit;
+});
+/** Σ of gradients (times the weight) times the input. */
+const sumGradsTimesInput = expression("sum", ([g, x, weight]) => {
+  const product = g!.mul(x!);
+  return weight ? product.mul(weight) : product;
+});
+const sumGradsTimesScaled = expression("sum", ([g, x, squares], [eps]) => g!.mul(x!).mul(squares!.add(eps).rsqrt()));
+const rmsGradInput = expression("rmsNormBackward", ([g, x, squares, weight, product], [eps, scale]) => {
+  const deviation = squares!.add(eps).rsqrt();
+  const weighted = weight ? g!.mul(weight) : g!;
+  return weighted.sub(x!.mul(product!).mul(scale).mul(deviation).mul(deviation)).mul(deviation);
+});
+
+/** Divides by the root of the mean square over the dimensions in which `statShape` has size 1: `x / √(mean(x²) + eps) · weight`. */
+export function rmsOver(
+  x: Tensor,
+  statShape: readonly number[],
+  weight: Tensor | null,
+  eps: number,
+  groups: NormGroups,
+): Tensor {
+  checkOperands("rmsNorm", weight ? [x, weight] : [x]);
+  const scale = numelOf(statShape) / x.numel(), dtype = statDtype(x.dtype);
+  const fused = fusedNorm("rmsNorm", x, {
+    weight,
+    bias: null,
+    eps,
+    statShape,
+    centred: false,
+    variance: false,
+    groups,
+  });
+  if (fused === null) {
+    const squares = meanSquares([x], [scale], { sumTo: statShape, dtype });
+    return rmsScaled([x, squares, weight], [eps], { dtype: x.dtype });
+  }
+  const saved = weight === null ? [x, fused.deviation] : [x, fused.deviation, weight];
+  const node = "FusedRmsNormBackward0";
+  return record(node, fused.out, [x, weight], saved, (grad, [x, deviation, weight = null], needs) => {
+    if (!recording([grad, x, weight])) {
+      const o = { grad, x, weight, mean: null, deviation, groups, biasShape: null, needs: [needs[0], needs[1], false] };
+      const done = fusedNormGrad("rmsNorm", o);
+      if (done !== null) return [done[0], done[1]];
+    }
+    const squares = meanSquares([x], [scale], { sumTo: statShape, dtype });
+    const product = needs[0] ? sumGradsTimesInput([grad, x, weight], [], { sumTo: statShape, dtype }) : null;
+    return [
+      product && rmsGradInput([grad, x, squares, weight, product], [eps, scale], { dtype: x.dtype }),
+      needs[1] ? sumGradsTimesScaled([grad, x, squares], [eps], { sumTo: weight!.shape, dtype: weight!.dtype }) : null,
+    ];
+  });
 }
