@@ -71,6 +71,13 @@ function step(condition: Expr, x: Expr): Expr {
   return condition.where(x.like(1), 0);
 }
 
+/** The expression of {@linkcode relu}. */
+export function reluFormula(x: Expr): Expr {
+  const y = x.max(0);
+  // Told from the output, so that backward needs nothing else.
+  return x.kind === "i64" ? y : withDerivative(y, [{ by: x, is: step(y.le(0).logicalNot(), x) }]);
+}
+
 /**
  * max(x, 0).
  *
@@ -87,11 +94,7 @@ export const relu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu(): not defined for ${dtype}`);
   },
-  expr: (x: Expr) => {
-    const y = x.max(0);
-    // Told from the output, so that backward needs nothing else.
-    return x.kind === "i64" ? y : withDerivative(y, [{ by: x, is: step(y.le(0).logicalNot(), x) }]);
-  },
+  expr: reluFormula,
 });
 
 /** min(max(x, 0), 6). */
@@ -157,6 +160,13 @@ export const celu: AlphaOp & PointwiseFunction = activation<AlphaOp>({
   expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
 });
 
+/** The expression of {@linkcode gelu}, exact or by the approximation with tanh. */
+export function geluFormula(x: Expr, tanh: boolean): Expr {
+  if (!tanh) return x.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5));
+  const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
+  return x.mul(0.5).mul(inner.tanh().add(1));
+}
+
 /** The type of {@linkcode gelu}. */
 export type GeluOp = ActivationOp<{ approximate?: "none" | "tanh" }, ["approximate", "inplace"]>;
 
@@ -177,14 +187,10 @@ export const gelu: GeluOp & PointwiseFunction = activation<GeluOp>({
   name: "gelu",
   options: { approximate: "none" },
   expr: (x: Expr, { options: { approximate } }) => {
-    if (approximate === "tanh") {
-      const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
-      return x.mul(0.5).mul(inner.tanh().add(1));
-    }
-    if (approximate !== "none") {
+    if (approximate !== "tanh" && approximate !== "none") {
       throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${String(approximate)}`);
     }
-    return x.mul(x.mul(Math.SQRT1_2).erf().add(1).mul(0.5));
+    return geluFormula(x, approximate === "tanh");
   },
 });
 

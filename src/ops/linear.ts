@@ -10,8 +10,9 @@ import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product, runProduct } from "./matmul_core.ts";
-import { makeView, permuteTo, reshapeTo, sumTo, transposeTo, unrecorded } from "./view_core.ts";
+import { runLinear, runWeightGradient } from "./epilogue.ts";
+import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product } from "./matmul_core.ts";
+import { permuteTo, reshapeTo, sumTo, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode linear} and the layers that use it. */
 export interface LinearArgs {
@@ -69,20 +70,28 @@ export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias
  */
 function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const out = emptyLikeDevice("linear", [x.shape[0], weight.shape[0]], x.dtype, x);
-  const [o, k] = weight.shape, [so, sk] = weight.strides;
-  if (bias !== null) unrecorded(() => out.copy_(bias.detach()));
-  runProduct(x, makeView(weight, [k, o], [sk, so]), out, 1, bias === null ? 0 : 1);
+  runLinear(x, weight, bias, out);
   if (!recording([x, weight, bias])) return out;
   const saved: Tensor[] = [];
   if (recording([weight])) saved.push(x);
   if (recording([x])) saved.push(weight);
   const biasShape = bias?.shape ?? [];
   const name = bias === null ? "MmBackward0" : "AddmmBackward0";
-  return record(name, out, [bias, x, weight], saved, (grad, kept, needs) => [
-    needs[0] ? sumTo(grad, biasShape) : null,
-    needs[1] ? product("linear", grad, conjOf(kept[kept.length - 1])) : null,
-    needs[2] ? product("linear", transposeTo(grad, 0, 1), conjOf(kept[0])) : null,
-  ]);
+  return record(name, out, [bias, x, weight], saved, (grad, kept, needs) => {
+    const input = needs[1] ? product("linear", grad, conjOf(kept[kept.length - 1])) : null;
+    // The two in one product, where the device has it and nobody differentiates them.
+    if (needs[0] && needs[2] && grad.storage.backend.matmulRowSums !== undefined && !recording([grad, ...kept])) {
+      if (grad.dtype.isFloatingPoint && biasShape.length === 1 && biasShape[0] === grad.shape[1]) {
+        const both = runWeightGradient(grad, kept[0], true);
+        return [both.bias, input, both.weight];
+      }
+    }
+    return [
+      needs[0] ? sumTo(grad, biasShape) : null,
+      input,
+      needs[2] ? product("linear", transposeTo(grad, 0, 1), conjOf(kept[0])) : null,
+    ];
+  });
 }
 
 /** The parameters of {@linkcode bilinear}. */
