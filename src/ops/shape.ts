@@ -69,6 +69,11 @@ export function view(input: Tensor, ...shape: Sizes | readonly [DType]): Tensor 
 function viewDtype(x: Tensor, dtype: DType): Tensor {
   checkAlive("view", x);
   const from = x.dtype, last = x.ndim - 1;
+  if (x.storage.backend.aliases?.(from, dtype) === false) {
+    throw new DTypeError(
+      `view(): ${x.device} does not hold ${from} as bytes that ${dtype} could read; use await x.cpu()`,
+    );
+  }
   if (dtype.itemsize === from.itemsize) return retyped(x, makeView(x, x.shape, x.strides, x.offset, dtype));
   if (x.ndim === 0 || (x.strides[last] !== 1 && x.shape[last] !== 1)) {
     throw new ShapeError(

@@ -11,6 +11,7 @@
 
 import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
 import type { Block, MemoryStats } from "../backend.ts";
+import { halfMask, withHalves } from "./halves.ts";
 
 /** Bytes of the parameter window that a kernel sees. */
 const WINDOW = 1024;
@@ -36,6 +37,8 @@ export const WORKGROUP = 256;
 export interface GpuBlock extends Block {
   /** The buffer. */
   readonly buffer: GPUBuffer;
+  /** Whether its elements are `f16` instead of 32-bit words. */
+  readonly half: boolean;
   /** Bytes asked for. */
   requested: number;
   /** The batch whose commands last used it. */
@@ -71,6 +74,8 @@ export class Gpu {
   software: boolean;
   /** Whether kernels may use subgroup operations. Tests clear it to try the other kernels. */
   subgroups: boolean;
+  /** Whether new float16 tensors are stored in two bytes an element. Tests clear it to try words. */
+  halves: boolean;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
@@ -111,6 +116,7 @@ export class Gpu {
     this.device = device;
     this.name = info.description || info.device || info.vendor || "unknown adapter";
     this.subgroups = device.features.has("subgroups");
+    this.halves = device.features.has("shader-f16");
     this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
@@ -170,8 +176,8 @@ export class Gpu {
 
   // ---------------------------------------------------------------- memory
 
-  /** A buffer of at least `bytes` bytes. */
-  alloc(bytes: number): GpuBlock {
+  /** A buffer of at least `bytes` bytes, of 32-bit words or of halves. */
+  alloc(bytes: number, half = false): GpuBlock {
     if (this.failure instanceof DeviceError) throw this.failure;
     const size = roundSize(bytes);
     const { maxStorageBufferBindingSize: binding, maxBufferSize } = this.device.limits;
@@ -193,7 +199,7 @@ export class Gpu {
     }
     // A new object for each life, so that a stale reference cannot free its successor.
     const { address, buffer, batch } = block;
-    const fresh: GpuBlock = { address, bytes: size, buffer, requested: bytes, batch, live: true };
+    const fresh: GpuBlock = { address, bytes: size, buffer, half, requested: bytes, batch, live: true };
     const { stats } = this;
     stats.allocatedBytes += bytes;
     if (stats.allocatedBytes > stats.peakAllocatedBytes) stats.peakAllocatedBytes = stats.allocatedBytes;
@@ -229,7 +235,7 @@ export class Gpu {
       () => this.outOfMemory(size),
     );
     this.stats.reservedBytes += size;
-    return { address: this.nextAddress++, bytes: size, buffer, requested: 0, batch: 0, live: false };
+    return { address: this.nextAddress++, bytes: size, buffer, half: false, requested: 0, batch: 0, live: false };
   }
 
   /** Returns a buffer to the pool; commands already recorded still see its old contents, being earlier in the queue. */
@@ -271,7 +277,11 @@ export class Gpu {
   }
 
   /** Copies words to a buffer, after the commands recorded so far. */
-  write(block: GpuBlock, byteOffset: number, words: Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
+  write(
+    block: GpuBlock,
+    byteOffset: number,
+    words: Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+  ): void {
     if (words.length === 0) return;
     if (block.batch === this.batch) this.flush();
     this.device.queue.writeBuffer(block.buffer, byteOffset, words);
@@ -368,14 +378,16 @@ export class Gpu {
   /**
    * A kernel, compiled when first asked for.
    *
-   * @param key identifies the code; its first word is the op, for messages
-   * @param buffers how many buffers it has
+   * @param name identifies the code; its first word is the op, for messages
+   * @param blocks buffers like those that it will run on
    * @param code makes the WGSL: buffers `b0`, `b1`, … (bindings 1, 2, …), parameters `p(0u)`, `p(1u)`, …
    */
-  kernel(key: string, buffers: number, code: () => string): Kernel {
+  kernel(name: string, blocks: readonly GpuBlock[], code: () => string): Kernel {
+    const mask = halfMask(blocks), buffers = blocks.length;
+    const key = mask === 0 ? name : `${name} halves ${mask}`;
     const known = this.kernels.get(key);
     if (known !== undefined) return known;
-    const text = expandParameters(code());
+    const text = withHalves(expandParameters(code()), mask);
     const op = key.split(" ", 1)[0];
     const layout = this.layout(buffers)[1];
     const pipeline = this.guarded("validation", () => {
@@ -422,7 +434,7 @@ export class Gpu {
     parameters: readonly number[],
     groups: readonly [number, number, number],
   ): void {
-    const kernel = this.kernels.get(key) ?? this.kernel(key, blocks.length, code);
+    const kernel = this.kernel(key, blocks, code);
     this.run(kernel, blocks, parameters, parameters.length, groups[0], groups[1], groups[2]);
   }
 
@@ -551,11 +563,12 @@ export async function requestGpu(): Promise<Gpu | null> {
   const adapter = () => globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const first = await adapter();
   if (!first) return null;
+  const features: GPUFeatureName[] = first.features.has("shader-f16") ? ["shader-f16"] : [];
   // Deno does not list subgroups among an adapter's features, yet gives them where the adapter has them.
   try {
-    return await deviceOf(first, ["subgroups"]);
+    return await deviceOf(first, [...features, "subgroups"]);
   } catch {
-    return await deviceOf(await adapter() ?? first, []);
+    return await deviceOf(await adapter() ?? first, features);
   }
 }
 

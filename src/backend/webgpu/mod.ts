@@ -2,7 +2,7 @@
  * The WebGPU backend: composes the kernel families over one GPU.
  *
  * Getting a device is asynchronous, so it is asked for once, by `await openDevice("webgpu")`; from then on tensors can be made
- * on it like on any other device. Every element takes one 32-bit word there (see `operands.ts`).
+ * on it like on any other device. Every element takes one 32-bit word there (see `operands.ts`), float16 ones two bytes (see `halves.ts`).
  *
  * Values are read asynchronously, and a read costs Deno at least 10 ms, since it polls and then sleeps. Reads that start in
  * the same turn share one submission and one wait: `await Promise.all([loss.item(), accuracy.item()])`. So a training loop
@@ -30,6 +30,7 @@ import type {
 } from "../backend.ts";
 import * as conv from "./conv.ts";
 import { type Gpu, type GpuBlock, requestGpu } from "./gpu.ts";
+import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
 import { matmul } from "./matmul.ts";
 import * as nonzero from "./nonzero.ts";
@@ -63,21 +64,29 @@ export class WebGpuBackend implements Backend {
   supports(dtype: DType): boolean {
     return dtype.name !== "float64" && dtype.name !== "complex128";
   }
+  aliases(from: DType, to: DType): boolean {
+    // A view shares words, not bytes: only where an element's word is its bytes are the two the same.
+    const bytes = (dtype: DType) => dtype.name === "float32" || dtype.name === "int32" || dtype.name === "complex64";
+    return from === to || bytes(from) && bytes(to);
+  }
   alloc(elements: number, dtype: DType): Block {
     checkDtype("alloc", dtype);
-    return this.gpu.alloc(elements * (dtype.isComplex ? 8 : 4));
+    const half = dtype.name === "float16" && this.gpu.halves;
+    return this.gpu.alloc(elements * (half ? 2 : dtype.isComplex ? 8 : 4), half);
   }
   free(block: Block): void {
     this.gpu.free(block);
   }
   write(x: Strided, bytes: Uint8Array): void {
-    const scale = x.dtype.isComplex ? 2 : 1;
-    this.gpu.write(x.storage.block as GpuBlock, x.offset * 4 * scale, toWords(bytes, x.dtype));
+    const block = x.storage.block as GpuBlock;
+    if (block.half) writeHalves(this.gpu, block, x.offset, bytes);
+    else this.gpu.write(block, x.offset * (x.dtype.isComplex ? 8 : 4), toWords(bytes, x.dtype));
   }
   async read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
-    const scale = x.dtype.isComplex ? 2 : 1;
-    const words = await this.gpu.read(x.storage.block as GpuBlock, x.offset * 4 * scale, numelOf(x.shape) * 4 * scale);
-    return fromWords(words, x.dtype);
+    const block = x.storage.block as GpuBlock, count = numelOf(x.shape);
+    if (block.half) return await readHalves(this.gpu, block, x.offset, count);
+    const scale = x.dtype.isComplex ? 8 : 4;
+    return fromWords(await this.gpu.read(block, x.offset * scale, count * scale), x.dtype);
   }
   memoryStats(): MemoryStats {
     return this.gpu.memoryStats();

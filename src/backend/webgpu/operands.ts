@@ -1,8 +1,9 @@
 /**
  * Operands of a WGSL kernel: which buffer each is in, how its elements are loaded and stored, and where they lie.
  *
- * Every element is one 32-bit word on the device, whatever its dtype: halves are float32 values rounded when stored, int64 is
- * held in 32 bits (checked on upload), bools are 0 or 1. A buffer is bound once, however many operands are views of it, since
+ * Every element is one 32-bit word to a kernel, whatever its dtype: halves are float32 values rounded when stored, int64 is
+ * held in 32 bits (checked on upload), bools are 0 or 1. (Where the adapter has `shader-f16`, float16 takes two bytes in
+ * memory all the same: `halves.ts` rewrites the kernels that see such a buffer.) A buffer is bound once, however many operands are views of it, since
  * WebGPU forbids binding a written buffer twice.
  *
  * @module

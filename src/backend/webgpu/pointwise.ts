@@ -90,6 +90,8 @@ export function pointwise(
   else vectorKernel(gpu, program, layout, count, all, operands, slots, reads, scalars);
 }
 
+/** What tells an operand of the quick way apart: its slot (up to 9), kind of buffer, and read; nine make an exact number. */
+const VARIANTS = 40;
 const flatWords: number[] = [];
 const flatBlocks: GpuBlock[] = [];
 const flatSlots: number[] = [];
@@ -106,7 +108,7 @@ function flat(
   outputs: readonly Strided[],
 ): boolean {
   const total = inputs.length + outputs.length;
-  if (total > 10) return false;
+  if (total > 9) return false;
   const { shape } = outputs[0];
   let count = 1;
   for (let d = 0; d < shape.length; d++) count *= shape[d];
@@ -126,7 +128,7 @@ function flat(
     while (slot < flatBlocks.length && flatBlocks[slot].address !== block.address) slot++;
     if (slot === flatBlocks.length) flatBlocks.push(block);
     flatSlots[k] = slot;
-    variant = variant * 32 + slot * 2 + (vector ? 0 : 1);
+    variant = variant * VARIANTS + slot * 4 + (block.half ? 2 : 0) + (vector ? 0 : 1);
   }
   let kernels = gpu.programs[program.id];
   if (kernels === undefined) gpu.programs[program.id] = kernels = new Map();
@@ -135,7 +137,7 @@ function flat(
   words.push(Math.ceil(count / 4), count);
   for (let k = 0; k < total; k++) {
     const x = k < inputs.length ? inputs[k] : outputs[k - inputs.length];
-    const vector = (variant / 32 ** (total - 1 - k) & 1) === 0;
+    const vector = (variant / VARIANTS ** (total - 1 - k) & 1) === 0;
     words.push(vector ? x.offset / 4 : x.offset);
   }
   const first = words.length;
@@ -144,11 +146,11 @@ function flat(
   if (kernel === undefined) {
     for (const x of [...inputs, ...outputs]) checkDtype("pointwise", x.dtype);
     const slots = flatSlots.slice(0, total);
-    const reads = slots.map((_, k) => (variant / 32 ** (total - 1 - k) & 1) === 0 ? Read.Vector : Read.Single);
+    const reads = slots.map((_, k) => (variant / VARIANTS ** (total - 1 - k) & 1) === 0 ? Read.Vector : Read.Single);
     const vectors = flatBlocks.map((_, s) => slots.some((slot, k) => slot === s && reads[k] === Read.Vector));
     kernel = gpu.kernel(
       `pointwise ${program.id} flat ${slots.join()} ${reads.join("")} ${ragged}`,
-      flatBlocks.length,
+      flatBlocks,
       () =>
         vectorCode({
           program,
