@@ -78,6 +78,8 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_matmul: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32)` */
   cresset_cuda_conv: { parameters: ["i32", "i32", "i32", "i32"], result: "i32" },
+  /** `int32_t cresset_cuda_svd(int32_t device, int32_t dtype)` */
+  cresset_cuda_svd: { parameters: ["i32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The shim's functions. */

@@ -218,6 +218,35 @@ enum { CUDNN_DEFAULT_MATH = 0, CUDNN_TENSOR_OP_MATH = 1, CUDNN_FMA_MATH = 3 };
      cudnnTensorDescriptor_t dy_desc, const void *dy, cudnnConvolutionDescriptor_t c, int algo, void *workspace, \
      size_t bytes, const void *beta, cudnnFilterDescriptor_t dw_desc, void *dw))
 
+/* cuSOLVER: singular values by Jacobi rotations. */
+typedef int cusolverStatus_t;
+typedef struct cusolverDnContext *cusolverDnHandle_t;
+typedef struct gesvdjInfo *gesvdjInfo_t;
+enum { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_EIG_MODE_VECTOR = 1 };
+
+/* One precision: S and float, D and double. Matrices are column-major. */
+#define CUSOLVER_GESVDJ(F, P, T)                                                                              \
+  F(cusolverStatus_t, cusolverDn##P##gesvdj_bufferSize,                                                       \
+    (cusolverDnHandle_t handle, int vectors, int thin, int m, int n, const T *a, int lda, const T *s, const T *u, \
+     int ldu, const T *v, int ldv, int *work_count, gesvdjInfo_t params))                                     \
+  F(cusolverStatus_t, cusolverDn##P##gesvdj,                                                                  \
+    (cusolverDnHandle_t handle, int vectors, int thin, int m, int n, T *a, int lda, T *s, T *u, int ldu, T *v, \
+     int ldv, T *work, int work_count, int *info, gesvdjInfo_t params))                                       \
+  F(cusolverStatus_t, cusolverDn##P##gesvdjBatched_bufferSize,                                                \
+    (cusolverDnHandle_t handle, int vectors, int m, int n, const T *a, int lda, const T *s, const T *u, int ldu, \
+     const T *v, int ldv, int *work_count, gesvdjInfo_t params, int batches))                                 \
+  F(cusolverStatus_t, cusolverDn##P##gesvdjBatched,                                                           \
+    (cusolverDnHandle_t handle, int vectors, int m, int n, T *a, int lda, T *s, T *u, int ldu, T *v, int ldv, \
+     T *work, int work_count, int *info, gesvdjInfo_t params, int batches))
+
+#define CUSOLVER_FUNCTIONS(F)                                                                                 \
+  F(cusolverStatus_t, cusolverGetVersion, (int *version))                                                     \
+  F(cusolverStatus_t, cusolverDnCreate, (cusolverDnHandle_t * handle))                                        \
+  F(cusolverStatus_t, cusolverDnSetStream, (cusolverDnHandle_t handle, CUstream stream))                      \
+  F(cusolverStatus_t, cusolverDnCreateGesvdjInfo, (gesvdjInfo_t * params))                                    \
+  CUSOLVER_GESVDJ(F, S, float)                                                                                \
+  CUSOLVER_GESVDJ(F, D, double)
+
 #define DECLARE_POINTER(result, name, parameters) result(*name) parameters;
 typedef struct {
   DRIVER_FUNCTIONS(DECLARE_POINTER)
@@ -231,12 +260,16 @@ typedef struct {
 typedef struct {
   CUDNN_FUNCTIONS(DECLARE_POINTER)
 } Cudnn;
+typedef struct {
+  CUSOLVER_FUNCTIONS(DECLARE_POINTER)
+} Cusolver;
 #undef DECLARE_POINTER
 
 extern Driver driver;
 extern Nvrtc nvrtc;
 extern CublasLt cublaslt;
 extern Cudnn cudnn;
+extern Cusolver cusolver;
 
 /* Whether library `which` is open; if not, sets the error text to say what is missing and where it was looked for. */
 int library_ready(int which);
@@ -256,6 +289,8 @@ typedef struct {
   int staging_busy;
   cublasLtHandle_t blas;
   cudnnHandle_t dnn;
+  cusolverDnHandle_t solver;
+  gesvdjInfo_t jacobi; /* its parameters: the library's defaults */
   CUdeviceptr workspace;
   size_t workspace_bytes;
 } Device;

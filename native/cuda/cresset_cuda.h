@@ -105,4 +105,12 @@ CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t 
  */
 CRESSET_CUDA int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32);
 
+/*
+ * Singular value decomposition by cuSOLVER's Jacobi rotations. Arena: [a, s, u, v, info, batches, m, n, thin]; a is
+ * `batches` column-major m×n matrices, which are overwritten, k = min(m, n). `thin` 1: u is m×k and v n×k (one call per
+ * matrix); 0: u is m×m and v n×n, and neither m nor n may exceed 32 (one call for all). All are column-major and dense.
+ * info: an int32 per matrix, 0 where it converged. `dtype`: 8 float32, 9 float64.
+ */
+CRESSET_CUDA int32_t cresset_cuda_svd(int32_t device, int32_t dtype);
+
 #endif

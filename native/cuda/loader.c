@@ -16,6 +16,7 @@ Driver driver;
 Nvrtc nvrtc;
 CublasLt cublaslt;
 Cudnn cudnn;
+Cusolver cusolver;
 double *arena;
 
 static _Thread_local char error_text[4096];
@@ -105,6 +106,7 @@ static void fill_driver(Library *library, Driver *table) { DRIVER_FUNCTIONS(FILL
 static void fill_nvrtc(Library *library, Nvrtc *table) { NVRTC_FUNCTIONS(FILL) }
 static void fill_cublaslt(Library *library, CublasLt *table) { CUBLASLT_FUNCTIONS(FILL) }
 static void fill_cudnn(Library *library, Cudnn *table) { CUDNN_FUNCTIONS(FILL) }
+static void fill_cusolver(Library *library, Cusolver *table) { CUSOLVER_FUNCTIONS(FILL) }
 #undef FILL
 
 static void fill(int which) {
@@ -113,6 +115,7 @@ static void fill(int which) {
   else if (which == LIB_NVRTC) fill_nvrtc(library, &nvrtc);
   else if (which == LIB_CUBLASLT) fill_cublaslt(library, &cublaslt);
   else if (which == LIB_CUDNN) fill_cudnn(library, &cudnn);
+  else if (which == LIB_CUSOLVER) fill_cusolver(library, &cusolver);
 }
 
 int32_t cresset_cuda_open(const uint8_t *folders, int32_t count) {
@@ -161,5 +164,6 @@ int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size) {
   if (which == LIB_NVRTC && nvrtc.nvrtcVersion(&major, &minor) == NVRTC_SUCCESS) return major * 1000 + minor * 10;
   if (which == LIB_CUBLASLT) return (int32_t)cublaslt.cublasLtGetVersion();
   if (which == LIB_CUDNN) return (int32_t)cudnn.cudnnGetVersion();
+  if (which == LIB_CUSOLVER && cusolver.cusolverGetVersion(&major) == CUSOLVER_STATUS_SUCCESS) return major;
   return 1;
 }

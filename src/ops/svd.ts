@@ -39,7 +39,7 @@ export function svdOf(op: string, input: Tensor): Svd {
   const u = emptyLikeDevice(op, [...batch, m, k], input.dtype, input);
   const s = emptyLikeDevice(op, [...batch, k], input.dtype, input);
   const vh = emptyLikeDevice(op, [...batch, k, n], input.dtype, input);
-  if (!backend.svd(input.contiguous(), u, s, vh)) {
+  if (!backend.svd(op, input.contiguous(), u, s, vh)) {
     throw new ArgumentError(`${op}(): the matrix holds elements that are not finite`);
   }
   recordMany("SvdBackward0", [u, s, vh], [input], [u, s, vh], ([gu, gs, gvh], [u, s, vh]) => [

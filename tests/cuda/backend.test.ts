@@ -58,6 +58,14 @@ cudaTest(
   () => run("cases.ts", ["products", "convolutions", "training"], { without: ["libcublasLt.so.13", "libcudnn.so.9"] }),
 );
 
+cudaTest("cuda: decompositions by cuSOLVER are the CPU's up to signs", () => run("cases.ts", ["decompositions"]));
+
+cudaTest(
+  "cuda: without cuSOLVER a decomposition names the remedy",
+  // Wheels beside a Python in PATH would be found.
+  () => run("cases.ts", ["unsolved"], { without: ["libcusolver.so.12"] }, { PATH: "/usr/bin:/bin" }),
+);
+
 cudaTest(
   "cuda: without a driver there is no device, and an error says so",
   () => run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }),

@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
+import { svdOf } from "../../src/ops/svd.ts";
 import { firstDifference } from "../support/close.ts";
 
 const F = torch.nn.functional;
@@ -291,6 +292,33 @@ async function fault(): Promise<void> {
   assertEquals(await torch.ones(2).add(1).data(), new Float32Array([2, 2]), "the CPU works on");
 }
 
+async function decompositions(): Promise<void> {
+  for (const dtype of [torch.float32, torch.float64]) {
+    // Tall, wide, one by one; many small ones are one call, many larger ones are not.
+    for (
+      const shape of [[5, 3], [3, 5], [4, 4], [1, 1], [40, 50], [6, 5, 3], [2, 3, 3, 6], [2, 40, 3], [0, 3], [2, 0, 3]]
+    ) {
+      const x = numbers(shape, dtype), exact = dtype === torch.float64 ? 1e-11 : 2e-5;
+      await same(`values of ${shape}`, [x], (a) => svdOf("svd", a).s, exact);
+      await same(`product of ${shape}`, [x], (a) => {
+        const { u, s, vh } = svdOf("svd", a);
+        return [u.matmul(s.diagEmbed()).matmul(vh), u.mT.matmul(u), vh.matmul(vh.mT)];
+      }, exact);
+    }
+  }
+  const x = numbers([4, 3], torch.float64).to("cuda").requiresGrad_();
+  assert(await torch.autograd.gradcheck((a) => torch.norm(a, "nuc"), x));
+  assertThrows(() => torch.norm(torch.tensor([[NaN, 1]]).to("cuda"), "nuc"), torch.ArgumentError, "not finite");
+}
+
+/** Runs without cuSOLVER. */
+function unsolved(): Promise<void> {
+  const error = assertThrows(() => torch.norm(torch.ones([2, 2], { device: "cuda" }), "nuc"), torch.DeviceError);
+  assertStringIncludes(error.message, "norm(): decompositions on cuda need cuSOLVER, which was not found");
+  assertStringIncludes(error.message, 'use x.to("cpu")');
+  return Promise.resolve();
+}
+
 /** Runs without a driver. */
 function absent(): Promise<void> {
   assertEquals([torch.cuda.isAvailable(), torch.cuda.deviceCount()], [false, 0]);
@@ -309,6 +337,8 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   products,
   convolutions,
   rows,
+  decompositions,
+  unsolved,
   training,
   failures,
   fault,

@@ -32,14 +32,14 @@ Deno.test("the symbol table is the C header", () => {
   assertEquals(libraries.map((l) => l.slice(4)), CUDA_LIBRARIES.map(({ name }) => name.toUpperCase()));
 });
 
-/** Where NVIDIA's wheels and toolkits put headers. */
+/** Where NVIDIA's wheels and toolkits put headers, behind what `CRESSET_NVIDIA_INCLUDE` names (folders, by colons). */
 async function includeFolders(): Promise<string[]> {
-  const found: string[] = [];
+  const found = (Deno.env.get("CRESSET_NVIDIA_INCLUDE") ?? "").split(":").filter((path) => path !== "");
   const script = "import site; print('\\n'.join(site.getsitepackages() + [site.getusersitepackages()]))";
   try {
     const { stdout } = await new Deno.Command("python3", { args: ["-c", script], stderr: "null" }).output();
     for (const packages of new TextDecoder().decode(stdout).trim().split("\n")) {
-      for (const part of ["cu13", "cuda_runtime", "cuda_nvrtc", "cublas", "cudnn"]) {
+      for (const part of ["cu13", "cuda_runtime", "cuda_nvrtc", "cublas", "cudnn", "cusolver", "cufft", "nccl"]) {
         found.push(`${packages}/nvidia/${part}/include`);
       }
     }
@@ -55,14 +55,32 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Text as the preprocessor leaves it. */
+async function preprocess(source: string): Promise<string> {
+  const args = ["-E", "-P", "-x", "c++", `-I${folder}`, "-"];
+  const child = new Deno.Command("c++", { args, stdin: "piped", stdout: "piped" }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(source));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  assert(success);
+  return new TextDecoder().decode(stdout);
+}
+
 /** The functions of one of api.h's tables. */
-function functionsOf(table: string): string[] {
-  const start = apiHeader.indexOf(`#define ${table}(F)`);
-  const lines = apiHeader.slice(start).split("\n");
-  const body = lines.slice(0, lines.findIndex((line) => !line.trimEnd().endsWith("\\")) + 1).join("\n");
-  const names = [...body.matchAll(/F\([\w *]+?, (\w+),/g)].map((match) => match[1]);
+async function functionsOf(table: string): Promise<string[]> {
+  const text = await preprocess(`#include "api.h"\n#define NAME(result, name, parameters) [name]\n${table}(NAME)\n`);
+  const names = [...text.matchAll(/\[(\w+)\]/g)].map((match) => match[1]).filter((name) => /^[a-z]+[A-Z]/.test(name));
   assert(names.length > 5, table);
   return names;
+}
+
+/** The structures that api.h spells out, by name, with their fields: those of NVIDIA whose layout the shim relies on. */
+function structures(prefix: RegExp): [name: string, fields: string[]][] {
+  const found = [...apiHeader.matchAll(/typedef struct \{([^{}]*)\} (\w+);/g)].filter(([, , name]) =>
+    prefix.test(name)
+  );
+  return found.map(([, body, name]) => [name, [...body.matchAll(/(\w+)(?:\[\d+\])?;/g)].map((match) => match[1])]);
 }
 
 /** The constants of api.h whose names begin so. */
@@ -101,26 +119,39 @@ struct SameFunction<R (*)(A...), S (*)(B...)> {
 `;
 
 /** Compiles checks of one of NVIDIA's headers; `null` where it is not installed. */
-async function check(header: string, table: string, member: string, prefix: RegExp): Promise<string | null> {
+async function check(
+  [header, table, member, prefix, structs]: (typeof HEADERS)[number],
+): Promise<string | null> {
   const folders = await includeFolders();
   const present = await Promise.all(folders.map((path) => exists(`${path}/${header}`)));
   if (!present.includes(true)) return null;
-  const functions = functionsOf(table).map((name) =>
+  const functions = (await functionsOf(table)).map((name) =>
     `static_assert(SameFunction<decltype(&::${name}), decltype(ours::${member}::${name})>::value, "${name}");`
   );
   const values = constants(prefix).map((name) =>
     `static_assert((long long)ours::${name} == (long long)CHECKED(${name}), "${name}");`
   );
+  const layouts = structures(structs).flatMap(([name, fields]) => [
+    `static_assert(sizeof(ours::${name}) == sizeof(::${name}) && alignof(ours::${name}) == alignof(::${name}), "${name}");`,
+    // NVIDIA's fields have the same names, or only the size is known (opaque bytes).
+    ...fields.map((field) =>
+      `static_assert(FIELD_AT(ours::${name}, ${field}) == FIELD_AT(::${name}, ${field}), "${name}.${field}");`
+    ),
+  ]);
   const source = [
     TRAITS,
     // The internal table of cuda.h's older names is of no interest: functions are asked for by their own.
     `#include "${header}"`,
+    // Three of cuDNN's structures are one of ours.
+    header === "cudnn.h" ? "using cudnnConvolutionAlgoPerf_t = cudnnConvolutionFwdAlgoPerf_t;" : "",
     "namespace ours {",
     '#include "api.h"',
     "}",
     "#define CHECKED(name) ::name",
+    "#define FIELD_AT(type, field) __builtin_offsetof(type, field)",
     ...functions,
     ...values,
+    ...layouts,
   ].join("\n");
   const file = await Deno.makeTempFile({ suffix: ".cpp" });
   await Deno.writeTextFile(file, source);
@@ -128,19 +159,20 @@ async function check(header: string, table: string, member: string, prefix: RegE
   const { success, stderr } = await new Deno.Command("c++", { args, stderr: "piped" }).output();
   await Deno.remove(file);
   assert(success, new TextDecoder().decode(stderr).slice(0, 4000));
-  return `${functions.length} functions, ${values.length} constants`;
+  return `${functions.length} functions, ${values.length} constants, ${layouts.length} sizes and places`;
 }
 
 const HEADERS = [
-  ["cuda.h", "DRIVER_FUNCTIONS", "Driver", /^(CUDA_(SUCCESS|ERROR_\w+)|CU_\w+)$/],
-  ["nvrtc.h", "NVRTC_FUNCTIONS", "Nvrtc", /^NVRTC_/],
-  ["cublasLt.h", "CUBLASLT_FUNCTIONS", "CublasLt", /^(CUBLAS\w*|CUDA_R_\w+)$/],
-  ["cudnn.h", "CUDNN_FUNCTIONS", "Cudnn", /^CUDNN_/],
+  ["cuda.h", "DRIVER_FUNCTIONS", "Driver", /^(CUDA_(SUCCESS|ERROR_\w+)|CU_\w+)$/, /^(CU|CUDA)[a-z_A-Z]+$/],
+  ["nvrtc.h", "NVRTC_FUNCTIONS", "Nvrtc", /^NVRTC_/, /^nvrtc/],
+  ["cublasLt.h", "CUBLASLT_FUNCTIONS", "CublasLt", /^(CUBLAS\w*|CUDA_R_\w+)$/, /^cublasLt/],
+  ["cudnn.h", "CUDNN_FUNCTIONS", "Cudnn", /^CUDNN_/, /^cudnn/],
+  ["cusolverDn.h", "CUSOLVER_FUNCTIONS", "Cusolver", /^CUSOLVER_/, /^cusolver/],
 ] as const;
 
-for (const [header, table, member, prefix] of HEADERS) {
-  Deno.test(`api.h agrees with ${header}`, async () => {
-    const checked = await check(header, table, member, prefix);
-    console.log(`${header}: ${checked ?? "not installed, nothing to compare with"}`);
+for (const entry of HEADERS) {
+  Deno.test(`api.h agrees with ${entry[0]}`, async () => {
+    const checked = await check(entry);
+    console.log(`${entry[0]}: ${checked ?? "not installed, nothing to compare with"}`);
   });
 }

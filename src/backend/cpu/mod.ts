@@ -178,7 +178,7 @@ export class CpuBackend implements Backend {
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPoolGrad(this.lib, grad, windows, scale, out);
   }
-  svd(x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+  svd(_op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
     return svd(this.lib, x, u, s, vh);
   }
   softmax(x: Strided, log: boolean, out: Strided): void {

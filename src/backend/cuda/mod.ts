@@ -35,6 +35,7 @@ import { reduce } from "./reduce.ts";
 import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
 import { addressOf, CudaStream } from "./stream.ts";
+import { svd } from "./svd.ts";
 
 /** The slot of compiled programs of device 0; the CPU's backends count up from 0, WebGPU's is 1000. */
 const CUDA_ID = 2000;
@@ -182,6 +183,9 @@ export class CudaBackend implements Backend {
   }
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPoolGrad(this.stream, grad, windows, scale, out);
+  }
+  svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+    return svd(this.stream, op, x, u, s, vh);
   }
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.stream, x, log, out);

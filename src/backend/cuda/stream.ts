@@ -30,6 +30,7 @@ export const enum Library {
   Nvrtc,
   CublasLt,
   Cudnn,
+  Cusolver,
 }
 
 /** What the shim passes to NVRTC; part of the disk cache's key. Changes with `native/cuda/kernel.c`. */

@@ -21,6 +21,7 @@ const LIBRARIES: Readonly<Record<string, { readonly names: RegExp; readonly sour
   "libnvrtc.so.13": { names: /^nvrtc/, sources: ["nvrtc.cpp"] },
   "libcublasLt.so.13": { names: /^cublasLt/, sources: ["cublaslt.cpp"] },
   "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp"] },
+  "libcusolver.so.12": { names: /^cusolver/, sources: ["cusolver.cpp"] },
 };
 
 /** What a folder lacks. */
