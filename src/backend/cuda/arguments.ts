@@ -48,12 +48,12 @@ export class Arguments {
     return merged.shape.length;
   }
 
-  /** Launches a kernel with these parameters. */
-  launch(stream: CudaStream, kernel: Kernel, threads: number, x: number, y = 1, z = 1): void {
+  /** Launches a kernel with these parameters and `shared` bytes of dynamic shared memory. */
+  launch(stream: CudaStream, kernel: Kernel, threads: number, x: number, y = 1, z = 1, shared = 0): void {
     const { slots } = this;
     for (let i = 0; i < SLOTS; i++) stream.putInteger(i, slots[i]);
     for (const [slot, value] of this.doubles) stream.args[slot] = value;
-    stream.launch(kernel, SLOTS, threads, x, y, z);
+    stream.launch(kernel, SLOTS, threads, x, y, z, shared);
   }
 }
 

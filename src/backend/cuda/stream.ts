@@ -260,9 +260,9 @@ export class CudaStream {
     else this.args[slot] = Number(value);
   }
 
-  /** Launches a kernel with the first `slots` slots of the arena. */
-  launch(kernel: Kernel, slots: number, threads: number, x: number, y = 1, z = 1): void {
-    const status = this.shim.c.cresset_cuda_launch(this.ordinal, kernel.handle, x, y, z, threads, 0, slots);
+  /** Launches a kernel with the first `slots` slots of the arena and `shared` bytes of dynamic shared memory. */
+  launch(kernel: Kernel, slots: number, threads: number, x: number, y = 1, z = 1, shared = 0): void {
+    const status = this.shim.c.cresset_cuda_launch(this.ordinal, kernel.handle, x, y, z, threads, shared, slots);
     if (status !== Status.Ok) this.fail(kernel.name, status);
     if (this.recent.length >= REMEMBERED) this.recent.shift();
     this.recent.push(kernel.name);

@@ -57,11 +57,17 @@ __device__ __forceinline__ ${name}_stored ${name}_store(${name}_value x) { retur
 `;
 }
 
-/** The whole source of a family's kernels for some dtypes; `KERNEL(name)` opens an entry point. */
+/**
+ * The whole source of a family's kernels for some dtypes; `KERNEL(name)` opens an entry point, `KERNEL(name, threads)` one
+ * of blocks of at most so many threads, which bounds its registers.
+ */
 export function kernelSource(types: Readonly<Record<string, DType>>, code: string): string {
   const declared = Object.entries(types).map(([name, dtype]) => declare(name, dtype)).join("");
-  const entry = (_: string, name: string) => `extern "C" __global__ void ${name}(const __grid_constant__ Params p)`;
-  const text = declared + INDEXING + code.replace(/^KERNEL\((\w+)\)/gm, entry);
+  const entry = (_: string, name: string, threads: string | undefined) => {
+    const bound = threads === undefined ? "" : `__launch_bounds__(${threads}) `;
+    return `extern "C" __global__ void ${bound}${name}(const __grid_constant__ Params p)`;
+  };
+  const text = declared + INDEXING + code.replace(/^KERNEL\((\w+)(?:, (\w+))?\)/gm, entry);
   const parameters = `struct Params { i64 slots[${SLOTS}]; };\n`;
   return CUDA_TYPES + parameters + helpersOf(text, CUDA_HELPERS) + text;
 }
