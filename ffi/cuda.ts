@@ -11,7 +11,7 @@ import { DeviceError, NativeError } from "../src/base/errors.ts";
 import { environment } from "./cpu.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
-export const CUDA_ABI = 1;
+export const CUDA_ABI = 2;
 
 /** Slots of the argument arena; a kernel's parameter block is at most 4 KiB. */
 export const CUDA_ARENA_SLOTS = 512;
@@ -42,16 +42,36 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_write: { parameters: ["i32", "f64", "buffer", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_read(int32_t device, double address, uint8_t *target, double bytes)` */
   cresset_cuda_read: { parameters: ["i32", "f64", "buffer", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_copy(int32_t device, double to, double from, double bytes)` */
+  cresset_cuda_copy: { parameters: ["i32", "f64", "f64", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_copy_peer(int32_t to_device, double to, int32_t from_device, double from, double bytes)` */
   cresset_cuda_copy_peer: { parameters: ["i32", "f64", "i32", "f64", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_peer(int32_t device, int32_t other)` */
+  cresset_cuda_peer: { parameters: ["i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_fill(int32_t device, double address, int32_t value, double bytes)` */
   cresset_cuda_fill: { parameters: ["i32", "f64", "i32", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_synchronize(int32_t device)` */
   cresset_cuda_synchronize: { parameters: ["i32"], result: "i32" },
-  /** `double cresset_cuda_event(int32_t device)` */
-  cresset_cuda_event: { parameters: ["i32"], result: "f64" },
-  /** `int32_t cresset_cuda_event_record(int32_t device, double event)` */
-  cresset_cuda_event_record: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_memory(int32_t device)` */
+  cresset_cuda_memory: { parameters: ["i32"], result: "i32" },
+  /** `double cresset_cuda_stream(int32_t device, int32_t priority)` */
+  cresset_cuda_stream: { parameters: ["i32", "i32"], result: "f64" },
+  /** `int32_t cresset_cuda_stream_use(int32_t device, double stream)` */
+  cresset_cuda_stream_use: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_stream_wait(int32_t device, double stream, double event)` */
+  cresset_cuda_stream_wait: { parameters: ["i32", "f64", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_stream_query(int32_t device, double stream)` */
+  cresset_cuda_stream_query: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_stream_synchronize(int32_t device, double stream)` */
+  cresset_cuda_stream_synchronize: { parameters: ["i32", "f64"], result: "i32" },
+  /** `double cresset_cuda_event(int32_t device, int32_t timing)` */
+  cresset_cuda_event: { parameters: ["i32", "i32"], result: "f64" },
+  /** `int32_t cresset_cuda_event_record(int32_t device, double stream, double event)` */
+  cresset_cuda_event_record: { parameters: ["i32", "f64", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_event_query(int32_t device, double event)` */
+  cresset_cuda_event_query: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_event_synchronize(int32_t device, double event)` */
+  cresset_cuda_event_synchronize: { parameters: ["i32", "f64"], result: "i32" },
   /** `double cresset_cuda_event_elapsed(double from, double to)` */
   cresset_cuda_event_elapsed: { parameters: ["f64", "f64"], result: "f64" },
   /** `int32_t cresset_cuda_event_destroy(double event)` */
@@ -72,14 +92,20 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_capture_end: { parameters: ["i32"], result: "f64" },
   /** `int32_t cresset_cuda_graph_launch(int32_t device, double graph)` */
   cresset_cuda_graph_launch: { parameters: ["i32", "f64"], result: "i32" },
-  /** `int32_t cresset_cuda_graph_destroy(double graph)` */
-  cresset_cuda_graph_destroy: { parameters: ["f64"], result: "i32" },
-  /** `int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t tf32)` */
+  /** `int32_t cresset_cuda_graph_destroy(int32_t device, double graph)` */
+  cresset_cuda_graph_destroy: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t modes)` */
   cresset_cuda_matmul: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32)` */
   cresset_cuda_conv: { parameters: ["i32", "i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_svd(int32_t device, int32_t dtype)` */
   cresset_cuda_svd: { parameters: ["i32", "i32"], result: "i32" },
+  /** `double cresset_cuda_nccl_open(int32_t count)` */
+  cresset_cuda_nccl_open: { parameters: ["i32"], result: "f64" },
+  /** `int32_t cresset_cuda_nccl_collective(double communicator, int32_t dtype)` */
+  cresset_cuda_nccl_collective: { parameters: ["f64", "i32"], result: "i32" },
+  /** `int32_t cresset_cuda_nccl_close(double communicator)` */
+  cresset_cuda_nccl_close: { parameters: ["f64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The shim's functions. */

@@ -26,13 +26,19 @@ typedef struct CUgraphExec_st *CUgraphExec;
 typedef unsigned long long CUdeviceptr;
 typedef struct { char bytes[16]; } CUuuid;
 
-enum { CUDA_SUCCESS = 0, CUDA_ERROR_OUT_OF_MEMORY = 2 };
+enum {
+  CUDA_SUCCESS = 0,
+  CUDA_ERROR_OUT_OF_MEMORY = 2,
+  CUDA_ERROR_NOT_READY = 600,
+  CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED = 704
+};
 enum {
   CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
 };
-enum { CU_STREAM_NON_BLOCKING = 1, CU_EVENT_DEFAULT = 0, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1 };
+enum { CU_STREAM_NON_BLOCKING = 1, CU_EVENT_DEFAULT = 0, CU_EVENT_DISABLE_TIMING = 2 };
+enum { CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1, CU_STREAM_CAPTURE_MODE_RELAXED = 2 };
 enum { CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };
 #define CU_LAUNCH_PARAM_END ((void *)0)
 #define CU_LAUNCH_PARAM_BUFFER_POINTER ((void *)1)
@@ -48,10 +54,14 @@ enum { CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };
   F(CUresult, cuDeviceGetAttribute, (int *value, int attribute, CUdevice device))                             \
   F(CUresult, cuDevicePrimaryCtxRetain, (CUcontext * context, CUdevice device))                               \
   F(CUresult, cuCtxSetCurrent, (CUcontext context))                                                           \
+  F(CUresult, cuCtxSynchronize, (void))                                                                       \
   F(CUresult, cuMemGetInfo_v2, (size_t *free, size_t *total))                                                 \
   F(CUresult, cuMemAlloc_v2, (CUdeviceptr * address, size_t bytes))                                           \
   F(CUresult, cuMemFree_v2, (CUdeviceptr address))                                                            \
   F(CUresult, cuMemHostAlloc, (void **address, size_t bytes, unsigned flags))                                 \
+  F(CUresult, cuMemFreeHost, (void *address))                                                                 \
+  F(CUresult, cuDeviceCanAccessPeer, (int *can, CUdevice device, CUdevice peer))                              \
+  F(CUresult, cuCtxEnablePeerAccess, (CUcontext peer, unsigned flags))                                        \
   F(CUresult, cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))        \
   F(CUresult, cuMemcpyDtoHAsync_v2, (void *to, CUdeviceptr from, size_t bytes, CUstream stream))              \
   F(CUresult, cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))        \
@@ -59,10 +69,13 @@ enum { CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };
     (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t bytes, CUstream stream)) \
   F(CUresult, cuMemsetD8Async, (CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream))     \
   F(CUresult, cuStreamCreate, (CUstream * stream, unsigned flags))                                            \
+  F(CUresult, cuStreamCreateWithPriority, (CUstream * stream, unsigned flags, int priority))                  \
+  F(CUresult, cuStreamQuery, (CUstream stream))                                                               \
   F(CUresult, cuStreamSynchronize, (CUstream stream))                                                         \
   F(CUresult, cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags))                            \
   F(CUresult, cuEventCreate, (CUevent * event, unsigned flags))                                               \
   F(CUresult, cuEventRecord, (CUevent event, CUstream stream))                                                \
+  F(CUresult, cuEventQuery, (CUevent event))                                                                  \
   F(CUresult, cuEventSynchronize, (CUevent event))                                                            \
   F(CUresult, cuEventElapsedTime, (float *milliseconds, CUevent from, CUevent to))                            \
   F(CUresult, cuEventDestroy_v2, (CUevent event))                                                             \
@@ -72,6 +85,7 @@ enum { CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8 };
   F(CUresult, cuLaunchKernel,                                                                                 \
     (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, \
      unsigned block_z, unsigned shared, CUstream stream, void **parameters, void **extra))                    \
+  F(CUresult, cuThreadExchangeStreamCaptureMode, (int *mode))                                                 \
   F(CUresult, cuStreamBeginCapture_v2, (CUstream stream, int mode))                                           \
   F(CUresult, cuStreamEndCapture, (CUstream stream, CUgraph *graph))                                          \
   F(CUresult, cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))     \
@@ -111,7 +125,7 @@ typedef struct {
   float wavesCount;
   int reserved[4];
 } cublasLtMatmulHeuristicResult_t;
-enum { CUBLAS_STATUS_SUCCESS = 0 };
+enum { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_INVALID_VALUE = 7, CUBLAS_STATUS_NOT_SUPPORTED = 15 };
 enum { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
 enum { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_64F = 70, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
 enum { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
@@ -119,17 +133,33 @@ enum {
   CUBLASLT_MATMUL_DESC_TRANSA = 3,
   CUBLASLT_MATMUL_DESC_TRANSB = 4,
   CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
-  CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8
+  CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8,
+  CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER = 11,
+  CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD = 12
 };
 enum { CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT = 5, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET = 6 };
-enum { CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES = 5 /* then B, C, D */ };
+enum {
+  CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1,
+  CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK = 3,
+  CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES = 5 /* then B, C, D */
+};
+enum { CUBLASLT_REDUCTION_SCHEME_NONE = 0, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE = 2 };
 enum {
   CUBLASLT_EPILOGUE_DEFAULT = 1,
   CUBLASLT_EPILOGUE_RELU = 2,
   CUBLASLT_EPILOGUE_BIAS = 4,
   CUBLASLT_EPILOGUE_RELU_BIAS = 6,
   CUBLASLT_EPILOGUE_GELU = 32,
-  CUBLASLT_EPILOGUE_GELU_BIAS = 36
+  CUBLASLT_EPILOGUE_GELU_BIAS = 36,
+  CUBLASLT_EPILOGUE_RELU_AUX = 130,
+  CUBLASLT_EPILOGUE_RELU_AUX_BIAS = 134,
+  CUBLASLT_EPILOGUE_DRELU = 136,
+  CUBLASLT_EPILOGUE_DRELU_BGRAD = 152,
+  CUBLASLT_EPILOGUE_GELU_AUX = 160,
+  CUBLASLT_EPILOGUE_GELU_AUX_BIAS = 164,
+  CUBLASLT_EPILOGUE_DGELU = 192,
+  CUBLASLT_EPILOGUE_DGELU_BGRAD = 208,
+  CUBLASLT_EPILOGUE_BGRADB = 512
 };
 
 #define CUBLASLT_FUNCTIONS(F)                                                                                 \
@@ -218,6 +248,40 @@ enum { CUDNN_DEFAULT_MATH = 0, CUDNN_TENSOR_OP_MATH = 1, CUDNN_FMA_MATH = 3 };
      cudnnTensorDescriptor_t dy_desc, const void *dy, cudnnConvolutionDescriptor_t c, int algo, void *workspace, \
      size_t bytes, const void *beta, cudnnFilterDescriptor_t dw_desc, void *dw))
 
+/* NCCL */
+typedef int ncclResult_t;
+typedef struct ncclComm *ncclComm_t;
+enum { ncclSuccess = 0 };
+enum { ncclSum = 0, ncclProd = 1, ncclMax = 2, ncclMin = 3, ncclAvg = 4 };
+enum {
+  ncclInt8 = 0,
+  ncclUint8 = 1,
+  ncclInt32 = 2,
+  ncclInt64 = 4,
+  ncclFloat16 = 6,
+  ncclFloat32 = 7,
+  ncclFloat64 = 8,
+  ncclBfloat16 = 9
+};
+
+#define NCCL_FUNCTIONS(F)                                                                                     \
+  F(ncclResult_t, ncclGetVersion, (int *version))                                                             \
+  F(const char *, ncclGetErrorString, (ncclResult_t result))                                                  \
+  F(ncclResult_t, ncclCommInitAll, (ncclComm_t * comms, int count, const int *devices))                       \
+  F(ncclResult_t, ncclCommDestroy, (ncclComm_t comm))                                                         \
+  F(ncclResult_t, ncclGroupStart, (void))                                                                     \
+  F(ncclResult_t, ncclGroupEnd, (void))                                                                       \
+  F(ncclResult_t, ncclAllReduce,                                                                              \
+    (const void *from, void *to, size_t count, int type, int op, ncclComm_t comm, CUstream stream))           \
+  F(ncclResult_t, ncclReduce,                                                                                 \
+    (const void *from, void *to, size_t count, int type, int op, int root, ncclComm_t comm, CUstream stream)) \
+  F(ncclResult_t, ncclBroadcast,                                                                              \
+    (const void *from, void *to, size_t count, int type, int root, ncclComm_t comm, CUstream stream))         \
+  F(ncclResult_t, ncclAllGather,                                                                              \
+    (const void *from, void *to, size_t count, int type, ncclComm_t comm, CUstream stream))                   \
+  F(ncclResult_t, ncclReduceScatter,                                                                          \
+    (const void *from, void *to, size_t count, int type, int op, ncclComm_t comm, CUstream stream))
+
 /* cuSOLVER: singular values by Jacobi rotations. */
 typedef int cusolverStatus_t;
 typedef struct cusolverDnContext *cusolverDnHandle_t;
@@ -263,6 +327,9 @@ typedef struct {
 typedef struct {
   CUSOLVER_FUNCTIONS(DECLARE_POINTER)
 } Cusolver;
+typedef struct {
+  NCCL_FUNCTIONS(DECLARE_POINTER)
+} Nccl;
 #undef DECLARE_POINTER
 
 extern Driver driver;
@@ -270,6 +337,7 @@ extern Nvrtc nvrtc;
 extern CublasLt cublaslt;
 extern Cudnn cudnn;
 extern Cusolver cusolver;
+extern Nccl nccl;
 
 /* Whether library `which` is open; if not, sets the error text to say what is missing and where it was looked for. */
 int library_ready(int which);
@@ -279,25 +347,56 @@ void set_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Reports a driver error as a status; CUDA_SUCCESS is CRESSET_CUDA_OK. */
 int32_t driver_status(CUresult result, const char *call);
 
+/* A stream with what belongs to it: what it launches runs in order, so it has scratch memory of its own. */
+typedef struct {
+  CUstream handle;
+  CUdeviceptr workspace;
+  size_t workspace_bytes;
+  int workspace_captured; /* a graph uses the workspace: it must stay where it is */
+} Stream;
+
+/* Copies to the device pass through a ring of pinned pieces; one is used again once the copies out of it are done. */
+enum { STAGING_PIECES = 4 };
+typedef struct {
+  char *memory;
+  size_t used;
+  CUevent left; /* recorded after the last copy out of it */
+  CUstream stream; /* which the copies out of it are on; NULL if there are none */
+} Staging;
+
+/* A recorded graph and the pinned memory that its copies read at every replay. */
+typedef struct Pinned {
+  struct Pinned *next;
+  size_t used, bytes;
+  char memory[];
+} Pinned;
+typedef struct {
+  CUgraphExec exec;
+  Pinned *pinned;
+} Graph;
+
 /* One opened device. */
 typedef struct {
   CUcontext context;
-  CUstream stream;
+  CUstream stream; /* the current stream's handle: what everything is launched on */
+  Stream *current;
+  Stream first;   /* the default stream */
   int capability; /* major × 10 + minor */
-  void *staging;  /* pinned memory for copies */
-  CUevent staged; /* recorded after the last copy out of `staging` */
-  int staging_busy;
+  void *reading;  /* pinned memory for copies from the device */
+  Staging staging[STAGING_PIECES];
+  int piece;        /* the one in use */
+  Graph *capturing; /* what is launched goes here, on `stream` */
   cublasLtHandle_t blas;
   cudnnHandle_t dnn;
   cusolverDnHandle_t solver;
   gesvdjInfo_t jacobi; /* its parameters: the library's defaults */
-  CUdeviceptr workspace;
-  size_t workspace_bytes;
 } Device;
 
 /* The opened device `ordinal`, its context made current; NULL with the error text set if it is not open. */
 Device *device_at(int32_t ordinal);
-/* At least `bytes` of scratch memory on the device, valid until the next call on its stream; 0 when there is none. */
+/* To be called after a library that may have changed the current context. */
+void device_forget_current(void);
+/* At least `bytes` of scratch memory, valid until the next call on the current stream; 0 when there is none. */
 CUdeviceptr device_workspace(Device *device, size_t bytes);
 
 extern double *arena;

@@ -2,7 +2,7 @@
  * The C ABI of the CUDA shim: device, memory, streams, events, NVRTC, launches, cuBLASLt, cuDNN.
  *
  * The shim is built by a bare `cc` and links nothing of CUDA: it declares the few functions it needs and opens the
- * libraries at run time. Everything is asynchronous on one stream per device, except where it says so.
+ * libraries at run time. Everything is asynchronous on the device's current stream, except where it says so.
  *
  * Conventions: addresses, handles and byte counts travel as double (exact below 2^53), small numbers as int32_t. Results
  * are a status (0, or negative: see CRESSET_CUDA_* below) unless said otherwise; the text of the last failure of the
@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define CRESSET_CUDA_ABI 1
+#define CRESSET_CUDA_ABI 2
 
 enum {
   CRESSET_CUDA_OK = 0,
@@ -23,7 +23,8 @@ enum {
   CRESSET_CUDA_MEMORY = -3,     /* out of device memory */
   CRESSET_CUDA_COMPILE = -4,    /* NVRTC refused a kernel; the text is its log */
   CRESSET_CUDA_FAULT = -5,      /* the driver or a library reported an error, perhaps of an earlier launch */
-  CRESSET_CUDA_ARGUMENT = -6    /* the call itself is wrong: our bug */
+  CRESSET_CUDA_ARGUMENT = -6,   /* the call itself is wrong: our bug */
+  CRESSET_CUDA_UNSUPPORTED = -7 /* the library has nothing for this: the caller has another way */
 };
 
 /* Libraries, for cresset_cuda_open and cresset_cuda_library. */
@@ -54,20 +55,42 @@ CRESSET_CUDA int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, in
 CRESSET_CUDA double cresset_cuda_alloc(int32_t device, double bytes);
 /* Returns it; waits for the device. */
 CRESSET_CUDA int32_t cresset_cuda_free(int32_t device, double address);
-/* Copies to the device through pinned memory; `source` may be reused at once. */
+/*
+ * Copies to the device through pinned memory; `source` may be reused at once. While a graph is captured, the graph keeps
+ * the bytes and copies them at every replay.
+ */
 CRESSET_CUDA int32_t cresset_cuda_write(int32_t device, double address, const uint8_t *source, double bytes);
-/* Copies from the device; waits for everything before it. */
+/* Copies from the device; waits for everything before it on the current stream. */
 CRESSET_CUDA int32_t cresset_cuda_read(int32_t device, double address, uint8_t *target, double bytes);
-/* Copies between devices. */
+/* Copies on one device. */
+CRESSET_CUDA int32_t cresset_cuda_copy(int32_t device, double to, double from, double bytes);
+/* Copies between devices, after what is on the source's current stream and before what comes next on either. */
 CRESSET_CUDA int32_t cresset_cuda_copy_peer(int32_t to_device, double to, int32_t from_device, double from, double bytes);
+/* Lets two open devices reach each other's memory: 1 if they can, 0 if copies between them go another way. */
+CRESSET_CUDA int32_t cresset_cuda_peer(int32_t device, int32_t other);
 /* Sets bytes. */
 CRESSET_CUDA int32_t cresset_cuda_fill(int32_t device, double address, int32_t value, double bytes);
-/* Waits for the device; reports faults of earlier launches. */
+/* Waits for all streams of the device; reports faults of earlier launches. */
 CRESSET_CUDA int32_t cresset_cuda_synchronize(int32_t device);
+/* Bytes free on the device, and in the arena: [free, total]. */
+CRESSET_CUDA int32_t cresset_cuda_memory(int32_t device);
 
-/* Events: a handle, or 0. */
-CRESSET_CUDA double cresset_cuda_event(int32_t device);
-CRESSET_CUDA int32_t cresset_cuda_event_record(int32_t device, double event);
+/* Streams: a handle, or 0 on failure. The handle 0 means the device's default stream. `priority`: 0, or -1 for a high one. */
+CRESSET_CUDA double cresset_cuda_stream(int32_t device, int32_t priority);
+/* Makes a stream the current one of its device. */
+CRESSET_CUDA int32_t cresset_cuda_stream_use(int32_t device, double stream);
+/* Lets what comes next on a stream wait for an event. */
+CRESSET_CUDA int32_t cresset_cuda_stream_wait(int32_t device, double stream, double event);
+/* 1 if everything on a stream is done, else 0. */
+CRESSET_CUDA int32_t cresset_cuda_stream_query(int32_t device, double stream);
+CRESSET_CUDA int32_t cresset_cuda_stream_synchronize(int32_t device, double stream);
+
+/* Events: a handle, or 0. `timing`: whether its time is kept. */
+CRESSET_CUDA double cresset_cuda_event(int32_t device, int32_t timing);
+CRESSET_CUDA int32_t cresset_cuda_event_record(int32_t device, double stream, double event);
+/* 1 if what it was recorded after is done, else 0. */
+CRESSET_CUDA int32_t cresset_cuda_event_query(int32_t device, double event);
+CRESSET_CUDA int32_t cresset_cuda_event_synchronize(int32_t device, double event);
 /* Milliseconds between two recorded events, waiting for the second; negative on failure. */
 CRESSET_CUDA double cresset_cuda_event_elapsed(double from, double to);
 CRESSET_CUDA int32_t cresset_cuda_event_destroy(double event);
@@ -84,19 +107,29 @@ CRESSET_CUDA double cresset_cuda_function(double module, const uint8_t *name);
 CRESSET_CUDA int32_t cresset_cuda_launch(int32_t device, double function, int32_t grid_x, int32_t grid_y, int32_t grid_z,
                                          int32_t threads, int32_t shared_bytes, int32_t slots);
 
-/* Graphs: what is launched between begin and end is recorded; the graph's handle, or 0. */
+/*
+ * Graphs: what is issued to the current stream between begin and end is recorded; the graph's handle, or 0. Meanwhile
+ * memory may be allocated and kernels be loaded, but nothing be freed, read or waited for.
+ */
 CRESSET_CUDA int32_t cresset_cuda_capture_begin(int32_t device);
 CRESSET_CUDA double cresset_cuda_capture_end(int32_t device);
+/* Issues a graph to the current stream. */
 CRESSET_CUDA int32_t cresset_cuda_graph_launch(int32_t device, double graph);
-CRESSET_CUDA int32_t cresset_cuda_graph_destroy(double graph);
+/* Destroys a graph, once everything on the device is done. */
+CRESSET_CUDA int32_t cresset_cuda_graph_destroy(int32_t device, double graph);
 
 /*
  * out = alpha · a @ b + beta · out (row-major m×k, k×n, m×n), by cuBLASLt. Arena: [a, b, out, m, n, k, lda, ldb, ldo,
- * transpose_a, transpose_b, batches, stride_a, stride_b, stride_o, alpha, beta, bias (address or 0), epilogue (0 none, 1
- * bias, 2 relu, 3 bias+relu, 4 gelu (tanh), 5 bias+gelu)]; leading dimensions and strides in elements. `dtype`: 6 float16,
- * 7 bfloat16, 8 float32, 9 float64 (the codes of src/base/dtype.ts). `tf32`: allow it for float32.
+ * transpose_a, transpose_b, batches, stride_a, stride_b, stride_o, alpha, beta, bias (address or 0), epilogue, aux (address
+ * or 0), its leading dimension]; leading dimensions and strides in elements. Epilogues: 0 none, 1 bias, 2 relu, 3 bias+relu,
+ * 4 gelu (tanh), 5 bias+gelu; 6 to 9 the last four with what backward reads in aux (relu: a bit per element, rows of a
+ * multiple of 128 bits; gelu: its argument, rows of a multiple of 8 elements); 10 relu's derivative by aux, 11 the same with
+ * the sums of out's columns into bias, 12 and 13 gelu's; 14 the sums of a's rows into bias. `dtype`: 6 float16, 7 bfloat16, 8
+ * float32, 9 float64 (the codes of src/base/dtype.ts). `modes`, a bit set: 1 tf32 for float32; 2 no sums of split products in
+ * 16 bits; 4 measure candidates for a new problem and keep the fastest. CRESSET_CUDA_UNSUPPORTED: cuBLASLt has no kernel
+ * for this; nothing was computed.
  */
-CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t tf32);
+CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t modes);
 
 /*
  * Convolution by cuDNN. `kind`: 0 forward, 1 gradient by the input, 2 gradient by the weight. Arena: [x, weight, y, rank,
@@ -104,6 +137,17 @@ CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t 
  * dilation]; x, y are the input and output (or their gradients), dense, channels first.
  */
 CRESSET_CUDA int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32);
+
+/*
+ * NCCL, one process and several devices. `nccl_open` connects the devices in arena[0 … count): a handle, or 0; calls are
+ * for ranks 0 … count in the same order. `nccl_collective` runs one collective on all of them, each on its device's
+ * current stream. Arena: [kind (0 all-reduce, 1 reduce, 2 broadcast, 3 all-gather, 4 reduce-scatter), op (0 sum, 1 product,
+ * 2 max, 3 min, 4 average), root, count, then per rank: source, target]. `count`: elements that each rank gives
+ * (reduce-scatter: that each gets). `dtype` as for matmul, and 1 uint8, 2 int8, 4 int32, 5 int64, 0 bool.
+ */
+CRESSET_CUDA double cresset_cuda_nccl_open(int32_t count);
+CRESSET_CUDA int32_t cresset_cuda_nccl_collective(double communicator, int32_t dtype);
+CRESSET_CUDA int32_t cresset_cuda_nccl_close(double communicator);
 
 /*
  * Singular value decomposition by cuSOLVER's Jacobi rotations. Arena: [a, s, u, v, info, batches, m, n, thin]; a is

@@ -1,5 +1,8 @@
 /*
- * Devices, memory, copies, events and graphs: the driver API on one stream per device.
+ * Devices, memory and copies: the driver API on each device's current stream.
+ *
+ * Copies to the device pass through a ring of pinned pieces, so that the host goes on at once; a copy that waits for the
+ * ones before it would wait for the whole stream.
  */
 #include "api.h"
 
@@ -7,11 +10,14 @@
 #include <string.h>
 
 enum { MAX_DEVICES = 64 };
-/* Copies pass through pinned memory in pieces of this size. */
-#define STAGING_BYTES ((size_t)4 << 20)
+/* Pinned memory for reads, and the size of each piece of the ring for writes. */
+#define READING_BYTES ((size_t)4 << 20)
+#define PIECE_BYTES ((size_t)1 << 20)
 
 static Device devices[MAX_DEVICES];
 static int initialised;
+/* The device whose context the thread has current. */
+static _Thread_local Device *current_device;
 
 int32_t driver_status(CUresult result, const char *call) {
   if (result == CUDA_SUCCESS) return CRESSET_CUDA_OK;
@@ -21,10 +27,10 @@ int32_t driver_status(CUresult result, const char *call) {
   return result == CUDA_ERROR_OUT_OF_MEMORY ? CRESSET_CUDA_MEMORY : CRESSET_CUDA_FAULT;
 }
 
-#define TRY(call)                                             \
-  do {                                                        \
-    int32_t status_ = driver_status(driver.call, #call);      \
-    if (status_ != CRESSET_CUDA_OK) return status_;           \
+#define TRY(call)                                        \
+  do {                                                   \
+    int32_t status_ = driver_status(driver.call, #call); \
+    if (status_ != CRESSET_CUDA_OK) return status_;      \
   } while (0)
 
 static int32_t initialise(void) {
@@ -60,11 +66,17 @@ int32_t cresset_cuda_device_open(int32_t ordinal) {
   TRY(cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, handle));
   TRY(cuDevicePrimaryCtxRetain(&context, handle));
   TRY(cuCtxSetCurrent(context));
-  TRY(cuStreamCreate(&device->stream, CU_STREAM_NON_BLOCKING));
-  TRY(cuMemHostAlloc(&device->staging, STAGING_BYTES, 0));
-  TRY(cuEventCreate(&device->staged, CU_EVENT_DEFAULT));
+  TRY(cuStreamCreate(&device->first.handle, CU_STREAM_NON_BLOCKING));
+  TRY(cuMemHostAlloc(&device->reading, READING_BYTES, 0));
+  for (int i = 0; i < STAGING_PIECES; i++) {
+    TRY(cuMemHostAlloc((void **)&device->staging[i].memory, PIECE_BYTES, 0));
+    TRY(cuEventCreate(&device->staging[i].left, CU_EVENT_DISABLE_TIMING));
+  }
+  device->current = &device->first;
+  device->stream = device->first.handle;
   device->capability = major * 10 + minor;
   device->context = context;
+  current_device = device;
   return CRESSET_CUDA_OK;
 }
 
@@ -74,9 +86,14 @@ Device *device_at(int32_t ordinal) {
     return NULL;
   }
   Device *device = &devices[ordinal];
-  driver.cuCtxSetCurrent(device->context);
+  if (device != current_device) {
+    driver.cuCtxSetCurrent(device->context);
+    current_device = device;
+  }
   return device;
 }
+
+void device_forget_current(void) { current_device = NULL; }
 
 #define DEVICE(ordinal)                       \
   Device *device = device_at(ordinal);        \
@@ -102,66 +119,171 @@ int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, int32_t size) {
   return CRESSET_CUDA_OK;
 }
 
+int32_t cresset_cuda_memory(int32_t ordinal) {
+  DEVICE(ordinal);
+  size_t free_bytes = 0, total = 0;
+  TRY(cuMemGetInfo_v2(&free_bytes, &total));
+  arena[0] = (double)free_bytes;
+  arena[1] = (double)total;
+  return CRESSET_CUDA_OK;
+}
+
+/* Memory may be allocated while this thread captures a graph: a call of its own, which the graph does not repeat. */
+static CUresult allocate(Device *device, CUdeviceptr *address, size_t bytes) {
+  int mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+  if (!device->capturing) return driver.cuMemAlloc_v2(address, bytes);
+  driver.cuThreadExchangeStreamCaptureMode(&mode);
+  CUresult result = driver.cuMemAlloc_v2(address, bytes);
+  driver.cuThreadExchangeStreamCaptureMode(&mode);
+  return result;
+}
+
 double cresset_cuda_alloc(int32_t ordinal, double bytes) {
   Device *device = device_at(ordinal);
   CUdeviceptr address = 0;
   if (!device) return 0;
-  if (driver_status(driver.cuMemAlloc_v2(&address, (size_t)bytes), "cuMemAlloc") != CRESSET_CUDA_OK) return 0;
+  if (driver_status(allocate(device, &address, (size_t)bytes), "cuMemAlloc") != CRESSET_CUDA_OK) return 0;
   return (double)address;
 }
 
 int32_t cresset_cuda_free(int32_t ordinal, double address) {
   DEVICE(ordinal);
+  if (device->capturing) {
+    set_error("memory cannot be returned while a graph is captured");
+    return CRESSET_CUDA_ARGUMENT;
+  }
   TRY(cuMemFree_v2((CUdeviceptr)address));
+  return CRESSET_CUDA_OK;
+}
+
+/* The piece of the ring to go on with on the current stream, with room for at least one byte. */
+static int32_t next_piece(Device *device, Staging **found) {
+  Staging *piece = &device->staging[device->piece];
+  /* An event follows one stream's copies, so another stream begins another piece. */
+  if (piece->used == PIECE_BYTES || (piece->stream && piece->stream != device->stream)) {
+    device->piece = (device->piece + 1) % STAGING_PIECES;
+    piece = &device->staging[device->piece];
+    if (piece->stream) TRY(cuEventSynchronize(piece->left));
+    piece->used = 0;
+    piece->stream = NULL;
+  }
+  *found = piece;
+  return CRESSET_CUDA_OK;
+}
+
+/* A captured copy: the graph keeps the bytes. */
+static int32_t write_captured(Device *device, CUdeviceptr to, const uint8_t *source, size_t bytes) {
+  Pinned *pinned = device->capturing->pinned;
+  if (!pinned || pinned->bytes - pinned->used < bytes) {
+    size_t room = bytes < 65536 ? 65536 : bytes;
+    int mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    driver.cuThreadExchangeStreamCaptureMode(&mode);
+    int32_t status = driver_status(driver.cuMemHostAlloc((void **)&pinned, sizeof *pinned + room, 0), "cuMemHostAlloc");
+    driver.cuThreadExchangeStreamCaptureMode(&mode);
+    if (status != CRESSET_CUDA_OK) return status;
+    pinned->next = device->capturing->pinned;
+    pinned->used = 0;
+    pinned->bytes = room;
+    device->capturing->pinned = pinned;
+  }
+  char *kept = pinned->memory + pinned->used;
+  memcpy(kept, source, bytes);
+  pinned->used += (bytes + 15) / 16 * 16 <= pinned->bytes - pinned->used ? (bytes + 15) / 16 * 16 : bytes;
+  TRY(cuMemcpyHtoDAsync_v2(to, kept, bytes, device->stream));
   return CRESSET_CUDA_OK;
 }
 
 int32_t cresset_cuda_write(int32_t ordinal, double address, const uint8_t *source, double bytes) {
   DEVICE(ordinal);
   CUdeviceptr to = (CUdeviceptr)address;
+  if (device->capturing) return write_captured(device, to, source, (size_t)bytes);
   for (size_t left = (size_t)bytes; left > 0;) {
-    size_t piece = left < STAGING_BYTES ? left : STAGING_BYTES;
-    /* The pinned memory is free again once the copy before has left it. */
-    if (device->staging_busy) TRY(cuEventSynchronize(device->staged));
-    memcpy(device->staging, source, piece);
-    TRY(cuMemcpyHtoDAsync_v2(to, device->staging, piece, device->stream));
-    TRY(cuEventRecord(device->staged, device->stream));
-    device->staging_busy = 1;
-    to += piece;
-    source += piece;
-    left -= piece;
+    Staging *piece;
+    int32_t status = next_piece(device, &piece);
+    if (status != CRESSET_CUDA_OK) return status;
+    size_t room = PIECE_BYTES - piece->used, part = left < room ? left : room;
+    memcpy(piece->memory + piece->used, source, part);
+    TRY(cuMemcpyHtoDAsync_v2(to, piece->memory + piece->used, part, device->stream));
+    TRY(cuEventRecord(piece->left, device->stream));
+    piece->stream = device->stream;
+    /* Copies of aligned memory are faster. */
+    piece->used = piece->used + part + 63 < PIECE_BYTES ? (piece->used + part + 63) / 64 * 64 : PIECE_BYTES;
+    to += part;
+    source += part;
+    left -= part;
   }
   return CRESSET_CUDA_OK;
 }
 
 int32_t cresset_cuda_read(int32_t ordinal, double address, uint8_t *target, double bytes) {
   DEVICE(ordinal);
+  if (device->capturing) {
+    set_error("memory cannot be read while a graph is captured");
+    return CRESSET_CUDA_ARGUMENT;
+  }
   CUdeviceptr from = (CUdeviceptr)address;
   for (size_t left = (size_t)bytes; left > 0;) {
-    size_t piece = left < STAGING_BYTES ? left : STAGING_BYTES;
-    TRY(cuMemcpyDtoHAsync_v2(device->staging, from, piece, device->stream));
+    size_t part = left < READING_BYTES ? left : READING_BYTES;
+    TRY(cuMemcpyDtoHAsync_v2(device->reading, from, part, device->stream));
     TRY(cuStreamSynchronize(device->stream));
-    device->staging_busy = 0;
-    memcpy(target, device->staging, piece);
-    from += piece;
-    target += piece;
-    left -= piece;
+    memcpy(target, device->reading, part);
+    from += part;
+    target += part;
+    left -= part;
   }
   return CRESSET_CUDA_OK;
 }
 
+int32_t cresset_cuda_copy(int32_t ordinal, double to, double from, double bytes) {
+  DEVICE(ordinal);
+  TRY(cuMemcpyDtoDAsync_v2((CUdeviceptr)to, (CUdeviceptr)from, (size_t)bytes, device->stream));
+  return CRESSET_CUDA_OK;
+}
+
+/* One direction of a peer access: 1, or 0 where there is none. */
+static int32_t reach(Device *device, int32_t ordinal, Device *other, int32_t other_ordinal) {
+  CUdevice handle, other_handle;
+  int can = 0;
+  TRY(cuDeviceGet(&handle, ordinal));
+  TRY(cuDeviceGet(&other_handle, other_ordinal));
+  TRY(cuDeviceCanAccessPeer(&can, handle, other_handle));
+  if (!can) return 0;
+  TRY(cuCtxSetCurrent(device->context));
+  device_forget_current();
+  CUresult result = driver.cuCtxEnablePeerAccess(other->context, 0);
+  if (result == CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) return 1;
+  int32_t status = driver_status(result, "cuCtxEnablePeerAccess");
+  return status == CRESSET_CUDA_OK ? 1 : status;
+}
+
+int32_t cresset_cuda_peer(int32_t ordinal, int32_t other_ordinal) {
+  Device *device = device_at(ordinal), *other = device_at(other_ordinal);
+  if (!device || !other) return CRESSET_CUDA_NO_DEVICE;
+  int32_t there = reach(device, ordinal, other, other_ordinal);
+  return there == 1 ? reach(other, other_ordinal, device, ordinal) : there;
+}
+
 int32_t cresset_cuda_copy_peer(int32_t to_ordinal, double to, int32_t from_ordinal, double from, double bytes) {
-  Device *target = device_at(to_ordinal), *source = device_at(from_ordinal);
-  if (!target || !source) return CRESSET_CUDA_NO_DEVICE;
-  CUevent ready;
-  TRY(cuEventCreate(&ready, CU_EVENT_DEFAULT));
+  Device *source = device_at(from_ordinal);
+  if (!source) return CRESSET_CUDA_NO_DEVICE;
+  if (source->capturing) {
+    set_error("a copy between devices cannot be captured");
+    return CRESSET_CUDA_ARGUMENT;
+  }
+  CUevent ready, done;
+  TRY(cuEventCreate(&ready, CU_EVENT_DISABLE_TIMING));
   TRY(cuEventRecord(ready, source->stream));
-  TRY(cuCtxSetCurrent(target->context));
+  Device *target = device_at(to_ordinal);
+  if (!target) return CRESSET_CUDA_NO_DEVICE;
   TRY(cuStreamWaitEvent(target->stream, ready, 0));
   TRY(cuMemcpyPeerAsync((CUdeviceptr)to, target->context, (CUdeviceptr)from, source->context, (size_t)bytes, target->stream));
-  /* The source's memory may be reused by its own stream at once, so that one waits as well. */
-  TRY(cuStreamSynchronize(target->stream));
+  TRY(cuEventCreate(&done, CU_EVENT_DISABLE_TIMING));
+  TRY(cuEventRecord(done, target->stream));
+  /* The source's memory may be reused by its own stream, which therefore waits as well; the host does not. */
+  if (!device_at(from_ordinal)) return CRESSET_CUDA_NO_DEVICE;
+  TRY(cuStreamWaitEvent(source->stream, done, 0));
   TRY(cuEventDestroy_v2(ready));
+  TRY(cuEventDestroy_v2(done));
   return CRESSET_CUDA_OK;
 }
 
@@ -171,75 +293,18 @@ int32_t cresset_cuda_fill(int32_t ordinal, double address, int32_t value, double
   return CRESSET_CUDA_OK;
 }
 
-int32_t cresset_cuda_synchronize(int32_t ordinal) {
-  DEVICE(ordinal);
-  TRY(cuStreamSynchronize(device->stream));
-  return CRESSET_CUDA_OK;
-}
-
 CUdeviceptr device_workspace(Device *device, size_t bytes) {
-  if (device->workspace_bytes >= bytes) return device->workspace;
+  Stream *stream = device->current;
+  if (device->capturing) stream->workspace_captured = 1;
+  if (stream->workspace_bytes >= bytes) return stream->workspace;
   CUdeviceptr fresh = 0;
-  /* Freeing waits for the device, so what still uses the old one has ended. */
-  if (device->workspace) driver.cuMemFree_v2(device->workspace);
-  device->workspace = 0;
-  device->workspace_bytes = 0;
-  if (driver_status(driver.cuMemAlloc_v2(&fresh, bytes), "cuMemAlloc (workspace)") != CRESSET_CUDA_OK) return 0;
-  device->workspace = fresh;
-  device->workspace_bytes = bytes;
+  /* Freeing waits for the device, so what still uses the old one has ended; but graphs go on using theirs. */
+  if (stream->workspace && !stream->workspace_captured) driver.cuMemFree_v2(stream->workspace);
+  stream->workspace = 0;
+  stream->workspace_bytes = 0;
+  stream->workspace_captured = device->capturing != NULL;
+  if (driver_status(allocate(device, &fresh, bytes), "cuMemAlloc (workspace)") != CRESSET_CUDA_OK) return 0;
+  stream->workspace = fresh;
+  stream->workspace_bytes = bytes;
   return fresh;
-}
-
-double cresset_cuda_event(int32_t ordinal) {
-  CUevent event;
-  if (!device_at(ordinal)) return 0;
-  if (driver_status(driver.cuEventCreate(&event, CU_EVENT_DEFAULT), "cuEventCreate") != CRESSET_CUDA_OK) return 0;
-  return (double)(uintptr_t)event;
-}
-
-int32_t cresset_cuda_event_record(int32_t ordinal, double event) {
-  DEVICE(ordinal);
-  TRY(cuEventRecord((CUevent)(uintptr_t)event, device->stream));
-  return CRESSET_CUDA_OK;
-}
-
-double cresset_cuda_event_elapsed(double from, double to) {
-  float milliseconds = 0;
-  CUevent first = (CUevent)(uintptr_t)from, second = (CUevent)(uintptr_t)to;
-  if (driver_status(driver.cuEventSynchronize(second), "cuEventSynchronize") != CRESSET_CUDA_OK) return -1;
-  if (driver_status(driver.cuEventElapsedTime(&milliseconds, first, second), "cuEventElapsedTime")) return -1;
-  return milliseconds;
-}
-
-int32_t cresset_cuda_event_destroy(double event) {
-  TRY(cuEventDestroy_v2((CUevent)(uintptr_t)event));
-  return CRESSET_CUDA_OK;
-}
-
-int32_t cresset_cuda_capture_begin(int32_t ordinal) {
-  DEVICE(ordinal);
-  TRY(cuStreamBeginCapture_v2(device->stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
-  return CRESSET_CUDA_OK;
-}
-
-double cresset_cuda_capture_end(int32_t ordinal) {
-  Device *device = device_at(ordinal);
-  CUgraph graph;
-  CUgraphExec exec;
-  if (!device) return 0;
-  if (driver_status(driver.cuStreamEndCapture(device->stream, &graph), "cuStreamEndCapture")) return 0;
-  int32_t status = driver_status(driver.cuGraphInstantiateWithFlags(&exec, graph, 0), "cuGraphInstantiate");
-  driver.cuGraphDestroy(graph);
-  return status == CRESSET_CUDA_OK ? (double)(uintptr_t)exec : 0;
-}
-
-int32_t cresset_cuda_graph_launch(int32_t ordinal, double graph) {
-  DEVICE(ordinal);
-  TRY(cuGraphLaunch((CUgraphExec)(uintptr_t)graph, device->stream));
-  return CRESSET_CUDA_OK;
-}
-
-int32_t cresset_cuda_graph_destroy(double graph) {
-  TRY(cuGraphExecDestroy((CUgraphExec)(uintptr_t)graph));
-  return CRESSET_CUDA_OK;
 }

@@ -148,10 +148,8 @@ int32_t cresset_cuda_conv(int32_t ordinal, int32_t dtype, int32_t kind, int32_t 
     set_error("convolution: unknown kind %d, dtype %d or rank", kind, dtype);
     return CRESSET_CUDA_ARGUMENT;
   }
-  if (!device->dnn) {
-    TRY(cudnnCreate(&device->dnn));
-    TRY(cudnnSetStream(device->dnn, device->stream));
-  }
+  if (!device->dnn) TRY(cudnnCreate(&device->dnn));
+  TRY(cudnnSetStream(device->dnn, device->stream));
   Descriptors descriptors = {0};
   int32_t status = describe(&descriptors, &geometry, dtype, tf32);
   if (!status) status = run(device, kind, &descriptors, dtype);

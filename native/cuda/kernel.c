@@ -85,9 +85,14 @@ int32_t cresset_cuda_cubin(uint8_t *target, double bytes) {
 double cresset_cuda_module(int32_t ordinal, const uint8_t *image, double bytes) {
   (void)bytes;
   CUmodule module;
-  if (!device_at(ordinal)) return 0;
-  if (driver_status(driver.cuModuleLoadData(&module, image), "cuModuleLoadData") != CRESSET_CUDA_OK) return 0;
-  return (double)(uintptr_t)module;
+  Device *device = device_at(ordinal);
+  if (!device) return 0;
+  /* Loading allocates memory: while a graph is captured that is allowed in this mode alone. */
+  int mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+  if (device->capturing) driver.cuThreadExchangeStreamCaptureMode(&mode);
+  int32_t status = driver_status(driver.cuModuleLoadData(&module, image), "cuModuleLoadData");
+  if (device->capturing) driver.cuThreadExchangeStreamCaptureMode(&mode);
+  return status == CRESSET_CUDA_OK ? (double)(uintptr_t)module : 0;
 }
 
 double cresset_cuda_function(double module, const uint8_t *name) {

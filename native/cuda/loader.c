@@ -16,6 +16,7 @@ Driver driver;
 Nvrtc nvrtc;
 CublasLt cublaslt;
 Cudnn cudnn;
+Nccl nccl;
 Cusolver cusolver;
 double *arena;
 
@@ -106,6 +107,7 @@ static void fill_driver(Library *library, Driver *table) { DRIVER_FUNCTIONS(FILL
 static void fill_nvrtc(Library *library, Nvrtc *table) { NVRTC_FUNCTIONS(FILL) }
 static void fill_cublaslt(Library *library, CublasLt *table) { CUBLASLT_FUNCTIONS(FILL) }
 static void fill_cudnn(Library *library, Cudnn *table) { CUDNN_FUNCTIONS(FILL) }
+static void fill_nccl(Library *library, Nccl *table) { NCCL_FUNCTIONS(FILL) }
 static void fill_cusolver(Library *library, Cusolver *table) { CUSOLVER_FUNCTIONS(FILL) }
 #undef FILL
 
@@ -115,6 +117,7 @@ static void fill(int which) {
   else if (which == LIB_NVRTC) fill_nvrtc(library, &nvrtc);
   else if (which == LIB_CUBLASLT) fill_cublaslt(library, &cublaslt);
   else if (which == LIB_CUDNN) fill_cudnn(library, &cudnn);
+  else if (which == LIB_NCCL) fill_nccl(library, &nccl);
   else if (which == LIB_CUSOLVER) fill_cusolver(library, &cusolver);
 }
 
@@ -164,6 +167,7 @@ int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size) {
   if (which == LIB_NVRTC && nvrtc.nvrtcVersion(&major, &minor) == NVRTC_SUCCESS) return major * 1000 + minor * 10;
   if (which == LIB_CUBLASLT) return (int32_t)cublaslt.cublasLtGetVersion();
   if (which == LIB_CUDNN) return (int32_t)cudnn.cudnnGetVersion();
+  if (which == LIB_NCCL && nccl.ncclGetVersion(&major) == ncclSuccess) return major;
   if (which == LIB_CUSOLVER && cusolver.cusolverGetVersion(&major) == CUSOLVER_STATUS_SUCCESS) return major;
   return 1;
 }

@@ -200,34 +200,135 @@ Deno.test("work waits for a synchronisation, in order", () => {
 });
 
 Deno.test("an event's time is known once it is waited for", () => {
-  const [first, second] = [device.made(c.cresset_cuda_event(0)), device.made(c.cresset_cuda_event(0))];
+  const [first, second] = [device.made(c.cresset_cuda_event(0, 1)), device.made(c.cresset_cuda_event(0, 1))];
   const address = device.alloc(1 << 20);
-  device.check(c.cresset_cuda_event_record(0, first));
+  device.check(c.cresset_cuda_event_record(0, 0, first));
   device.check(c.cresset_cuda_fill(0, address, 3, 1 << 20));
-  device.check(c.cresset_cuda_event_record(0, second));
+  device.check(c.cresset_cuda_event_record(0, 0, second));
   assert(c.cresset_cuda_event_elapsed(first, second) >= 0);
   assertEquals(device.read(address, new Uint8Array(2)), new Uint8Array([3, 3]));
   device.check(c.cresset_cuda_event_destroy(first));
   device.check(c.cresset_cuda_event_destroy(second));
-  assertThrows(() => device.check(c.cresset_cuda_event_record(0, first)), Error, "invalid resource handle");
+  assertThrows(() => device.check(c.cresset_cuda_event_record(0, 0, first)), Error, "invalid resource handle");
   device.free(address);
 });
 
-Deno.test("a graph records launches and repeats them; a capture allows no allocation", () => {
+Deno.test("a graph records launches and copies and repeats them; memory may be allocated, nothing be waited for", () => {
   const module = device.module(WARPS);
   const increment = device.kernel(module, "increment"), address = device.put(new Int32Array([0]));
+  const pinned = double.count("pinnedBytes");
   device.check(c.cresset_cuda_capture_begin(0));
+  assertThrows(() => device.check(c.cresset_cuda_capture_begin(0)), Error, "no other graph can be begun");
+  const constant = device.alloc(4);
+  device.write(constant, new Int32Array([40]));
   device.launch(increment, 1, 1, [address, 2]);
   device.launch(increment, 1, 1, [address, 3]);
+  device.launch(increment, 1, 1, [constant, 2]);
+  for (const refused of [() => device.synchronize(), () => device.read(address, new Int32Array(1))]) {
+    assertThrows(refused, Error, "while a graph is captured");
+  }
+  assertThrows(() => device.free(address), Error, "while a graph is captured");
   const graph = device.made(c.cresset_cuda_capture_end(0));
+  assert(double.count("pinnedBytes") > pinned, "the graph keeps what it copies");
   assertEquals([...device.read(address, new Int32Array(1))], [0]);
   for (let i = 0; i < 3; i++) device.check(c.cresset_cuda_graph_launch(0, graph));
   assertEquals([...device.read(address, new Int32Array(1))], [15]);
-  device.check(c.cresset_cuda_graph_destroy(graph));
-  device.check(c.cresset_cuda_capture_begin(0));
-  assertThrows(() => device.alloc(16), Error, "not permitted when stream is capturing");
-  assertThrows(() => device.made(c.cresset_cuda_capture_end(0)), Error, "previous error during capture");
+  assertEquals([...device.read(constant, new Int32Array(1))], [42]);
+  device.check(c.cresset_cuda_graph_destroy(0, graph));
+  assertEquals(double.count("pinnedBytes"), pinned);
+  assertThrows(() => device.made(c.cresset_cuda_capture_end(0)), Error, "no graph is captured");
   device.free(address);
+  device.free(constant);
+});
+
+Deno.test("streams wait for events, across a capture and outside; the host waits for none", () => {
+  const module = device.module(WARPS);
+  const set = device.kernel(module, "set"), increment = device.kernel(module, "increment");
+  const address = device.put(new Int32Array([1])), side = device.made(c.cresset_cuda_stream(0, -1));
+  const [before, after] = [device.made(c.cresset_cuda_event(0, 0)), device.made(c.cresset_cuda_event(0, 0))];
+  const onSide = (work: () => void): void => {
+    device.check(c.cresset_cuda_event_record(0, 0, before));
+    device.check(c.cresset_cuda_stream_wait(0, side, before));
+    device.check(c.cresset_cuda_stream_use(0, side));
+    work();
+    device.check(c.cresset_cuda_event_record(0, side, after));
+    device.check(c.cresset_cuda_stream_use(0, 0));
+    device.check(c.cresset_cuda_stream_wait(0, 0, after));
+  };
+  device.launch(set, 1, 1, [address, 10]);
+  onSide(() => device.launch(increment, 1, 1, [address, 5]));
+  device.launch(increment, 1, 1, [address, 100]);
+  assertEquals([c.cresset_cuda_event_query(0, after), c.cresset_cuda_event_query(0, after)], [0, 1]);
+  assertEquals(c.cresset_cuda_stream_query(0, side), 1);
+  assertEquals([...device.read(address, new Int32Array(1))], [115]);
+  device.check(c.cresset_cuda_capture_begin(0));
+  onSide(() => device.launch(increment, 1, 1, [address, 5]));
+  device.launch(increment, 1, 1, [address, 1]);
+  const graph = device.made(c.cresset_cuda_capture_end(0));
+  for (let i = 0; i < 2; i++) device.check(c.cresset_cuda_graph_launch(0, graph));
+  assertEquals([...device.read(address, new Int32Array(1))], [127]);
+  device.check(c.cresset_cuda_graph_destroy(0, graph));
+  // Work of another stream that nobody waits for does not belong to a graph.
+  device.check(c.cresset_cuda_capture_begin(0));
+  device.check(c.cresset_cuda_event_record(0, 0, before));
+  device.check(c.cresset_cuda_stream_wait(0, side, before));
+  device.check(c.cresset_cuda_stream_use(0, side));
+  device.launch(increment, 1, 1, [address, 5]);
+  device.check(c.cresset_cuda_stream_use(0, 0));
+  assertThrows(() => device.made(c.cresset_cuda_capture_end(0)), Error, "unjoined work");
+  [before, after].forEach((event) => device.check(c.cresset_cuda_event_destroy(event)));
+  device.free(address);
+});
+
+Deno.test("many small copies to the device are issued without waiting for the ones before", () => {
+  const n = 3000, block = device.alloc(n * 512), piece = new Uint8Array(512);
+  device.synchronize();
+  for (let i = 0; i < n; i++) {
+    piece.fill(i % 251);
+    device.write(block + i * 512, piece);
+  }
+  const back = device.read(block, new Uint8Array(n * 512));
+  for (let i = 0; i < n; i++) assertEquals([back[i * 512], back[i * 512 + 511]], [i % 251, i % 251]);
+  device.free(block);
+});
+
+Deno.test("NCCL: every collective, and operands that are wrong", () => {
+  device.check(c.cresset_cuda_device_open(1));
+  args.set([0, 1]);
+  const two = device.made(c.cresset_cuda_nccl_open(2));
+  const put = (ordinal: number, values: readonly number[]): number => {
+    const address = device.made(c.cresset_cuda_alloc(ordinal, values.length * 4));
+    const bytes = new Uint8Array(new Float32Array(values).buffer);
+    device.check(c.cresset_cuda_write(ordinal, address, bytes, bytes.length));
+    return address;
+  };
+  const get = (ordinal: number, address: number, n: number): number[] => {
+    const bytes = new Uint8Array(n * 4);
+    device.check(c.cresset_cuda_read(ordinal, address, bytes, bytes.length));
+    return [...new Float32Array(bytes.buffer)];
+  };
+  const sources = [put(0, [1, 2, 3, 4]), put(1, [10, -20, 30, 40])];
+  const targets = [put(0, new Array(8).fill(0)), put(1, new Array(8).fill(0))];
+  const run = (kind: number, op: number, root: number, count: number): number[][] => {
+    args.set([kind, op, root, count, sources[0], targets[0], sources[1], targets[1]]);
+    device.check(c.cresset_cuda_nccl_collective(two, float32.code));
+    return [get(0, targets[0], 8), get(1, targets[1], 8)];
+  };
+  const rest = [0, 0, 0, 0];
+  assertEquals(run(0, 0, 0, 4), [[11, -18, 33, 44, ...rest], [11, -18, 33, 44, ...rest]]);
+  assertEquals(run(0, 2, 0, 2)[1].slice(0, 2), [10, 2]);
+  assertEquals(run(0, 4, 0, 1)[0][0], 5.5);
+  assertEquals(run(1, 3, 1, 4)[1].slice(0, 4), [1, -20, 3, 4]);
+  assertEquals(run(2, 0, 1, 4).map((r) => r.slice(0, 4)), [[10, -20, 30, 40], [10, -20, 30, 40]]);
+  assertEquals(run(3, 0, 0, 4), [[1, 2, 3, 4, 10, -20, 30, 40], [1, 2, 3, 4, 10, -20, 30, 40]]);
+  assertEquals(run(4, 0, 0, 2).map((r) => r.slice(0, 2)), [[11, -18], [33, 44]]);
+  targets.reverse();
+  assertThrows(() => run(0, 0, 0, 4), Error, "invalid argument");
+  device.check(c.cresset_cuda_nccl_close(two));
+  args.set([0, 0]);
+  assertThrows(() => device.made(c.cresset_cuda_nccl_open(2)), Error, "invalid usage");
+  targets.reverse();
+  [...sources, ...targets].forEach((address, i) => device.check(c.cresset_cuda_free(i % 2, address)));
 });
 
 Deno.test("memory: limits, injected failures, addresses that are none", () => {

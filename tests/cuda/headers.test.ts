@@ -85,7 +85,9 @@ function structures(prefix: RegExp): [name: string, fields: string[]][] {
 
 /** The constants of api.h whose names begin so. */
 function constants(prefix: RegExp): string[] {
-  return [...apiHeader.matchAll(/\b([A-Z][A-Z0-9_]+) = \d+/g)].map((match) => match[1]).filter((n) => prefix.test(n));
+  return [...apiHeader.matchAll(/\b([A-Z][A-Z0-9_]+|nccl[A-Z]\w+) = \d+/g)].map((match) => match[1]).filter((n) =>
+    prefix.test(n)
+  );
 }
 
 /** What makes two parameter types the same for the machine: pointers by what they point to, integers by size. */
@@ -167,6 +169,7 @@ const HEADERS = [
   ["nvrtc.h", "NVRTC_FUNCTIONS", "Nvrtc", /^NVRTC_/, /^nvrtc/],
   ["cublasLt.h", "CUBLASLT_FUNCTIONS", "CublasLt", /^(CUBLAS\w*|CUDA_R_\w+)$/, /^cublasLt/],
   ["cudnn.h", "CUDNN_FUNCTIONS", "Cudnn", /^CUDNN_/, /^cudnn/],
+  ["nccl.h", "NCCL_FUNCTIONS", "Nccl", /^nccl/, /^nccl/],
   ["cusolverDn.h", "CUSOLVER_FUNCTIONS", "Cusolver", /^CUSOLVER_/, /^cusolver/],
 ] as const;
 

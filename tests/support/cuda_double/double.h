@@ -39,7 +39,11 @@ enum : CUresult {
   RESULT_MISALIGNED_ADDRESS = 716,
   RESULT_LAUNCH_FAILED = 719,
   RESULT_CAPTURE_UNSUPPORTED = 900,
-  RESULT_CAPTURE_INVALIDATED = 901
+  RESULT_CAPTURE_INVALIDATED = 901,
+  RESULT_CAPTURE_UNJOINED = 904,
+  RESULT_CAPTURE_ISOLATION = 905,
+  RESULT_CAPTURED_EVENT = 907,
+  RESULT_PEER_UNSUPPORTED = 217
 };
 
 /* Work that a library puts on a stream. `run` may be called more than once (graphs); `destroy` once. */
@@ -48,6 +52,8 @@ using DoubleDestroy = void (*)(void *data);
 using DoubleEnqueue = CUresult (*)(CUstream stream, DoubleWork run, void *data, DoubleDestroy destroy);
 /* Whether `bytes` from `address` lie within one live allocation. */
 using DoubleOwns = int (*)(const void *address, size_t bytes);
+/* The device of that allocation, or -1. */
+using DoubleOwner = int (*)(const void *address, size_t bytes);
 
 /*
  * A function of the driver double, for the other libraries; the driver was opened before anything can be computed. A test

@@ -2,7 +2,8 @@
  * `libcuda`: devices, contexts, memory and copies of the double.
  *
  * Environment: CUDA_DOUBLE_DEVICES (1), CUDA_DOUBLE_MEMORY (bytes of each, 2 GiB), CUDA_DOUBLE_CAPABILITY (90),
- * CUDA_DOUBLE_VERSION (13000), CUDA_DOUBLE_FAIL ("alloc:3,launch:1,fault:2,copy:1": the n-th call from the start fails).
+ * CUDA_DOUBLE_VERSION (13000), CUDA_DOUBLE_PEERS (0; 1: devices can reach each other's memory), CUDA_DOUBLE_SKIP (0; 1:
+ * launches are checked but do nothing, for timing the host), CUDA_DOUBLE_FAIL ("alloc:3,launch:1,fault:2,copy:1": the n-th call from the start fails).
  */
 #include "driver.h"
 
@@ -54,6 +55,11 @@ const char *error_name(CUresult error) {
     case RESULT_LAUNCH_TIMEOUT: return "the launch timed out and was terminated";
     case RESULT_MISALIGNED_ADDRESS: return "misaligned address";
     case RESULT_LAUNCH_FAILED: return "unspecified launch failure";
+    case CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED: return "peer access is already enabled";
+    case RESULT_PEER_UNSUPPORTED: return "peer access is not supported between these two devices";
+    case RESULT_CAPTURE_UNJOINED: return "capturing stream has unjoined work";
+    case RESULT_CAPTURE_ISOLATION: return "dependency created on uncaptured work in another stream";
+    case RESULT_CAPTURED_EVENT: return "operation not permitted on an event last recorded in a capturing stream";
     case RESULT_CAPTURE_UNSUPPORTED: return "operation not permitted when stream is capturing";
     case RESULT_CAPTURE_INVALIDATED: return "operation failed due to a previous error during capture";
     default: return nullptr;
@@ -204,6 +210,35 @@ EXPORT CUresult cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
   return *address ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+EXPORT CUresult cuMemFreeHost(void *address) {
+  CONTEXT;
+  return memory_unpin(address) ? CUresult(CUDA_SUCCESS) : CUresult(RESULT_INVALID_VALUE);
+}
+
+EXPORT CUresult cuDeviceCanAccessPeer(int *can, CUdevice device, CUdevice peer) {
+  LOCK;
+  if (device < 0 || device >= device_count() || peer < 0 || peer >= device_count()) return RESULT_INVALID_DEVICE;
+  *can = device != peer && setting("CUDA_DOUBLE_PEERS", 0);
+  return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
+  CONTEXT;
+  if (flags != 0 || !peer || peer == context) return RESULT_INVALID_VALUE;
+  if (!setting("CUDA_DOUBLE_PEERS", 0)) return RESULT_PEER_UNSUPPORTED;
+  for (CUctx_st *known : context->peers) {
+    if (known == peer) return CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
+  }
+  context->peers.push_back(peer);
+  return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuCtxSynchronize() {
+  CONTEXT;
+  if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
+  return drain_context(context);
+}
+
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {
   CONTEXT;
   if (memory_owner(to, bytes) < 0) return RESULT_INVALID_VALUE;
@@ -211,7 +246,14 @@ EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t by
   counters[COPIES]++;
   void *target = (void *)to;
   if (memory_pinned(from, bytes)) {
-    return put(stream, [=] { return copy_now(target, from, bytes, true, false); });
+    return put(stream, [=] {
+      /* A graph may outlive the memory that its copies read. */
+      return memory_pinned(from, bytes) ? copy_now(target, from, bytes, true, false) : CUresult(RESULT_ILLEGAL_ADDRESS);
+    });
+  }
+  if (stream_of(stream) && stream_of(stream)->capture) {
+    refuse_capture();
+    return RESULT_CAPTURE_UNSUPPORTED;
   }
   /* Pageable memory is read before the call returns. */
   std::string now(static_cast<const char *>(from), bytes);
@@ -272,6 +314,11 @@ EXPORT int cuda_double_owns(const void *address, size_t bytes) {
   return memory_owner((CUdeviceptr)address, bytes) >= 0;
 }
 
+EXPORT int cuda_double_owner(const void *address, size_t bytes) {
+  LOCK;
+  return memory_owner((CUdeviceptr)address, bytes);
+}
+
 /* For tests: the n-th call of a kind from now fails (0 alloc, 1 launch, 2 fault of a launch, 3 copy); n = 0: none. */
 EXPORT void cuda_double_inject(int which, int n) {
   LOCK;
@@ -289,7 +336,8 @@ EXPORT void cuda_double_reset() {
   for (long long &n : injections) n = 0;
 }
 
-/* For tests: 0 launches, 1 allocations made, 2 copies, 3 bytes in use, 4 live allocations, 5 peak bytes, 6 pending work. */
+/* For tests: 0 launches, 1 allocations made, 2 copies, 3 bytes in use, 4 live allocations, 5 peak bytes, 6 pending work,
+   7 graph launches, 8 pinned bytes. */
 EXPORT double cuda_double_counter(int which) {
   LOCK;
   size_t pending = 0, used = 0;
@@ -302,6 +350,8 @@ EXPORT double cuda_double_counter(int which) {
     case 4: return (double)memory_count();
     case 5: return (double)memory_peak();
     case 6: return (double)pending;
+    case 7: return (double)graph_launches;
+    case 8: return (double)memory_pinned_bytes();
     default: return which >= 0 && which < COUNTERS ? (double)counters[which] : -1;
   }
 }

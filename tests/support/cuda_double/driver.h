@@ -25,19 +25,24 @@ struct CUstream_st {
   std::deque<Work> queue = {};
   CUgraph_st *capture = nullptr; /* what is launched goes here */
   bool invalid = false;          /* something was called that a capture does not allow */
+  bool origin = false;           /* the capture began here, not by waiting for an event of it */
+  size_t captured = 0, joined = 0; /* pieces of work captured, and how many of them the origin waits for */
 };
 
 struct CUctx_st {
   int ordinal;
   CUresult fault = CUDA_SUCCESS; /* of an earlier launch: everything fails from then on */
   std::vector<CUstream_st *> streams = {};
+  std::vector<CUctx_st *> peers = {}; /* whose memory kernels here may reach */
 };
 
 struct CUevent_st {
   CUctx_st *context;
   CUstream_st *stream = nullptr;
   unsigned long long recorded = 0, completed = 0;
-  bool captured = false;
+  CUgraph_st *captured = nullptr; /* the graph that it was recorded into */
+  size_t after = 0;               /* how much of its stream's captured work comes before it */
+  bool timed = true;
   std::chrono::steady_clock::time_point time = {};
 };
 
@@ -74,7 +79,7 @@ CUresult drain_context(CUctx_st *context);
 /* Puts work on a stream, or into the graph that is captured. */
 CUresult put(CUstream stream, Work work);
 CUstream_st *stream_of(CUstream stream);
-/* Whether any stream captures; such a call invalidates the capture. */
+/* Whether a stream captures and the thread is not in the relaxed mode; such a call invalidates the capture. */
 bool refuse_capture();
 
 /* Failures to come, counted down by the calls they are for: 0 none, 1 the next. */
@@ -82,6 +87,7 @@ enum Injection { FAIL_ALLOC, FAIL_LAUNCH, FAULT_LAUNCH, FAIL_COPY, INJECTIONS };
 bool injected(Injection which);
 /* What tests count. */
 enum Counter { LAUNCHES, ALLOCATIONS, COPIES, COUNTERS };
+extern long long graph_launches;
 extern long long counters[COUNTERS];
 
 /* Settings from the environment. */

@@ -106,3 +106,17 @@ bool memory_pinned(const void *address, size_t bytes) {
   const auto &[start, size] = *--after;
   return (uintptr_t)address - start + bytes <= size;
 }
+
+bool memory_unpin(void *address) {
+  auto found = pinned.find((uintptr_t)address);
+  if (found == pinned.end()) return false;
+  ::operator delete(address, std::align_val_t(PAGE));
+  pinned.erase(found);
+  return true;
+}
+
+size_t memory_pinned_bytes() {
+  size_t sum = 0;
+  for (const auto &[address, bytes] : pinned) sum += bytes;
+  return sum;
+}

@@ -25,5 +25,7 @@ size_t memory_count();
 /* Host memory that copies read and write at their own time. */
 void *memory_pin(size_t bytes);
 bool memory_pinned(const void *address, size_t bytes);
+bool memory_unpin(void *address);
+size_t memory_pinned_bytes();
 
 #endif

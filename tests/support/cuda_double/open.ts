@@ -30,6 +30,8 @@ export const COUNTERS = {
   liveAllocations: 4,
   peakBytes: 5,
   pendingWork: 6,
+  graphLaunches: 7,
+  pinnedBytes: 8,
 } as const;
 
 /** The double's own functions. */

@@ -21,9 +21,12 @@ namespace {
 
 constexpr size_t MAX_PENDING = 1024;
 std::unordered_set<CUstream_st *> capturing;
+/* What calls that might disturb a capture are allowed: CU_STREAM_CAPTURE_MODE_*, 0 being the strictest. */
+thread_local int capture_mode;
 
 CUresult launch_now(CUfunc_st *function, CrDim grid, CrDim block, unsigned shared, const std::string &parameters, bool fault) {
-  memory_focus(setting("CUDA_DOUBLE_DEVICES", 1) > 1 ? function->context->ordinal : -1);
+  bool alone = function->context->peers.empty() && setting("CUDA_DOUBLE_DEVICES", 1) > 1;
+  memory_focus(alone ? function->context->ordinal : -1);
   if (fault) {
     fault_text = "injected into kernel " + function->kernel.name;
     return RESULT_ILLEGAL_ADDRESS;
@@ -73,7 +76,10 @@ CUstream_st *stream_of(CUstream stream) {
   return handle_known(stream) ? stream : nullptr;
 }
 
+long long graph_launches;
+
 bool refuse_capture() {
+  if (capture_mode == CU_STREAM_CAPTURE_MODE_RELAXED) return false;
   for (CUstream_st *stream : capturing) stream->invalid = true;
   return !capturing.empty();
 }
@@ -99,6 +105,7 @@ CUresult put(CUstream handle, Work work) {
   if (!stream) return RESULT_INVALID_HANDLE;
   if (stream->capture) {
     stream->capture->work.push_back(std::move(work));
+    stream->captured++;
     return CUDA_SUCCESS;
   }
   stream->queue.push_back(std::move(work));
@@ -126,18 +133,57 @@ EXPORT CUresult cuStreamSynchronize(CUstream handle) {
   return drain(stream);
 }
 
-EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned flags) {
+EXPORT CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned flags, int priority) {
+  (void)priority; /* one out of range is clamped */
+  return cuStreamCreate(stream, flags);
+}
+
+EXPORT CUresult cuStreamQuery(CUstream handle) {
   CONTEXT;
+  CUstream_st *stream = stream_of(handle);
+  if (!stream) return RESULT_INVALID_HANDLE;
+  if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
+  /* Whoever asks gets the work done, at his next question: so the first answer is "not yet". */
+  if (stream->queue.empty()) return CUDA_SUCCESS;
+  CUresult result = drain(stream);
+  return result == CUDA_SUCCESS ? CUresult(CUDA_ERROR_NOT_READY) : result;
+}
+
+/* Waiting for an event of a capture joins it; back at its origin, the work before the event is joined. */
+static CUresult wait_captured(CUstream_st *stream, CUevent_st *event) {
+  if (!stream->capture) {
+    stream->capture = event->captured;
+    stream->invalid = stream->origin = false;
+    stream->captured = stream->joined = 0;
+    capturing.insert(stream);
+  }
+  if (stream->origin) event->stream->joined = std::max(event->stream->joined, event->after);
+  return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuStreamWaitEvent(CUstream handle, CUevent event, unsigned flags) {
+  CONTEXT;
+  CUstream_st *stream = stream_of(handle);
   if (flags != 0) return RESULT_INVALID_VALUE;
-  if (!handle_known(event)) return RESULT_INVALID_HANDLE;
+  if (!stream || !handle_known(event)) return RESULT_INVALID_HANDLE;
+  bool during = event->captured && event->stream && event->stream->capture == event->captured;
+  if (during && (!stream->capture || stream->capture == event->captured)) return wait_captured(stream, event);
+  if (event->captured) return RESULT_CAPTURED_EVENT;
+  if (stream->capture) {
+    if (!event->stream) return CUDA_SUCCESS;
+    stream->invalid = true;
+    return RESULT_CAPTURE_ISOLATION;
+  }
+  /* The event may be destroyed before the wait is due; its memory stays. */
   unsigned long long recorded = event->recorded;
-  return put(stream, [=] { return handle_known(event) ? wait_for(event, recorded) : CUresult(CUDA_SUCCESS); });
+  return put(handle, [=] { return wait_for(event, recorded); });
 }
 
 EXPORT CUresult cuEventCreate(CUevent *event, unsigned flags) {
   CONTEXT;
   if (flags > 7) return RESULT_INVALID_VALUE;
   *event = new CUevent_st{context};
+  (*event)->timed = !(flags & CU_EVENT_DISABLE_TIMING);
   handle_add(*event);
   return CUDA_SUCCESS;
 }
@@ -146,29 +192,41 @@ EXPORT CUresult cuEventRecord(CUevent event, CUstream handle) {
   CONTEXT;
   CUstream_st *stream = stream_of(handle);
   if (!stream || !handle_known(event) || event->context != stream->context) return RESULT_INVALID_HANDLE;
-  event->captured = stream->capture != nullptr;
+  event->captured = stream->capture;
   event->stream = stream;
+  if (stream->capture) {
+    event->after = stream->captured;
+    return CUDA_SUCCESS;
+  }
   unsigned long long recorded = ++event->recorded;
   return put(handle, [=] {
-    if (handle_known(event)) complete(event, recorded);
+    complete(event, recorded);
     return (CUresult)CUDA_SUCCESS;
   });
+}
+
+EXPORT CUresult cuEventQuery(CUevent event) {
+  CONTEXT;
+  if (!handle_known(event)) return RESULT_INVALID_HANDLE;
+  if (event->captured) return RESULT_CAPTURED_EVENT;
+  if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
+  if (!event->stream || event->completed >= event->recorded) return CUDA_SUCCESS;
+  CUresult result = wait_for(event, event->recorded);
+  return result == CUDA_SUCCESS ? CUresult(CUDA_ERROR_NOT_READY) : result;
 }
 
 EXPORT CUresult cuEventSynchronize(CUevent event) {
   CONTEXT;
   if (!handle_known(event)) return RESULT_INVALID_HANDLE;
-  if (event->captured) {
-    refuse_capture();
-    return RESULT_CAPTURE_UNSUPPORTED;
-  }
+  if (event->captured) return RESULT_CAPTURED_EVENT;
+  if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
   return wait_for(event, event->recorded);
 }
 
 EXPORT CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
   CONTEXT;
   if (!handle_known(from) || !handle_known(to)) return RESULT_INVALID_HANDLE;
-  if (from->recorded == 0 || to->recorded == 0) return RESULT_INVALID_HANDLE;
+  if (!from->timed || !to->timed || from->recorded == 0 || to->recorded == 0) return RESULT_INVALID_HANDLE;
   if (from->completed < from->recorded || to->completed < to->recorded) return RESULT_NOT_READY;
   *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
   return CUDA_SUCCESS;
@@ -189,22 +247,47 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
   if (stream->capture) return RESULT_INVALID_VALUE;
   stream->capture = new CUgraph_st();
   stream->invalid = false;
+  stream->origin = true;
+  stream->captured = stream->joined = 0;
   capturing.insert(stream);
   return CUDA_SUCCESS;
+}
+
+EXPORT CUresult cuThreadExchangeStreamCaptureMode(int *mode) {
+  LOCK;
+  if (*mode < 0 || *mode > 2) return RESULT_INVALID_VALUE;
+  std::swap(*mode, capture_mode);
+  return CUDA_SUCCESS;
+}
+
+/* Ends a graph's capture on every stream: whether one of them was disturbed, and whether one has work that is not joined. */
+static void leave_capture(CUgraph_st *graph, bool *invalid, bool *unjoined) {
+  for (auto it = capturing.begin(); it != capturing.end();) {
+    CUstream_st *stream = *it;
+    if (stream->capture != graph) {
+      ++it;
+      continue;
+    }
+    *invalid |= stream->invalid;
+    *unjoined |= !stream->origin && stream->joined < stream->captured;
+    stream->capture = nullptr;
+    it = capturing.erase(it);
+  }
 }
 
 EXPORT CUresult cuStreamEndCapture(CUstream handle, CUgraph *graph) {
   CONTEXT;
   CUstream_st *stream = stream_of(handle);
   if (!stream) return RESULT_INVALID_HANDLE;
-  if (!stream->capture) return RESULT_INVALID_VALUE;
+  if (!stream->capture || !stream->origin) return RESULT_INVALID_VALUE;
+  bool invalid = false, unjoined = false;
   *graph = stream->capture;
-  stream->capture = nullptr;
-  capturing.erase(stream);
-  if (stream->invalid) {
-    delete *graph;
+  leave_capture(*graph, &invalid, &unjoined);
+  if (invalid || unjoined) {
+    /* Events name it for as long as they are not recorded again, so it is not deleted. */
+    (*graph)->work.clear();
     *graph = nullptr;
-    return RESULT_CAPTURE_INVALIDATED;
+    return invalid ? RESULT_CAPTURE_INVALIDATED : RESULT_CAPTURE_UNJOINED;
   }
   handle_add(*graph);
   return CUDA_SUCCESS;
@@ -222,6 +305,7 @@ EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, un
 EXPORT CUresult cuGraphLaunch(CUgraphExec exec, CUstream handle) {
   CONTEXT;
   if (!handle_known(exec)) return RESULT_INVALID_HANDLE;
+  graph_launches++;
   for (const Work &work : exec->work) {
     CUresult result = put(handle, work);
     if (result != CUDA_SUCCESS) return result;
@@ -239,12 +323,13 @@ EXPORT CUresult cuGraphExecDestroy(CUgraphExec exec) {
 EXPORT CUresult cuGraphDestroy(CUgraph graph) {
   LOCK;
   if (!handle_remove(graph)) return RESULT_INVALID_HANDLE;
-  delete graph;
+  graph->work.clear();
   return CUDA_SUCCESS;
 }
 
 EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   CONTEXT;
+  if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
   const auto *header = static_cast<const CubinHeader *>(image);
   if (memcmp(header->magic, CUBIN_MAGIC, sizeof header->magic) != 0) return RESULT_INVALID_IMAGE;
   if (header->capability / 10 != setting("CUDA_DOUBLE_CAPABILITY", 90) / 10) return RESULT_NO_BINARY;
@@ -294,6 +379,8 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned gr
   if (grid_x > 0x7fffffff || grid_y > 65535 || grid_z > 65535 || block_z > 64) return RESULT_INVALID_VALUE;
   if ((unsigned long long)block_x * block_y * block_z > 1024) return RESULT_INVALID_VALUE;
   if (shared > function->max_shared) return RESULT_INVALID_VALUE;
+  static const bool skip = setting("CUDA_DOUBLE_SKIP", 0) != 0;
+  if (skip) return CUDA_SUCCESS;
   std::string bytes;
   CUresult result = gather_parameters(function->kernel, parameters, extra, &bytes);
   if (result != CUDA_SUCCESS) return result;
