@@ -77,6 +77,16 @@ export {
   noGrad,
   setGradEnabled,
 } from "./src/autograd/mode.ts";
+export {
+  autocast,
+  clearAutocastCache,
+  getAutocastDtype,
+  isAutocastCacheEnabled,
+  isAutocastEnabled,
+  setAutocastCacheEnabled,
+  setAutocastDtype,
+  setAutocastEnabled,
+} from "./src/autograd/autocast.ts";
 
 // Creation
 export {

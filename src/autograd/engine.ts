@@ -11,6 +11,7 @@ import { AutogradError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { pauseAutocast } from "./autocast.ts";
 import { metaOf, setGrad } from "./meta.ts";
 import { mode, setGradEnabled } from "./mode.ts";
 import { AccumulateGrad, edgeOf, gradFnOf, type Node, requiresGrad } from "./node.ts";
@@ -274,6 +275,7 @@ export function runBackward(
   const captured: (Tensor | null)[] = [];
   runOwned(() => {
     using _ = setGradEnabled(options.createGraph);
+    using _casts = pauseAutocast();
     const roots = outputs.map((x, i) => root(op, x, grads[i], i));
     const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
     const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);

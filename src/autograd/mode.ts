@@ -15,14 +15,12 @@ export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean 
 
 type Mode = typeof mode;
 
-function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
-  const before = { ...mode };
-  // Only what was changed is put back: `fn` may have set something else for good.
-  const restore = () => {
-    for (const key of Object.keys(change) as (keyof Mode)[]) mode[key] = before[key];
-  };
-  Object.assign(mode, change);
-  if (mode.inference) mode.gradEnabled = false;
+/**
+ * A change that lasts while `fn` runs (until its promise settles, if it gives one), or until the result is disposed.
+ *
+ * @param restore undoes the change, which the caller has made
+ */
+export function during<R>(restore: () => void, fn?: () => R): R | Disposable {
   if (fn === undefined) return { [Symbol.dispose]: restore };
   let pending = false;
   try {
@@ -35,6 +33,17 @@ function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
   } finally {
     if (!pending) restore();
   }
+}
+
+function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
+  const before = { ...mode };
+  // Only what was changed is put back: `fn` may have set something else for good.
+  const restore = () => {
+    for (const key of Object.keys(change) as (keyof Mode)[]) mode[key] = before[key];
+  };
+  Object.assign(mode, change);
+  if (mode.inference) mode.gradEnabled = false;
+  return during(restore, fn);
 }
 
 /** Does not record operations, until the callback returns or the returned object is disposed. */

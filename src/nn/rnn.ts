@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
@@ -237,6 +238,18 @@ export abstract class Recurrent extends Module {
    * @returns the output and the last states, shaped as the input is
    */
   protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
+    const weights = Array.from(this.passes(), ([, suffix]) => this.weights(suffix));
+    // The states are of the weights' dtype, so the layer is cast as one op.
+    if (autocasting.active) return autocasted("lower", this.runWith.bind(this), kind, input, initial, weights);
+    return this.runWith(kind, input, initial, weights);
+  }
+
+  private runWith(
+    kind: Kind,
+    input: Tensor,
+    initial: readonly Tensor[] | null,
+    weights: readonly Weights[],
+  ): [output: Tensor, states: Tensor[]] {
     if (input.ndim !== 2 && input.ndim !== 3) {
       throw new ShapeError(`${this._name()}(): the input must have 2 or 3 dimensions: ${show(input.shape)}`);
     }
@@ -250,7 +263,7 @@ export abstract class Recurrent extends Module {
       let x = batched ? input : input.unsqueeze(1);
       if (batched && this.batchFirst) x = x.transpose(0, 1); // (L, N, inputSize)
       const states = this.initialStates(kind, x, initial, batched);
-      const [output, last] = this.layers(kind, x, states);
+      const [output, last] = this.layers(kind, x, states, weights);
       if (!batched) return [output.squeeze(1), last.map((s) => s.squeeze(1))];
       return [this.batchFirst ? output.transpose(0, 1) : output, last];
     });
@@ -276,15 +289,19 @@ export abstract class Recurrent extends Module {
   }
 
   /** Runs all layers and directions. */
-  private layers(kind: Kind, x: Tensor, states: readonly Tensor[]): [Tensor, Tensor[]] {
+  private layers(
+    kind: Kind,
+    x: Tensor,
+    states: readonly Tensor[],
+    weights: readonly Weights[],
+  ): [Tensor, Tensor[]] {
     const last: Tensor[][] = states.map(() => []);
     let pass = 0;
     for (let layer = 0; layer < this.numLayers; layer++) {
       const outputs: Tensor[] = [];
       for (let direction = 0; direction < this.directions; direction++, pass++) {
-        const weights = this.weights(`_l${layer}${direction === 0 ? "" : "_reverse"}`);
         const start = states.map((s) => s.select(0, pass));
-        const [output, end] = sequence(kind, x, start, weights, direction === 1);
+        const [output, end] = sequence(kind, x, start, weights[pass], direction === 1);
         outputs.push(output);
         end.forEach((s, i) => last[i].push(s));
       }
@@ -492,15 +509,22 @@ export abstract class Cell extends Module {
         throw new ShapeError(`${this._name()}(): input and states must have 1 or 2 dimensions: ${show(x.shape)}`);
       }
     }
+    const { weight_ih, weight_hh, bias_ih, bias_hh } = this;
+    const weights = { ih: weight_ih, hh: weight_hh, biasIh: bias_ih, biasHh: bias_hh, hr: null };
+    // On the CPU only the products inside are cast, as in PyTorch.
+    const whole = autocasting.active && autocastLists[input.device.type] === "gpu";
+    if (whole) return autocasted("lower", this.stepWith.bind(this), kind, input, initial, weights);
+    return this.stepWith(kind, input, initial, weights);
+  }
+
+  private stepWith(kind: Kind, input: Tensor, initial: readonly Tensor[] | null, weights: Weights): Tensor[] {
     return scope(() => {
       const batched = input.ndim === 2;
       const rows = (x: Tensor) => batched ? x : x.unsqueeze(0);
       const x = rows(input);
       const zeros = () => x.detach().newZeros([x.shape[0], this.hiddenSize]);
       const state = initial ? initial.map(rows) : Array.from({ length: kind.states }, zeros);
-      const { weight_ih, weight_hh, bias_ih, bias_hh } = this;
-      const weights = { ih: weight_ih, hh: weight_hh, biasIh: bias_ih, biasHh: bias_hh, hr: null };
-      const next = kind.step(F.linear(x, weight_ih, bias_ih), state, weights);
+      const next = kind.step(F.linear(x, weights.ih, weights.biasIh), state, weights);
       return batched ? next : next.map((s) => s.squeeze(0));
     });
   }

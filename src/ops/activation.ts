@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -46,6 +47,7 @@ interface Entry {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly check?: (dtype: DType) => void;
   readonly compute?: "float";
+  readonly autocast?: AutocastRule;
   readonly validate?: (call: PointwiseCall) => void;
   // deno-lint-ignore no-explicit-any -- entries take real or any values
   readonly expr: (x: any, context: Context) => Value;
@@ -232,6 +234,7 @@ export type SoftplusOp = (
 export const softplus: SoftplusOp & PointwiseFunction = activation<SoftplusOp>({
   name: "softplus",
   numbers: { beta: 1, threshold: 20 },
+  autocast: { gpu: "float32" },
   expr: (x: Expr, { numbers: { beta, threshold } }) => softplusOf(x, beta as Expr, threshold as Expr),
 });
 
@@ -382,6 +385,7 @@ const parsePrelu = signature<{ weight: Tensor }>("prelu", ["weight"], [], 1);
  * @throws {ShapeError} if there is another number of slopes
  */
 export function prelu(input: Tensor, ...args: Args<{ weight: Tensor }, ["weight"]>): Tensor {
+  if (autocasting.active) return autocasted("lower", prelu, input, ...args);
   const { weight } = parsePrelu(args);
   const channels = input.ndim >= 2 ? input.shape[1] : 1;
   if (weight.ndim > 1) throw new ShapeError(`prelu(): weight must have at most 1 dimension: ${show(weight.shape)}`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, intList, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
@@ -172,6 +173,7 @@ function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2
 
 /** The sum of a matrix's diagonal. */
 export function trace(input: Tensor): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, trace, input);
   if (input.ndim !== 2) throw new ShapeError(`trace(): a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, 0, 0, 1, "trace").sum();
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { checkInPlace, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
@@ -394,6 +395,7 @@ const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "
 
 /** Writes (or adds) values at positions given by tensors, in a copy. */
 export function indexPut(input: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "promote" }, indexPut, input, ...args);
   const given = indexPutArgs(args);
   return scope(() => putInto("indexPut", input.clone(), given));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
@@ -59,6 +60,7 @@ export function scaledDotProductAttention(
   query: Tensor,
   ...args: Args<AttentionArgs, ["key", "value", "attnMask", "dropoutP", "isCausal"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("lower", scaledDotProductAttention, query, ...args);
   const o = attentionArgs(args);
   const { dropoutP = 0, isCausal = false } = o;
   const mask = o.attnMask ?? null;

@@ -14,6 +14,7 @@ import type { Args } from "../base/args.ts";
 import { complex128, type DType, type DTypeKind, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
+import type { AutocastRule } from "../autograd/autocast.ts";
 import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -41,9 +42,14 @@ function ofTensors(name: string, expr: (x: Value, y: Value) => Value, ...kinds: 
   return pointwise<BinaryOp>({ name, operands, tensors: operands, expr, check: only(name, ...kinds) });
 }
 
-function binaryFloat(name: string, expr: (x: Expr, y: Expr) => Value, tensors: readonly string[] = []): BinaryFunction {
+function binaryFloat(
+  name: string,
+  expr: (x: Expr, y: Expr) => Value,
+  tensors: readonly string[] = [],
+  autocast?: AutocastRule,
+): BinaryFunction {
   const check = only(name, "floating");
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, compute: "float", expr, check });
+  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, compute: "float", expr, check, autocast });
 }
 
 /** Whether every operand of a call is of a kind. */
@@ -263,6 +269,7 @@ export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
   name: "pow",
   operands: ["input", "exponent"],
   constants: { exponent: SIMPLE_EXPONENTS },
+  autocast: { gpu: "float32" },
   validate: checkExponent,
   expr: (x: Value, y: Value) => x.pow(y),
 });
@@ -295,7 +302,7 @@ export const fmax: BinaryFunction = ofTensors("fmax", (x, y) => x.fmax(y), "bool
 export const fmin: BinaryFunction = ofTensors("fmin", (x, y) => x.fmin(y), "bool", "integer", "floating");
 
 /** The angle of the point (other, input), in (-π, π]. */
-export const atan2: BinaryFunction = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"]);
+export const atan2: BinaryFunction = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"], { gpu: "promote" });
 /** Same as {@linkcode atan2}. */
 export const arctan2: BinaryFunction = atan2;
 /** √(input² + other²), without overflow between. */
@@ -463,6 +470,7 @@ export const addcmul: AddcOp & PointwiseFunction = pointwise<AddcOp>({
   operands: ["input", "tensor1", "tensor2"],
   numbers: { value: 1 },
   keywordOnly: ["value"],
+  autocast: { gpu: "promote" },
   validate: checkMultiplier("addcmul", "value"),
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).mul(b)),
 });
@@ -477,6 +485,7 @@ export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
   operands: ["input", "tensor1", "tensor2"],
   numbers: { value: 1 },
   keywordOnly: ["value"],
+  autocast: { gpu: "promote" },
   check: only("addcdiv", "floating", "complex"),
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
 });

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -58,6 +59,7 @@ function samePadding(x: Tensor, kernel: readonly number[], dilation: readonly nu
 }
 
 function conv(n: number, input: Tensor, args: readonly unknown[]): Tensor {
+  if (autocasting.active) return autocasted("lower", conv, n, input, args);
   const op = `conv${n}d`;
   const { weight, bias = null, stride = 1, padding = 0, dilation = 1, groups = 1 } = convArgs[n - 1](args);
   checkTensor(op, "input", input);
@@ -186,6 +188,7 @@ const TRANSPOSE = ["weight", "bias", "stride", "padding", "outputPadding", "grou
 const transposeArgs = [1, 2, 3].map((n) => signature<ConvTransposeArgs>(`convTranspose${n}d`, TRANSPOSE, [], 1));
 
 function convTranspose(n: number, input: Tensor, args: readonly unknown[]): Tensor {
+  if (autocasting.active) return autocasted("lower", convTranspose, n, input, args);
   const op = `convTranspose${n}d`;
   const { weight, bias = null, groups = 1, ...sizes } = transposeArgs[n - 1](args);
   checkTensor(op, "input", input);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, where, withDerivative } from "../expr/expr.ts";
@@ -91,6 +92,7 @@ export function ctcLoss(
     ["targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"]
   >
 ): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, ctcLoss, logProbs, ...args);
   const o = ctcArgs(args);
   const reduction = reductionOf("ctcLoss", o);
   const batched = logProbs.ndim === 3;

@@ -9,10 +9,13 @@
 
 import { isPlainObject, signature } from "../base/args.ts";
 import {
+  bfloat16,
   bool as BOOL,
   canCast,
   type DType,
   type DTypeKind,
+  float16,
+  float32,
   getDefaultDtype,
   resultType,
   scalarDtype,
@@ -24,6 +27,7 @@ import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/s
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
+import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { checkInPlace } from "../autograd/record.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { scalarTensor } from "./creation.ts";
@@ -80,6 +84,8 @@ export interface PointwiseSpec {
   readonly constants?: Readonly<Record<string, readonly number[]>>;
   /** `"float"`: integers and bools compute in the default floating dtype; or a function of the promoted dtype. */
   readonly compute?: "promote" | "float" | ((dtype: DType, options: Readonly<Record<string, unknown>>) => DType);
+  /** How autocast treats it: `"float32"` or `"promote"`, by device; default: it runs in the dtype of its operands. */
+  readonly autocast?: AutocastRule;
   /** Throws for values that the op does not take; called with every call. */
   readonly validate?: (call: PointwiseCall) => void;
   /** Throws for compute dtypes that the op does not take. */
@@ -204,8 +210,9 @@ class PointwiseOp {
     return toScalar(this.spec.name, value);
   }
 
-  private plan(call: PointwiseCall): Plan {
-    let key = getDefaultDtype().code - 6;
+  /** @param wide whether half-precision operands are computed in float32 */
+  private plan(call: PointwiseCall, wide: boolean): Plan {
+    let key = getDefaultDtype().code - (wide ? 2 : 6);
     for (const x of call.operands) key = key * 32 + operandCode(x);
     for (let i = 0; i < call.numbers.length; i++) {
       const n = call.numbers[i];
@@ -216,13 +223,13 @@ class PointwiseOp {
     }
     if (call.options === this.defaults) {
       if (key === this.lastKey) return this.lastPlan!;
-      const plan = this.plans.get(key) ?? this.remember(key, call);
+      const plan = this.plans.get(key) ?? this.remember(key, call, wide);
       this.lastKey = key;
       this.lastPlan = plan;
       return plan;
     }
     const text = `${key} ${Object.values(call.options).map(String).join()}`;
-    return this.plans.get(text) ?? this.remember(text, call);
+    return this.plans.get(text) ?? this.remember(text, call, wide);
   }
 
   /** Which of the entry's constants a number operand is, or -1. */
@@ -232,21 +239,23 @@ class PointwiseOp {
     return values.indexOf(Number(x.value));
   }
 
-  private remember(key: number | string, call: PointwiseCall): Plan {
-    const plan = this.makePlan(call);
+  private remember(key: number | string, call: PointwiseCall, wide: boolean): Plan {
+    const plan = this.makePlan(call, wide);
     this.plans.set(key, plan);
     return plan;
   }
 
-  private computeDtype(call: PointwiseCall): DType {
+  private computeDtype(call: PointwiseCall, wide: boolean): DType {
     const { spec } = this;
     const dims: DType[] = [], zeros: DType[] = [], scalars: DTypeKind[] = [];
     for (let i = 0; i < call.operands.length; i++) {
       const x = call.operands[i];
       if (x === null || spec.raw?.includes(this.operandNames[i])) continue;
       if (!(x instanceof Tensor)) scalars.push(x.kind);
-      else if (x.shape.length > 0) dims.push(x.dtype);
-      else zeros.push(x.dtype);
+      else {
+        const dtype = wide && (x.dtype === float16 || x.dtype === bfloat16) ? float32 : x.dtype;
+        (x.shape.length > 0 ? dims : zeros).push(dtype);
+      }
     }
     let dtype = resultType(dims, zeros, scalars);
     if (typeof spec.compute === "function") dtype = spec.compute(dtype, call.options);
@@ -255,9 +264,9 @@ class PointwiseOp {
     return dtype;
   }
 
-  private makePlan(call: PointwiseCall): Plan {
+  private makePlan(call: PointwiseCall, wide: boolean): Plan {
     const { spec } = this;
-    const compute = this.computeDtype(call);
+    const compute = this.computeDtype(call, wide);
     const kind = kindOf(toReal(compute));
     const kinds: Kind[] = [];
     const parts: number[] = [];
@@ -333,7 +342,9 @@ class PointwiseOp {
 
   call(first: unknown, args: readonly unknown[]): Tensor {
     const call = this.withTensor(this.read(first, args));
-    const a = this.application(call, this.plan(call));
+    const wide = autocasting.active && this.spec.autocast !== undefined && call.out === null &&
+      computesWide(this.spec.autocast, call.operands);
+    const a = this.application(call, this.plan(call, wide));
     if (call.out) return writeOut(this.spec.name, call.out, applyKernel(a));
     return applyKernel(a);
   }
@@ -341,7 +352,7 @@ class PointwiseOp {
   callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
     const name = `${this.spec.name}_`;
     const call = this.read(self, args);
-    const a = this.application(call, this.plan(call));
+    const a = this.application(call, this.plan(call, false));
     checkOperands(name, a.operands);
     checkInPlace(name, self);
     if (!sameShape(a.shape, self.shape)) {

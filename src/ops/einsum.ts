@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
@@ -164,6 +165,7 @@ function outputLabels(arrow: string | null, operands: readonly Labelled[]): numb
  * @see https://docs.pytorch.org/docs/stable/generated/torch.einsum.html
  */
 export function einsum(equation: string, ...operands: Tensor[] | [readonly Tensor[]]): Tensor {
+  if (autocasting.active) return autocasted("lower", einsum, equation, ...operands);
   const list = (Array.isArray(operands[0]) ? operands[0] : operands) as readonly Tensor[];
   if (typeof equation !== "string") {
     throw new ArgumentError(`einsum(): the equation must be a string: ${typeof equation}`);
@@ -217,6 +219,7 @@ const tensordotArgs = signature<TensordotArgs>("tensordot", ["b", "dims"], [], 1
  * @param args `b`, `dims`
  */
 export function tensordot(a: Tensor, ...args: Args<TensordotArgs, ["b", "dims"]>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "lower", gpu: "promote" }, tensordot, a, ...args);
   const { b, dims = 2 } = tensordotArgs(args);
   checkTensor("tensordot", "a", a);
   checkTensor("tensordot", "b", b);
@@ -254,6 +257,7 @@ export function tensordot(a: Tensor, ...args: Args<TensordotArgs, ["b", "dims"]>
  * @param matrices two or more matrices that fit
  */
 export function chainMatmul(...matrices: Tensor[] | [readonly Tensor[]]): Tensor {
+  if (autocasting.active) return autocasted("lower", chainMatmul, ...matrices);
   const list = (Array.isArray(matrices[0]) ? matrices[0] : matrices) as readonly Tensor[];
   if (list.length === 0) throw new ArgumentError("chainMatmul(): at least one matrix is needed: got none");
   list.forEach((x) => checkDims("chainMatmul", "each operand", x, 2));

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { alias } from "../autograd/node.ts";
@@ -193,6 +194,7 @@ export function gridSample(
   input: Tensor,
   ...args: Args<GridSampleArgs, ["grid", "mode", "paddingMode", "alignCorners"]>
 ): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32", gpu: "promote" }, gridSample, input, ...args);
   const o = gridArgs(args);
   const { grid, mode = "bilinear", paddingMode = "zeros" } = o;
   const align = o.alignCorners ?? false;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import type { ScatterMode } from "../backend/backend.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
@@ -217,6 +218,7 @@ export function indexCopy(
   input: Tensor,
   ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>
 ): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "promote" }, indexCopy, input, ...args);
   const { dim, index, source } = indexCopyArgs(args);
   const d = wrapDim("indexCopy", dim, input.ndim);
   return putSlices("indexCopy", input, d, index, sliceSource("indexCopy", input, d, index, source), false, false);
@@ -397,6 +399,7 @@ const scatterAddArgs = signature<ScatterAddArgs>("scatterAdd", ["dim", "index", 
 
 /** Adds `src[i][j]` at `[i][index[i][j]]` along `dim`; a position may occur several times. */
 export function scatterAdd(input: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "promote" }, scatterAdd, input, ...args);
   const { dim, index, src } = scatterAddArgs(args);
   const d = wrapDim("scatterAdd", dim, input.ndim);
   const source = scatterSource("scatterAdd", input, d, index, src);

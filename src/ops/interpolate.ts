@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { float64, uint8 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -92,6 +93,7 @@ export function interpolate(
     ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"]
   >
 ): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, interpolate, input, ...args);
   const o = interpolateArgs(args);
   const mode = o.mode ?? "nearest";
   const dims = input.ndim - 2;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { type DType, resultType } from "../base/dtype.ts";
@@ -79,6 +80,7 @@ const catArgs = signature<CatArgs>("cat", ["dim"], ["out"]);
  * ```
  */
 export function cat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "promote" }, cat, tensors, ...args);
   const { dim = 0, out } = catArgs(args);
   const list = nonEmpty("cat", tensors);
   checkOperands("cat", list);
@@ -137,6 +139,7 @@ const stackArgs = signature<CatArgs>("stack", ["dim"], ["out"]);
  * @param args `dim`: where the new dimension goes; default 0
  */
 export function stack(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "promote" }, stack, tensors, ...args);
   const { dim = 0, out } = stackArgs(args);
   const list = nonEmpty("stack", tensors);
   const d = wrapDim("stack", dim, list[0].ndim + 1);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
@@ -34,6 +35,7 @@ const linearArgs = signature<LinearArgs>("linear", ["weight", "bias"], [], 1);
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
 export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias"]>): Tensor {
+  if (autocasting.active) return autocasted("lower", linear, input, ...args);
   // The usual call is by position: reading it directly spares the parser.
   const direct = args.length > 0 && !isPlainObject(args[args.length - 1]) && args.length <= 2;
   const parsed = direct ? null : linearArgs(args);
@@ -112,6 +114,7 @@ const bilinearArgs = signature<BilinearArgs>("bilinear", ["input2", "weight", "b
  * @param args `input2` `[…, in2]`, `weight` `[out, in1, in2]`, `bias` `[out]`
  */
 export function bilinear(input1: Tensor, ...args: Args<BilinearArgs, ["input2", "weight", "bias"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "promote" }, bilinear, input1, ...args);
   const { input2, weight, bias = null } = bilinearArgs(args);
   checkTensor("bilinear", "input1", input1);
   checkTensor("bilinear", "input2", input2);

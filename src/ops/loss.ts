@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, withDerivative } from "../expr/expr.ts";
@@ -54,6 +55,7 @@ export function mseLoss(
   target: Tensor,
   ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", mseLoss, input, target, ...args);
   const o = mseArgs(args);
   checkTensors("mseLoss", { input, target });
   return mse([input, target, o.weight ?? null], [], reductionOf("mseLoss", o));
@@ -72,6 +74,7 @@ export function l1Loss(
   target: Tensor,
   ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", l1Loss, input, target, ...args);
   const o = l1Args(args);
   checkTensors("l1Loss", { input, target });
   const reduction = reductionOf("l1Loss", o);
@@ -107,6 +110,7 @@ export function smoothL1Loss(
   target: Tensor,
   ...args: Args<SmoothL1Options, [...StandardLoss, "beta"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", smoothL1Loss, input, target, ...args);
   const o = smoothL1Args(args);
   checkTensors("smoothL1Loss", { input, target });
   const beta = o.beta ?? 1;
@@ -143,6 +147,7 @@ export function huberLoss(
   target: Tensor,
   ...args: Args<HuberOptions, ["reduction", "delta", "weight"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", huberLoss, input, target, ...args);
   const o = huberArgs(args);
   checkTensors("huberLoss", { input, target });
   const delta = o.delta ?? 1;
@@ -180,6 +185,9 @@ export function binaryCrossEntropy(
   target: Tensor,
   ...args: Args<WeightedLossOptions, ["weight", ...StandardLoss]>
 ): Tensor {
+  if (autocasting.active) {
+    return autocasted({ cpu: "float32", gpu: "unsafe" }, binaryCrossEntropy, input, target, ...args);
+  }
   const o = bceArgs(args);
   checkTensors("binaryCrossEntropy", { input, target });
   checkSameShape("binaryCrossEntropy", target, input);
@@ -222,6 +230,7 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   ...args: Args<BCEWithLogitsOptions, ["weight", ...StandardLoss, "posWeight"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", binaryCrossEntropyWithLogits, input, target, ...args);
   const o = bceLogitsArgs(args);
   checkTensors("binaryCrossEntropyWithLogits", { input, target });
   checkSameShape("binaryCrossEntropyWithLogits", target, input);
@@ -256,6 +265,7 @@ export function klDiv(
   target: Tensor,
   ...args: Args<KLDivOptions, [...StandardLoss, "logTarget"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", klDiv, input, target, ...args);
   const o = klArgs(args);
   checkTensors("klDiv", { input, target });
   const run = o.logTarget ? klLog : kl;
@@ -276,6 +286,7 @@ const softMarginArgs = standardArgs("softMarginLoss");
  * @throws {ShapeError} if the shapes differ
  */
 export function softMarginLoss(input: Tensor, target: Tensor, ...args: Args<LossOptions, StandardLoss>): Tensor {
+  if (autocasting.active) return autocasted("float32", softMarginLoss, input, target, ...args);
   const o = softMarginArgs(args);
   checkTensors("softMarginLoss", { input, target });
   checkSameShape("softMarginLoss", target, input);
@@ -305,6 +316,7 @@ export function marginRankingLoss(
   target: Tensor,
   ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", marginRankingLoss, input1, input2, target, ...args);
   const o = marginRankingArgs(args);
   checkTensors("marginRankingLoss", { input1, input2, target });
   if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
@@ -329,6 +341,7 @@ export function hingeEmbeddingLoss(
   target: Tensor,
   ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", hingeEmbeddingLoss, input, target, ...args);
   const o = hingeArgs(args);
   checkTensors("hingeEmbeddingLoss", { input, target });
   return hinge([input, target], [o.margin ?? 1], reductionOf("hingeEmbeddingLoss", o));
@@ -373,6 +386,7 @@ export function poissonNllLoss(
   target: Tensor,
   ...args: Args<PoissonNllOptions, ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", poissonNllLoss, input, target, ...args);
   const o = poissonArgs(args);
   checkTensors("poissonNllLoss", { input, target });
   const reduction = reductionOf("poissonNllLoss", o);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
@@ -141,6 +142,7 @@ function nll(op: string, logits: Tensor, targets: Targets, weights: Tensor | nul
  * @throws {IndexError} if a class number is out of range
  */
 export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions, NLLParameters>): Tensor {
+  if (autocasting.active) return autocasted("float32", nllLoss, input, target, ...args);
   const o = nllArgs(args);
   checkTensors("nllLoss", { input, target });
   const weight = o.weight ?? null;
@@ -179,6 +181,7 @@ export function crossEntropy(
   target: Tensor,
   ...args: Args<CrossEntropyOptions, [...NLLParameters, "labelSmoothing"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", crossEntropy, input, target, ...args);
   const o = crossEntropyArgs(args);
   checkTensors("crossEntropy", { input, target });
   const reduction = reductionOf("crossEntropy", o);
@@ -266,6 +269,7 @@ export function multiMarginLoss(
   target: Tensor,
   ...args: Args<MultiMarginOptions, ["p", "margin", "weight", ...StandardClassLoss]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", multiMarginLoss, input, target, ...args);
   const o = multiMarginArgs(args);
   checkTensors("multiMarginLoss", { input, target });
   const { p = 1, margin = 1 } = o;
@@ -317,6 +321,7 @@ export function multilabelMarginLoss(
   target: Tensor,
   ...args: Args<PlainOptions, StandardClassLoss>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", multilabelMarginLoss, input, target, ...args);
   const o = multilabelMarginArgs(args);
   checkTensors("multilabelMarginLoss", { input, target });
   if (input.ndim > 2) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
@@ -27,6 +28,7 @@ const cosineArgs = signature<CosineSimilarityArgs>("cosineSimilarity", ["dim", "
  * @param x2 vectors; the two broadcast
  */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, ...args: Args<CosineSimilarityArgs, ["dim", "eps"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, cosineSimilarity, x1, x2, ...args);
   const { dim = 1, eps = 1e-8 } = cosineArgs(args);
   checkTensors("cosineSimilarity", { x1, x2 });
   return scope(() => {
@@ -126,6 +128,7 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   ...args: Args<EmbeddingLossOptions, ["margin", "sizeAverage", "reduce", "reduction"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", cosineEmbeddingLoss, input1, input2, target, ...args);
   const o = cosineEmbeddingArgs(args);
   checkTensors("cosineEmbeddingLoss", { input1, input2, target });
   const reduction = reductionOf("cosineEmbeddingLoss", o);
@@ -189,6 +192,7 @@ export function tripletMarginLoss(
   negative: Tensor,
   ...args: Args<TripletMarginOptions, ["margin", "p", "eps", "swap", "sizeAverage", "reduce", "reduction"]>
 ): Tensor {
+  if (autocasting.active) return autocasted("float32", tripletMarginLoss, anchor, positive, negative, ...args);
   const o = tripletArgs(args);
   checkTensors("tripletMarginLoss", { anchor, positive, negative });
   const { margin = 1, p = 2, eps = 1e-6, swap = false } = o;

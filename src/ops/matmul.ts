@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
@@ -60,6 +61,7 @@ function finish(op: string, result: Tensor, out: Tensor | undefined): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
  */
 export function matmul(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted("lower", matmul, input, other, options);
   checkTensor("matmul", "input", input);
   checkTensor("matmul", "other", other);
   checkProduct("matmul", [input, other]);
@@ -74,6 +76,7 @@ export function matmul(input: Tensor, other: Tensor, options: OutOption = {}): T
  * @throws {ShapeError} unless both have two dimensions that fit
  */
 export function mm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted("lower", mm, input, mat2, options);
   checkDims("mm", "input", input, 2);
   checkDims("mm", "mat2", mat2, 2);
   checkProduct("mm", [input, mat2]);
@@ -88,6 +91,7 @@ export function mm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor
  * @throws {ShapeError} unless both have three dimensions that fit
  */
 export function bmm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted("lower", bmm, input, mat2, options);
   checkBatches("bmm", input, mat2);
   checkProduct("bmm", [input, mat2]);
   return finish("bmm", product("bmm", input, mat2), options.out);
@@ -108,6 +112,7 @@ function checkBatches(op: string, a: Tensor, b: Tensor): void {
  * @param vec `[k]`
  */
 export function mv(input: Tensor, vec: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "lower" }, mv, input, vec, options);
   checkDims("mv", "input", input, 2);
   checkDims("mv", "vec", vec, 1);
   checkProduct("mv", [input, vec]);
@@ -121,6 +126,7 @@ export function mv(input: Tensor, vec: Tensor, options: OutOption = {}): Tensor 
  * @param tensor `[n]`
  */
 export function dot(input: Tensor, tensor: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "promote" }, dot, input, tensor, options);
   checkVectors("dot", input, tensor);
   return finish("dot", matmulOf("dot", input, tensor), options.out);
 }
@@ -132,6 +138,7 @@ export function dot(input: Tensor, tensor: Tensor, options: OutOption = {}): Ten
  * @param other `[n]`
  */
 export function vdot(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "promote" }, vdot, input, other, options);
   checkVectors("vdot", input, other);
   return finish("vdot", matmulOf("vdot", conjOf(input), other), options.out);
 }
@@ -198,6 +205,7 @@ const addmmArgs = signature<Scales & { mat1: Tensor; mat2: Tensor }>("addmm", ["
  * @param args `mat1` `[m, k]`, `mat2` `[k, n]`, and by name `beta`, `alpha`
  */
 export function addmm(input: Tensor, ...args: AddmmArgs): Tensor {
+  if (autocasting.active) return autocasted("lower", addmm, input, ...args);
   const { mat1, mat2, ...scales } = addmmArgs(args);
   checkTensor("addmm", "input", input);
   checkDims("addmm", "mat1", mat1, 2);
@@ -226,6 +234,7 @@ const addmvArgs = signature<Scales & { mat: Tensor; vec: Tensor }>(
  * @param args `mat` `[m, k]`, `vec` `[k]`, and by name `beta`, `alpha`
  */
 export function addmv(input: Tensor, ...args: AddmvArgs): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "lower" }, addmv, input, ...args);
   const { mat, vec, ...scales } = addmvArgs(args);
   checkTensor("addmv", "input", input);
   checkDims("addmv", "mat", mat, 2);
@@ -255,6 +264,7 @@ const addbmmArgs = batchArgs("addbmm");
  * @param args `batch1` `[b, m, k]`, `batch2` `[b, k, n]`, and by name `beta`, `alpha`
  */
 export function baddbmm(input: Tensor, ...args: BatchArgs): Tensor {
+  if (autocasting.active) return autocasted("lower", baddbmm, input, ...args);
   const { batch1, batch2, ...scales } = baddbmmArgs(args);
   checkTensor("baddbmm", "input", input);
   checkBatches("baddbmm", batch1, batch2);
@@ -273,6 +283,7 @@ export function baddbmm_(self: Tensor, ...args: BatchArgs): Tensor {
  * @param args `batch1` `[b, m, k]`, `batch2` `[b, k, n]`, and by name `beta`, `alpha`
  */
 export function addbmm(input: Tensor, ...args: BatchArgs): Tensor {
+  if (autocasting.active) return autocasted("lower", addbmm, input, ...args);
   const { batch1, batch2, ...scales } = addbmmArgs(args);
   checkTensor("addbmm", "input", input);
   checkBatches("addbmm", batch1, batch2);
@@ -304,6 +315,7 @@ const addrArgs = signature<Scales & { vec1: Tensor; vec2: Tensor }>(
  * @param args `vec1` `[n]`, `vec2` `[m]`, and by name `beta`, `alpha`
  */
 export function addr(input: Tensor, ...args: AddrArgs): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "lower" }, addr, input, ...args);
   const { vec1, vec2, beta = 1, alpha = 1, out } = addrArgs(args);
   checkTensor("addr", "input", input);
   checkDims("addr", "vec1", vec1, 1);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
@@ -99,6 +100,7 @@ export function layerNorm(
   input: Tensor,
   ...args: Args<LayerNormArgs, ["normalizedShape", "weight", "bias", "eps"]>
 ): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, layerNorm, input, ...args);
   const { normalizedShape, weight = null, bias = null, eps = 1e-5 } = layerNormArgs(args);
   checkFloating("layerNorm", input);
   const shape = checkNormalizedShape("layerNorm", input, normalizedShape, weight, bias);
@@ -134,6 +136,7 @@ const rmsNormArgs = signature<RMSNormArgs>("rmsNorm", ["normalizedShape", "weigh
  * @see https://arxiv.org/abs/1910.07467
  */
 export function rmsNorm(input: Tensor, ...args: Args<RMSNormArgs, ["normalizedShape", "weight", "eps"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, rmsNorm, input, ...args);
   const o = rmsNormArgs(args);
   const weight = o.weight ?? null;
   const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, weight);
@@ -177,6 +180,7 @@ const groupNormArgs = signature<GroupNormArgs>("groupNorm", ["numGroups", "weigh
  * @see https://arxiv.org/abs/1803.08494
  */
 export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroups", "weight", "bias", "eps"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, groupNorm, input, ...args);
   const { numGroups, weight = null, bias = null, eps = 1e-5 } = groupNormArgs(args);
   checkFloating("groupNorm", input);
   if (input.ndim < 2) throw new ShapeError(`groupNorm(): expected at least 2 dimensions: ${show(input.shape)}`);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
@@ -56,6 +57,8 @@ export function pad(input: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value
     throw new ArgumentError(`pad(): mode "${mode}" takes no value: ${describe(value)}`);
   }
   const padded = sizes.length / 2;
+  const listed = mode === "replicate" || (mode === "reflect" && padded < 3);
+  if (autocasting.active && listed) return autocasted({ cpu: "float32" }, pad, input, ...args);
   if (padded < 1 || padded > 3 || (input.ndim !== padded + 1 && input.ndim !== padded + 2)) {
     throw new ShapeError(
       `pad(): mode "${mode}" pads the last n of n + 1 or n + 2 dimensions (n up to 3): ${show(sizes)} for shape ${

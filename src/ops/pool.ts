@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { widestFloat } from "../tensor/create.ts";
@@ -45,6 +46,7 @@ export type MaxPoolBoth = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndi
 export type MaxPoolPlain = Args<WindowOptions, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]>;
 
 function maxPool(n: number, input: Tensor, args: readonly unknown[], both: boolean | null): Tensor | [Tensor, Tensor] {
+  if (autocasting.active && n === 3) return autocasted({ cpu: "float32" }, maxPool, n, input, args, both);
   const op = `maxPool${n}d`;
   const o = maxPoolArgs[n - 1](args);
   const grid = gridOf(op, n, o);
@@ -156,6 +158,7 @@ function adaptiveMaxPool(
   args: readonly unknown[],
   both: boolean | null,
 ): Tensor | [Tensor, Tensor] {
+  if (autocasting.active && n === 3) return autocasted({ cpu: "float32" }, adaptiveMaxPool, n, input, args, both);
   const op = `adaptiveMaxPool${n}d`;
   const { outputSize, returnIndices } = adaptiveMaxArgs[n - 1](args);
   checkPoolInput(op, n, input);
@@ -302,6 +305,7 @@ export function avgPool2d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPosit
  * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`, `divisorOverride`
  */
 export function avgPool3d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPositional>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, avgPool3d, input, ...args);
   return avgPool(3, input, args);
 }
 
@@ -336,6 +340,7 @@ export function adaptiveAvgPool2d(input: Tensor, ...args: AdaptivePlain): Tensor
 
 /** The mean of each of `outputSize` windows over three dimensions; see {@linkcode adaptiveAvgPool2d}. */
 export function adaptiveAvgPool3d(input: Tensor, ...args: AdaptivePlain): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, adaptiveAvgPool3d, input, ...args);
   return adaptiveAvgPool(3, input, args);
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool, type DType, float32, float64, getDefaultDtype, int64, toReal, uint8 } from "../base/dtype.ts";
@@ -59,6 +60,7 @@ const sumArgs = signature<SumArgs>("sum", ["dim", "keepdim"], ["dtype"]);
  * ```
  */
 export function sum(input: Tensor, ...args: SumList): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, sum, input, ...args);
   const { dim, keepdim = false, dtype } = sumArgs(args);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   const dims = dimsOf("sum", dim, x);
@@ -144,6 +146,7 @@ const prodArgs = signature<ProdArgs>("prod", ["dim", "keepdim"], ["dtype"]);
 
 /** The product of all elements, or along a dimension. */
 export function prod(input: Tensor, ...args: Args<ProdArgs, ["dim", "keepdim"]>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32", gpu: "dtype" }, prod, input, ...args);
   const { dim = null, keepdim = false, dtype } = prodArgs(args);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (dim === null && x.ndim !== 1) return prod(x.reshape([-1]), 0);
@@ -449,6 +452,7 @@ const logsumexpArgs = signature<ExtremeArgs>("logsumexp", ["dim", "keepdim"], []
  * @throws {ArgumentError} if no dimension is given
  */
 export function logsumexp(input: Tensor, ...args: Args<ExtremeArgs & { dim: Dims }, ["dim", "keepdim"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, logsumexp, input, ...args);
   const { dim, keepdim = false } = logsumexpArgs(args);
   const floating = input.dtype.isFloatingPoint || input.dtype.isComplex;
   const x = floating ? input : input.to(getDefaultDtype());
@@ -598,6 +602,7 @@ const normArgs = signature<NormArgs>("norm", ["p", "dim", "keepdim"], ["dtype"])
  * @throws {DTypeError} if the input is neither floating nor complex
  */
 export function norm(input: Tensor, ...args: Args<NormArgs, ["p", "dim", "keepdim"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, norm, input, ...args);
   const { p, dim, keepdim = false, dtype } = normArgs(args);
   if (p === "nuc") return nuclearNorm(dtype ? input.to(dtype) : input, dimsOf("norm", dim, input), keepdim);
   if (typeof p === "string" && p !== "fro") throw new ArgumentError(`norm(): unknown norm: "${String(p)}"`);

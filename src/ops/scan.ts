@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { complex128, type DType, int64, toReal } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
@@ -66,6 +67,7 @@ const parseCumsum = signature<ScanOptions>("cumsum", ["dim"], ["dtype", "out"], 
 
 /** Running sums along `dim`; integers and bools sum to int64. */
 export function cumsum(input: Tensor, ...args: ScanArgs): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, cumsum, input, ...args);
   const options = parseCumsum(args);
   const [x, dim] = prepare("cumsum", input, options);
   const result = run("sum", x, dim);
@@ -77,6 +79,7 @@ const parseCumprod = signature<ScanOptions>("cumprod", ["dim"], ["dtype", "out"]
 
 /** Running products along `dim`; integers and bools multiply to int64. */
 export function cumprod(input: Tensor, ...args: ScanArgs): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, cumprod, input, ...args);
   const options = parseCumprod(args);
   const [x, dim] = prepare("cumprod", input, options);
   if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));

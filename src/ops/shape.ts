@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recordView } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
@@ -577,6 +578,7 @@ export function viewAsReal(input: Tensor): Tensor {
 
 /** Real pairs in the last dimension as a complex tensor: a view without that dimension. */
 export function viewAsComplex(input: Tensor): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, viewAsComplex, input);
   checkAlive("viewAsComplex", input);
   const last = input.ndim - 1;
   if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { type DType, float32 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
@@ -43,6 +44,7 @@ const logSoftmaxArgs = signature<SoftmaxArgs>("logSoftmax", ["dim", "dtype"]);
  * ```
  */
 export function softmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, softmax, input, ...args);
   return apply("softmax", input, softmaxArgs(args), false);
 }
 
@@ -53,6 +55,7 @@ export function softmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype
  * @throws {ArgumentError} if no dimension is given
  */
 export function logSoftmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype"]>): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "dtype" }, logSoftmax, input, ...args);
   return apply("logSoftmax", input, logSoftmaxArgs(args), true);
 }
 

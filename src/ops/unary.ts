@@ -20,6 +20,11 @@ function floating(name: string, expr: (x: Value) => Value): UnaryFunction {
   return pointwise<UnaryOp>({ name, compute: "float", expr });
 }
 
+/** The same, of a range or a steepness that half precision does not hold. */
+function steep(name: string, expr: (x: Value) => Value): UnaryFunction {
+  return pointwise<UnaryOp>({ name, compute: "float", autocast: { gpu: "float32" }, expr });
+}
+
 function noBool(name: string): (dtype: DType) => void {
   return (dtype) => {
     if (dtype.kind === "bool") throw new DTypeError(`${name}(): not defined for bool; use logicalNot() or to() first`);
@@ -140,30 +145,31 @@ export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
  */
-export const exp: UnaryFunction = floating("exp", (x) => x.exp());
+export const exp: UnaryFunction = steep("exp", (x) => x.exp());
 /** 2^x. */
 export const exp2: UnaryFunction = floating("exp2", (x) => x.exp2());
 /** e^x - 1, accurate near 0. */
-export const expm1: UnaryFunction = floating("expm1", (x) => x.expm1());
+export const expm1: UnaryFunction = steep("expm1", (x) => x.expm1());
 /** The natural logarithm. */
-export const log: UnaryFunction = floating("log", (x) => x.log());
+export const log: UnaryFunction = steep("log", (x) => x.log());
 /** The logarithm to base 2. */
-export const log2: UnaryFunction = floating("log2", (x) => x.log2());
+export const log2: UnaryFunction = steep("log2", (x) => x.log2());
 /** The logarithm to base 10. */
-export const log10: UnaryFunction = floating("log10", (x) => x.log10());
+export const log10: UnaryFunction = steep("log10", (x) => x.log10());
 /** log(1 + x), accurate near 0. */
-export const log1p: UnaryFunction = floating("log1p", (x) => x.log1p());
+export const log1p: UnaryFunction = steep("log1p", (x) => x.log1p());
 /** The square root. */
 export const sqrt: UnaryFunction = floating("sqrt", (x) => x.sqrt());
 /** 1 / √x. */
-export const rsqrt: UnaryFunction = floating("rsqrt", (x) => x.rsqrt());
+export const rsqrt: UnaryFunction = steep("rsqrt", (x) => x.rsqrt());
 /** 1 / x. */
-export const reciprocal: UnaryFunction = floating("reciprocal", (x) => x.reciprocal());
+export const reciprocal: UnaryFunction = steep("reciprocal", (x) => x.reciprocal());
 /** x². */
 export const square: UnaryFunction = pointwise<UnaryOp>({
   name: "square",
   // PyTorch squares bools into integers.
   compute: (dtype) => dtype.kind === "bool" ? int64 : dtype,
+  autocast: { gpu: "float32" },
   expr: (x: Value) => x.mul(x),
 });
 
@@ -172,13 +178,13 @@ export const sin: UnaryFunction = floating("sin", (x) => x.sin());
 /** The cosine of radians. */
 export const cos: UnaryFunction = floating("cos", (x) => x.cos());
 /** The tangent of radians. */
-export const tan: UnaryFunction = floating("tan", (x) => x.tan());
+export const tan: UnaryFunction = steep("tan", (x) => x.tan());
 /** The inverse sine. */
-export const asin: UnaryFunction = floating("asin", (x) => x.asin());
+export const asin: UnaryFunction = steep("asin", (x) => x.asin());
 /** Same as {@linkcode asin}. */
 export const arcsin: UnaryFunction = asin;
 /** The inverse cosine. */
-export const acos: UnaryFunction = floating("acos", (x) => x.acos());
+export const acos: UnaryFunction = steep("acos", (x) => x.acos());
 /** Same as {@linkcode acos}. */
 export const arccos: UnaryFunction = acos;
 /** The inverse tangent. */
@@ -186,9 +192,9 @@ export const atan: UnaryFunction = floating("atan", (x) => x.atan());
 /** Same as {@linkcode atan}. */
 export const arctan: UnaryFunction = atan;
 /** The hyperbolic sine. */
-export const sinh: UnaryFunction = floating("sinh", (x) => x.sinh());
+export const sinh: UnaryFunction = steep("sinh", (x) => x.sinh());
 /** The hyperbolic cosine. */
-export const cosh: UnaryFunction = floating("cosh", (x) => x.cosh());
+export const cosh: UnaryFunction = steep("cosh", (x) => x.cosh());
 /** The hyperbolic tangent. */
 export const tanh: UnaryFunction = floating("tanh", (x) => x.tanh());
 /** The inverse hyperbolic sine. */
@@ -218,7 +224,7 @@ export const erf: UnaryFunction = floating("erf", (x) => x.erf());
 /** 1 - erf(x), accurate for large x. */
 export const erfc: UnaryFunction = floating("erfc", (x) => x.erfc());
 /** The inverse of {@linkcode erf}, for values between -1 and 1. */
-export const erfinv: UnaryFunction = floating("erfinv", (x) => x.erfinv());
+export const erfinv: UnaryFunction = steep("erfinv", (x) => x.erfinv());
 /** log |Γ(x)|. */
 export const lgamma: UnaryFunction = floating("lgamma", (x) => x.lgamma());
 /** The derivative of {@linkcode lgamma}. */

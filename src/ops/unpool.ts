@@ -4,6 +4,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { int64 } from "../base/dtype.ts";
@@ -78,10 +79,12 @@ export function maxUnpool1d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoo
  * @throws {ShapeError} if `outputSize` is not one that pools to the input's size
  */
 export function maxUnpool2d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, maxUnpool2d, input, ...args);
   return maxUnpool(2, input, args);
 }
 
 /** The reverse of `maxPool3d`; see {@linkcode maxUnpool2d}. */
 export function maxUnpool3d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
+  if (autocasting.active) return autocasted({ cpu: "float32" }, maxUnpool3d, input, ...args);
   return maxUnpool(3, input, args);
 }

@@ -1,0 +1,327 @@
+/**
+ * Automatic mixed precision: inside a region, ops run in the dtype that suits them.
+ *
+ * Each op says beside its definition how it is cast ({@linkcode AutocastRule}): pointwise ops in a field of their spec, others
+ * in their first line, `if (autocasting.active) return autocasted(rule, op, …)`. One test of that flag is all that autocast
+ * costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are recorded
+ * like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
+ *
+ * @see https://docs.pytorch.org/docs/stable/amp.html
+ * @module
+ */
+
+import { isPlainObject, signature } from "../base/args.ts";
+import type { Device, DeviceType } from "../base/device.ts";
+import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
+import { ArgumentError, AutogradError, DTypeError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
+import { visitTensors } from "../tensor/scope.ts";
+import { runOwned, type Storage } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { during, mode } from "./mode.ts";
+
+/**
+ * How an op's floating arguments are cast: to the region's dtype (`"lower"`), to float32, or to float32 where any is that
+ * (`"promote"`); `"dtype"` sets the op's `dtype` to float32 where it is not given, and `"unsafe"` refuses to run.
+ */
+export type AutocastPolicy = "lower" | "float32" | "promote" | "dtype" | "unsafe";
+
+/** The policy of an op: one for all devices, or that of the CPU and of GPUs, where PyTorch's lists differ. */
+export type AutocastRule = AutocastPolicy | { readonly cpu?: AutocastPolicy; readonly gpu?: AutocastPolicy };
+
+/** Whether ops must look at their rule; read directly, being on the hot path. */
+export const autocasting: { active: boolean } = { active: false };
+
+/** Which of PyTorch's lists each kind of device follows. */
+export const autocastLists: Record<DeviceType, "cpu" | "gpu"> = { cpu: "cpu", cuda: "gpu", webgpu: "gpu" };
+
+interface Settings {
+  enabled: boolean;
+  dtype: DType;
+}
+
+const settings: Readonly<Record<DeviceType, Settings>> = {
+  cpu: { enabled: false, dtype: bfloat16 },
+  cuda: { enabled: false, dtype: float16 },
+  webgpu: { enabled: false, dtype: float16 },
+};
+
+let cacheEnabled = true;
+/** How many regions are open. */
+let nesting = 0;
+
+/** The cast of a parameter, valid for one of its versions. */
+interface CachedCast {
+  readonly cast: Tensor;
+  readonly version: number;
+  /** Whether it was recorded: one made without gradients must not stand where they are wanted. */
+  readonly recorded: boolean;
+}
+
+const cache = new Map<Tensor, CachedCast>();
+
+function settingsOf(op: string, deviceType: string): Settings {
+  const found = (settings as Record<string, Settings | undefined>)[deviceType];
+  if (found === undefined) {
+    throw new ArgumentError(`${op}(): deviceType must be "cpu", "cuda" or "webgpu": ${describe(deviceType)}`);
+  }
+  return found;
+}
+
+function checkDtype(op: string, dtype: DType): DType {
+  if (dtype === float16 || dtype === bfloat16 || dtype === float32) return dtype;
+  throw new DTypeError(
+    `${op}(): dtype must be float16, bfloat16 or float32: ${dtype instanceof DType ? String(dtype) : describe(dtype)}`,
+  );
+}
+
+/** The options of {@linkcode autocast}. */
+export interface AutocastOptions {
+  /** What matrix products and convolutions run in; default: `getAutocastDtype(deviceType)`. */
+  dtype?: DType | null;
+  /** Whether ops are cast; `false` makes an exception inside a region. @default {true} */
+  enabled?: boolean;
+  /** Whether casts of parameters are kept until the outermost region ends. @default {true} */
+  cacheEnabled?: boolean | null;
+}
+
+const autocastArgs = signature<AutocastOptions>("autocast", ["dtype", "enabled", "cacheEnabled"]);
+
+/**
+ * Mixed precision for the ops on one kind of device, until the returned object is disposed.
+ *
+ * Put the forward pass and the loss inside, `backward()` outside: backward runs in the dtypes of the forward ops. Matrix
+ * products and convolutions run in `dtype`, what needs range or precision in float32, everything else in the dtype of its
+ * arguments. In-place ops, ops with `out` and float64 tensors are left alone. WebGPU follows CUDA's lists.
+ *
+ * Differs from PyTorch: a dtype that cannot be cast to is an error, not a warning; backward is never cast.
+ *
+ * @param deviceType `"cpu"`, `"cuda"` or `"webgpu"`
+ * @throws {ArgumentError} if there is no such kind of device
+ * @throws {DTypeError} if `dtype` is not float16, bfloat16 or float32
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const model = new torch.nn.Linear(4, 2);
+ * const loss = torch.autocast("cpu", { dtype: torch.bfloat16 }, () => {
+ *   const y = model.call(torch.randn(3, 4));
+ *   assertEquals(y.dtype, torch.bfloat16);
+ *   return torch.nn.functional.mseLoss(y, torch.zeros(3, 2));
+ * });
+ * assertEquals(loss.dtype, torch.float32);
+ * loss.backward();
+ * assertEquals(model.weight.grad!.dtype, torch.float32);
+ * ```
+ * @see https://docs.pytorch.org/docs/stable/amp.html
+ */
+export function autocast(deviceType: DeviceType, options?: AutocastOptions | DType | null): Disposable;
+/** The same while `fn` runs; gives what it returns. */
+export function autocast<R>(deviceType: DeviceType, fn: () => R): R;
+/** The same while `fn` runs, with options. */
+export function autocast<R>(deviceType: DeviceType, options: AutocastOptions | DType | null, fn: () => R): R;
+/** The same with PyTorch's positional parameters; the last argument may be a function. */
+export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): unknown;
+export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): unknown {
+  const own = settingsOf("autocast", deviceType);
+  const last = args[args.length - 1];
+  const fn = typeof last === "function" ? last as () => unknown : undefined;
+  const given = fn === undefined ? args : args.slice(0, -1);
+  const o = autocastArgs(given);
+  const dtype = checkDtype("autocast", o.dtype ?? own.dtype);
+  const before = { ...own, active: autocasting.active, cacheEnabled };
+  Object.assign(own, { enabled: o.enabled ?? true, dtype });
+  cacheEnabled = o.cacheEnabled ?? cacheEnabled;
+  nesting++;
+  autocasting.active = anyEnabled();
+  let open = true;
+  return during(() => {
+    // Disposing twice must not end the region around this one.
+    if (!open) return;
+    open = false;
+    if (--nesting === 0) clearAutocastCache();
+    Object.assign(own, { enabled: before.enabled, dtype: before.dtype });
+    cacheEnabled = before.cacheEnabled;
+    autocasting.active = before.active;
+  }, fn);
+}
+
+function anyEnabled(): boolean {
+  return settings.cpu.enabled || settings.cuda.enabled || settings.webgpu.enabled;
+}
+
+/** Whether ops on a kind of device are cast now. */
+export function isAutocastEnabled(deviceType: DeviceType = "cuda"): boolean {
+  return settingsOf("isAutocastEnabled", deviceType).enabled;
+}
+
+/** Sets for good whether ops on a kind of device are cast; {@linkcode autocast} does so for a region. */
+export function setAutocastEnabled(deviceType: DeviceType, enabled: boolean): void {
+  settingsOf("setAutocastEnabled", deviceType).enabled = enabled;
+  autocasting.active = anyEnabled();
+}
+
+/** The dtype that {@linkcode autocast} takes by default: at first bfloat16 on the CPU, float16 on GPUs. */
+export function getAutocastDtype(deviceType: DeviceType): DType {
+  return settingsOf("getAutocastDtype", deviceType).dtype;
+}
+
+/** Sets what {@linkcode getAutocastDtype} gives. */
+export function setAutocastDtype(deviceType: DeviceType, dtype: DType): void {
+  settingsOf("setAutocastDtype", deviceType).dtype = checkDtype("setAutocastDtype", dtype);
+}
+
+/** Whether regions keep the casts of parameters by default. */
+export function isAutocastCacheEnabled(): boolean {
+  return cacheEnabled;
+}
+
+/** Sets whether regions keep the casts of parameters by default. */
+export function setAutocastCacheEnabled(enabled: boolean): void {
+  cacheEnabled = enabled;
+}
+
+/** Whether {@linkcode autocast} knows a kind of device. */
+export function isAutocastAvailable(deviceType: string): boolean {
+  return deviceType in settings;
+}
+
+/** Frees the kept casts of parameters; the end of the outermost region does. */
+export function clearAutocastCache(): void {
+  for (const { cast } of cache.values()) letGo(cast.storage);
+  cache.clear();
+}
+
+/** Gives up the cache's claim: what the graph saved lives on, until backward or the collector frees it. */
+function letGo(storage: Storage): void {
+  storage.adopted = false;
+  if (!storage.soleOwner && !storage.collected) storage.handToCollector(null);
+  storage.unclaim();
+}
+
+/** Lets no op be cast until the result is disposed: backward runs in the dtypes that forward chose. */
+export function pauseAutocast(): Disposable | null {
+  if (!autocasting.active) return null;
+  autocasting.active = false;
+  return {
+    [Symbol.dispose]: () => {
+      autocasting.active = true;
+    },
+  };
+}
+
+/** Calls `visit` with every tensor among arguments, in lists and in named ones; stops where it gives true. */
+function someTensor(args: readonly unknown[], visit: (x: Tensor) => boolean): boolean {
+  for (const a of args) {
+    if (a instanceof Tensor) {
+      if (visit(a)) return true;
+    } else if (Array.isArray(a)) {
+      if (someTensor(a, visit)) return true;
+    } else if (isPlainObject(a) && someTensor(Object.values(a), visit)) return true;
+  }
+  return false;
+}
+
+/** Whether casts are for this tensor: floating, but not float64. */
+function eligible(x: Tensor): boolean {
+  return x.dtype.kind === "floating" && x.dtype !== float64;
+}
+
+/** The kind of device whose settings and policy hold for a call, or `null` where none does. */
+function deviceOf(args: readonly unknown[]): Device | null {
+  let found: Device | null = null;
+  someTensor(args, (x) => {
+    if (settings[x.device.type].enabled) found = x.device;
+    return found !== null;
+  });
+  return found;
+}
+
+function policyOf(rule: AutocastRule, type: DeviceType): AutocastPolicy | undefined {
+  return typeof rule === "string" ? rule : rule[autocastLists[type]];
+}
+
+/** Whether a pointwise op computes its half-precision operands in float32; what {@linkcode AutocastRule} means there. */
+export function computesWide(rule: AutocastRule, operands: readonly unknown[]): boolean {
+  const device = deviceOf(operands);
+  if (device === null) return false;
+  const policy = policyOf(rule, device.type);
+  return policy === "float32" || (policy === "promote" && someTensor(operands, (x) => x.dtype === float32));
+}
+
+/**
+ * Calls an op with its arguments cast by its rule; what it calls itself is not cast.
+ *
+ * @param op the op, which calls this first where `autocasting.active`
+ * @throws {AutogradError} if the policy is `"unsafe"`
+ */
+export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, op: (...args: A) => R, ...args: A): R {
+  autocasting.active = false;
+  try {
+    const device = deviceOf(args);
+    const last = args[args.length - 1];
+    // A given `out` says what is wanted.
+    if (device === null || (isPlainObject(last) && last.out !== undefined)) return op(...args);
+    switch (policyOf(rule, device.type)) {
+      case "lower":
+        return withCasts(op, args, device.type, settings[device.type].dtype);
+      case "float32":
+        return withCasts(op, args, device.type, float32);
+      case "promote": {
+        const wide = someTensor(args, (x) => x.dtype === float32 && x.device.type === device.type);
+        return withCasts(op, args, device.type, wide ? float32 : settings[device.type].dtype);
+      }
+      case "dtype":
+        return op(...withDtype(args) as unknown as A);
+      case "unsafe":
+        throw new AutogradError(
+          `${op.name}(): unsafe to autocast: probabilities of half precision reach 0 and 1; use ${op.name}WithLogits(), ` +
+            "without a sigmoid before it",
+        );
+      default:
+        return op(...args);
+    }
+  } finally {
+    autocasting.active = true;
+  }
+}
+
+/** Arguments with the option `dtype` set to float32, unless there is one or the first tensor is not for casts. */
+function withDtype(args: readonly unknown[]): readonly unknown[] {
+  const last = args[args.length - 1];
+  const options = isPlainObject(last) ? last : null;
+  if (!eligible(args[0] as Tensor) || args.some((a) => a instanceof DType) || options?.dtype) return args;
+  return [...(options ? args.slice(0, -1) : args), { ...options, dtype: float32 }];
+}
+
+function withCasts<A extends readonly unknown[], R>(op: (...args: A) => R, args: A, type: DeviceType, dtype: DType): R {
+  const wants = (x: Tensor) => eligible(x) && x.dtype !== dtype && x.device.type === type;
+  if (!someTensor(args, wants)) return op(...args);
+  const convert = (value: unknown): unknown => {
+    if (value instanceof Tensor) return wants(value) ? castOf(value, dtype, type) : value;
+    if (Array.isArray(value)) return value.map(convert);
+    if (!isPlainObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, convert(v)]));
+  };
+  // The casts belong to this call: what neither the result nor the graph holds is freed when it ends.
+  return runOwned(() => op(...args.map(convert) as unknown as A), visitTensors);
+}
+
+/** `x` in another dtype; the cast of a float32 parameter is made once per region. */
+function castOf(x: Tensor, dtype: DType, type: DeviceType): Tensor {
+  const { meta } = x;
+  const keep = nesting > 0 && cacheEnabled && x.dtype === float32 && dtype === settings[type].dtype &&
+    meta !== null && meta.requiresGrad && meta.gradFn === null && meta.view === null;
+  if (!keep) return x.to(dtype);
+  const known = cache.get(x);
+  if (known !== undefined) {
+    const fits = known.cast.dtype === dtype && known.version === x.storage.version && !known.cast.storage.released;
+    if (fits && (known.recorded || !mode.gradEnabled)) return known.cast;
+    letGo(known.cast.storage);
+  }
+  const cast = x.to(dtype);
+  cast.storage.adopted = true;
+  cache.set(x, { cast, version: x.storage.version, recorded: mode.gradEnabled });
+  return cast;
+}
