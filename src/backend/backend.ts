@@ -185,6 +185,13 @@ export interface Backend {
   read(x: Strided): Promise<Uint8Array<ArrayBuffer>>;
   /** The same at once, where the device can wait (CPU, CUDA). */
   readSync?(x: Strided): Uint8Array<ArrayBuffer>;
+  /**
+   * Where the device cannot wait: the bytes of a dense view if they came from the host as they are. Valid as long as the
+   * storage was not written by a kernel (its version is 0).
+   */
+  known?(x: Strided): Uint8Array<ArrayBuffer> | null;
+  /** Where the device cannot wait: makes the next read throw `error` if an element of the dense bool `bad` is true. */
+  failWhere?(bad: Strided, error: Error): void;
   /** Allocator figures. */
   memoryStats(): MemoryStats;
   /** Makes the peak start again from what is live. */
@@ -287,6 +294,8 @@ export interface Backend {
   svd?(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
 
   // Rows (optional: composed in src/ops where absent)
+  /** Whether the row kernels take float16 and bfloat16; where not, rows are converted to float32 for them. */
+  readonly halfRows?: boolean;
   /** Softmax (or its logarithm) over the last dimension of contiguous rows. */
   softmax?(x: Strided, log: boolean, out: Strided): void;
   /** Its gradient from the output. */

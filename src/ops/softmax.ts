@@ -73,11 +73,11 @@ function apply(op: string, input: Tensor, { dim, dtype }: SoftmaxArgs, log: bool
   return record(node, out, [x], [out], (grad, [output]) => [softmaxGradient(grad, output, at, log)]);
 }
 
-/** Runs `rows` over dense rows of float32 or float64 with `dim` last, and brings the result back. */
+/** Runs `rows` over dense rows of a dtype that the backend's kernels take, with `dim` last, and brings the result back. */
 function byRows(tensors: readonly Tensor[], dim: number, rows: (dense: Tensor[], out: Tensor) => void): Tensor {
   const [first] = tensors;
   const { dtype, ndim } = first;
-  const wide = dtype.itemsize < 4 ? float32 : dtype;
+  const wide = dtype.itemsize < 4 && !first.storage.backend.halfRows ? float32 : dtype;
   const last = ndim === 0 || dim === ndim - 1;
   const dense = tensors.map((t) => (last ? t : t.transpose(dim, -1)).to(wide).contiguous());
   const out = emptyLikeDevice("softmax", dense[0].shape, wide, first);

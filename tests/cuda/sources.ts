@@ -9,13 +9,26 @@ import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/inde
 import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
 import { bitonicSource, fillSource, searchSource, takeSource } from "../../src/backend/cuda/kernels/order.ts";
 import { avgPoolSource, maxPoolSource } from "../../src/backend/cuda/kernels/pool.ts";
-import { softmaxSource } from "../../src/backend/cuda/kernels/rows.ts";
+import { type RowPlan, softmaxSource } from "../../src/backend/cuda/kernels/rows.ts";
 import { argReduceSource, scanSource } from "../../src/backend/cuda/kernels/scan.ts";
 import { biasSource, convSource, matmulSource } from "../../src/backend/cuda/kernels/tiles.ts";
 import type { CudaSource } from "../support/nvrtc.ts";
 
 const FLOATS: readonly DType[] = [float16, bfloat16, float32, float64];
 const REALS: readonly DType[] = [float16, float32, float64, int64, uint8, bool];
+
+/** How rows may be held. */
+const ROW_PLANS: readonly RowPlan[] = [
+  { vector: 16, items: 4, team: 32, threads: 128, keep: "registers" },
+  { vector: 1, items: 16, team: 256, threads: 256, keep: "registers" },
+  { vector: 16, items: 1, team: 512, threads: 512, keep: "shared" },
+  { vector: 1, items: 1, team: 1024, threads: 1024, keep: "global" },
+];
+
+/** A plan with accesses of 16 bytes where it has any of several elements. */
+function widest(plan: RowPlan, dtype: DType): RowPlan {
+  return plan.vector === 1 ? plan : { ...plan, vector: 16 / dtype.itemsize };
+}
 
 /** Named sources. */
 export function handWritten(): CudaSource[] {
@@ -38,7 +51,9 @@ export function handWritten(): CudaSource[] {
     add(`scatter_${mode}`, [bool, float16, float64, uint8], (d) => scatterSource(mode, d, d));
   }
   add("nonzero", REALS, nonzeroSource);
-  add("softmax", [float32, float64], (d) => softmaxSource(d, d));
+  for (const plan of ROW_PLANS) {
+    add(`softmax_${plan.keep}_${plan.vector}`, FLOATS, (d) => softmaxSource(d, widest(plan, d)));
+  }
   add("matmul", REALS, (d) => matmulSource(d, d, d));
   for (const kind of ["forward", "byInput", "byWeight"] as const) {
     add(`conv_${kind}`, FLOATS, (d) => convSource(kind, d));

@@ -18,6 +18,7 @@ import type {
   Block,
   Combine,
   ConvGeometry,
+  Epilogue,
   MemoryStats,
   PoolWindows,
   ScanKind,
@@ -26,7 +27,7 @@ import type {
 } from "../backend.ts";
 import * as conv from "./conv.ts";
 import * as indexing from "./indexing.ts";
-import { matmul } from "./matmul.ts";
+import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes } from "./matmul.ts";
 import { countNonzero, nonzero } from "./nonzero.ts";
 import * as order from "./order.ts";
 import { CompiledProgram, pointwise } from "./pointwise.ts";
@@ -166,6 +167,15 @@ export class CudaBackend implements Backend {
   matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
     matmul(this.stream, a, b, out, alpha, beta);
   }
+  matmulEpilogue(a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+    return matmulEpilogue(this.stream, a, b, out, epilogue);
+  }
+  matmulRowSums(a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
+    return matmulRowSums(this.stream, a, b, out, sums);
+  }
+  reluMaskBytes(columns: number): number {
+    return reluMaskBytes(columns);
+  }
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
     conv.conv(this.stream, x, weight, bias, out, geometry);
   }
@@ -187,6 +197,7 @@ export class CudaBackend implements Backend {
   svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
     return svd(this.stream, op, x, u, s, vh);
   }
+  readonly halfRows = true;
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.stream, x, log, out);
   }
