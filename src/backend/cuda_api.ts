@@ -112,3 +112,25 @@ export function setPerProcessMemoryFraction(fraction: number, device: CudaDevice
 export function setAllowTf32(allow: boolean, device: CudaDevice = 0): void {
   backendAt(device).stream.allowTf32 = allow;
 }
+
+/**
+ * Whether a float16 or bfloat16 product that is split along its depth may add the parts in 16 bits. On at first, as in
+ * PyTorch.
+ *
+ * Differs from PyTorch: one switch for both dtypes (there `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction`
+ * and `allow_bf16_reduced_precision_reduction`).
+ */
+export function setAllowReducedPrecisionReduction(allow: boolean, device: CudaDevice = 0): void {
+  backendAt(device).stream.allowReducedSums = allow;
+}
+
+/**
+ * Whether a product of a shape not met before is measured with several of cuBLASLt's algorithms and the fastest kept,
+ * instead of what its heuristics expect to be. Off at first; `CRESSET_CUDA_BENCHMARK=1` in the environment turns it on. A
+ * shape's first product then takes some thirty times as long, and results may differ in the last digits between runs.
+ *
+ * Differs from PyTorch: there `torch.backends.cudnn.benchmark` is for convolutions, and products have TunableOp.
+ */
+export function setBenchmarkMatmul(benchmark: boolean, device: CudaDevice = 0): void {
+  backendAt(device).stream.measureProducts = benchmark;
+}

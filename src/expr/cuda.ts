@@ -120,25 +120,27 @@ function body(program: Program, stored: boolean): string {
 }
 
 /**
- * The parameter type, the helpers, and `element(p, index, inputs, &outputs)`.
+ * The function `element(p, index, inputs, &outputs)`, for kernels that bring its types and helpers themselves.
  *
  * @param stored whether outputs are values as they are stored, or of their register kinds
  */
-export function printElement(program: Program, stored: boolean): string {
-  const slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+export function elementFunction(program: Program, stored: boolean): string {
   const inputs = program.inputs.map((dtype, i) => `const ${storageType(dtype)} in${i}`);
   const outputs = program.outputs.map(({ dtype }, i) =>
     `${stored ? storageType(dtype) : C_TYPE[kindOf(dtype)]} &out${i}`
   );
-  const statements = body(program, stored);
+  return `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {
+${body(program, stored)}
+}
+`;
+}
+
+/** The parameter type, the helpers, and {@linkcode elementFunction}. */
+export function printElement(program: Program, stored: boolean): string {
+  const slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+  const element = elementFunction(program, stored);
   const stores = stored ? "" : program.outputs.map(({ dtype }) => store(dtype, "x")).join();
-  return [
-    CUDA_TYPES + helpersOf(statements + stores, CUDA_HELPERS) + `struct Params { i64 slots[${slots}]; };`,
-    `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {`,
-    statements,
-    "}",
-    "",
-  ].join("\n");
+  return CUDA_TYPES + helpersOf(element + stores, CUDA_HELPERS) + `struct Params { i64 slots[${slots}]; };\n` + element;
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Matrix products on CUDA: cuBLASLt where it can take the operands as they lie, our own tiled kernel otherwise.
+ * Matrix products on CUDA: cuBLASLt where it can take the operands as they lie, our own tiled kernel otherwise; both with
+ * epilogues.
  *
  * cuBLASLt takes floating matrices with unit stride in one of their two dimensions and batches at equal distances. More
  * than one batch dimension is a call per position of the outer ones, as long as these are few.
@@ -7,11 +8,12 @@
  * @module
  */
 
-import type { DType } from "../../base/dtype.ts";
+import { float64 } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
-import type { Strided } from "../backend.ts";
+import type { Epilogue, Strided } from "../backend.ts";
 import { collapse } from "../layout.ts";
 import { Arguments } from "./arguments.ts";
+import { operandAt } from "./kernels/common.ts";
 import { matmulSource, TILE, TILE_THREADS } from "./kernels/tiles.ts";
 import { addressOf, type CudaStream, Library } from "./stream.ts";
 
@@ -19,8 +21,8 @@ import { addressOf, type CudaStream, Library } from "./stream.ts";
 const MOST_CALLS = 64;
 /** cuBLASLt's dimensions are 32-bit. */
 const LARGEST = 2 ** 31 - 1;
-/** What the library says where it has no algorithm: our kernel then takes the product. */
-const NO_ALGORITHM = -5;
+/** The shim's status where the library has no kernel for a product: ours then takes it. */
+const UNSUPPORTED = -7;
 
 /** A matrix as cuBLASLt takes it: the step between its rows, or (transposed) columns. */
 interface Matrix {
@@ -39,14 +41,121 @@ function matrixOf(rows: number, columns: number, rowStep: number, columnStep: nu
   return null;
 }
 
+/** What the shim calls epilogues (`native/cuda/cresset_cuda.h`). */
+const enum Code {
+  None,
+  Bias,
+  Relu,
+  Gelu = 4,
+  ReluKept = 6,
+  GeluKept = 8,
+  ReluGrad = 10,
+  GeluGrad = 12,
+  RowSums = 14,
+}
+
+/** An epilogue as cuBLASLt takes it: `bias` and `aux` are addresses, or 0. */
+interface LibraryEpilogue {
+  readonly code: number;
+  readonly bias: number;
+  readonly aux: number;
+  /** The step between the rows of `aux`: in elements, or in bits for relu's mask. */
+  readonly auxStep: number;
+}
+const PLAIN: LibraryEpilogue = { code: Code.None, bias: 0, aux: 0, auxStep: 0 };
+
 /** `out = alpha · a @ b + beta · out`; see `Backend.matmul`. */
 export function matmul(stream: CudaStream, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
   if (numelOf(out.shape) === 0) return;
   if (!byLibrary(stream, a, b, out, alpha, beta)) byTiles(stream, a, b, out, alpha, beta);
 }
 
-function supported(dtype: DType): boolean {
-  return dtype.isFloatingPoint;
+/**
+ * `out = epilogue(a @ b)`; see `Backend.matmulEpilogue`. What cuBLASLt can multiply but not finish is left to the caller,
+ * whose next kernel costs less than our own product.
+ */
+export function matmulEpilogue(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+  if (numelOf(out.shape) === 0) return false;
+  if (libraryLayouts(stream, a, b, out) !== null) {
+    const known = libraryEpilogue(out, epilogue);
+    return known !== null && byLibrary(stream, a, b, out, 1, 0, known);
+  }
+  if (epilogue.columnSums !== null || [a, b, epilogue.operand].some((x) => x !== null && x.dtype !== out.dtype)) {
+    return false;
+  }
+  epilogueByTiles(stream, a, b, out, epilogue);
+  return true;
+}
+
+/** `out = a @ b` and the sums of `a`'s rows; see `Backend.matmulRowSums`. */
+export function matmulRowSums(stream: CudaStream, a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
+  if (numelOf(out.shape) === 0 || out.dtype === float64 || !sums.dense || sums.dtype !== out.dtype) return false;
+  return byLibrary(stream, a, b, out, 1, 0, { code: Code.RowSums, bias: addressOf(sums), aux: 0, auxStep: 0 });
+}
+
+/** Bytes of a row of relu's mask: a bit per element, in multiples of 128 bits. */
+export function reluMaskBytes(columns: number): number {
+  return Math.ceil(columns / 128) * 16;
+}
+
+/** How cuBLASLt is told of an epilogue; `null` where it does not know it. */
+function libraryEpilogue(out: Strided, e: Epilogue): LibraryEpilogue | null {
+  const [, n] = out.shape, { name, operand, kept, columnSums, mask } = e;
+  const derivative = name === "reluGrad" || name === "geluTanhGrad";
+  // The library's gelu is the approximation.
+  if (name === "gelu" || name === "geluGrad" || (name === "reluGrad" && mask === null)) return null;
+  if (derivative) {
+    if (columnSums !== null && (!columnSums.dense || columnSums.dtype !== out.dtype)) return null;
+    const aux = name === "reluGrad" ? maskOf(mask!) : matrixAux(operand!, out);
+    if (aux === null) return null;
+    const code = (name === "reluGrad" ? Code.ReluGrad : Code.GeluGrad) + (columnSums === null ? 0 : 1);
+    return { code, bias: columnSums === null ? 0 : addressOf(columnSums), ...aux };
+  }
+  if (columnSums !== null) return null;
+  if (
+    operand !== null && (operand.dtype !== out.dtype || (n > 1 && operand.strides[1] !== 1) || operand.strides[0] !== 0)
+  ) {
+    return null;
+  }
+  const bias = operand === null ? 0 : addressOf(operand), biased = operand === null ? 0 : 1;
+  if (name === "bias") return kept === null && bias !== 0 ? { code: Code.Bias, bias, aux: 0, auxStep: 0 } : null;
+  if (name === "relu") {
+    if (kept !== null) return null;
+    if (mask === null) return { code: Code.Relu + biased, bias, aux: 0, auxStep: 0 };
+    return { code: Code.ReluKept + biased, bias, ...maskOf(mask) };
+  }
+  if (kept === null) return { code: Code.Gelu + biased, bias, aux: 0, auxStep: 0 };
+  const aux = matrixAux(kept, out);
+  return aux === null ? null : { code: Code.GeluKept + biased, bias, ...aux };
+}
+
+function maskOf(mask: Strided): Pick<LibraryEpilogue, "aux" | "auxStep"> {
+  return { aux: addressOf(mask), auxStep: mask.shape[1] * 8 };
+}
+
+/** A matrix beside the output as the library reads or writes it, in rows of whole vectors. */
+function matrixAux(x: Strided, out: Strided): Pick<LibraryEpilogue, "aux" | "auxStep"> | null {
+  const [step, unit] = x.strides;
+  if (x.dtype !== out.dtype || unit !== 1 || step % 8 !== 0 || step < out.shape[1] || addressOf(x) % 16 !== 0) {
+    return null;
+  }
+  return { aux: addressOf(x), auxStep: step };
+}
+
+/** How cuBLASLt sees the operands and the output of a product; `null` where it does not take them as they lie. */
+function libraryLayouts(
+  stream: CudaStream,
+  a: Strided,
+  b: Strided,
+  out: Strided,
+): readonly [Matrix, Matrix, Matrix] | null {
+  const { dtype } = out;
+  if (!stream.has(Library.CublasLt) || !dtype.isFloatingPoint || a.dtype !== dtype || b.dtype !== dtype) return null;
+  const nb = out.shape.length - 2, m = out.shape[nb], n = out.shape[nb + 1], k = a.shape[nb + 1];
+  if (k === 0 || Math.max(m, n, k) > LARGEST) return null;
+  const ma = matrixOf(m, k, a.strides[nb], a.strides[nb + 1]), mb = matrixOf(k, n, b.strides[nb], b.strides[nb + 1]);
+  const mo = matrixOf(m, n, out.strides[nb], out.strides[nb + 1]);
+  return ma === null || mb === null || mo === null ? null : [ma, mb, mo];
 }
 
 /** Whether cuBLASLt took the product. */
@@ -57,18 +166,16 @@ function byLibrary(
   out: Strided,
   alpha: number,
   beta: number,
+  epilogue: LibraryEpilogue = PLAIN,
 ): boolean {
-  if (!stream.has(Library.CublasLt) || !supported(out.dtype) || a.dtype !== out.dtype || b.dtype !== out.dtype) {
-    return false;
+  const layouts = libraryLayouts(stream, a, b, out);
+  if (layouts === null) return false;
+  const [ma, mb, mo] = layouts;
+  // A transposed output is the product of the transposed operands in the other order; an epilogue knows rows from columns.
+  if (mo.transposed) {
+    return epilogue === PLAIN && byLibrary(stream, transposed(b), transposed(a), transposed(out), alpha, beta);
   }
   const nb = out.shape.length - 2, m = out.shape[nb], n = out.shape[nb + 1], k = a.shape[nb + 1];
-  if (k === 0 || Math.max(m, n, k) > LARGEST) return false;
-  const mo = matrixOf(m, n, out.strides[nb], out.strides[nb + 1]);
-  if (mo === null) return false;
-  // A transposed output is the product of the transposed operands in the other order.
-  if (mo.transposed) return byLibrary(stream, transposed(b), transposed(a), transposed(out), alpha, beta);
-  const ma = matrixOf(m, k, a.strides[nb], a.strides[nb + 1]), mb = matrixOf(k, n, b.strides[nb], b.strides[nb + 1]);
-  if (ma === null || mb === null) return false;
   const batch = collapse(out.shape.slice(0, nb), [a, b, out].map((x) => x.strides.slice(0, nb)));
   const outer = batch.shape.slice(0, -1), calls = numelOf(outer);
   if (calls > MOST_CALLS) return false;
@@ -97,14 +204,21 @@ function byLibrary(
       inner(2),
       alpha,
       beta,
-      0,
-      0,
+      epilogue.bias,
+      epilogue.code,
+      epilogue.aux,
+      epilogue.auxStep,
     ]);
-    const status = stream.shim.c.cresset_cuda_matmul(stream.ordinal, out.dtype.code, stream.allowTf32 ? 1 : 0);
-    if (status === NO_ALGORITHM && call === 0 && stream.lastError().includes("has no algorithm")) return false;
+    const status = stream.shim.c.cresset_cuda_matmul(stream.ordinal, out.dtype.code, modesOf(stream));
+    if (status === UNSUPPORTED && call === 0) return false;
     stream.check("matmul", status);
   }
   return true;
+}
+
+/** The switches that the choice of an algorithm depends on. */
+function modesOf(stream: CudaStream): number {
+  return (stream.allowTf32 ? 1 : 0) + (stream.allowReducedSums ? 0 : 2) + (stream.measureProducts ? 4 : 0);
 }
 
 /** The view with its last two dimensions exchanged. */
@@ -132,6 +246,22 @@ function byTiles(stream: CudaStream, a: Strided, b: Strided, out: Strided, alpha
   const key = `matmul ${a.dtype.name} ${b.dtype.name} ${out.dtype.name}`;
   const kernel = stream.kernel(key, "matmul", () => matmulSource(a.dtype, b.dtype, out.dtype));
   runTiles(args, stream, kernel, m, n, numelOf(out.shape.slice(0, nb)));
+}
+
+/** The same with an epilogue, for matrices. */
+function epilogueByTiles(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): void {
+  const [m, n] = out.shape, { program, operand, kept, name } = epilogue;
+  const args = new Arguments(m, n, a.shape[1]);
+  args.slots[3] = args.layout("matmul", [], [a, b, out], [[], [], []]);
+  [a, b, out].forEach((x, i) => [args.slots[4 + 2 * i], args.slots[5 + 2 * i]] = x.strides);
+  [operand, kept].forEach((x, i) => {
+    if (x === null) return;
+    args.slots[operandAt(3 + i)] = addressOf(x);
+    [args.slots[12 + 2 * i], args.slots[13 + 2 * i]] = x.strides;
+  });
+  const key = `matmul ${name} ${out.dtype.name} ${operand !== null} ${kept !== null}`;
+  const kernel = stream.kernel(key, "matmul", () => matmulSource(out.dtype, out.dtype, out.dtype, program));
+  runTiles(args, stream, kernel, m, n, 1);
 }
 
 /** Launches a tile kernel: a block per tile and batch. */

@@ -2,7 +2,8 @@
  * `libcublasLt`: matrix products computed naively, with cuBLASLt's rules for layouts, alignment and epilogues.
  *
  * Column-major, D = alpha · op(A) @ op(B) + beta · C. Algorithms from the heuristics are for pointers with the alignment
- * that the preference promised (256 bytes unless it says less): the product refuses others, as the real library may.
+ * that the preference promised (256 bytes unless it says less): the product refuses others, as the real library may. Of
+ * several algorithms the first needs workspace and the last none.
  */
 #include <cmath>
 #include <vector>
@@ -14,11 +15,15 @@ CUBLASLT_FUNCTIONS(DECLARE)
 enum : cublasStatus_t { BLAS_NOT_INITIALIZED = 1, BLAS_INVALID_VALUE = 7, BLAS_EXECUTION_FAILED = 13, BLAS_NOT_SUPPORTED = 15 };
 enum { PREF_ALIGNMENT_A = 5, PREF_ALIGNMENT_D = 8 };
 enum { CUBLASLT_MATMUL_DESC_BIAS_TYPE = 26 };
+/* Parts of an epilogue's number. */
+enum { PART_AUX = 128, PART_BIAS_GRADIENT = 16, PART_DRELU = 8, PART_DGELU = 64, ALGORITHMS = 3 };
 
 struct cublasLtMatmulDescOpaque {
   int compute, scale, transpose[2] = {CUBLAS_OP_N, CUBLAS_OP_N}, epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void *bias = nullptr;
   int bias_type = -1;
+  void *aux = nullptr;
+  int64_t aux_ld = 0;
 };
 
 struct cublasLtMatrixLayoutOpaque {
@@ -31,6 +36,7 @@ struct cublasLtMatrixLayoutOpaque {
 
 struct cublasLtMatmulPreferenceOpaque {
   uint64_t workspace = 0;
+  uint32_t schemes = 7;
   uint32_t alignment[4] = {256, 256, 256, 256};
 };
 
@@ -71,12 +77,33 @@ void store(void *p, int type, size_t at, double value) {
 }
 
 bool has_bias(int epilogue) { return (epilogue & CUBLASLT_EPILOGUE_BIAS) != 0; }
+bool is_relu(int epilogue) { return (epilogue & (CUBLASLT_EPILOGUE_RELU | PART_DRELU)) != 0; }
+bool is_derivative(int epilogue) { return (epilogue & (PART_DRELU | PART_DGELU)) != 0; }
+/* Whether the sums of D's rows go where the bias would be. */
+bool sums_rows(int epilogue) { return is_derivative(epilogue) && (epilogue & PART_BIAS_GRADIENT); }
+
+bool known_epilogue(int epilogue) {
+  switch (epilogue) {
+    case CUBLASLT_EPILOGUE_DEFAULT: case CUBLASLT_EPILOGUE_BIAS: case CUBLASLT_EPILOGUE_RELU: case CUBLASLT_EPILOGUE_RELU_BIAS:
+    case CUBLASLT_EPILOGUE_GELU: case CUBLASLT_EPILOGUE_GELU_BIAS: case CUBLASLT_EPILOGUE_RELU_AUX:
+    case CUBLASLT_EPILOGUE_RELU_AUX_BIAS: case CUBLASLT_EPILOGUE_GELU_AUX: case CUBLASLT_EPILOGUE_GELU_AUX_BIAS:
+    case CUBLASLT_EPILOGUE_DRELU: case CUBLASLT_EPILOGUE_DRELU_BGRAD: case CUBLASLT_EPILOGUE_DGELU:
+    case CUBLASLT_EPILOGUE_DGELU_BGRAD: case CUBLASLT_EPILOGUE_BGRADB: return true;
+    default: return false;
+  }
+}
+
+constexpr double GELU_FACTOR = 0.7978845608028654, GELU_CUBE = 0.044715;
 
 double apply_epilogue(int epilogue, double x) {
-  int activation = epilogue & ~CUBLASLT_EPILOGUE_BIAS;
-  if (activation == CUBLASLT_EPILOGUE_RELU) return x > 0 || x != x ? x : 0;
-  if (activation == CUBLASLT_EPILOGUE_GELU) return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+  if (epilogue & CUBLASLT_EPILOGUE_RELU) return x > 0 || x != x ? x : 0;
+  if (epilogue & CUBLASLT_EPILOGUE_GELU) return 0.5 * x * (1 + std::tanh(GELU_FACTOR * (x + GELU_CUBE * x * x * x)));
   return x;
+}
+
+double gelu_derivative(double x) {
+  double t = std::tanh(GELU_FACTOR * (x + GELU_CUBE * x * x * x));
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_FACTOR * (1 + 3 * GELU_CUBE * x * x);
 }
 
 struct Sizes {
@@ -97,6 +124,15 @@ bool sizes_of(const Desc &d, const Layout &a, const Layout &b, const Layout &c, 
     if (l->batches != out.batches || l->ld < (int64_t)l->rows || l->type != out.type) return false;
   }
   return s->m > 0 && s->n > 0 && s->k > 0;
+}
+
+/* Whether an epilogue's operands are as the library wants them; `m` are D's rows. */
+bool takes_epilogue(const Desc &d, const Layout &out, uint64_t m) {
+  if (!known_epilogue(d.epilogue)) return false;
+  if (!(d.epilogue & PART_AUX) && d.epilogue != CUBLASLT_EPILOGUE_BGRADB) return true;
+  if (out.batches > 1 || out.type == CUDA_R_64F) return false;
+  if (d.epilogue == CUBLASLT_EPILOGUE_BGRADB) return true;
+  return d.aux_ld >= (int64_t)m && d.aux_ld % (is_relu(d.epilogue) ? 128 : 8) == 0 && (uintptr_t)d.aux % 16 == 0;
 }
 
 bool computes(const Desc &d, int type) {
@@ -149,18 +185,51 @@ struct Product {
     }
   }
 
+  /* Reads or writes what a derivative needs; gives D's element. */
+  double with_aux(uint64_t i, uint64_t j, double value) const {
+    size_t at = j * (size_t)desc.aux_ld + i;
+    uint8_t *bits = static_cast<uint8_t *>(desc.aux) + at / 8;
+    bool derivative = is_derivative(desc.epilogue);
+    if (is_relu(desc.epilogue)) {
+      if (derivative) return *bits >> at % 8 & 1 ? value : 0;
+      *bits = (uint8_t)((*bits & ~(1 << at % 8)) | (value > 0 || value != value) << at % 8);
+    } else if (derivative) return value * gelu_derivative(load(desc.aux, d.type, at));
+    else store(desc.aux, d.type, at, value);
+    return apply_epilogue(desc.epilogue, value);
+  }
+
+  void write_sums() const {
+    void *to = const_cast<void *>(desc.bias);
+    if (sums_rows(desc.epilogue)) {
+      for (uint64_t i = 0; i < s.m; i++) {
+        double sum = 0;
+        for (uint64_t j = 0; j < s.n; j++) sum += load(d_data, d.type, j * (size_t)d.ld + i);
+        store(to, d.type, i, sum);
+      }
+    }
+    if (desc.epilogue == CUBLASLT_EPILOGUE_BGRADB) {
+      const std::vector<double> y = gather(b_data, b, 0, desc.transpose[1] == CUBLAS_OP_T);
+      for (uint64_t j = 0; j < s.n; j++) {
+        double sum = 0;
+        for (uint64_t k = 0; k < s.k; k++) sum += y[j * s.k + k];
+        store(to, d.type, j, sum);
+      }
+    }
+  }
+
   void write(int32_t batch, uint64_t i, uint64_t j, double sum) const {
     size_t at = (size_t)(batch * d.stride) + j * (uint64_t)d.ld + i, from = (size_t)(batch * c.stride) + j * (uint64_t)c.ld + i;
     double value = alpha * sum;
     /* With beta 0, C is not read: it may hold NaN. */
     if (beta != 0) value += beta * load(c_data, c.type, from);
     if (has_bias(desc.epilogue)) value += load(desc.bias, desc.bias_type < 0 ? d.type : desc.bias_type, i);
-    store(d_data, d.type, at, apply_epilogue(desc.epilogue, value));
+    store(d_data, d.type, at, desc.epilogue & PART_AUX ? with_aux(i, j, value) : apply_epilogue(desc.epilogue, value));
   }
 
   void operator()() const {
     if (d.type == CUDA_R_64F) compute<double>();
     else compute<float>();
+    write_sums();
   }
 };
 
@@ -196,6 +265,8 @@ EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, 
     case CUBLASLT_MATMUL_DESC_TRANSB: return status_of(read_attribute(&desc->transpose[1], v, n));
     case CUBLASLT_MATMUL_DESC_EPILOGUE: return status_of(read_attribute(&desc->epilogue, v, n));
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return status_of(read_attribute(&desc->bias, v, n));
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER: return status_of(read_attribute(&desc->aux, v, n));
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD: return status_of(read_attribute(&desc->aux_ld, v, n));
     case CUBLASLT_MATMUL_DESC_BIAS_TYPE: return status_of(read_attribute(&desc->bias_type, v, n));
     default: return BLAS_INVALID_VALUE;
   }
@@ -236,6 +307,7 @@ EXPORT cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t 
 EXPORT cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t pref, int attr, const void *v, size_t n) {
   if (!pref || !v) return BLAS_INVALID_VALUE;
   if (attr == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) return status_of(read_attribute(&pref->workspace, v, n));
+  if (attr == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK) return status_of(read_attribute(&pref->schemes, v, n));
   if (attr >= PREF_ALIGNMENT_A && attr <= PREF_ALIGNMENT_D) {
     return status_of(read_attribute(&pref->alignment[attr - PREF_ALIGNMENT_A], v, n));
   }
@@ -255,14 +327,16 @@ EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cu
   if (!handle || !desc || !a || !b || !c || !d || !pref || wanted < 1 || !results || !found) return BLAS_INVALID_VALUE;
   *found = 0;
   if (!sizes_of(*desc, *a, *b, *c, *d, &s)) return BLAS_INVALID_VALUE;
-  if (!computes(*desc, d->type)) return BLAS_NOT_SUPPORTED;
-  uint64_t workspace = pref->workspace < 4096 ? 0 : 4096;
-  Algorithm algorithm = {ALGORITHM, s.m, s.n, s.k, workspace, {}, 0};
-  memcpy(algorithm.alignment, pref->alignment, sizeof algorithm.alignment);
-  *results = {};
-  memcpy(&results->algo, &algorithm, sizeof algorithm);
-  results->workspaceSize = workspace;
-  *found = 1;
+  if (!computes(*desc, d->type) || !takes_epilogue(*desc, *d, s.m)) return BLAS_NOT_SUPPORTED;
+  for (int i = 0; i < wanted && i < ALGORITHMS; i++) {
+    uint64_t workspace = pref->workspace < 4096 || i == ALGORITHMS - 1 ? 0 : 4096;
+    Algorithm algorithm = {ALGORITHM, s.m, s.n, s.k, workspace, {}, 0};
+    memcpy(algorithm.alignment, pref->alignment, sizeof algorithm.alignment);
+    results[i] = {};
+    memcpy(&results[i].algo, &algorithm, sizeof algorithm);
+    results[i].workspaceSize = workspace;
+    *found = i + 1;
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -278,7 +352,14 @@ EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc
   bool wide = p.desc.scale == CUDA_R_64F;
   p.alpha = wide ? *static_cast<const double *>(alpha) : *static_cast<const float *>(alpha);
   p.beta = wide ? *static_cast<const double *>(beta) : *static_cast<const float *>(beta);
-  if (has_bias(p.desc.epilogue) && !owns(p.desc.bias, p.s.m * size_of(p.d.type))) return BLAS_INVALID_VALUE;
+  if (!takes_epilogue(p.desc, p.d, p.s.m)) return BLAS_NOT_SUPPORTED;
+  int epilogue = p.desc.epilogue;
+  uint64_t bias = has_bias(epilogue) || sums_rows(epilogue) ? p.s.m : epilogue == CUBLASLT_EPILOGUE_BGRADB ? p.s.n : 0;
+  if (bias && !owns(p.desc.bias, bias * size_of(p.d.type))) return BLAS_INVALID_VALUE;
+  if (epilogue & PART_AUX) {
+    size_t elements = (size_t)p.desc.aux_ld * (p.s.n - 1) + p.s.m;
+    if (!owns(p.desc.aux, is_relu(epilogue) ? (elements + 7) / 8 : elements * size_of(p.d.type))) return BLAS_INVALID_VALUE;
+  }
   if (!owns(a, extent(p.a)) || !owns(b, extent(p.b)) || !owns(d, extent(p.d))) return BLAS_INVALID_VALUE;
   if (p.beta != 0 && !owns(c, extent(p.c))) return BLAS_INVALID_VALUE;
   if (algo) {

@@ -10,6 +10,8 @@
  */
 
 import type { DType } from "../../../base/dtype.ts";
+import { elementFunction } from "../../../expr/cuda.ts";
+import type { Program } from "../../../expr/program.ts";
 import { kernelSource } from "./common.ts";
 
 /** Output rows and columns per block. */
@@ -57,11 +59,37 @@ KERNEL(${name}) {
 /** The type that sums are taken in: integers and bools in 64 bits. */
 const SUM_TYPE = "#if O_FLOAT\ntypedef O_value V;\n#else\ntypedef i64 V;\n#endif\n";
 
+/** What stores `alpha · sum + beta · out`. */
+const PUT_SCALED = `
+__device__ __forceinline__ void put(const Params &p, i64 batch, i64 m, i64 n, V v) {
+  O_stored *o = POINTER(O_stored, 2) + offsetOf(p, batch, (int)p.slots[3], 2) + m * p.slots[8] + n * p.slots[9];
+  const double alpha = __longlong_as_double(p.slots[10]), beta = __longlong_as_double(p.slots[11]);
+  V r = (V)alpha * v;
+  /* With beta 0 the output is not read: it may hold NaN. */
+  if (beta != 0) r += (V)beta * (V)O_load(*o);
+  *o = O_store((O_value)r);
+}
+`;
+
+/** What stores an epilogue's results, which are of the output's type; its operand is another matrix. */
+function putEpilogue(program: Program): string {
+  const operand = program.inputs.length > 1 ? ", POINTER(const O_stored, 3)[m * p.slots[12] + n * p.slots[13]]" : "";
+  const kept = program.outputs.length > 1 ? ", POINTER(O_stored, 4)[m * p.slots[14] + n * p.slots[15]]" : "";
+  return `${elementFunction(program, true)}
+__device__ __forceinline__ void put(const Params &p, i64 batch, i64 m, i64 n, V v) {
+  element(p, 0, v${operand}, POINTER(O_stored, 2)[m * p.slots[8] + n * p.slots[9]]${kept});
+}
+`;
+}
+
 /**
  * Kernel `matmul`: `out = alpha · a @ b + beta · out`. Own slots: 3 batch dims, 4 to 9 row and column steps of the
  * operands, 10 alpha and 11 beta as doubles. Operands over the batch: `A`, `B`, `O`.
+ *
+ * With an `epilogue`, `out = epilogue(a @ b)` for matrices: 12 and 13 steps of its operand (operand 3 of the block), 14 and
+ * 15 of what it keeps (operand 4), all of the output's dtype.
  */
-export function matmulSource(a: DType, b: DType, out: DType): string {
+export function matmulSource(a: DType, b: DType, out: DType, epilogue: Program | null = null): string {
   return kernelSource(
     { A: a, B: b, O: out },
     `${SUM_TYPE}
@@ -71,15 +99,7 @@ __device__ __forceinline__ V loadA(const Params &p, i64 batch, i64 m, i64 k) {
 __device__ __forceinline__ V loadB(const Params &p, i64 batch, i64 k, i64 n) {
   return (V)B_load(POINTER(const B_stored, 1)[offsetOf(p, batch, (int)p.slots[3], 1) + k * p.slots[6] + n * p.slots[7]]);
 }
-__device__ __forceinline__ void put(const Params &p, i64 batch, i64 m, i64 n, V v) {
-  O_stored *o = POINTER(O_stored, 2) + offsetOf(p, batch, (int)p.slots[3], 2) + m * p.slots[8] + n * p.slots[9];
-  const double alpha = __longlong_as_double(p.slots[10]), beta = __longlong_as_double(p.slots[11]);
-  V r = (V)alpha * v;
-  /* With beta 0 the output is not read: it may hold NaN. */
-  if (beta != 0) r += (V)beta * (V)O_load(*o);
-  *o = O_store((O_value)r);
-}
-${tileKernel("matmul")}`,
+${epilogue === null ? PUT_SCALED : putEpilogue(epilogue)}${tileKernel("matmul")}`,
   );
 }
 
