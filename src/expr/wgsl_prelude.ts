@@ -427,21 +427,17 @@ const circular: Record<string, string> = {
   let e = crExp(0.5 * abs(x));
   return 0.5 * e * e + 0.5 / e / e;
 }`,
+  // x P(x²)/Q(x²), minimax in the relative error up to 8.2, near enough to where the result is 1.
   crTanh: `fn crTanh(x: f32) -> f32 {
-  let a = abs(x);
-  if (a < 0.625) {
-    let z = x * x;
-    return (${
-    polynomial("z", [
-      -5.70498872745e-3,
-      2.06390887954e-2,
-      -5.37397155531e-2,
-      1.33314422036e-1,
-      -3.33332819422e-1,
-    ])
-  }) * z * x + x;
-  }
-  return crCopysign(1.0 - 2.0 / (crExp(2.0 * a) + 1.0), x);
+  let t = clamp(x, -8.2, 8.2);
+  let s = t * t;
+  let p = ${
+    polynomial("s", [1.4903305833773096e-8, 2.1683259002247542e-5, 3.559531798216442e-3, 0.1343454153466691, 1.0])
+  };
+  let q = ${
+    polynomial("s", [8.396453258472021e-7, 3.391054948537339e-4, 2.6119190912805044e-2, 0.4676786979017709, 1.0])
+  };
+  return select(clamp(t * p / q, -1.0, 1.0), x, crIsNan(x));
 }`,
   crAsinh: `fn crAsinh(x: f32) -> f32 {
   let a = abs(x);
