@@ -1,5 +1,6 @@
 /**
- * Scaled dot-product attention, composed of products and a softmax.
+ * Scaled dot-product attention: a device's fused kernels where it has some for the operands, products and a softmax
+ * (`attention_core.ts`, which says what it means) elsewhere.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { ones } from "./creation.ts";
-import { dropout } from "./dropout.ts";
+import { composedAttention, shareHeads } from "./attention_core.ts";
+import { fusedAttention } from "./attention_fused.ts";
 
 /** The parameters of {@linkcode scaledDotProductAttention}. */
 export interface AttentionArgs {
@@ -72,52 +73,20 @@ export function scaledDotProductAttention(
   const width = query.shape[query.ndim - 1];
   const scale = o.scale ?? 1 / Math.sqrt(width);
   return scope(() => {
+    const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa ?? false };
+    const fused = fusedAttention(query, o.key, o.value, mask, call);
+    if (fused !== null) return fused;
     // Half precision is too coarse for scores and sums: compute in float32, as PyTorch does.
     const { dtype } = query;
     if (dtype.itemsize < 4) {
-      const wide = { ...o, key: o.key.float(), value: o.value.float(), attnMask: mask && widened(mask) };
+      const wide = { ...o, scale, key: o.key.float(), value: o.value.float(), attnMask: mask && widened(mask) };
       return scaledDotProductAttention(query.float(), wide).to(dtype);
     }
     const [key, value] = o.enableGqa ? shareHeads(query, o.key, o.value) : [o.key, o.value];
-    const scores = query.mul(scale).matmul(key.transpose(-2, -1)); // (N, …, L, S)
-    const weights = attentionWeights(scores, isCausal ? causalMask(scores) : mask, mask !== null);
-    return dropout(weights, dropoutP, dropoutP > 0).matmul(value);
+    return composedAttention(query, key, value, mask, scale, isCausal, dropoutP);
   });
 }
 
 function widened(mask: Tensor): Tensor {
   return mask.dtype.kind === "bool" ? mask : mask.float();
-}
-
-/** Repeats the heads of key and value so that each group of the query's heads has its own. */
-function shareHeads(query: Tensor, key: Tensor, value: Tensor): [key: Tensor, value: Tensor] {
-  const heads = query.shape[query.ndim - 3];
-  const repeat = (x: Tensor) => {
-    const own = x.shape[x.ndim - 3];
-    if (heads % own !== 0) {
-      throw new ShapeError(`scaledDotProductAttention(): query heads must be a multiple of others: ${heads} % ${own}`);
-    }
-    return own === heads ? x : x.repeatInterleave(heads / own, -3);
-  };
-  return [repeat(key), repeat(value)];
-}
-
-function causalMask(scores: Tensor): Tensor {
-  const shape = scores.shape.slice(-2);
-  return ones(shape, { device: scores.device }).tril().ne(0);
-}
-
-/**
- * Softmax of masked scores.
- *
- * @param mask allowed positions, or numbers to add; `null` for none
- * @param mayBeEmpty whether a row of the mask may allow nothing
- */
-function attentionWeights(scores: Tensor, mask: Tensor | null, mayBeEmpty: boolean): Tensor {
-  if (mask === null) return scores.softmax(-1);
-  const masked = mask.dtype.kind === "bool" ? scores.maskedFill(mask.logicalNot(), -Infinity) : scores.add(mask);
-  if (!mayBeEmpty) return masked.softmax(-1);
-  // A row of -∞ only has no softmax, neither in value nor in gradient.
-  const empty = masked.detach().eq(-Infinity).all(-1, true);
-  return masked.maskedFill(empty, 0).softmax(-1).maskedFill(empty, 0);
 }

@@ -79,16 +79,24 @@ function dropKernel(dtype: DType, affine: boolean): Kernel {
 }
 
 function drop(op: string, x: Tensor, affine: boolean, scalars: readonly number[]): Tensor {
-  const count = numelOf(x.shape);
-  const base = defaultGenerator.reserve(count * wordsOf(drawKind(x.dtype)));
+  const base = defaultGenerator.reserve(numelOf(x.shape) * wordsOf(drawKind(x.dtype)));
+  return dropAt(op, x, affine, base, defaultGenerator.key, scalars);
+}
+
+function dropAt(op: string, x: Tensor, affine: boolean, base: number, key: bigint, scalars: readonly number[]): Tensor {
   return applyKernel({
     op,
     node: `${op[0].toUpperCase()}${op.slice(1)}Backward0`,
     kernel: dropKernel(x.dtype, affine),
     operands: [x],
-    scalars: [base, count, BigInt.asIntN(64, defaultGenerator.key), ...scalars],
+    scalars: [base, numelOf(x.shape), BigInt.asIntN(64, key), ...scalars],
     shape: x.shape,
   });
+}
+
+/** Dropout that keeps with probability `keep`, by the words of the stream of `key` from `base` on: the same mask each time. */
+export function dropoutAgain(x: Tensor, keep: number, base: number, key: bigint): Tensor {
+  return dropAt("dropout", x, false, base, key, [keep, 1 / keep]);
 }
 
 /**
