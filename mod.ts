@@ -68,6 +68,7 @@ export { collectGarbage, emptyCache, info, memoryStats, resetPeakMemoryStats } f
 export { isComplex, isFloatingPoint, isSameSize, isTensor, numel, resultType } from "./src/ops/queries.ts";
 
 // Autograd
+export * as amp from "./src/amp/mod.ts";
 export * as autograd from "./src/autograd/mod.ts";
 export {
   enableGrad,

@@ -16,7 +16,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/tensor"],
   ["src/autograd"],
   ["src/ops"],
-  ["src/nn", "src/optim", "src/data", "src/io"],
+  ["src/nn", "src/optim", "src/amp", "src/data", "src/io"],
   ["src/vision", "src/utils"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],

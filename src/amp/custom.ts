@@ -1,0 +1,88 @@
+/**
+ * `customFwd` and `customBwd`: what the forward and backward of a custom function do under autocast.
+ *
+ * They wrap the static methods of a subclass of `autograd.Function`. What forward saw is kept in the `ctx` that both get.
+ *
+ * @see https://docs.pytorch.org/docs/stable/notes/amp_examples.html#autocast-and-custom-autograd-functions
+ * @module
+ */
+
+import { isPlainObject } from "../base/args.ts";
+import type { DeviceType } from "../base/device.ts";
+import { type DType, float64 } from "../base/dtype.ts";
+import type { FunctionCtx } from "../autograd/function.ts";
+import { autocast, getAutocastDtype, isAutocastEnabled } from "../autograd/autocast.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** What {@linkcode customFwd} takes by name. */
+export interface CustomFwdOptions {
+  /** The kind of device whose autocast state holds. */
+  deviceType: DeviceType;
+  /** Inside a region: casts floating tensors to this dtype and runs forward without autocast. */
+  castInputs?: DType | null;
+}
+
+function cast(value: unknown, deviceType: DeviceType, dtype: DType): unknown {
+  if (value instanceof Tensor) {
+    const eligible = value.isFloatingPoint() && value.device.type === deviceType && value.dtype !== float64;
+    return eligible ? value.to(dtype) : value;
+  }
+  if (Array.isArray(value)) return value.map((v) => cast(v, deviceType, dtype));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, cast(v, deviceType, dtype)]));
+}
+
+/**
+ * Wraps the `forward` of a custom function for use under autocast.
+ *
+ * Without `castInputs` forward's own ops are cast as they would be elsewhere.
+ *
+ * @param forward takes the `ctx` first
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * class Product extends torch.autograd.Function {
+ *   static forward = torch.amp.customFwd((ctx, x: torch.Tensor, y: torch.Tensor) => {
+ *     ctx.saveForBackward(x, y);
+ *     return x.matmul(y);
+ *   }, { deviceType: "cpu", castInputs: torch.float32 });
+ *   static backward = torch.amp.customBwd((ctx, grad: torch.Tensor) => {
+ *     const [x, y] = ctx.savedTensors;
+ *     return [grad.matmul(y!.T), x!.T.matmul(grad)];
+ *   }, { deviceType: "cpu" });
+ * }
+ * const x = torch.ones(2, 2, { requiresGrad: true });
+ * const y = torch.autocast("cpu", () => Product.apply(x, x.to(torch.bfloat16)));
+ * assertEquals(y.dtype, torch.float32);
+ * ```
+ */
+export function customFwd<A extends readonly unknown[], R>(
+  forward: (ctx: FunctionCtx, ...args: A) => R,
+  { deviceType, castInputs = null }: CustomFwdOptions,
+): (ctx: FunctionCtx, ...args: A) => R {
+  return (ctx, ...args) => {
+    const enabled = isAutocastEnabled(deviceType);
+    ctx._dtype = getAutocastDtype(deviceType);
+    ctx._fwdUsedAutocast = enabled && castInputs === null;
+    if (!enabled || castInputs === null) return forward(ctx, ...args);
+    using _ = autocast(deviceType, { enabled: false });
+    return forward(ctx, ...cast([...args], deviceType, castInputs) as unknown as A);
+  };
+}
+
+/**
+ * Wraps the `backward` of a custom function: it runs with the autocast state that {@linkcode customFwd} found.
+ *
+ * @param backward takes the `ctx` first
+ */
+export function customBwd<A extends readonly unknown[], R>(
+  backward: (ctx: FunctionCtx, ...grads: A) => R,
+  { deviceType }: { deviceType: DeviceType },
+): (ctx: FunctionCtx, ...grads: A) => R {
+  return (ctx, ...grads) => {
+    using _ = autocast(deviceType, { enabled: ctx._fwdUsedAutocast === true, dtype: ctx._dtype as DType });
+    return backward(ctx, ...grads);
+  };
+}

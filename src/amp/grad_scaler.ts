@@ -1,0 +1,374 @@
+/**
+ * `GradScaler`: keeps small gradients of float16 from vanishing.
+ *
+ * The loss is multiplied by a scale before backward; before an optimizer's step its gradients are divided by it and looked
+ * through for what is not finite. Where something is not, the step is left out and the scale shrinks; after many good steps
+ * it grows. Scale, tracker and `foundInf` stay on the device: on the CPU, where reading is free, the host decides about the
+ * step as PyTorch does; elsewhere the optimizer's fused update takes scale and `foundInf` as operands, and nothing is read.
+ *
+ * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import type { Device } from "../base/device.ts";
+import { float16, float32, int32 } from "../base/dtype.ts";
+import { ArgumentError, AutogradError, DeviceError, DTypeError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
+import { noGrad } from "../autograd/mode.ts";
+import { full } from "../ops/creation.ts";
+import { findNonFinite, multiplyGrads, updateScale } from "../ops/loss_scale.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { outsideScopes } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** What {@linkcode GradScaler} takes. */
+export interface GradScalerOptions {
+  /** Accepted for PyTorch's sake: the scale lives on the device of what is scaled first. */
+  device?: string;
+  /** The scale to start from. @default {65536} */
+  initScale?: number;
+  /** Factor of the scale after `growthInterval` good steps in a row; more than 1. @default {2} */
+  growthFactor?: number;
+  /** Factor of the scale after a step that was skipped; less than 1. @default {0.5} */
+  backoffFactor?: number;
+  /** Good steps in a row until the scale grows. @default {2000} */
+  growthInterval?: number;
+  /** Whether anything is done; without, `step` only steps. @default {true} */
+  enabled?: boolean;
+}
+
+/** A saved scaler, in PyTorch's layout; empty if it is not enabled. */
+export interface GradScalerState {
+  /** The current scale. */
+  scale?: number;
+  /** See {@linkcode GradScalerOptions}. */
+  growth_factor?: number;
+  /** See {@linkcode GradScalerOptions}. */
+  backoff_factor?: number;
+  /** See {@linkcode GradScalerOptions}. */
+  growth_interval?: number;
+  /** Good steps since the scale last changed. */
+  _growth_tracker?: number;
+}
+
+type Positional = ["device", "initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"];
+const scalerArgs = signature<GradScalerOptions>(
+  "GradScaler",
+  ["device", "initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"],
+);
+
+/** What happened to an optimizer since the last `update()`. */
+interface OptimizerStage {
+  stage: "ready" | "unscaled" | "stepped";
+  /** One per device of the gradients. */
+  foundInf: Map<Device, Tensor>;
+}
+
+/** A tensor of the scaler: it belongs to no call's scope. */
+function own(make: () => Tensor): Tensor {
+  return outsideScopes(() => noGrad(make));
+}
+
+/**
+ * Scales losses, so that float16 gradients do not vanish, and adapts the scale.
+ *
+ * Differs from PyTorch: it works on every device, whichever `device` names; `getScale()` and `stateDict()` are asynchronous,
+ * like everything that reads values.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const model = new torch.nn.Linear(4, 1);
+ * const optimizer = new torch.optim.SGD(model.parameters(), { lr: 0.1 });
+ * const scaler = new torch.amp.GradScaler("cpu", { initScale: 1024, growthInterval: 2 });
+ * for (let i = 0; i < 2; i++) {
+ *   optimizer.zeroGrad();
+ *   const loss = torch.autocast("cpu", { dtype: torch.float16 }, () => model.call(torch.ones(8, 4)).pow(2).mean());
+ *   scaler.scale(loss).backward();
+ *   scaler.step(optimizer);
+ *   scaler.update();
+ * }
+ * assertEquals(await scaler.getScale(), 2048);
+ * ```
+ */
+export class GradScaler {
+  readonly #enabled: boolean;
+  #initScale: number;
+  #initTracker = 0;
+  #growthFactor: number;
+  #backoffFactor: number;
+  #growthInterval: number;
+  #scale: Tensor | null = null;
+  #tracker: Tensor | null = null;
+  #stages = new Map<Optimizer, OptimizerStage>();
+
+  /**
+   * Takes `device, initScale, growthFactor, backoffFactor, growthInterval, enabled`.
+   *
+   * @throws {ArgumentError} unless the scale grows by more than 1 and shrinks by less
+   */
+  constructor(...args: Args<GradScalerOptions, Positional>) {
+    const o = scalerArgs(args);
+    this.#enabled = o.enabled ?? true;
+    this.#initScale = o.initScale ?? 65536;
+    this.#growthFactor = o.growthFactor ?? 2;
+    this.#backoffFactor = o.backoffFactor ?? 0.5;
+    this.#growthInterval = o.growthInterval ?? 2000;
+    if (!(this.#growthFactor > 1)) {
+      throw new ArgumentError(`GradScaler(): growthFactor must be more than 1: ${this.#growthFactor}`);
+    }
+    if (!(this.#backoffFactor < 1)) {
+      throw new ArgumentError(`GradScaler(): backoffFactor must be less than 1: ${this.#backoffFactor}`);
+    }
+  }
+
+  /**
+   * Multiplies a loss, or each of a list (of lists), by the scale.
+   *
+   * @param outputs returned as they are if the scaler is not enabled
+   */
+  scale<T extends Tensor | readonly unknown[]>(outputs: T): T {
+    if (!this.#enabled) return outputs;
+    const apply = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(apply);
+      if (!(value instanceof Tensor)) {
+        throw new ArgumentError(`scale(): outputs must be a Tensor or a list of Tensors: ${describe(value)}`);
+      }
+      if (this.#scale === null) this.#start(value);
+      return value.mul(this.#scale!.to(value.device));
+    };
+    return apply(outputs) as T;
+  }
+
+  #start(like: Tensor): void {
+    const { device } = like;
+    this.#scale = own(() => full([], this.#initScale, { dtype: float32, device }));
+    this.#tracker = own(() => full([], this.#initTracker, { dtype: int32, device }));
+  }
+
+  #started(op: string): [scale: Tensor, tracker: Tensor] {
+    if (this.#scale === null || this.#tracker === null) {
+      throw new AutogradError(`${op}(): nothing was scaled yet; use scale(loss).backward() earlier in the iteration`);
+    }
+    return [this.#scale, this.#tracker];
+  }
+
+  #stageOf(optimizer: Optimizer): OptimizerStage {
+    let stage = this.#stages.get(optimizer);
+    if (stage === undefined) this.#stages.set(optimizer, stage = { stage: "ready", foundInf: new Map() });
+    return stage;
+  }
+
+  /**
+   * Divides the gradients of an optimizer by the scale, for what reads them before the step: clipping, logging.
+   *
+   * `step` does it by itself otherwise. Nothing is read by the host.
+   *
+   * @throws {AutogradError} if it was done already since the last `update()`
+   * @throws {DTypeError} if a gradient is float16: the parameters are to be float32
+   */
+  unscale_(optimizer: Optimizer): void {
+    if (!this.#enabled) return;
+    const [scale] = this.#started("unscale_");
+    const own = this.#stageOf(optimizer);
+    if (own.stage !== "ready") {
+      const when = own.stage === "unscaled" ? "was called on this optimizer already" : "is called after step()";
+      throw new AutogradError(`unscale_(): it ${when} since the last update()`);
+    }
+    const grads = this.#check(optimizer, own, false);
+    noGrad(() => {
+      const inverse = scale.reciprocal();
+      for (const [device, list] of grads) multiplyGrads(list, inverse.to(device));
+      inverse.dispose();
+    });
+    own.stage = "unscaled";
+  }
+
+  /** Looks for gradients that are not finite; gives the gradients by device, complex ones as real views. */
+  #check(optimizer: Optimizer, own: OptimizerStage, allowHalf: boolean): Map<Device, Tensor[]> {
+    const grads = new Map<Device, Tensor[]>();
+    for (const group of optimizer.paramGroups) {
+      for (const param of group.params) {
+        const grad = param.meta?.grad ?? null;
+        if (grad === null) continue;
+        if (grad.dtype === float16 && !allowHalf) {
+          throw new DTypeError("unscale_(): gradients must not be float16; keep the parameters in float32");
+        }
+        const list = grads.get(grad.device) ?? [];
+        grads.set(grad.device, list);
+        list.push(grad.dtype.isComplex ? grad.detach().viewAsReal() : grad);
+      }
+    }
+    for (const [device, list] of grads) {
+      const found = own.foundInf.get(device) ?? full([], 0, { dtype: float32, device });
+      found.storage.keep();
+      own.foundInf.set(device, found);
+      findNonFinite(list, found);
+    }
+    return grads;
+  }
+
+  /**
+   * The optimizer's step, with gradients divided by the scale, unless one of them is infinite or NaN.
+   *
+   * On the CPU a step to be skipped is not called at all. On other devices the optimizer is always called, and its update
+   * changes nothing there; parameters' `grad` stay scaled then, as with PyTorch's fused optimizers.
+   *
+   * @param args what the optimizer's `step` takes; closures are not supported
+   * @returns what the optimizer's `step` gave
+   * @throws {AutogradError} if it was called already since the last `update()`
+   */
+  step(optimizer: Optimizer, ...args: readonly unknown[]): unknown {
+    if (!this.#enabled) return (optimizer.step as (...args: readonly unknown[]) => unknown)(...args);
+    if (args.length > 0) {
+      throw new ArgumentError("step(): closures are not supported with a GradScaler that is enabled");
+    }
+    const [scale] = this.#started("step");
+    const own = this.#stageOf(optimizer);
+    if (own.stage === "stepped") throw new AutogradError("step(): it was called already since the last update()");
+    const masked = scale.device.type !== "cpu" && optimizer.stepSupportsAmpScaling;
+    if (!masked && own.stage === "ready") this.unscale_(optimizer);
+    if (own.stage === "ready") this.#check(optimizer, own, true);
+    if (own.foundInf.size === 0) {
+      throw new AutogradError("step(): no gradients were found for this optimizer; call backward() on a scaled loss");
+    }
+    const result = masked ? this.#maskedStep(optimizer, own, scale) : this.#hostStep(optimizer, own);
+    own.stage = "stepped";
+    return result;
+  }
+
+  /** The host reads whether to step. */
+  #hostStep(optimizer: Optimizer, own: OptimizerStage): unknown {
+    let bad = false;
+    for (const found of own.foundInf.values()) {
+      if (!found.storage.backend.readSync) {
+        throw new DeviceError(
+          `step(): ${optimizer.constructor.name} decides on the host, which cannot wait for ${found.device}; ` +
+            "use an optimizer with a fused update",
+        );
+      }
+      if (Number(found.itemSync()) !== 0) bad = true;
+    }
+    return bad ? undefined : optimizer.step();
+  }
+
+  /** The device decides: the update is told the scale and whether to change anything. */
+  #maskedStep(optimizer: Optimizer, own: OptimizerStage, scale: Tensor): unknown {
+    optimizer.gradScale = own.stage === "unscaled" ? null : scale;
+    optimizer.foundInf = this.#combined([...own.foundInf.values()], scale.device);
+    try {
+      return optimizer.step();
+    } finally {
+      optimizer.gradScale = null;
+      optimizer.foundInf = null;
+    }
+  }
+
+  #combined(found: readonly Tensor[], device: Device): Tensor {
+    return noGrad(() => found.map((f) => f.to(device)).reduce((a, b) => a.add(b)));
+  }
+
+  /**
+   * Adapts the scale; call it last in each iteration.
+   *
+   * @param newScale sets the scale instead
+   * @throws {AutogradError} if no step looked at gradients
+   */
+  update(newScale: number | Tensor | null = null): void {
+    if (!this.#enabled) return;
+    const [scale, tracker] = this.#started("update");
+    if (newScale instanceof Tensor) {
+      if (newScale.numel() !== 1 || newScale.requiresGrad) {
+        throw new ArgumentError("update(): newScale must be a number or a tensor of one element without gradient");
+      }
+      noGrad(() => scale.copy_(newScale.reshape([])));
+    } else if (newScale !== null) noGrad(() => scale.fill_(newScale));
+    else {
+      const found = [...this.#stages.values()].flatMap((stage) => [...stage.foundInf.values()]);
+      if (found.length === 0) throw new AutogradError("update(): no gradients were looked at; call step() before it");
+      const all = this.#combined(found, scale.device);
+      updateScale(scale, tracker, all, this.#growthFactor, this.#backoffFactor, this.#growthInterval);
+      all.dispose();
+    }
+    for (const { foundInf } of this.#stages.values()) for (const found of foundInf.values()) found.dispose();
+    this.#stages = new Map();
+  }
+
+  /** The current scale; 1 if the scaler is not enabled. */
+  async getScale(): Promise<number> {
+    if (!this.#enabled) return 1;
+    return this.#scale === null ? this.#initScale : Number(await this.#scale.item());
+  }
+
+  /** Factor of the scale after good steps. */
+  getGrowthFactor(): number {
+    return this.#growthFactor;
+  }
+
+  /** Sets {@linkcode GradScaler.getGrowthFactor}. */
+  setGrowthFactor(newFactor: number): void {
+    this.#growthFactor = newFactor;
+  }
+
+  /** Factor of the scale after a skipped step. */
+  getBackoffFactor(): number {
+    return this.#backoffFactor;
+  }
+
+  /** Sets {@linkcode GradScaler.getBackoffFactor}. */
+  setBackoffFactor(newFactor: number): void {
+    this.#backoffFactor = newFactor;
+  }
+
+  /** Good steps in a row until the scale grows. */
+  getGrowthInterval(): number {
+    return this.#growthInterval;
+  }
+
+  /** Sets {@linkcode GradScaler.getGrowthInterval}. */
+  setGrowthInterval(newInterval: number): void {
+    this.#growthInterval = newInterval;
+  }
+
+  /** Whether anything is done. */
+  isEnabled(): boolean {
+    return this.#enabled;
+  }
+
+  /** The state under PyTorch's names; call it after `update()`. */
+  async stateDict(): Promise<GradScalerState> {
+    if (!this.#enabled) return {};
+    return {
+      scale: await this.getScale(),
+      growth_factor: this.#growthFactor,
+      backoff_factor: this.#backoffFactor,
+      growth_interval: this.#growthInterval,
+      _growth_tracker: this.#tracker === null ? this.#initTracker : Number(await this.#tracker.item()),
+    };
+  }
+
+  /**
+   * Restores what `stateDict()` gave, here or in PyTorch.
+   *
+   * @throws {ArgumentError} if the state is that of a scaler that was not enabled
+   */
+  loadStateDict(state: GradScalerState): void {
+    if (!this.#enabled) return;
+    const { scale, growth_factor, backoff_factor, growth_interval, _growth_tracker } = state;
+    const all = [scale, growth_factor, backoff_factor, growth_interval, _growth_tracker];
+    if (!all.every((value) => typeof value === "number")) {
+      throw new ArgumentError(
+        `loadStateDict(): the state lacks entries: ${Object.keys(state).join(", ") || "empty"}; it may be that of a ` +
+          "scaler that was not enabled",
+      );
+    }
+    [this.#initScale, this.#growthFactor, this.#backoffFactor, this.#growthInterval, this.#initTracker] = all;
+    noGrad(() => {
+      this.#scale?.fill_(this.#initScale);
+      this.#tracker?.fill_(this.#initTracker);
+    });
+  }
+}
