@@ -3,9 +3,10 @@
  *
  * One parameter, a block of 8-byte slots passed by value, carries everything: `[numel, ndim, reduced, kept, splits,
  * workspace, shape × 8]` (the middle four for reductions, see `cuda_reduce.ts`), then per operand (inputs, then outputs)
- * `[address, strides × 8]` in elements, then the scalars (a double, or an integer). Three entry points share one element function:
- * `NAME_dense` (every operand in row-major order or, with stride 0, one element; vectorised), `NAME_strided` (32-bit
- * index arithmetic) and `NAME_large` (64-bit).
+ * `[address, strides × 8]` in elements, then the scalars (a double, or an integer). Four entry points share one element
+ * function: `NAME_dense` (every operand in row-major order or, with stride 0, one element; vectorised), `NAME_rows`
+ * (vectorised along the last dimension, for broadcasts), `NAME_strided` (any strides, 32-bit index arithmetic) and
+ * `NAME_large` (64-bit). The latter two count the element's index from `reduced` on: a part of more dimensions.
  *
  * @module
  */
@@ -13,6 +14,7 @@
 import type { DType } from "../base/dtype.ts";
 import { CUDA_HELPERS, CUDA_TYPES } from "./cuda_prelude.ts";
 import type { Expr } from "./expr.ts";
+import { nodesOf } from "./graph.ts";
 import { type Kind, kindOf } from "./kind.ts";
 import { helpersOf, printBody } from "./print.ts";
 import type { Program } from "./program.ts";
@@ -33,9 +35,6 @@ export function operandSlot(operand: number): number {
 export function sizeSlot(dim: string): string {
   return `p.slots[${HEADER} + ${dim}]`;
 }
-
-/** Elements that a thread of the dense kernel handles. */
-export const CUDA_VECTOR = 4;
 
 /** C types of register kinds. */
 export const C_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "i64", bool: "bool" };
@@ -143,68 +142,152 @@ export function printElement(program: Program, stored: boolean): string {
   return CUDA_TYPES + helpersOf(element + stores, CUDA_HELPERS) + `struct Params { i64 slots[${slots}]; };\n` + element;
 }
 
+/** The entry points of a program's source. */
+export type CudaMap = "dense" | "rows" | "strided" | "large";
+
 /**
- * Prints the kernels of a program.
+ * Prints kernels of a program.
  *
  * @param program what to compute
  * @param name prefix of the entry points
+ * @param kernels which ones; each is compiled, so a caller asks for what it launches
  */
-export function printCuda(program: Program, name: string): string {
-  const kernels = [
-    dense(program, name),
-    strided(program, `${name}_strided`, "u32"),
-    strided(program, `${name}_large`, "u64"),
-  ];
-  return printElement(program, true) + kernels.join("");
+export function printCuda(
+  program: Program,
+  name: string,
+  kernels: readonly CudaMap[] = ["dense", "rows", "strided", "large"],
+): string {
+  const printed: Readonly<Record<CudaMap, () => string>> = {
+    dense: () => dense(program, `${name}_dense`),
+    rows: () => rows(program, `${name}_rows`),
+    strided: () => strided(program, `${name}_strided`, "u32"),
+    large: () => strided(program, `${name}_large`, "u64"),
+  };
+  const vectors = kernels.includes("dense") || kernels.includes("rows") ? vectorType(program) : "";
+  return printElement(program, true) + vectors + kernels.map((kernel) => printed[kernel]()).join("");
 }
 
-/** A kernel that reads and writes vectors; the last elements one by one. */
-function dense(program: Program, name: string): string {
+/**
+ * How many elements a thread of the vectorised kernels handles at once: 16 bytes of the narrowest operand, as far as the
+ * widest one does not take more than four such loads; fewer for long expressions, which would run out of registers.
+ */
+export function cudaVector(program: Program): number {
+  const sizes = [...program.inputs, ...program.outputs.map(({ dtype }) => dtype)].map((dtype) => dtype.itemsize);
+  const widest = Math.max(...sizes), most = Math.min(16 / Math.min(...sizes), 64 / widest);
+  const long = nodesOf(program.outputs.map(({ expr }) => expr)).length > LONG;
+  return long ? Math.min(most, Math.max(2, 16 / widest)) : most;
+}
+
+/** Nodes above which an expression is long. */
+const LONG = 48;
+
+/** The bytes that an operand of a vectorised kernel must be aligned to. */
+export function cudaAlignment(vector: number, dtype: DType): number {
+  return Math.min(16, vector * dtype.itemsize);
+}
+
+function vectorType(program: Program): string {
+  const n = cudaVector(program);
+  return `template <typename T> struct alignas(sizeof(T) * ${n} < 16 ? sizeof(T) * ${n} : 16) Vector { T e[${n}]; };\n`;
+}
+
+/** The parts that vectorised kernels share: pointers, loads of `where(i)`, a call per element from `first`, stores. */
+function vectorised(program: Program, where: (i: number) => string, single: (i: number) => string, first: string): {
+  readonly pointers: string;
+  readonly call: (at: (i: number) => string) => string;
+  readonly block: string;
+} {
+  const n = cudaVector(program);
   const dtypes = [...program.inputs, ...program.outputs.map((o) => o.dtype)];
   const inputs = program.inputs.length;
   const types = dtypes.map(storageType);
   const pointers = types.map((type, i) => {
     const mark = i < inputs ? "const " : "";
-    return `  ${mark}${type} *a${i} = (${mark}${type} *)p.slots[${operandSlot(i)}];
-  const bool s${i} = p.slots[${operandSlot(i) + 1}] != 0;`;
+    return `  ${mark}${type} *const a${i} = (${mark}${type} *)p.slots[${operandSlot(i)}];\n`;
   });
   const call = (at: (i: number) => string): string =>
-    `element(p, index, ${types.map((_, i) => at(i)).join(", ")});`.replace(", )", ")");
-  const vectors = types.map((type, i) =>
+    `element(${["p", "index", ...types.map((_, i) => at(i))].join(", ")});`;
+  const loads = types.map((type, i) =>
     i < inputs
       ? `    Vector<${type}> v${i};
-    if (s${i}) v${i} = *(const Vector<${type}> *)(a${i} + at);
-    else for (int k = 0; k < ${CUDA_VECTOR}; k++) v${i}.e[k] = a${i}[0];`
-      : `    Vector<${type}> v${i};`
-  );
-  const writes = types.map((type, i) => i < inputs ? "" : `    *(Vector<${type}> *)(a${i} + at) = v${i};`).filter(
-    Boolean,
-  );
-  return `template <typename T> struct alignas(sizeof(T) * ${CUDA_VECTOR}) Vector { T e[${CUDA_VECTOR}]; };
-extern "C" __global__ void ${name}_dense(const __grid_constant__ Params p) {
-${pointers.join("\n")}
-  const i64 numel = p.slots[0], step = (i64)gridDim.x * blockDim.x * ${CUDA_VECTOR};
-  i64 at = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * ${CUDA_VECTOR};
-  for (; at + ${CUDA_VECTOR} <= numel; at += step) {
-${vectors.join("\n")}
+    if (s${i}) v${i} = *(const Vector<${type}> *)(a${i} + ${where(i)});
+    else {
+      const ${type} one = a${i}[${single(i)}];
 #pragma unroll
-    for (int k = 0; k < ${CUDA_VECTOR}; k++) {
-      const i64 index = at + k;
+      for (int k = 0; k < ${n}; k++) v${i}.e[k] = one;
+    }\n`
+      : `    Vector<${type}> v${i};\n`
+  );
+  const stores = types.map((type, i) => i < inputs ? "" : `    *(Vector<${type}> *)(a${i} + ${where(i)}) = v${i};\n`);
+  const block = `${loads.join("")}#pragma unroll
+    for (int k = 0; k < ${n}; k++) {
+      const i64 index = ${first} + k;
       ${call((i) => `v${i}.e[k]`)}
     }
-${writes.join("\n")}
-  }
-  if (at < numel) {
-    for (i64 index = at; index < numel; index++) ${
-    call((i) => i < inputs ? `a${i}[s${i} ? index : 0]` : `a${i}[index]`)
-  }
-  }
+${stores.join("")}`;
+  return { pointers: pointers.join(""), call, block };
+}
+
+/** A kernel that reads and writes vectors; the last elements one by one. */
+function dense(program: Program, name: string): string {
+  const n = cudaVector(program), inputs = program.inputs.length;
+  const { pointers, call, block } = vectorised(program, () => "at", () => "0", "at");
+  const steps = program.inputs.map((_, i) => `  const bool s${i} = p.slots[${operandSlot(i) + 1}] != 0;\n`);
+  return `extern "C" __global__ void ${name}(const __grid_constant__ Params p) {
+${pointers}${steps.join("")}  const i64 numel = p.slots[0], step = (i64)gridDim.x * blockDim.x * ${n};
+  i64 at = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * ${n};
+  for (; at + ${n} <= numel; at += step) {
+${block}  }
+#pragma unroll 1
+  for (i64 index = at; index < numel; index++) ${call((i) => i < inputs ? `a${i}[s${i} ? index : 0]` : `a${i}[index]`)}
 }
 `;
 }
 
+/**
+ * A kernel that reads and writes vectors along the last dimension, which holds a whole number of them: an operand's step
+ * there is a vector's elements, or 0 where it is broadcast. `numel` and the last size count vectors.
+ */
+function rows(program: Program, name: string): string {
+  const n = cudaVector(program);
+  const { pointers, block } = vectorised(program, (i) => `o${i}`, (i) => `o${i}`, `(i64)vector * ${n}`);
+  const last = program.inputs.map((_, i) => `  const bool s${i} = p.slots[${operandSlot(i) + 1} + ndim - 1] != 0;\n`);
+  const count = program.inputs.length + program.outputs.length;
+  return `extern "C" __global__ void ${name}(const __grid_constant__ Params p) {
+  const u32 numel = (u32)p.slots[0], step = gridDim.x * blockDim.x;
+  const int ndim = (int)p.slots[1];
+${pointers}${last.join("")}  for (u32 vector = blockIdx.x * blockDim.x + threadIdx.x; vector < numel; vector += step) {
+${offsets(count, "vector")}${block}  }
+}
+`;
+}
+
+/** Statements that turn a 32-bit index into offsets; sizes carry the factor of the division by them in their upper half. */
+function offsets(count: number, index: string): string {
+  const each = (line: (i: number) => string): string => Array.from({ length: count }, (_, i) => line(i)).join("");
+  return `    u32 rest = ${index};
+${each((i) => `    i64 o${i} = 0;\n`)}    for (int d = ndim - 1; d > 0; d--) {
+      const u64 both = (u64)${sizeSlot("d")};
+      const u32 size = (u32)both, next = __umulhi(rest, (u32)(both >> 32)) >> (31 - __clz((int)(size - 1)));
+      const u32 at = rest - next * size;
+      rest = next;
+${each((i) => `      o${i} += (i64)at * p.slots[${operandSlot(i) + 1} + d];\n`)}    }
+${each((i) => `    o${i} += (i64)rest * p.slots[${operandSlot(i) + 1}];\n`)}`;
+}
+
+/** The same for 64-bit indices, by division. */
+function largeOffsets(count: number): string {
+  const each = (line: (i: number) => string): string => Array.from({ length: count }, (_, i) => line(i)).join("");
+  return `    u64 rest = (u64)index;
+${each((i) => `    i64 o${i} = 0;\n`)}    for (int d = ndim - 1; d >= 0; d--) {
+      const u64 size = (u64)${sizeSlot("d")}, at = rest % size;
+      rest /= size;
+${each((i) => `      o${i} += (i64)at * p.slots[${operandSlot(i) + 1} + d];\n`)}    }
+`;
+}
+
 /** A kernel over any strides, with index arithmetic in the unsigned type `type`. */
-function strided(program: Program, name: string, type: string): string {
+function strided(program: Program, name: string, type: "u32" | "u64"): string {
   const dtypes = [...program.inputs, ...program.outputs.map((o) => o.dtype)];
   const inputs = program.inputs.length;
   const operands = dtypes.map((dtype, i) => {
@@ -215,15 +298,18 @@ function strided(program: Program, name: string, type: string): string {
   const i64 numel = p.slots[0];
   const int ndim = (int)p.slots[1];
   for (i64 index = (i64)blockIdx.x * blockDim.x + threadIdx.x; index < numel; index += (i64)gridDim.x * blockDim.x) {
-    ${type} rest = (${type})index;
-    ${dtypes.map((_, i) => `i64 o${i} = 0;`).join(" ")}
-    for (int d = ndim - 1; d >= 0; d--) {
-      const ${type} size = (${type})${sizeSlot("d")}, at = rest % size;
-      rest /= size;
-      ${dtypes.map((_, i) => `o${i} += (i64)at * p.slots[${operandSlot(i) + 1} + d];`).join("\n      ")}
-    }
-    element(p, index, ${operands.join(", ")});
+${type === "u32" ? offsets(dtypes.length, "(u32)index") : largeOffsets(dtypes.length)}    element(${
+    ["p", "index + p.slots[2]", ...operands].join(", ")
+  });
   }
 }
 `;
+}
+
+/** The upper half of a size's slot: with it a 31-bit number is divided by `size` (at least 2) in two instructions. */
+export function cudaFactor(size: number): number {
+  const bits = 32 - Math.clz32(size - 1);
+  // In doubles the quotient is exact enough for its floor up to 2^20.
+  if (size <= 1 << 20) return Math.floor(2 ** (31 + bits) / size) + 1;
+  return Number((1n << BigInt(31 + bits)) / BigInt(size)) + 1;
 }

@@ -34,7 +34,18 @@ async function run(
 }
 
 for (
-  const group of ["maps", "reductions", "scans", "orders", "indexing", "products", "convolutions", "rows", "training"]
+  const group of [
+    "maps",
+    "vectors",
+    "reductions",
+    "scans",
+    "orders",
+    "indexing",
+    "products",
+    "convolutions",
+    "rows",
+    "training",
+  ]
 ) {
   cudaTest(`cuda: ${group} as on the CPU`, () => run("cases.ts", [group]));
 }

@@ -74,6 +74,44 @@ async function maps(): Promise<void> {
   }
 }
 
+/** Shapes and views for each of the vectorised kernels, in every mixture of element sizes. */
+async function vectors(): Promise<void> {
+  for (
+    const [d, e] of [...REALS.map((d) => [d, d] as const), [torch.bool, torch.float64], [torch.bfloat16, torch.float32]]
+  ) {
+    const x = numbers([6, 5, 48], d), row = numbers([48], e, 2), plane = numbers([6, 1, 48], e, 3);
+    const what = `${d} and ${e}`;
+    await same(
+      `${what}: along rows`,
+      [x, row, plane],
+      (a, b, c) => [a.eq(b), a.to(e).logicalOr(c), a.to(e).add(b).to(d)],
+    );
+    await same(`${what}: a number per row`, [x, numbers([6, 5, 1], e, 4)], (a, b) => a.ne(b));
+    await same(`${what}: rows with an offset`, [numbers([6, 65], d), row], (a, b) => a.narrow(1, 16, 48).eq(b));
+    await same(`${what}: rows off by one`, [numbers([6, 65], d), row], (a, b) => a.narrow(1, 1, 48).eq(b));
+    await same(`${what}: another order of dimensions`, [x, x], (a, b) => a.permute(2, 0, 1).eq(b.permute(2, 0, 1)));
+    await same(
+      `${what}: in place, in another order`,
+      [x, row],
+      (a, b) => a.clone().permute(2, 1, 0).copy_(b.view(48, 1, 1)),
+    );
+    await same(`${what}: tails`, [numbers([1021], d)], (a) => [a.eq(0), a.to(e), a.narrow(0, 16, 1000).to(e)]);
+  }
+  // Divisions by sizes of every kind, powers of two and beside them.
+  for (const n of [2, 3, 7, 31, 32, 33, 127, 641]) {
+    await same(`size ${n}`, [numbers([n, 3, 5])], (a) => [a.permute(1, 0, 2).sin(), a.permute(2, 1, 0).neg()]);
+  }
+  let first: unknown;
+  const many = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2], order = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
+  for (const device of ["cpu", "cuda"]) {
+    torch.manualSeed(5);
+    const dropped = F.dropout(torch.ones(many, { device }).permute(...order), 0.5);
+    const pattern = await dropped.data();
+    if (device === "cuda") assertEquals(pattern, first);
+    first = pattern;
+  }
+}
+
 async function reductions(): Promise<void> {
   for (const dtype of REALS) {
     const x = numbers([9, 33], dtype);
@@ -330,6 +368,7 @@ function absent(): Promise<void> {
 
 const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   maps,
+  vectors,
   reductions,
   scans,
   orders,

@@ -1,13 +1,24 @@
 /**
  * Maps of scalar expressions on CUDA, by the printed kernels of `src/expr/cuda.ts`.
  *
- * A program is one module with three kernels, which is compiled on the first call. The usual call, whose operands are all
- * dense or single elements, writes its few slots straight into the arena.
+ * A program has four kernels, each compiled when it is first launched. The usual call, whose operands are all dense or
+ * single elements, writes its few slots straight into the arena. Others are brought to the same form where it can be done:
+ * dimensions are ordered as the output lies (so channels-last tensors count as dense) and merged; what is broadcast along
+ * whole rows still reads and writes vectors.
  *
  * @module
  */
 
-import { CUDA_MAX_DIMS, CUDA_VECTOR, operandSlot, printCuda } from "../../expr/cuda.ts";
+import {
+  CUDA_MAX_DIMS,
+  cudaAlignment,
+  cudaFactor,
+  type CudaMap,
+  cudaVector,
+  operandSlot,
+  printCuda,
+} from "../../expr/cuda.ts";
+import { operandsOf } from "../../expr/graph.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
@@ -22,35 +33,47 @@ const LARGE = 2 ** 31;
 export class CompiledProgram {
   readonly #stream: CudaStream;
   readonly #program: Program;
-  readonly #source: string;
   /** Slots of the parameter block. */
   readonly slots: number;
+  /** Elements that a thread of a vectorised kernel handles at once. */
+  readonly vector: number;
+  /** Whether the elements' order of iteration is free: none reads its index. */
+  readonly anyOrder: boolean;
+  readonly #alignments: readonly number[];
   #dense: Kernel | null = null;
-  #strided: Kernel | null = null;
-  #large: Kernel | null = null;
+  readonly #others = new Map<CudaMap, Kernel>();
 
   /** Compiles nothing yet. */
   constructor(stream: CudaStream, program: Program) {
     this.#stream = stream;
     this.#program = program;
-    this.#source = printCuda(program, "map");
     this.slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+    this.vector = cudaVector(program);
+    this.anyOrder = !operandsOf(program.outputs.map(({ expr }) => expr)).index;
+    const dtypes = [...program.inputs, ...program.outputs.map(({ dtype }) => dtype)];
+    this.#alignments = dtypes.map((dtype) => cudaAlignment(this.vector, dtype));
   }
 
-  #kernel(name: string): Kernel {
-    return this.#stream.kernel(`pointwise ${this.#program.id}`, name, () => this.#source);
+  #compile(name: CudaMap): Kernel {
+    return this.#stream.kernel(
+      `pointwise ${this.#program.id} ${name}`,
+      `map_${name}`,
+      () => printCuda(this.#program, "map", [name]),
+    );
   }
   /** The kernel for dense operands. */
   get dense(): Kernel {
-    return this.#dense ??= this.#kernel("map_dense");
+    return this.#dense ??= this.#compile("dense");
   }
-  /** The kernel for any strides. */
-  get strided(): Kernel {
-    return this.#strided ??= this.#kernel("map_strided");
+  /** Another kernel. */
+  kernel(name: CudaMap): Kernel {
+    let kernel = this.#others.get(name);
+    if (kernel === undefined) this.#others.set(name, kernel = this.#compile(name));
+    return kernel;
   }
-  /** The same with 64-bit indices. */
-  get large(): Kernel {
-    return this.#large ??= this.#kernel("map_large");
+  /** Whether vectors of operand `k` may begin at an address. */
+  aligned(k: number, address: number): boolean {
+    return address % this.#alignments[k] === 0;
   }
 }
 
@@ -66,10 +89,10 @@ export function putScalars(
 }
 
 /** Whether an operand of the dense kernel steps by elements (1) or repeats one (0); -1 if it does neither. */
-function denseStep(x: Strided, count: number): number {
+function denseStep(compiled: CompiledProgram, k: number, x: Strided, count: number): number {
   let own = 1;
   for (let d = 0; d < x.shape.length; d++) own *= x.shape[d];
-  if (own === count && x.dense) return addressOf(x) % (CUDA_VECTOR * x.dtype.itemsize) === 0 ? 1 : -1;
+  if (own === count && x.dense) return compiled.aligned(k, addressOf(x)) ? 1 : -1;
   return own === 1 ? 0 : -1;
 }
 
@@ -87,10 +110,9 @@ export function pointwise(
   for (let d = 0; d < shape.length; d++) count *= shape[d];
   if (count === 0) return;
   const total = inputs.length + outputs.length;
-  const dense = compiled.dense;
   for (let k = 0; k < total; k++) {
     const x = k < inputs.length ? inputs[k] : outputs[k - inputs.length];
-    const step = denseStep(x, count);
+    const step = denseStep(compiled, k, x, count);
     // An output of one element is written, so it counts as stepping.
     if (step < 0) return stridedCall(stream, compiled, program, shape, inputs, scalars, outputs);
     const at = operandSlot(k);
@@ -99,7 +121,64 @@ export function pointwise(
   }
   stream.putInteger(0, count);
   if (scalars.length > 0) putScalars(stream, program, scalars);
-  stream.launch(dense, compiled.slots, THREADS, stream.blocks(Math.ceil(count / CUDA_VECTOR)));
+  stream.launch(compiled.dense, compiled.slots, THREADS, stream.blocks(Math.ceil(count / compiled.vector)));
+}
+
+/** Dimensions in the order in which the first output lies in memory, outermost first. */
+function inMemoryOrder(shape: readonly number[], strides: readonly number[]): number[] {
+  return shape.map((_, d) => d).sort((a, b) => Math.abs(strides[b]) - Math.abs(strides[a]));
+}
+
+/** What is launched: a kernel, the merged dimensions, and what each operand's strides are in them. */
+interface Iteration {
+  readonly kernel: CudaMap;
+  readonly shape: number[];
+  readonly strides: number[][];
+}
+
+/** Whether every operand steps through memory, or stands still, in the last dimension, and vectors are aligned. */
+function takesVectors(
+  compiled: CompiledProgram,
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+  all: readonly Strided[],
+  inputs: number,
+): boolean {
+  const last = shape.length - 1;
+  return all.every((x, k) => {
+    const step = strides[k][last];
+    if (step === 0) return k < inputs;
+    const { itemsize } = x.dtype;
+    const rest = strides[k].slice(0, last).every((s) => compiled.aligned(k, Math.abs(s) * itemsize));
+    return step === 1 && rest && compiled.aligned(k, addressOf(x));
+  });
+}
+
+/** The best kernel for operands of any strides. */
+function iterationOf(
+  compiled: CompiledProgram,
+  shape: readonly number[],
+  all: readonly Strided[],
+  inputs: number,
+): Iteration {
+  let sizes: readonly number[] = shape, strides = all.map((x) => stridesIn(x, shape));
+  if (compiled.anyOrder) {
+    const order = inMemoryOrder(shape, strides[inputs]);
+    sizes = order.map((d) => shape[d]);
+    strides = strides.map((list) => order.map((d) => list[d]));
+  }
+  const merged = collapse(sizes, strides), last = merged.shape.length - 1;
+  const count = merged.shape.reduce((a, b) => a * b, 1), { vector } = compiled;
+  if (last >= 0 && last < CUDA_MAX_DIMS && takesVectors(compiled, merged.shape, merged.strides, all, inputs)) {
+    if (last === 0) return { kernel: "dense", ...merged };
+    // At least two vectors in a row: the kernel divides by their number.
+    if (count < LARGE && merged.shape[last] % vector === 0 && merged.shape[last] > vector) {
+      merged.shape[last] /= vector;
+      for (const list of merged.strides) list[last] *= vector;
+      return { kernel: "rows", ...merged };
+    }
+  }
+  return { kernel: count < LARGE ? "strided" : "large", ...merged };
 }
 
 function stridedCall(
@@ -112,18 +191,23 @@ function stridedCall(
   outputs: readonly Strided[],
 ): void {
   const all = [...inputs, ...outputs];
-  const merged = collapse(shape, all.map((x) => stridesIn(x, shape)));
+  const merged = iterationOf(compiled, shape, all, inputs.length);
   const addresses = all.map(addressOf), sizes = all.map((x) => x.dtype.itemsize);
   const outer = Math.max(0, merged.shape.length - CUDA_MAX_DIMS);
   const inner = merged.shape.slice(outer);
   const count = inner.reduce((a, b) => a * b, 1);
   const steps = merged.shape.slice(0, outer).reduce((a, b) => a * b, 1);
-  const kernel = count < LARGE ? compiled.strided : compiled.large;
+  const kernel = merged.kernel === "dense" ? compiled.dense : compiled.kernel(merged.kernel);
+  const factors = merged.kernel === "rows" || merged.kernel === "strided";
+  const threads = merged.kernel === "dense" ? Math.ceil(count / compiled.vector) : count;
   // More dimensions than the block has room for: a launch for each position of the outermost.
   for (let step = 0; step < steps; step++) {
     stream.putInteger(0, count);
     stream.putInteger(1, inner.length);
-    inner.forEach((size, d) => stream.putInteger(SHAPE + d, size));
+    stream.putInteger(2, step * count);
+    inner.forEach((size, d) =>
+      stream.putHalves(SHAPE + d, size, factors && size > 1 ? cudaFactor(size) : size / 2 ** 32)
+    );
     for (let k = 0; k < all.length; k++) {
       let offset = 0;
       for (let d = outer - 1, rest = step; d >= 0; d--) {
@@ -132,9 +216,11 @@ function stridedCall(
       }
       const at = operandSlot(k);
       stream.putInteger(at, addresses[k] + offset * sizes[k]);
+      // Where nothing is left to step through, the kernel still reads the first.
+      stream.putInteger(at + 1, 0);
       inner.forEach((_, d) => stream.putInteger(at + 1 + d, merged.strides[k][outer + d]));
     }
     if (scalars.length > 0) putScalars(stream, program, scalars);
-    stream.launch(kernel, compiled.slots, THREADS, stream.blocks(count));
+    stream.launch(kernel, compiled.slots, THREADS, stream.blocks(threads));
   }
 }

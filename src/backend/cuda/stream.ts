@@ -255,6 +255,12 @@ export class CudaStream {
     this.words[2 * slot + 1] = Math.floor(value / 2 ** 32);
   }
 
+  /** Writes the lower and the upper half of a slot. */
+  putHalves(slot: number, low: number, high: number): void {
+    this.words[2 * slot] = low; // both stored modulo 2^32
+    this.words[2 * slot + 1] = Math.floor(high);
+  }
+
   /** Writes a scalar argument: a double, or an integer for `i64` and `bool`. */
   putScalar(slot: number, kind: string, value: number | bigint): void {
     if (kind === "i64") {

@@ -79,7 +79,11 @@ export function svd(stream: CudaStream, op: string, x: Strided, u: Strided, s: S
   let whole = true;
   stream.withScratch(offsets[3] + batches * 4, (scratch) => {
     const [a, columns, rows, info] = offsets.map((offset) => scratch + offset);
-    copy(stream, view(addressOf(x), dtype, [batches, m, n], [m * n, n, 1]), view(a, dtype, [batches, m, n], [m * n, n, 1]));
+    copy(
+      stream,
+      view(addressOf(x), dtype, [batches, m, n], [m * n, n, 1]),
+      view(a, dtype, [batches, m, n], [m * n, n, 1]),
+    );
     const vectors = together ? rows : addressOf(vh);
     stream.args.set([a, addressOf(s), vectors, columns, info, batches, n, m, together ? 0 : 1]);
     stream.check(op, stream.shim.c.cresset_cuda_svd(stream.ordinal, dtype.code));

@@ -63,6 +63,28 @@ async function compile(name: string, target: string, missing: readonly string[])
   if (!success) throw new Error(`cuda_double: ${compiler} failed on ${name}:\n${new TextDecoder().decode(stderr)}`);
 }
 
+/** The library `name` of the double, built and in the cache. */
+async function built(name: string, key: string, missing: readonly string[]): Promise<string> {
+  const path = `${cacheFolder()}/${[key, ...missing].join("_")}/${name}`;
+  try {
+    await Deno.stat(path);
+  } catch {
+    // Other processes may build the same: each writes a file of its own and the last one stays.
+    const own = `${path}.${Deno.pid}`;
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await compile(name, own, missing);
+    await Deno.rename(own, path);
+  }
+  return path;
+}
+
+/** The folder of the whole double, named by its content, so that what its NVRTC compiled may be cached under its path. */
+export async function cudaDoubleFolder(): Promise<string> {
+  const key = await keyOf([here, api], "");
+  const paths = await Promise.all(Object.keys(LIBRARIES).map((name) => built(name, key, [])));
+  return dirname(paths[0]);
+}
+
 /**
  * Puts the double's libraries into a folder.
  *
@@ -75,19 +97,10 @@ export async function buildCudaDouble(folder: string, options: CudaDoubleOptions
   await Deno.mkdir(folder, { recursive: true });
   await Promise.all(present.map(async (name) => {
     const missing = (options.missing ?? []).filter((symbol) => LIBRARIES[name].names.test(symbol));
-    const built = `${cacheFolder()}/${[key, ...missing].join("_")}/${name}`;
-    try {
-      await Deno.stat(built);
-    } catch {
-      // Other processes may build the same: each writes a file of its own and the last one stays.
-      const own = `${built}.${Deno.pid}`;
-      await Deno.mkdir(dirname(built), { recursive: true, mode: 0o700 });
-      await compile(name, own, missing);
-      await Deno.rename(own, built);
-    }
+    const path = await built(name, key, missing);
     // A process that has the old one open keeps it.
     await Deno.remove(`${folder}/${name}`).catch(() => {});
-    await Deno.copyFile(built, `${folder}/${name}`);
+    await Deno.copyFile(path, `${folder}/${name}`);
   }));
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { buildCudaDouble, buildShim, cacheFolder } from "./build.ts";
+import { buildCudaDouble, buildShim, cacheFolder, cudaDoubleFolder } from "./build.ts";
 
 /** The environment in which a process finds the double in `folder`, and nothing of a real installation before it. */
 export async function doubleEnvironment(folder: string): Promise<Record<string, string>> {
@@ -18,27 +18,34 @@ export async function doubleEnvironment(folder: string): Promise<Record<string, 
     CUDA_HOME: "",
     // Kernels of the double never mix with a card's, and stay where the double's compiled ones are.
     XDG_CACHE_HOME: `${cacheFolder()}/kernels`,
+    // Deno's own cache stays where it is.
+    DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`,
   };
 }
 
+async function run([program, ...args]: readonly string[], folder: string): Promise<number> {
+  const command = new Deno.Command(program === "deno" ? Deno.execPath() : program, {
+    args,
+    env: await doubleEnvironment(folder),
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  return (await command.spawn().status).code;
+}
+
 if (import.meta.main) {
-  const queue = [...Deno.args], without: string[] = [];
-  while (queue[0] === "--without") without.push(...queue.splice(0, 2).slice(1));
-  const [program, ...args] = queue;
-  if (program === undefined) throw new Error("cuda_double: name a command");
-  const folder = await Deno.makeTempDir({ prefix: "cuda_double_" });
-  try {
-    await buildCudaDouble(folder, { without });
-    const env = await doubleEnvironment(folder);
-    const { code } = await new Deno.Command(program === "deno" ? Deno.execPath() : program, {
-      args,
-      env,
-      stdin: "inherit",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn().status;
-    Deno.exitCode = code;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  const command = [...Deno.args], without: string[] = [];
+  while (command[0] === "--without") without.push(...command.splice(0, 2).slice(1));
+  if (command.length === 0) throw new Error("cuda_double: name a command");
+  if (without.length === 0) Deno.exitCode = await run(command, await cudaDoubleFolder());
+  else {
+    const folder = await Deno.makeTempDir({ prefix: "cuda_double_" });
+    try {
+      await buildCudaDouble(folder, { without });
+      Deno.exitCode = await run(command, folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   }
 }
