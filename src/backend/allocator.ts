@@ -6,6 +6,9 @@
  * segments; when a class is empty and no segment has room, free neighbours are merged, then the system is asked, and
  * only when that fails too is memory out.
  *
+ * Blocks come from the pool in use and return to the one that they came from. Most devices have one; CUDA has one per
+ * stream, because what is freed on a stream may be used again there at once, and one per recorded graph.
+ *
  * @module
  */
 
@@ -37,14 +40,16 @@ class CachedBlock implements Block {
   readonly address: number;
   readonly bytes: number;
   readonly sizeClass: number;
+  readonly pool: Pool;
   requested: number;
   live = true;
 
-  constructor(address: number, bytes: number, sizeClass: number, requested: number) {
+  constructor(address: number, bytes: number, sizeClass: number, requested: number, pool: Pool) {
     this.address = address;
     this.bytes = bytes;
     this.sizeClass = sizeClass;
     this.requested = requested;
+    this.pool = pool;
   }
 }
 
@@ -128,6 +133,26 @@ class Pool {
   }
 }
 
+/** The memory of one stream or graph: what is free of it is used again there alone. */
+export class MemoryPool {
+  /** @ignore */
+  readonly small: Pool = new Pool();
+  /** @ignore */
+  readonly large: Pool = new Pool();
+  /** Whether a recorded graph uses its memory, live or free, so that none of it may go. */
+  kept = false;
+  /** Whether nobody will allocate from it again, so that it disappears once its blocks are free. */
+  retired = false;
+}
+
+/** Says when a block that was freed may be used again: other streams may still read it. */
+export interface ReuseGuard {
+  /** Called when the block is freed. */
+  freed(): void;
+  /** Whether the block may be used again. */
+  done(): boolean;
+}
+
 /** A caching allocator over a source of segments. */
 export class Allocator {
   /**
@@ -137,11 +162,16 @@ export class Allocator {
   onPressure: (() => void) | null = null;
 
   readonly #source: SegmentSource;
-  readonly #small = new Pool();
-  readonly #large = new Pool();
+  #pools: MemoryPool[] = [new MemoryPool()];
+  #pool: MemoryPool = this.#pools[0];
+  #small: Pool = this.#pool.small;
+  #large: Pool = this.#pool.large;
+  readonly #guards = new Map<Block, ReuseGuard>();
+  #waiting: CachedBlock[] = [];
   #allocated = 0;
   #peak = 0;
   #reserved = 0;
+  #peakReserved = 0;
   #live = 0;
   #count = 0;
   #limit = Infinity;
@@ -161,6 +191,48 @@ export class Allocator {
     this.#limit = bytes;
   }
 
+  /** Bytes obtained from the system at most so far. */
+  get peakReservedBytes(): number {
+    return this.#peakReserved;
+  }
+
+  /** The pool in use. */
+  get pool(): MemoryPool {
+    return this.#pool;
+  }
+
+  /** A new pool, for {@linkcode Allocator.use}. */
+  addPool(): MemoryPool {
+    const pool = new MemoryPool();
+    this.#pools.push(pool);
+    return pool;
+  }
+
+  /** Takes blocks from `pool` from now on; gives the pool that was in use. */
+  use(pool: MemoryPool): MemoryPool {
+    const before = this.#pool;
+    this.#pool = pool;
+    this.#small = pool.small;
+    this.#large = pool.large;
+    return before;
+  }
+
+  /** Lets a pool go: its memory returns to the system, and that of live blocks once they are free. */
+  retire(pool: MemoryPool): void {
+    pool.retired = true;
+    this.#release(pool);
+  }
+
+  /** Lets a block, when it is freed, wait for `guard` before it is used again. */
+  guard(block: Block, guard: ReuseGuard): void {
+    this.#guards.set(block, guard);
+  }
+
+  /** The guard of a block, if it has one. */
+  guardOf(block: Block): ReuseGuard | undefined {
+    return this.#guards.get(block);
+  }
+
   /**
    * A block of at least `bytes` bytes, uninitialised.
    *
@@ -175,7 +247,7 @@ export class Allocator {
       // A new object for each life, so that a stale reference cannot free its successor.
       const cached = list.pop()!;
       pool.freeBytes -= cached.bytes;
-      block = new CachedBlock(cached.address, cached.bytes, index, bytes);
+      block = new CachedBlock(cached.address, cached.bytes, index, bytes, pool);
     } else {
       block = this.#carve(pool, index, bytes);
     }
@@ -193,11 +265,28 @@ export class Allocator {
     cached.live = false;
     this.#allocated -= cached.requested;
     this.#live--;
-    const pool = cached.requested <= SMALL ? this.#small : this.#large;
+    if (this.#guards.size > 0 && this.#guards.has(block)) {
+      this.#guards.get(block)!.freed();
+      this.#waiting.push(cached);
+    } else this.#reuse(cached);
+  }
+
+  #reuse(cached: CachedBlock): void {
+    const { pool } = cached;
     pool.freeBytes += cached.bytes;
     const list = pool.free[cached.sizeClass];
     if (list === undefined) pool.free[cached.sizeClass] = [cached];
     else list.push(cached);
+  }
+
+  /** Takes back the blocks that other streams are done with. */
+  #collectWaiting(): void {
+    this.#waiting = this.#waiting.filter((cached) => {
+      if (!this.#guards.get(cached)!.done()) return true;
+      this.#guards.delete(cached);
+      this.#reuse(cached);
+      return false;
+    });
   }
 
   /** The figures. */
@@ -214,15 +303,32 @@ export class Allocator {
   /** Makes the peak start again from what is live. */
   resetPeak(): void {
     this.#peak = this.#allocated;
+    this.#peakReserved = this.#reserved;
   }
 
   /** Returns free segments to the system where that is possible. */
   emptyCache(): void {
-    this.#reserved -= this.#large.release(this.#source) + this.#small.release(this.#source);
+    this.#collectWaiting();
+    for (const pool of this.#pools) this.#release(pool);
+  }
+
+  #release(pool: MemoryPool): void {
+    if (pool.kept && !pool.retired) return;
+    this.#reserved -= pool.large.release(this.#source) + pool.small.release(this.#source);
+    const empty = pool.retired && pool.large.segments.length + pool.small.segments.length === 0;
+    if (empty) this.#pools = this.#pools.filter((other) => other !== pool);
   }
 
   #carve(pool: Pool, index: number, requested: number): CachedBlock {
     const bytes = bytesOfClass(index);
+    if (this.#waiting.length > 0) {
+      this.#collectWaiting();
+      const cached = pool.free[index]?.pop();
+      if (cached !== undefined) {
+        pool.freeBytes -= bytes;
+        return new CachedBlock(cached.address, bytes, index, requested, pool);
+      }
+    }
     let address = pool.carve(bytes);
     // Merging is worth it once what lies idle is a good part of what is reserved.
     if (address < 0 && pool.freeBytes >= bytes && pool.freeBytes * 4 >= this.#reserved) {
@@ -230,7 +336,7 @@ export class Allocator {
       address = pool.carve(bytes);
     }
     if (address < 0) address = this.#grow(pool, bytes, requested);
-    return new CachedBlock(address, bytes, index, requested);
+    return new CachedBlock(address, bytes, index, requested, pool);
   }
 
   #grow(pool: Pool, bytes: number, requested: number): number {
@@ -266,6 +372,7 @@ export class Allocator {
     const address = this.#source.allocate(bytes);
     if (address === 0) return false;
     this.#reserved += bytes;
+    if (this.#reserved > this.#peakReserved) this.#peakReserved = this.#reserved;
     pool.segments.push({ address, bytes });
     pool.ranges.push({ address, bytes });
     return true;

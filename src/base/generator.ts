@@ -16,6 +16,15 @@ import { philoxWord } from "./philox.ts";
 const DEFAULT_SEED = 67280421310721n;
 const STATE_BYTES = 16;
 
+/** Is told before words of a stream are set aside, `host` being whether they are drawn at once; may throw. */
+export type ReserveWatch = (generator: Generator, host: boolean) => void;
+let watch: ReserveWatch | null = null;
+
+/** Lets `next` be told of words that are set aside: a graph that is recorded draws new ones at every replay. */
+export function watchReserve(next: ReserveWatch | null): void {
+  watch = next;
+}
+
 /**
  * A stream of random numbers, given to random ops as `{ generator }`.
  *
@@ -73,6 +82,11 @@ export class Generator {
     return this.#seed;
   }
 
+  /** The number of the next word of the stream. */
+  get position(): number {
+    return this.#offset;
+  }
+
   /** The seed and the position as 16 bytes, for {@linkcode Generator.setState}. */
   getState(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(STATE_BYTES);
@@ -112,6 +126,7 @@ export class Generator {
    * @returns the number of the first; see `philoxWord`
    */
   reserve(words: number): number {
+    if (watch !== null) watch(this, false);
     const first = this.#offset;
     this.#offset += words;
     return first;
@@ -119,6 +134,7 @@ export class Generator {
 
   /** The next 32-bit word, drawn on the host. */
   randomWord(): number {
+    if (watch !== null) watch(this, true);
     return philoxWord(this.reserve(1), this.#seed);
   }
 }

@@ -3,7 +3,9 @@
  *
  * One parameter, a block of 8-byte slots passed by value, carries everything: `[numel, ndim, reduced, kept, splits,
  * workspace, shape × 8]` (the middle four for reductions, see `cuda_reduce.ts`), then per operand (inputs, then outputs)
- * `[address, strides × 8]` in elements, then the scalars (a double, or an integer). Four entry points share one element
+ * `[address, strides × 8]` in elements, then the scalars (a double, or an integer) and, where
+ * random words are read, the address of two words to add to the position and the key of their stream (see
+ * `recording.ts`). Four entry points share one element
  * function: `NAME_dense` (every operand in row-major order or, with stride 0, one element; vectorised), `NAME_rows`
  * (vectorised along the last dimension, for broadcasts), `NAME_strided` (any strides, 32-bit index arithmetic) and
  * `NAME_large` (64-bit). The latter two count the element's index from `reduced` on: a part of more dimensions.
@@ -115,7 +117,16 @@ function body(program: Program, stored: boolean): string {
     where: (condition, a, b) => `${condition} ? ${a} : ${b}`,
   });
   const results = names.map((name, i) => `  out${i} = ${stored ? store(program.outputs[i].dtype, name) : name};`);
-  return [...statements, ...results].join("\n");
+  const random = program.random
+    ? [`  const i64 *random = (const i64 *)p.slots[${scalarsAt + program.scalars.length}];`]
+    : [];
+  return [...random, ...statements, ...results].join("\n");
+}
+
+/** Slots of a program's parameter block: with random words, the last is the address of what to add to them, or 0. */
+export function slotsOf(program: Program): number {
+  return operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length +
+    (program.random ? 1 : 0);
 }
 
 /**
@@ -136,7 +147,7 @@ ${body(program, stored)}
 
 /** The parameter type, the helpers, and {@linkcode elementFunction}. */
 export function printElement(program: Program, stored: boolean): string {
-  const slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+  const slots = slotsOf(program);
   const element = elementFunction(program, stored);
   const stores = stored ? "" : program.outputs.map(({ dtype }) => store(dtype, "x")).join();
   return CUDA_TYPES + helpersOf(element + stores, CUDA_HELPERS) + `struct Params { i64 slots[${slots}]; };\n` + element;

@@ -130,7 +130,11 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
   }
   return (T)sum;
 }`,
-  crPhilox: `${device} i64 crPhilox(i64 counter, i64 key) {
+  crPhilox: `${device} i64 crPhilox(i64 counter, i64 key, const i64 *random = nullptr) {
+  if (random) {
+    counter += random[0];
+    key = (i64)((u64)key + (u64)random[1]);
+  }
   u64 block = (u64)counter >> 2;
   u32 c0 = (u32)block, c1 = (u32)(block >> 32), c2 = 0, c3 = 0, k0 = (u32)key, k1 = (u32)((u64)key >> 32);
   for (int round = 0; round < 10; round++) {

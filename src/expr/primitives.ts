@@ -625,7 +625,7 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     ...integer,
     // The word of `src/base/philox.ts`; where i64 is 32 bits its top half shows as negative, so mask after shifting.
     value: { int: (counter, key) => BigInt(philoxWord(Number(counter), BigInt.asUintN(64, key))) },
-    cuda: "crPhilox($a, $b)",
+    cuda: "crPhilox($a, $b, random)",
     wgsl: "crPhilox($a, $b, $bHigh)",
   },
 };

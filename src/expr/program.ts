@@ -8,6 +8,7 @@
 
 import type { DType } from "../base/dtype.ts";
 import type { Expr, Kind } from "./expr.ts";
+import { nodesOf } from "./graph.ts";
 
 let nextId = 0;
 
@@ -23,6 +24,8 @@ export class Program {
   readonly outputs: readonly { readonly expr: Expr; readonly dtype: DType }[];
   /** Compiled forms, by backend id. */
   readonly compiled: unknown[] = [];
+  #positional: boolean | null = null;
+  #random: boolean | null = null;
 
   /** Makes a program; see {@linkcode Program} for the fields. */
   constructor(
@@ -33,5 +36,15 @@ export class Program {
     this.inputs = inputs;
     this.scalars = scalars;
     this.outputs = outputs;
+  }
+
+  /** Whether random words are read. */
+  get random(): boolean {
+    return this.#random ??= nodesOf(this.outputs.map(({ expr }) => expr)).some((e) => e.op === "philox");
+  }
+
+  /** Whether values depend on where the element is, so that the order of the iteration's dimensions matters. */
+  get positional(): boolean {
+    return this.#positional ??= nodesOf(this.outputs.map(({ expr }) => expr)).some((e) => e.op === "index");
   }
 }

@@ -17,6 +17,7 @@ import {
   cudaVector,
   operandSlot,
   printCuda,
+  slotsOf,
 } from "../../expr/cuda.ts";
 import { operandsOf } from "../../expr/graph.ts";
 import type { Program } from "../../expr/program.ts";
@@ -35,6 +36,8 @@ export class CompiledProgram {
   readonly #program: Program;
   /** Slots of the parameter block. */
   readonly slots: number;
+  /** Whether anything follows the operands. */
+  readonly hasScalars: boolean;
   /** Elements that a thread of a vectorised kernel handles at once. */
   readonly vector: number;
   /** Whether the elements' order of iteration is free: none reads its index. */
@@ -47,7 +50,8 @@ export class CompiledProgram {
   constructor(stream: CudaStream, program: Program) {
     this.#stream = stream;
     this.#program = program;
-    this.slots = operandSlot(program.inputs.length + program.outputs.length) + program.scalars.length;
+    this.slots = slotsOf(program);
+    this.hasScalars = program.scalars.length > 0 || program.random;
     this.vector = cudaVector(program);
     this.anyOrder = !operandsOf(program.outputs.map(({ expr }) => expr)).index;
     const dtypes = [...program.inputs, ...program.outputs.map(({ dtype }) => dtype)];
@@ -77,7 +81,7 @@ export class CompiledProgram {
   }
 }
 
-/** Writes a program's scalars behind its operands. */
+/** Writes a program's scalars, and where its random words go on from, behind its operands. */
 export function putScalars(
   stream: CudaStream,
   program: Program,
@@ -86,6 +90,7 @@ export function putScalars(
   const first = operandSlot(program.inputs.length + program.outputs.length);
   const kinds = program.scalars;
   for (let i = 0; i < kinds.length; i++) stream.putScalar(first + i, kinds[i], scalars[i]);
+  if (program.random) stream.putInteger(first + kinds.length, stream.randomAddress);
 }
 
 /** Whether an operand of the dense kernel steps by elements (1) or repeats one (0); -1 if it does neither. */
@@ -120,7 +125,7 @@ export function pointwise(
     stream.putInteger(at + 1, step);
   }
   stream.putInteger(0, count);
-  if (scalars.length > 0) putScalars(stream, program, scalars);
+  if (compiled.hasScalars) putScalars(stream, program, scalars);
   stream.launch(compiled.dense, compiled.slots, THREADS, stream.blocks(Math.ceil(count / compiled.vector)));
 }
 
@@ -220,7 +225,7 @@ function stridedCall(
       stream.putInteger(at + 1, 0);
       inner.forEach((_, d) => stream.putInteger(at + 1 + d, merged.strides[k][outer + d]));
     }
-    if (scalars.length > 0) putScalars(stream, program, scalars);
+    if (compiled.hasScalars) putScalars(stream, program, scalars);
     stream.launch(kernel, compiled.slots, THREADS, stream.blocks(threads));
   }
 }

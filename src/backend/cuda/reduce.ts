@@ -8,7 +8,7 @@
  */
 
 import { ShapeError, show } from "../../base/errors.ts";
-import { CUDA_MAX_DIMS, operandSlot } from "../../expr/cuda.ts";
+import { CUDA_MAX_DIMS, operandSlot, slotsOf } from "../../expr/cuda.ts";
 import { CUDA_REDUCE_THREADS, printCudaReduce } from "../../expr/cuda_reduce.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Combine, Strided } from "../backend.ts";
@@ -88,7 +88,7 @@ export function reduce(
   const kernel = (name: string) => stream.kernel(key, name, () => printCudaReduce(program, combine, "fold"));
   const main = kernel(plan.byBlock ? "fold_block" : "fold_thread");
   const finish = plan.splits > 1 ? kernel("fold_finish") : null;
-  const slots = operandSlot(inputs.length + outputs.length) + program.scalars.length;
+  const slots = slotsOf(program);
   const put = (workspace: number): void => {
     const header = [results, dims, length, outer.shape.length, plan.splits, workspace];
     header.forEach((value, i) => stream.putInteger(i, value));

@@ -1,8 +1,8 @@
 /**
- * One CUDA device: its stream, memory and compiled kernels.
+ * One CUDA device: its streams, memory and compiled kernels.
  *
- * Everything is issued in order on one stream, so memory that is freed here may be reused by the next kernel at once. A
- * kernel gets one block of 8-byte slots, which is written into the shim's argument arena just before the launch. Launches
+ * Everything is issued in order on the current stream, so memory that is freed there may be reused by its next kernel at
+ * once; each stream has a pool of its own. While a graph is recorded, memory comes from the graph's pool instead. A kernel gets one block of 8-byte slots, which is written into the shim's argument arena just before the launch. Launches
  * return before the work is done: a fault shows at a later call, and names the kernels launched since the last wait.
  *
  * @module
@@ -11,9 +11,10 @@
 import { environment } from "../../../ffi/cpu.ts";
 import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
 import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
-import { Allocator } from "../allocator.ts";
+import { Allocator, type MemoryPool } from "../allocator.ts";
 import type { Block, Strided } from "../backend.ts";
 import { KernelCache } from "./cache.ts";
+import type { Recording } from "./recording.ts";
 
 /** Statuses of the shim (`native/cuda/cresset_cuda.h`). */
 const enum Status {
@@ -31,6 +32,8 @@ export const enum Library {
   CublasLt,
   Cudnn,
   Cusolver,
+  Cufft,
+  Nccl,
 }
 
 /** What the shim passes to NVRTC; part of the disk cache's key. Changes with `native/cuda/kernel.c`. */
@@ -81,6 +84,11 @@ export class CudaStream {
   measureProducts = environment("CRESSET_CUDA_BENCHMARK") === "1";
   /** The argument arena as doubles, for floating scalars. */
   readonly args: Float64Array;
+  /** The stream that work is issued to; 0 is the default one. */
+  current = 0;
+  /** The graph that is being recorded. */
+  recording: Recording | null = null;
+  private readonly pools = new Map<number, MemoryPool>();
   private readonly words: Int32Array;
   private readonly kernels = new Map<string, Kernel>();
   private readonly modules = new Map<string, number>();
@@ -113,8 +121,10 @@ export class CudaStream {
     this.allocator = new Allocator({
       device: `cuda:${ordinal}`,
       allocate: (bytes) => c.cresset_cuda_alloc(ordinal, bytes),
-      free: (address) => c.cresset_cuda_free(ordinal, address) === Status.Ok,
+      // What is recorded must stay where it is until the recording ends.
+      free: (address) => this.recording === null && c.cresset_cuda_free(ordinal, address) === Status.Ok,
     });
+    this.pools.set(0, this.allocator.pool);
     this.faultBlock = this.allocator.alloc(64);
     this.check("device", c.cresset_cuda_fill(ordinal, this.faultBlock.address, 0, 64));
   }
@@ -159,16 +169,66 @@ export class CudaStream {
     throw new NativeError(`${op}(): ${where} reported a fault: ${text}${launched}`, status);
   }
 
+  // ---------------------------------------------------------------- streams
+
+  /** Makes a stream the current one; gives the one before. */
+  useStream(stream: number): number {
+    const before = this.current;
+    if (stream === before) return before;
+    this.check("stream", this.shim.c.cresset_cuda_stream_use(this.ordinal, stream));
+    this.current = stream;
+    this.usePool();
+    return before;
+  }
+
+  /** Takes memory from the pool of the current stream, or of the graph that is recorded. */
+  usePool(): void {
+    const pools = this.recording?.memory.pools ?? this.pools;
+    let pool = pools.get(this.current);
+    if (pool === undefined) {
+      pools.set(this.current, pool = this.allocator.addPool());
+      pool.kept = this.recording !== null;
+    }
+    this.allocator.use(pool);
+  }
+
+  /** Where random kernels read what to add to their words; 0 where that is nothing. */
+  get randomAddress(): number {
+    return this.recording === null ? 0 : this.recording.randomAddress;
+  }
+
+  /** Throws if a graph is being recorded: `op` is what would wait for values that do not exist yet. */
+  refuseRecording(op: string, what: string): void {
+    if (this.recording !== null) {
+      throw new DeviceError(
+        `${op}(): ${what} while a CUDA graph is recorded on cuda:${this.ordinal}; do it before or after`,
+      );
+    }
+  }
+
   /** Waits for everything; throws what earlier kernels ran into. */
   synchronize(op = "synchronize"): void {
+    this.refuseRecording(op, "nothing can be waited for");
     this.check(op, this.shim.c.cresset_cuda_synchronize(this.ordinal));
     this.recent.length = 0;
     this.checkIndices();
   }
 
+  /** Lets the next wait look at the fault word: kernels that may write it were issued. */
+  expectFaults(): void {
+    this.faultPossible = true;
+  }
+
+  /** Remembers what was launched, for the message of a fault. */
+  remember(name: string): void {
+    if (this.recent.length >= REMEMBERED) this.recent.shift();
+    this.recent.push(name);
+  }
+
   /** The address of the fault word and the number by which a kernel reports a bad index of `op`. */
   fault(op: string): readonly [number, number] {
     this.faultPossible = true;
+    if (this.recording !== null) this.recording.mayFault = true;
     const at = this.faultOps.indexOf(op);
     return [this.faultBlock.address, (at >= 0 ? at : this.faultOps.push(op) - 1) + 1];
   }
@@ -207,6 +267,7 @@ export class CudaStream {
 
   /** Copies bytes from the device, once everything before is done. */
   read(address: number, count: number): Uint8Array<ArrayBuffer> {
+    this.refuseRecording("read", "values cannot be read");
     const bytes = new Uint8Array(count);
     if (count > 0) this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, address, bytes, count));
     this.recent.length = 0;
@@ -276,7 +337,7 @@ export class CudaStream {
     if (status !== Status.Ok) this.fail(kernel.name, status);
     if (this.recent.length >= REMEMBERED) this.recent.shift();
     this.recent.push(kernel.name);
-    if (this.blocking) this.synchronize(kernel.name);
+    if (this.blocking && this.recording === null) this.synchronize(kernel.name);
   }
 
   /** Blocks for `count` independent threads, the rest being strides of the grid. */
