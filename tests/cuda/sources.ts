@@ -6,6 +6,7 @@
 
 import { bfloat16, bool, type DType, float16, float32, float64, int64, uint8 } from "../../src/base/dtype.ts";
 import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/indexing.ts";
+import { normBackwardSource, normForwardSource } from "../../src/backend/cuda/kernels/norm.ts";
 import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
 import { bitonicSource, fillSource, searchSource, takeSource } from "../../src/backend/cuda/kernels/order.ts";
 import { avgPoolSource, maxPoolSource } from "../../src/backend/cuda/kernels/pool.ts";
@@ -52,6 +53,10 @@ export function handWritten(): CudaSource[] {
   }
   add("nonzero", REALS, nonzeroSource);
   for (const plan of ROW_PLANS) {
+    const norms = (d: DType) => ({ plan: widest(plan, d), centred: plan.vector > 1, byColumn: plan.team < 512 });
+    const columns = plan.keep === "registers";
+    add(`norm_${plan.keep}_${plan.vector}`, FLOATS, (d) => normForwardSource(d, wide(d), norms(d)));
+    add(`normGrad_${plan.keep}_${plan.vector}`, FLOATS, (d) => normBackwardSource(d, d, norms(d), columns));
     add(`softmax_${plan.keep}_${plan.vector}`, FLOATS, (d) => softmaxSource(d, widest(plan, d)));
   }
   add("matmul", REALS, (d) => matmulSource(d, d, d));

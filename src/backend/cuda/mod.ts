@@ -20,6 +20,8 @@ import type {
   ConvGeometry,
   Epilogue,
   MemoryStats,
+  NormGroups,
+  NormStatistics,
   PoolWindows,
   ScanKind,
   ScatterMode,
@@ -29,6 +31,7 @@ import * as conv from "./conv.ts";
 import * as indexing from "./indexing.ts";
 import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes } from "./matmul.ts";
 import { countNonzero, nonzero } from "./nonzero.ts";
+import { norm, normGrad } from "./norm.ts";
 import * as order from "./order.ts";
 import { CompiledProgram, pointwise } from "./pointwise.ts";
 import * as pool from "./pool.ts";
@@ -203,6 +206,30 @@ export class CudaBackend implements Backend {
   }
   softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
     rows.softmaxGrad(this.stream, grad, output, log, out);
+  }
+  norm(
+    x: Strided,
+    weight: Strided | null,
+    bias: Strided | null,
+    out: Strided,
+    statistics: NormStatistics,
+    variance: Strided | null,
+    eps: number,
+    groups: NormGroups,
+  ): boolean {
+    return norm(this.stream, x, weight, bias, out, statistics, variance, eps, groups);
+  }
+  normGrad(
+    grad: Strided,
+    x: Strided,
+    weight: Strided | null,
+    statistics: NormStatistics,
+    gradX: Strided | null,
+    gradWeight: Strided | null,
+    gradBias: Strided | null,
+    groups: NormGroups,
+  ): boolean {
+    return normGrad(this.stream, grad, x, weight, statistics, gradX, gradWeight, gradBias, groups);
   }
 }
 
