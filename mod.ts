@@ -53,7 +53,13 @@ export {
 export { complex128 as cdouble, complex64 as cfloat } from "./src/base/dtype.ts";
 export { e, finfo, iinfo, inf, nan, newaxis, pi } from "./src/base/limits.ts";
 export { Device, device } from "./src/base/device.ts";
-export type { MemoryFormat } from "./src/ops/convert.ts";
+export {
+  channelsLast,
+  channelsLast3d,
+  contiguousFormat,
+  type MemoryFormat,
+  preserveFormat,
+} from "./src/base/layout.ts";
 export { Scalar, scalar } from "./src/base/scalar.ts";
 export { getDefaultDevice, openDevice, setDefaultDevice } from "./src/backend/mod.ts";
 
@@ -479,7 +485,7 @@ export type {
 export type { ClampMaxOp, ClampMinOp, ClampOp, CloseOptions, IscloseOp, WhereOp } from "./src/ops/compare.ts";
 export type { ConvArgs, ConvPositional, ConvTransposeArgs, ConvTransposePositional } from "./src/ops/conv.ts";
 export type { FormatArgs } from "./src/ops/convert.ts";
-export type { FromDataOptions, SizeArgs, TensorData, TensorOptions } from "./src/ops/creation.ts";
+export type { FromDataOptions, LikeOptions, SizeArgs, TensorData, TensorOptions } from "./src/ops/creation.ts";
 export type { CTCLossArgs, Lengths } from "./src/ops/ctc.ts";
 export type { PointwiseFunction, UnaryFunction, UnaryOp } from "./src/ops/define.ts";
 export type { DropoutArgs, DropoutOptions } from "./src/ops/dropout.ts";

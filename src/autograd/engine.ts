@@ -9,6 +9,8 @@
 
 import { AutogradError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
+import { emptyWithStrides } from "../tensor/create.ts";
+import { denseOrder } from "../tensor/layout.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { pauseAutocast } from "./autocast.ts";
@@ -180,6 +182,19 @@ function replace(grads: (Tensor | null)[], nr: number, grad: Tensor): void {
   grads[nr] = grad;
 }
 
+/** Whether a gradient lies in memory as its leaf does, without gaps: row-major where the leaf has gaps, as in PyTorch. */
+function laidOutAs(grad: Tensor, leaf: Tensor): boolean {
+  if (grad.dense) return leaf.dense || denseOrder(leaf) === null;
+  return !leaf.dense && sameShape(grad.strides, leaf.strides) && denseOrder(grad) !== null;
+}
+
+/** A copy of a gradient, laid out as its leaf is. */
+function cloneAs(grad: Tensor, leaf: Tensor): Tensor {
+  if (denseOrder(leaf) === null) return grad.clone({ memoryFormat: "contiguous_format" });
+  const out = emptyWithStrides("backward", leaf.shape, leaf.strides, grad.dtype, grad);
+  return out.copy_(grad);
+}
+
 /** Adds a gradient to its leaf, stealing the tensor where nothing else holds it. */
 function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
   const meta = metaOf(leaf);
@@ -192,14 +207,14 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
     old.add_(grad);
   } else {
     const storage = grad.storage;
-    const whole = grad.dense && grad.offset === 0 && sameShape(grad.shape, leaf.shape);
+    const whole = grad.offset === 0 && sameShape(grad.shape, leaf.shape) && laidOutAs(grad, leaf);
     if (whole && storage.soleOwner && !storage.collected) {
       // The slot's claim becomes the leaf's.
       storage.claim();
       setGrad(leaf, grad.meta === null ? grad : grad.detach(), true);
     } else {
       // The maker's claim becomes the leaf's: a scope leaves adopted storages alone.
-      setGrad(leaf, grad.dense ? grad.clone() : grad.contiguous(), true);
+      setGrad(leaf, leaf.dense ? (grad.dense ? grad.clone() : grad.contiguous()) : cloneAs(grad, leaf), true);
     }
   }
   if (meta.accumulateHooks) { for (const hook of meta.accumulateHooks) hook(leaf); }

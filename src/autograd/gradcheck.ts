@@ -40,7 +40,7 @@ async function reals(x: Tensor): Promise<Float64Array> {
 function withValue(x: Tensor, values: Float64Array, i: number, value: number): Tensor {
   const changed = values.slice();
   changed[i] = value;
-  const out = x.detach().clone();
+  const out = x.detach().clone({ memoryFormat: "contiguous_format" });
   out.storage.backend.write(out, new Uint8Array(changed.buffer));
   return out;
 }

@@ -273,6 +273,11 @@ export interface Backend {
   matmulRowSums?(a: Strided, b: Strided, out: Strided, sums: Strided): boolean;
   /** The bytes of a row of {@linkcode Epilogue.mask}, where the device's `reluGrad` reads one. */
   reluMaskBytes?(columns: number): number;
+  /**
+   * Whether convolutions take operands and results that are all channels last (dense in the order N, spatial…, C; for a
+   * weight O, spatial…, I), besides row-major ones.
+   */
+  readonly channelsLast?: boolean;
   /** `out = conv(x, weight) + bias`: x `[N, C, …]`, weight `[O, C/groups, …]`, bias `[O]` or `null`; floating, all dense. */
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void;
   /** The gradient of `conv` by its input; all dense. */

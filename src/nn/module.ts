@@ -15,6 +15,7 @@
 import type { Args } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Device } from "../base/device.ts";
+import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { device as parseDevice } from "../base/device.ts";
 import { noGrad } from "../autograd/mode.ts";
@@ -38,6 +39,12 @@ import { named } from "./walk.ts";
 /** Where a module keeps what is not a field of the user: symbols are not fields. */
 const STATE: unique symbol = Symbol("cresset.module");
 
+/** The method that says whether a module may be computed together with its neighbours. */
+export const CALLS_ONLY_FORWARD: unique symbol = Symbol("cresset.callsOnlyForward");
+
+/** How many dimensions the formats that a module can be brought to are for. */
+const FORMAT_NDIM: Readonly<Record<string, number>> = { channels_last: 4, channels_last_3d: 5 };
+
 /** What a module knows besides its fields. */
 export class ModuleState {
   /** Names of the buffers, and whether they are saved. */
@@ -54,6 +61,8 @@ export interface ToOptions {
   dtype?: DType;
   /** Accepted for compatibility; copies are ordered on the device anyway. */
   nonBlocking?: boolean;
+  /** The layout of parameters and buffers that have the dimensions for it: `channelsLast` for 4, `channelsLast3d` for 5. */
+  memoryFormat?: MemoryFormat;
 }
 
 /**
@@ -102,6 +111,11 @@ export abstract class Module {
   /** The storages that outlive a call: those of its result and of everything the module's fields hold. */
   private reachable(result: unknown, visit: (storage: Storage) => void): void {
     visitTensors([result, this], visit);
+  }
+
+  /** Whether {@linkcode Module.call} does nothing but `forward`, and that is its class's: others may then compute it. */
+  [CALLS_ONLY_FORWARD](): boolean {
+    return this[STATE].hooks.none && !Object.hasOwn(this, "forward");
   }
 
   // Registration
@@ -392,9 +406,19 @@ export abstract class Module {
    * Moves and converts all parameters and buffers, in place.
    *
    * @param target a device, a dtype (applied to floating and complex tensors), a tensor whose device and dtype are
-   *   taken, or an object with both
+   *   taken, or an object with any of device, dtype and memoryFormat
    * @param dtype with a device, the dtype
    * @throws {ArgumentError} if the dtype is neither floating nor complex
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import * as torch from "../../mod.ts";
+   *
+   * const conv = new torch.nn.Conv2d(3, 8, 3).to({ memoryFormat: torch.channelsLast });
+   * assertEquals(conv.weight.stride(), [27, 1, 9, 3]);
+   * assertEquals(conv.call(torch.randn(1, 3, 8, 8)).isContiguous({ memoryFormat: torch.channelsLast }), true);
+   * ```
    */
   to(target: string | Device | DType | Tensor | ToOptions, dtype?: DType): this {
     const wanted = toOptions(target, dtype);
@@ -403,9 +427,15 @@ export abstract class Module {
     if (type && !type.isFloatingPoint && !type.isComplex) {
       throw new ArgumentError(`Module.to(): only floating and complex dtypes are possible: ${type}`);
     }
+    const { memoryFormat } = wanted;
     return this._applyTensors((t) => {
       const convert = type !== undefined && (t.dtype.isFloatingPoint || t.dtype.isComplex);
-      return t.to({ device: where, dtype: convert ? type : undefined });
+      const formatted = memoryFormat !== undefined && (FORMAT_NDIM[memoryFormat] ?? t.ndim) === t.ndim;
+      return t.to({
+        device: where,
+        dtype: convert ? type : undefined,
+        memoryFormat: formatted ? memoryFormat : undefined,
+      });
     });
   }
 

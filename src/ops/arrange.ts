@@ -15,7 +15,16 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
-import { diagonalOf, placed, reshapeTo, type Sizes, sizesOf, sliceAt, transposeTo } from "./view_core.ts";
+import {
+  diagonalOf,
+  placed,
+  reshapeTo,
+  selectInOrder,
+  type Sizes,
+  sizesOf,
+  sliceAt,
+  transposeTo,
+} from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
 export interface RollArgs {
@@ -73,7 +82,7 @@ function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
     for (const d of dims.length === 0 ? [] : wrapDims(op, dims, x.ndim)) {
       const size = x.shape[d];
       if (size < 2) continue;
-      out = out.indexSelect(d, arange(size - 1, -1, -1, { dtype: int64, device: x.device }));
+      out = selectInOrder(out, d, arange(size - 1, -1, -1, { dtype: int64, device: x.device }));
     }
     return out === x ? x.clone() : out;
   });

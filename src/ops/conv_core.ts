@@ -2,8 +2,9 @@
  * The three kernels of convolution as recorded ops, each other's derivatives.
  *
  * A convolution is linear in its input and in its weight; so are its two gradients. Differentiating any of the three gives
- * the other two, which is all that gradients of every order need. Kernels take dense operands of floating dtypes;
- * integers pass through float64, complex values through four real convolutions.
+ * the other two, which is all that gradients of every order need. Kernels take dense operands of floating dtypes, or
+ * channels-last ones where the device has kernels for these; integers pass through float64, complex values through four
+ * real convolutions.
  *
  * @module
  */
@@ -11,7 +12,8 @@
 import { record, recording } from "../autograd/record.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ConvGeometry } from "../backend/backend.ts";
-import { emptyLikeDevice, widestFloat } from "../tensor/create.ts";
+import { channelsLastStrides, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
+import { emptyLikeDevice, emptyWithStrides, widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { complex } from "./binary.ts";
@@ -20,13 +22,53 @@ import { reshapeTo, unrecorded } from "./view_core.ts";
 
 /** Runs `kernel` on dense forms of `operands`; copies made for it are released. */
 export function withDense(operands: readonly Tensor[], kernel: (dense: Tensor[]) => void): void {
+  withCopies(operands, (x) => x.contiguous(), kernel);
+}
+
+function withCopies(
+  operands: readonly Tensor[],
+  form: (x: Tensor) => Tensor,
+  kernel: (forms: Tensor[]) => void,
+): void {
   unrecorded(() => {
-    const dense = operands.map((x) => x.contiguous());
-    kernel(dense);
-    dense.forEach((x, i) => {
+    const forms = operands.map(form);
+    kernel(forms);
+    forms.forEach((x, i) => {
       if (x !== operands[i]) x.dispose();
     });
   });
+}
+
+/** The channels-last format of as many dimensions. */
+function lastFormat(ndim: number): MemoryFormat {
+  return ndim === 4 ? "channels_last" : "channels_last_3d";
+}
+
+/**
+ * Uninitialised memory of `shape` filled by `kernel`, which is given forms of `operands` and the memory: all channels
+ * last where `last` says so and the device can, else all row-major. The result is channels last if `last`.
+ */
+export function inFormat(
+  op: string,
+  last: boolean,
+  operands: readonly Tensor[],
+  shape: readonly number[],
+  kernel: (forms: Tensor[], out: Tensor) => void,
+): Tensor {
+  const [like] = operands;
+  if (!last || !like.storage.backend.channelsLast) {
+    const dense = emptyLikeDevice(op, shape, like.dtype, like);
+    withDense(operands, (forms) => kernel(forms, dense));
+    if (!last) return dense;
+    const out = unrecorded(() => dense.contiguous({ memoryFormat: lastFormat(shape.length) }));
+    if (out !== dense) dense.dispose();
+    return out;
+  }
+  const memoryFormat = lastFormat(shape.length);
+  const out = emptyWithStrides(op, shape, channelsLastStrides(shape), like.dtype, like);
+  const form = (x: Tensor) => x.contiguous(x.ndim < 4 ? undefined : { memoryFormat });
+  withCopies(operands, form, (forms) => kernel(forms, out));
+  return out;
 }
 
 /** The sum over everything but the channels: the gradient of a bias. */
@@ -59,15 +101,17 @@ export function convolve(
   sizes: readonly number[] = convOutput(spatial(x.shape), spatial(weight.shape), g),
 ): Tensor {
   const shape = [x.shape[0], weight.shape[0], ...sizes];
-  const out = emptyLikeDevice("conv", shape, x.dtype, x);
   const operands = bias === null ? [x, weight] : [x, weight, bias];
-  withDense(operands, ([dx, dw, db = null]) => out.storage.backend.conv(dx, dw, db, out, g));
+  const last = prefersChannelsLast(x) || prefersChannelsLast(weight);
+  const out = inFormat("conv", last, operands, shape, ([dx, dw, db = null], y) => {
+    y.storage.backend.conv(dx, dw, db, y, g);
+  });
   if (!recording(operands)) return out;
   const saved = savedPair(x, weight);
   const [xShape, wShape] = [x.shape, weight.shape];
   return record("ConvolutionBackward0", out, [x, weight, bias], saved, (grad, kept, needs) => [
-    needs[0] ? convolveInput(grad, kept[kept.length - 1], xShape, g) : null,
-    needs[1] ? convolveWeight(grad, kept[0], wShape, g) : null,
+    needs[0] ? convolveInput(grad, kept[kept.length - 1], xShape, g, last) : null,
+    needs[1] ? convolveWeight(grad, kept[0], wShape, g, last) : null,
     needs[2] ? biasGradient(grad) : null,
   ]);
 }
@@ -81,26 +125,40 @@ function savedPair(a: Tensor, b: Tensor): Tensor[] {
 }
 
 /** The gradient of a convolution by its input of shape `shape`, which is the transposed convolution of `grad`. */
-function convolveInput(grad: Tensor, weight: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
-  const out = emptyLikeDevice("convGradInput", shape, grad.dtype, grad);
-  withDense([grad, weight], ([dg, dw]) => out.storage.backend.convGradInput(dg, dw, out, g));
+function convolveInput(
+  grad: Tensor,
+  weight: Tensor,
+  shape: readonly number[],
+  g: ConvGeometry,
+  last: boolean = prefersChannelsLast(grad) || prefersChannelsLast(weight),
+): Tensor {
+  const out = inFormat("convGradInput", last, [grad, weight], shape, ([dg, dw], dx) => {
+    dx.storage.backend.convGradInput(dg, dw, dx, g);
+  });
   if (!recording([grad, weight])) return out;
   const wShape = weight.shape, sizes = spatial(grad.shape);
   return record("ConvolutionBackwardBackward0", out, [grad, weight], savedPair(grad, weight), (gg, kept, needs) => [
     needs[0] ? convolve(gg, kept[kept.length - 1], null, g, sizes) : null,
-    needs[1] ? convolveWeight(kept[0], gg, wShape, g) : null,
+    needs[1] ? convolveWeight(kept[0], gg, wShape, g, last) : null,
   ]);
 }
 
 /** The gradient of a convolution by its weight of shape `shape`. */
-function convolveWeight(grad: Tensor, x: Tensor, shape: readonly number[], g: ConvGeometry): Tensor {
-  const out = emptyLikeDevice("convGradWeight", shape, grad.dtype, grad);
-  withDense([grad, x], ([dg, dx]) => out.storage.backend.convGradWeight(dg, dx, out, g));
+function convolveWeight(
+  grad: Tensor,
+  x: Tensor,
+  shape: readonly number[],
+  g: ConvGeometry,
+  last: boolean,
+): Tensor {
+  const out = inFormat("convGradWeight", last, [grad, x], shape, ([dg, dx], dw) => {
+    dw.storage.backend.convGradWeight(dg, dx, dw, g);
+  });
   if (!recording([grad, x])) return out;
   const xShape = x.shape, sizes = spatial(grad.shape);
   return record("ConvolutionBackwardBackward0", out, [grad, x], savedPair(grad, x), (gg, kept, needs) => [
     needs[0] ? convolve(kept[kept.length - 1], gg, null, g, sizes) : null,
-    needs[1] ? convolveInput(kept[0], gg, xShape, g) : null,
+    needs[1] ? convolveInput(kept[0], gg, xShape, g, last) : null,
   ]);
 }
 

@@ -25,11 +25,13 @@ import {
 } from "../base/dtype.ts";
 import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
-import { broadcastShapes, contiguousStrides, isContiguous, sameShape } from "../base/shape.ts";
+import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
+import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
 import { constant, input, kindOf, scalar } from "../expr/expr.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
-import { emptyLikeDevice, emptyOn } from "../tensor/create.ts";
+import { emptyOn, emptyWithStrides } from "../tensor/create.ts";
 import { decode, elementOf } from "../tensor/encode.ts";
+import { denseOrder, reordered } from "../tensor/layout.ts";
 import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "./define.ts";
@@ -57,38 +59,23 @@ function identity(from: DType, to: DType): Kernel {
 
 function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "preserve_format"): Tensor {
   const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
-  if (format.startsWith("channels_last")) return channelsLastCopy(op, node, x, dtype, format);
-  return applyKernel({ op, node, kernel: identity(x.dtype, dtype), operands: [x], scalars: [], shape: x.shape });
-}
-
-/** How elements are laid out: row-major, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for 5-d). */
-export type MemoryFormat = "contiguous_format" | "preserve_format" | "channels_last" | "channels_last_3d";
-
-/** Strides of a tensor whose channels (dimension 1) are innermost. */
-function channelsLastStrides(op: string, shape: readonly number[], format: MemoryFormat): number[] {
-  const ndim = format === "channels_last" ? 4 : 5;
-  if (shape.length !== ndim) {
-    throw new ShapeError(`${op}(): ${format} needs ${ndim} dimensions: ${show(shape)}`);
-  }
-  const [n, c, ...space] = shape;
-  const [sn, ...rest] = contiguousStrides([n, ...space, c]);
-  return [sn, rest[rest.length - 1], ...rest.slice(0, -1)];
-}
-
-function channelsLastCopy(op: string, node: string, x: Tensor, dtype: DType, format: MemoryFormat): Tensor {
-  const strides = channelsLastStrides(op, x.shape, format);
-  const { storage } = emptyLikeDevice(op, x.shape, dtype, x);
-  const out = new Tensor(storage, x.shape, strides, 0, dtype, isContiguous(x.shape, strides));
-  runInto({ op, node, kernel: identity(x.dtype, dtype), operands: [x], scalars: [], shape: x.shape }, out);
+  const kernel = identity(x.dtype, dtype);
+  const a = { op, node, kernel, operands: [x], scalars: [], shape: x.shape };
+  if (format === "preserve_format") return applyKernel(a);
+  const strides = format === "contiguous_format" ? contiguousStrides(x.shape) : channelsLastStrides(x.shape);
+  const out = emptyWithStrides(op, x.shape, strides, dtype, x);
+  runInto(a, out);
   const from = x.dtype;
   return record(node, out, [x], [], (grad) => [grad.to(from)]);
 }
 
-/** Whether `x` is laid out as `format` says already. */
-function hasFormat(op: string, x: Tensor, format: MemoryFormat): boolean {
-  if (format === "preserve_format") return true;
-  if (format === "contiguous_format") return x.dense;
-  return sameShape(x.strides, channelsLastStrides(op, x.shape, format));
+/** A memory format as callers give it, checked. */
+function checkMemoryFormat(op: string, format: MemoryFormat, x: Tensor): MemoryFormat {
+  if (!["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"].includes(format)) {
+    throw new ArgumentError(`${op}(): unknown memoryFormat: ${describe(format)}; use channelsLast or contiguousFormat`);
+  }
+  checkFormat(op, x.shape, format);
+  return format;
 }
 
 /** The parameters of {@linkcode to}. */
@@ -136,26 +123,40 @@ export function to(
   }
   const device = options.device === undefined ? input.device : parseDevice(options.device);
   const { memoryFormat = "preserve_format" } = options;
+  if (memoryFormat !== "preserve_format") checkMemoryFormat("to", memoryFormat, input);
   let out = input;
   if (device !== input.device) out = toDevice(out, device);
-  if (dtype !== input.dtype) return copyTo("to", out, dtype, memoryFormat);
-  if (!hasFormat("to", out, memoryFormat)) return copyTo("to", out, dtype, memoryFormat);
+  const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
+  if (dtype !== input.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
   return out === input && options.copy ? copyTo("to", out, dtype, memoryFormat) : out;
 }
 
+/** The format that a tensor's strides ask for. */
+function formatOf(x: Tensor): MemoryFormat {
+  if (!prefersChannelsLast(x)) return "contiguous_format";
+  return x.ndim === 4 ? "channels_last" : "channels_last_3d";
+}
+
 function toDevice(x: Tensor, device: Device): Tensor {
-  const dense = contiguous(x);
-  const source = dense.storage.backend;
+  const source = x.storage.backend;
   if (!source.readSync) {
     throw new DeviceError(`to(): values on ${x.device} are read asynchronously; use await x.cpu()`);
   }
-  return uploaded(x, source.readSync(dense), device);
+  return uploaded(x, source.readSync(inMemoryOrder(x)), device);
 }
 
-/** A tensor of the values of `x`, given as bytes, on another device. */
+/** The elements in an order that can be copied as bytes: that of memory where it has no gaps, else row-major. */
+function inMemoryOrder(x: Tensor): Tensor {
+  const order = denseOrder(x);
+  return order === null ? contiguous(x.detach()) : reordered(x, order);
+}
+
+/** A tensor of the values of `x`, given as bytes of {@linkcode inMemoryOrder}, on another device. */
 function uploaded(x: Tensor, values: Uint8Array, device: Device): Tensor {
-  const out = emptyOn("to", x.shape, x.dtype, device);
-  out.storage.backend.write(out, values);
+  const order = denseOrder(x);
+  const dense = emptyOn("to", order === null ? x.shape : order.map((d) => x.shape[d]), x.dtype, device);
+  dense.storage.backend.write(dense, values);
+  const out = order === null ? dense : new Tensor(dense.storage, x.shape, x.strides, 0, x.dtype, false);
   const from = x.device;
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
 }
@@ -166,19 +167,40 @@ export type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
 const parseFormat = signature<{ memoryFormat?: MemoryFormat }>("clone", [], ["memoryFormat"]);
 
 /**
- * A copy in new memory.
+ * A copy in new memory, laid out as `input` is (without its gaps), or as `memoryFormat` says.
  *
- * Differs from PyTorch: without `memoryFormat` the copy is row-major, whatever the strides of `input`.
+ * @throws {ShapeError} if the format is for another number of dimensions
  */
 export function clone(input: Tensor, ...args: FormatArgs): Tensor {
-  return copyTo("clone", input, input.dtype, parseFormat(args).memoryFormat);
+  const { memoryFormat = "preserve_format" } = parseFormat(args);
+  return copyTo("clone", input, input.dtype, checkMemoryFormat("clone", memoryFormat, input));
 }
 
-/** The tensor in row-major memory, or as `memoryFormat` says: itself, or a copy. */
+/**
+ * The tensor in row-major memory, or as `memoryFormat` says: itself, or a copy.
+ *
+ * @throws {ShapeError} if the format is for another number of dimensions
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const x = torch.randn(2, 3, 4, 5).contiguous({ memoryFormat: torch.channelsLast });
+ * assertEquals(x.stride(), [60, 1, 15, 3]);
+ * assertEquals(x.mul(2).isContiguous({ memoryFormat: torch.channelsLast }), true);
+ * ```
+ */
 export function contiguous(input: Tensor, ...args: FormatArgs): Tensor {
   checkAlive("contiguous", input);
+  // The usual call costs nothing.
+  if (args.length === 0 && input.dense) return input;
   const { memoryFormat = "contiguous_format" } = parseFormat(args);
-  return hasFormat("contiguous", input, memoryFormat) ? input : copyTo("contiguous", input, input.dtype, memoryFormat);
+  if (memoryFormat === "preserve_format") {
+    throw new ArgumentError("contiguous(): preserve_format says nothing here; use clone()");
+  }
+  if (input.isContiguous({ memoryFormat: checkMemoryFormat("contiguous", memoryFormat, input) })) return input;
+  return copyTo("contiguous", input, input.dtype, memoryFormat);
 }
 
 /** Writes the values of `src`, broadcast and converted, into `self`. */
@@ -311,7 +333,9 @@ export const cdouble: Cast = cast(COMPLEX128);
  */
 export async function cpu(input: Tensor): Promise<Tensor> {
   if (input.device.type === "cpu") return input;
-  return uploaded(input, await bytes(input), parseDevice("cpu"));
+  const values = await input.storage.backend.read(inMemoryOrder(input));
+  await yieldToFinalizers(input.storage.backend);
+  return uploaded(input, values, parseDevice("cpu"));
 }
 
 /** On a CUDA device. */

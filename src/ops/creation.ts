@@ -27,11 +27,13 @@ import {
 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { describe, isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
+import { channelsLastStrides, checkFormat, type MemoryFormat } from "../base/layout.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
 import { emptyOn } from "../tensor/create.ts";
 import { encode } from "../tensor/encode.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { emptyAs } from "../tensor/layout.ts";
+import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { fillWith } from "./convert.ts";
 
 /** Options of every creation op. */
@@ -46,6 +48,12 @@ export interface TensorOptions {
   layout?: "torch.strided" | null;
   /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
   pinMemory?: boolean | null;
+}
+
+/** Options of the ops that make a tensor like another. */
+export interface LikeOptions extends TensorOptions {
+  /** The layout; default: that of the tensor to be like. */
+  memoryFormat?: MemoryFormat;
 }
 
 /** Marks a created tensor as its options say. */
@@ -77,6 +85,7 @@ export function sizeArgs<O extends object = TensorOptions>(op: string, args: rea
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(["dtype", "device", "requiresGrad", "layout", "pinMemory"]);
+const LIKE_OPTION_NAMES: ReadonlySet<string> = new Set(["size", "memoryFormat", ...OPTION_NAMES]);
 const SIZE_OPTION_NAMES: ReadonlySet<string> = new Set(["size", ...OPTION_NAMES]);
 
 function make(
@@ -89,10 +98,14 @@ function make(
   return emptyOn(op, size, dtype, deviceOf(options));
 }
 
-/** An uninitialised tensor. */
-export function empty(...args: SizeArgs): Tensor {
-  const [size, options] = sizeArgs("empty", args);
-  return finish(make("empty", size, options), options);
+/** An uninitialised tensor, row-major unless `memoryFormat` says otherwise. */
+export function empty(...args: SizeArgs<LikeOptions>): Tensor {
+  const [size, { memoryFormat, ...options }] = sizeArgs<LikeOptions>("empty", args);
+  const x = make("empty", size, options);
+  if (memoryFormat === undefined || memoryFormat === "contiguous_format") return finish(x, options);
+  checkFormat("empty", size, memoryFormat);
+  const strides = channelsLastStrides(size);
+  return finish(new Tensor(x.storage, size, strides, 0, x.dtype, isContiguous(size, strides)), options);
 }
 
 /** A tensor of zeros. */
@@ -125,7 +138,6 @@ function valueDtype(value: ScalarLike): DType {
  */
 export function full(size: readonly number[], fillValue: ScalarLike | Tensor, options: TensorOptions = {}): Tensor {
   checkSizes("full", size, 16);
-  const value = fillValue instanceof Tensor ? fillValue.itemSync<number>() : fillValue;
   const x = make(
     "full",
     [...size],
@@ -144,33 +156,32 @@ function likeOptions(op: string, input: Tensor, options: TensorOptions): TensorO
   };
 }
 
-/** An uninitialised tensor of the shape, dtype and device of `input`. */
-export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(make("emptyLike", input.shape, likeOptions("emptyLike", input, options)), options);
+/** An uninitialised tensor of the shape and, unless options say otherwise, the dtype, device and layout of `input`. */
+function makeLike(op: string, input: Tensor, options: LikeOptions): Tensor {
+  checkNames(op, options, LIKE_OPTION_NAMES);
+  checkAlive(op, input);
+  const device = options.device === undefined ? input.device : parseDevice(options.device);
+  return emptyAs(op, input, options.dtype ?? input.dtype, device, options.memoryFormat);
 }
 
-/** Zeros of the shape, dtype and device of `input`. */
-export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(
-    fillWith("zerosLike", make("zerosLike", input.shape, likeOptions("zerosLike", input, options)), 0),
-    options,
-  );
+/** An uninitialised tensor of the shape, dtype, device and layout of `input`. */
+export function emptyLike(input: Tensor, options: LikeOptions = {}): Tensor {
+  return finish(makeLike("emptyLike", input, options), options);
 }
 
-/** Ones of the shape, dtype and device of `input`. */
-export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return finish(
-    fillWith("onesLike", make("onesLike", input.shape, likeOptions("onesLike", input, options)), 1),
-    options,
-  );
+/** Zeros of the shape, dtype, device and layout of `input`. */
+export function zerosLike(input: Tensor, options: LikeOptions = {}): Tensor {
+  return finish(fillWith("zerosLike", makeLike("zerosLike", input, options), 0), options);
 }
 
-/** A tensor of the shape, dtype and device of `input`, filled with `fillValue`. */
-export function fullLike(input: Tensor, fillValue: ScalarLike, options: TensorOptions = {}): Tensor {
-  return finish(
-    fillWith("fullLike", make("fullLike", input.shape, likeOptions("fullLike", input, options)), fillValue),
-    options,
-  );
+/** Ones of the shape, dtype, device and layout of `input`. */
+export function onesLike(input: Tensor, options: LikeOptions = {}): Tensor {
+  return finish(fillWith("onesLike", makeLike("onesLike", input, options), 1), options);
+}
+
+/** A tensor of the shape, dtype, device and layout of `input`, filled with `fillValue`. */
+export function fullLike(input: Tensor, fillValue: ScalarLike, options: LikeOptions = {}): Tensor {
+  return finish(fillWith("fullLike", makeLike("fullLike", input, options), fillValue), options);
 }
 
 /** Uninitialised, of the dtype and device of `input`. */

@@ -8,11 +8,10 @@
  */
 
 import { toReal } from "../base/dtype.ts";
-import type { Strided } from "../backend/backend.ts";
 import { constant, type Expr, input, type Kind, kindOf, linearIndex, scalar } from "../expr/expr.ts";
 import { Program } from "../expr/program.ts";
-import { partView, type Tensor } from "../tensor/tensor.ts";
-import { checkOperands, type Number64 } from "./kernel.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkOperands, mapInto, type Number64 } from "./kernel.ts";
 
 /** A fused update: see {@linkcode fused}. */
 export type FusedUpdate = (tensors: readonly Tensor[], scalars: readonly number[], outputs: readonly Tensor[]) => void;
@@ -44,7 +43,7 @@ export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => E
       );
       programs.set(key, program);
     }
-    outputs[0].storage.backend.pointwise(program, outputs[0].shape, tensors, scalars, outputs);
+    mapInto(program, outputs[0].shape, tensors, scalars, outputs);
     for (const out of outputs) out.storage.version++;
   };
 }
@@ -80,6 +79,5 @@ export function generate(
     program = new Program(inputs.map((x) => x.dtype), all, exprs.map((expr) => ({ expr, dtype: real })));
     generators.set(key, program);
   }
-  const outputs: Strided[] = out.dtype.isComplex ? [partView(out, 0, real), partView(out, 1, real)] : [out];
-  out.storage.backend.pointwise(program, out.shape, inputs, scalars, outputs);
+  mapInto(program, out.shape, inputs, scalars, [out]);
 }

@@ -16,6 +16,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { expression, type ExpressionFunction } from "./expression.ts";
+import { selectInOrder } from "./view_core.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 
 /** How {@linkcode interpolate} finds values. */
@@ -305,7 +306,7 @@ function resample(x: Tensor, dim: number, { index, weight }: Taps): Tensor {
   const { device } = x;
   const picked = index.map((list) => {
     const at = fromData(BigInt64Array.from(list, BigInt), [list.length], { device });
-    return x.indexSelect(dim, at);
+    return selectInOrder(x, dim, at);
   });
   if (weight === null) return picked[0];
   const shape = x.shape.map((_, d) => d === dim ? index[0].length : 1);

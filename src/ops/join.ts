@@ -14,7 +14,8 @@ import { type DType, resultType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
-import { emptyLikeDevice } from "../tensor/create.ts";
+import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
+import { emptyLikeDevice, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
@@ -90,7 +91,10 @@ export function cat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>)
   const d = wrapDim("cat", dim, first.ndim);
   const shape = [...first.shape];
   for (const x of joined.slice(1)) shape[d] += checkJoins(x, first, d);
-  const result = emptyLikeDevice("cat", shape, commonDtype(list), first);
+  const dtype = commonDtype(list);
+  const result = joined.length > 0 && joined.every(prefersChannelsLast)
+    ? emptyWithStrides("cat", shape, channelsLastStrides(shape), dtype, first)
+    : emptyLikeDevice("cat", shape, dtype, first);
   const starts: number[] = [];
   let at = 0;
   unrecorded(() => {

@@ -11,7 +11,8 @@
 import { type DType, toReal } from "../base/dtype.ts";
 import { DeviceError, DTypeError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import type { Strided } from "../backend/backend.ts";
+import { memoryOrder } from "../base/layout.ts";
+import type { Combine, Strided } from "../backend/backend.ts";
 import { vjp } from "../expr/diff.ts";
 import { constant, type Expr, input, type Kind, kindOf } from "../expr/expr.ts";
 import { nodesOf, operandsOf, renumber, substitute } from "../expr/graph.ts";
@@ -19,8 +20,9 @@ import { Program } from "../expr/program.ts";
 import { Node } from "../autograd/node.ts";
 import { rebase, recording, setHistory } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
+import { emptyResult, iterationOrder, reordered } from "../tensor/layout.ts";
 import { throwReleased } from "../tensor/storage.ts";
-import { partView, type Tensor } from "../tensor/tensor.ts";
+import { partView, Tensor } from "../tensor/tensor.ts";
 
 /** A run-time scalar's value. */
 export type Number64 = number | bigint;
@@ -213,7 +215,7 @@ export function checkOperands(op: string, operands: readonly Tensor[]): void {
 export function applyKernel(a: Application, like: Tensor = a.operands[0]): Tensor {
   const { kernel, operands } = a;
   checkOperands(a.op, operands);
-  const out = emptyLikeDevice(a.op, a.shape, kernel.dtype, like);
+  const out = emptyResult(a.op, a.shape, kernel.dtype, operands, like);
   runInto(a, out);
   if (recording(operands)) recordKernel(a, out, false);
   return out;
@@ -231,29 +233,67 @@ export function applyKernelSummed(a: Application, target: readonly number[], lik
     if (d < lead || target[d - lead] !== shape[d]) reduced.push(d);
     else kept.push(d - lead);
   }
-  const outputs = realViews([out]).map((v) => ({
-    ...{ storage: v.storage, offset: v.offset, dtype: v.dtype },
-    shape: kept.map((d) => v.shape[d]),
-    strides: kept.map((d) => v.strides[d]),
-    dense: !kernel.dtype.isComplex,
-  }));
-  like.storage.backend.reduce(
-    kernel.program(kernel.dtype),
-    "sum",
-    shape,
-    reduced,
-    realViews(operands),
-    a.scalars,
-    outputs,
-  );
+  reduceInto(kernel.program(kernel.dtype), "sum", shape, reduced, operands, a.scalars, [
+    makeKept(out, kept),
+  ]);
   if (recording(operands)) recordKernel(a, out, true);
   return out;
 }
 
+/** The view of a result by the dimensions `kept`, the others being of size 1. */
+function makeKept(x: Tensor, kept: readonly number[]): Tensor {
+  const shape = kept.map((d) => x.shape[d]), strides = kept.map((d) => x.strides[d]);
+  return new Tensor(x.storage, shape, strides, x.offset, x.dtype, x.dense);
+}
+
 /** Runs a kernel into existing memory, with no record. */
 export function runInto(a: Application, out: Tensor): void {
-  const outputs = out.dtype.isComplex ? splitComplex([out]) : [out];
-  out.storage.backend.pointwise(a.kernel.program(out.dtype), a.shape, realViews(a.operands), a.scalars, outputs);
+  mapInto(a.kernel.program(out.dtype), a.shape, a.operands, a.scalars, [out]);
+}
+
+/** Evaluates a program at every element of `shape`, in the order of the outputs' memory. */
+export function mapInto(
+  program: Program,
+  shape: readonly number[],
+  inputs: readonly Tensor[],
+  scalars: readonly Number64[],
+  outputs: readonly Tensor[],
+): void {
+  const { backend } = outputs[0].storage;
+  const order = outputs[0].dense || program.positional ? null : memoryOrder(outputs[0].strides);
+  if (order === null) return backend.pointwise(program, shape, realViews(inputs), scalars, realViews(outputs));
+  const view = (x: Tensor) => reordered(x, order);
+  const [from, to] = [inputs.map(view), outputs.map(view)];
+  backend.pointwise(program, order.map((d) => shape[d]), realViews(from), scalars, realViews(to));
+}
+
+/**
+ * Evaluates a program at every element of `shape` and combines the values over the dimensions `reduced` (ascending), in
+ * the order of the inputs' memory.
+ *
+ * @param outputs of the shape of the dimensions that stay
+ */
+export function reduceInto(
+  program: Program,
+  combine: Combine,
+  shape: readonly number[],
+  reduced: readonly number[],
+  inputs: readonly Tensor[],
+  scalars: readonly Number64[],
+  outputs: readonly Tensor[],
+): void {
+  const { backend } = outputs[0].storage;
+  const order = program.positional ? null : iterationOrder(inputs, shape);
+  if (order === null) {
+    return backend.reduce(program, combine, shape, reduced, realViews(inputs), scalars, realViews(outputs));
+  }
+  const from = inputs.map((x) => reordered(x, order));
+  const places: number[] = [], kept: number[] = [];
+  order.forEach((d, at) => reduced.includes(d) ? places.push(at) : kept.push(d));
+  // An output's dimensions are the kept ones in the order that they had.
+  const rank = [...kept].sort((a, b) => a - b);
+  const to = outputs.map((x) => reordered(x, kept.map((d) => rank.indexOf(d))));
+  backend.reduce(program, combine, order.map((d) => shape[d]), places, realViews(from), scalars, realViews(to));
 }
 
 /** The graph node of a kernel. */

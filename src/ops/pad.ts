@@ -13,10 +13,13 @@ import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike } from "../base/scalar.ts";
+import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
+import { emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
+import { fillWith } from "./convert.ts";
 import { fromData } from "./creation.ts";
-import { sliceAt, unrecorded } from "./view_core.ts";
+import { selectInOrder, sliceAt, unrecorded } from "./view_core.ts";
 
 /** How positions outside the input are filled. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
@@ -91,7 +94,9 @@ function padConstant(x: Tensor, sizes: readonly number[], value: ScalarLike): Te
   const part = (t: Tensor, starts: readonly number[]) =>
     starts.reduce((view, start, d) => sliceAt(view, d, start, start + Math.max(to[d] - from[d], 0)), t);
   const out = unrecorded(() => {
-    const filled = x.newFull(shape, value);
+    const filled = prefersChannelsLast(x)
+      ? fillWith("pad", emptyWithStrides("pad", shape, channelsLastStrides(shape), x.dtype, x), value)
+      : x.newFull(shape, value);
     const source = part(x, from);
     if (source.numel() > 0) part(filled, at).copy_(source);
     return filled;
@@ -115,7 +120,7 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
   const first = mode === "circular" ? Math.max(-before, 0) : 0;
   const left = mode === "circular" ? size - first - Math.max(-after, 0) : size;
   for (let i = 0; i < total; i++) index[i] = first + sourceOf(i - before - first, left, mode);
-  return x.indexSelect(d, fromData(index, [total], { dtype: int64, device: x.device }));
+  return selectInOrder(x, d, fromData(index, [total], { dtype: int64, device: x.device }));
 }
 
 /** Which element of a dimension fills the position `p`, counted from the input's first element. */

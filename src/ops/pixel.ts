@@ -6,11 +6,13 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { prefersChannelsLast } from "../base/layout.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Whatever the factor, the result is a copy, as in PyTorch: with a factor of 1 the rearrangement alone is a view. */
 function copied(result: Tensor, input: Tensor): Tensor {
+  if (prefersChannelsLast(input)) return result.contiguous({ memoryFormat: "channels_last" });
   return result.storage === input.storage ? result.clone() : result;
 }
 

@@ -11,6 +11,7 @@ import { record, recordMany } from "../autograd/record.ts";
 import { float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { PoolWindows } from "../backend/backend.ts";
+import { type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -18,7 +19,7 @@ import { checkAtLeast, perDimension, withDense } from "./conv_core.ts";
 import { fromData } from "./creation.ts";
 import { checkOperands } from "./kernel.ts";
 import { checkTensor } from "./matmul_core.ts";
-import { reshapeTo } from "./view_core.ts";
+import { reshapeTo, unrecorded } from "./view_core.ts";
 
 /** One value for all dimensions, or one per dimension. */
 export type Size = number | readonly number[];
@@ -143,10 +144,25 @@ export function maxPooling(op: string, x: Tensor, pooling: Pooling): [Tensor, Te
   const indices = emptyLikeDevice(op, shape, int64, x);
   withDense([x], ([dense]) => out.storage.backend.maxPool(dense, pooling.windows, out, indices));
   const from = x.shape;
-  recordMany(`MaxPool${n}DWithIndicesBackward0`, [out, indices], [x], [indices], ([grad], [at]) => [
-    grad === null ? null : scatterPlanes(grad, at, from, n),
-  ]);
-  return [out, indices];
+  const last = prefersChannelsLast(x);
+  const results = last ? [out, indices].map(toChannelsLast) : [out, indices];
+  recordMany(`MaxPool${n}DWithIndicesBackward0`, results, [x], [results[1]], ([grad], [at]) => {
+    if (grad === null) return [null];
+    const scattered = scatterPlanes(grad, at, from, n);
+    return [last ? scattered.contiguous({ memoryFormat: formatOf(scattered) }) : scattered];
+  });
+  return results as [Tensor, Tensor];
+}
+
+function formatOf(x: Tensor): MemoryFormat {
+  return x.ndim === 4 ? "channels_last" : "channels_last_3d";
+}
+
+/** A row-major result brought to channels last; the original is released. */
+function toChannelsLast(x: Tensor): Tensor {
+  const out = unrecorded(() => x.contiguous({ memoryFormat: formatOf(x) }));
+  if (out !== x) x.dispose();
+  return out;
 }
 
 /** Adds values to zeros of shape `shape` at indices into its planes. */
@@ -182,16 +198,28 @@ export function scaleTensor(x: Tensor, out: readonly number[], counts: readonly 
 /** The sum of each window times `scale`; every order of derivative alternates with {@linkcode spread}. */
 export function meanPooling(op: string, x: Tensor, pooling: Pooling, scale: Tensor): Tensor {
   const n = pooling.out.length;
-  const out = emptyLikeDevice(op, [...x.shape.slice(0, x.ndim - n), ...pooling.out], x.dtype, x);
-  withDense([x], ([dense]) => out.storage.backend.avgPool(dense, pooling.windows, scale, out));
+  const sums = emptyLikeDevice(op, [...x.shape.slice(0, x.ndim - n), ...pooling.out], x.dtype, x);
+  withDense([x], ([dense]) => sums.storage.backend.avgPool(dense, pooling.windows, scale, sums));
+  const last = prefersChannelsLast(x);
+  const out = last ? toChannelsLast(sums) : sums;
   const from = x.shape;
-  return record(`AvgPool${n}DBackward0`, out, [x], [scale], (grad, [s]) => [spread(op, grad, pooling, s, from)]);
+  return record(`AvgPool${n}DBackward0`, out, [x], [scale], (grad, [s]) => [
+    spread(op, grad, pooling, s, from, last),
+  ]);
 }
 
 /** The gradient of {@linkcode meanPooling}. */
-function spread(op: string, grad: Tensor, pooling: Pooling, scale: Tensor, shape: readonly number[]): Tensor {
-  const out = emptyLikeDevice(op, shape, grad.dtype, grad);
-  withDense([grad], ([dense]) => out.storage.backend.avgPoolGrad(dense, pooling.windows, scale, out));
+function spread(
+  op: string,
+  grad: Tensor,
+  pooling: Pooling,
+  scale: Tensor,
+  shape: readonly number[],
+  last: boolean,
+): Tensor {
+  const dense = emptyLikeDevice(op, shape, grad.dtype, grad);
+  withDense([grad], ([g]) => dense.storage.backend.avgPoolGrad(g, pooling.windows, scale, dense));
+  const out = last ? toChannelsLast(dense) : dense;
   const name = `AvgPool${pooling.out.length}DBackwardBackward0`;
   return record(name, out, [grad], [scale], (gg, [s]) => [meanPooling(op, gg, pooling, s)]);
 }

@@ -17,8 +17,9 @@ import { getDefaultDevice } from "../backend/mod.ts";
 import { record } from "../autograd/record.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyOn } from "../tensor/create.ts";
+import { emptyAs } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
-import { type SizeArgs, sizeArgs, type TensorOptions } from "./creation.ts";
+import { type LikeOptions, type SizeArgs, sizeArgs, type TensorOptions } from "./creation.ts";
 import { writeOut } from "./define.ts";
 import {
   byParts,
@@ -53,8 +54,10 @@ const NAMES_OF: ReadonlyMap<string, ReadonlySet<string>> = new Map(
     rand: ["size"],
     randn: ["size"],
     randint: ["low", "high", "size"],
-    randintLike: ["low", "high"],
+    randintLike: ["low", "high", "memoryFormat"],
     normal: ["mean", "std", "size"],
+    randLike: ["memoryFormat"],
+    randnLike: ["memoryFormat"],
   }).map(([op, names]) => [op, new Set([...names, ...OPTION_NAMES])]),
 );
 
@@ -63,12 +66,13 @@ function drawn(
   op: string,
   size: readonly number[],
   dtype: DType,
-  options: RandomTensorOptions,
+  options: RandomTensorOptions & LikeOptions,
   filling: (dtype: DType) => Filling,
+  like: Tensor | null = null,
 ): Tensor {
   checkNames(op, options, NAMES_OF.get(op.split(" ")[0]) ?? OPTION_NAMES);
   const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
-  const x = emptyOn(op, size, dtype, device);
+  const x = like ? emptyAs(op, like, dtype, device, options.memoryFormat) : emptyOn(op, size, dtype, device);
   fillRandom(op, x, generatorOf(op, options.generator), filling(dtype));
   if (options.out) return writeOut(op, options.out, x);
   return options.requiresGrad ? x.requiresGrad_(true) : x;
@@ -83,7 +87,7 @@ function floatingDtype(op: string, options: TensorOptions, fallback: DType): DTy
   return dtype;
 }
 
-function likeInput(input: Tensor, options: RandomTensorOptions): RandomTensorOptions {
+function likeInput<O extends RandomTensorOptions>(input: Tensor, options: O): O {
   return { ...options, device: options.device ?? input.device };
 }
 
@@ -137,17 +141,17 @@ export function randn(...args: SizeArgs<RandomTensorOptions>): Tensor {
 }
 
 /** {@linkcode rand} with the shape, dtype and device of `input`. */
-export function randLike(input: Tensor, options: RandomTensorOptions = {}): Tensor {
+export function randLike(input: Tensor, options: RandomTensorOptions & LikeOptions = {}): Tensor {
   checkAlive("randLike", input);
   const dtype = floatingDtype("randLike", options, input.dtype);
-  return drawn("randLike", input.shape, dtype, likeInput(input, options), uniformFilling);
+  return drawn("randLike", input.shape, dtype, likeInput(input, options), uniformFilling, input);
 }
 
 /** {@linkcode randn} with the shape, dtype and device of `input`. */
-export function randnLike(input: Tensor, options: RandomTensorOptions = {}): Tensor {
+export function randnLike(input: Tensor, options: RandomTensorOptions & LikeOptions = {}): Tensor {
   checkAlive("randnLike", input);
   const dtype = floatingDtype("randnLike", options, input.dtype);
-  return drawn("randnLike", input.shape, dtype, likeInput(input, options), normalFilling);
+  return drawn("randnLike", input.shape, dtype, likeInput(input, options), normalFilling, input);
 }
 
 /** An integer bound. */
@@ -213,7 +217,7 @@ export function randintLike(
   const [low, high] = bounds("randintLike", isPlainObject(last) ? args.slice(0, -1) : args, options);
   const dtype = integerDtype("randintLike", options.dtype ?? input.dtype);
   const filling = () => integersBetween("randintLike", low, high);
-  return drawn("randintLike", input.shape, dtype, likeInput(input, options), filling);
+  return drawn("randintLike", input.shape, dtype, likeInput(input, options), filling, input);
 }
 
 /** The integers from 0 to `n - 1` in random order, int64 unless `dtype` says otherwise. */

@@ -8,13 +8,13 @@
 import { type DType, toReal } from "../base/dtype.ts";
 import { IndexError, ShapeError, show } from "../base/errors.ts";
 import { numelOf, reducedShape, wrapDims } from "../base/shape.ts";
-import type { Combine, Strided } from "../backend/backend.ts";
+import type { Combine } from "../backend/backend.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, input, kindOf, type Value } from "../expr/expr.ts";
 import { Program } from "../expr/program.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
-import { partView, type Tensor } from "../tensor/tensor.ts";
-import { checkOperands } from "./kernel.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkOperands, reduceInto } from "./kernel.ts";
 import { expandTo, reshapeTo } from "./view_core.ts";
 
 /** What reductions take, as in PyTorch. */
@@ -59,23 +59,10 @@ function programOf(
   return program;
 }
 
-/** Real views: one of a real tensor, two of a complex one. */
-function realParts(x: Tensor): Strided[] {
-  if (!x.dtype.isComplex) return [x];
-  return [partView(x, 0, toReal(x.dtype)), partView(x, 1, toReal(x.dtype))];
-}
-
 /** The view of a result that lacks the reduced dimensions. */
-function withoutDims(x: Strided, dims: readonly number[]): Strided {
+function withoutDims(x: Tensor, dims: readonly number[]): Tensor {
   const kept = (_: number, d: number) => !dims.includes(d);
-  return {
-    storage: x.storage,
-    offset: x.offset,
-    dtype: x.dtype,
-    shape: x.shape.filter(kept),
-    strides: x.strides.filter(kept),
-    dense: x.dense,
-  };
+  return new Tensor(x.storage, x.shape.filter(kept), x.strides.filter(kept), x.offset, x.dtype, x.dense);
 }
 
 /**
@@ -100,10 +87,7 @@ export function mapReduce(
   const x = inputs[0];
   const out = emptyLikeDevice(op, reducedShape(x.shape, dims, keepdim), dtype, x);
   const program = programOf(key, inputs, dtype, build);
-  let outputs: readonly Strided[] = dtype.isComplex ? realParts(out) : [out];
-  if (keepdim && dims.length > 0) outputs = outputs.map((o) => withoutDims(o, dims));
-  const operands = inputs.some((t) => t.dtype.isComplex) ? inputs.flatMap(realParts) : inputs;
-  x.storage.backend.reduce(program, combine, x.shape, dims, operands, [], outputs);
+  reduceInto(program, combine, x.shape, dims, inputs, [], [keepdim && dims.length > 0 ? withoutDims(out, dims) : out]);
   return out;
 }
 
@@ -140,7 +124,7 @@ export function mapReduceMany(
   const x = inputs[0];
   const shape = reducedShape(x.shape, dims, true);
   const outs = program.outputs.map(() => emptyLikeDevice(op, shape, dtype, x));
-  x.storage.backend.reduce(program, combine, x.shape, dims, inputs, [], outs.map((out) => withoutDims(out, dims)));
+  reduceInto(program, combine, x.shape, dims, inputs, [], outs.map((out) => withoutDims(out, dims)));
   return outs;
 }
 

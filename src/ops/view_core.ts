@@ -14,6 +14,7 @@ import { intList, isPlainObject } from "../base/args.ts";
 import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
+import { denseOrder } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 
@@ -111,6 +112,14 @@ export function permuteTo(x: Tensor, dims: readonly number[], op = "permute"): T
   dims.forEach((d, i) => inverse[d] = i);
   const view = makeView(x, dims.map((d) => x.shape[d]), dims.map((d) => x.strides[d]));
   return recordView("PermuteBackward0", x, view, (g) => permuteTo(g, inverse));
+}
+
+/** Slices of `x` along `d` chosen by `index`, laid out as `x` is where that has no gaps. */
+export function selectInOrder(x: Tensor, d: number, index: Tensor): Tensor {
+  const order = denseOrder(x);
+  if (order === null) return x.indexSelect(d, index);
+  const back = order.map((_, at) => order.indexOf(at));
+  return permuteTo(permuteTo(x, order).indexSelect(order.indexOf(d), index), back);
 }
 
 /** Two dimensions swapped. */

@@ -8,7 +8,7 @@ import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
-import { contiguousStrides, numelOf } from "../base/shape.ts";
+import { contiguousStrides, isContiguous, numelOf } from "../base/shape.ts";
 import type { Backend } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
 import { Storage } from "./storage.ts";
@@ -17,6 +17,18 @@ import { Tensor } from "./tensor.ts";
 /** An uninitialised dense tensor on the backend of `like`, the usual case inside ops. */
 export function emptyLikeDevice(op: string, shape: readonly number[], dtype: DType, like: Tensor): Tensor {
   return allocate(op, shape, dtype, like.storage.backend, like.storage.device);
+}
+
+/** Uninitialised, with the given strides, which leave no gaps. */
+export function emptyWithStrides(
+  op: string,
+  shape: readonly number[],
+  strides: readonly number[],
+  dtype: DType,
+  like: Tensor,
+): Tensor {
+  const { storage } = emptyLikeDevice(op, shape, dtype, like);
+  return new Tensor(storage, shape, strides, 0, dtype, isContiguous(shape, strides));
 }
 
 /** An uninitialised dense tensor on a device. */

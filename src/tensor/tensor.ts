@@ -10,6 +10,7 @@
 import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
+import { isChannelsLast, type MemoryFormat } from "../base/layout.ts";
 import { numelOf, wrapDim } from "../base/shape.ts";
 import type { Strided } from "../backend/backend.ts";
 import type { TensorAutograd } from "../autograd/tensor_autograd.ts";
@@ -116,9 +117,15 @@ export class Tensor implements Strided {
     return this.numel() * this.dtype.itemsize;
   }
 
-  /** Whether elements lie in row-major order without gaps. */
-  isContiguous(): boolean {
-    return this.dense;
+  /**
+   * Whether elements lie without gaps in row-major order, or in that of `memoryFormat`.
+   *
+   * @param options `memoryFormat`: `channelsLast` for 4 dimensions, `channelsLast3d` for 5
+   */
+  isContiguous(options?: { memoryFormat?: MemoryFormat }): boolean {
+    const format = options?.memoryFormat;
+    if (format === undefined || format === "contiguous_format") return this.dense;
+    return this.shape.length === (format === "channels_last" ? 4 : 5) && isChannelsLast(this);
   }
 
   /** The position of the first element in the storage, in elements. */
