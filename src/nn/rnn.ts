@@ -239,8 +239,9 @@ export abstract class Recurrent extends Module {
    */
   protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
     const weights = Array.from(this.passes(), ([, suffix]) => this.weights(suffix));
-    // The states are of the weights' dtype, so the layer is cast as one op.
-    if (autocasting.active) return autocasted("lower", this.runWith.bind(this), kind, input, initial, weights);
+    // The states are of the weights' dtype, so the layer is cast as one op; but on the CPU a GRU's are not, as in PyTorch.
+    const whole = autocasting.active && (kind !== GRU_KIND || autocastLists[input.device.type] === "gpu");
+    if (whole) return autocasted("lower", this.runWith.bind(this), kind, input, initial, weights);
     return this.runWith(kind, input, initial, weights);
   }
 

@@ -364,6 +364,7 @@ export function multilabelSoftMarginLoss(
   target: Tensor,
   ...args: Args<WeightedPlainOptions, ["weight", ...StandardClassLoss]>
 ): Tensor {
+  if (autocasting.active) return autocasted({ gpu: "float32" }, multilabelSoftMarginLoss, input, target, ...args);
   const o = multilabelSoftArgs(args);
   checkTensors("multilabelSoftMarginLoss", { input, target });
   const reduction = reductionOf("multilabelSoftMarginLoss", o);

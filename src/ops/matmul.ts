@@ -176,6 +176,10 @@ export function ger(input: Tensor, vec2: Tensor, options: OutOption = {}): Tenso
  * @param other `[…, n]`
  */
 export function inner(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
+  if (autocasting.active) {
+    const cpu = input.ndim > 1 || other.ndim > 1 ? "lower" : undefined;
+    return autocasted({ cpu, gpu: "promote" }, inner, input, other, options);
+  }
   checkTensor("inner", "input", input);
   checkTensor("inner", "other", other);
   checkProduct("inner", [input, other]);
