@@ -144,7 +144,11 @@ export function full(size: readonly number[], fillValue: ScalarLike | Tensor, op
     options,
     options.dtype ?? (fillValue instanceof Tensor ? fillValue.dtype : valueDtype(fillValue)),
   );
-  return finish(fillWith("full", x, value), options);
+  if (!(fillValue instanceof Tensor)) return finish(fillWith("full", x, fillValue), options);
+  if (fillValue.numel() !== 1) {
+    throw new ShapeError(`full(): fillValue must have one element: shape ${show(fillValue.shape)}`);
+  }
+  return finish(x.copy_(fillValue.detach().reshape([])), options);
 }
 
 function likeOptions(op: string, input: Tensor, options: TensorOptions): TensorOptions {
@@ -387,14 +391,21 @@ export function fromData(
   }
   const raw = data instanceof Uint16Array && (dtype === float16 || dtype === bfloat16);
   const bytes = raw ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : encode(data, dtype);
-  const dense = fromBytes(bytes, shape, dtype, { device: options.device });
   const { strides } = options;
-  if (strides === undefined || sameShape(strides, contiguousStrides(shape))) return finish(dense, options);
+  if (strides === undefined || sameShape(strides, contiguousStrides(shape))) {
+    return finish(fromBytes(bytes, shape, dtype, { device: options.device }), options);
+  }
   const out = emptyStrided(shape, strides, { dtype, device: options.device });
-  // Elements that share memory (stride 0) are written once.
-  const once = shape.map((size, d) => strides[d] === 0 ? Math.min(size, 1) : size);
-  const part = once.reduce((x, size, d) => size === shape[d] ? x : x.narrow(d, 0, size), dense);
-  new Tensor(out.storage, once, strides, 0, dtype, isContiguous(once, strides)).copy_(part);
+  const { itemsize } = dtype, memory = new Uint8Array(out.storage.nbytes);
+  for (let i = 0; i < numelOf(shape); i++) {
+    let at = 0;
+    for (let d = shape.length - 1, rest = i; d >= 0; rest = Math.floor(rest / shape[d--])) {
+      at += rest % shape[d] * strides[d];
+    }
+    memory.set(bytes.subarray(i * itemsize, (i + 1) * itemsize), at * itemsize);
+  }
+  const span = memory.length / itemsize;
+  out.storage.backend.write(new Tensor(out.storage, [span], [1], 0, dtype, true), memory);
   return finish(out, options);
 }
 
