@@ -186,8 +186,8 @@ export interface Backend {
   /** The same at once, where the device can wait (CPU, CUDA). */
   readSync?(x: Strided): Uint8Array<ArrayBuffer>;
   /**
-   * Where the device cannot wait: the bytes of a dense view if they came from the host as they are. Valid as long as the
-   * storage was not written by a kernel (its version is 0).
+   * Where the device cannot wait: the bytes of a view, row-major, if they came from the host as they are. Valid as long as
+   * the storage was not written by a kernel (its version is 0).
    */
   known?(x: Strided): Uint8Array<ArrayBuffer> | null;
   /** Where the device cannot wait: makes the next read throw `error` if an element of the dense bool `bad` is true. */

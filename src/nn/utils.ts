@@ -11,6 +11,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
+import { refuseWhere } from "../ops/values.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { peekGrad, setData } from "./parameter.ts";
@@ -56,11 +57,12 @@ export function getTotalNorm(
     scope(() => {
       const norms = stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
       const total = normType === Infinity ? norms.max() : norms.norm(normType);
-      if (errorIfNonfinite && !Number.isFinite(total.itemSync())) {
-        throw new ArgumentError(
-          `getTotalNorm(): the norm of order ${normType} is not finite: ${total.itemSync()}; ` +
-            "pass errorIfNonfinite: false to go on",
-        );
+      if (errorIfNonfinite) {
+        refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
+          return new ArgumentError(
+            `getTotalNorm(): the norm of order ${normType} is not finite; pass errorIfNonfinite: false to go on`,
+          );
+        });
       }
       return total;
     })

@@ -2,7 +2,8 @@
  * `ctcLoss`: the probability of a labelling summed over all its alignments with a longer sequence.
  *
  * The forward recursion of the paper in logarithms, one fused kernel per time step over the whole batch; gradients come
- * from the graph. Labels are interleaved with blanks: `- a - b -`.
+ * from the graph. Labels are interleaved with blanks: `- a - b -`. Lengths need not be known to the host: they only bound
+ * the work where they are.
  *
  * @see Graves et al., "Connectionist temporal classification" (ICML 2006)
  * @module
@@ -10,6 +11,7 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
+import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
@@ -19,8 +21,9 @@ import { arange } from "./ranges.ts";
 import { expression } from "./expression.ts";
 import { cat } from "./join.ts";
 import { type Reduction, reductionOf } from "./loss_core.ts";
+import { hostValues, refuseWhere } from "./values.ts";
 
-/** Lengths as a tensor or a list of numbers. */
+/** Lengths as a tensor (which may be computed on the device) or a list of numbers. */
 export type Lengths = Tensor | number | readonly number[];
 
 /** The parameters of {@linkcode ctcLoss}. */
@@ -65,16 +68,30 @@ const advance = expression("ctcLoss", ([stay, before, jump, mayJump, emit, activ
 });
 const finish = expression("ctcLoss", ([a, b]) => logSum([a!, b!]).neg());
 
-function lengthsOf(op: string, name: string, value: Lengths): number[] {
-  const list = value instanceof Tensor
-    ? [value.reshape(-1).tolistSync<number[]>()].flat()
-    : typeof value === "number"
-    ? [value]
-    : [...value];
-  if (list.some((n) => !Number.isInteger(Number(n)) || n < 0)) {
-    throw new ArgumentError(`${op}(): ${name} must be non-negative integers: ${show(list)}`);
+/** Lengths of the sequences of a batch: on the device of the loss, and on the host if they are known there. */
+interface KnownLengths {
+  /** `(N)`, int64. */
+  readonly tensor: Tensor;
+  readonly list: readonly number[] | null;
+}
+
+function lengthsOf(op: string, name: string, value: Lengths, device: Tensor["device"]): KnownLengths {
+  const error = (found: string) => new ArgumentError(`${op}(): ${name} must be non-negative integers${found}`);
+  if (value instanceof Tensor) {
+    if (value.dtype.kind !== "integer") throw error(`: ${value.dtype}`);
+    const tensor = value.detach().reshape(-1).to({ device, dtype: int64 });
+    const values = hostValues(value);
+    if (values === null) refuseWhere(tensor, (n) => n.lt(0), () => error(""));
+    else return { tensor, list: checked(Array.from(values as ArrayLike<number | bigint>, Number)) };
+    return { tensor, list: null };
   }
-  return list.map(Number);
+  const list = checked(typeof value === "number" ? [value] : value.map(Number));
+  return { tensor: fromData(BigInt64Array.from(list, BigInt), [list.length], { device }), list };
+
+  function checked(numbers: number[]): number[] {
+    if (numbers.some((n) => !Number.isInteger(n) || n < 0)) throw error(`: ${show(numbers)}`);
+    return numbers;
+  }
 }
 
 /**
@@ -99,70 +116,65 @@ export function ctcLoss(
   if (!batched && logProbs.ndim !== 2) {
     throw new ShapeError(`ctcLoss(): expected 2 or 3 dimensions: ${show(logProbs.shape)}`);
   }
-  const inputs = lengthsOf("ctcLoss", "inputLengths", o.inputLengths);
-  const labels = lengthsOf("ctcLoss", "targetLengths", o.targetLengths);
   return scope(() => {
+    const inputs = lengthsOf("ctcLoss", "inputLengths", o.inputLengths, logProbs.device);
+    const labels = lengthsOf("ctcLoss", "targetLengths", o.targetLengths, logProbs.device);
     const x = batched ? logProbs : logProbs.unsqueeze(1); // (T, N, C)
     check(x, inputs, labels, o.blank ?? 0);
-    const targets = padTargets(o.targets, labels, o.blank ?? 0);
+    const targets = padTargets(o.targets, labels);
     let losses = alignments(x, targets, inputs, labels, o.blank ?? 0).add(normaliser(x, inputs));
     if (o.zeroInfinity) losses = losses.maskedFill(losses.detach().isinf(), 0);
     if (reduction === "none") return batched ? losses : losses.squeeze(0);
     if (reduction === "sum") return losses.sum();
-    const each = fromData(Float64Array.from(labels, (n) => Math.max(n, 1)), [labels.length], place(x));
-    return losses.div(each).mean();
+    return losses.div(labels.tensor.clampMin(1).to(x.dtype)).mean();
   });
 }
 
-function place(x: Tensor): { device: Tensor["device"]; dtype: Tensor["dtype"] } {
-  return { device: x.device, dtype: x.dtype };
-}
-
-function check(x: Tensor, inputs: readonly number[], labels: readonly number[], blank: number): void {
+function check(x: Tensor, inputs: KnownLengths, labels: KnownLengths, blank: number): void {
   const [time, batch, classes] = x.shape;
-  if (inputs.length !== batch || labels.length !== batch) {
-    throw new ShapeError(
-      `ctcLoss(): expected ${batch} lengths of inputs and targets: ${inputs.length} and ${labels.length}`,
-    );
+  const counts = [inputs, labels].map((l) => l.tensor.numel());
+  if (counts.some((n) => n !== batch)) {
+    throw new ShapeError(`ctcLoss(): expected ${batch} lengths of inputs and targets: ${counts[0]} and ${counts[1]}`);
   }
-  if (inputs.some((n) => n > time)) {
-    throw new ShapeError(`ctcLoss(): an input is longer than the sequence of ${time}: ${show(inputs)}`);
-  }
+  const long = (found: string) => new ShapeError(`ctcLoss(): an input is longer than the sequence of ${time}${found}`);
+  if (inputs.list === null) refuseWhere(inputs.tensor, (n) => n.gt(time), () => long(""));
+  else if (inputs.list.some((n) => n > time)) throw long(`: ${show(inputs.list)}`);
   if (!(Number.isInteger(blank) && blank >= 0 && blank < classes)) {
     throw new ArgumentError(`ctcLoss(): blank must be a class from 0 to ${classes - 1}: ${blank}`);
   }
 }
 
-/** Targets as `(N, longest)`, padded with blanks. */
-function padTargets(targets: Tensor, labels: readonly number[], blank: number): Tensor {
-  const longest = Math.max(0, ...labels);
+/** Targets as `(N, longest)`; what follows the end of one is any class. */
+function padTargets(targets: Tensor, labels: KnownLengths): Tensor {
   const whole = targets.long();
+  const { list } = labels;
   if (whole.ndim === 2) {
-    if (whole.shape[1] < longest) {
-      throw new ShapeError(`ctcLoss(): a target is longer than ${whole.shape[1]}: ${show(labels)}`);
-    }
-    return whole.narrow(1, 0, longest);
+    const width = whole.shape[1];
+    const long = (found: string) => new ShapeError(`ctcLoss(): a target is longer than ${width}${found}`);
+    if (list === null) refuseWhere(labels.tensor, (n) => n.gt(width), () => long(""));
+    else if (list.some((n) => n > width)) throw long(`: ${show(list)}`);
+    return list === null ? whole : whole.narrow(1, 0, Math.max(0, ...list));
   }
-  const total = labels.reduce((sum, n) => sum + n, 0);
-  if (whole.numel() !== total && labels.length > 1) {
-    throw new ShapeError(`ctcLoss(): targets must have the sum of their lengths: ${whole.numel()} != ${total}`);
+  const flat = whole.reshape(-1), count = flat.numel();
+  const wrong = (found: string) =>
+    new ShapeError(`ctcLoss(): targets must have the sum of their lengths: ${count}${found}`);
+  if (list === null) refuseWhere(labels.tensor, (n) => n.sum().ne(count), () => wrong(""));
+  else {
+    const total = list.reduce((sum, n) => sum + n, 0);
+    if (count !== total && (list.length > 1 || total > count)) throw wrong(` != ${total}`);
   }
-  let at = 0;
-  const rows = labels.map((n) => {
-    const row = whole.reshape(-1).narrow(0, at, n);
-    at += n;
-    const rest = row.newFull([longest - n], blank);
-    return cat([row, rest]).unsqueeze(0);
-  });
-  return cat(rows);
+  const longest = list === null ? count : Math.max(0, ...list);
+  const starts = labels.tensor.cumsum(0).sub(labels.tensor).unsqueeze(1); // (N, 1)
+  const places = starts.add(arange(longest, { device: starts.device })).clampMax(Math.max(count - 1, 0));
+  return longest === 0 ? places : flat.gather(0, places.reshape(-1)).reshape(places.shape);
 }
 
 /** Minus the logarithm of the sum over alignments, `(N)`. */
 function alignments(
   x: Tensor,
   targets: Tensor,
-  inputs: readonly number[],
-  labels: readonly number[],
+  inputs: KnownLengths,
+  labels: KnownLengths,
   blank: number,
 ): Tensor {
   const [time, batch] = x.shape;
@@ -182,7 +194,7 @@ function alignments(
   ], 1);
   const mayJump = path.ne(blank).logicalAnd(path.ne(shifted)).to(x.dtype);
   const steps = arange(time, { device: x.device });
-  const limits = fromData(BigInt64Array.from(inputs, BigInt), [batch, 1, 1], { device: x.device });
+  const limits = inputs.tensor.reshape(batch, 1, 1);
   const active = steps.lt(limits).permute(2, 0, 1).to(x.dtype).unbind(0); // T × (N, 1)
   const nothing = (n: number) => x.detach().newFull([batch, n], -Infinity);
   let alpha = cat([
@@ -195,7 +207,7 @@ function alignments(
     const jump = positions > 2 ? cat([nothing(2), alpha.narrow(1, 0, positions - 2)], 1) : nothing(positions);
     alpha = advance([alpha, before, jump, mayJump, emits[t], active[t]], []);
   }
-  const last = fromData(BigInt64Array.from(labels, (n) => BigInt(2 * n)), [batch, 1], { device: x.device });
+  const last = labels.tensor.mul(2).reshape(batch, 1);
   const end = alpha.gather(1, last);
   const previous = alpha.gather(1, last.sub(1).clampMin(0)).maskedFill(last.eq(0), -Infinity);
   return finish([end, previous], []).squeeze(1);
@@ -212,9 +224,9 @@ function where0(active: Tensor, alpha: Tensor, positions: number): Tensor {
  * Nothing, with the gradient e^x: PyTorch's gradient is the one by the logits before `logSoftmax`, which would otherwise
  * get it from the normalisation.
  */
-function normaliser(x: Tensor, inputs: readonly number[]): Tensor {
+function normaliser(x: Tensor, inputs: KnownLengths): Tensor {
   const steps = arange(x.shape[0], { device: x.device }).reshape(-1, 1, 1);
-  const limits = fromData(BigInt64Array.from(inputs, BigInt), [1, inputs.length, 1], { device: x.device });
+  const limits = inputs.tensor.reshape(1, -1, 1);
   const total = x.exp().mul(steps.lt(limits)).sum([0, 2]);
   return total.sub(total.detach());
 }

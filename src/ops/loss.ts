@@ -23,6 +23,7 @@ import {
   type Reduction,
   reductionOf,
 } from "./loss_core.ts";
+import { refuseWhere } from "./values.ts";
 
 /** Options of most losses. */
 export interface LossOptions extends LegacyReduction {
@@ -440,9 +441,7 @@ export function gaussianNllLoss(
       }
       v = v.unsqueeze(-1);
     }
-    if (v.device.type !== "webgpu" && v.detach().lt(0).any().itemSync<boolean>()) {
-      throw new ArgumentError("gaussianNllLoss(): var has negative entries");
-    }
+    refuseWhere(v, (x) => x.lt(0), () => new ArgumentError("gaussianNllLoss(): var has negative entries"));
     const term = o.full ? 0.5 * Math.log(2 * Math.PI) : 0;
     return gaussian([input, target, v], [o.eps ?? 1e-6, term], reduction);
   });

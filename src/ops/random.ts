@@ -31,6 +31,7 @@ import {
   type RandomOptions,
   wordsOf,
 } from "./random_core.ts";
+import { refuseWhere } from "./values.ts";
 
 /** Options of random creation ops. */
 export interface RandomTensorOptions extends TensorOptions, RandomOptions {
@@ -254,17 +255,9 @@ function checkMoments(mean: Moment, std: Moment): void {
       throw new ArgumentError(`normal(): expected a Tensor or a number: ${describe(m)}`);
     }
   }
-  const least = std instanceof Tensor ? leastOf(std) : std as number;
-  if (least < 0) throw new ArgumentError(`normal(): std must not be negative: ${least}`);
-}
-
-/** The least value where the device can be read at once, else 0. */
-function leastOf(x: Tensor): number {
-  if (!x.storage.backend.readSync) return 0;
-  const values = x.detach().dataSync() as ArrayLike<number>;
-  let least = Infinity;
-  for (let i = 0; i < values.length; i++) least = Math.min(least, values[i]);
-  return least;
+  if (std instanceof Tensor) {
+    refuseWhere(std, (s) => s.lt(0), () => new ArgumentError("normal(): std must not be negative: it is in places"));
+  } else if ((std as number) < 0) throw new ArgumentError(`normal(): std must not be negative: ${std}`);
 }
 
 /** Options of {@linkcode normal}. */

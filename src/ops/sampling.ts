@@ -16,6 +16,7 @@ import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, writeOut } from "./define.ts";
+import { hostValues, refuseWhere } from "./values.ts";
 import { sliceAt } from "./view_core.ts";
 import {
   byParts,
@@ -228,14 +229,12 @@ export function random_(self: Tensor, ...args: Args<RandomBounds, ["from", "to"]
 
 // ---------------------------------------------------------------- probabilities given as tensors
 
-/** Values of a tensor on the host, for checks, where the device can wait; elsewhere the check is left out. */
-function hostValues(x: Tensor): ArrayLike<number> | null {
-  return x.storage.backend.readSync ? (x.detach().dataSync() as ArrayLike<number>) : null;
-}
-
 function checkProbabilities(op: string, p: Tensor): void {
-  const values = hostValues(p);
-  if (!values) return;
+  const values = hostValues(p) as ArrayLike<number> | null;
+  if (values === null) {
+    const outside = (x: Tensor) => x.ge(0).logicalAnd(x.le(1)).logicalNot();
+    return refuseWhere(p, outside, () => new ArgumentError(`${op}(): probabilities must be in [0, 1]`));
+  }
   for (let i = 0; i < values.length; i++) {
     if (!(values[i] >= 0 && values[i] <= 1)) {
       throw new ArgumentError(`${op}(): probabilities must be in [0, 1]: ${values[i]}`);
@@ -269,7 +268,7 @@ const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generat
 /**
  * Zeros and ones: each element of `input` is the probability of a one there, or `p` is where it is given.
  *
- * @throws {ArgumentError} if a probability is outside [0, 1] (checked where the device can be read at once)
+ * @throws {ArgumentError} if a probability is outside [0, 1] (on WebGPU: at the next read of a value)
  */
 export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>): Tensor {
   const { p, generator, out } = parseBernoulli(args);
@@ -339,8 +338,14 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
       `multinomial(): more samples than categories: ${numSamples} of ${categories}; pass replacement: true`,
     );
   }
-  const values = hostValues(input);
-  if (!values) return;
+  const values = hostValues(input) as ArrayLike<number> | null;
+  if (values === null) {
+    const unfit = (x: Tensor) => x.ge(0).logicalAnd(x.lt(Infinity)).logicalNot();
+    const empty = (x: Tensor) => x.sum(-1).eq(0);
+    refuseWhere(input, unfit, () => new ArgumentError("multinomial(): weights must be finite and not negative"));
+    refuseWhere(input, empty, () => new ArgumentError("multinomial(): the weights of a row sum to zero"));
+    return;
+  }
   for (let i = 0, sum = 0; i < values.length; i++) {
     if (!(values[i] >= 0 && values[i] < Infinity)) {
       throw new ArgumentError(`multinomial(): weights must be finite and not negative: ${values[i]}`);
@@ -357,7 +362,7 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
  *
  * Shape: `[categories]` or `[rows, categories]` gives `[numSamples]` or `[rows, numSamples]`, int64.
  * @param input the weights: finite, not negative, not all zero in a row
- * @throws {ArgumentError} if the weights or the number of samples do not allow it
+ * @throws {ArgumentError} if the weights (on WebGPU: at the next read of a value) or the number of samples do not allow it
  */
 export function multinomial(input: Tensor, ...args: Args<MultinomialOptions, ["numSamples", "replacement"]>): Tensor {
   const { numSamples, replacement = false, generator, out } = parseMultinomial(args);

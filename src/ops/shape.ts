@@ -14,6 +14,7 @@ import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtyp
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { inferShape, wrapDim, wrapDims } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { neededValues } from "./values.ts";
 import {
   asStridedTo,
   diagonalOf,
@@ -324,7 +325,7 @@ export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
 export interface NarrowArgs {
   /** The dimension. */
   dim: number;
-  /** The first element; negative counts from the end; a 0-d tensor is read synchronously. */
+  /** The first element; negative counts from the end; a 0-d tensor is read at once. */
   start: number | Tensor;
   /** How many elements. */
   length: number;
@@ -339,7 +340,7 @@ export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start",
   if (start instanceof Tensor && (start.ndim !== 0 || start.dtype.kind !== "integer")) {
     throw new ArgumentError(`narrow(): start must be a 0-d integer tensor: ${start.dtype} ${show(start.shape)}`);
   }
-  const first = start instanceof Tensor ? Number(start.itemSync()) : start;
+  const first = start instanceof Tensor ? neededValues("narrow", "start", start)[0] : start;
   if (!Number.isInteger(first) || first < -size || first > size) {
     throw new IndexError(`narrow(): start out of range: ${first} along dimension ${d} of size ${size}`);
   }

@@ -12,6 +12,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { cat, stack } from "./join.ts";
+import { neededValues } from "./values.ts";
 import { makeView, recordViews, reshapeTo } from "./view_core.ts";
 
 /** Consecutive parts of a dimension with the given sizes. */
@@ -111,7 +112,7 @@ export function chunk(input: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>
 
 /** The parameters of {@linkcode tensorSplit}. */
 export interface TensorSplitArgs {
-  /** The number of parts, or where to cut; a tensor of either is read synchronously. */
+  /** The number of parts, or where to cut; a tensor of either is read at once. */
   indicesOrSections?: number | readonly number[] | Tensor;
   /** The number of parts. */
   sections?: number;
@@ -140,7 +141,7 @@ export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indi
         `tensorSplit(): an int64 tensor with at most 1 dimension is needed: ${by.dtype} ${show(by.shape)}`,
       );
     }
-    const values = Array.from(by.dataSync() as ArrayLike<number | bigint>, Number);
+    const values = neededValues("tensorSplit", "the tensor of sections or indices", by);
     by = by.ndim === 0 ? values[0] : values;
   }
   if (typeof by !== "number" && !Array.isArray(by)) {

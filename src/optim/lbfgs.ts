@@ -1,8 +1,8 @@
 /**
  * L-BFGS: quasi-Newton steps from the last few changes of parameters and gradients.
  *
- * The parameters are one vector here. The closure is called several times per step, and its loss is read each time, so
- * the device must be able to wait (CPU, CUDA).
+ * The parameters are one vector here. The closure is called several times per step, and its loss is read each time. Where
+ * the device cannot wait (WebGPU), the same computation is awaited at each read.
  *
  * @module
  */
@@ -11,11 +11,12 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { cat } from "../ops/join.ts";
+import { readsAtOnce } from "../ops/values.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Closure, Optimizer, type ParamsInput, type ParamState } from "./optimizer.ts";
 import { type ParamGroup, readLr } from "./param_group.ts";
-import { type Point, strongWolfe } from "./strong_wolfe.ts";
+import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 
 /** What {@linkcode LBFGS} takes. */
 export interface LBFGSOptions {
@@ -57,12 +58,36 @@ interface LBFGSState extends ParamState {
   prev_loss?: number;
 }
 
-const number = (t: Tensor): number => Number(t.itemSync());
+/** Yields the tensors among `values`, all in one read, and gives all values as numbers. */
+function* read(...values: (Tensor | number)[]): Reading<number[]> {
+  const tensors = values.filter((v) => v instanceof Tensor);
+  const numbers = tensors.length > 0 ? yield tensors : [];
+  let at = 0;
+  return values.map((v) => v instanceof Tensor ? numbers[at++] : v);
+}
+
+/** Runs to the end where the device can wait. */
+function finish<T>(steps: Reading<T>): T {
+  let next = steps.next();
+  while (!next.done) next = steps.next(next.value.map((t) => Number(t.itemSync())));
+  return next.value;
+}
+
+/** Runs to the end where values are read asynchronously. */
+async function finishLater<T>(steps: Reading<T>): Promise<T> {
+  const go = (numbers: readonly number[]) => noGrad(() => outsideScopes(() => steps.next(numbers)));
+  let next = go([]);
+  while (!next.done) next = go((await Promise.all(next.value.map((t) => t.item()))).map(Number));
+  return next.value;
+}
 
 /**
  * Limited-memory BFGS.
  *
  * `step` needs a closure that clears the gradients, computes the loss and calls `backward()`.
+ *
+ * Differs from PyTorch: on WebGPU, whose values are read asynchronously, `step` gives a promise: write
+ * `await optimizer.step(closure)`, which works on every device. An iteration reads three times there, 10 ms each.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
@@ -119,87 +144,82 @@ export class LBFGS extends Optimizer {
     if (closure === undefined) {
       throw new ArgumentError("LBFGS.step(): missing argument: a closure that computes the loss");
     }
-    return outsideScopes(() => this.iterate(closure));
+    const steps = this.iterate(closure);
+    if (readsAtOnce(this.params[0])) return outsideScopes(() => finish(steps));
+    // The type says R, as on every other device; awaiting it gives R either way.
+    return finishLater(steps) as R;
+  }
+
+  /** Computes the loss: what the closure gave, and its value as a tensor or a number. */
+  private evaluate<R>(closure: Closure<R>): { result: R; loss: Tensor | number } {
+    const result = enableGrad(closure);
+    if (result instanceof Promise) {
+      throw new ArgumentError("LBFGS.step(): the closure must give the loss, not a promise of it");
+    }
+    return { result, loss: result instanceof Tensor ? result.detach() : Number(result) };
   }
 
   /** Runs the iterations of one step. */
-  private iterate<R>(closure: Closure<R>): R {
+  private *iterate<R>(closure: Closure<R>): Reading<R> {
     const group = this.paramGroups[0];
     const state = this.stateOf(this.params[0]) as LBFGSState;
     state.func_evals ??= 0;
     state.n_iter ??= 0;
-    const valueOf = (result: R) => result instanceof Tensor ? number(result.detach()) : Number(result);
-    const evaluate = () => valueOf(enableGrad(closure));
-    const first = enableGrad(closure);
-    let loss = valueOf(first);
+    const { result: first, loss: firstLoss } = this.evaluate(closure);
     let evals = 1;
     state.func_evals++;
     let flat = this.flatGrad();
-    if (number(flat.abs().max()) <= (group.toleranceGrad as number)) return first;
+    let [largest, loss] = yield* read(flat.abs().max(), firstLoss);
+    if (largest <= (group.toleranceGrad as number)) return first;
     for (let n = 1;; n++) {
       state.n_iter++;
-      this.updateDirection(state, flat, group);
+      yield* this.updateDirection(state, flat, group);
       state.prev_flat_grad = flat;
       state.prev_loss = loss;
       const lr = readLr(group);
-      let t = state.n_iter === 1 ? Math.min(1, 1 / number(flat.abs().sum())) * lr : lr;
       const direction = state.d!;
-      const slope = number(flat.dot(direction));
+      const [slope, sum] = yield* read(flat.dot(direction), state.n_iter === 1 ? flat.abs().sum() : 1);
+      let t = state.n_iter === 1 ? Math.min(1, 1 / sum) * lr : lr;
       if (slope > -(group.toleranceChange as number)) break;
-      let used = 0;
+      let used = 0, size: number;
       if (group.lineSearchFn === "strong_wolfe") {
-        const found = this.search(
-          evaluate,
-          t,
-          direction,
-          { loss, grad: flat, slope, t: 0 },
-          (group.maxEval as number) - evals,
-        );
+        [size] = yield* read(direction.abs().max());
+        const start = { loss, grad: flat, slope, t: 0 };
+        const found = yield* this.search(closure, t, size, direction, start, (group.maxEval as number) - evals);
         ({ loss, grad: flat, t } = found.point);
         used = found.evals;
         this.move(t, direction);
+        [largest] = yield* read(flat.abs().max());
       } else {
         this.move(t, direction);
-        if (n !== group.maxIter) {
-          loss = evaluate();
+        if (n === group.maxIter) size = 0;
+        else {
+          const next = this.evaluate(closure);
           flat = this.flatGrad();
+          [loss, largest, size] = yield* read(next.loss, flat.abs().max(), direction.abs().max());
           used = 1;
         }
       }
       state.t = t;
       evals += used;
       state.func_evals += used;
-      if (this.isDone(n, evals, flat, t, direction, loss, state.prev_loss, group)) break;
+      const change = group.toleranceChange as number;
+      if (n === group.maxIter || evals >= (group.maxEval as number)) break;
+      if (largest <= (group.toleranceGrad as number)) break;
+      if (size * Math.abs(t) <= change || Math.abs(loss - state.prev_loss) < change) break;
     }
     return first;
   }
 
-  /** Whether an iteration ends the step. */
-  private isDone(
-    n: number,
-    evals: number,
-    flat: Tensor,
-    t: number,
-    direction: Tensor,
-    loss: number,
-    before: number,
-    group: ParamGroup,
-  ): boolean {
-    const change = group.toleranceChange as number;
-    if (n === group.maxIter || evals >= (group.maxEval as number)) return true;
-    if (number(flat.abs().max()) <= (group.toleranceGrad as number)) return true;
-    return number(direction.abs().max()) * Math.abs(t) <= change || Math.abs(loss - before) < change;
-  }
-
   /** The next direction: the gradient times the approximate inverse Hessian (Nocedal's two loops). */
-  private updateDirection(state: LBFGSState, flat: Tensor, group: ParamGroup): void {
+  private *updateDirection(state: LBFGSState, flat: Tensor, group: ParamGroup): Reading<void> {
     if (state.n_iter === 1) {
       Object.assign(state, { d: flat.neg(), old_dirs: [], old_stps: [], ro: [], H_diag: 1 });
       return;
     }
     const y = flat.sub(state.prev_flat_grad!);
     const s = state.d!.mul(state.t!);
-    const curvature = number(y.dot(s));
+    const [curvature, square] = yield* read(y.dot(s), y.dot(y));
     if (curvature > 1e-10) {
       if (state.old_dirs.length === group.historySize) {
         for (const list of [state.old_dirs, state.old_stps, state.ro]) list.shift();
@@ -207,39 +227,42 @@ export class LBFGS extends Optimizer {
       state.old_dirs.push(y);
       state.old_stps.push(s);
       state.ro.push(1 / curvature);
-      state.H_diag = curvature / number(y.dot(y));
+      state.H_diag = curvature / square;
     }
-    const shares: number[] = [];
+    // The shares stay on the device: nothing depends on their values.
+    const shares: Tensor[] = [];
     let q = flat.neg();
     for (let i = state.old_dirs.length - 1; i >= 0; i--) {
-      shares[i] = number(state.old_stps[i].dot(q)) * state.ro[i];
-      q = q.add(state.old_dirs[i], { alpha: -shares[i] });
+      shares[i] = state.old_stps[i].dot(q).mul(state.ro[i]);
+      q = q.addcmul(state.old_dirs[i], shares[i], { value: -1 });
     }
     let direction = q.mul(state.H_diag);
     for (let i = 0; i < state.old_dirs.length; i++) {
-      const share = number(state.old_dirs[i].dot(direction)) * state.ro[i];
-      direction = direction.add(state.old_stps[i], { alpha: shares[i] - share });
+      const share = state.old_dirs[i].dot(direction).mul(state.ro[i]);
+      direction = direction.addcmul(state.old_stps[i], shares[i].sub(share));
     }
     state.d = direction;
   }
 
-  /** Searches along a direction for a point that satisfies the Wolfe conditions. */
-  private search(
-    evaluate: () => number,
+  /** Searches along a direction, whose largest element is `size`, for a point that satisfies the Wolfe conditions. */
+  private search<R>(
+    closure: Closure<R>,
     t: number,
+    size: number,
     direction: Tensor,
     start: Point,
     most: number,
-  ): { point: Point; evals: number } {
+  ): Reading<{ point: Point; evals: number }> {
     const saved = this.params.map((p) => p.detach().clone());
-    const at = (step: number): Point => {
+    const at = function* (this: LBFGS, step: number): Reading<Point> {
       this.move(step, direction);
-      const loss = evaluate();
-      const grad = noGrad(() => this.flatGrad());
+      const { loss } = this.evaluate(closure);
+      const grad = this.flatGrad();
       this.params.forEach((p, i) => p.detach().copy_(saved[i]));
-      return { t: step, loss, grad, slope: number(grad.dot(direction)) };
+      const [value, slope] = yield* read(loss, grad.dot(direction));
+      return { t: step, loss: value, grad, slope };
     };
-    return strongWolfe(at, t, number(direction.abs().max()), start, 1e-9, most);
+    return strongWolfe((step) => at.call(this, step), t, size, start, 1e-9, most);
   }
 
   /** Not used: a step changes all parameters at once. */

@@ -1,13 +1,17 @@
 /**
  * Line search for the strong Wolfe conditions: pure arithmetic over an objective along a line.
  *
- * First a bracket is found by growing steps, then it is narrowed by cubic interpolation.
+ * First a bracket is found by growing steps, then it is narrowed by cubic interpolation. It is a generator, which stops
+ * where numbers are read from tensors: whoever runs it reads them at once or awaits them.
  *
  * @see Nocedal and Wright, "Numerical Optimization", algorithms 3.5 and 3.6
  * @module
  */
 
 import type { Tensor } from "../tensor/tensor.ts";
+
+/** A computation that yields the single-element tensors whose values it goes on with. */
+export type Reading<T> = Generator<readonly Tensor[], T, readonly number[]>;
 
 /** The objective at one step along the line. */
 export interface Point {
@@ -44,7 +48,12 @@ interface Bracket {
   iterations: number;
 }
 
-function findBracket(at: (t: number) => Point, first: Point, start: Point, most: number): Bracket & { evals: number } {
+function* findBracket(
+  at: (t: number) => Reading<Point>,
+  first: Point,
+  start: Point,
+  most: number,
+): Reading<Bracket & { evals: number }> {
   let before = start, now = first, evals = 1;
   for (let i = 0; i < most; i++) {
     if (now.loss > start.loss + DECREASE * now.t * start.slope || (i > 1 && now.loss >= before.loss)) {
@@ -54,7 +63,7 @@ function findBracket(at: (t: number) => Point, first: Point, start: Point, most:
     if (now.slope >= 0) return { points: [before, now], done: false, iterations: i, evals };
     const t = cubicMinimum(before, now, [now.t + 0.01 * (now.t - before.t), now.t * 10]);
     before = now;
-    now = at(t);
+    now = yield* at(t);
     evals++;
   }
   return { points: [start, now], done: false, iterations: most, evals };
@@ -80,15 +89,15 @@ function trialStep(points: readonly [Point, Point], stalled: boolean): { t: numb
  * @param tolerance stops when the bracket is smaller
  * @param most how many iterations at most
  */
-export function strongWolfe(
-  at: (t: number) => Point,
+export function* strongWolfe(
+  at: (t: number) => Reading<Point>,
   t: number,
   size: number,
   start: Point,
   tolerance = 1e-9,
   most = 25,
-): { point: Point; evals: number } {
-  const found = findBracket(at, at(t), start, most);
+): Reading<{ point: Point; evals: number }> {
+  const found = yield* findBracket(at, yield* at(t), start, most);
   let { evals } = found;
   if (found.points.length === 1) return { point: found.points[0], evals };
   const points: [Point, Point] = [...found.points];
@@ -100,7 +109,7 @@ export function strongWolfe(
     if (Math.abs(points[1].t - points[0].t) * size < tolerance) break;
     const trial = trialStep(points, stalled);
     stalled = trial.stalled;
-    const now = at(trial.t);
+    const now = yield* at(trial.t);
     evals++;
     if (now.loss > start.loss + DECREASE * now.t * start.slope || now.loss >= points[low].loss) {
       points[1 - low] = now;

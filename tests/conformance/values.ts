@@ -105,6 +105,8 @@ export class Decoder {
 
   /** Any value of the manifest. */
   value(node: Json): unknown {
+    // PyTorch's samples name the device that they were recorded on.
+    if (node === "cpu") return this.device;
     if (node === null || typeof node === "string" || typeof node === "boolean") return node;
     if (typeof node === "number") return this.#options.typedIntegers ? this.#makers.scalar(node, "integer") : node;
     if (Array.isArray(node)) return node.map((x) => this.#element(x));

@@ -45,6 +45,8 @@ export interface GpuBlock extends Block {
   batch: number;
   /** Whether it is in use. */
   live: boolean;
+  /** What the host wrote into it, where that is little. */
+  known: Uint8Array<ArrayBuffer> | null;
 }
 
 /** A compiled kernel. */
@@ -102,7 +104,8 @@ export class Gpu {
   private boundPipeline: GPUComputePipeline | null = null;
   /** Where kernels report indices out of range; looked at when a value is read. */
   readonly faults: GpuBlock;
-  private readonly faultOps: string[] = [];
+  private readonly errors: ((value: number, size: number) => Error)[] = [];
+  private readonly errorIds = new Map<string, number>();
   private readonly stats: MemoryStats = {
     allocatedBytes: 0,
     peakAllocatedBytes: 0,
@@ -138,8 +141,18 @@ export class Gpu {
 
   /** The number by which a kernel reports a bad index of `op`; see {@linkcode reportFault}. */
   faultId(op: string): number {
-    const at = this.faultOps.indexOf(op);
-    return (at >= 0 ? at : this.faultOps.push(op) - 1) + 1;
+    return this.errorId(op, (value, size) => {
+      return new IndexError(`${op}(): index out of range: ${value} for a dimension of size ${size}`);
+    });
+  }
+
+  /** The number of an error that kernels may report; `make` gets the two numbers reported with it. Equal keys are one. */
+  errorId(key: string, make: (value: number, size: number) => Error): number {
+    const known = this.errorIds.get(key);
+    if (known !== undefined) return known;
+    const id = this.errors.push(make);
+    this.errorIds.set(key, id);
+    return id;
   }
 
   /** Throws what a kernel reported, and clears it. */
@@ -147,9 +160,7 @@ export class Gpu {
     if (words[0] === 0) return;
     this.write(this.faults, 0, new Uint32Array(4));
     const [, id, value, size] = words;
-    throw new IndexError(
-      `${this.faultOps[id - 1]}(): index out of range: ${value | 0} for a dimension of size ${size}`,
-    );
+    throw this.errors[id - 1](value | 0, size);
   }
 
   /** Throws what an earlier command ran into. */
@@ -199,7 +210,7 @@ export class Gpu {
     }
     // A new object for each life, so that a stale reference cannot free its successor.
     const { address, buffer, batch } = block;
-    const fresh: GpuBlock = { address, bytes: size, buffer, half, requested: bytes, batch, live: true };
+    const fresh: GpuBlock = { address, bytes: size, buffer, half, requested: bytes, batch, live: true, known: null };
     const { stats } = this;
     stats.allocatedBytes += bytes;
     if (stats.allocatedBytes > stats.peakAllocatedBytes) stats.peakAllocatedBytes = stats.allocatedBytes;
@@ -235,7 +246,16 @@ export class Gpu {
       () => this.outOfMemory(size),
     );
     this.stats.reservedBytes += size;
-    return { address: this.nextAddress++, bytes: size, buffer, half: false, requested: 0, batch: 0, live: false };
+    return {
+      address: this.nextAddress++,
+      bytes: size,
+      buffer,
+      half: false,
+      requested: 0,
+      batch: 0,
+      live: false,
+      known: null,
+    };
   }
 
   /** Returns a buffer to the pool; commands already recorded still see its old contents, being earlier in the queue. */
@@ -530,7 +550,7 @@ function expandParameters(code: string): string {
   return code.replace(/\bp\((\d+)u\)/g, (_, at) => `parameters[${at >> 2}].${"xyzw"[at & 3]}`);
 }
 
-/** A statement that reports index `value` of a dimension of `size` as out of range, for the op whose number is parameter `id`. */
+/** A statement that reports the error whose number is parameter `id`, with two numbers (an index and a dimension's size). */
 export function reportFault(slot: number, id: number, value: string, size: string): string {
   return `b${slot}[1] = p(${id}u); b${slot}[2] = bitcast<u32>(${value}); b${slot}[3] = ${size}; b${slot}[0] = 1u;`;
 }

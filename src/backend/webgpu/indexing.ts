@@ -52,6 +52,24 @@ function faultSlot(gpu: Gpu, operands: Operands, op: string): readonly [number, 
   return [operands.blocks.length - 1, id];
 }
 
+/** Reports `error` where an element of dense `bad` is true. */
+export function failWhere(gpu: Gpu, bad: Strided, error: Error): void {
+  const count = numelOf(bad.shape);
+  if (count === 0) return;
+  const operands = new Operands([count, bad.offset, gpu.errorId(`${error.name} ${error.message}`, () => error)]);
+  operands.blocks.push(gpu.faults);
+  const slot = operands.slot(bad);
+  gpu.dispatch(
+    "failWhere",
+    () =>
+      `${prelude(2)}${MAIN_1D}  if (${load(slot, bad.dtype, "p(1u) + i")}) { ${reportFault(0, 2, "0u", "0u")} }
+}`,
+    operands.blocks,
+    operands.parameters,
+    groups1d(count),
+  );
+}
+
 /** `out[i][j] = x[i][index[i][j]]` along `dim`. */
 export function gather(gpu: Gpu, op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
   const count = numelOf(out.shape);

@@ -46,6 +46,9 @@ import { fromWords, toWords } from "./words.ts";
 /** The slot of compiled programs; the CPU's backends count up from 0. */
 const WEBGPU_ID = 1000;
 
+/** Tensors of up to this many bytes are remembered when they come from the host; see {@linkcode WebGpuBackend.known}. */
+const KNOWN = 4096;
+
 /** The kernels of one GPU. */
 export class WebGpuBackend implements Backend {
   readonly id: number = WEBGPU_ID;
@@ -79,6 +82,7 @@ export class WebGpuBackend implements Backend {
   }
   write(x: Strided, bytes: Uint8Array): void {
     const block = x.storage.block as GpuBlock;
+    if (bytes.length <= KNOWN && x.offset === 0) block.known = bytes.slice();
     if (block.half) writeHalves(this.gpu, block, x.offset, bytes);
     else this.gpu.write(block, x.offset * (x.dtype.isComplex ? 8 : 4), toWords(bytes, x.dtype));
   }
@@ -87,6 +91,23 @@ export class WebGpuBackend implements Backend {
     if (block.half) return await readHalves(this.gpu, block, x.offset, count);
     const scale = x.dtype.isComplex ? 8 : 4;
     return fromWords(await this.gpu.read(block, x.offset * scale, count * scale), x.dtype);
+  }
+  known(x: Strided): Uint8Array<ArrayBuffer> | null {
+    const { known } = x.storage.block as GpuBlock;
+    if (known === null) return null;
+    const { shape, strides, dtype: { itemsize } } = x;
+    const out = new Uint8Array(numelOf(shape) * itemsize);
+    for (let i = 0; i < out.length / itemsize; i++) {
+      let at = x.offset;
+      for (let d = shape.length - 1, rest = i; d >= 0; rest = Math.floor(rest / shape[d--])) {
+        at += rest % shape[d] * strides[d];
+      }
+      out.set(known.subarray(at * itemsize, (at + 1) * itemsize), i * itemsize);
+    }
+    return out;
+  }
+  failWhere(bad: Strided, error: Error): void {
+    indexing.failWhere(this.gpu, bad, error);
   }
   memoryStats(): MemoryStats {
     return this.gpu.memoryStats();
