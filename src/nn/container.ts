@@ -12,6 +12,7 @@ import type { DTypeName } from "../base/dtype.ts";
 import { ArgumentError, IndexError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { chained } from "./linear_chain.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { block, listBlock } from "./repr.ts";
@@ -166,7 +167,12 @@ export class Sequential extends ModuleSequence<Module> {
   /** The output of the last module. */
   override forward(input: Tensor): Tensor {
     let value: unknown = input;
-    for (const module of this) value = (module as unknown as Callable).call(value);
+    const modules = [...this];
+    for (let i = 0; i < modules.length;) {
+      const chain = chained(modules, i, value);
+      value = chain === null ? (modules[i] as unknown as Callable).call(value) : chain[0];
+      i += chain === null ? 1 : chain[1];
+    }
     return value as Tensor;
   }
 

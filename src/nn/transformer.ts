@@ -14,9 +14,9 @@ import { MultiheadAttention } from "./attention.ts";
 import { ModuleList } from "./container.ts";
 import { Dropout } from "./dropout.ts";
 import type { FactoryOptions } from "./factory.ts";
-import * as F from "./functional.ts";
 import { xavierUniform_ } from "./init.ts";
 import { Linear } from "./linear.ts";
+import { feedForward, NAMED_ACTIVATIONS } from "./linear_chain.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
@@ -75,8 +75,7 @@ const decoderLayerArgs = signature<TransformerLayerOptions>("TransformerDecoderL
 
 function activationOf(activation: TransformerActivation = "relu"): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
-  if (activation === "relu") return (x) => F.relu(x);
-  if (activation === "gelu") return (x) => F.gelu(x);
+  if (activation === "relu" || activation === "gelu") return NAMED_ACTIVATIONS[activation];
   throw new ArgumentError(`TransformerLayer(): activation must be "relu", "gelu" or a function: ${String(activation)}`);
 }
 
@@ -166,8 +165,8 @@ export class TransformerEncoderLayer extends Module {
       return this.dropout1.call(this.self_attn.call(x, x, x, options)[0]);
     };
     const feed = (x: Tensor) => {
-      const hidden = this.dropout.call(this.activation(this.linear1.call(x)));
-      return this.dropout2.call(this.linear2.call(hidden));
+      const { linear1, activation, dropout, linear2 } = this;
+      return this.dropout2.call(feedForward(x, linear1, activation, dropout, linear2));
     };
     if (this.normFirst) {
       const x = src.add(attend(this.norm1.call(src)));
@@ -286,8 +285,8 @@ export class TransformerDecoderLayer extends Module {
     const attend = (x: Tensor) => this.dropout1.call(this.self_attn.call(x, x, x, own)[0]);
     const recall = (x: Tensor) => this.dropout2.call(this.multihead_attn.call(x, memory, memory, other)[0]);
     const feed = (x: Tensor) => {
-      const hidden = this.dropout.call(this.activation(this.linear1.call(x)));
-      return this.dropout3.call(this.linear2.call(hidden));
+      const { linear1, activation, dropout, linear2 } = this;
+      return this.dropout3.call(feedForward(x, linear1, activation, dropout, linear2));
     };
     if (this.normFirst) {
       let x = tgt.add(attend(this.norm1.call(tgt)));

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Activated, ACTIVATIONS, DERIVATIVES, type FusedActivation } from "./epilogue.ts";
@@ -25,6 +26,11 @@ export interface ChainLayer {
   readonly bias: Tensor | null;
   /** What follows the sum. */
   readonly activation: FusedActivation | null;
+}
+
+/** Whether the device of a tensor computes a chain in fewer kernels than its layers one by one. */
+export function fusesChains(input: Tensor): boolean {
+  return input.storage.backend.matmulEpilogue !== undefined;
 }
 
 /** Whether a chain may be one node: dense real layers of one dtype that fit, on a device that fuses. */
@@ -59,6 +65,12 @@ function composed(input: Tensor, layers: readonly ChainLayer[]): Tensor {
  * @param input `[…, in]`
  */
 export function linearChain(input: Tensor, layers: readonly ChainLayer[]): Tensor {
+  if (autocasting.active) {
+    const tensors = layers.flatMap(({ weight, bias }) => [weight, bias]);
+    const again = (x: Tensor, ...cast: (Tensor | null)[]) =>
+      linearChain(x, layers.map((l, i) => ({ ...l, weight: cast[2 * i]!, bias: cast[2 * i + 1] })));
+    return autocasted("lower", again, input, ...tensors);
+  }
   if (!fusable(input, layers)) return composed(input, layers);
   const lead = input.shape.slice(0, -1), k = input.shape[input.ndim - 1];
   const rows = input.ndim === 2 ? input : reshapeTo(input, [lead.reduce((x, y) => x * y, 1), k]);
