@@ -94,9 +94,9 @@ export function interpolate(
     ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"]
   >
 ): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, interpolate, input, ...args);
   const o = interpolateArgs(args);
   const mode = o.mode ?? "nearest";
+  if (autocasting.active && mode !== "area") return autocasted({ gpu: "float32" }, interpolate, input, ...args);
   const dims = input.ndim - 2;
   checkMode(input, mode, o);
   const { sizes, factors } = target(input, dims, mode, o);
