@@ -7,8 +7,8 @@
  * @module
  */
 
-import { float32, float64, uint8 } from "../base/dtype.ts";
-import type { Epilogue, EpilogueName, Strided } from "../backend/backend.ts";
+import { type DType, float32, float64, uint8 } from "../base/dtype.ts";
+import type { Epilogue, EpilogueName } from "../backend/backend.ts";
 import { vjp } from "../expr/diff.ts";
 import { type Expr, input, kindOf } from "../expr/expr.ts";
 import { Program } from "../expr/program.ts";
@@ -56,14 +56,18 @@ export const DERIVATIVES: Readonly<Record<FusedActivation, ExpressionFunction>> 
 
 const programs = new Map<string, Program>();
 
-/** The program of an epilogue for results of `like`'s dtype. */
-function programOf(name: EpilogueName, like: Strided, operand: Strided | null, keeps: boolean): Program {
-  const { dtype } = like;
-  const key = `${name} ${dtype.code} ${operand !== null} ${keeps}`;
+/**
+ * The program of an epilogue for results of a dtype.
+ *
+ * @param operand the dtype of its operand, if it has one
+ * @param keeps whether it gives what backward will read as well
+ */
+export function epilogueProgram(name: EpilogueName, dtype: DType, operand: DType | null, keeps: boolean): Program {
+  const key = `${name} ${dtype.code} ${operand?.code} ${keeps}`;
   let program = programs.get(key);
   if (program === undefined) {
     const sum = dtype === float64 ? float64 : float32, kind = kindOf(dtype);
-    const first = input(0, sum), second = operand === null ? null : input(1, operand.dtype).to(kind);
+    const first = input(0, sum), second = operand === null ? null : input(1, operand).to(kind);
     const outputs: Expr[] = [];
     if (name === "reluGrad" || name === "geluGrad" || name === "geluTanhGrad") {
       const at = input(1, dtype), x = at.to(kind);
@@ -73,7 +77,7 @@ function programOf(name: EpilogueName, like: Strided, operand: Strided | null, k
       outputs.push(name === "bias" ? biased : FORMULAS[name](biased));
       if (keeps) outputs.push(biased);
     }
-    const inputs = operand === null ? [sum] : [sum, operand.dtype];
+    const inputs = operand === null ? [sum] : [sum, operand];
     program = new Program(inputs, [], outputs.map((expr) => ({ expr, dtype })));
     programs.set(key, program);
   }
@@ -96,7 +100,7 @@ export function runLinear(x: Tensor, weight: Tensor, bias: Tensor | null, out: T
   const { backend } = out.storage, across = turned(weight);
   if (bias !== null && backend.matmulEpilogue !== undefined && out.dtype.isFloatingPoint) {
     const operand = biasView(bias, out.shape[0], out.shape[1]);
-    const program = programOf("bias", out, operand, false);
+    const program = epilogueProgram("bias", out.dtype, operand.dtype, false);
     const epilogue: Epilogue = { name: "bias", program, operand, kept: null, columnSums: null, mask: null };
     if (backend.matmulEpilogue(x, across, out, epilogue)) return;
   }
@@ -132,7 +136,7 @@ export function runActivated(
   const bytes = keep && isRelu ? backend.reluMaskBytes?.(n) ?? 0 : 0;
   const mask = bytes > 0 ? emptyLikeDevice("linear", [m, bytes], uint8, x) : null;
   const operand = bias === null ? null : biasView(bias, m, n);
-  const program = programOf(activation, out, operand, kept !== null);
+  const program = epilogueProgram(activation, out.dtype, operand === null ? null : operand.dtype, kept !== null);
   const epilogue: Epilogue = { name: activation, program, operand, kept, columnSums: null, mask };
   if (backend.matmulEpilogue?.(x, turned(weight), out, epilogue)) return { out, at: isRelu ? out : kept, mask };
   out.dispose();
@@ -160,7 +164,7 @@ export function runActivatedGradient(
 ): { grad: Tensor; sums: Tensor | null } {
   const { backend } = grad.storage, operand = at!, name = DERIVATIVE_NAMES[activation];
   const out = emptyLikeDevice("linear", operand.shape, grad.dtype, grad);
-  const program = programOf(name, out, operand, false);
+  const program = epilogueProgram(name, out.dtype, operand.dtype, false);
   const epilogue: Epilogue = { name, program, operand, kept: null, columnSums: null, mask };
   if (sums) {
     const columnSums = emptyLikeDevice("linear", [operand.shape[1]], grad.dtype, grad);

@@ -13,6 +13,7 @@ import { avgPoolSource, maxPoolSource } from "../../src/backend/cuda/kernels/poo
 import { type RowPlan, softmaxSource } from "../../src/backend/cuda/kernels/rows.ts";
 import { argReduceSource, scanSource } from "../../src/backend/cuda/kernels/scan.ts";
 import { biasSource, convSource, matmulSource } from "../../src/backend/cuda/kernels/tiles.ts";
+import { epilogueProgram } from "../../src/ops/epilogue.ts";
 import type { CudaSource } from "../support/nvrtc.ts";
 
 const FLOATS: readonly DType[] = [float16, bfloat16, float32, float64];
@@ -60,6 +61,10 @@ export function handWritten(): CudaSource[] {
     add(`softmax_${plan.keep}_${plan.vector}`, FLOATS, (d) => softmaxSource(d, widest(plan, d)));
   }
   add("matmul", REALS, (d) => matmulSource(d, d, d));
+  for (const name of ["bias", "relu", "gelu", "geluTanh", "geluTanhGrad"] as const) {
+    const program = (d: DType) => epilogueProgram(name, d, d, name.startsWith("gelu") && !name.endsWith("Grad"));
+    add(`matmul_${name}`, FLOATS, (d) => matmulSource(d, d, d, program(d)));
+  }
   for (const kind of ["forward", "byInput", "byWeight"] as const) {
     add(`conv_${kind}`, FLOATS, (d) => convSource(kind, d));
   }
