@@ -147,7 +147,7 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
     k0 += 0x9e3779b9u;
     k1 += 0xbb67ae85u;
   }
-  u32 words[4] = {c0, c1, c2, c3};
-  return (i64)words[counter & 3];
+  const u32 even = counter & 2 ? c2 : c0, odd = counter & 2 ? c3 : c1;
+  return (i64)(counter & 1 ? odd : even);
 }`,
 };

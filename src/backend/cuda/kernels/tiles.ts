@@ -32,6 +32,7 @@ KERNEL(${name}) {
   const i64 m0 = tile / across * ${TILE}, n0 = tile % across * ${TILE};
   const int t = threadIdx.x, tm = t / 16 * 4, tn = t % 16 * 4;
   V sums[4][4];
+#pragma unroll
   for (int r = 0; r < 4; r++) for (int c = 0; c < 4; c++) sums[r][c] = 0;
   for (i64 k0 = 0; k0 < depth; k0 += ${DEPTH}) {
     for (int e = t; e < ${TILE * DEPTH}; e += ${TILE_THREADS}) {
@@ -41,13 +42,17 @@ KERNEL(${name}) {
     }
     __syncthreads();
     for (int k = 0; k < ${DEPTH}; k++) {
+#pragma unroll
       for (int r = 0; r < 4; r++) {
+#pragma unroll
         for (int c = 0; c < 4; c++) sums[r][c] += ta[k][tm + r] * tb[k][tn + c];
       }
     }
     __syncthreads();
   }
+#pragma unroll
   for (int r = 0; r < 4; r++) {
+#pragma unroll
     for (int c = 0; c < 4; c++) {
       if (m0 + tm + r < rows && n0 + tn + c < columns) put(p, batch, m0 + tm + r, n0 + tn + c, sums[r][c]);
     }
