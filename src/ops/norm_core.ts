@@ -89,7 +89,7 @@ export function normalizeOver(x: Tensor, o: Normalization): Normalized {
       return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v] as const;
     });
   const saved = weight === null ? [x, mean, deviation] : [x, mean, deviation, weight];
-  const biasShape = bias?.shape ?? null;
+  const biasShape = bias?.shape ?? null, biasDtype = bias?.dtype;
   record(node, out, [x, weight, bias], saved, (grad, [x, mean, deviation, weight = null], needs) => {
     const b = { grad, x, mean, deviation, weight, eps, scale, biasShape, needs, groups };
     // Saved statistics have no history, so a backward that is recorded itself goes another way.
@@ -97,7 +97,7 @@ export function normalizeOver(x: Tensor, o: Normalization): Normalized {
     return [
       gradX && gradX.to(x.dtype),
       gradWeight && gradWeight.to(weight!.dtype),
-      gradBias && gradBias.to(grad.dtype),
+      gradBias && gradBias.to(biasDtype!),
     ];
   });
   return { out, mean, variance };
