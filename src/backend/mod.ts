@@ -52,7 +52,7 @@ export function setDefaultDevice(device: string | Device): void {
  */
 export async function openDevice(name: string | Device): Promise<Device> {
   const device = parseDevice(name);
-  if (device.type === "webgpu") await openWebGpu();
+  if (device.type === "webgpu") await openWebGpu(device.index ?? 0);
   backendOf(device);
   return device;
 }

@@ -204,9 +204,10 @@ export function checkOperands(op: string, operands: readonly Tensor[]): void {
     const x = operands[i];
     if (x.storage.released) throwReleased(op, x.storage);
     if (x.storage.backend !== first.storage.backend) {
-      throw new DeviceError(
-        `${op}(): tensors are on different devices: ${first.device} and ${x.device}; move one with .to(device)`,
-      );
+      const remedy = first.device === x.device
+        ? "one was made before the device was lost and opened again"
+        : "move one with .to(device)";
+      throw new DeviceError(`${op}(): tensors are on different devices: ${first.device} and ${x.device}; ${remedy}`);
     }
   }
 }

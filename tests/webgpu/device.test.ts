@@ -4,8 +4,9 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { WebGpuBackend } from "../../src/backend/webgpu/mod.ts";
-import { type Gpu, prelude, requestGpu } from "../../src/backend/webgpu/gpu.ts";
+import { WebGpuBackend, webGpuBackend } from "../../src/backend/webgpu/mod.ts";
+import { listAdapters, requestGpu } from "../../src/backend/webgpu/adapters.ts";
+import { type Gpu, prelude } from "../../src/backend/webgpu/gpu.ts";
 import { gpuIsOpen, gpuTest } from "./support.ts";
 
 /** A device of the test's own, which it may break. */
@@ -19,6 +20,25 @@ Deno.test("a device that does not exist is refused with its name", async () => {
   const open = await gpuIsOpen();
   const error = await assertRejects(() => torch.openDevice("webgpu:7"), torch.DeviceError);
   assert(error.message.includes(open ? "webgpu:7" : "no WebGPU adapter"), error.message);
+});
+
+gpuTest("a number beyond the last adapter is refused with what there is", async () => {
+  const error = await assertRejects(() => torch.openDevice("webgpu:9"), torch.DeviceError);
+  assert(/webgpu:9.*there is "webgpu:0" \(.+\)/.test(error.message), error.message);
+  assertThrows(() => torch.zeros([1], { device: "webgpu:8" }), torch.DeviceError, "webgpu:8");
+});
+
+Deno.test("adapters that differ are devices of their own, the fastest first", async () => {
+  const adapter = (description: string, isFallbackAdapter = false) =>
+    ({ info: { vendor: "v", architecture: "", device: "", description, isFallbackAdapter } }) as GPUAdapter;
+  const list = (fast: GPUAdapter | null, economical: GPUAdapter | null, software: GPUAdapter | null) =>
+    listAdapters((wish) =>
+      Promise.resolve(wish.forceFallbackAdapter ? software : wish.powerPreference === "low-power" ? economical : fast)
+    ).then((choices) => choices.map((choice) => choice.name));
+  assertEquals(await list(adapter("big"), adapter("small"), adapter("soft", true)), ["big", "small", "soft"]);
+  assertEquals(await list(adapter("big"), adapter("big"), null), ["big"]);
+  assertEquals(await list(null, null, adapter("soft", true)), ["soft"]);
+  assertEquals(await list(null, null, null), []);
 });
 
 gpuTest("dtypes that the device lacks are refused with the remedy", () => {
@@ -72,6 +92,21 @@ gpuTest("after a loss later ops say so, and the CPU is usable", async () => {
   await assertRejects(() => gpu.read(gpu.faults, 0, 16), torch.DeviceError, "lost");
   backend.free(block);
   assertEquals(await torch.ones([3]).sum().item(), 3);
+});
+
+gpuTest("a lost device is opened again, and tensors of the old one say that it was lost", async () => {
+  const before = torch.ones([3], { device: "webgpu" });
+  const { gpu } = webGpuBackend(torch.device("webgpu"));
+  gpu.destroy();
+  await gpu.device.lost;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertThrows(() => torch.ones([3], { device: "webgpu" }), torch.DeviceError, "lost");
+  await torch.openDevice("webgpu");
+  const after = torch.ones([3], { device: "webgpu" });
+  assertEquals(await after.add(1).tolist(), [2, 2, 2]);
+  assertThrows(() => after.add(before), torch.DeviceError, "lost");
+  await assertRejects(() => before.tolist(), torch.DeviceError, "lost");
+  assertEquals(await after.sum().item(), 3);
 });
 
 gpuTest("an index out of range is an error of its op at the next read", async () => {

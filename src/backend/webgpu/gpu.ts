@@ -33,8 +33,13 @@ export const MAX_TRIPS = 60000;
 /** Threads per workgroup of one-dimensional kernels. */
 export const WORKGROUP = 256;
 
+/** The number of the next buffer, unique over all devices: what is cached for one must not be found for another. */
+let nextAddress = 1;
+
 /** A GPU buffer as a {@linkcode Block}. */
 export interface GpuBlock extends Block {
+  /** Its device. */
+  readonly owner: Gpu;
   /** The buffer. */
   readonly buffer: GPUBuffer;
   /** Whether its elements are `f16` instead of 32-bit words. */
@@ -95,7 +100,6 @@ export class Gpu {
   private readonly pool = new Map<number, GpuBlock[]>();
   private idleBytes = 0;
   private limit = Infinity;
-  private nextAddress = 1;
   private failure: Error | null = null;
   /** Error scopes that have not answered yet. */
   private readonly scopes = new Set<Promise<void>>();
@@ -114,13 +118,13 @@ export class Gpu {
     allocations: 0,
   };
 
-  /** Wraps a device; see {@linkcode requestGpu}. */
-  constructor(device: GPUDevice, info: GPUAdapterInfo) {
+  /** Wraps a device of the adapter `name`; `adapters.ts` opens one. */
+  constructor(device: GPUDevice, name: string, fallback: boolean) {
     this.device = device;
-    this.name = info.description || info.device || info.vendor || "unknown adapter";
+    this.name = name;
     this.subgroups = device.features.has("subgroups");
     this.halves = device.features.has("shader-f16");
-    this.software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
+    this.software = fallback || /llvmpipe|lavapipe|swiftshader|software/i.test(this.name);
     this.alignment = Math.max(device.limits.minUniformBufferOffsetAlignment, 32);
     this.parameters = device.createBuffer({
       size: PARAMETERS + WINDOW,
@@ -161,6 +165,11 @@ export class Gpu {
     this.write(this.faults, 0, new Uint32Array(4));
     const [, id, value, size] = words;
     throw this.errors[id - 1](value | 0, size);
+  }
+
+  /** Whether the device is lost: it will not come back. */
+  get lost(): boolean {
+    return this.failure instanceof DeviceError;
   }
 
   /** Throws what an earlier command ran into. */
@@ -210,7 +219,17 @@ export class Gpu {
     }
     // A new object for each life, so that a stale reference cannot free its successor.
     const { address, buffer, batch } = block;
-    const fresh: GpuBlock = { address, bytes: size, buffer, half, requested: bytes, batch, live: true, known: null };
+    const fresh: GpuBlock = {
+      owner: this,
+      address,
+      bytes: size,
+      buffer,
+      half,
+      requested: bytes,
+      batch,
+      live: true,
+      known: null,
+    };
     const { stats } = this;
     stats.allocatedBytes += bytes;
     if (stats.allocatedBytes > stats.peakAllocatedBytes) stats.peakAllocatedBytes = stats.allocatedBytes;
@@ -247,7 +266,8 @@ export class Gpu {
     );
     this.stats.reservedBytes += size;
     return {
-      address: this.nextAddress++,
+      owner: this,
+      address: nextAddress++,
       bytes: size,
       buffer,
       half: false,
@@ -425,13 +445,16 @@ export class Gpu {
       // Up to three buffers of below 2¹⁷ each make an exact number, which is quicker to find than a text.
       key = 0;
       for (const b of blocks) key = key * 131072 + b.address;
-      if (this.nextAddress >= 131072) key = blocks.map((b) => b.address).join();
+      if (nextAddress >= 131072) key = blocks.map((b) => b.address).join();
     } else {
       key = "";
       for (const b of blocks) key += b.address + ",";
     }
     let group = this.groups.get(key);
     if (group === undefined) {
+      for (const b of blocks) {
+        if (b.owner !== this) throw b.owner.failure ?? new DeviceError("webgpu: tensors of two devices in one call");
+      }
       // Bind groups of buffers that no longer meet would pile up.
       if (this.groups.size > 4096) this.groups.clear();
       group = this.device.createBindGroup({
@@ -576,34 +599,4 @@ export function groups1d(count: number): [number, number, number] {
 /** One workgroup per line. */
 export function lineGroups(lines: number): [number, number, number] {
   return lines <= MAX_GROUPS ? [lines, 1, 1] : [MAX_GROUPS, Math.ceil(lines / MAX_GROUPS), 1];
-}
-
-/** Asks for an adapter and its device with all that it offers; `null` where there is none. */
-export async function requestGpu(): Promise<Gpu | null> {
-  const adapter = () => globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  const first = await adapter();
-  if (!first) return null;
-  const features: GPUFeatureName[] = first.features.has("shader-f16") ? ["shader-f16"] : [];
-  // Deno does not list subgroups among an adapter's features, yet gives them where the adapter has them.
-  try {
-    return await deviceOf(first, [...features, "subgroups"]);
-  } catch {
-    return await deviceOf(await adapter() ?? first, features);
-  }
-}
-
-async function deviceOf(adapter: GPUAdapter, requiredFeatures: GPUFeatureName[]): Promise<Gpu> {
-  const { limits } = adapter;
-  const device = await adapter.requestDevice({
-    requiredFeatures,
-    requiredLimits: {
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxBufferSize: limits.maxBufferSize,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
-  });
-  return new Gpu(device, adapter.info);
 }

@@ -29,7 +29,8 @@ import type {
   Strided,
 } from "../backend.ts";
 import * as conv from "./conv.ts";
-import { type Gpu, type GpuBlock, requestGpu } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { type AdapterChoice, listAdapters, requestGpu } from "./adapters.ts";
 import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
 import { matmul } from "./matmul.ts";
@@ -43,7 +44,7 @@ import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
 import { fromWords, toWords } from "./words.ts";
 
-/** The slot of compiled programs; the CPU's backends count up from 0. */
+/** The slot of compiled programs of the first device; the CPU's backends count up from 0. */
 const WEBGPU_ID = 1000;
 
 /** Tensors of up to this many bytes are remembered when they come from the host; see {@linkcode WebGpuBackend.known}. */
@@ -51,17 +52,20 @@ const KNOWN = 4096;
 
 /** The kernels of one GPU. */
 export class WebGpuBackend implements Backend {
-  readonly id: number = WEBGPU_ID;
+  readonly id: number;
   /** The device. */
   readonly gpu: Gpu;
 
   /** A backend over `gpu`; {@linkcode openWebGpu} is the usual way to one. */
-  constructor(gpu: Gpu) {
+  constructor(gpu: Gpu, index = 0) {
+  readonly #index: number;
     this.gpu = gpu;
   }
 
   info(): BackendInfo {
-    return { device: "webgpu", kernels: `wgsl (${this.gpu.name})` };
+    this.id = WEBGPU_ID + index;
+    this.#index = index;
+    return { device: this.#index === 0 ? "webgpu" : `webgpu:${this.#index}`, kernels: `wgsl (${this.gpu.name})` };
   }
 
   supports(dtype: DType): boolean {
@@ -211,34 +215,46 @@ export class WebGpuBackend implements Backend {
   }
 }
 
-let opened: WebGpuBackend | null = null;
-let opening: Promise<WebGpuBackend | null> | null = null;
+/** The adapters there are, once asked for. */
+let adapters: Promise<AdapterChoice[]> | null = null;
+let names: readonly string[] | null = null;
+const opened: (WebGpuBackend | undefined)[] = [];
+const opening: (Promise<WebGpuBackend | null> | undefined)[] = [];
 
-/** Opens the GPU, once; `null` where there is none. */
-export function openWebGpu(): Promise<WebGpuBackend | null> {
-  return opening ??= requestGpu().then(
-    (gpu) => opened = gpu && new WebGpuBackend(gpu),
-    (cause) => {
-      throw new NativeError("webgpu: the adapter gave no device", -1, { cause });
-    },
-  );
+/** Opens a GPU, once, or again after it was lost; `null` where there is none of that number. */
+export function openWebGpu(index = 0): Promise<WebGpuBackend | null> {
+  if (opened[index]?.gpu.lost) opened[index] = opening[index] = undefined;
+  return opening[index] ??= open(index).catch((cause) => {
+    opening[index] = undefined;
+    throw new NativeError(`webgpu: the adapter gave no device: ${(cause as Error).message}`, -1, { cause });
+  });
+}
+
+async function open(index: number): Promise<WebGpuBackend | null> {
+  const choices = await (adapters ??= listAdapters());
+  names = choices.map((choice) => choice.name);
+  const gpu = index < choices.length ? await requestGpu(choices[index]) : null;
+  if (gpu !== null) opened[index] = new WebGpuBackend(gpu, index);
+  return opened[index] ?? null;
 }
 
 /**
- * The backend of the opened GPU.
+ * The backend of an opened GPU.
  *
- * @throws {DeviceError} if it was not opened, or there is none, or `device` is another
+ * @throws {DeviceError} if it was not opened, or there is none
  */
 export function webGpuBackend(device: Device): WebGpuBackend {
-  if (opened === null) {
+  const index = device.index ?? 0;
+  const backend = opened[index];
+  if (backend !== undefined) return backend;
+  if (names === null || index < names.length) {
     throw new DeviceError(
-      opening === null
-        ? 'device("webgpu"): the GPU is not open yet; call await openDevice("webgpu") once before using it'
-        : 'device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"',
+      `device("${device}"): the GPU is not open yet; call await openDevice("${device}") once before using it`,
     );
   }
-  if ((device.index ?? 0) > 0) {
-    throw new DeviceError(`device("${device}"): Deno offers one WebGPU adapter (${opened.gpu.name}); use "webgpu"`);
+  if (names.length === 0) {
+    throw new DeviceError('device("webgpu"): no WebGPU adapter was found; install a Vulkan driver, or use "cpu"');
   }
-  return opened;
+  const there = names.map((name, i) => `"webgpu:${i}" (${name})`).join(", ");
+  throw new DeviceError(`device("${device}"): there is no such WebGPU adapter; there is ${there}`);
 }
