@@ -44,6 +44,7 @@ for (
     "products",
     "convolutions",
     "rows",
+    "attention",
     "training",
   ]
 ) {

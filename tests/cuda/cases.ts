@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import { svdOf } from "../../src/ops/svd.ts";
+import { ATTENTION_CASES, compareAttention, compareSecondDerivatives } from "../support/attention.ts";
 import { firstDifference } from "../support/close.ts";
 
 const F = torch.nn.functional;
@@ -349,6 +350,15 @@ async function decompositions(): Promise<void> {
   assertThrows(() => torch.norm(torch.tensor([[NaN, 1]]).to("cuda"), "nuc"), torch.ArgumentError, "not finite");
 }
 
+async function attention(): Promise<void> {
+  for (const [i, c] of ATTENTION_CASES.entries()) {
+    await compareAttention("cuda", c, torch.float32, 1e-5);
+    if (i % 2 === 0) await compareAttention("cuda", c, torch.float16, 3e-3);
+    await compareAttention("cuda", c, torch.bfloat16, 2e-2);
+  }
+  await compareSecondDerivatives("cuda");
+}
+
 /** Runs without cuSOLVER. */
 function unsolved(): Promise<void> {
   const error = assertThrows(() => torch.norm(torch.ones([2, 2], { device: "cuda" }), "nuc"), torch.DeviceError);
@@ -376,6 +386,7 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   products,
   convolutions,
   rows,
+  attention,
   decompositions,
   unsolved,
   training,

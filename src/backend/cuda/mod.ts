@@ -13,6 +13,8 @@ import { numelOf } from "../../base/shape.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Allocator } from "../allocator.ts";
 import type {
+  AttentionOperands,
+  AttentionOptions,
   Backend,
   BackendInfo,
   Block,
@@ -27,6 +29,7 @@ import type {
   ScatterMode,
   Strided,
 } from "../backend.ts";
+import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
 import * as indexing from "./indexing.ts";
 import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes } from "./matmul.ts";
@@ -87,6 +90,16 @@ export class CudaBackend implements Backend {
   }
   readSync(x: Strided): Uint8Array<ArrayBuffer> {
     return this.stream.read(addressOf(x), numelOf(x.shape) * x.dtype.itemsize);
+  }
+  get recording(): boolean {
+    return this.stream.recording !== null;
+  }
+  copiesFrom(source: Backend): boolean {
+    return source instanceof CudaBackend;
+  }
+  copyFrom(source: Backend, from: Strided, to: Strided): void {
+    const bytes = numelOf(from.shape) * from.dtype.itemsize;
+    if (bytes > 0) this.stream.copyFrom((source as CudaBackend).stream, addressOf(from), addressOf(to), bytes);
   }
   memoryStats(): MemoryStats {
     return this.allocator.stats();
@@ -207,6 +220,24 @@ export class CudaBackend implements Backend {
   softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
     rows.softmaxGrad(this.stream, grad, output, log, out);
   }
+
+  supportsAttention(operands: AttentionOperands): boolean {
+    return attention.supportsAttention(this.stream, operands);
+  }
+  attention(operands: AttentionOperands, options: AttentionOptions, out: Strided, logSum: Strided): void {
+    attention.attention(this.stream, operands, options, out, logSum);
+  }
+  attentionGrad(
+    operands: AttentionOperands,
+    options: AttentionOptions,
+    logSum: Strided,
+    grad: Strided,
+    dots: Strided,
+    byQuery: Strided | null,
+    byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
+  ): void {
+    attention.attentionGrad(this.stream, operands, options, logSum, grad, dots, byQuery, byKeyValue);
+  }
   norm(
     x: Strided,
     weight: Strided | null,
@@ -243,4 +274,9 @@ const opened: CudaBackend[] = [];
 export function cudaBackend(device: Device): CudaBackend {
   const ordinal = device.index ?? 0;
   return opened[ordinal] ??= new CudaBackend(ordinal);
+}
+
+/** Whether a device was opened. */
+export function cudaOpened(): boolean {
+  return opened.length > 0;
 }

@@ -45,6 +45,60 @@ inline void cr_ptx_sqrt_approx_f32(float &y, float x) { y = sqrtf(x); }
 inline void cr_ptx_tanh_approx_f32(float &y, float x) { y = tanhf(x); }
 
 /*
+ * Copies in the background: they happen when they are waited for, so that a missing wait shows. Four bytes or sixteen,
+ * `bytes` of them from global memory (0: zeros, and the address is not looked at).
+ */
+struct CrCopy {
+  unsigned to, size, bytes;
+  const void *from;
+};
+CR_HIDDEN CrCopy cr_copies[1024][128];
+CR_HIDDEN unsigned cr_copy_counts[1024];
+inline unsigned cr_thread_index() { return (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x; }
+inline void cr_copy(unsigned to, const void *from, unsigned bytes, unsigned size) {
+  unsigned index = cr_thread_index(), &count = cr_copy_counts[index];
+  if (to % size != 0 || (bytes != 0 && (size_t)from % size != 0)) cr_thread->runtime->trap("cp.async at a misaligned address");
+  if (to + size > CR_SHARED_BYTES) cr_thread->runtime->trap("cp.async behind shared memory");
+  if (bytes != 0 && bytes != size) cr_thread->runtime->trap("cp.async of a part is not emulated");
+  if (count == 128) cr_thread->runtime->trap("more than 128 copies of a thread that nobody waits for");
+  cr_copies[index][count++] = {to, size, bytes, from};
+}
+inline void cr_ptx_cp_async_cg_shared_global(unsigned to, const void *from, unsigned bytes) { cr_copy(to, from, bytes, 16); }
+inline void cr_ptx_cp_async_ca_shared_global(unsigned to, const void *from, unsigned bytes) { cr_copy(to, from, bytes, 4); }
+inline void cr_ptx_cp_async_commit_group() {}
+inline void cr_ptx_cp_async_wait_all() {
+  unsigned index = cr_thread_index();
+  for (unsigned i = 0; i < cr_copy_counts[index]; i++) {
+    const CrCopy &copy = cr_copies[index][i];
+    if (copy.bytes == 0) memset(cr_shared_memory + copy.to, 0, copy.size);
+    else memcpy(cr_shared_memory + copy.to, copy.from, copy.size);
+  }
+  cr_copy_counts[index] = 0;
+}
+
+/* Four 8×8 matrices of halves: lane l brings the address of row l % 8 of matrix l / 8, and gets row l / 4, columns 2·(l%4) and the next. */
+inline void cr_load_matrices(unsigned *r, unsigned address, bool transposed) {
+  if (address % 16 != 0) cr_thread->runtime->trap("ldmatrix at a misaligned address");
+  if (address + 16 > CR_SHARED_BYTES) cr_thread->runtime->trap("ldmatrix behind shared memory");
+  CrLane mine = {};
+  __builtin_memcpy(mine.words, cr_shared_memory + address, 16);
+  const CrLane *lanes = cr_warp(0xffffffffu, mine);
+  unsigned row = cr_thread->lane / 4, column = cr_thread->lane % 4 * 2;
+  for (unsigned m = 0; m < 4; m++) {
+    auto at = [&](unsigned i, unsigned j) { return (unsigned)(lanes[m * 8 + i].words[j / 4] >> j % 4 * 16 & 0xffff); };
+    r[m] = transposed ? at(column, row) | at(column + 1, row) << 16 : at(row, column) | at(row, column + 1) << 16;
+  }
+}
+#define CR_LDMATRIX(name, transposed)                                                                    \
+  inline void name(unsigned &a, unsigned &b, unsigned &c, unsigned &d, unsigned address) {               \
+    unsigned r[4];                                                                                       \
+    cr_load_matrices(r, address, transposed);                                                            \
+    a = r[0], b = r[1], c = r[2], d = r[3];                                                              \
+  }
+CR_LDMATRIX(cr_ptx_ldmatrix_sync_aligned_m8n8_x4_shared_b16, false)
+CR_LDMATRIX(cr_ptx_ldmatrix_sync_aligned_m8n8_x4_trans_shared_b16, true)
+
+/*
  * d = a · b + c on a warp: a 16×16 row-major, b 16×8 column-major, c and d 16×8. Lane l holds rows l/4 and l/4 + 8 of a
  * and d, column l/4 of b; within a row, the pairs of columns at 2·(l%4) and 8 further.
  */

@@ -1,0 +1,174 @@
+/**
+ * Fused attention of a device held against its composed meaning on the CPU: values and gradients, over shapes, layouts,
+ * masks, shared heads and dropout.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import * as torch from "../../mod.ts";
+import type { Tensor } from "../../mod.ts";
+
+const F = torch.nn.functional;
+type Dtype = typeof torch.float32;
+
+/** One comparison. */
+export interface AttentionCase {
+  /** Batch, heads of the query, positions of the query, width. */
+  readonly query: readonly [number, number, number, number];
+  /** Heads of key and value; those of the query if missing. */
+  readonly groups?: number;
+  /** Positions of key and value; the query's if missing. */
+  readonly keys?: number;
+  /** Width of the values; the query's if missing. */
+  readonly valueWidth?: number;
+  readonly causal?: boolean;
+  /** Which mask: none; true or false per score; the same per key; numbers; numbers per head with rows that see nothing. */
+  readonly mask?: "bool" | "padding" | "float" | "empty rows";
+  readonly dropout?: number;
+  /** How operands lie: densely, as transposed heads of a projection, as thirds of one, or with odd steps. */
+  readonly layout?: "dense" | "heads" | "packed" | "odd";
+  readonly scale?: number;
+}
+
+/** The shapes and options that every device is tried with. */
+export const ATTENTION_CASES: readonly AttentionCase[] = [
+  { query: [1, 1, 1, 32] },
+  { query: [2, 2, 17, 64], layout: "heads", causal: true },
+  { query: [1, 2, 64, 32], layout: "packed", causal: true },
+  { query: [1, 1, 130, 64], keys: 200, mask: "padding" },
+  { query: [1, 2, 200, 64], keys: 130, causal: true },
+  { query: [1, 1, 17, 128], keys: 64, causal: true, layout: "odd" },
+  { query: [1, 4, 33, 32], groups: 2, causal: true },
+  { query: [2, 4, 20, 16], groups: 1, keys: 50, mask: "bool", layout: "heads" },
+  { query: [1, 2, 40, 96], keys: 70, mask: "float", valueWidth: 64 },
+  { query: [1, 2, 70, 40], keys: 17, mask: "empty rows", valueWidth: 48, scale: 0.3 },
+  { query: [1, 2, 66, 24], keys: 35, dropout: 0.3, causal: true },
+  { query: [1, 2, 30, 80], keys: 65, dropout: 0.2, mask: "bool", groups: 1 },
+  { query: [1, 1, 1, 64], keys: 200 },
+  { query: [1, 1, 150, 128], keys: 90, layout: "heads", mask: "float" },
+];
+
+function maskOf({ query: [batch, heads, length], keys = length, mask }: AttentionCase): Tensor | null {
+  switch (mask) {
+    case undefined:
+      return null;
+    case "bool":
+      return torch.rand([length, keys]).gt(0.3);
+    case "padding":
+      return torch.rand([batch, 1, 1, keys]).gt(0.3);
+    case "float":
+      return torch.randn([1, length, keys]);
+    case "empty rows":
+      return torch.randn([heads, length, keys]).maskedFill(torch.rand([length, 1]).gt(0.6), -Infinity);
+  }
+}
+
+/** A leaf and the view of it that attention gets. */
+function operand(
+  shape: readonly number[],
+  layout: AttentionCase["layout"],
+  dtype: Dtype,
+): [Tensor, (x: Tensor) => Tensor] {
+  const [batch, heads, length, width] = shape;
+  const random = (...size: number[]) => torch.randn(size).to(dtype);
+  switch (layout) {
+    case "heads":
+      return [random(batch, length, heads * width), (x) => x.unflatten(-1, [heads, width]).transpose(1, 2)];
+    case "packed":
+      return [
+        random(batch, length, 3 * heads * width),
+        (x) => x.chunk(3, -1)[1].unflatten(-1, [heads, width]).transpose(1, 2),
+      ];
+    case "odd":
+      return [
+        random(batch, heads, width + 1, length + 1),
+        (x) => x.narrow(2, 1, width).narrow(3, 1, length).transpose(2, 3),
+      ];
+    default:
+      return [random(batch, heads, length, width), (x) => x];
+  }
+}
+
+/** Runs a case on a device and returns the result and the gradients of the three leaves. */
+function run(
+  device: string,
+  dtype: Dtype,
+  leaves: Tensor[],
+  views: ((x: Tensor) => Tensor)[],
+  grad: Tensor,
+  c: AttentionCase,
+  mask: Tensor | null,
+): Tensor[] {
+  const own = leaves.map((x) => x.to(device).to(dtype).detach().requiresGrad_());
+  const [q, k, v] = own.map((x, i) => views[i](x));
+  torch.manualSeed(5);
+  const out = F.scaledDotProductAttention(q, k, v, {
+    attnMask: mask && (mask.dtype === torch.bool ? mask.to(device) : mask.to(device).to(dtype)),
+    isCausal: c.causal ?? false,
+    dropoutP: c.dropout ?? 0,
+    scale: c.scale ?? null,
+    enableGqa: c.groups !== undefined,
+  });
+  if (device !== "cpu") {
+    assertEquals(out.gradFn?.name, "ScaledDotProductFlashAttentionBackward0", JSON.stringify(c));
+    assertEquals(out.dtype, dtype);
+  }
+  out.backward(grad.to(device).to(dtype));
+  return [out.detach(), ...own.map((x) => x.grad!)];
+}
+
+async function difference(actual: Tensor, expected: Tensor): Promise<number> {
+  assertEquals(actual.shape, expected.shape);
+  const [a, b] = [actual, expected].map((x) => x.to("cpu").float().contiguous());
+  const [ours, theirs] = [await a.data(), await b.data()] as Float32Array[];
+  let largest = 1e-3, worst = 0;
+  for (const v of theirs) largest = Math.max(largest, Math.abs(v));
+  ours.forEach((v, i) =>
+    worst = Number.isNaN(v) || Number.isNaN(theirs[i]) ? NaN : Math.max(worst, Math.abs(v - theirs[i]))
+  );
+  return worst / largest;
+}
+
+/** Holds a device's attention in `dtype` to the CPU's, composed in float32 of the same values. */
+export async function compareAttention(
+  device: string,
+  c: AttentionCase,
+  dtype: Dtype,
+  tolerance: number,
+): Promise<void> {
+  const [batch, heads, length, width] = c.query, { keys = length, groups = heads, valueWidth = width } = c;
+  torch.manualSeed(3);
+  const shapes = [c.query, [batch, groups, keys, width], [batch, groups, keys, valueWidth]];
+  const made = shapes.map((shape) => operand(shape, c.layout, dtype));
+  const leaves = made.map(([leaf]) => leaf), views = made.map(([, view]) => view);
+  const grad = torch.randn([batch, heads, length, valueWidth]).to(dtype), mask = maskOf(c);
+  const rounded = mask && (mask.dtype === torch.bool ? mask : mask.to(dtype).float());
+  const actual = run(device, dtype, leaves, views, grad, c, mask);
+  const expected = run("cpu", torch.float32, leaves, views, grad, c, rounded);
+  for (const [i, what] of ["result", "gradient of the query", "of the key", "of the value"].entries()) {
+    const error = await difference(actual[i], expected[i]);
+    assert(error <= tolerance, `${device}, ${dtype}, ${JSON.stringify(c)}: ${what} differs by ${error}`);
+  }
+}
+
+/** Second derivatives, which are computed by tensor operations, as on the CPU. */
+export async function compareSecondDerivatives(device: string): Promise<void> {
+  const results: Tensor[][] = [];
+  for (const where of ["cpu", device]) {
+    torch.manualSeed(7);
+    const leaves = [[1, 4, 6, 16], [1, 2, 9, 16], [1, 2, 9, 16]].map((shape) =>
+      torch.randn(shape).to(where).requiresGrad_()
+    );
+    torch.manualSeed(8);
+    const [q, k, v] = leaves;
+    const out = F.scaledDotProductAttention(q, k, v, { enableGqa: true, dropoutP: 0.25 });
+    const first = torch.autograd.grad([out.sin().sum()], leaves, { createGraph: true });
+    first.map((x) => x!.square().sum()).reduce((a, b) => a.add(b)).backward();
+    results.push([...first.map((x) => x!.detach()), ...leaves.map((x) => x.grad!)]);
+  }
+  for (const [i, expected] of results[0].entries()) {
+    const error = await difference(results[1][i], expected);
+    assert(error <= 2e-4, `${device}: gradient ${i} of the second derivatives differs by ${error}`);
+  }
+}
