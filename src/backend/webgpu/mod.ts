@@ -23,6 +23,8 @@ import type {
   Combine,
   ConvGeometry,
   MemoryStats,
+  NormGroups,
+  NormStatistics,
   PoolWindows,
   ScanKind,
   ScatterMode,
@@ -35,6 +37,7 @@ import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
 import { matmul } from "./matmul.ts";
 import * as nonzero from "./nonzero.ts";
+import { norm, normGrad } from "./norm.ts";
 import { checkDtype } from "./operands.ts";
 import * as order from "./order.ts";
 import { pointwise } from "./pointwise.ts";
@@ -207,11 +210,36 @@ export class WebGpuBackend implements Backend {
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPoolGrad(this.gpu, grad, windows, scale, out);
   }
+  readonly halfRows = true;
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.gpu, x, log, out);
   }
   softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
     rows.softmaxGrad(this.gpu, grad, output, log, out);
+  }
+  norm(
+    x: Strided,
+    weight: Strided | null,
+    bias: Strided | null,
+    out: Strided,
+    statistics: NormStatistics,
+    variance: Strided | null,
+    eps: number,
+    groups: NormGroups,
+  ): boolean {
+    return norm(this.gpu, x, weight, bias, out, statistics, variance, eps, groups);
+  }
+  normGrad(
+    grad: Strided,
+    x: Strided,
+    weight: Strided | null,
+    statistics: NormStatistics,
+    gradX: Strided | null,
+    gradWeight: Strided | null,
+    gradBias: Strided | null,
+    groups: NormGroups,
+  ): boolean {
+    return normGrad(this.gpu, grad, x, weight, statistics, gradX, gradWeight, gradBias, groups);
   }
 }
 
