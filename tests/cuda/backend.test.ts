@@ -55,6 +55,8 @@ for (const model of ["lenet5", "resnet_small"]) {
   cudaTest(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
 }
 
+cudaTest("cuda: mixed precision trains as float32 does, and follows PyTorch's scaler", () => run("mixed.ts", []));
+
 cudaTest(
   "cuda: wrong ordinals, mixed devices, full memory and bad indices are told, and the device works on",
   () => run("cases.ts", ["failures"], {}, { CUDA_DOUBLE_MEMORY: String(64 * 2 ** 20), CUDA_DOUBLE_DEVICES: "2" }),
