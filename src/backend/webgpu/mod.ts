@@ -30,9 +30,9 @@ import type {
   ScatterMode,
   Strided,
 } from "../backend.ts";
+import { type AdapterChoice, listAdapters, requestGpu } from "./adapters.ts";
 import * as conv from "./conv.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
-import { type AdapterChoice, listAdapters, requestGpu } from "./adapters.ts";
 import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
 import { matmul } from "./matmul.ts";
@@ -58,16 +58,16 @@ export class WebGpuBackend implements Backend {
   readonly id: number;
   /** The device. */
   readonly gpu: Gpu;
+  readonly #index: number;
 
   /** A backend over `gpu`; {@linkcode openWebGpu} is the usual way to one. */
   constructor(gpu: Gpu, index = 0) {
-  readonly #index: number;
     this.gpu = gpu;
+    this.id = WEBGPU_ID + index;
+    this.#index = index;
   }
 
   info(): BackendInfo {
-    this.id = WEBGPU_ID + index;
-    this.#index = index;
     return { device: this.#index === 0 ? "webgpu" : `webgpu:${this.#index}`, kernels: `wgsl (${this.gpu.name})` };
   }
 
