@@ -90,6 +90,7 @@ class Worker {
     while (true) {
       const reply = await this.#next(options.timeout ?? TIMEOUT);
       if (typeof reply === "string") return `${at}: ${reply}`;
+      this.kernels = reply.kernels ?? this.kernels;
       if (reply.entries) return reply.entries;
       if (reply.error) return reply.error;
       at = reply.at ?? at;
@@ -163,9 +164,9 @@ export async function replayAll(jobs: Job[], options: DriverOptions): Promise<Dr
           await worker.close();
           throw new Error(`conformance(): the library does not load: ${problem}`);
         }
-        kernels = worker.kernels;
       }
       const outcome = await worker.replay(jobs[k], options);
+      kernels = worker.kernels;
       if (typeof outcome === "string") {
         results[k] = [failure(jobs[k], outcome, options)];
         await worker.close();

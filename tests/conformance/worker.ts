@@ -54,11 +54,15 @@ async function openGpu(api: Api): Promise<void> {
   if (!await isAvailable()) throw new Error("no WebGPU adapter was found");
 }
 
+/** What runs the kernels of a device. */
+function kernelsOf(api: Api, device?: string): string {
+  return (api.info as ((device?: string) => { kernels?: string }) | undefined)?.(device).kernels ?? "unknown";
+}
+
 /** Answers requests until stdin ends. */
 async function serve(): Promise<void> {
   const api = await import("../../mod.ts") as unknown as Api;
-  const kernels = (api.info as (() => { kernels?: string }) | undefined)?.().kernels ?? "unknown";
-  reply({ ready: true, kernels });
+  reply({ ready: true, kernels: kernelsOf(api) });
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
   let pending = "";
   for await (const chunk of lines) {
@@ -69,7 +73,8 @@ async function serve(): Promise<void> {
       try {
         if (device.startsWith("webgpu")) await openGpu(api);
         const progress = (at: string) => reply({ at });
-        reply({ entries: await replayGolden(await readGolden(path), api, { device, dtype, progress }) });
+        const entries = await replayGolden(await readGolden(path), api, { device, dtype, progress });
+        reply({ entries, kernels: kernelsOf(api, device) });
       } catch (error) {
         reply({ error: describeError(error) });
       }

@@ -51,7 +51,7 @@ for (
   cudaTest(`cuda: ${group} as on the CPU`, () => run("cases.ts", [group]));
 }
 
-for (const model of ["lenet5", "resnet_small"]) {
+for (const model of ["mlp_classifier", "lenet5", "resnet_small"]) {
   cudaTest(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
 }
 

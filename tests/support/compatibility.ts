@@ -106,6 +106,12 @@ function operations(runs: readonly Results[]): string {
   return parts.join("\n\n");
 }
 
+/** What ran a device's kernels, in words. */
+function ranOn({ device, kernels }: Results): string {
+  if (!/^cuda \(CUDA double/.test(kernels)) return `- ${device}: ${kernels}`;
+  return `- ${device}: over the test double of CUDA's libraries, which runs the same kernels on the processor; not on a card`;
+}
+
 /** Every `.ts` file under a folder. */
 async function* sources(folder: URL): AsyncGenerator<URL> {
   for (const entry of [...Deno.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -202,7 +208,7 @@ Written by \`deno task compatibility\` from conformance runs against results rec
 dtypes, shapes, gradients and errors. An operation agrees when every recorded sample does. P0 is what most programs use,
 P2 what few do, P3 what hardly any does.
 
-${runs.map((r) => r.device === "cpu" ? `- cpu: ${r.kernels}` : `- ${r.device}`).join("\n")}
+${runs.map(ranOn).join("\n")}
 
 ${totals(runs)}
 
