@@ -199,6 +199,13 @@ export interface Backend {
   /** Returns cached blocks to the system where that is possible. */
   emptyCache(): void;
 
+  /** Whether work is being recorded for replays instead of done: values cannot be read, and numbers stay as they are now. */
+  readonly recording?: boolean;
+  /** Whether memory of `source`'s device can be copied by {@linkcode Backend.copyFrom}, without passing the host. */
+  copiesFrom?(source: Backend): boolean;
+  /** Copies the elements of a dense view of `source`'s device to one of this device. */
+  copyFrom?(source: Backend, from: Strided, to: Strided): void;
+
   // Maps and reductions of scalar expressions
   /**
    * Evaluates a program at every element of `shape`.

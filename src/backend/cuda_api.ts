@@ -4,19 +4,10 @@
  * @module
  */
 
-import { Device, device as parseDevice } from "../base/device.ts";
 import { DeviceError } from "../base/errors.ts";
-import { type CudaBackend, cudaBackend } from "./cuda/mod.ts";
+import { cudaOpened } from "./cuda/mod.ts";
 import { cudaShim } from "./cuda/stream.ts";
-
-/** A CUDA device: its number, name (`"cuda:1"`) or {@linkcode Device}. */
-export type CudaDevice = number | string | Device;
-
-function backendAt(device: CudaDevice): CudaBackend {
-  const chosen = typeof device === "number" ? new Device("cuda", device) : parseDevice(device);
-  if (chosen.type !== "cuda") throw new DeviceError(`cuda(): expected a CUDA device: "${chosen}"`);
-  return cudaBackend(chosen);
-}
+import { backendAt, type CudaDevice } from "./cuda_streams.ts";
 
 /**
  * How many CUDA devices can be used; 0 where the shim, the driver or a device is missing.
@@ -48,12 +39,12 @@ export function isAvailable(): boolean {
  *
  * @throws {DeviceError} if there is no such device
  */
-export function getDeviceName(device: CudaDevice = 0): string {
+export function getDeviceName(device?: CudaDevice): string {
   return backendAt(device).stream.name;
 }
 
 /** A device's compute capability, such as `[9, 0]`. */
-export function getDeviceCapability(device: CudaDevice = 0): [major: number, minor: number] {
+export function getDeviceCapability(device?: CudaDevice): [major: number, minor: number] {
   const { capability } = backendAt(device).stream;
   return [Math.floor(capability / 10), capability % 10];
 }
@@ -63,41 +54,129 @@ export function getDeviceCapability(device: CudaDevice = 0): [major: number, min
  *
  * @throws {NativeError} if a kernel ran into a fault since the last wait
  */
-export function synchronize(device: CudaDevice = 0): void {
+export function synchronize(device?: CudaDevice): void {
   backendAt(device).stream.synchronize();
 }
 
 /** Bytes in live tensors. */
-export function memoryAllocated(device: CudaDevice = 0): number {
+export function memoryAllocated(device?: CudaDevice): number {
   return backendAt(device).memoryStats().allocatedBytes;
 }
 
 /** The most that {@linkcode memoryAllocated} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
-export function maxMemoryAllocated(device: CudaDevice = 0): number {
+export function maxMemoryAllocated(device?: CudaDevice): number {
   return backendAt(device).memoryStats().peakAllocatedBytes;
 }
 
 /** Bytes obtained from the driver, in use and cached. */
-export function memoryReserved(device: CudaDevice = 0): number {
+export function memoryReserved(device?: CudaDevice): number {
   return backendAt(device).memoryStats().reservedBytes;
 }
 
 /** Makes the peak start again from what is live. */
-export function resetPeakMemoryStats(device: CudaDevice = 0): void {
+export function resetPeakMemoryStats(device?: CudaDevice): void {
   backendAt(device).resetPeakMemoryStats();
 }
 
 /** Returns cached memory to the driver. */
-export function emptyCache(device: CudaDevice = 0): void {
+export function emptyCache(device?: CudaDevice): void {
   backendAt(device).emptyCache();
 }
+
+/** The most that {@linkcode memoryReserved} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
+export function maxMemoryReserved(device?: CudaDevice): number {
+  return backendAt(device).allocator.peakReservedBytes;
+}
+
+/** Free and all bytes of a device, as the driver sees them. */
+export function memGetInfo(device?: CudaDevice): [free: number, total: number] {
+  const { stream } = backendAt(device);
+  stream.check("memGetInfo", stream.shim.c.cresset_cuda_memory(stream.ordinal));
+  return [stream.args[0], stream.args[1]];
+}
+
+/** Figures of a device's allocator under the names of PyTorch's. */
+export function memoryStats(device?: CudaDevice): Record<string, number> {
+  const backend = backendAt(device), stats = backend.memoryStats();
+  return {
+    "active.all.current": stats.liveBlocks,
+    "allocated_bytes.all.current": stats.allocatedBytes,
+    "allocated_bytes.all.peak": stats.peakAllocatedBytes,
+    "allocation.all.allocated": stats.allocations,
+    "allocation.all.current": stats.liveBlocks,
+    "reserved_bytes.all.current": stats.reservedBytes,
+    "reserved_bytes.all.peak": backend.allocator.peakReservedBytes,
+  };
+}
+
+/** The same as lines of text. */
+export function memorySummary(device?: CudaDevice): string {
+  const lines = Object.entries(memoryStats(device)).map(([name, value]) => `${name.padEnd(28)} ${value}`);
+  return [`memory of cuda:${backendAt(device).stream.ordinal}`, ...lines].join("\n");
+}
+
+/** What is known of a device. */
+export interface DeviceProperties {
+  /** Its name. */
+  readonly name: string;
+  /** Compute capability: the part before the point. */
+  readonly major: number;
+  /** Compute capability: the part behind the point. */
+  readonly minor: number;
+  /** Its memory in bytes. */
+  readonly totalMemory: number;
+  /** How many multiprocessors it has. */
+  readonly multiProcessorCount: number;
+  /** Threads of a warp. */
+  readonly warpSize: number;
+}
+
+/** What is known of a device. */
+export function getDeviceProperties(device?: CudaDevice): DeviceProperties {
+  const { name, totalBytes, processors } = backendAt(device).stream;
+  const [major, minor] = getDeviceCapability(device);
+  return { name, major, minor, totalMemory: totalBytes, multiProcessorCount: processors, warpSize: 32 };
+}
+
+/** Whether bfloat16 is computed at full speed, as from capability 8.0 on. */
+export function isBf16Supported(): boolean {
+  return backendAt(null).stream.capability >= 80;
+}
+
+/** Whether two devices can reach each other's memory directly. */
+export function canDeviceAccessPeer(device: CudaDevice, peerDevice: CudaDevice): boolean {
+  const { stream } = backendAt(device), { ordinal } = backendAt(peerDevice).stream;
+  const status = stream.shim.c.cresset_cuda_peer(stream.ordinal, ordinal);
+  stream.check("canDeviceAccessPeer", status);
+  return status === 1;
+}
+
+let initialized = false;
+
+/**
+ * Opens the current device, which otherwise happens on first use.
+ *
+ * @throws {DeviceError} if there is none
+ */
+export function init(): void {
+  backendAt(null);
+  initialized = true;
+}
+
+/** Whether a CUDA device was used. */
+export function isInitialized(): boolean {
+  return initialized || cudaOpened();
+}
+
+/** For PyTorch's sake: memory that was shared with other processes would be collected, but none is. */
+export function ipcCollect(): void {}
 
 /**
  * Limits the part of a device's memory that tensors may take; more throws `OutOfMemoryError`.
  *
  * @param fraction of the device's memory, up to 1
  */
-export function setPerProcessMemoryFraction(fraction: number, device: CudaDevice = 0): void {
+export function setPerProcessMemoryFraction(fraction: number, device?: CudaDevice): void {
   const { stream } = backendAt(device);
   stream.allocator.setLimit(Math.floor(fraction * stream.totalBytes));
 }
@@ -109,7 +188,7 @@ export function setPerProcessMemoryFraction(fraction: number, device: CudaDevice
  * Differs from PyTorch: one switch for products and convolutions (there `torch.backends.cuda.matmul.allow_tf32` and
  * `torch.backends.cudnn.allow_tf32`).
  */
-export function setAllowTf32(allow: boolean, device: CudaDevice = 0): void {
+export function setAllowTf32(allow: boolean, device?: CudaDevice): void {
   backendAt(device).stream.allowTf32 = allow;
 }
 
@@ -120,7 +199,7 @@ export function setAllowTf32(allow: boolean, device: CudaDevice = 0): void {
  * Differs from PyTorch: one switch for both dtypes (there `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction`
  * and `allow_bf16_reduced_precision_reduction`).
  */
-export function setAllowReducedPrecisionReduction(allow: boolean, device: CudaDevice = 0): void {
+export function setAllowReducedPrecisionReduction(allow: boolean, device?: CudaDevice): void {
   backendAt(device).stream.allowReducedSums = allow;
 }
 
@@ -131,6 +210,6 @@ export function setAllowReducedPrecisionReduction(allow: boolean, device: CudaDe
  *
  * Differs from PyTorch: there `torch.backends.cudnn.benchmark` is for convolutions, and products have TunableOp.
  */
-export function setBenchmarkMatmul(benchmark: boolean, device: CudaDevice = 0): void {
+export function setBenchmarkMatmul(benchmark: boolean, device?: CudaDevice): void {
   backendAt(device).stream.measureProducts = benchmark;
 }

@@ -38,6 +38,18 @@ export class Device {
 export const CPU: Device = new Device("cpu");
 
 const known = new Map<string, Device>([["cpu", CPU]]);
+let currentCuda = 0;
+
+/** The number of the device that `"cuda"` means. */
+export function currentCudaDevice(): number {
+  return currentCuda;
+}
+
+/** Lets `"cuda"` mean the device `index`. */
+export function setCurrentCudaDevice(index: number): void {
+  currentCuda = index;
+  known.delete("cuda");
+}
 
 /**
  * The device of a name.
@@ -57,8 +69,9 @@ export function device(name: string | Device): Device {
   }
   const type = match[1] as DeviceType;
   // Devices are compared by identity, so "cuda" and "cuda:0" must be one object.
-  const full = type === "cpu" ? "cpu" : `${type}:${Number(match[2] ?? 0)}`;
-  const made = known.get(full) ?? new Device(type, Number(match[2] ?? 0));
+  const index = Number(match[2] ?? (type === "cuda" ? currentCuda : 0));
+  const full = type === "cpu" ? "cpu" : `${type}:${index}`;
+  const made = known.get(full) ?? new Device(type, index);
   known.set(full, made);
   known.set(name, made);
   return made;

@@ -27,6 +27,8 @@ import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../bas
 import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
+import { backendOf } from "../backend/mod.ts";
+import { recordBlock, type Stream } from "../backend/cuda_streams.ts";
 import { constant, input, kindOf, scalar } from "../expr/expr.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { emptyOn, emptyWithStrides } from "../tensor/create.ts";
@@ -138,7 +140,10 @@ function formatOf(x: Tensor): MemoryFormat {
 }
 
 function toDevice(x: Tensor, device: Device): Tensor {
-  const source = x.storage.backend;
+  const source = x.storage.backend, target = backendOf(device);
+  if (target.copiesFrom?.(source)) {
+    return moved(x, device, (dense) => target.copyFrom!(source, inMemoryOrder(x), dense));
+  }
   if (!source.readSync) {
     throw new DeviceError(`to(): values on ${x.device} are read asynchronously; use await x.cpu()`);
   }
@@ -153,9 +158,14 @@ function inMemoryOrder(x: Tensor): Tensor {
 
 /** A tensor of the values of `x`, given as bytes of {@linkcode inMemoryOrder}, on another device. */
 function uploaded(x: Tensor, values: Uint8Array, device: Device): Tensor {
+  return moved(x, device, (dense) => dense.storage.backend.write(dense, values));
+}
+
+/** A tensor of the values of `x` on another device, where `fill` writes them in the order of {@linkcode inMemoryOrder}. */
+function moved(x: Tensor, device: Device, fill: (dense: Tensor) => void): Tensor {
   const order = denseOrder(x);
   const dense = emptyOn("to", order === null ? x.shape : order.map((d) => x.shape[d]), x.dtype, device);
-  dense.storage.backend.write(dense, values);
+  fill(dense);
   const out = order === null ? dense : new Tensor(dense.storage, x.shape, x.strides, 0, x.dtype, false);
   const from = x.device;
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
@@ -341,6 +351,17 @@ export async function cpu(input: Tensor): Promise<Tensor> {
 /** On a CUDA device. */
 export function cuda(input: Tensor, index = 0): Tensor {
   return to(input, `cuda:${index}`);
+}
+
+/**
+ * Says that work of another stream uses the tensor: its memory, once released, is used again only after what was issued
+ * to `stream` until then. Without meaning on devices without streams.
+ *
+ * @throws {DeviceError} if the stream is another device's
+ */
+export function recordStream(input: Tensor, stream: Stream): void {
+  checkAlive("recordStream", input);
+  if (input.device.type === "cuda") recordBlock(input.device, input.storage.block, stream);
 }
 
 // ---------------------------------------------------------------- reading values

@@ -171,6 +171,14 @@ export class CudaStream {
 
   // ---------------------------------------------------------------- streams
 
+  /** Waits for one stream; throws what earlier kernels ran into. */
+  synchronizeStream(stream: number): void {
+    this.refuseRecording("synchronize", "nothing can be waited for");
+    this.check("synchronize", this.shim.c.cresset_cuda_stream_synchronize(this.ordinal, stream));
+    this.recent.length = 0;
+    this.checkIndices();
+  }
+
   /** Makes a stream the current one; gives the one before. */
   useStream(stream: number): number {
     const before = this.current;
@@ -263,6 +271,20 @@ export class CudaStream {
     if (bytes.length === 0) return;
     const own = bytes as Uint8Array<ArrayBuffer>;
     this.check("write", this.shim.c.cresset_cuda_write(this.ordinal, address, own, own.length));
+  }
+
+  private readonly peers = new Set<number>();
+
+  /** Copies bytes from another device, in the order of both devices' current streams; the host does not wait. */
+  copyFrom(source: CudaStream, from: number, to: number, bytes: number): void {
+    for (const side of [this, source]) side.refuseRecording("to", "nothing can be copied between devices");
+    const { c } = this.shim;
+    if (!this.peers.has(source.ordinal)) {
+      // Where devices cannot reach each other's memory, the driver takes another way.
+      this.check("to", c.cresset_cuda_peer(this.ordinal, source.ordinal));
+      this.peers.add(source.ordinal);
+    }
+    this.check("to", c.cresset_cuda_copy_peer(this.ordinal, to, source.ordinal, from, bytes));
   }
 
   /** Copies bytes from the device, once everything before is done. */

@@ -1,0 +1,356 @@
+/**
+ * `cuda.Stream` and `cuda.Event`: orders of work on a device, and points in them.
+ *
+ * Work is issued to the current stream. Streams run side by side; where one needs what another computes, it waits for an
+ * event of it, and the host goes on. Memory belongs to the stream that it was allocated on: a tensor that another stream
+ * reads as well must be told so with `recordStream` before it is released.
+ *
+ * @module
+ */
+
+import type { Device } from "../base/device.ts";
+import {
+  currentCudaDevice,
+  Device as DeviceClass,
+  device as parseDevice,
+  setCurrentCudaDevice,
+} from "../base/device.ts";
+import { ArgumentError, DeviceError } from "../base/errors.ts";
+import type { ReuseGuard } from "./allocator.ts";
+import type { Block } from "./backend.ts";
+import { type CudaBackend, cudaBackend } from "./cuda/mod.ts";
+import type { CudaStream as DeviceState } from "./cuda/stream.ts";
+
+/** A CUDA device: its number, name (`"cuda:1"`) or {@linkcode Device}. */
+export type CudaDevice = number | string | Device;
+
+/** The backend of a device; the current one where none is named. */
+export function backendAt(device: CudaDevice | null | undefined): CudaBackend {
+  const named = device ?? currentCudaDevice();
+  const chosen = typeof named === "number" ? new DeviceClass("cuda", named) : parseDevice(named);
+  if (chosen.type !== "cuda") throw new DeviceError(`cuda(): expected a CUDA device: "${chosen}"`);
+  return cudaBackend(chosen);
+}
+
+/** How many streams of a priority a device has: more would share the hardware's queues. */
+const POOLED = 32;
+
+/** The streams of one device that exist, by priority, given out in turn. */
+interface Pool {
+  readonly handles: number[];
+  next: number;
+}
+const pools = new Map<string, Pool>();
+
+function pooledHandle(state: DeviceState, priority: number): number {
+  const key = `${state.ordinal} ${priority}`;
+  let pool = pools.get(key);
+  if (pool === undefined) pools.set(key, pool = { handles: [], next: 0 });
+  const at = pool.next++ % POOLED;
+  if (pool.handles.length <= at) {
+    const handle = state.shim.c.cresset_cuda_stream(state.ordinal, priority);
+    if (handle === 0) state.fail("Stream", -5);
+    pool.handles.push(handle);
+  }
+  return pool.handles[at];
+}
+
+/** What {@linkcode Stream} takes. */
+export interface StreamOptions {
+  /** Whose stream. */
+  device?: CudaDevice;
+  /** 0, or -1 for one whose work comes first where the device has to choose. @default {0} */
+  priority?: number;
+}
+
+/**
+ * An order of work on a device.
+ *
+ * Streams are given out of 32 per device and priority, as in PyTorch, so two objects may mean the same one.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ *
+ * if (torch.cuda.isAvailable()) {
+ *   const side = new torch.cuda.Stream();
+ *   const x = torch.ones(1000, { device: "cuda" });
+ *   side.waitStream(torch.cuda.currentStream());
+ *   const y = torch.cuda.stream(side, () => x.mul(2));
+ *   torch.cuda.currentStream().waitStream(side);
+ *   console.log(await y.sum().item());
+ * }
+ * ```
+ */
+export class Stream {
+  readonly #state: DeviceState;
+  /** Its device. */
+  readonly device: Device;
+  /** 0, or -1 for a high one. */
+  readonly priority: number;
+  /** A number that tells streams of a device apart; 0 is the default one. */
+  readonly streamId: number;
+
+  /**
+   * Takes a stream of a device.
+   *
+   * @throws {DeviceError} if there is no such device
+   */
+  constructor({ device, priority = 0 }: StreamOptions = {}, handle?: number) {
+    if (priority !== 0 && priority !== -1) throw new ArgumentError(`Stream(): priority must be 0 or -1: ${priority}`);
+    this.#state = backendAt(device).stream;
+    this.device = parseDevice(`cuda:${this.#state.ordinal}`);
+    this.priority = priority;
+    this.streamId = handle ?? pooledHandle(this.#state, priority);
+  }
+
+  /** Lets what comes next here wait for an event. */
+  waitEvent(event: Event): void {
+    event.wait(this);
+  }
+
+  /** Lets what comes next here wait for everything that was issued to another stream so far. */
+  waitStream(stream: Stream): void {
+    const event = stream.recordEvent();
+    event.wait(this);
+    event.destroy();
+  }
+
+  /** Marks the point that is reached once everything issued so far is done. */
+  recordEvent(event: Event = new Event()): Event {
+    event.record(this);
+    return event;
+  }
+
+  /** Whether everything issued so far is done. */
+  query(): boolean {
+    const status = this.#state.shim.c.cresset_cuda_stream_query(this.#state.ordinal, this.streamId);
+    if (status < 0) this.#state.fail("Stream.query", status);
+    return status === 1;
+  }
+
+  /**
+   * Waits until everything issued so far is done.
+   *
+   * @throws {NativeError} if a kernel ran into a fault since the last wait
+   */
+  synchronize(): void {
+    this.#state.synchronizeStream(this.streamId);
+  }
+
+  /** Whether both are the same stream. */
+  equals(other: Stream): boolean {
+    return this.device === other.device && this.streamId === other.streamId;
+  }
+
+  /** As PyTorch prints it. */
+  toString(): string {
+    return `<torch.cuda.Stream device=${this.device} cuda_stream=0x${this.streamId.toString(16)}>`;
+  }
+}
+
+/** What {@linkcode Event} takes. */
+export interface EventOptions {
+  /** Whether it keeps the time, for `elapsedTime`. @default {false} */
+  enableTiming?: boolean;
+}
+
+const events = new FinalizationRegistry<() => void>((destroy) => destroy());
+
+/** A point in a stream. */
+export class Event {
+  readonly #timing: boolean;
+  #state: DeviceState | null = null;
+  #handle = 0;
+
+  /** Makes an event that is not recorded yet. */
+  constructor({ enableTiming = false }: EventOptions = {}) {
+    this.#timing = enableTiming;
+  }
+
+  /** Whose streams it can be recorded on: those of the device of the first one; `null` before that. */
+  get device(): Device | null {
+    return this.#state === null ? null : parseDevice(`cuda:${this.#state.ordinal}`);
+  }
+
+  /** Records it behind everything issued to a stream so far. */
+  record(stream: Stream = currentStream()): void {
+    const state = backendAt(stream.device).stream, { c } = state.shim;
+    if (this.#state !== null && this.#state !== state) {
+      throw new DeviceError(`Event.record(): the event belongs to ${this.device}, the stream to ${stream.device}`);
+    }
+    if (this.#handle === 0) {
+      const handle = c.cresset_cuda_event(state.ordinal, this.#timing ? 1 : 0);
+      if (handle === 0) state.fail("Event", -5);
+      this.#state = state;
+      this.#handle = handle;
+      events.register(this, () => c.cresset_cuda_event_destroy(handle), this);
+    }
+    state.check("Event.record", c.cresset_cuda_event_record(state.ordinal, stream.streamId, this.#handle));
+  }
+
+  /** Lets what comes next on a stream wait for it. */
+  wait(stream: Stream = currentStream()): void {
+    if (this.#handle === 0) return;
+    const state = backendAt(stream.device).stream;
+    state.check("Event.wait", state.shim.c.cresset_cuda_stream_wait(state.ordinal, stream.streamId, this.#handle));
+  }
+
+  /** Whether what it was recorded behind is done; an event that was never recorded is. */
+  query(): boolean {
+    const state = this.#state;
+    if (state === null) return true;
+    const status = state.shim.c.cresset_cuda_event_query(state.ordinal, this.#handle);
+    if (status < 0) state.fail("Event.query", status);
+    return status === 1;
+  }
+
+  /** Waits until what it was recorded behind is done. */
+  synchronize(): void {
+    const state = this.#state;
+    if (state === null) return;
+    state.check("Event.synchronize", state.shim.c.cresset_cuda_event_synchronize(state.ordinal, this.#handle));
+  }
+
+  /**
+   * Milliseconds from this event to another one, which is waited for.
+   *
+   * @throws {ArgumentError} if one of them was made without `enableTiming`, or not recorded
+   */
+  elapsedTime(end: Event): number {
+    if (!this.#timing || !end.#timing || this.#state === null || end.#state === null) {
+      throw new ArgumentError("Event.elapsedTime(): both events must be recorded and made with { enableTiming: true }");
+    }
+    const milliseconds = this.#state.shim.c.cresset_cuda_event_elapsed(this.#handle, end.#handle);
+    if (milliseconds < 0) this.#state.fail("Event.elapsedTime", -5);
+    return milliseconds;
+  }
+
+  /** Gives it back at once, instead of when it is collected. */
+  destroy(): void {
+    if (this.#state === null) return;
+    events.unregister(this);
+    this.#state.shim.c.cresset_cuda_event_destroy(this.#handle);
+    this.#handle = 0;
+    this.#state = null;
+  }
+}
+
+/** The stream that work is issued to. */
+export function currentStream(device?: CudaDevice): Stream {
+  const { stream } = backendAt(device);
+  return new Stream({ device: stream.ordinal }, stream.current);
+}
+
+/** The stream that is current at first. */
+export function defaultStream(device?: CudaDevice): Stream {
+  return new Stream({ device: backendAt(device).stream.ordinal }, 0);
+}
+
+/** Makes a stream the current one of its device. */
+export function setStream(stream: Stream): void {
+  backendAt(stream.device).stream.useStream(stream.streamId);
+}
+
+/** Makes a stream the current one until the scope ends: `using _ = stream(s)`. */
+export function stream(stream: Stream): Disposable;
+/**
+ * Runs `fn` with a stream as the current one.
+ *
+ * @param fn what it issues must not go on after it returns: a promise is waited for, but what else runs meanwhile is
+ * issued to the stream, too
+ */
+export function stream<R>(stream: Stream, fn: () => R): R;
+export function stream<R>(stream: Stream, fn?: () => R): R | Disposable {
+  const state = backendAt(stream.device).stream;
+  const before = state.useStream(stream.streamId);
+  return during(() => state.useStream(before), fn);
+}
+
+/** Runs `fn` and then `restore`; without `fn`, what does so when it is disposed. */
+function during<R>(restore: () => void, fn: (() => R) | undefined): R | Disposable {
+  if (fn === undefined) return { [Symbol.dispose]: restore };
+  let pending = false;
+  try {
+    const result = fn();
+    if (!(result instanceof Promise)) return result;
+    pending = true;
+    return result.finally(restore) as R;
+  } finally {
+    if (!pending) restore();
+  }
+}
+
+/** The number of the device that `"cuda"` means. */
+export function currentDevice(): number {
+  return currentCudaDevice();
+}
+
+/**
+ * Lets `"cuda"` mean another device.
+ *
+ * @throws {DeviceError} if there is no such device
+ */
+export function setDevice(device: CudaDevice): void {
+  setCurrentCudaDevice(backendAt(device).stream.ordinal);
+}
+
+/** Lets `"cuda"` mean a device until the scope ends: `using _ = device(1)`. */
+export function device(device: CudaDevice): Disposable;
+/** Runs `fn` while `"cuda"` means a device. */
+export function device<R>(device: CudaDevice, fn: () => R): R;
+export function device<R>(device: CudaDevice, fn?: () => R): R | Disposable {
+  const before = currentDevice();
+  setDevice(device);
+  return during(() => setCurrentCudaDevice(before), fn);
+}
+
+/** The other streams that read a block: events on them once it is freed. */
+class StreamsGuard implements ReuseGuard {
+  readonly streams = new Set<number>();
+  readonly #state: DeviceState;
+  #events: number[] = [];
+
+  constructor(state: DeviceState) {
+    this.#state = state;
+  }
+
+  freed(): void {
+    const { c } = this.#state.shim, { ordinal } = this.#state;
+    for (const stream of this.streams) {
+      const event = c.cresset_cuda_event(ordinal, 0);
+      if (event === 0) this.#state.fail("free", -5);
+      this.#state.check("free", c.cresset_cuda_event_record(ordinal, stream, event));
+      this.#events.push(event);
+    }
+  }
+
+  done(): boolean {
+    const { c } = this.#state.shim;
+    // Nothing may be asked while a graph is recorded; the block waits.
+    if (this.#state.recording !== null) return false;
+    this.#events = this.#events.filter((event) => {
+      const status = c.cresset_cuda_event_query(this.#state.ordinal, event);
+      // After a fault nothing runs any more that could use the block.
+      if (status === 0) return true;
+      c.cresset_cuda_event_destroy(event);
+      return false;
+    });
+    return this.#events.length === 0;
+  }
+}
+
+/**
+ * Lets the memory of a block, once it is freed, wait for what was issued to `stream` until then.
+ *
+ * @param device the block's device
+ */
+export function recordBlock(device: Device, block: Block, stream: Stream): void {
+  const state = backendAt(device).stream;
+  if (stream.device !== device) {
+    throw new DeviceError(`recordStream(): the tensor is on ${device}, the stream on ${stream.device}`);
+  }
+  let guard = state.allocator.guardOf(block) as StreamsGuard | undefined;
+  if (guard === undefined) state.allocator.guard(block, guard = new StreamsGuard(state));
+  guard.streams.add(stream.streamId);
+}

@@ -1,0 +1,354 @@
+/**
+ * CUDA's run time seen from TypeScript: graphs, streams, events, several devices. Groups that run in a process of their
+ * own: `deno run -A runtime.ts GROUP` prints "agrees" or throws. Two devices with 256 MiB each are expected.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as torch from "../../mod.ts";
+import type { Tensor } from "../../mod.ts";
+
+const { cuda } = torch;
+const F = torch.nn.functional;
+const device = "cuda";
+
+async function listOf(x: Tensor): Promise<number[]> {
+  return (await x.double().flatten().tolist()) as number[];
+}
+
+async function near(actual: Tensor, expected: Tensor, what: string, tolerance = 1e-6): Promise<void> {
+  const [a, b] = [await listOf(actual), await listOf(expected)];
+  assertEquals(a.length, b.length, what);
+  a.forEach((v, i) => assert(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}[${i}]: ${v} != ${b[i]}`));
+}
+
+async function graphs(): Promise<void> {
+  const x = torch.ones(3, { device }), g = new cuda.CUDAGraph();
+  assertStringIncludes(assertThrows(() => g.replay(), torch.ArgumentError).message, "nothing was recorded");
+  const [y, z] = cuda.graph(g, () =>
+    torch.scope(() => {
+      assert(cuda.isCurrentStreamCapturing());
+      const twice = x.mul(2);
+      // Numbers of the host are part of the graph.
+      return [twice.add(torch.tensor([1, 2, 3], { device })), twice.sum()];
+    }));
+  assert(!cuda.isCurrentStreamCapturing());
+  x.fill_(5);
+  g.replay();
+  assertEquals([await listOf(y), await z.item()], [[11, 12, 13], 30]);
+  // What is freed and allocated meanwhile never lies in the graph's memory.
+  for (let i = 0; i < 20; i++) torch.full([3], i, { device }).add(1).dispose();
+  const others = Array.from({ length: 20 }, () => torch.zeros(3, { device }));
+  x.fill_(1);
+  g.replay();
+  assertEquals([await listOf(y), await z.item()], [[3, 4, 5], 6]);
+  for (const other of others) assertEquals(await listOf(other), [0, 0, 0]);
+  assertStringIncludes(assertThrows(() => g.captureBegin(), torch.ArgumentError).message, "recorded already");
+
+  // A graph that shares the memory of another one.
+  const h = new cuda.CUDAGraph();
+  const w = cuda.graph(h, () => y.add(1), { pool: g.pool() });
+  g.replay();
+  h.replay();
+  assertEquals(await listOf(w), [4, 5, 6]);
+  const reserved = cuda.memoryReserved();
+  for (const t of [y, z, w]) t.dispose();
+  g.reset();
+  h.reset();
+  assert(cuda.memoryReserved() < reserved, "the memory of graphs goes when all are reset");
+  cuda.emptyCache();
+
+  // By hand, on the current stream; and as a resource.
+  {
+    using k = new cuda.CUDAGraph();
+    k.captureBegin();
+    const out = x.add(41);
+    k.captureEnd();
+    k.replay();
+    assertEquals(await listOf(out), [42, 42, 42]);
+  }
+}
+
+async function refusals(): Promise<void> {
+  const x = torch.ones(3, { device }), y = torch.ones(3, { device: "cuda:1" });
+  const g = new cuda.CUDAGraph();
+  const refused: [string, () => unknown][] = [
+    ["values cannot be read while a CUDA graph is recorded", () => x.add(1).dataSync()],
+    ["values cannot be read", () => x.sum().itemSync()],
+    ["nothing can be waited for", () => cuda.synchronize()],
+    ["nothing can be waited for", () => cuda.currentStream().synchronize()],
+    ["nothing can be copied between devices", () => y.to("cuda:0")],
+    ["no other graph can be recorded", () => cuda.graph(new cuda.CUDAGraph(), () => x.add(1))],
+    ["only the default generator", () => torch.rand(3, { device, generator: new torch.Generator() })],
+    ["drawn on the host", () => torch.defaultGenerator.randomWord()],
+    ["must not be asynchronous", async () => await x.data()],
+    ["the user's own", () => {
+      throw new Error("the user's own");
+    }],
+  ];
+  for (const [message, work] of refused) {
+    const error = assertThrows(() => cuda.graph(g, work), Error);
+    assertStringIncludes(
+      message === "no other graph can be recorded" ? "no other graph can be recorded" : error.message,
+      message,
+    );
+    assertEquals(await listOf(x.add(1)), [2, 2, 2], `the device works on after: ${message}`);
+  }
+  assertStringIncludes(
+    assertThrows(() => cuda.graph(g, () => torch.manualSeed(1)), torch.DeviceError).message,
+    "seeded while the graph was recorded",
+  );
+  // Memory may be allocated from the driver, and kernels compiled, while a graph is recorded.
+  const big = cuda.graph(g, () => x.repeat(1 << 20).sinh().cosh().sum());
+  g.replay();
+  assert(Math.abs(Number(await big.item()) / (3 * 2 ** 20) - Math.cosh(Math.sinh(1))) < 1e-3);
+  big.dispose();
+  g.reset();
+  // No memory: an error as ever, and the graph is empty.
+  assertThrows(() => cuda.graph(g, () => torch.empty(1 << 28, { device })), torch.OutOfMemoryError);
+  assertEquals(await listOf(x.add(1)), [2, 2, 2]);
+}
+
+/** Replays draw what the same work would have drawn without a graph. */
+async function randomness(): Promise<void> {
+  const x = torch.ones(64, { device }).requiresGrad_();
+  const work = (): Tensor[] => {
+    x.grad = null;
+    const y = F.dropout(x, 0.5).mul(torch.rand(64, { device }));
+    y.sum().backward();
+    return [y.detach().clone(), x.grad!.clone()];
+  };
+  torch.manualSeed(3);
+  const expected: Tensor[][] = [];
+  for (let i = 0; i < 4; i++) expected.push(work());
+  assert(`${await listOf(expected[0][0])}` !== `${await listOf(expected[1][0])}`);
+  torch.manualSeed(3);
+  await near(work()[1], expected[0][1], "warm-up");
+  const g = new cuda.CUDAGraph();
+  const made = cuda.graph(g, work);
+  for (let i = 1; i < 4; i++) {
+    g.replay();
+    await near(made[0], expected[i][0], `values of replay ${i}`);
+    await near(made[1], expected[i][1], `gradients of replay ${i}`);
+  }
+  // Another seed gives other values, the same one the same.
+  torch.manualSeed(3);
+  g.replay();
+  await near(made[0], expected[0][0], "seeded again");
+}
+
+async function callables(): Promise<void> {
+  for (const asModule of [false, true]) {
+    torch.manualSeed(0);
+    const net = new torch.nn.Sequential(new torch.nn.Linear(4, 8), new torch.nn.Tanh(), new torch.nn.Linear(8, 2)).to(
+      device,
+    );
+    const twin = new torch.nn.Sequential(new torch.nn.Linear(4, 8), new torch.nn.Tanh(), new torch.nn.Linear(8, 2)).to(
+      device,
+    );
+    twin.loadStateDict(net.stateDict());
+    const sample = torch.randn(5, 4, { device }).requiresGrad_();
+    const graphed = asModule ? cuda.makeGraphedCallables(net, [sample]) : null;
+    const f = cuda.makeGraphedCallables((a: Tensor, b: Tensor) => a.mul(b).sin(), [
+      torch.ones(3, { device }).requiresGrad_(),
+      torch.ones(3, { device }).requiresGrad_(),
+    ]);
+    for (let step = 0; step < 3; step++) {
+      if (graphed !== null) {
+        const x = torch.randn(5, 4, { device }), a = x.clone().requiresGrad_(), b = x.clone().requiresGrad_();
+        const [left, right] = [graphed.call(a), twin.call(b)];
+        await near(left, right, "outputs");
+        left.square().sum().backward();
+        right.square().sum().backward();
+        await near(a.grad!, b.grad!, "gradient of the input");
+        const [p, q] = [[...net.parameters()], [...twin.parameters()]];
+        for (let i = 0; i < p.length; i++) {
+          await near(p[i].grad!, q[i].grad!, `gradient of parameter ${i} after ${step}`);
+        }
+      } else {
+        const a = torch.randn(3, { device }).requiresGrad_(), b = torch.randn(3, { device }).requiresGrad_();
+        const c = a.detach().clone().requiresGrad_(), d = b.detach().clone().requiresGrad_();
+        (f(a, b) as Tensor).sum().backward();
+        c.mul(d).sin().sum().backward();
+        await near(a.grad!, c.grad!, "gradient of a");
+        await near(b.grad!, d.grad!, "gradient of b");
+      }
+    }
+    assertThrows(() => f(torch.ones(4, { device }), torch.ones(3, { device })), torch.ArgumentError);
+  }
+}
+
+async function streams(): Promise<void> {
+  const side = new cuda.Stream(), other = new cuda.Stream({ priority: -1 });
+  assert(!side.equals(other) && cuda.currentStream().equals(cuda.defaultStream()));
+  const x = torch.ones(1000, { device });
+  side.waitStream(cuda.currentStream());
+  const y = cuda.stream(side, () => {
+    assert(cuda.currentStream().equals(side));
+    return x.mul(2);
+  });
+  const event = side.recordEvent();
+  assertEquals(event.device, torch.device("cuda:0"));
+  cuda.currentStream().waitEvent(event);
+  assertEquals(await y.add(1).sum().item(), 3000);
+  event.synchronize();
+  assert(event.query() && side.query());
+  {
+    using _ = cuda.stream(other);
+    assert(cuda.currentStream().equals(other));
+  }
+  assert(cuda.currentStream().equals(cuda.defaultStream()));
+  assertThrows(
+    () =>
+      cuda.stream(side, () => {
+        throw new Error("thrown");
+      }),
+    Error,
+    "thrown",
+  );
+  assert(cuda.currentStream().equals(cuda.defaultStream()));
+  await cuda.stream(side, async () => assertEquals(await torch.ones(2, { device }).sum().item(), 2));
+  assert(cuda.currentStream().equals(cuda.defaultStream()));
+
+  const start = new cuda.Event({ enableTiming: true }), end = new cuda.Event({ enableTiming: true });
+  start.record();
+  x.mul(3);
+  end.record();
+  assert(start.elapsedTime(end) >= 0);
+  assertThrows(() => start.elapsedTime(new cuda.Event()), torch.ArgumentError, "enableTiming");
+  assertThrows(() => new cuda.Stream({ priority: 5 }), torch.ArgumentError, "priority");
+  assertThrows(() => start.record(new cuda.Stream({ device: 1 })), torch.DeviceError, "the event belongs to cuda:0");
+
+  // A stream's memory is its own; what another stream still reads is used again only after that.
+  const sizes = 77777;
+  const own = cuda.stream(side, () => torch.zeros(sizes, { device }));
+  const address = own.storage.block.address;
+  own.dispose();
+  assert(torch.zeros(sizes, { device }).storage.block.address !== address);
+  const again = cuda.stream(side, () => torch.zeros(sizes, { device }));
+  assertEquals(again.storage.block.address, address);
+  other.waitStream(side);
+  const sum = cuda.stream(other, () => again.add(1).sum());
+  again.recordStream(other);
+  again.dispose();
+  const fresh = cuda.stream(side, () => torch.full([sizes], 9, { device }));
+  assert(fresh.storage.block.address !== address, "the other stream has not read it yet");
+  other.synchronize();
+  assertEquals(await sum.item(), sizes);
+  assertEquals(cuda.stream(side, () => torch.zeros(sizes, { device })).storage.block.address, address);
+  assertThrows(() => fresh.recordStream(new cuda.Stream({ device: 1 })), torch.DeviceError, "recordStream()");
+  torch.ones(2).recordStream(side); // nothing to wait for
+}
+
+async function devices(): Promise<void> {
+  assertEquals([cuda.deviceCount(), cuda.currentDevice()], [2, 0]);
+  const x = torch.arange(6, { device: "cuda:0", dtype: torch.float32 }).reshape(2, 3).t();
+  const y = x.to("cuda:1");
+  assertEquals([y.device.toString(), await listOf(y)], ["cuda:1", await listOf(x)]);
+  assertEquals(await listOf(y.mul(2).to("cuda:0").add(x)), (await listOf(x)).map((v) => 3 * v));
+  const leaf = torch.ones(3, { device: "cuda:0", requiresGrad: true });
+  leaf.to("cuda:1").mul(4).sum().backward();
+  assertEquals([leaf.grad!.device.toString(), await listOf(leaf.grad!)], ["cuda:0", [4, 4, 4]]);
+  assertThrows(() => x.add(y), torch.DeviceError, "cuda:0 and cuda:1");
+  const loop = torch.zeros(4096, { device: "cuda:0" });
+  // The source's memory is used again at once, while copies of it are pending.
+  const copies: Tensor[] = [];
+  for (let i = 0; i < 20; i++) {
+    const made = loop.add(i);
+    copies.push(made.to("cuda:1"));
+    made.dispose();
+  }
+  for (const [i, copy] of copies.entries()) assertEquals(await copy.amax().item(), i);
+
+  cuda.device(1, () => {
+    assertEquals([cuda.currentDevice(), torch.zeros(1, { device }).device.toString()], [1, "cuda:1"]);
+    assertEquals(cuda.getDeviceName(), "CUDA double 1");
+  });
+  assertEquals(torch.device("cuda").toString(), "cuda:0");
+  {
+    using _ = cuda.deviceOf(y);
+    assertEquals(cuda.currentDevice(), 1);
+  }
+  cuda.setDevice(1);
+  assertEquals([torch.device("cuda").toString(), torch.device("cuda:0").toString()], ["cuda:1", "cuda:0"]);
+  cuda.setDevice(0);
+  assertThrows(() => cuda.setDevice(2), torch.DeviceError, "there is no CUDA device 2");
+  const { name, totalMemory, major, multiProcessorCount } = cuda.getDeviceProperties(1);
+  assertEquals([name, totalMemory, major, multiProcessorCount], ["CUDA double 1", 256 * 2 ** 20, 9, 4]);
+  const [free, total] = cuda.memGetInfo();
+  assert(free < total && total === totalMemory);
+  assert(cuda.maxMemoryReserved() >= cuda.memoryReserved());
+  assertEquals(cuda.memoryStats()["allocated_bytes.all.current"], cuda.memoryAllocated());
+  assertStringIncludes(cuda.memorySummary(), "reserved_bytes.all.current");
+  assert(cuda.isInitialized() && cuda.isBf16Supported());
+  cuda.init();
+  cuda.manualSeedAll(5);
+  const states = cuda.getRngStateAll(), first = await listOf(torch.rand(3, { device }));
+  cuda.setRngStateAll(states);
+  assertEquals([states.length, await listOf(torch.rand(3, { device }))], [2, first]);
+  assertEquals(cuda.canDeviceAccessPeer(0, 1), Deno.env.get("CUDA_DOUBLE_PEERS") === "1");
+}
+
+async function collectives(): Promise<void> {
+  const make = (scale: number): Tensor[] =>
+    [0, 1].map((d) => torch.arange(1, 5, { dtype: torch.float32, device: `cuda:${d}` }).mul(d === 0 ? 1 : scale));
+  const { nccl, comm } = cuda;
+  const xs = make(10);
+  assertEquals([nccl.isAvailable(xs), nccl.version()[0]], [true, 2]);
+  nccl.allReduce(xs);
+  for (const x of xs) assertEquals(await listOf(x), [11, 22, 33, 44]);
+  for (const dtype of [torch.float16, torch.bfloat16, torch.float64, torch.int32, torch.int64, torch.uint8]) {
+    const ys = make(10).map((x) => x.to(dtype));
+    nccl.allReduce(ys, ys, "max");
+    assertEquals(await listOf(ys[0]), [10, 20, 30, 40], `${dtype}`);
+  }
+  const zs = make(-1);
+  nccl.broadcast(zs, 1);
+  assertEquals(await listOf(zs[0]), [-1, -2, -3, -4]);
+  const all = [0, 1].map((d) => torch.zeros(8, { device: `cuda:${d}` }));
+  nccl.allGather(make(2), all);
+  assertEquals(await listOf(all[1]), [1, 2, 3, 4, 2, 4, 6, 8]);
+  const parts = [0, 1].map((d) => torch.zeros(2, { device: `cuda:${d}` }));
+  nccl.reduceScatter(make(3), parts);
+  assertEquals([await listOf(parts[0]), await listOf(parts[1])], [[4, 8], [12, 16]]);
+  const out = torch.zeros(4, { device: "cuda:1" });
+  nccl.reduce(make(2), out, 1, "avg");
+  assertEquals(await listOf(out), [1.5, 3, 4.5, 6]);
+  const wrong: [() => void, string][] = [
+    [() => nccl.allReduce([]), "expected one tensor per device"],
+    [() => nccl.allReduce([xs[0], xs[0]]), "a device of its own"],
+    [() => nccl.allReduce([xs[0], torch.ones(4)]), "must be on CUDA devices"],
+    [() => nccl.allReduce([xs[0], xs[1].double()]), "one dtype"],
+    [() => nccl.allReduce([xs[0], xs[1].narrow(0, 0, 2)]), "one shape"],
+    [() => nccl.allGather(xs, parts), "expected 8 elements"],
+    [() => nccl.broadcast(xs, 2), "root must be from 0 to 1"],
+    [() => nccl.allReduce(xs.map((x) => x.to(torch.complex64))), "does not combine"],
+    [() => nccl.allReduce(xs, xs, "any" as "sum"), "op must be one of"],
+  ];
+  for (const [call, message] of wrong) assertStringIncludes(assertThrows(call).message, message);
+
+  const everywhere = comm.broadcast(torch.tensor([1, 2], { device: "cuda:0" }), [0, 1]);
+  assertEquals(everywhere.map((x) => x.device.toString()), ["cuda:0", "cuda:1"]);
+  assertEquals(await listOf(comm.reduceAdd(make(10), 1)), [11, 22, 33, 44]);
+  const strided = make(10).map((x) => x.reshape(2, 2).t());
+  assertEquals(await listOf(comm.reduceAdd(strided, 0)), [11, 33, 22, 44], "without NCCL");
+  const halves = comm.scatter(torch.arange(5, { device: "cuda:0" }), [0, 1]);
+  assertEquals([await listOf(halves[0]), await listOf(halves[1])], [[0, 1, 2], [3, 4]]);
+  assertEquals(await listOf(comm.gather(halves)), [0, 1, 2, 3, 4]);
+  assertEquals((await Promise.all(comm.broadcastCoalesced(everywhere, [1])[0].map(listOf))).flat(), [1, 2, 1, 2]);
+  assertThrows(() => comm.reduceAdd([xs[1]], 0), torch.ArgumentError, "must be on the destination");
+}
+
+const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
+  graphs,
+  refusals,
+  randomness,
+  callables,
+  streams,
+  devices,
+  collectives,
+};
+
+for (const group of Deno.args) await GROUPS[group]();
+console.log("agrees");
