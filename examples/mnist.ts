@@ -15,6 +15,7 @@ import { confusionOf, confusionText, type EpochResult, type Prediction, reportHt
 const { nn, optim, io } = torch;
 const { functional: F } = nn;
 const { DataLoader } = torch.utils.data;
+const { Mean } = torch.utils.metrics;
 const { datasets, transforms } = torch.vision;
 
 const DATA = new URL("./data/", import.meta.url);
@@ -70,20 +71,16 @@ async function test(
   testLoader: Loader,
 ): Promise<{ loss: number; answers: number[] }> {
   model.eval();
-  let testLoss = 0;
-  const answers: number[] = [];
+  const testLoss = new Mean(), answers: Promise<number[]>[] = [];
   using _ = torch.noGrad();
   for await (const [images, labels] of testLoader) {
     const data = images.to(device), target = labels.to(device);
     const output = model.call(data);
-    const loss = F.nllLoss(output, target, { reduction: "sum" });
+    testLoss.update(F.nllLoss(output, target), data.size(0)); // mean over all batches
     const pred = output.argmax(1); // get the index of the max log-probability
-    // Reads that are asked for together cost one wait.
-    const [batchLoss, batchAnswers] = await Promise.all([loss.item<number>(), pred.tolist<number[]>()]);
-    testLoss += batchLoss; // sum up batch loss
-    answers.push(...batchAnswers);
+    answers.push(pred.tolist<number[]>()); // a read waits for the device, so it is awaited at the end
   }
-  return { loss: testLoss / answers.length, answers };
+  return { loss: await testLoss.compute(), answers: (await Promise.all(answers)).flat() };
 }
 
 const OPTIONS = {

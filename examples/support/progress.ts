@@ -6,19 +6,20 @@
 
 // @ts-types="npm:@types/cli-progress@3.11.6"
 import { SingleBar } from "cli-progress";
-import type { Tensor } from "../../mod.ts";
+import { type Tensor, utils } from "../../mod.ts";
 
-/** Batches between two reads of the losses: reading a GPU waits for all that is queued there, and 10 ms on WebGPU. */
-const READ_EVERY = 10;
+/** Milliseconds between two reads of the loss: reading a GPU waits for all that is queued there, and 10 ms on WebGPU. */
+const READ_EVERY = 500;
 
 /** A bar that counts images and shows a running loss. */
 export class EpochBar implements Disposable {
   readonly #bar: SingleBar;
   readonly #total: number;
   readonly #start = performance.now();
+  readonly #mean = new utils.metrics.Mean();
   #done = 0;
-  #loss = 0;
-  #unread: { images: number; loss: Tensor }[] = [];
+  #loss = NaN;
+  #shown = performance.now();
 
   /**
    * @param title what is shown before the bar
@@ -37,9 +38,9 @@ export class EpochBar implements Disposable {
     this.#bar.start(total, 0, { loss: "", speed: "" });
   }
 
-  /** The mean loss so far. */
+  /** The mean loss when it was last read. */
   get loss(): number {
-    return this.#loss / Math.max(this.#done, 1);
+    return this.#loss;
   }
 
   /** Images per second so far. */
@@ -47,20 +48,17 @@ export class EpochBar implements Disposable {
     return this.#done / (performance.now() - this.#start) * 1000;
   }
 
-  /** Counts a batch; its loss is read with those of other batches. */
+  /** Counts a batch; its loss is added up on the device, and the mean is read now and then. */
   async advance(images: number, loss: Tensor): Promise<void> {
-    this.#unread.push({ images, loss: loss.detach() });
-    if (this.#unread.length >= READ_EVERY) await this.read();
+    this.#done += images;
+    this.#mean.update(loss, images);
+    if (performance.now() - this.#shown >= READ_EVERY) await this.read();
   }
 
-  /** Reads the losses that are still on the device, all at once, and shows them. */
+  /** Reads the mean loss and shows it. */
   async read(): Promise<void> {
-    const batches = this.#unread.splice(0);
-    const losses = await Promise.all(batches.map(({ loss }) => loss.item<number>()));
-    for (const [i, { images }] of batches.entries()) {
-      this.#done += images;
-      this.#loss += images * losses[i];
-    }
+    this.#loss = await this.#mean.compute();
+    this.#shown = performance.now();
     this.#bar.update(Math.min(this.#done, this.#total), {
       loss: this.loss.toFixed(4),
       speed: this.speed.toFixed(0),

@@ -5,3 +5,4 @@
  */
 
 export * as data from "../data/mod.ts";
+export * as metrics from "./metrics.ts";
