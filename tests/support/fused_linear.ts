@@ -144,13 +144,12 @@ export async function chainsAgree(device: string, dtypes: readonly torch.DType[]
 /** What may not change by the fusion: second derivatives, hooks, errors. */
 export async function chainsBehave(device: string): Promise<void> {
   for (const [name, activation] of Object.entries(LAYERS)) {
-    torch.manualSeed(1);
-    const net = new nn.Sequential(new nn.Linear(4, 6), activation(), new nn.Linear(6, 3), activation());
-    const x = torch.randn(5, 4);
     const results: T[][] = [];
     for (const place of [device, "cpu"]) {
+      torch.manualSeed(1);
+      const net = new nn.Sequential(new nn.Linear(4, 6), activation(), new nn.Linear(6, 3), activation());
+      const x = torch.randn(5, 4);
       net.to(place);
-      net.zeroGrad();
       const input = x.to(place).detach().clone().requiresGrad_();
       const out = net.call(input);
       const [grad] = torch.autograd.grad(out.pow(2).sum(), [input], { createGraph: true });
@@ -176,18 +175,11 @@ export async function chainsBehave(device: string): Promise<void> {
 /** Transformer layers, whose feed-forward part is a chain. */
 export async function transformersAgree(device: string): Promise<void> {
   for (const activation of ["relu", "gelu"] as const) {
-    torch.manualSeed(3);
-    const layer = new nn.TransformerEncoderLayer(16, 2, {
-      dimFeedforward: 24,
-      dropout: 0,
-      activation,
-      batchFirst: true,
-    });
-    const x = torch.randn(2, 5, 16);
     const results: T[][] = [];
     for (const place of [device, "cpu"]) {
-      layer.to(place);
-      layer.zeroGrad();
+      torch.manualSeed(3);
+      const options = { dimFeedforward: 24, dropout: 0, activation, batchFirst: true } as const;
+      const layer = new nn.TransformerEncoderLayer(16, 2, options).to(place), x = torch.randn(2, 5, 16);
       const out = layer.call(x.to(place));
       out.pow(2).sum().backward();
       results.push([out.detach(), ...[...layer.parameters()].map((p) => p.grad!.clone())]);

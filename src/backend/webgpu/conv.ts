@@ -1,5 +1,5 @@
 /**
- * Convolutions on the GPU as implicit matrix products: the loaders of `matmul.ts`'s tile kernel find each tap themselves, so
+ * Convolutions on the GPU as implicit matrix products: the loaders of `implicit.ts`'s tile kernel find each tap themselves, so
  * nothing is unfolded.
  *
  * Rows, columns and depth of the three products, per group of channels:
@@ -14,7 +14,7 @@ import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
 import { directConv, directGradInput, directGradWeight } from "./direct.ts";
 import type { Gpu } from "./gpu.ts";
-import { runTiles, Tile, TILE_PARAMETERS } from "./matmul.ts";
+import { runTiles, Tile, TILE_PARAMETERS } from "./implicit.ts";
 import { checkDtype, load, Operands, sumType, word } from "./operands.ts";
 
 /** Where a convolution's numbers are among the parameters. */

@@ -1,176 +1,247 @@
 /**
- * Matrix products on the GPU, and everything that is one in disguise.
+ * Matrix products on the GPU: which kernel, of which size, with which reads.
  *
- * One tiled kernel: a workgroup of 16×16 threads computes a 64×64 tile of the output, each thread 4×4 of it, from tiles of
- * both operands in workgroup memory. What an element of an operand *is* comes from two WGSL functions, so strided and batched
- * products and implicit-GEMM convolutions (`conv.ts`) are the same kernel with other loaders.
+ * Large products take the tiled kernel (`tiles.ts`), those with up to four rows or columns the one that reads the other
+ * operand once (`vectors.ts`), and both are split along the depth where there would be too few workgroups to fill a GPU: the
+ * parts are summed by a kernel of their own, in the same order every time. Software adapters have kernels of their own
+ * (`registers.ts`).
  *
  * @module
  */
 
 import { numelOf } from "../../base/shape.ts";
-import type { Strided } from "../backend.ts";
-import { type Gpu, gridGroup, MAX_TRIPS, prelude } from "./gpu.ts";
-import { BF16, checkDtype, floatWord, load, Operands, sumType, word } from "./operands.ts";
-import { matmulInRegisters } from "./registers.ts";
+import type { Epilogue, Strided } from "../backend.ts";
+import { type Ending, finishOf, type Target, writesVectors } from "./finish.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { checkDtype, isPlain, Operands, sumType } from "./operands.ts";
+import { matmulInRegisters, REGISTER_DEPTH } from "./registers.ts";
+import {
+  PLANS,
+  type Reads,
+  STEP,
+  TileAt,
+  tileCode,
+  type TileOperand,
+  type TileSize,
+  TRIPS_AT_END,
+  TRIPS_PER_STEP,
+} from "./tiles.ts";
+import { VECTOR_ROWS, vectorCode, vectorLanes } from "./vectors.ts";
 
-/** Output rows and columns per workgroup. */
-export const TILE = 64;
-/** Depth of a tile. */
-const DEPTH = 16;
-/** The deepest product of one dispatch; deeper ones accumulate over several. */
-const MAX_DEPTH = Math.floor(MAX_TRIPS / (1 + TILE * DEPTH / 256 + DEPTH)) * DEPTH;
+/** Workgroups that fill a GPU. */
+const ENOUGH = 128;
+/** The least depth of a part. */
+const LEAST_PART = 256;
+/** The deepest part that a loop can walk everywhere. */
+const MOST_DEPTH = Math.floor((MAX_TRIPS - TRIPS_AT_END) / TRIPS_PER_STEP) * STEP;
 
-/** What a product computes with. */
-export interface TileKernel {
-  /** Identifies the code. */
-  readonly key: string;
-  /** Element type of the sums. */
-  readonly type: "f32" | "i32";
-  /** WGSL: `fn a_at(m: u32, k: u32) -> T`, `fn b_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is the layer. */
-  readonly functions: string;
+/** How a product is computed: by tiles of a size, or (`"vector"`) by the kernel for few rows; and in how many parts. */
+export interface Plan {
+  readonly kernel: TileSize | "vector";
+  readonly parts: number;
 }
 
-/** The first parameters of every tile kernel. */
-export const enum Tile {
-  Rows,
-  Columns,
-  DepthStart,
-  DepthEnd,
-  /** 1 to add to what is there. */
-  Accumulate,
-  Batches,
-  /** The number of the first workgroup in three dimensions. */
-  Group,
+/** The plan for a product of these sizes. */
+export function planOf(rows: number, columns: number, depth: number, batches: number): Plan {
+  const split = (groups: number, least: number): number => {
+    const wanted = groups >= ENOUGH ? 1 : Math.min(Math.ceil(2 * ENOUGH / groups), Math.floor(depth / least));
+    return Math.max(1, wanted, Math.ceil(depth / MOST_DEPTH));
+  };
+  const few = Math.min(rows, columns), many = Math.max(rows, columns);
+  if (few <= VECTOR_ROWS) return { kernel: "vector", parts: split(Math.ceil(many / 16) * batches, 8 * LEAST_PART) };
+  const count = (size: number) => Math.ceil(rows / size) * Math.ceil(columns / size) * batches;
+  const kernel = few > 64 && count(128) >= ENOUGH ? 128 : few > 32 || count(64) >= ENOUGH ? 64 : 32;
+  return { kernel, parts: split(count(kernel), LEAST_PART) };
 }
 
-/** How many parameters a tile kernel has of its own: {@linkcode Tile}'s, the last being three. */
-export const TILE_PARAMETERS = 9;
-
-/** The kernel's text. */
-function tileCode(kernel: TileKernel, buffers: number): string {
-  const { type, functions } = kernel;
-  const zero = type === "f32" ? "0.0" : "0";
-  const range4 = [0, 1, 2, 3];
-  return `${prelude(buffers)}${BF16}
-var<private> batch: u32;
-${functions}
-var<workgroup> ta: array<array<${type}, ${TILE}>, ${DEPTH}>;
-var<workgroup> tb: array<array<${type}, ${TILE}>, ${DEPTH}>;
-@compute @workgroup_size(16, 16)
-fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-${gridGroup(Tile.Group)}  batch = group.z;
-  let m0 = group.y * ${TILE}u;
-  let n0 = group.x * ${TILE}u;
-  var acc: array<vec4<${type}>, 4>;
-  for (var k0 = p(${Tile.DepthStart}u); k0 < p(${Tile.DepthEnd}u); k0 += ${DEPTH}u) {
-    for (var r = 0u; r < ${TILE * DEPTH / 256}u; r++) {
-      let e = r * 256u + local;
-      let ka = e % ${DEPTH}u;
-      let ma = e / ${DEPTH}u;
-      var va = ${type}(${zero});
-      if (m0 + ma < p(${Tile.Rows}u) && k0 + ka < p(${Tile.DepthEnd}u)) { va = a_at(m0 + ma, k0 + ka); }
-      ta[ka][ma] = va;
-      let nb = e % ${TILE}u;
-      let kb = e / ${TILE}u;
-      var vb = ${type}(${zero});
-      if (n0 + nb < p(${Tile.Columns}u) && k0 + kb < p(${Tile.DepthEnd}u)) { vb = b_at(k0 + kb, n0 + nb); }
-      tb[kb][nb] = vb;
-    }
-    workgroupBarrier();
-    for (var k = 0u; k < ${DEPTH}u; k++) {
-      let n = lid.x * 4u;
-      let m = lid.y * 4u;
-      let b = vec4<${type}>(tb[k][n], tb[k][n + 1u], tb[k][n + 2u], tb[k][n + 3u]);
-${range4.map((r) => `      acc[${r}] += ta[k][m + ${r}u] * b;`).join("\n")}
-    }
-    workgroupBarrier();
-  }
-  for (var r = 0u; r < 4u; r++) {
-    for (var c = 0u; c < 4u; c++) {
-      let m = m0 + lid.y * 4u + r;
-      let n = n0 + lid.x * 4u + c;
-      if (m < p(${Tile.Rows}u) && n < p(${Tile.Columns}u)) { put(m, n, acc[r][c]); }
-    }
-  }
-}`;
+/** A matrix with its batch dimensions. */
+interface Matrix {
+  readonly x: Strided;
+  readonly row: number;
+  readonly column: number;
+  readonly batch: readonly number[];
 }
 
-/**
- * Runs a tile kernel.
- *
- * @param operands starts with {@linkcode TILE_PARAMETERS} words, which this function sets
- */
-export function runTiles(
-  gpu: Gpu,
-  kernel: TileKernel,
-  operands: Operands,
-  rows: number,
-  columns: number,
+function matrixOf(x: Strided): Matrix {
+  const n = x.shape.length - 2;
+  const batch = x.strides.slice(0, n).map((s, d) => x.shape[d] === 1 ? 0 : s);
+  return { x, row: x.strides[n], column: x.strides[n + 1], batch };
+}
+
+function turned(m: Matrix): Matrix {
+  return { ...m, row: m.column, column: m.row };
+}
+
+/** A product as a kernel computes it. */
+interface Product {
+  readonly left: Matrix;
+  readonly right: Matrix;
+  readonly out: Matrix;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  /** Sizes of the batch dimensions. */
+  readonly sizes: readonly number[];
+  readonly batches: number;
+  readonly ending: Ending;
+}
+
+/** How vectors of an operand can be read; `line` and `deep` are its steps. */
+function readsOf(
+  x: Strided,
+  line: number,
+  deep: number,
+  lines: number,
   depth: number,
-  batches: number,
-): void {
+  batch: readonly number[],
+): Reads {
+  if (x.offset % 4 !== 0 || !batch.every((s) => s % 4 === 0)) return "each";
+  if (deep === 1 && line % 4 === 0 && depth % 4 === 0) return "depth";
+  return (line === 1 || lines === 1) && deep % 4 === 0 ? "lines" : "each";
+}
+
+/** Computes a product by a plan; see {@linkcode matmul}. */
+export function multiply(gpu: Gpu, a: Strided, b: Strided, out: Strided, ending: Ending, plan: Plan): void {
+  const nb = out.shape.length - 2, sizes = out.shape.slice(0, nb);
+  const product: Product = {
+    ...{ left: matrixOf(a), right: matrixOf(b), out: matrixOf(out) },
+    ...{ rows: out.shape[nb], columns: out.shape[nb + 1], depth: a.shape[nb + 1] },
+    ...{ sizes, batches: numelOf(sizes), ending },
+  };
+  const most = plan.kernel === "vector" && product.rows > product.columns ? transposed(product) : product;
+  if (plan.parts === 1) return dispatch(gpu, most, plan, null);
+  const sums = gpu.alloc(plan.parts * most.batches * most.rows * most.columns * 4);
+  dispatch(gpu, most, plan, sums);
+  addParts(gpu, most, plan.parts, sums);
+  gpu.free(sums);
+}
+
+function transposed(p: Product): Product {
+  return {
+    ...{ left: turned(p.right), right: turned(p.left), out: turned(p.out) },
+    ...{ rows: p.columns, columns: p.rows, depth: p.depth, sizes: p.sizes, batches: p.batches },
+    ending: { ...p.ending, turned: !p.ending.turned },
+  };
+}
+
+function targetOf({ out }: Product): Target {
+  return { x: out.x, offset: out.x.offset, row: out.row, column: out.column };
+}
+
+/** The product itself, into the output or, in parts, into `sums`. */
+function dispatch(gpu: Gpu, p: Product, plan: Plan, sums: GpuBlock | null): void {
+  const { left, right, out, rows, columns, depth, sizes, batches, ending } = p, { kernel, parts } = plan;
+  const step = kernel === "vector" ? 1 : STEP, part = Math.max(step, Math.ceil(depth / parts / step) * step);
+  const operands = new Operands([rows, columns, depth, part, batches]);
+  operands.push(left.x.offset, left.row, left.column, right.x.offset, right.column, right.row, 0, 0, 0, out.x.offset);
+  operands.push(...sizes, ...left.batch, ...right.batch, ...(sums === null ? out.batch : []));
+  const slots = [left.x, right.x].map((x) => operands.slot(x));
+  const type = sumType(out.x.dtype);
+  const vectors = sums === null && kernel !== "vector" && writesVectors(targetOf(p), columns, out.batch, ending);
+  const finish = sums === null
+    ? finishOf(operands, targetOf(p), ending, vectors, (slot) => bound[slot] ?? false)
+    : null;
+  const partsSlot = sums === null ? null : operands.slotOf(sums);
+  const written = sums !== null
+    ? [partsSlot!]
+    : [out.x, ending.epilogue?.kept].flatMap((x) => x ? [operands.slot(x)] : []);
+  const wanted = kernel === "vector" ? ["each", "each"] as const : [
+    readsOf(left.x, left.row, left.column, rows, depth, left.batch),
+    readsOf(right.x, right.column, right.row, columns, depth, right.batch),
+  ];
+  // A buffer is bound as one type: beside results that are written one by one it is read so, too.
+  const reads = wanted.map((r, i) => !vectors && written.includes(slots[i]) ? "each" : r);
+  const bound: boolean[] = operands.blocks.map(() => false);
+  reads.forEach((r, i) => bound[slots[i]] ||= r !== "each");
+  if (vectors) { for (const slot of written) bound[slot] = true; }
+  const operand = (i: number, line: number, deep: number): TileOperand => ({
+    ...{ slot: slots[i], reads: reads[i], vector: bound[slots[i]], ragged: depth % 4 !== 0 },
+    depthFirst: reads[i] === "depth" || (reads[i] === "each" && Math.abs(deep) <= Math.abs(line)),
+  });
+  const text = {
+    ...{ type, left: operand(0, left.row, left.column), right: operand(1, right.column, right.row), vectors },
+    ...{ batchDims: sizes.length, finish: "", long: finish?.long ?? false, parts: partsSlot, bound, rows },
+  };
+  const describe = (x: TileOperand) =>
+    `${x.slot}${x.reads[0]}${x.depthFirst ? "d" : "l"}${x.vector ? "v" : ""}${x.ragged ? "r" : ""}`;
+  const common =
+    `${type} ${describe(text.left)} ${describe(text.right)} ${sizes.length} ${bound.map(Number).join("")} ` +
+    (finish === null ? `parts ${partsSlot}` : finish.key);
+  const print = () => ({ ...text, finish: finish === null ? "" : finish.functions() });
   const { parameters } = operands;
-  parameters[Tile.Rows] = rows;
-  parameters[Tile.Columns] = columns;
-  parameters[Tile.Batches] = batches;
-  const slots = operands.blocks.length;
-  for (let start = 0; start === 0 || start < depth; start += MAX_DEPTH) {
-    parameters[Tile.DepthStart] = start;
-    parameters[Tile.DepthEnd] = Math.min(depth, start + MAX_DEPTH);
-    parameters[Tile.Accumulate] = start > 0 ? 1 : 0;
-    gpu.dispatchGrid(kernel.key, () => tileCode(kernel, slots), operands.blocks, parameters, Tile.Group, [
-      Math.ceil(columns / TILE),
-      Math.ceil(rows / TILE),
-      batches,
-    ]);
+  if (kernel === "vector") {
+    const lanes = vectorLanes(text.right.depthFirst);
+    gpu.dispatchGrid(
+      `matmul vector ${rows} ${common}`,
+      () => vectorCode(print()),
+      operands.blocks,
+      parameters,
+      TileAt.Group,
+      [
+        Math.ceil(columns / lanes),
+        1,
+        batches * parts,
+      ],
+    );
+    return;
   }
+  const { size } = PLANS[kernel], bytes = STEP * size * 2 * 4;
+  const twice = 2 * bytes <= gpu.device.limits.maxComputeWorkgroupStorageSize;
+  const key = `matmul tiles ${size} ${twice} ${common}`;
+  gpu.dispatchGrid(key, () => tileCode({ ...print(), size, twice }), operands.blocks, parameters, TileAt.Group, [
+    Math.ceil(columns / size),
+    Math.ceil(rows / size),
+    batches * parts,
+  ]);
+}
+
+/** Adds the parts of a split product, in order, and ends it. */
+function addParts(gpu: Gpu, p: Product, parts: number, sums: GpuBlock): void {
+  const { out, rows, columns, sizes, batches, ending } = p, count = batches * rows * columns;
+  const operands = new Operands([count, rows, columns, parts, out.x.offset]);
+  const at = operands.push(...sizes), steps = operands.push(...out.batch);
+  const from = operands.slotOf(sums), type = sumType(out.x.dtype);
+  const finish = finishOf(operands, targetOf(p), ending, false, () => false);
+  const base = sizes.map((_, d) => `  out_base += (rest % p(${at + d}u)) * p(${steps + d}u); rest /= p(${at + d}u);\n`)
+    .reverse().join("");
+  gpu.dispatch(
+    `matmul parts ${type} ${sizes.length} ${from} ${finish.key}`,
+    () =>
+      `${prelude(operands.blocks.length)}${finish.functions()}${MAIN_1D}  let n = i % p(2u);
+  let m = (i / p(2u)) % p(1u);
+  var rest = i / (p(1u) * p(2u));
+  out_base = p(4u);
+${base}  var sum = ${type}();
+  for (var part = 0u; part < p(3u); part++) { sum += bitcast<${type}>(b${from}[part * p(0u) + i]); }
+  put(m, n, sum);
+}`,
+    operands.blocks,
+    operands.parameters,
+    groups1d(count),
+  );
 }
 
 /** `out = alpha · a @ b + beta · out`. */
 export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0) return;
-  if (gpu.software) return matmulInRegisters(gpu, a, b, out, alpha, beta);
-  const batchDims = out.shape.length - 2;
-  const [m, n] = out.shape.slice(-2);
-  const depth = a.shape[a.shape.length - 1];
-  const operands = new Operands(new Array(TILE_PARAMETERS).fill(0));
-  const type = sumType(out.dtype);
-  const factors = operands.push(floatWord(alpha), floatWord(beta));
-  const sizes = operands.push(...out.shape.slice(0, batchDims));
-  const views = [a, b, out].map((x) => {
-    const at = operands.push(x.offset, ...x.strides.slice(-2), ...x.strides.slice(0, batchDims));
-    return { x, at, slot: operands.slot(x) };
-  });
-  const [va, vb, vo] = views;
-  const base = (v: typeof va) => {
-    let text = `  var o = p(${v.at}u);\n  var rest = batch;\n`;
-    for (let d = batchDims - 1; d >= 0; d--) {
-      text += `  o += (rest % p(${sizes + d}u)) * p(${v.at + 3 + d}u); rest /= p(${sizes + d}u);\n`;
-    }
-    return text;
-  };
-  const read = (v: typeof va, offset: string) => `${type}(${load(v.slot, v.x.dtype, offset)})`;
-  const result = type === "f32" ? `bitcast<f32>(p(${factors}u)) * v` : `i32(bitcast<f32>(p(${factors}u))) * v`;
-  const former = type === "f32" ? `bitcast<f32>(p(${factors + 1}u))` : `i32(bitcast<f32>(p(${factors + 1}u)))`;
-  const functions = `
-fn a_at(m: u32, k: u32) -> ${type} {
-${base(va)}  return ${read(va, `o + m * p(${va.at + 1}u) + k * p(${va.at + 2}u)`)};
+  const ending: Ending = { alpha, beta, epilogue: null, turned: false };
+  if (gpu.software) matmulInRegisters(gpu, a, b, out, ending);
+  else multiply(gpu, a, b, out, ending, planFor(a, out));
 }
-fn b_at(k: u32, n: u32) -> ${type} {
-${base(vb)}  return ${read(vb, `o + k * p(${vb.at + 1}u) + n * p(${vb.at + 2}u)`)};
+
+function planFor(a: Strided, out: Strided): Plan {
+  const nb = out.shape.length - 2;
+  return planOf(out.shape[nb], out.shape[nb + 1], a.shape[nb + 1], numelOf(out.shape.slice(0, nb)));
 }
-fn put(m: u32, n: u32, v: ${type}) {
-${base(vo)}  o += m * p(${vo.at + 1}u) + n * p(${vo.at + 2}u);
-  var r = ${result};
-  if (p(${Tile.Accumulate}u) == 1u) { r += ${read(vo, "o")}; }
-  else if (bitcast<f32>(p(${factors + 1}u)) != 0.0) { r += ${former} * ${read(vo, "o")}; }
-  b${vo.slot}[o] = ${word(out.dtype, out.dtype.kind === "bool" ? "(r != 0)" : "r")};
-}`;
-  const slots = views.map((v) => v.slot).join("");
-  const key = `matmul ${a.dtype.name} ${b.dtype.name} ${out.dtype.name} ${batchDims} ${slots}`;
-  const batches = numelOf(out.shape.slice(0, batchDims));
-  runTiles(gpu, { key, type, functions }, operands, m, n, depth, batches);
+
+/** `out = epilogue(a @ b)`; see `Backend.matmulEpilogue`. Sums of columns are left to the caller. */
+export function matmulEpilogue(gpu: Gpu, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+  for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
+  if (numelOf(out.shape) === 0 || epilogue.columnSums !== null) return false;
+  const ending: Ending = { alpha: 1, beta: 0, epilogue, turned: false };
+  if (!gpu.software) multiply(gpu, a, b, out, ending, planFor(a, out));
+  else if (isPlain(out.dtype) && a.shape[1] <= REGISTER_DEPTH) matmulInRegisters(gpu, a, b, out, ending);
+  else return false;
+  return true;
 }

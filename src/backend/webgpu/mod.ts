@@ -22,6 +22,7 @@ import type {
   Block,
   Combine,
   ConvGeometry,
+  Epilogue,
   MemoryStats,
   NormGroups,
   NormStatistics,
@@ -35,7 +36,7 @@ import * as conv from "./conv.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
-import { matmul } from "./matmul.ts";
+import { matmul, matmulEpilogue } from "./matmul.ts";
 import * as nonzero from "./nonzero.ts";
 import { norm, normGrad } from "./norm.ts";
 import { checkDtype } from "./operands.ts";
@@ -191,6 +192,9 @@ export class WebGpuBackend implements Backend {
 
   matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
     matmul(this.gpu, a, b, out, alpha, beta);
+  }
+  matmulEpilogue(a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+    return matmulEpilogue(this.gpu, a, b, out, epilogue);
   }
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
     conv.conv(this.gpu, x, weight, bias, out, geometry);

@@ -11,6 +11,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
+import { type Ending, type Finish, finishOf, writesVectors } from "./finish.ts";
 import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
 import { floatWord, isPlain, offsets, Operands, sumType } from "./operands.ts";
 import { inFullWidth } from "./wide.ts";
@@ -116,8 +117,11 @@ interface Shape {
   readonly outVectors: boolean;
   readonly batchDims: number;
   readonly slots: readonly [number, number, number];
-  /** Whether results are multiplied by α, and whether β times the former ones is added. */
-  readonly scaled: boolean;
+  /** Which buffers are bound as vectors. */
+  readonly bound: readonly boolean[];
+  /** How a product ends that is not just stored, if it is so: `put` or `put4`. */
+  readonly finish: Finish | null;
+  /** Whether a part of the depth went before: its sums are added to what is there. */
   readonly added: boolean;
 }
 
@@ -128,15 +132,13 @@ const enum P {
   /** First and last vector of the depth. */
   Start,
   End,
-  Alpha,
-  Beta,
   /** Offset, row step and column step of each operand, then the batch dimensions' sizes and strides. */
-  Left,
-  Right = 9,
-  Out = 12,
+  Left = 4,
+  Right = 7,
+  Out = 10,
   /** The number of the first workgroup in three dimensions. */
-  Group = 15,
-  Batch = 18,
+  Group = 13,
+  Batch = 16,
 }
 
 function range(n: number): number[] {
@@ -180,32 +182,48 @@ function rightLoads({ rightRows, slots, type }: Shape): string {
   }).join("");
 }
 
-function stores({ rows, outVectors, slots, type, scaled, added }: Shape): string {
+/** The stores by a long function, in a loop: once in the text. */
+function storesInLoop({ rows, outVectors, type }: Shape): string {
+  const sums = range(rows).flatMap((r) => range(WIDE).map((x) => `  sums[${r * WIDE + x}] = acc_${r}_${x};\n`)).join(
+    "",
+  );
+  const store = outVectors
+    ? "put4(row + r, n, sums[i]);"
+    : `for (var c = 0u; c < 4u; c++) { if (n + c < p(${P.Columns}u)) { put(row + r, n + c, sums[i][c]); } }`;
+  return `  var sums: array<vec4<${type}>, ${rows * WIDE}>;
+${sums}  for (var i = 0u; i < ${rows * WIDE}u; i++) {
+    let r = i / ${WIDE}u;
+    let n = column + (i % ${WIDE}u) * ${4 * LANES}u;
+    if (row + r < p(${P.Rows}u) && n < p(${P.Columns}u)) { ${store} }
+  }
+`;
+}
+
+function stores({ rows, outVectors, slots, type, finish, added }: Shape): string {
   const slot = slots[2];
-  const cast = (text: string) => type === "f32" ? text : `${type}(${text})`;
-  const alpha = scaled ? `${cast(`bitcast<f32>(p(${P.Alpha}u))`)} * ` : "";
-  const beta = cast(`bitcast<f32>(p(${P.Beta}u))`);
   const write = (at: string, sum: string, as: string, bits: string) => {
-    const old = added ? ` + ${beta} * bitcast<${as}>(b${slot}[${at}])` : "";
-    return `b${slot}[${at}] = bitcast<${bits}>(${alpha}${sum}${old});`;
+    const old = added ? ` + bitcast<${as}>(b${slot}[${at}])` : "";
+    return `b${slot}[${at}] = bitcast<${bits}>(${sum}${old});`;
   };
   const row = (r: number) => `out + ${r}u * p(${P.Out + 1}u)`;
   let text = "";
   for (const r of range(rows)) {
     let body = "";
     for (const x of range(WIDE)) {
-      const sum = `acc_${r}_${x}`;
+      const sum = `acc_${r}_${x}`, first = 4 * x * LANES;
       if (outVectors) {
-        const at = `${row(r)} + ${x * LANES}u`;
-        body += `    if (column + ${4 * x * LANES}u < p(${P.Columns}u)) { ${
-          write(at, sum, `vec4<${type}>`, "vec4<u32>")
-        } }\n`;
+        const stored = finish === null
+          ? write(`${row(r)} + ${x * LANES}u`, sum, `vec4<${type}>`, "vec4<u32>")
+          : `put4(row + ${r}u, column + ${first}u, ${sum});`;
+        body += `    if (column + ${first}u < p(${P.Columns}u)) { ${stored} }\n`;
         continue;
       }
       for (const c of range(4)) {
-        const here = 4 * x * LANES + c;
-        const at = `${row(r)} + ${here}u * p(${P.Out + 2}u)`;
-        body += `    if (column + ${here}u < p(${P.Columns}u)) { ${write(at, `${sum}.${"xyzw"[c]}`, type, "u32")} }\n`;
+        const here = first + c, one = `${sum}.${"xyzw"[c]}`;
+        const stored = finish === null
+          ? write(`${row(r)} + ${here}u * p(${P.Out + 2}u)`, one, type, "u32")
+          : `put(row + ${r}u, column + ${here}u, ${one});`;
+        body += `    if (column + ${here}u < p(${P.Columns}u)) { ${stored} }\n`;
       }
     }
     text += `  if (row + ${r}u < p(${P.Rows}u)) {\n${body}  }\n`;
@@ -214,10 +232,7 @@ function stores({ rows, outVectors, slots, type, scaled, added }: Shape): string
 }
 
 function code(shape: Shape): string {
-  const { type, rows, leftRows, rightRows, outVectors, batchDims, slots } = shape;
-  const bound = [true, true, outVectors];
-  const seen: boolean[] = [];
-  slots.forEach((slot, i) => seen[slot] = bound[i]);
+  const { type, rows, leftRows, rightRows, outVectors, batchDims, finish, bound: seen } = shape;
   const batch = (name: string, at: number) =>
     range(batchDims).map((d) => `  ${name} += batch_${d} * p(${at + d}u);\n`).join("");
   const sizes = P.Batch, strides = P.Batch + batchDims;
@@ -228,7 +243,7 @@ function code(shape: Shape): string {
       return `    acc_${r}_${x} += ${terms};\n`;
     }).join("")
   ).join("");
-  return `${prelude(seen.length, seen)}
+  return `${prelude(seen.length, seen)}${finish === null ? "" : finish.functions()}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
 ${gridGroup(P.Group)}  let row = group.y * ${rows}u;
@@ -242,25 +257,37 @@ ${
       .join("")
   }
 ${batch("left", strides)}${batch("right", strides + batchDims)}${batch("out", strides + 2 * batchDims)}
+${
+    finish === null ? "" : `  out_base = p(${sizes + 4 * batchDims}u);
+${
+      range(batchDims).map((d) =>
+        `  out_base += batch_${d} * p(${strides + 2 * batchDims + d}u)${outVectors ? " * 4u" : ""};\n`
+      ).join("")
+    }`
+  }
 ${range(rows).map((r) => range(WIDE).map((x) => `  var acc_${r}_${x} = ${zero};`).join("")).join("\n")}
   for (var k = p(${P.Start}u); k < p(${P.End}u); k++) {
 ${leftLoads(shape)}${rightLoads(shape)}${sums}  }
-${stores(shape)}}`;
+${finish?.long ? storesInLoop(shape) : stores(shape)}}`;
 }
 
-/** `out = alpha · a @ b + beta · out`. */
-export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+/** The deepest product of one dispatch; deeper ones accumulate over several. */
+export const REGISTER_DEPTH = 4 * (MAX_TRIPS - 512);
+
+/** `out = alpha · a @ b + beta · out`, or a product with an epilogue: of a plain dtype then, and no deeper than {@linkcode REGISTER_DEPTH}. */
+export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided, ending: Ending): void {
   if (!isPlain(out.dtype)) {
-    return inFullWidth(gpu, out, beta !== 0, (wide) => matmulInRegisters(gpu, a, b, wide, alpha, beta));
+    return inFullWidth(gpu, out, ending.beta !== 0, (wide) => matmulInRegisters(gpu, a, b, wide, ending));
   }
   const batches = out.shape.slice(0, -2);
-  let [rows, columns] = out.shape.slice(-2);
+  let [rows, columns] = out.shape.slice(-2), end = ending;
   const depth = a.shape[a.shape.length - 1];
   let [left, right, to] = [matrixOf(a), matrixOf(b), matrixOf(out)];
   // Lanes lie along the columns: a product with few of them is computed as its transpose.
   if (columns < 8 && rows > columns) {
     [rows, columns] = [columns, rows];
     [left, right, to] = [transposed(right), transposed(left), transposed(to)];
+    end = { ...ending, turned: true };
   }
   const packs: GpuBlock[] = [];
   const pack = (x: Matrix, high: number, wide: number, padRows: boolean): Matrix => {
@@ -279,13 +306,15 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
     right = pack(right, depth, columns, true);
     rightRows = true;
   }
-  const outVectors = columns % 4 === 0 && vectors(to, "column", columns);
+  const target = { x: out, offset: to.offset, row: to.row, column: to.column };
+  const outVectors = writesVectors(target, columns, to.batch, end);
   // A buffer is bound once, as one type: an operand in the buffer of scalar results moves out.
-  if (!outVectors && left.block.address === to.block.address) {
+  const results = [to.block, end.epilogue?.kept?.storage.block].map((block) => block?.address);
+  if (!outVectors && results.includes(left.block.address)) {
     left = pack(left, rows, depth, false);
     leftRows = true;
   }
-  if (!outVectors && right.block.address === to.block.address) {
+  if (!outVectors && results.includes(right.block.address)) {
     right = pack(right, depth, columns, true);
     rightRows = true;
   }
@@ -296,33 +325,36 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
     return [x.offset / unit, alongColumns ? x.row / unit : x.row, alongColumns ? x.column : x.column / unit];
   };
   const vectorsDeep = Math.ceil(depth / 4);
-  operands.push(rows, columns, 0, 0, floatWord(alpha), 0);
+  operands.push(rows, columns, 0, 0);
   operands.push(...steps(left, true, leftRows), ...steps(right, true, rightRows), ...steps(to, outVectors, true));
   operands.push(0, 0, 0, ...batches);
   for (const x of [left, right]) operands.push(...x.batch.map((s) => s / 4));
-  operands.push(...to.batch.map((s) => outVectors ? s / 4 : s));
+  operands.push(...to.batch.map((s) => outVectors ? s / 4 : s), to.offset);
   const slots = [left, right, to].map((x) => operands.slotOf(x.block)) as [number, number, number];
-  const height = tileRows(rows, rows * columns * depth * numelOf(batches)), scaled = alpha !== 1;
+  const plain = end.epilogue === null && end.alpha === 1 && end.beta === 0;
+  const finish = plain ? null : finishOf(operands, target, end, outVectors, (slot) => bound[slot] ?? false);
+  const bound: boolean[] = operands.blocks.map(() => false);
+  bound[slots[0]] = bound[slots[1]] = true;
+  bound[slots[2]] = outVectors;
+  const kept = end.epilogue?.kept;
+  if (kept) bound[operands.slot(kept)] = outVectors;
+  const height = tileRows(rows, rows * columns * depth * numelOf(batches));
   const { parameters } = operands;
-  for (let start = 0; start === 0 || start < vectorsDeep; start += MAX_TRIPS) {
-    const part = start > 0 ? 1 : beta, added = part !== 0;
+  const shape = {
+    ...{ type, rows: height, leftRows, rightRows, outVectors },
+    batchDims: batches.length,
+    slots,
+    bound,
+    finish,
+  };
+  const text = `matmul registers ${type} ${height} ${leftRows} ${rightRows} ${outVectors} ${batches.length} ` +
+    `${slots.join("")} ${bound.map(Number).join("")} ${finish?.key}`;
+  for (let start = 0; start === 0 || start < vectorsDeep; start += REGISTER_DEPTH / 4) {
+    const added = finish === null && start > 0;
     parameters[P.Start] = start;
-    parameters[P.End] = Math.min(vectorsDeep, start + MAX_TRIPS);
-    parameters[P.Beta] = floatWord(part);
-    const key = `matmul registers ${type} ${height} ${leftRows} ${rightRows} ${outVectors} ${batches.length} ` +
-      `${slots.join("")} ${scaled} ${added}`;
-    const shape = {
-      type,
-      rows: height,
-      leftRows,
-      rightRows,
-      outVectors,
-      batchDims: batches.length,
-      slots,
-      scaled,
-      added,
-    };
-    gpu.dispatchGrid(key, () => code(shape), operands.blocks, parameters, P.Group, [
+    parameters[P.End] = Math.min(vectorsDeep, start + REGISTER_DEPTH / 4);
+    if (finish !== null && start > 0) parameters[finish.beta] = floatWord(1);
+    gpu.dispatchGrid(`${text} ${added}`, () => code({ ...shape, added }), operands.blocks, parameters, P.Group, [
       Math.ceil(columns / (4 * WIDE * LANES)),
       Math.ceil(rows / height),
       numelOf(batches),
