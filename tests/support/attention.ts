@@ -111,7 +111,9 @@ function run(
     enableGqa: c.groups !== undefined,
   });
   if (device !== "cpu") {
-    assertEquals(out.gradFn?.name, "ScaledDotProductFlashAttentionBackward0", JSON.stringify(c));
+    // A half that the kernels do not take is widened before and narrowed after.
+    const node = out.gradFn?.name === "ToCopyBackward0" ? out.gradFn.nextFunctions[0][0] : out.gradFn;
+    assertEquals(node?.name, "ScaledDotProductFlashAttentionBackward0", JSON.stringify(c));
     assertEquals(out.dtype, dtype);
   }
   out.backward(grad.to(device).to(dtype));
@@ -120,7 +122,7 @@ function run(
 
 async function difference(actual: Tensor, expected: Tensor): Promise<number> {
   assertEquals(actual.shape, expected.shape);
-  const [a, b] = [actual, expected].map((x) => x.to("cpu").float().contiguous());
+  const [a, b] = [await actual.cpu(), await expected.cpu()].map((x) => x.float().contiguous());
   const [ours, theirs] = [await a.data(), await b.data()] as Float32Array[];
   let largest = 1e-3, worst = 0;
   for (const v of theirs) largest = Math.max(largest, Math.abs(v));

@@ -17,6 +17,8 @@ import { DeviceError, NativeError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Program } from "../../expr/program.ts";
 import type {
+  AttentionOperands,
+  AttentionOptions,
   Backend,
   BackendInfo,
   Block,
@@ -32,6 +34,7 @@ import type {
   Strided,
 } from "../backend.ts";
 import { type AdapterChoice, listAdapters, requestGpu } from "./adapters.ts";
+import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { readHalves, writeHalves } from "./halves.ts";
@@ -220,6 +223,24 @@ export class WebGpuBackend implements Backend {
   }
   softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
     rows.softmaxGrad(this.gpu, grad, output, log, out);
+  }
+
+  supportsAttention(operands: AttentionOperands): boolean {
+    return attention.supportsAttention(this.gpu, operands);
+  }
+  attention(operands: AttentionOperands, options: AttentionOptions, out: Strided, logSum: Strided): void {
+    attention.attention(this.gpu, operands, options, out, logSum);
+  }
+  attentionGrad(
+    operands: AttentionOperands,
+    options: AttentionOptions,
+    logSum: Strided,
+    grad: Strided,
+    dots: Strided,
+    byQuery: Strided | null,
+    byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
+  ): void {
+    attention.attentionGrad(this.gpu, operands, options, logSum, grad, dots, byQuery, byKeyValue);
   }
   norm(
     x: Strided,
