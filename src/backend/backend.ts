@@ -152,6 +152,8 @@ export interface MemoryStats {
   liveBlocks: number;
   /** Allocations since the start. */
   allocations: number;
+  /** Objects made since the start that hold native memory until they are collected, where the device has such (WebGPU). */
+  collectable?: number;
 }
 
 /** What runs: shown by `info()` and stored in benchmark and conformance files. */

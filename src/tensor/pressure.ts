@@ -19,11 +19,15 @@ const GROWTH_PART = 0.25;
 /** The same for a number of blocks: small tensors cost the JavaScript heap, too. */
 const GROWTH_BLOCKS = 1 << 14;
 
+/** The same for the device's own objects that only a collection frees (WebGPU's bind groups): some 1.5 KB each. */
+const GROWTH_OBJECTS = 1 << 14;
+
 /** What was live after the last forced collection, and how patient to be: collections that free little are spaced out. */
 interface Watch {
   bytes: number;
   blocks: number;
   patience: number;
+  objects: number;
 }
 
 const watches = new Map<Backend, Watch>();
@@ -40,12 +44,17 @@ function collector(): () => void {
 /** Lets finalizers run, after a forced collection where the device's memory has grown much. */
 export async function yieldToFinalizers(backend: Backend): Promise<void> {
   let watch = watches.get(backend);
-  if (watch === undefined) watches.set(backend, watch = { bytes: 0, blocks: 0, patience: 1 });
+  if (watch === undefined) watches.set(backend, watch = { bytes: 0, blocks: 0, patience: 1, objects: 0 });
   const before = backend.memoryStats();
   const bytes = before.allocatedBytes - watch.bytes, blocks = before.liveBlocks - watch.blocks;
   const pressed = bytes > watch.patience * Math.max(GROWTH_BYTES, watch.bytes * GROWTH_PART) ||
     blocks > watch.patience * GROWTH_BLOCKS;
-  if (pressed) collector()();
+  const { collectable = 0 } = before;
+  const littered = collectable - watch.objects > GROWTH_OBJECTS;
+  if (pressed || littered) {
+    collector()();
+    watch.objects = collectable;
+  }
   await new Promise<void>((resolve) => setImmediate(resolve));
   if (!pressed) return;
   const after = backend.memoryStats();

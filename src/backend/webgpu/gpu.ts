@@ -21,6 +21,8 @@ const PARAMETERS = 512 * 1024;
 const BATCH = 256;
 /** Reads of up to this many bytes share a pool of staging buffers. */
 const SMALL_READ = 4096;
+/** Bind groups in a generation of their cache. */
+const GROUPS = 2048;
 /** Idle bytes that are kept whatever is in use. */
 const IDLE = 2 ** 28;
 /** The most workgroups in one dimension that every device allows. */
@@ -96,7 +98,9 @@ export class Gpu {
   readonly programs: (Map<number, Kernel> | undefined)[] = [];
   private readonly dynamicOffset = new Uint32Array(1);
   private readonly layouts: (readonly [GPUBindGroupLayout, GPUPipelineLayout] | undefined)[] = [];
-  private readonly groups = new Map<number | string, GPUBindGroup>();
+  /** Bind groups by their buffers: those in use, and those that were before the last change of generation. */
+  private groups = new Map<number | string, GPUBindGroup>();
+  private olderGroups = new Map<number | string, GPUBindGroup>();
   private readonly pool = new Map<number, GpuBlock[]>();
   private idleBytes = 0;
   private limit = Infinity;
@@ -116,6 +120,7 @@ export class Gpu {
     reservedBytes: 0,
     liveBlocks: 0,
     allocations: 0,
+    collectable: 0,
   };
 
   /** Wraps a device of the adapter `name`; `adapters.ts` opens one. */
@@ -302,6 +307,7 @@ export class Gpu {
     }
     this.pool.clear();
     this.groups.clear();
+    this.olderGroups.clear();
     this.idleBytes = 0;
     for (const staging of this.stagings.splice(0)) staging.destroy();
   }
@@ -390,6 +396,7 @@ export class Gpu {
     this.endPass();
     if (this.used > 0) this.device.queue.writeBuffer(this.parameters, 0, this.staging, 0, this.used / 4);
     this.device.queue.submit([this.encoder.finish()]);
+    this.stats.collectable! += 3; // an encoder, a pass and what they recorded
     this.encoder = null;
     this.used = 0;
     this.dispatches = 0;
@@ -451,12 +458,14 @@ export class Gpu {
       for (const b of blocks) key += b.address + ",";
     }
     let group = this.groups.get(key);
+    if (group !== undefined) return group;
+    // Bind groups of buffers that no longer meet would pile up.
+    if (this.groups.size >= GROUPS) [this.groups, this.olderGroups] = [new Map(), this.groups];
+    group = this.olderGroups.get(key);
     if (group === undefined) {
       for (const b of blocks) {
         if (b.owner !== this) throw b.owner.failure ?? new DeviceError("webgpu: tensors of two devices in one call");
       }
-      // Bind groups of buffers that no longer meet would pile up.
-      if (this.groups.size > 4096) this.groups.clear();
       group = this.device.createBindGroup({
         layout: this.layout(blocks.length)[0],
         entries: [
@@ -464,8 +473,9 @@ export class Gpu {
           ...blocks.map((b, i) => ({ binding: i + 1, resource: { buffer: b.buffer } })),
         ],
       });
-      this.groups.set(key, group);
+      this.stats.collectable!++;
     }
+    this.groups.set(key, group);
     return group;
   }
 
