@@ -33,6 +33,8 @@ export {
   float16,
   float32,
   float64,
+  float8E4m3fn,
+  float8E5m2,
   getDefaultDtype,
   int16,
   int32,

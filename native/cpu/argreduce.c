@@ -148,7 +148,8 @@ static void search_strips(void *context, int64_t begin, int64_t end) {
 int32_t cresset_argreduce(int32_t kind, int32_t dtype, int32_t ndim) {
   Search s;
   const double *args = cresset_args;
-  if (ndim < 1 || ndim > MAX_DIMS || dtype < 0 || dtype >= DT_COUNT) return CRESSET_BAD_ARGUMENT;
+  if (dtype < 0 || dtype >= DT_COUNT) return CRESSET_BAD_DTYPE;
+  if (ndim < 1 || ndim > MAX_DIMS) return CRESSET_BAD_ARGUMENT;
   s.kind = kind;
   s.dtype = dtype;
   s.ndim = ndim;

@@ -19,20 +19,25 @@ enum {
   DT_BF16 = 7,
   DT_F32 = 8,
   DT_F64 = 9,
-  DT_COUNT = 10
+  /* Every kernel takes the dtypes up to here; complex ones (10, 11) arrive as two real operands. */
+  DT_COUNT = 10,
+  /* Float8: maps, reductions, copies and indexing only. */
+  DT_E4M3 = 12,
+  DT_E5M2 = 13
 };
 
 /* Register kinds of the pointwise machine. */
 enum { K_F32 = 0, K_F64 = 1, K_I64 = 2, K_BOOL = 3 };
 
 static inline int64_t dtype_size(int32_t dtype) {
-  static const uint8_t sizes[12] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
+  static const uint8_t sizes[14] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 1, 1};
   return sizes[dtype];
 }
 
 /* The register kind that a storage dtype loads into. */
 static inline int32_t dtype_kind(int32_t dtype) {
-  static const uint8_t kinds[10] = {K_BOOL, K_I64, K_I64, K_I64, K_I64, K_I64, K_F32, K_F32, K_F32, K_F64};
+  static const uint8_t kinds[14] = {K_BOOL, K_I64, K_I64, K_I64, K_I64, K_I64, K_F32,
+                                    K_F32,  K_F32, K_F64, K_F32, K_F64, K_F32, K_F32};
   return kinds[dtype];
 }
 
@@ -90,6 +95,40 @@ static inline uint16_t f32_to_f16(float f) {
   h = a >= 0x477ff000u ? 0x7c00u : h;
   h = a > 0x7f800000u ? (0x7e00u | ((a >> 13) & 0x3ff)) : h;
   return (uint16_t)(h | sign);
+}
+
+/* The float8 formats work as halves do, with other widths. e4m3 has no infinity: 0x7f is NaN, and what is too large becomes
+   the largest value, 448; e5m2 is the upper half of a half. */
+static inline float e4m3_to_f32(uint8_t x) {
+  uint32_t magnitude = (uint32_t)(x & 0x7f) << 20;
+  float scaled = bits_f32(magnitude) * 0x1p120f;
+  uint32_t u = f32_bits(scaled) | (magnitude == 0x07f00000u ? 0x7f800000u : 0);
+  return bits_f32(u | ((uint32_t)(x & 0x80) << 24));
+}
+
+static inline uint8_t f32_to_e4m3(float f) {
+  uint32_t u = f32_bits(f);
+  uint32_t a = u & 0x7fffffffu;
+  uint32_t held = a > 0x43e00000u ? 0x43e00000u : a;
+  uint32_t normal = (held - 0x3c000000u + 0x7ffffu + ((held >> 20) & 1)) >> 20;
+  /* Adding 2^14 rounds to a multiple of 2^-9. */
+  uint32_t subnormal = f32_bits(bits_f32(held) + 0x1p14f) - 0x46800000u;
+  uint32_t x = a < 0x3c800000u ? subnormal : normal;
+  x = a > 0x7f800000u ? 0x7fu : x;
+  return (uint8_t)(x | ((u >> 24) & 0x80));
+}
+
+static inline float e5m2_to_f32(uint8_t x) { return f16_to_f32((uint16_t)(x << 8)); }
+
+static inline uint8_t f32_to_e5m2(float f) {
+  uint32_t u = f32_bits(f);
+  uint32_t a = u & 0x7fffffffu;
+  uint32_t held = a > 0x47800000u ? 0x47800000u : a;
+  uint32_t normal = (held - 0x38000000u + 0xfffffu + ((held >> 21) & 1)) >> 21;
+  uint32_t subnormal = f32_bits(bits_f32(held) + 0x1p7f) - 0x43000000u;
+  uint32_t x = a < 0x38800000u ? subnormal : normal;
+  x = a > 0x7f800000u ? 0x7fu : x;
+  return (uint8_t)(x | ((u >> 24) & 0x80));
 }
 
 /* double to half must not round twice: the float in between keeps a sticky bit (round to odd). */

@@ -86,7 +86,8 @@ static const RowFn row_table[10][4] = {
 };
 
 static RowFn row_function(int dtype, int mode) {
-  if (dtype < 0 || dtype >= 10 || mode < 0 || mode > 4) return 0;
+  int float8 = dtype == DT_E4M3 || dtype == DT_E5M2;
+  if (dtype < 0 || (dtype >= DT_COUNT && !float8) || mode < 0 || mode > 4 || (float8 && mode > 0)) return 0;
   if (mode > 0) return row_table[dtype][mode - 1];
   switch (dtype_size(dtype)) {
     case 1: return row_set1;
@@ -147,7 +148,8 @@ int32_t cresset_gather(int32_t dtype, int32_t indexDtype, int32_t ndim, int32_t 
 
 int32_t cresset_scatter(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent_) {
   RowFn combine = row_function(dtype, mode);
-  if (!combine || ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
+  if (!combine) return CRESSET_BAD_DTYPE;
+  if (ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
   const double *shape = cresset_args, *slot = shape + ndim;
   int64_t strides[3][NEST_DIMS], extent = (int64_t)extent_;
   char *out = nest_operand(&slot, ndim, strides[0]);
@@ -181,7 +183,8 @@ int32_t cresset_scatter(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t
  * When `put` is 0, many[j] = table[index[j]]; else table[index[j]] (mode)= many[j]. */
 static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent_, int32_t wrap) {
   RowFn combine = row_function(dtype, mode);
-  if (!combine || ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
+  if (!combine) return CRESSET_BAD_DTYPE;
+  if (ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
   const double *shape = cresset_args, *slot = shape + ndim;
   int64_t strides[2][NEST_DIMS], index_stride[1], extent = (int64_t)extent_;
   char *many = nest_operand(&slot, ndim, strides[0]);
@@ -238,6 +241,7 @@ int32_t cresset_index_put(int32_t dtype, int32_t indexDtype, int32_t mode, int32
 /* The bits that make a value differ from zero: all but the sign for floats, so that -0 is zero. */
 static uint64_t value_bits(int dtype) {
   switch (dtype) {
+    case DT_E4M3: case DT_E5M2: return 0x7f;
     case DT_F16: case DT_BF16: return 0x7fff;
     case DT_F32: return 0x7fffffff;
     case DT_F64: return 0x7fffffffffffffff;
@@ -271,7 +275,7 @@ int32_t cresset_count_nonzero(int32_t dtype, int32_t ndim) {
     do {
       if (size == 1 && inner[0] == 1) {
         const uint8_t *p = (const uint8_t *)x + offset[0];
-        for (int64_t j = 0; j < n; j++) count += p[j] != 0;
+        for (int64_t j = 0; j < n; j++) count += (p[j] & mask) != 0;
       } else {
         for (int64_t j = 0; j < n; j++) count += (load_bits(x, offset[0] + j * inner[0], size) & mask) != 0;
       }

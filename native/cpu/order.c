@@ -194,7 +194,7 @@ int32_t cresset_searchsorted(int32_t dtype, int32_t ndim, double n_, int32_t rig
       case DT_BF16: SEARCH(uint16_t, bf16_to_f32) break;
       case DT_F32: SEARCH(float, AS_IS) break;
       case DT_F64: SEARCH(double, AS_IS) break;
-      default: return CRESSET_BAD_ARGUMENT;
+      default: return CRESSET_BAD_DTYPE;
     }
   } while (nest_next(&nest, at, offset));
   return CRESSET_OK;

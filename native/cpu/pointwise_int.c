@@ -172,6 +172,8 @@ void cresset_load(void *target, const void *source, int64_t n, int64_t stride, i
     LOAD_CASE(DT_BF16, uint16_t, float, bf16_to_f32(x))
     LOAD_CASE(DT_F32, float, float, x)
     LOAD_CASE(DT_F64, double, double, x)
+    LOAD_CASE(DT_E4M3, uint8_t, float, e4m3_to_f32(x))
+    LOAD_CASE(DT_E5M2, uint8_t, float, e5m2_to_f32(x))
   }
 }
 
@@ -213,6 +215,8 @@ void cresset_store(void *target, const void *source, int64_t n, int64_t stride, 
     STORE_CASE(DT_BF16, uint16_t, float, f32_to_bf16(x))
     STORE_CASE(DT_F32, float, float, x)
     STORE_CASE(DT_F64, double, double, x)
+    STORE_CASE(DT_E4M3, uint8_t, float, f32_to_e4m3(x))
+    STORE_CASE(DT_E5M2, uint8_t, float, f32_to_e5m2(x))
   }
 }
 

@@ -189,6 +189,8 @@ static void finish(void *at, int32_t dtype, Total t) {
     case DT_BF16: *(uint16_t *)at = f32_to_bf16((float)t.f); break;
     case DT_F32: *(float *)at = (float)t.f; break;
     case DT_F64: *(double *)at = t.f; break;
+    case DT_E4M3: *(uint8_t *)at = f32_to_e4m3((float)t.f); break;
+    case DT_E5M2: *(uint8_t *)at = f32_to_e5m2((float)t.f); break;
     case DT_I64: *(int64_t *)at = t.i; break;
     case DT_I32: *(int32_t *)at = (int32_t)t.i; break;
     case DT_I16: *(int16_t *)at = (int16_t)t.i; break;

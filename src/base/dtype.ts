@@ -27,7 +27,9 @@ export type DTypeName =
   | "float32"
   | "float64"
   | "complex64"
-  | "complex128";
+  | "complex128"
+  | "float8_e4m3fn"
+  | "float8_e5m2";
 
 /** An element type, one constant per type: `torch.float32`, `torch.int64`, … */
 export class DType {
@@ -52,6 +54,11 @@ export class DType {
   /** Whether the type is a real floating type. */
   get isFloatingPoint(): boolean {
     return this.kind === "floating";
+  }
+
+  /** Whether the type is a float8: a format of storage, which promotes with no other. */
+  get isFloat8(): boolean {
+    return this.kind === "floating" && this.itemsize === 1;
   }
 
   /** Whether the type is complex. */
@@ -99,6 +106,10 @@ export const float64: DType = new DType("float64", 9, 8, "floating");
 export const complex64: DType = new DType("complex64", 10, 8, "complex");
 /** Pairs of float64. */
 export const complex128: DType = new DType("complex128", 11, 16, "complex");
+/** One byte: 4 bits of exponent, 3 of mantissa; no infinities, one NaN. Larger values than ±448 become ±448. */
+export const float8E4m3fn: DType = new DType("float8_e4m3fn", 12, 1, "floating");
+/** One byte: 5 bits of exponent, 2 of mantissa, as the upper half of a float16. */
+export const float8E5m2: DType = new DType("float8_e5m2", 13, 1, "floating");
 
 /** Every dtype, by name. */
 export const DTYPES: Readonly<Record<DTypeName, DType>> = {
@@ -114,6 +125,8 @@ export const DTYPES: Readonly<Record<DTypeName, DType>> = {
   float64,
   complex64,
   complex128,
+  float8_e4m3fn: float8E4m3fn,
+  float8_e5m2: float8E5m2,
 };
 
 let defaultFloat: DType = float32;
@@ -125,8 +138,8 @@ export function getDefaultDtype(): DType {
 
 /** Sets the floating dtype of tensors made from numbers. */
 export function setDefaultDtype(dtype: DType): void {
-  if (!dtype.isFloatingPoint) {
-    throw new DTypeError(`setDefaultDtype(): the default must be a floating dtype: ${dtype}`);
+  if (!dtype.isFloatingPoint || dtype.isFloat8) {
+    throw new DTypeError(`setDefaultDtype(): the default must be a floating dtype, not a float8: ${dtype}`);
   }
   defaultFloat = dtype;
 }
@@ -142,13 +155,24 @@ export function toReal(dtype: DType): DType {
   return dtype === complex64 ? float32 : dtype === complex128 ? float64 : dtype;
 }
 
-/** The dtype two operands of the same category promote to. */
+const COUNT = Object.keys(DTYPES).length;
+
+/**
+ * The dtype two operands of the same category promote to.
+ *
+ * @throws {DTypeError} if one is a float8 and the other is not the same
+ */
 export function promoteTypes(a: DType, b: DType): DType {
-  return PROMOTION[a.code * 12 + b.code];
+  const promoted = PROMOTION[a.code * COUNT + b.code];
+  if (promoted === null) {
+    throw new DTypeError(`promoteTypes(): float8 dtypes do not promote: ${a} and ${b}; convert with .to(dtype)`);
+  }
+  return promoted;
 }
 
-function computePromotion(a: DType, b: DType): DType {
+function computePromotion(a: DType, b: DType): DType | null {
   if (a === b) return a;
+  if (a.isFloat8 || b.isFloat8) return null;
   const rank: Record<DTypeKind, number> = { bool: 0, integer: 1, floating: 2, complex: 3 };
   if (rank[a.kind] > rank[b.kind]) [a, b] = [b, a];
   if (b.isComplex) {
@@ -171,9 +195,9 @@ function promoteTypesOfParts(a: DType, b: DType, kind: DTypeKind): DType {
   return a === float64 || b === float64 ? float64 : float32;
 }
 
-const PROMOTION: DType[] = [];
+const PROMOTION: (DType | null)[] = [];
 for (const a of Object.values(DTYPES)) {
-  for (const b of Object.values(DTYPES)) PROMOTION[a.code * 12 + b.code] = computePromotion(a, b);
+  for (const b of Object.values(DTYPES)) PROMOTION[a.code * COUNT + b.code] = computePromotion(a, b);
 }
 
 /** A plain number's dtype in promotion: what kind it is, with the default floating type. */

@@ -52,12 +52,14 @@ export interface IInfo {
   readonly dtype: string;
 }
 
-/** Stored bits of the significand and the largest exponent of each real floating dtype. */
-const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: number]>> = {
+/** Stored bits of the significand and the exponent's bias of each real floating dtype; the largest value where codes are missing. */
+const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: number, max?: number]>> = {
   float16: [10, 15],
   bfloat16: [7, 127],
   float32: [23, 127],
   float64: [52, 1023],
+  float8_e4m3fn: [3, 7, 448],
+  float8_e5m2: [2, 15],
 };
 
 /**
@@ -77,8 +79,7 @@ export function finfo(dtype: DType): FInfo {
   const real = toReal(dtype);
   const layout = LAYOUT[real.name];
   if (!layout) throw new DTypeError(`finfo(): the dtype must be floating: ${dtype}; use iinfo()`);
-  const [fraction, exponent] = layout;
-  const max = (2 - 2 ** -fraction) * 2 ** exponent;
+  const [fraction, exponent, max = (2 - 2 ** -fraction) * 2 ** exponent] = layout;
   const smallest = 2 ** (1 - exponent);
   return {
     bits: real.itemsize * 8,

@@ -46,6 +46,8 @@ export function storageType(dtype: DType): string {
   switch (dtype.name) {
     case "bool":
     case "uint8":
+    case "float8_e4m3fn":
+    case "float8_e5m2":
       return "unsigned char";
     case "int8":
       return "signed char";
@@ -65,6 +67,8 @@ export function storageType(dtype: DType): string {
 export function load(dtype: DType, text: string): string {
   if (dtype.name === "float16") return `crFromHalf(${text})`;
   if (dtype.name === "bfloat16") return `crFromBfloat(${text})`;
+  if (dtype.name === "float8_e4m3fn") return `crFromE4m3(${text})`;
+  if (dtype.name === "float8_e5m2") return `crFromE5m2(${text})`;
   return dtype.name === "bool" ? `${text} != 0` : `(${C_TYPE[kindOf(dtype)]})${text}`;
 }
 
@@ -72,6 +76,8 @@ export function load(dtype: DType, text: string): string {
 export function store(dtype: DType, text: string): string {
   if (dtype.name === "float16") return `crToHalf(${text})`;
   if (dtype.name === "bfloat16") return `crToBfloat(${text})`;
+  if (dtype.name === "float8_e4m3fn") return `crToE4m3(${text})`;
+  if (dtype.name === "float8_e5m2") return `crToE5m2(${text})`;
   return `(${storageType(dtype)})${text}`;
 }
 

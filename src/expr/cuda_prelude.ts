@@ -43,6 +43,27 @@ export const CUDA_HELPERS: Readonly<Record<string, string>> = {
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
   return y;
 }`,
+  crFromE4m3: `${device} float crFromE4m3(unsigned char x) {
+  u32 size = x & 0x7f;
+  float y = size < 8 ? (float)size * 0x1p-9f : __uint_as_float((size << 20) + 0x3c000000u);
+  if (size == 0x7f) y = crNaN<float>();
+  return __uint_as_float(__float_as_uint(y) | (u32)(x & 0x80) << 24);
+}`,
+  crFromE5m2: `${device} float crFromE5m2(unsigned char x) { return crFromHalf((u16)x << 8); }`,
+  crToFloat8: `${device} unsigned char crToFloat8(float x, int shift, u32 most, float units, u32 leastNormal, u32 rebias) {
+  u32 bits = __float_as_uint(x), size = bits & 0x7fffffffu;
+  u32 held = size < most ? size : most;
+  u32 y = size < leastNormal
+    ? (u32)rintf(__uint_as_float(size) * units)
+    : (held - rebias + (1u << (shift - 1)) - 1 + ((held >> shift) & 1)) >> shift;
+  return (unsigned char)((size > 0x7f800000u ? 0x7fu : y) | ((bits >> 24) & 0x80u));
+}`,
+  crToE4m3: `${device} unsigned char crToE4m3(float x) {
+  return crToFloat8(x, 20, 0x43e00000u, 0x1p9f, 0x3c800000u, 0x3c000000u);
+}`,
+  crToE5m2: `${device} unsigned char crToE5m2(float x) {
+  return crToFloat8(x, 21, 0x47800000u, 0x1p16f, 0x38800000u, 0x38000000u);
+}`,
   crTruncDivide: `${device} i64 crTruncDivide(i64 a, i64 b) {
   return b == 0 ? 0 : b == -1 ? (i64)(0ull - (u64)a) : a / b;
 }`,

@@ -19,6 +19,8 @@ import {
   float16,
   float32,
   float64,
+  float8E4m3fn,
+  float8E5m2,
   int16,
   int32,
   int64,
@@ -55,6 +57,8 @@ const DTYPES: Readonly<Partial<Record<FormatDtype, DType>>> = {
   C64: complex64,
   F64: float64,
   I64: int64,
+  F8_E4M3: float8E4m3fn,
+  F8_E5M2: float8E5m2,
 };
 
 const NAMES: ReadonlyMap<DType, FormatDtype> = new Map(
@@ -66,8 +70,8 @@ export interface LoadOptions {
   /** Where the tensors go. @default {"cpu"} */
   device?: string | Device;
   /**
-   * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64, F8_E4M3 and F8_E5M2
-   * as float32. Every value is kept exactly; a U64 value above 2^63 - 1 is an error.
+   * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64. Every value is kept
+   * exactly; a U64 value above 2^63 - 1 is an error.
    *
    * @default {false}
    */

@@ -342,6 +342,8 @@ const LEGACY_NAMES: Readonly<Record<DTypeName, string>> = {
   float64: "Double",
   complex64: "ComplexFloat",
   complex128: "ComplexDouble",
+  float8_e4m3fn: "Float8_e4m3fn",
+  float8_e5m2: "Float8_e5m2",
 };
 
 function legacyName(value: Tensor): string {

@@ -127,7 +127,7 @@ interface Plan {
   readonly parts: readonly number[];
 }
 
-const DIMS = 0, ZERO_DIM = 12, SCALAR = 24, ABSENT = 31;
+const DIMS = 0, ZERO_DIM = 14, SCALAR = 28, ABSENT = 32, OPERAND_CODES = 33;
 const SCALAR_KINDS: readonly DTypeKind[] = ["bool", "integer", "floating", "complex"];
 
 function operandCode(x: OperandValue): number {
@@ -213,7 +213,7 @@ class PointwiseOp {
   /** @param wide whether half-precision operands are computed in float32 */
   private plan(call: PointwiseCall, wide: boolean): Plan {
     let key = getDefaultDtype().code - (wide ? 2 : 6);
-    for (const x of call.operands) key = key * 32 + operandCode(x);
+    for (const x of call.operands) key = key * OPERAND_CODES + operandCode(x);
     for (let i = 0; i < call.numbers.length; i++) {
       const n = call.numbers[i];
       key = key * 3 + (n === this.defaultNumbers[i] ? 0 : n.kind === "complex" ? 2 : 1);

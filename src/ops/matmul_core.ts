@@ -34,8 +34,9 @@ export function checkProduct(op: string, operands: readonly Tensor[]): void {
       );
     }
   }
-  if (dtype.kind === "bool") {
-    throw new DTypeError(`${op}(): not defined for ${dtype}; convert with .to(dtype)`);
+  if (dtype.kind === "bool" || dtype.isFloat8) {
+    const remedy = dtype.isFloat8 ? "use nn.functional.scaledMm(), or .to(dtype)" : "convert with .to(dtype)";
+    throw new DTypeError(`${op}(): not defined for ${dtype}; ${remedy}`);
   }
   checkOperands(op, operands);
 }

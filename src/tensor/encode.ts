@@ -7,6 +7,7 @@
  */
 
 import type { DataArray, DType } from "../base/dtype.ts";
+import { fromFloat8, toFloat8 } from "../base/float8.ts";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
@@ -36,6 +37,9 @@ function storageArray(dtype: DType, length: number): ArrayBufferView<ArrayBuffer
       return new Float16Array(length);
     case "bfloat16":
       return new Uint16Array(length);
+    case "float8_e4m3fn":
+    case "float8_e5m2":
+      return new Uint8Array(length);
     case "float32":
     case "complex64":
       return new Float32Array(length);
@@ -56,6 +60,7 @@ export function encode(values: ArrayLike<number | bigint | boolean>, dtype: DTyp
     }
   } else if (dtype.name === "bool") { for (let i = 0; i < n; i++) out[i] = values[i] ? 1 : 0; }
   else if (dtype.name === "bfloat16") { for (let i = 0; i < n; i++) out[i] = toBfloat16Bits(Number(values[i])); }
+  else if (dtype.isFloat8) { for (let i = 0; i < n; i++) out[i] = toFloat8(Number(values[i]), dtype); }
   else if (out instanceof Float32Array && values instanceof Float32Array) out.set(values);
   else for (let i = 0; i < n; i++) out[i] = Number(values[i]);
   return new Uint8Array(out.buffer);
@@ -86,6 +91,9 @@ export function decode(bytes: Uint8Array<ArrayBuffer>, dtype: DType): DataArray 
       for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
       return out;
     }
+    case "float8_e4m3fn":
+    case "float8_e5m2":
+      return fromFloat8(aligned, dtype);
     case "float32":
     case "complex64":
       return new Float32Array(buffer, byteOffset, byteLength / 4);

@@ -55,6 +55,7 @@ for (const model of ["mlp_classifier", "lenet5", "resnet_small"]) {
   cudaTest(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
 }
 
+cudaTest("cuda: float8 is converted as by PyTorch", () => run("float8.ts", []));
 cudaTest("cuda: mixed precision trains as float32 does, and follows PyTorch's scaler", () => run("mixed.ts", []));
 
 cudaTest(

@@ -10,7 +10,7 @@
 
 import * as wasm from "../../../native/cpu/cpu.wasm";
 import { ABI, ARENA_SLOTS, type BufferKernels, environment, type Kernels, openNative } from "../../../ffi/cpu.ts";
-import { DeviceError, NativeError } from "../../base/errors.ts";
+import { DeviceError, DTypeError, NativeError } from "../../base/errors.ts";
 
 /** Status codes of `native/cpu/status.h`. */
 const STATUS: Readonly<Record<number, string>> = {
@@ -22,6 +22,8 @@ const STATUS: Readonly<Record<number, string>> = {
   [-6]: "this build lacks the routine",
 };
 
+/** The status of a dtype that a kernel does not take: a float8, which has maps, reductions, copies and indexing. */
+const BAD_DTYPE = -2;
 /** The status of an index out of range: the arena then holds the value and the size. */
 export const BAD_INDEX = -5;
 
@@ -105,6 +107,9 @@ export class KernelLibrary {
 
 /** Turns a kernel's status into an error. */
 export function fail(op: string, status: number): never {
+  if (status === BAD_DTYPE) {
+    throw new DTypeError(`${op}(): not defined for this dtype on the CPU; convert with .to(torch.float32) first`);
+  }
   throw new NativeError(`${op}(): the kernel failed: ${STATUS[status] ?? `status ${status}`}`, status);
 }
 

@@ -58,13 +58,26 @@ export function word(dtype: DType, value: string): string {
       return `bitcast<u32>(unpack2x16float(pack2x16float(vec2<f32>(${value}, 0.0))).x)`;
     case "bfloat16":
       return `bf16_word(${value})`;
+    case "float8_e4m3fn":
+      return `float8_word(${value}, 20u, 0x43e00000u, 512.0, 0x3c800000u)`;
+    case "float8_e5m2":
+      return `float8_word(${value}, 21u, 0x47800000u, 65536.0, 0x38800000u)`;
     default:
       return `bitcast<u32>(${value})`;
   }
 }
 
-/** Rounds a float32 to bfloat16, ties to even, NaN kept. */
-export const BF16 = `fn bf16_word(v: f32) -> u32 {
+/** What {@linkcode word} calls: rounding a float32 to bfloat16 and float8, ties to even, NaN kept. */
+export const BF16 = `fn float8_word(v: f32, shift: u32, most: u32, units: f32, least_normal: u32) -> u32 {
+  let sign = bitcast<u32>(v) & 0x80000000u;
+  let size = bitcast<u32>(v) & 0x7fffffffu;
+  if (size > 0x7f800000u) { return sign | 0x7fc00000u; }
+  if (size < least_normal) { return sign | bitcast<u32>(round(bitcast<f32>(size) * units) / units); }
+  let held = min(size, most);
+  let rounded = (held + (1u << (shift - 1u)) - 1u + ((held >> shift) & 1u)) & ~((1u << shift) - 1u);
+  return sign | select(rounded, 0x7f800000u, rounded >= 0x47800000u);
+}
+fn bf16_word(v: f32) -> u32 {
   let bits = bitcast<u32>(v);
   if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0x7fc00000u; }
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u;

@@ -6,6 +6,7 @@
 
 import type { DType } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
+import { fromFloat8, toFloat8 } from "../../base/float8.ts";
 
 type Words = Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
@@ -28,6 +29,9 @@ export function toWords(bytes: Uint8Array, dtype: DType): Words {
       return new Uint32Array(Float32Array.from(new Float16Array(buffer, own.byteOffset, count)).buffer);
     case "bfloat16":
       return Uint32Array.from(new Uint16Array(buffer, own.byteOffset, count), (half) => (half << 16) >>> 0);
+    case "float8_e4m3fn":
+    case "float8_e5m2":
+      return new Uint32Array(fromFloat8(own, dtype).buffer);
     case "int32":
     case "float32":
     case "complex64":
@@ -67,6 +71,9 @@ export function fromWords(words: ArrayBuffer, dtype: DType): Uint8Array<ArrayBuf
       return new Uint8Array(Float16Array.from(new Float32Array(words)).buffer);
     case "bfloat16":
       return new Uint8Array(Uint16Array.from(new Uint32Array(words), (w) => w >>> 16).buffer);
+    case "float8_e4m3fn":
+    case "float8_e5m2":
+      return Uint8Array.from(new Float32Array(words), (value) => toFloat8(value, dtype));
     default:
       return new Uint8Array(words);
   }
