@@ -132,11 +132,14 @@ CRESSET_CUDA int32_t cresset_cuda_graph_destroy(int32_t device, double graph);
 CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t modes);
 
 /*
- * Convolution by cuDNN. `kind`: 0 forward, 1 gradient by the input, 2 gradient by the weight. Arena: [x, weight, y, rank,
- * groups, n, c, then `rank` each of: input sizes, output channels (one), kernel sizes, output sizes, stride, padding,
- * dilation]; x, y are the input and output (or their gradients), dense, channels first.
+ * Convolution by cuDNN. `kind`: 0 forward, 1 gradient by the input, 2 gradient by the weight. `modes`, added up: 1
+ * TensorFloat-32 for float32, 2 channels last, 4 measure plans for a new problem and keep the fastest, 8 deterministic ones
+ * only. Arena: [x, weight, y, bias (address or 0), rank, groups, n, c, then `rank` each of: input sizes, output channels
+ * (one), kernel sizes, output sizes, stride, padding, dilation]; x, y are the input and output (or their gradients); all
+ * are dense, channels first or, by `modes`, last. Writes into the arena: [whether the bias is still to be added].
+ * CRESSET_CUDA_UNSUPPORTED: cuDNN has nothing for this problem.
  */
-CRESSET_CUDA int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32);
+CRESSET_CUDA int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t modes);
 
 /*
  * NCCL, one process and several devices. `nccl_open` connects the devices in arena[0 … count): a handle, or 0; calls are

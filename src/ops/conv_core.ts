@@ -18,7 +18,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { complex } from "./binary.ts";
 import { checkOperands } from "./kernel.ts";
-import { reshapeTo, unrecorded } from "./view_core.ts";
+import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** Runs `kernel` on dense forms of `operands`; copies made for it are released. */
 export function withDense(operands: readonly Tensor[], kernel: (dense: Tensor[]) => void): void {
@@ -40,8 +40,17 @@ function withCopies(
 }
 
 /** The channels-last format of as many dimensions. */
-function lastFormat(ndim: number): MemoryFormat {
+export function lastFormat(ndim: number): MemoryFormat {
   return ndim === 4 ? "channels_last" : "channels_last_3d";
+}
+
+/** A fresh row-major tensor brought to channels last, without history; the original is released. */
+export function toChannelsLast(dense: Tensor): Tensor {
+  const out = unrecorded(() => dense.contiguous({ memoryFormat: lastFormat(dense.ndim) }));
+  // With a single channel or place both are the same memory; the strides say which one is meant.
+  if (out === dense) return makeView(dense, dense.shape, channelsLastStrides(dense.shape));
+  dense.dispose();
+  return out;
 }
 
 /**
@@ -59,14 +68,11 @@ export function inFormat(
   if (!last || !like.storage.backend.channelsLast) {
     const dense = emptyLikeDevice(op, shape, like.dtype, like);
     withDense(operands, (forms) => kernel(forms, dense));
-    if (!last) return dense;
-    const out = unrecorded(() => dense.contiguous({ memoryFormat: lastFormat(shape.length) }));
-    if (out !== dense) dense.dispose();
-    return out;
+    return last ? toChannelsLast(dense) : dense;
   }
   const memoryFormat = lastFormat(shape.length);
   const out = emptyWithStrides(op, shape, channelsLastStrides(shape), like.dtype, like);
-  const form = (x: Tensor) => x.contiguous(x.ndim < 4 ? undefined : { memoryFormat });
+  const form = (x: Tensor) => x.ndim < 4 ? x.contiguous() : x.contiguous({ memoryFormat });
   withCopies(operands, form, (forms) => kernel(forms, out));
   return out;
 }

@@ -166,7 +166,9 @@ function moved(x: Tensor, device: Device, fill: (dense: Tensor) => void): Tensor
   const order = denseOrder(x);
   const dense = emptyOn("to", order === null ? x.shape : order.map((d) => x.shape[d]), x.dtype, device);
   fill(dense);
-  const out = order === null ? dense : new Tensor(dense.storage, x.shape, x.strides, 0, x.dtype, false);
+  // The steps of sizes of 1 say which format a tensor that is in both is meant to be in.
+  const same = x.dense || order !== null;
+  const out = same ? new Tensor(dense.storage, x.shape, x.strides, 0, x.dtype, x.dense) : dense;
   const from = x.device;
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
 }

@@ -11,15 +11,15 @@ import { record, recordMany } from "../autograd/record.ts";
 import { float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { PoolWindows } from "../backend/backend.ts";
-import { type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
+import { prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkAtLeast, perDimension, withDense } from "./conv_core.ts";
+import { checkAtLeast, lastFormat, perDimension, toChannelsLast, withDense } from "./conv_core.ts";
 import { fromData } from "./creation.ts";
 import { checkOperands } from "./kernel.ts";
 import { checkTensor } from "./matmul_core.ts";
-import { reshapeTo, unrecorded } from "./view_core.ts";
+import { reshapeTo } from "./view_core.ts";
 
 /** One value for all dimensions, or one per dimension. */
 export type Size = number | readonly number[];
@@ -149,20 +149,9 @@ export function maxPooling(op: string, x: Tensor, pooling: Pooling): [Tensor, Te
   recordMany(`MaxPool${n}DWithIndicesBackward0`, results, [x], [results[1]], ([grad], [at]) => {
     if (grad === null) return [null];
     const scattered = scatterPlanes(grad, at, from, n);
-    return [last ? scattered.contiguous({ memoryFormat: formatOf(scattered) }) : scattered];
+    return [last ? scattered.contiguous({ memoryFormat: lastFormat(scattered.ndim) }) : scattered];
   });
   return results as [Tensor, Tensor];
-}
-
-function formatOf(x: Tensor): MemoryFormat {
-  return x.ndim === 4 ? "channels_last" : "channels_last_3d";
-}
-
-/** A row-major result brought to channels last; the original is released. */
-function toChannelsLast(x: Tensor): Tensor {
-  const out = unrecorded(() => x.contiguous({ memoryFormat: formatOf(x) }));
-  if (out !== x) x.dispose();
-  return out;
 }
 
 /** Adds values to zeros of shape `shape` at indices into its planes. */

@@ -6,6 +6,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
+import { cudnn } from "../cudnn.ts";
 import { Arguments } from "./arguments.ts";
 import { biasSource, CONV_LISTS, CONV_POINTERS, type ConvKind, convSource } from "./kernels/tiles.ts";
 import { runTiles } from "./matmul.ts";
@@ -13,7 +14,15 @@ import { addressOf, type CudaStream, Library, THREADS } from "./stream.ts";
 
 /** cuDNN's numbers of the three products. */
 const KINDS: Readonly<Record<ConvKind, number>> = { forward: 0, byInput: 1, byWeight: 2 };
-const NO_ALGORITHM = -5;
+/** The shim's status where cuDNN has nothing for a problem. */
+const UNSUPPORTED = -7;
+/** The shim's modes. */
+const TF32 = 1, LAST = 2, MEASURE = 4, DETERMINISTIC = 8;
+
+/** Whether the operands are channels last; where sizes of 1 leave it open, both are the same memory. */
+function channelsLast(...operands: readonly Strided[]): boolean {
+  return operands.some((x) => !x.dense);
+}
 
 /** Whether the output has the sizes that cuDNN computes; that of a transposed convolution may be smaller. */
 function standard(x: Strided, weight: Strided, y: Strided, g: ConvGeometry): boolean {
@@ -23,20 +32,26 @@ function standard(x: Strided, weight: Strided, y: Strided, g: ConvGeometry): boo
   });
 }
 
-/** Whether cuDNN took the convolution. */
+/** What cuDNN did: nothing, all but the bias, or all. */
+type Done = "nothing" | "product" | "all";
+
 function byLibrary(
   stream: CudaStream,
   kind: ConvKind,
   x: Strided,
   weight: Strided,
+  bias: Strided | null,
   y: Strided,
   g: ConvGeometry,
-): boolean {
-  if (!stream.has(Library.Cudnn) || !x.dtype.isFloatingPoint || !standard(x, weight, y, g)) return false;
-  stream.args.set([
+): Done {
+  const { ordinal, args } = stream;
+  const usable = cudnn.enabled && stream.has(Library.Cudnn) && x.dtype.isFloatingPoint;
+  if (!usable || !standard(x, weight, y, g)) return "nothing";
+  args.set([
     addressOf(x),
     addressOf(weight),
     addressOf(y),
+    bias === null ? 0 : addressOf(bias),
     x.shape.length - 2,
     g.groups,
     x.shape[0],
@@ -49,11 +64,12 @@ function byLibrary(
     ...g.padding,
     ...g.dilation,
   ]);
-  const { ordinal } = stream;
-  const status = stream.shim.c.cresset_cuda_conv(ordinal, x.dtype.code, KINDS[kind], stream.allowTf32 ? 1 : 0);
-  if (status === NO_ALGORITHM && /no algorithm|NOT_SUPPORTED/.test(stream.lastError())) return false;
+  const modes = (stream.allowTf32 || cudnn.allowTf32 ? TF32 : 0) + (channelsLast(x, weight, y) ? LAST : 0) +
+    (cudnn.benchmark ? MEASURE : 0) + (cudnn.deterministic ? DETERMINISTIC : 0);
+  const status = stream.shim.c.cresset_cuda_conv(ordinal, x.dtype.code, KINDS[kind], modes);
+  if (status === UNSUPPORTED) return "nothing";
   stream.check("conv", status);
-  return true;
+  return args[0] === 0 ? "all" : "product";
 }
 
 /** Our own kernel. */
@@ -74,7 +90,8 @@ function byTiles(
     : kind === "byInput"
     ? [ins, images * inner, outs * taps]
     : [outs, ins * taps, images * outer];
-  const args = new Arguments(rows, columns, depth, rank, ins, outs, g.groups, taps, bias ? 1 : 0, inner, outer);
+  const last = channelsLast(x, weight, y) ? 1 : 0;
+  const args = new Arguments(rows, columns, depth, rank, ins, outs, g.groups, taps, bias ? 1 : 0, inner, outer, last);
   const lists = [x.shape.slice(2), y.shape.slice(2), weight.shape.slice(2), g.stride, g.padding, g.dilation];
   lists.forEach((list, i) => list.forEach((value, d) => args.slots[CONV_LISTS + 3 * i + d] = value));
   [x, weight, y, bias].forEach((t, i) => args.slots[CONV_POINTERS + i] = t === null ? 0 : addressOf(t));
@@ -93,12 +110,11 @@ export function conv(
 ): void {
   const count = numelOf(out.shape);
   if (count === 0) return;
-  const empty = numelOf(x.shape) === 0;
-  if (empty || !byLibrary(stream, "forward", x, weight, out, geometry)) {
-    return byTiles(stream, "forward", x, weight, bias, out, geometry);
-  }
-  if (bias === null) return;
-  const args = new Arguments(count, numelOf(out.shape.slice(2)), out.shape[1]);
+  const done = numelOf(x.shape) === 0 ? "nothing" : byLibrary(stream, "forward", x, weight, bias, out, geometry);
+  if (done === "nothing") return byTiles(stream, "forward", x, weight, bias, out, geometry);
+  if (bias === null || done === "all") return;
+  const step = channelsLast(x, weight, out) ? 1 : numelOf(out.shape.slice(2));
+  const args = new Arguments(count, step, out.shape[1]);
   [out, bias].forEach((t, k) => args.operand(k, addressOf(t)));
   const kernel = stream.kernel(`conv bias ${out.dtype.name}`, "bias", () => biasSource(out.dtype));
   args.launch(stream, kernel, THREADS, stream.blocks(count));
@@ -114,7 +130,7 @@ export function convGradInput(
 ): void {
   if (numelOf(out.shape) === 0) return;
   const empty = numelOf(grad.shape) === 0;
-  if (empty || !byLibrary(stream, "byInput", out, weight, grad, geometry)) {
+  if (empty || byLibrary(stream, "byInput", out, weight, null, grad, geometry) === "nothing") {
     byTiles(stream, "byInput", out, weight, null, grad, geometry);
   }
 }
@@ -129,7 +145,7 @@ export function convGradWeight(
 ): void {
   if (numelOf(out.shape) === 0) return;
   const empty = numelOf(grad.shape) === 0;
-  if (empty || !byLibrary(stream, "byWeight", x, out, grad, geometry)) {
+  if (empty || byLibrary(stream, "byWeight", x, out, null, grad, geometry) === "nothing") {
     byTiles(stream, "byWeight", x, out, null, grad, geometry);
   }
 }

@@ -50,6 +50,7 @@ const CUDA_ID = 2000;
 /** The kernels of one CUDA device. */
 export class CudaBackend implements Backend {
   readonly id: number;
+  readonly channelsLast = true;
   /** The device. */
   readonly stream: CudaStream;
 

@@ -21,7 +21,7 @@ const LIBRARIES: Readonly<Record<string, { readonly names: RegExp; readonly sour
   "libnvrtc.so.13": { names: /^nvrtc/, sources: ["nvrtc.cpp"] },
   "libcublasLt.so.13": { names: /^cublasLt/, sources: ["cublaslt.cpp"] },
   "libnccl.so.2": { names: /^nccl/, sources: ["nccl.cpp"] },
-  "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp"] },
+  "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp", "cudnn_graph.cpp"] },
   "libcusolver.so.12": { names: /^cusolver/, sources: ["cusolver.cpp"] },
 };
 

@@ -1,33 +1,31 @@
 /*
- * `libcudnn`: convolutions computed naively, forward and both backward directions, any number of spatial dimensions.
- *
- * One walk serves all three: every triple (input, weight, output) that belongs together is visited, and the direction
- * says which of the three is the sum of products of the other two.
+ * `libcudnn`: the older convolution functions, over the naive convolution of `convolution.h`. The graph API is in
+ * `cudnn_graph.cpp`.
  */
-#include <vector>
+#include <cstdio>
+#include <cstdlib>
 
-#include "double.h"
+#include "convolution.h"
 
 CUDNN_FUNCTIONS(DECLARE)
 
-enum : cudnnStatus_t { DNN_NOT_INITIALIZED = 1001, DNN_BAD_PARAM = 2000, DNN_NOT_SUPPORTED = 3000, DNN_EXECUTION_FAILED = 5000 };
-enum { MAX_DIMS = 8, WORKSPACE = 2048, ALGORITHM = 1 };
+enum { WORKSPACE = 2048, ALGORITHM = 1 };
 
-struct cudnnContext {
-  CUstream stream = nullptr;
+struct cudnnTensorStruct : Layout {};
+struct cudnnFilterStruct : Layout {};
+struct cudnnConvolutionStruct : Movement {
+  int math = 0;
 };
 
-struct cudnnTensorStruct {
-  int type = -1, rank = 0, sizes[MAX_DIMS] = {}, strides[MAX_DIMS] = {};
-};
-
-struct cudnnFilterStruct {
-  int type = -1, rank = 0, sizes[MAX_DIMS] = {};
-};
-
-struct cudnnConvolutionStruct {
-  int rank = 0, pad[MAX_DIMS] = {}, stride[MAX_DIMS] = {}, dilation[MAX_DIMS] = {}, groups = 1, compute = -1, math = 0;
-};
+void dnn_log(const char *interface, const ConvolutionJob &job, const char *engine) {
+  static const char *directions[] = {"forward", "input", "weight"};
+  const char *path = getenv("CUDA_DOUBLE_DNN_LOG");
+  FILE *file = path ? fopen(path, "a") : nullptr;
+  if (!file) return;
+  const char *format = job.x.strides[1] == 1 && job.x.sizes[1] > 1 ? "last" : "first";
+  fprintf(file, "%s %s %s%s %s\n", interface, directions[job.direction], format, job.bias ? " bias" : "", engine);
+  fclose(file);
+}
 
 namespace {
 
@@ -35,149 +33,18 @@ using Tensor = cudnnTensorStruct;
 using Filter = cudnnFilterStruct;
 using Convolution = cudnnConvolutionStruct;
 
-enum Direction { FORWARD, BY_INPUT, BY_WEIGHT };
-
-size_t size_of(int type) { return type == CUDNN_DATA_DOUBLE ? 8 : type == CUDNN_DATA_FLOAT ? 4 : 2; }
-bool known_type(int type) {
-  return type == CUDNN_DATA_FLOAT || type == CUDNN_DATA_DOUBLE || type == CUDNN_DATA_HALF || type == CUDNN_DATA_BFLOAT16;
-}
-
-double load(const void *p, int type, size_t at) {
-  switch (type) {
-    case CUDNN_DATA_DOUBLE: return static_cast<const double *>(p)[at];
-    case CUDNN_DATA_FLOAT: return static_cast<const float *>(p)[at];
-    case CUDNN_DATA_HALF: return half_to_float(static_cast<const uint16_t *>(p)[at]);
-    default: return bfloat_to_float(static_cast<const uint16_t *>(p)[at]);
-  }
-}
-
-void store(void *p, int type, size_t at, double value) {
-  switch (type) {
-    case CUDNN_DATA_DOUBLE: static_cast<double *>(p)[at] = value; break;
-    case CUDNN_DATA_FLOAT: static_cast<float *>(p)[at] = (float)value; break;
-    case CUDNN_DATA_HALF: static_cast<uint16_t *>(p)[at] = float_to_half((float)value); break;
-    default: static_cast<uint16_t *>(p)[at] = float_to_bfloat((float)value); break;
-  }
-}
-
-size_t extent(const int *sizes, const int *strides, int rank) {
-  size_t last = 0;
-  for (int d = 0; d < rank; d++) last += (size_t)(sizes[d] - 1) * (size_t)strides[d];
-  return last + 1;
-}
-
-/* Whether the four descriptors describe one convolution. */
-bool fits(const Tensor &x, const Filter &w, const Convolution &c, const Tensor &y) {
-  if (c.rank < 2 || c.rank > 3 || x.rank != c.rank + 2 || y.rank != x.rank || w.rank != x.rank) return false;
-  if (x.type != w.type || x.type != y.type) return false;
-  if (c.compute != (x.type == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT)) return false;
-  if (x.sizes[0] != y.sizes[0] || w.sizes[1] * c.groups != x.sizes[1] || w.sizes[0] != y.sizes[1]) return false;
-  if (w.sizes[0] % c.groups != 0) return false;
-  for (int d = 0; d < c.rank; d++) {
-    int reach = (w.sizes[2 + d] - 1) * c.dilation[d] + 1, space = x.sizes[2 + d] + 2 * c.pad[d] - reach;
-    if (space < 0 || space / c.stride[d] + 1 != y.sizes[2 + d]) return false;
-  }
-  return true;
-}
-
-struct Job {
-  Direction direction;
-  Tensor x, y;
-  Filter w;
-  Convolution c;
-  const void *x_data, *w_data, *y_data;
-  void *out;
-  double alpha, beta;
-
-  size_t spatial(const int *sizes) const {
-    size_t n = 1;
-    for (int d = 0; d < c.rank; d++) n *= (size_t)sizes[2 + d];
-    return n;
-  }
-
-  static void unravel(size_t index, const int *sizes, int rank, int *at) {
-    for (int d = rank - 1; d >= 0; d--) {
-      at[d] = (int)(index % (size_t)sizes[2 + d]);
-      index /= (size_t)sizes[2 + d];
-    }
-  }
-
-  /* The input's offset for an output's and a kernel's place; false in the padding. */
-  bool input_offset(const int *out_at, const int *kernel_at, size_t *offset) const {
-    *offset = 0;
-    for (int d = 0; d < c.rank; d++) {
-      int at = out_at[d] * c.stride[d] - c.pad[d] + kernel_at[d] * c.dilation[d];
-      if (at < 0 || at >= x.sizes[2 + d]) return false;
-      *offset += (size_t)at * (size_t)x.strides[2 + d];
-    }
-    return true;
-  }
-
-  template <typename T>
-  void compute() const {
-    const bool to_x = direction == BY_INPUT, to_w = direction == BY_WEIGHT;
-    const size_t x_count = extent(x.sizes, x.strides, x.rank), y_count = extent(y.sizes, y.strides, y.rank);
-    const size_t kernel = spatial(w.sizes), places = spatial(y.sizes), per_filter = (size_t)w.sizes[1] * kernel;
-    std::vector<T> xs(x_count), ws((size_t)w.sizes[0] * per_filter), ys(y_count);
-    for (size_t i = 0; i < xs.size() && !to_x; i++) xs[i] = (T)load(x_data, x.type, i);
-    for (size_t i = 0; i < ws.size() && !to_w; i++) ws[i] = (T)load(w_data, w.type, i);
-    for (size_t i = 0; i < ys.size() && direction != FORWARD; i++) ys[i] = (T)load(y_data, y.type, i);
-    const int outs = w.sizes[0] / c.groups;
-    int out_at[MAX_DIMS], kernel_at[MAX_DIMS];
-    for (size_t place = 0; place < places; place++) {
-      unravel(place, y.sizes, c.rank, out_at);
-      size_t y_offset = 0;
-      for (int d = 0; d < c.rank; d++) y_offset += (size_t)out_at[d] * (size_t)y.strides[2 + d];
-      for (size_t k = 0; k < kernel; k++) {
-        size_t x_offset;
-        unravel(k, w.sizes, c.rank, kernel_at);
-        if (!input_offset(out_at, kernel_at, &x_offset)) continue;
-        for (int n = 0; n < y.sizes[0]; n++) {
-          for (int o = 0; o < w.sizes[0]; o++) {
-            for (int i = 0; i < w.sizes[1]; i++) {
-              T &xv = xs[x_offset + (size_t)n * (size_t)x.strides[0] + (size_t)(o / outs * w.sizes[1] + i) * (size_t)x.strides[1]];
-              T &wv = ws[(size_t)o * per_filter + (size_t)i * kernel + k];
-              T &yv = ys[y_offset + (size_t)n * (size_t)y.strides[0] + (size_t)o * (size_t)y.strides[1]];
-              if (to_x) xv += wv * yv;
-              else if (to_w) wv += xv * yv;
-              else yv += xv * wv;
-            }
-          }
-        }
-      }
-    }
-    write(to_x ? xs : to_w ? ws : ys);
-  }
-
-  template <typename T>
-  void write(const std::vector<T> &values) const {
-    for (size_t i = 0; i < values.size(); i++) {
-      double value = alpha * values[i];
-      if (beta != 0) value += beta * load(out, x.type, i);
-      store(out, x.type, i, value);
-    }
-  }
-
-  void operator()() const {
-    if (x.type == CUDNN_DATA_DOUBLE) compute<double>();
-    else compute<float>();
-  }
-
-  bool owned() const {
-    size_t item = size_of(x.type), weights = 1;
-    for (int d = 0; d < w.rank; d++) weights *= (size_t)w.sizes[d];
-    return owns(x_data, item * extent(x.sizes, x.strides, x.rank)) && owns(w_data, item * weights) &&
-           owns(y_data, item * extent(y.sizes, y.strides, y.rank));
-  }
-};
+/* What no algorithm of this library takes, so that callers need something else. */
+bool refused(const Convolution &c) { return c.rank == 3 && c.groups > 1 && c.dilation[0] > 1; }
 
 cudnnStatus_t recommend(const Tensor *x, const Filter *w, const Convolution *c, const Tensor *y, int wanted, int *found,
                         cudnnConvolutionAlgoPerf_t *results) {
-  if (!x || !w || !c || !y || wanted < 1 || !found || !results || !fits(*x, *w, *c, *y)) return DNN_BAD_PARAM;
+  if (!x || !w || !c || !y || wanted < 1 || !found || !results || !dnn_fits(*x, *w, *c, *y)) return DNN_BAD_PARAM;
+  if (refused(*c)) return DNN_NOT_SUPPORTED;
   results[0] = {};
   results[0].algo = ALGORITHM;
   results[0].memory = WORKSPACE;
   results[0].mathType = c->math;
+  results[0].determinism = CUDNN_DETERMINISTIC;
   *found = 1;
   if (wanted < 2) return CUDNN_STATUS_SUCCESS;
   /* One that cannot be used, as cuDNN's lists have them. */
@@ -191,15 +58,23 @@ cudnnStatus_t recommend(const Tensor *x, const Filter *w, const Convolution *c, 
 cudnnStatus_t convolve(cudnnHandle_t handle, Direction direction, const void *alpha, const Tensor *x, const void *x_data,
                        const Filter *w, const void *w_data, const Convolution *c, int algo, void *workspace, size_t bytes,
                        const void *beta, const Tensor *y, const void *y_data) {
-  if (!handle || !alpha || !beta || !x || !w || !c || !y || !fits(*x, *w, *c, *y)) return DNN_BAD_PARAM;
+  if (!handle || !alpha || !beta || !x || !w || !c || !y || !dnn_fits(*x, *w, *c, *y)) return DNN_BAD_PARAM;
   if (algo != ALGORITHM) return DNN_NOT_SUPPORTED;
   if (bytes < WORKSPACE || !owns(workspace, bytes)) return DNN_BAD_PARAM;
-  const void *out = direction == FORWARD ? y_data : direction == BY_INPUT ? x_data : w_data;
-  Job job = {direction, *x, *y, *w, *c, x_data, w_data, y_data, const_cast<void *>(out), 0, 0};
+  ConvolutionJob job;
+  job.direction = direction;
+  job.x = *x;
+  job.w = *w;
+  job.y = *y;
+  job.m = *c;
+  job.x_data = x_data;
+  job.w_data = w_data;
+  job.y_data = y_data;
   bool wide = x->type == CUDNN_DATA_DOUBLE;
   job.alpha = wide ? *static_cast<const double *>(alpha) : *static_cast<const float *>(alpha);
   job.beta = wide ? *static_cast<const double *>(beta) : *static_cast<const float *>(beta);
   if (!job.owned()) return DNN_BAD_PARAM;
+  dnn_log("older", job, "1");
   return enqueue(handle->stream, job) ? cudnnStatus_t(CUDNN_STATUS_SUCCESS) : cudnnStatus_t(DNN_EXECUTION_FAILED);
 }
 
@@ -231,6 +106,10 @@ EXPORT const char *cudnnGetErrorString(cudnnStatus_t status) {
   }
 }
 
+EXPORT void cudnnGetLastErrorString(char *message, size_t size) {
+  if (message && size > 0) message[0] = 0;
+}
+
 EXPORT cudnnStatus_t cudnnCreate(cudnnHandle_t *handle) {
   if (!driver_function<DoubleOwns>("cuda_double_owns")) return DNN_NOT_INITIALIZED;
   return create(handle);
@@ -246,7 +125,7 @@ EXPORT cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *desc) 
 
 EXPORT cudnnStatus_t cudnnSetTensorNdDescriptor(cudnnTensorDescriptor_t desc, int type, int rank, const int *sizes,
                                                 const int *strides) {
-  if (!desc || !known_type(type) || rank < 3 || rank > MAX_DIMS) return DNN_BAD_PARAM;
+  if (!desc || !dnn_known_type(type) || rank < 3 || rank > DNN_MAX_DIMS) return DNN_BAD_PARAM;
   desc->type = type;
   desc->rank = rank;
   for (int d = 0; d < rank; d++) {
@@ -261,13 +140,20 @@ EXPORT cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t desc) 
 EXPORT cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *desc) { return create(desc); }
 
 EXPORT cudnnStatus_t cudnnSetFilterNdDescriptor(cudnnFilterDescriptor_t desc, int type, int format, int rank, const int *sizes) {
-  if (!desc || !known_type(type) || rank < 3 || rank > MAX_DIMS) return DNN_BAD_PARAM;
-  if (format != CUDNN_TENSOR_NCHW) return DNN_NOT_SUPPORTED;
+  if (!desc || !dnn_known_type(type) || rank < 3 || rank > DNN_MAX_DIMS) return DNN_BAD_PARAM;
+  if (format != CUDNN_TENSOR_NCHW && format != CUDNN_TENSOR_NHWC) return DNN_NOT_SUPPORTED;
   desc->type = type;
   desc->rank = rank;
   for (int d = 0; d < rank; d++) {
     if (sizes[d] <= 0) return DNN_BAD_PARAM;
     desc->sizes[d] = sizes[d];
+  }
+  int64_t step = 1;
+  if (format == CUDNN_TENSOR_NHWC) desc->strides[1] = 1, step = sizes[1];
+  for (int d = rank - 1; d >= 0; d--) {
+    if (format == CUDNN_TENSOR_NHWC && d == 1) continue;
+    desc->strides[d] = step;
+    step *= sizes[d];
   }
   return CUDNN_STATUS_SUCCESS;
 }
@@ -277,7 +163,7 @@ EXPORT cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor
 
 EXPORT cudnnStatus_t cudnnSetConvolutionNdDescriptor(cudnnConvolutionDescriptor_t desc, int rank, const int *pad,
                                                      const int *stride, const int *dilation, int mode, int compute) {
-  if (!desc || rank < 1 || rank > MAX_DIMS - 2) return DNN_BAD_PARAM;
+  if (!desc || rank < 1 || rank > DNN_MAX_DIMS - 2) return DNN_BAD_PARAM;
   if (mode != CUDNN_CROSS_CORRELATION) return DNN_NOT_SUPPORTED;
   desc->rank = rank;
   desc->compute = compute;

@@ -110,8 +110,9 @@ ${epilogue === null ? PUT_SCALED : putEpilogue(epilogue)}${tileKernel("matmul")}
 
 /**
  * How the convolution kernels find their numbers. Own slots: 3 spatial rank, 4 input and 5 output channels per group, 6
- * groups, 7 taps, 8 whether there is a bias, 9 elements of the input plane, 10 of the output plane. From the slot of the
- * sizes on, three each of: input, output, kernel, stride, padding, dilation; then the addresses of x, weight, y and bias.
+ * groups, 7 taps, 8 whether there is a bias, 9 elements of the input plane, 10 of the output plane, 11 whether channels
+ * are innermost in memory. From the slot of the sizes on, three each of: input, output, kernel, stride, padding, dilation;
+ * then the addresses of x, weight, y and bias.
  */
 export const CONV_LISTS = 16;
 /** The slot of the first address. */
@@ -125,9 +126,28 @@ const CONV_GEOMETRY = `
 #define PADDING(d) p.slots[${CONV_LISTS + 12} + (d)]
 #define DILATION(d) p.slots[${CONV_LISTS + 15} + (d)]
 #define DATA(i) ((X_stored *)p.slots[${CONV_POINTERS} + (i)])
+#define IN p.slots[4]
+#define OUT p.slots[5]
+#define GROUPS p.slots[6]
+#define COUNT p.slots[7]
+#define IN_PLANE p.slots[9]
+#define OUT_PLANE p.slots[10]
+#define LAST p.slots[11]
 typedef O_value V;
-/* The element of channel c of image b in x at the input position that output position o meets at tap t, or 0. */
-__device__ __forceinline__ V inputAt(const Params &p, i64 plane, i64 o, i64 t) {
+/* Where channel c of image n is at place \`at\`, in x, in y, and input channel i of output channel o at tap t in the weight. */
+__device__ __forceinline__ i64 inX(const Params &p, i64 n, i64 c, i64 at) {
+  const i64 channels = GROUPS * IN;
+  return n * channels * IN_PLANE + (LAST ? at * channels + c : c * IN_PLANE + at);
+}
+__device__ __forceinline__ i64 inY(const Params &p, i64 n, i64 c, i64 at) {
+  const i64 channels = GROUPS * OUT;
+  return n * channels * OUT_PLANE + (LAST ? at * channels + c : c * OUT_PLANE + at);
+}
+__device__ __forceinline__ i64 inWeight(const Params &p, i64 o, i64 i, i64 t) {
+  return o * IN * COUNT + (LAST ? t * IN + i : i * COUNT + t);
+}
+/* The element of channel c of image n in x at the input position that output position o meets at tap t, or 0. */
+__device__ __forceinline__ V inputAt(const Params &p, i64 n, i64 c, i64 o, i64 t) {
   i64 at = 0, step = 1;
   for (int d = (int)p.slots[3] - 1; d >= 0; d--) {
     const i64 i = o % OUTPUT(d) * STRIDE(d) + t % TAPS(d) * DILATION(d) - PADDING(d);
@@ -137,10 +157,10 @@ __device__ __forceinline__ V inputAt(const Params &p, i64 plane, i64 o, i64 t) {
     o /= OUTPUT(d);
     t /= TAPS(d);
   }
-  return X_load(DATA(0)[plane * p.slots[9] + at]);
+  return X_load(DATA(0)[inX(p, n, c, at)]);
 }
 /* The element of y at the output position that input position i meets at tap t, or 0. */
-__device__ __forceinline__ V outputAt(const Params &p, i64 plane, i64 i, i64 t) {
+__device__ __forceinline__ V outputAt(const Params &p, i64 n, i64 c, i64 i, i64 t) {
   i64 at = 0, step = 1;
   for (int d = (int)p.slots[3] - 1; d >= 0; d--) {
     const i64 s = i % INPUT(d) + PADDING(d) - t % TAPS(d) * DILATION(d);
@@ -150,14 +170,8 @@ __device__ __forceinline__ V outputAt(const Params &p, i64 plane, i64 i, i64 t) 
     i /= INPUT(d);
     t /= TAPS(d);
   }
-  return X_load(DATA(2)[plane * p.slots[10] + at]);
+  return X_load(DATA(2)[inY(p, n, c, at)]);
 }
-#define IN p.slots[4]
-#define OUT p.slots[5]
-#define GROUPS p.slots[6]
-#define COUNT p.slots[7]
-#define IN_PLANE p.slots[9]
-#define OUT_PLANE p.slots[10]
 `;
 
 /**
@@ -168,36 +182,36 @@ __device__ __forceinline__ V outputAt(const Params &p, i64 plane, i64 i, i64 t) 
 const CONV_FUNCTIONS = {
   forward: `
 __device__ __forceinline__ V loadA(const Params &p, i64 g, i64 m, i64 k) {
-  return X_load(DATA(1)[(g * OUT + m) * IN * COUNT + k]);
+  return X_load(DATA(1)[inWeight(p, g * OUT + m, k / COUNT, k % COUNT)]);
 }
 __device__ __forceinline__ V loadB(const Params &p, i64 g, i64 k, i64 n) {
-  return inputAt(p, (n / OUT_PLANE * GROUPS + g) * IN + k / COUNT, n % OUT_PLANE, k % COUNT);
+  return inputAt(p, n / OUT_PLANE, g * IN + k / COUNT, n % OUT_PLANE, k % COUNT);
 }
 __device__ __forceinline__ void put(const Params &p, i64 g, i64 m, i64 n, V v) {
   if (p.slots[8]) v += X_load(DATA(3)[g * OUT + m]);
-  DATA(2)[((n / OUT_PLANE * GROUPS + g) * OUT + m) * OUT_PLANE + n % OUT_PLANE] = X_store(v);
+  DATA(2)[inY(p, n / OUT_PLANE, g * OUT + m, n % OUT_PLANE)] = X_store(v);
 }
 `,
   byInput: `
 __device__ __forceinline__ V loadA(const Params &p, i64 g, i64 m, i64 k) {
-  return X_load(DATA(1)[((g * OUT + k / COUNT) * IN + m) * COUNT + k % COUNT]);
+  return X_load(DATA(1)[inWeight(p, g * OUT + k / COUNT, m, k % COUNT)]);
 }
 __device__ __forceinline__ V loadB(const Params &p, i64 g, i64 k, i64 n) {
-  return outputAt(p, (n / IN_PLANE * GROUPS + g) * OUT + k / COUNT, n % IN_PLANE, k % COUNT);
+  return outputAt(p, n / IN_PLANE, g * OUT + k / COUNT, n % IN_PLANE, k % COUNT);
 }
 __device__ __forceinline__ void put(const Params &p, i64 g, i64 m, i64 n, V v) {
-  DATA(0)[((n / IN_PLANE * GROUPS + g) * IN + m) * IN_PLANE + n % IN_PLANE] = X_store(v);
+  DATA(0)[inX(p, n / IN_PLANE, g * IN + m, n % IN_PLANE)] = X_store(v);
 }
 `,
   byWeight: `
 __device__ __forceinline__ V loadA(const Params &p, i64 g, i64 m, i64 k) {
-  return X_load(DATA(2)[((k / OUT_PLANE * GROUPS + g) * OUT + m) * OUT_PLANE + k % OUT_PLANE]);
+  return X_load(DATA(2)[inY(p, k / OUT_PLANE, g * OUT + m, k % OUT_PLANE)]);
 }
 __device__ __forceinline__ V loadB(const Params &p, i64 g, i64 k, i64 n) {
-  return inputAt(p, (k / OUT_PLANE * GROUPS + g) * IN + n / COUNT, k % OUT_PLANE, n % COUNT);
+  return inputAt(p, k / OUT_PLANE, g * IN + n / COUNT, k % OUT_PLANE, n % COUNT);
 }
 __device__ __forceinline__ void put(const Params &p, i64 g, i64 m, i64 n, V v) {
-  DATA(1)[(g * OUT + m) * IN * COUNT + n] = X_store(v);
+  DATA(1)[inWeight(p, g * OUT + m, n / COUNT, n % COUNT)] = X_store(v);
 }
 `,
 } as const;
@@ -210,7 +224,7 @@ export function convSource(kind: ConvKind, dtype: DType): string {
   return kernelSource({ X: dtype, O: dtype }, CONV_GEOMETRY + CONV_FUNCTIONS[kind] + tileKernel("conv"));
 }
 
-/** Kernel `bias`: adds one value per channel in place. Own slots: 0 elements, 1 plane, 2 channels. Operands: output, bias. */
+/** Kernel `bias`: adds one value per channel in place. Own slots: 0 elements, 1 step of a channel, 2 channels. Operands: output, bias. */
 export function biasSource(dtype: DType): string {
   return kernelSource(
     { X: dtype },

@@ -1,0 +1,7 @@
+/**
+ * `backends`: switches of the libraries that devices compute with, under PyTorch's names.
+ *
+ * @module
+ */
+
+export { cudnn, type CudnnSwitches } from "./cudnn.ts";

@@ -1,0 +1,28 @@
+/** Convolutions on CUDA over the test double, each group of `convolution_cases.ts` in a process of its own. */
+
+import { assert } from "@std/assert";
+import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
+import { doubleEnvironment } from "../support/cuda_double/run.ts";
+
+async function run(group: string, without: readonly string[] = []): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "cresset_conv_" });
+  try {
+    await buildCudaDouble(folder, { without: [...without] });
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", new URL("convolution_cases.ts", import.meta.url).pathname, group],
+      env: { ...await doubleEnvironment(folder), CUDA_DOUBLE_DNN_LOG: `${folder}/convolutions` },
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+cudaTest("cuda: convolutions in both memory formats as on the CPU", () => run("values"));
+cudaTest("cuda: which of cuDNN's engines computes a convolution, and what stands in for them", () => run("ways"));
+cudaTest("cuda: cudnn.benchmark measures plans once", () => run("benchmark"));
+cudaTest("cuda: convolutions in graphs", () => run("graphs"));
+cudaTest("cuda: channels-last training holds memory flat", () => run("memory"));
+cudaTest("cuda: a residual network trains channels last in mixed precision", () => run("resnet"));
+cudaTest("cuda: our own kernel convolves in both memory formats", () => run("values", ["libcudnn.so.9"]));
