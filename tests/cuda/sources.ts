@@ -5,6 +5,8 @@
  */
 
 import { bfloat16, bool, type DType, float16, float32, float64, int64, uint8 } from "../../src/base/dtype.ts";
+import { attentionSource, tilingOf, WIDTHS } from "../../src/backend/cuda/kernels/attention.ts";
+import { wideAttentionSource } from "../../src/backend/cuda/kernels/attention_wide.ts";
 import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/indexing.ts";
 import { normBackwardSource, normForwardSource } from "../../src/backend/cuda/kernels/norm.ts";
 import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
@@ -30,6 +32,27 @@ const ROW_PLANS: readonly RowPlan[] = [
 /** A plan with accesses of 16 bytes where it has any of several elements. */
 function widest(plan: RowPlan, dtype: DType): RowPlan {
   return plan.vector === 1 ? plan : { ...plan, vector: 16 / dtype.itemsize };
+}
+
+/** Attention: the kernels that a network runs, and (not held to registers alone) those with masks and dropout. */
+function attentions(): CudaSource[] {
+  const list: CudaSource[] = [];
+  for (const kernel of ["attention", "byQuery", "byKey"] as const) {
+    const add = (name: string, dtype: DType, width: number, mask: DType | null, dropout: boolean) => {
+      const variant = { dtype, width, mask, dropout };
+      const code = dtype === float32
+        ? wideAttentionSource(kernel, variant)
+        : attentionSource(kernel, variant, tilingOf(kernel, variant, 163 * 1024));
+      list.push({ name: `${name} ${kernel} ${dtype.name} ${width}`, code });
+    };
+    for (const width of WIDTHS) add("attention", bfloat16, width, null, false);
+    for (const width of [64, 128]) add("attention", float32, width, null, false);
+    add("attention", float16, 64, null, false);
+    add("masked", float16, 64, bool, false);
+    add("dropping", bfloat16, 128, float32, true);
+    add("dropping", float32, 96, bfloat16, true);
+  }
+  return list;
 }
 
 /** Named sources. */
@@ -71,5 +94,5 @@ export function handWritten(): CudaSource[] {
   add("bias", FLOATS, biasSource);
   add("maxPool", [float16, float64, int64], maxPoolSource);
   add("avgPool", FLOATS, (d) => avgPoolSource(d, wide(d)));
-  return list;
+  return [...list, ...attentions()];
 }

@@ -8,7 +8,7 @@
  *
  * The floor is arithmetic: 4·L·S·E flops a head forward (half of it if causal), 14·L·S·E backward (the two passes
  * recompute the scores; one pass with atomics would take 10), over the tensor cores' `mma.sync` rate: 312 TFLOP/s on an
- * A100, about 620 on an H100, whose full 989 only `wgmma` reaches. `tests/cuda/attention_registers.test.ts` holds that no
+ * A100, about 620 on an H100, whose full 989 only `wgmma` reaches. `tests/cuda/nvrtc.test.ts` holds that no
  * kernel spills and that two blocks fit a multiprocessor.
  *
  * @see Dao, "FlashAttention-2: faster attention with better parallelism and work partitioning" (2023)
@@ -146,7 +146,7 @@ export function tilingOf(kernel: AttentionKernel, { width, dropout }: AttentionV
     return { fragments, columns, rows, shared: tiles * line + 4 * numbers };
   };
   const wide = of(2);
-  return wide.shared > limit || kernel === "byKey" && width > 64 ? of(1) : wide;
+  return wide.shared > limit || (kernel === "byKey" || dropout) && width > 64 ? of(1) : wide;
 }
 
 const FORWARD = `

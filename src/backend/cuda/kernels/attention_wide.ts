@@ -98,7 +98,7 @@ __device__ __forceinline__ void storeRow(const float *sums, float factor, float 
 `;
 
 const FORWARD = `
-extern "C" __global__ void __launch_bounds__(THREADS) attention(const __grid_constant__ Params p) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) attention(const __grid_constant__ Params p) {
   BEGIN
   float *const tileQ = memory, *const tileK = tileQ + ROWS * LINE, *const weights = tileK + COLUMNS * LINE;
   const Head here = headOf(p, batch, part);
@@ -163,7 +163,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention(const __grid_con
 `;
 
 const BACKWARD = `
-extern "C" __global__ void __launch_bounds__(THREADS) gradient(const __grid_constant__ Params p) {
+extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_constant__ Params p) {
   BEGIN
   float *const left = memory, *const left2 = left + ROWS * LINE, *const right = left2 + ROWS * LINE, *const right2 = right + COLUMNS * LINE;
   float *const weights = right2 + COLUMNS * LINE, *const changes = weights + ROWS * SHORT;
