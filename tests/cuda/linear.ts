@@ -7,14 +7,25 @@
 
 import { assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { asked, chainsAgree, chainsBehave, linearAgrees, transformersAgree } from "../support/fused_linear.ts";
+import {
+  asked,
+  chainsAgree,
+  chainsBehave,
+  chainsRelease,
+  layoutsAgree,
+  linearAgrees,
+  transformersAgree,
+} from "../support/fused_linear.ts";
 
 const { nn } = torch;
 const DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64];
 
+await layoutsAgree("cuda", DTYPES);
 await linearAgrees("cuda", DTYPES);
 await chainsAgree("cuda", DTYPES);
 await chainsBehave("cuda");
+
+chainsRelease("cuda");
 
 const library = Deno.args[0] === "library";
 const train = (activation: torch.nn.Module, hidden: number) => () => {

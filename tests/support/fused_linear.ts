@@ -187,3 +187,69 @@ export async function transformersAgree(device: string): Promise<void> {
     for (const [i, t] of results[0].entries()) await close(`encoder ${activation}, ${i}`, t, results[1][i], 2e-4);
   }
 }
+
+/** Steps of training hold memory flat: what a chain keeps for backward is released by it. */
+export function chainsRelease(device: string): void {
+  torch.manualSeed(1);
+  const modules = [new nn.Linear(16, 32), new nn.GELU(), new nn.Linear(32, 32), new nn.ReLU(), new nn.Linear(32, 8)];
+  const net = new nn.Sequential(...modules).to(device), x = torch.randn(4, 16).to(device);
+  const optimizer = new torch.optim.SGD(net.parameters(), { lr: 0.01 });
+  const backend = x.storage.backend, held: number[] = [];
+  for (let step = 0; step < 12; step++) {
+    torch.scope(() => {
+      optimizer.zeroGrad();
+      net.call(x).pow(2).sum().backward();
+      optimizer.step();
+    });
+    torch.noGrad(() => net.call(x).dispose());
+    held.push(backend.memoryStats().allocatedBytes);
+  }
+  assertEquals(held.slice(3), held.slice(3).map(() => held[3]));
+}
+
+/** Products of operands and into results that lie in every way a product can be asked for. */
+export async function layoutsAgree(device: string, dtypes: readonly torch.DType[]): Promise<void> {
+  const { backend } = torch.zeros(1, { device }).storage;
+  for (const dtype of dtypes) {
+    const check = async (what: string, a: (x: T) => T, b: (x: T) => T, out: (x: T) => T, alpha = 1, beta = 0) => {
+      const [x, y, z] = [1, 2, 3].map((seed) => values([3, 24, 24], dtype, seed));
+      const on = [x, y, z].map((t) => t.to(device));
+      backend.matmul(a(on[0]), b(on[1]), out(on[2]), alpha, beta);
+      const wide = dtype === torch.float64 ? torch.float64 : torch.float32;
+      const sums = a(x).to(wide).matmul(b(y).to(wide)).mul(alpha).add(out(z).to(wide).mul(beta));
+      out(z).copy_(sums.to(dtype));
+      await close(`${what} ${dtype}`, on[2], z, TOLERANCES[dtype.name] * 2);
+    };
+    const all = (x: T) => x, one = (x: T) => x.select(0, 1);
+    const part = (r: number, h: number, c: number, w: number) => (x: T) => one(x).narrow(0, r, h).narrow(1, c, w);
+    await check("batches", all, all, all, 0.5, 2);
+    await check("a repeated left matrix", (x) => one(x).expand(3, 24, 24), all, all);
+    await check("a repeated right matrix", all, (x) => one(x).expand(3, 24, 24), all, 1, 1);
+    await check("transposed operands", (x) => x.mT, (x) => x.mT, all);
+    await check("a transposed result", all, (x) => x.mT, (x) => x.mT, 1, 2);
+    await check("parts of rows", part(0, 7, 8, 16), part(2, 16, 0, 9), part(3, 7, 1, 9));
+    await check(
+      "every second column",
+      (x) => one(x).at("...", torch.slice(0, 24, 2)),
+      part(0, 12, 0, 5),
+      part(0, 24, 1, 5),
+    );
+    await check(
+      "every second column of the result",
+      one,
+      part(0, 24, 0, 12),
+      (x) => one(x).at("...", torch.slice(0, 24, 2)),
+    );
+    for (const [m, k, n] of [[1, 24, 24], [24, 24, 1], [24, 1, 24], [1, 24, 1], [1, 1, 1], [2, 3, 1], [1, 2, 3]]) {
+      await check(`${m}×${k}×${n}`, part(0, m, 0, k), part(0, k, 0, n), part(0, m, 0, n));
+      await check(
+        `${m}×${k}×${n} added`,
+        part(24 - m, m, 0, k),
+        (x) => part(0, n, 0, k)(x).t(),
+        part(0, m, 0, n),
+        2,
+        1,
+      );
+    }
+  }
+}

@@ -8,7 +8,15 @@ import * as torch from "../../mod.ts";
 import type { Ending } from "../../src/backend/webgpu/finish.ts";
 import { multiply, type Plan, planOf } from "../../src/backend/webgpu/matmul.ts";
 import type { WebGpuBackend } from "../../src/backend/webgpu/mod.ts";
-import { asked, chainsAgree, chainsBehave, linearAgrees, transformersAgree } from "../support/fused_linear.ts";
+import {
+  asked,
+  chainsAgree,
+  chainsBehave,
+  chainsRelease,
+  layoutsAgree,
+  linearAgrees,
+  transformersAgree,
+} from "../support/fused_linear.ts";
 import { assertSame, GPU, gpuTest } from "./support.ts";
 
 type T = torch.Tensor;
@@ -146,10 +154,12 @@ gpuTest("linear layers end in bias and activation on both kernel sets", async (t
   for (const software of [true, false]) {
     await t.step(software ? "software" : "hardware", () =>
       onSet(software, async () => {
+        await layoutsAgree(GPU, [torch.float32, torch.float16, torch.bfloat16]);
         await linearAgrees(GPU, [torch.float32, torch.bfloat16]);
         await chainsAgree(GPU, [torch.float32]);
         await chainsBehave(GPU);
         await transformersAgree(GPU);
+        chainsRelease(GPU);
         const net = new torch.nn.Sequential(new torch.nn.Linear(8, 6), new torch.nn.GELU(), new torch.nn.Linear(6, 4))
           .to(GPU);
         const took = asked(
