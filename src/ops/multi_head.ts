@@ -2,7 +2,8 @@
  * `multiHeadAttentionForward`: attention of several heads with its projections, the computation of
  * `nn.MultiheadAttention`.
  *
- * Sequences come first here, as in PyTorch: `(L, N, E)`; heads are folded into the batch: `(N · heads, L, headDim)`.
+ * Sequences come first here, as in PyTorch: `(L, N, E)`. Heads are views of the projections, `(N, heads, L, headDim)`, in
+ * whatever order these lie in memory, so that fused attention copies nothing on its way in or out.
  *
  * @module
  */
@@ -169,15 +170,21 @@ function additive(name: string, mask: Tensor | null | undefined, like: Tensor): 
   return mask;
 }
 
+/** A linear layer over `(L, N, E)` that keeps the memory order of its input: batches that come first stay so, uncopied. */
+function linearInOrder(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const batchFirst = x.ndim === 3 && !x.dense && x.strides[0] < x.strides[1];
+  return batchFirst ? linear(x.transpose(0, 1), weight, bias).transpose(0, 1) : linear(x, weight, bias);
+}
+
 function project(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor, Tensor] {
   const biases = o.inProjBias ? o.inProjBias.chunk(3) : [null, null, null];
   const weights = o.useSeparateProjWeight ? [o.qProjWeight!, o.kProjWeight!, o.vProjWeight!] : o.inProjWeight!.chunk(3);
   if (!o.useSeparateProjWeight && query === o.key && query === o.value) {
     // Self-attention: one product for all three.
-    const [q, k, v] = linear(query, o.inProjWeight!, o.inProjBias).chunk(3, -1);
+    const [q, k, v] = linearInOrder(query, o.inProjWeight!, o.inProjBias).chunk(3, -1);
     return [q, k, v];
   }
-  const [q, k, v] = [query, o.key, o.value].map((x, i) => linear(x, weights[i], biases[i]));
+  const [q, k, v] = [query, o.key, o.value].map((x, i) => linearInOrder(x, weights[i], biases[i]));
   return [q, k, v];
 }
 
@@ -193,7 +200,10 @@ function attend(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor | null] {
   const [length, batch, width] = query.shape;
   const heads = o.numHeads;
   let [q, k, v] = project(query, o); // (L, N, E), (S, N, E)
-  let mask = squareMask(additive("attnMask", o.attnMask, query), length, o.key.shape[0], batch * heads);
+  // The hint stands for the mask where nothing else forbids: then kernels skip what is not seen.
+  const causal = (o.isCausal ?? false) && !o.keyPaddingMask && !(o.needWeights ?? true);
+  const given = squareMask(additive("attnMask", o.attnMask, query), [length, o.key.shape[0]], batch, heads);
+  let mask = causal ? null : given;
   let padding = additive("keyPaddingMask", o.keyPaddingMask, query);
   const extend = () => {
     mask = mask && pad(mask, [0, 1]);
@@ -204,58 +214,60 @@ function attend(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor | null] {
     v = cat([v, o.biasV.expand(1, batch, width)]);
     extend();
   }
-  const byHead = (x: Tensor) => x.reshape(x.shape[0], batch * heads, width / heads).transpose(0, 1);
+  const size = width / heads;
+  const byHead = (x: Tensor) => x.unflatten(-1, [heads, size]).permute(1, 2, 0, 3); // (N, heads, L, headDim)
   q = byHead(q);
-  k = o.staticK ?? byHead(k);
-  v = o.staticV ?? byHead(v);
+  k = o.staticK ? o.staticK.unflatten(0, [batch, heads]) : byHead(k);
+  v = o.staticV ? o.staticV.unflatten(0, [batch, heads]) : byHead(v);
   if (o.addZeroAttn) {
-    const zeros = k.detach().newZeros([batch * heads, 1, width / heads]);
-    k = cat([k, zeros], 1);
-    v = cat([v, zeros], 1);
+    const zeros = k.detach().newZeros([batch, heads, 1, size]);
+    k = cat([k, zeros], 2);
+    v = cat([v, zeros], 2);
     extend();
   }
-  const [mixed, weights] = heed([q, k, v], mergeMasks(mask, padding, batch, heads, k.shape[1]), o, batch);
-  const joined = mixed.transpose(0, 1).reshape(length * batch, width);
-  const output = linear(joined, o.outProjWeight, o.outProjBias).reshape(length, batch, -1);
+  const [mixed, weights] = heed([q, k, v], mergeMasks(mask, padding, batch, k.shape[2]), causal, o);
+  const joined = mixed.permute(2, 0, 1, 3).flatten(-2);
+  const output = linearInOrder(joined, o.outProjWeight, o.outProjBias);
   if (batched) return [output, weights];
   return [output.squeeze(1), weights && weights.squeeze(0)];
 }
 
-function squareMask(mask: Tensor | null, length: number, source: number, heads: number): Tensor | null {
+/** The mask as `(L, S)`, or `(N, heads, L, S)`. */
+function squareMask(
+  mask: Tensor | null,
+  [length, source]: readonly [number, number],
+  batch: number,
+  heads: number,
+): Tensor | null {
   if (mask === null) return null;
-  const expected = mask.ndim === 2 ? [length, source] : [heads, length, source];
+  const expected = mask.ndim === 2 ? [length, source] : [batch * heads, length, source];
   if (!sameShape(mask.shape, expected)) {
     throw new ShapeError(`${OP}(): the shape of attnMask is ${show(mask.shape)}, but should be ${show(expected)}`);
   }
-  return mask.ndim === 2 ? mask.unsqueeze(0) : mask;
+  return mask.ndim === 2 ? mask : mask.unflatten(0, [batch, heads]);
 }
 
-function mergeMasks(
-  mask: Tensor | null,
-  padding: Tensor | null,
-  batch: number,
-  heads: number,
-  source: number,
-): Tensor | null {
+function mergeMasks(mask: Tensor | null, padding: Tensor | null, batch: number, source: number): Tensor | null {
   if (padding === null) return mask;
   if (!sameShape(padding.shape, [batch, source])) {
     throw new ShapeError(`${OP}(): keyPaddingMask must be ${show([batch, source])}: ${show(padding.shape)}`);
   }
-  const wide = padding.reshape(batch, 1, 1, source).expand(batch, heads, 1, source).reshape(batch * heads, 1, source);
+  const wide = padding.reshape(batch, 1, 1, source);
   return mask === null ? wide : mask.add(wide);
 }
 
-/** The attention itself: `(N · heads, L, headDim)`, and the weights `(N, [heads,] L, S)` where asked for. */
+/** The attention itself: `(N, heads, L, headDim)`, and the weights `(N, [heads,] L, S)` where asked for. */
 function heed(
   [q, k, v]: readonly Tensor[],
   mask: Tensor | null,
+  isCausal: boolean,
   o: MultiHeadArgs,
-  batch: number,
 ): [Tensor, Tensor | null] {
   const p = (o.training ?? true) ? o.dropoutP : 0;
-  if (!(o.needWeights ?? true)) return [scaledDotProductAttention(q, k, v, mask, p), null];
-  const scores = q.mul(Math.sqrt(1 / q.shape[2])).bmm(k.transpose(-2, -1));
-  const all = dropout((mask ? scores.add(mask) : scores).softmax(-1), p, p > 0);
-  const perHead = all.reshape(batch, o.numHeads, q.shape[1], k.shape[1]);
-  return [all.bmm(v), (o.averageAttnWeights ?? true) ? perHead.mean(1) : perHead];
+  if (!(o.needWeights ?? true)) {
+    return [scaledDotProductAttention(q, k, v, { attnMask: mask, dropoutP: p, isCausal }), null];
+  }
+  const scores = q.mul(Math.sqrt(1 / q.shape[3])).matmul(k.transpose(-2, -1));
+  const weights = dropout((mask ? scores.add(mask) : scores).softmax(-1), p, p > 0);
+  return [weights.matmul(v), (o.averageAttnWeights ?? true) ? weights.mean(1) : weights];
 }
