@@ -140,14 +140,17 @@ function batchBase(name: string, first: string, dims: number, at: number): strin
     range(dims).map((d) => `  ${name} += batch_${d} * p(${at + d}u);\n`).join("");
 }
 
-/** The multiplications of a step whose vectors lie at `left_at` and `right_at` in workgroup memory. */
+/**
+ * The multiplications of a step whose vectors lie at `left_at` and `right_at` in workgroup memory. Its arrays are nested so
+ * that of an index only what varies is checked: for the four depths of a quarter, once.
+ */
 function multiply(text: TileText): string {
   const { rows, columns, size } = PLANS[text.size], across = size / columns, down = size / rows, quad = size / 4;
   const product = (a: string, b: string, sum: string) =>
     text.type === "f32" ? `${sum} = fma(vec4<f32>(${a}), ${b}, ${sum});` : `${sum} += ${a} * ${b};`;
   const one = (j: number): string => {
     const at = (base: string, thread: string, part: number) =>
-      `tile[${base} + (4u * q + ${j}u) * ${quad}u + ((${thread} + ${part}u + 2u * q) & ${quad - 1}u)]`;
+      `tile[${base}][q][${j}][(${thread} + ${part}u + 2u * q) & ${quad - 1}u]`;
     const loads = [
       ...range(rows / 4).map((i) => `      let a${i} = ${at("left_at", "ty", i * down)};\n`),
       ...range(columns / 4).map((c) => `      let b${c} = ${at("right_at", "tx", c * across)};\n`),
@@ -216,7 +219,7 @@ function stores(text: TileText): string {
 export function tileCode(text: TileText): string {
   const { type, twice, left, right, batchDims } = text;
   const { size, rows, columns } = PLANS[text.size], threads = 2 * size, across = size / columns;
-  const sizes = TileAt.Batch, strides = sizes + batchDims, tileVectors = STEP * size / 4;
+  const sizes = TileAt.Batch, strides = sizes + batchDims, quad = size / 4;
   const zero = `vec4<${type}>()`, block = [0, 1, 2, 3];
   const fetch = `if (is_left) { next = fetch_left(line, k, end, left_base); }
     else { next = fetch_right(line, k, end, right_base); }`;
@@ -224,7 +227,7 @@ export function tileCode(text: TileText): string {
 struct Block { ${block.map((j) => `r${j}: vec4<${type}>`).join(", ")} }
 ${text.finish}
 ${fetchFunction("left", left, type)}${fetchFunction("right", right, type)}
-var<workgroup> tile: array<vec4<${type}>, ${tileVectors * 2 * (twice ? 2 : 1)}>;
+var<workgroup> tile: array<array<array<array<vec4<${type}>, ${quad}>, 4>, ${STEP / 4}>, ${twice ? 4 : 2}>;
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_index) local: u32) {
 ${gridGroup(TileAt.Group)}  let part_number = group.z / p(${TileAt.Batches}u);
@@ -250,7 +253,8 @@ ${
 ${blockOf(left, size)}  } else {
 ${blockOf(right, size)}  }
   let line = 4u * four + select(n0, m0, is_left);
-  let own = select(${tileVectors}u, 0u, is_left) + quarter * ${size}u + ((four + 2u * quarter) & ${size / 4 - 1}u);
+  let side = select(1u, 0u, is_left);
+  let own = (four + 2u * quarter) & ${quad - 1}u;
   let tx = local % ${across}u;
   let ty = local / ${across}u;
 ${range(rows).map((r) => range(columns / 4).map((c) => `  var acc_${r}_${c} = ${zero};`).join("")).join("\n")}
@@ -259,11 +263,11 @@ ${range(rows).map((r) => range(columns / 4).map((c) => `  var acc_${r}_${c} = ${
   ${fetch}
   var left_at = 0u;
   for (var k0 = first; k0 < end; k0 += ${STEP}u) {
-    let right_at = left_at + ${tileVectors}u;
-${block.map((j) => `    tile[left_at + own + ${j * size / 4}u] = next.r${j};\n`).join("")}    workgroupBarrier();
+    let right_at = left_at + 1u;
+${block.map((j) => `    tile[left_at + side][quarter][${j}][own] = next.r${j};\n`).join("")}    workgroupBarrier();
     k += ${STEP}u;
     ${fetch}
-${multiply(text)}${twice ? `    left_at = ${2 * tileVectors}u - left_at;\n` : "    workgroupBarrier();\n"}  }
+${multiply(text)}${twice ? "    left_at = 2u - left_at;\n" : "    workgroupBarrier();\n"}  }
 ${stores(text)}}
 `;
 }
