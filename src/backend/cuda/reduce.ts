@@ -1,15 +1,23 @@
 /**
  * Reductions of scalar expressions on CUDA, by the printed kernels of `src/expr/cuda_reduce.ts`.
  *
- * A reduction along memory is a block's work per result, one across memory a thread's, so that neighbouring threads read
- * neighbouring elements either way. Where there are too few results to fill the device, each is split into shares.
+ * A reduction along memory is a block's work per result (a warp's, a thread's where it is short), one across memory that of
+ * blocks whose threads lie along the results, so that neighbouring threads read neighbouring elements either way, 16 bytes
+ * each where they are aligned. Where there are too few results to fill the device, each is split into shares.
  *
  * @module
  */
 
 import { ShapeError, show } from "../../base/errors.ts";
-import { CUDA_MAX_DIMS, operandSlot, slotsOf } from "../../expr/cuda.ts";
-import { CUDA_REDUCE_THREADS, printCudaReduce } from "../../expr/cuda_reduce.ts";
+import { CUDA_MAX_DIMS, cudaAlignment, operandSlot, slotsOf } from "../../expr/cuda.ts";
+import {
+  CUDA_COLUMNS,
+  CUDA_REDUCE_THREADS,
+  CUDA_TEAM_THREADS,
+  cudaReduceVector,
+  type CudaReduction,
+  printCudaReduce,
+} from "../../expr/cuda_reduce.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Combine, Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
@@ -17,46 +25,107 @@ import { putScalars } from "./pointwise.ts";
 import { addressOf, type CudaStream, THREADS } from "./stream.ts";
 
 const SHAPE = 6;
-/** The fewest elements that a block of a split reduction takes, and a thread. */
-const BLOCK_SHARE = 8 * CUDA_REDUCE_THREADS;
-const THREAD_SHARE = 64;
-/** A line shorter than this is a thread's work even along memory. */
-const SHORT = 32;
-/** Blocks and threads per multiprocessor that keep it busy. */
-const BUSY_BLOCKS = 4;
-const BUSY_THREADS = 1024;
+/** The fewest accesses of each thread of a split reduction. */
+const SHARE = 8;
+/** Up to how many accesses a line is one thread's work, and a warp's, where there are results enough. */
+const THREAD_LINE = 4, WARP_LINE = 512;
+/** Blocks per multiprocessor that keep it busy: of 512 threads, and of 256. */
+const BUSY_BLOCKS = 4, BUSY_TEAMS = 8;
+/** Fewer results side by side than this leave too many threads of a column kernel idle. */
+const FEW_COLUMNS = 8;
 /** The most shares: the grid's limit in y. */
 const MAX_SPLITS = 65535;
+/** More shares than this are combined by a warp. */
+const MANY_SPLITS = 16;
+/** From here on indices need 64 bits. */
+const LARGE = 2 ** 31;
+
+/** Kept or reduced dimensions, merged: sizes, and every operand's strides. */
+interface Dims {
+  readonly shape: number[];
+  readonly strides: number[][];
+}
 
 /** How the work of one reduction is spread. */
 interface Plan {
-  readonly byBlock: boolean;
+  readonly kernel: CudaReduction;
+  /** Elements per access. */
+  readonly vector: number;
   readonly splits: number;
+  readonly threads: number;
+  /** Blocks in x. */
+  readonly blocks: number;
 }
 
 /** Whether the dimension along which an input's elements are nearest is a reduced one. */
-function alongMemory(outer: number[][], inner: number[][]): boolean {
-  for (let k = 0; k < inner.length; k++) {
+function alongMemory(count: number, outer: Dims, inner: Dims): boolean {
+  for (let k = 0; k < count; k++) {
     const near = (list: number[]): number => Math.min(...list.filter((s) => s !== 0).map(Math.abs), Infinity);
-    const kept = near(outer[k]), reduced = near(inner[k]);
+    const kept = near(outer.strides[k]), reduced = near(inner.strides[k]);
     if (kept !== reduced) return reduced < kept;
   }
   return true;
 }
 
-function planOf(stream: CudaStream, results: number, length: number, along: boolean): Plan {
-  const byBlock = along && length >= SHORT;
-  const share = byBlock ? BLOCK_SHARE : THREAD_SHARE;
-  const wanted = byBlock ? stream.processors * BUSY_BLOCKS / results : stream.processors * BUSY_THREADS / results;
-  const splits = Math.max(1, Math.min(Math.ceil(wanted), Math.ceil(length / share), MAX_SPLITS));
-  return { byBlock, splits };
+/** Elements per access along the last dimension of `near`: a vector's where every input allows it, else one. */
+function vectorOf(program: Program, inputs: readonly Strided[], near: Dims, far: Dims): number {
+  const vector = cudaReduceVector(program), last = near.shape.length - 1;
+  if (last < 0 || near.shape[last] % vector !== 0) return 1;
+  let any = false;
+  for (let k = 0; k < inputs.length; k++) {
+    const step = near.strides[k][last], x = inputs[k];
+    if (step === 0) continue;
+    const bytes = cudaAlignment(vector, x.dtype), { itemsize } = x.dtype;
+    const steps = [...near.strides[k].slice(0, last), ...far.strides[k]];
+    if (step !== 1 || addressOf(x) % bytes !== 0 || steps.some((s) => s * itemsize % bytes !== 0)) return 1;
+    any = true;
+  }
+  return any ? vector : 1;
 }
 
-/** The smallest power of two of threads, from a warp on, that covers `length` elements. */
-function threadsFor(length: number): number {
+/** The smallest power of two of threads, from a warp on, that covers `count` accesses. */
+function threadsFor(count: number): number {
   let threads = 32;
-  while (threads < CUDA_REDUCE_THREADS && threads < length) threads *= 2;
+  while (threads < CUDA_REDUCE_THREADS && threads < count) threads *= 2;
   return threads;
+}
+
+/** As many shares as fill the device with `wanted` of them, none smaller than `share` accesses. */
+function splitsOf(wanted: number, accesses: number, share: number): number {
+  return Math.max(1, Math.min(Math.ceil(wanted), Math.ceil(accesses / share), MAX_SPLITS));
+}
+
+function planOf(stream: CudaStream, program: Program, inputs: readonly Strided[], outer: Dims, inner: Dims): Plan {
+  const results = outer.shape.reduce((a, b) => a * b, 1), length = inner.shape.reduce((a, b) => a * b, 1);
+  const { processors } = stream;
+  if (!alongMemory(inputs.length, outer, inner)) {
+    const vector = vectorOf(program, inputs, outer, inner), columns = results / vector;
+    if (columns >= FEW_COLUMNS || length < THREAD_LINE) {
+      const blocks = Math.ceil(columns / CUDA_COLUMNS), height = CUDA_TEAM_THREADS / CUDA_COLUMNS;
+      const splits = splitsOf(processors * BUSY_TEAMS / blocks, length, SHARE * height);
+      return { kernel: "columns", vector, splits, threads: CUDA_TEAM_THREADS, blocks };
+    }
+  }
+  const vector = vectorOf(program, inputs, inner, outer), accesses = length / vector;
+  if (accesses <= THREAD_LINE || length === 0) {
+    return { kernel: "thread", vector, splits: 1, threads: THREADS, blocks: stream.blocks(results) };
+  }
+  if (accesses <= WARP_LINE && results >= processors * CUDA_TEAM_THREADS / 32) {
+    const blocks = Math.ceil(results / (CUDA_TEAM_THREADS / 32));
+    return { kernel: "warp", vector, splits: 1, threads: CUDA_TEAM_THREADS, blocks };
+  }
+  const splits = splitsOf(processors * BUSY_BLOCKS / results, accesses, SHARE * CUDA_REDUCE_THREADS);
+  return { kernel: "block", vector, splits, threads: threadsFor(Math.ceil(accesses / splits)), blocks: results };
+}
+
+/** The sizes and strides of dimensions of which the last is counted in vectors. */
+function inVectors({ shape, strides }: Dims, vector: number): Dims {
+  const last = shape.length - 1;
+  if (vector === 1 || last < 0) return { shape, strides };
+  return {
+    shape: shape.map((s, d) => d === last ? s / vector : s),
+    strides: strides.map((own) => own.map((s, d) => d === last ? s * vector : s)),
+  };
 }
 
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
@@ -83,34 +152,44 @@ export function reduce(
   if (dims > CUDA_MAX_DIMS) {
     throw new ShapeError(`reduce(): on CUDA at most ${CUDA_MAX_DIMS} dimensions that cannot be merged: ${show(shape)}`);
   }
-  const plan = planOf(stream, results, length, alongMemory(outer.strides.slice(0, inputs.length), inner.strides));
-  const key = `reduce ${program.id} ${combine}`;
-  const kernel = (name: string) => stream.kernel(key, name, () => printCudaReduce(program, combine, "fold"));
-  const main = kernel(plan.byBlock ? "fold_block" : "fold_thread");
-  const finish = plan.splits > 1 ? kernel("fold_finish") : null;
+  const plan = planOf(stream, program, inputs, outer, inner);
+  const across = plan.kernel === "columns", { splits } = plan;
+  const index = results < LARGE && length < LARGE ? "u32" : "u64";
+  const kernel = (entry: CudaReduction, vector: number) =>
+    stream.kernel(
+      `reduce ${program.id} ${combine} ${entry} ${vector} ${index}`,
+      `fold_${entry}`,
+      () => printCudaReduce(program, combine, "fold", { vector, index }, [entry]),
+    );
   const slots = slotsOf(program);
-  const put = (workspace: number): void => {
-    const header = [results, dims, length, outer.shape.length, plan.splits, workspace];
+  const put = (workspace: number, vector: number): void => {
+    const kept = across ? inVectors(outer, vector) : outer, reduced = across ? inner : inVectors(inner, vector);
+    const own = across ? results / vector : results, share = across ? length : length / vector;
+    const header = [own, dims, share, outer.shape.length, splits, workspace];
     header.forEach((value, i) => stream.putInteger(i, value));
-    [...outer.shape, ...inner.shape].forEach((size, d) => stream.putInteger(SHAPE + d, size));
+    [...kept.shape, ...reduced.shape].forEach((size, d) => stream.putInteger(SHAPE + d, size));
     [...inputs, ...outputs].forEach((x, k) => {
       const at = operandSlot(k);
       stream.putInteger(at, addressOf(x));
-      const own = k < inputs.length ? [...outer.strides[k], ...inner.strides[k]] : outer.strides[k];
-      own.forEach((step, d) => stream.putInteger(at + 1 + d, step));
+      // Results are single elements whatever inputs are read as.
+      const steps = k < inputs.length ? [...kept.strides[k], ...reduced.strides[k]] : outer.strides[k];
+      steps.forEach((step, d) => stream.putInteger(at + 1 + d, step));
     });
     putScalars(stream, program, scalars);
   };
-  const run = (workspace: number): void => {
-    put(workspace);
-    if (plan.byBlock) {
-      const threads = threadsFor(Math.ceil(length / plan.splits));
-      stream.launch(main, slots, threads, results, plan.splits);
-    } else stream.launch(main, slots, THREADS, stream.blocks(results), plan.splits);
-    if (finish === null) return;
-    put(workspace);
-    stream.launch(finish, slots, THREADS, stream.blocks(results));
-  };
-  if (finish === null) run(0);
-  else stream.withScratch(outputs.length * plan.splits * results * 8, run);
+  const main = kernel(plan.kernel, plan.vector);
+  if (splits === 1) {
+    put(0, plan.vector);
+    stream.launch(main, slots, plan.threads, plan.blocks);
+    return;
+  }
+  const many = splits > MANY_SPLITS;
+  const finish = kernel(many ? "gather" : "finish", 1);
+  stream.withScratch(outputs.length * splits * results * 8, (workspace) => {
+    put(workspace, plan.vector);
+    stream.launch(main, slots, plan.threads, plan.blocks, splits);
+    put(workspace, 1);
+    if (many) stream.launch(finish, slots, CUDA_TEAM_THREADS, Math.ceil(results / (CUDA_TEAM_THREADS / 32)));
+    else stream.launch(finish, slots, THREADS, stream.blocks(results));
+  });
 }
