@@ -95,16 +95,34 @@ function turned(x: Tensor): Tensor {
   return makeView(x, [x.shape[1], x.shape[0]], [x.strides[1], x.strides[0]]);
 }
 
+/**
+ * Writes `a @ b + bias` for matrices into `out` where the device does it in one kernel; nothing is recorded.
+ *
+ * @param bias `[n]`, `[1]` or `[]`
+ * @returns whether it did
+ */
+export function runBiased(a: Tensor, b: Tensor, bias: Tensor, out: Tensor): boolean {
+  const { backend } = out.storage;
+  if (backend.matmulEpilogue === undefined || !out.dtype.isFloatingPoint) return false;
+  const operand = biasView(bias, out.shape[0], out.shape[1]);
+  const program = epilogueProgram("bias", out.dtype, operand.dtype, false);
+  return backend.matmulEpilogue(a, b, out, {
+    name: "bias",
+    program,
+    operand,
+    kept: null,
+    columnSums: null,
+    mask: null,
+  });
+}
+
 /** Writes `x @ weightᵀ + bias` into `out`; nothing is recorded. */
 export function runLinear(x: Tensor, weight: Tensor, bias: Tensor | null, out: Tensor): void {
-  const { backend } = out.storage, across = turned(weight);
-  if (bias !== null && backend.matmulEpilogue !== undefined && out.dtype.isFloatingPoint) {
-    const operand = biasView(bias, out.shape[0], out.shape[1]);
-    const program = epilogueProgram("bias", out.dtype, operand.dtype, false);
-    const epilogue: Epilogue = { name: "bias", program, operand, kept: null, columnSums: null, mask: null };
-    if (backend.matmulEpilogue(x, across, out, epilogue)) return;
+  const across = turned(weight);
+  if (bias !== null) {
+    if (runBiased(x, across, bias, out)) return;
+    unrecorded(() => out.copy_(bias.detach()));
   }
-  if (bias !== null) unrecorded(() => out.copy_(bias.detach()));
   runProduct(x, across, out, 1, bias === null ? 0 : 1);
 }
 

@@ -14,6 +14,7 @@ import type { ScalarLike } from "../base/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeOut } from "./define.ts";
+import { runBiased } from "./epilogue.ts";
 import {
   addProduct,
   checkDims,
@@ -214,7 +215,7 @@ export function addmm(input: Tensor, ...args: AddmmArgs): Tensor {
   checkTensor("addmm", "input", input);
   checkDims("addmm", "mat1", mat1, 2);
   checkDims("addmm", "mat2", mat2, 2);
-  return finish("addmm", addProduct("addmm", "AddmmBackward0", input, mat1, mat2, scales), scales.out);
+  return finish("addmm", addProduct("addmm", "AddmmBackward0", input, mat1, mat2, scales, runBiased), scales.out);
 }
 
 /** {@linkcode addmm} written into `self`. */

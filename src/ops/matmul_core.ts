@@ -148,8 +148,17 @@ function realFactor(op: string, name: string, value: ScalarLike | undefined, dty
  * `beta · input + alpha · a @ b`, `input` broadcasting to the product: added by the kernel itself.
  *
  * @param node the name of the graph node
+ * @param biased computes `a @ b + input` in one kernel where it can; asked where the input is a row and nothing is scaled
  */
-export function addProduct(op: string, node: string, input: Tensor, a: Tensor, b: Tensor, scales: Scales): Tensor {
+export function addProduct(
+  op: string,
+  node: string,
+  input: Tensor,
+  a: Tensor,
+  b: Tensor,
+  scales: Scales,
+  biased: (a: Tensor, b: Tensor, input: Tensor, out: Tensor) => boolean = () => false,
+): Tensor {
   checkProduct(op, [input, a, b]);
   const last = a.ndim - 1;
   if (a.shape[last] !== b.shape[last - 1]) return product(op, a, b);
@@ -165,8 +174,11 @@ export function addProduct(op: string, node: string, input: Tensor, a: Tensor, b
     return beta === 0 ? scaled : scaled.add(input.mul(scales.beta ?? 1));
   }
   const out = emptyLikeDevice(op, shape, a.dtype, a);
-  if (beta !== 0) unrecorded(() => out.copy_(input.detach()));
-  runProduct(a, b, out, alpha, beta);
+  const row = input.ndim <= 1 && alpha === 1 && beta === 1 && out.storage.backend.matmulEpilogue !== undefined;
+  if (!row || !biased(a, b, input, out)) {
+    if (beta !== 0) unrecorded(() => out.copy_(input.detach()));
+    runProduct(a, b, out, alpha, beta);
+  }
   if (!recording([input, a, b])) return out;
   const inputShape = input.shape;
   return record(node, out, [input, a, b], savedOf(a, b), (grad, saved, needs) => {
