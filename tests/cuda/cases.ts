@@ -9,7 +9,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import { svdOf } from "../../src/ops/svd.ts";
-import { ATTENTION_CASES, compareAttention, compareSecondDerivatives } from "../support/attention.ts";
+import {
+  ATTENTION_CASES,
+  checkUncopied,
+  compareAttention,
+  compareSecondDerivatives,
+  compareTraining,
+} from "../support/attention.ts";
+import { cudaBackend } from "../../src/backend/cuda/mod.ts";
 import { firstDifference } from "../support/close.ts";
 
 const F = torch.nn.functional;
@@ -357,6 +364,8 @@ async function attention(): Promise<void> {
     await compareAttention("cuda", c, torch.bfloat16, 2e-2);
   }
   await compareSecondDerivatives("cuda");
+  checkUncopied("cuda", cudaBackend(torch.device("cuda")));
+  await compareTraining("cuda");
 }
 
 /** Runs without cuSOLVER. */

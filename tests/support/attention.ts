@@ -174,3 +174,71 @@ export async function compareSecondDerivatives(device: string): Promise<void> {
     assert(error <= 2e-4, `${device}: gradient ${i} of the second derivatives differs by ${error}`);
   }
 }
+
+/** A block of GPT-2: its heads are transposed thirds of one projection. */
+class Block extends torch.nn.Module {
+  norm1 = new torch.nn.LayerNorm(32);
+  qkv = new torch.nn.Linear(32, 96);
+  proj = new torch.nn.Linear(32, 32);
+  norm2 = new torch.nn.LayerNorm(32);
+  mlp = new torch.nn.Sequential(new torch.nn.Linear(32, 128), new torch.nn.GELU(), new torch.nn.Linear(128, 32));
+
+  forward(x: Tensor): Tensor {
+    const [batch, length, width] = x.shape;
+    const heads = (t: Tensor) => t.view(batch, length, 2, width / 2).transpose(1, 2);
+    const [q, k, v] = this.qkv.call(this.norm1.call(x)).split(width, 2).map(heads);
+    const y = F.scaledDotProductAttention(q, k, v, { isCausal: true });
+    x = x.add(this.proj.call(y.transpose(1, 2).contiguous().view(batch, length, width)));
+    return x.add(this.mlp.call(this.norm2.call(x)) as Tensor);
+  }
+}
+
+/** Losses of a few steps of a tiny GPT-2, and of PyTorch's own layer of transformers, as on the CPU. */
+export async function compareTraining(device: string): Promise<void> {
+  const options = { dimFeedforward: 64, dropout: 0, batchFirst: true };
+  for (const make of [() => new Block(), () => new torch.nn.TransformerEncoderLayer(32, 2, options)]) {
+    const losses: number[][] = [];
+    for (const where of ["cpu", device]) {
+      torch.manualSeed(11);
+      const embedding = new torch.nn.Embedding(17, 32), block = make(), head = new torch.nn.Linear(32, 17);
+      const net = new torch.nn.ModuleList([embedding, block, head]).to(where);
+      const tokens = torch.randint(0, 17, [3, 20]).to(where);
+      const optimizer = new torch.optim.AdamW(net.parameters(), { lr: 1e-2 });
+      const list: number[] = [];
+      for (let step = 0; step < 5; step++) {
+        optimizer.zeroGrad();
+        const logits = head.call(block.call(embedding.call(tokens.narrow(1, 0, 19))) as Tensor);
+        const loss = F.crossEntropy(logits.flatten(0, 1), tokens.narrow(1, 1, 19).flatten());
+        loss.backward();
+        optimizer.step();
+        list.push(Number(await loss.item()));
+      }
+      losses.push(list);
+    }
+    const [expected, actual] = losses;
+    expected.forEach((loss, i) =>
+      assert(Math.abs(loss - actual[i]) < 1e-4 * loss, `${device}, step ${i}: a loss of ${actual[i]}, not ${loss}`)
+    );
+    assert(actual[4] < actual[0], `${device}: no progress: ${actual}`);
+  }
+}
+
+/** What attention hands to a backend: the projection's own memory, and a result that joins its heads without a copy. */
+export function checkUncopied(device: string, backend: { attention: (...args: never[]) => void }): void {
+  const seen: { storage: unknown }[] = [], own = backend.attention;
+  backend.attention = (...args: never[]) => {
+    const [operands] = args as unknown as [Record<"query" | "key" | "value", { storage: unknown }>];
+    seen.push(operands.query, operands.key, operands.value);
+    own.apply(backend, args);
+  };
+  try {
+    const qkv = torch.randn(2, 6, 3 * 32).to(device);
+    const heads = (x: Tensor) => x.view(2, 6, 2, 16).transpose(1, 2);
+    const [q, k, v] = qkv.split(32, 2).map(heads);
+    const joined = F.scaledDotProductAttention(q, k, v).transpose(1, 2);
+    assertEquals(seen.map((x) => x.storage === qkv.storage), [true, true, true]);
+    assert(joined.isContiguous(), "the heads of the result do not lie side by side");
+  } finally {
+    backend.attention = own;
+  }
+}

@@ -5,8 +5,10 @@ import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import {
   ATTENTION_CASES,
   type AttentionCase,
+  checkUncopied,
   compareAttention,
   compareSecondDerivatives,
+  compareTraining,
 } from "../support/attention.ts";
 import { gpuTest } from "./support.ts";
 
@@ -38,4 +40,9 @@ hardwareTest("attention of halves", async () => {
 hardwareTest("attention longer than the loops of one dispatch", async () => {
   const long: AttentionCase[] = [{ query: [1, 1, 1, 32], keys: 150_000 }, { query: [1, 1, 150_000, 32], keys: 2 }];
   for (const c of long) await compareAttention("webgpu", c, torch.float32, 1e-4);
+});
+
+hardwareTest("transformers train as on the CPU, and attention copies nothing", async () => {
+  checkUncopied("webgpu", webGpuBackend(torch.device("webgpu")));
+  await compareTraining("webgpu");
 });
