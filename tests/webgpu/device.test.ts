@@ -81,6 +81,32 @@ gpuTest("a refused kernel names its op", async () => {
   gpu.destroy();
 });
 
+gpuTest("refused commands name the ops of their batch", async () => {
+  const gpu = await ownGpu();
+  const block = gpu.alloc(16);
+  const code = () => `${prelude(1)}@compute @workgroup_size(1) fn main() { b0[0] = 1u; }`;
+  gpu.dispatch("frobnicate float32", code, [block], [1], [2 ** 17, 1, 1]);
+  const error = await assertRejects(() => gpu.read(block, 0, 16), torch.NativeError);
+  assert(error.message.startsWith("frobnicate(): ") && error.message.includes("131072"), error.message);
+  // What comes after it works.
+  gpu.dispatch("frobnicate float32", code, [block], [1], [1, 1, 1]);
+  assertEquals(new Uint32Array(await gpu.read(block, 0, 4)), new Uint32Array([1]));
+  gpu.destroy();
+});
+
+gpuTest("a device out of memory says what is in use, at the next op", async () => {
+  const gpu = await ownGpu();
+  const held = gpu.alloc(4096);
+  const pop = gpu.device.popErrorScope.bind(gpu.device);
+  gpu.device.popErrorScope = async () => (await pop(), new GPUOutOfMemoryError("no room"));
+  gpu.alloc(2 ** 20);
+  gpu.device.popErrorScope = pop;
+  const error = await assertRejects(() => gpu.read(held, 0, 16), torch.OutOfMemoryError);
+  assert(error.message.includes("in use in 2 blocks") && error.message.includes("dispose"), error.message);
+  assertEquals((await gpu.read(held, 0, 16)).byteLength, 16);
+  gpu.destroy();
+});
+
 gpuTest("after a loss later ops say so, and the CPU is usable", async () => {
   const gpu = await ownGpu();
   const backend = new WebGpuBackend(gpu);

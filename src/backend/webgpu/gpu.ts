@@ -66,6 +66,11 @@ export interface Kernel {
   readonly buffers: number;
 }
 
+/** The op that a kernel's key begins with. */
+function opOf(key: string): string {
+  return key.split(" ", 1)[0];
+}
+
 /** Size classes: eight to a doubling, from 256 bytes. */
 function roundSize(bytes: number): number {
   if (bytes <= 256) return 256;
@@ -88,6 +93,8 @@ export class Gpu {
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
+  /** The kernels of the batch, for messages. */
+  private readonly ran: Kernel[] = [];
   private batch = 1;
   private readonly parameters: GPUBuffer;
   private readonly staging = new Uint32Array(PARAMETERS / 4);
@@ -395,7 +402,11 @@ export class Gpu {
     if (this.encoder === null) return;
     this.endPass();
     if (this.used > 0) this.device.queue.writeBuffer(this.parameters, 0, this.staging, 0, this.used / 4);
-    this.device.queue.submit([this.encoder.finish()]);
+    const { encoder } = this, ran = this.ran.slice(0, this.dispatches);
+    this.guarded("validation", () => this.device.queue.submit([encoder.finish()]), (message) => {
+      const ops = [...new Set(ran.map((kernel) => `${opOf(kernel.key)}()`))].join(", ");
+      return new NativeError(`${ops}: webgpu refused commands: ${message}`, -1);
+    });
     this.stats.collectable! += 3; // an encoder, a pass and what they recorded
     this.encoder = null;
     this.used = 0;
@@ -435,12 +446,11 @@ export class Gpu {
     const known = this.kernels.get(key);
     if (known !== undefined) return known;
     const text = withHalves(expandParameters(code()), mask);
-    const op = key.split(" ", 1)[0];
     const layout = this.layout(buffers)[1];
     const pipeline = this.guarded("validation", () => {
       const module = this.device.createShaderModule({ code: text, label: key });
       return this.device.createComputePipeline({ label: key, layout, compute: { module, entryPoint: "main" } });
-    }, (message) => new NativeError(`${op}(): webgpu refused its kernel "${key}": ${message}`, -1));
+    }, (message) => new NativeError(`${opOf(key)}(): webgpu refused its kernel "${key}": ${message}`, -1));
     const kernel = { key, pipeline, buffers };
     this.kernels.set(key, kernel);
     return kernel;
@@ -554,7 +564,7 @@ export class Gpu {
     pass.setBindGroup(0, this.group(blocks), this.dynamicOffset, 0, 1);
     pass.dispatchWorkgroups(x, y, z);
     for (let i = 0; i < blocks.length; i++) blocks[i].batch = this.batch;
-    this.dispatches++;
+    this.ran[this.dispatches++] = kernel;
   }
 
   /** Releases the device. */
