@@ -89,6 +89,26 @@ function transformer(dtype: typeof torch.float32): () => () => void {
   };
 }
 
+/** Causal attention and its gradients. */
+function attention(shape: readonly number[]): () => () => void {
+  return () => {
+    const [q, k, v] = [1, 2, 3].map(() => randn([...shape], torch.bfloat16).requiresGrad_());
+    return () => {
+      for (const x of [q, k, v]) x.grad = null;
+      const y = F.scaledDotProductAttention(q, k, v, { isCausal: true });
+      y.backward(y.detach());
+      y.dispose();
+    };
+  };
+}
+
+/** Those of the forward pass and, by convention, 2.5 times as many backward; causal attention needs half. */
+function attentionFlops([batch, heads, length, width]: readonly number[]): number {
+  return 3.5 * 2 * batch * heads * length * length * width;
+}
+
+const GPT2 = small ? [1, 2, 64, 64] : [8, 12, 1024, 64], LONG = small ? [1, 1, 96, 128] : [2, 16, 8192, 128];
+
 function conv(dtype: typeof torch.float32): () => () => void {
   return () => {
     const images = scale(64, 32), size = scale(56, 8);
@@ -126,6 +146,12 @@ const WORKLOADS: readonly Workload[] = [
   { name: "conv 64x64x56x56 3x3 float32, both ways", flops: CONV_FLOPS, prepare: conv(torch.float32) },
   { name: "conv 64x64x56x56 3x3 bfloat16, both ways", flops: CONV_FLOPS, prepare: conv(torch.bfloat16) },
   { name: "MLP step, batch 64", prepare: mlp },
+  { name: "attention 8x12x1024x64 bfloat16, causal, both ways", flops: attentionFlops(GPT2), prepare: attention(GPT2) },
+  {
+    name: "attention 2x16x8192x128 bfloat16, causal, both ways",
+    flops: attentionFlops(LONG),
+    prepare: attention(LONG),
+  },
   { name: "transformer layer step float32", prepare: transformer(torch.float32) },
   { name: "transformer layer step bfloat16", prepare: transformer(torch.bfloat16) },
 ];

@@ -63,6 +63,18 @@ def transformer(dtype):
     return trained(net, lambda: net(x).float().square().mean())
 
 
+def attention(*shape):
+    leaves = [randn(*shape, dtype=torch.bfloat16).requires_grad_() for _ in range(3)]
+
+    def step():
+        for x in leaves:
+            x.grad = None
+        y = F.scaled_dot_product_attention(*leaves, is_causal=True)
+        y.backward(y.detach())
+
+    return step
+
+
 def conv(dtype):
     size = scale(56, 8)
     x = randn(scale(64, 32), 64, size, size, dtype=dtype).requires_grad_()
@@ -97,6 +109,8 @@ WORKLOADS = {
     "conv 64x64x56x56 3x3 float32, both ways": lambda: conv(torch.float32),
     "conv 64x64x56x56 3x3 bfloat16, both ways": lambda: conv(torch.bfloat16),
     "MLP step, batch 64": mlp,
+    "attention 8x12x1024x64 bfloat16, causal, both ways": lambda: attention(*((1, 2, 64, 64) if SMALL else (8, 12, 1024, 64))),
+    "attention 2x16x8192x128 bfloat16, causal, both ways": lambda: attention(*((1, 1, 96, 128) if SMALL else (2, 16, 8192, 128))),
     "transformer layer step float32": lambda: transformer(torch.float32),
     "transformer layer step bfloat16": lambda: transformer(torch.bfloat16),
 }

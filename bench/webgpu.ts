@@ -60,6 +60,21 @@ function conv(device: torch.Device): () => torch.Tensor {
   };
 }
 
+const HEADS = [1, 12, 512, 64];
+
+/** Causal attention of GPT-2's heads and its gradients. */
+function attention(device: torch.Device): () => torch.Tensor {
+  torch.manualSeed(0);
+  const [q, k, v] = [1, 2, 3].map(() => torch.randn(HEADS).to(device).requiresGrad_());
+  return () => {
+    for (const x of [q, k, v]) x.grad = null;
+    const y = F.scaledDotProductAttention(q, k, v, { isCausal: true });
+    y.backward(y.detach());
+    y.dispose();
+    return q.grad!.add(k.grad!).add(v.grad!);
+  };
+}
+
 const FLAT = 1 << 24;
 
 function flat(f: (x: torch.Tensor) => torch.Tensor): Workload["prepare"] {
@@ -98,6 +113,14 @@ const WORKLOADS: readonly Workload[] = [
     flops: CONV_FLOPS,
     bytes: 0,
     prepare: conv,
+    tolerance: 1e-4,
+  },
+  {
+    name: "attention 12 heads 512 x 64, causal, both ways",
+    // By convention those of one pass backward, 2.5 times the forward ones.
+    flops: 3.5 * 2 * 12 * 512 * 512 * 64,
+    bytes: 0,
+    prepare: attention,
     tolerance: 1e-4,
   },
 ];
