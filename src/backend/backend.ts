@@ -140,6 +140,18 @@ export interface Epilogue {
   readonly mask: Strided | null;
 }
 
+/** What a product of float8 matrices is multiplied by, and what is added. */
+export interface ProductScaling {
+  /** One float32, or `null` for 1. */
+  readonly a: Strided | null;
+  /** One float32, or `null` for 1. */
+  readonly b: Strided | null;
+  /** A row of the result's dtype, added last; `null` for none. */
+  readonly bias: Strided | null;
+  /** Whether sums may be kept in the tensor cores' own, lower precision. */
+  readonly fastSums: boolean;
+}
+
 /** Figures of one device's allocator, in bytes and counts. */
 export interface MemoryStats {
   /** Bytes in live blocks, as asked for. */
@@ -162,6 +174,16 @@ export interface BackendInfo {
   readonly device: string;
   /** The kernel library: `"wasm"`, `"native (avx512, oneDNN 3.4, 2 threads)"`, … */
   readonly kernels: string;
+}
+
+/** The operands of one of several evaluations of a program. */
+export interface OperandGroup {
+  /** The iteration shape. */
+  readonly shape: readonly number[];
+  /** Tensor operands, which broadcast to it. */
+  readonly inputs: readonly Strided[];
+  /** Results, of that shape; none where values are combined. */
+  readonly outputs: readonly Strided[];
 }
 
 /** A device's kernels. */
@@ -240,6 +262,19 @@ export interface Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void;
+  /** {@linkcode Backend.pointwise} for several groups of operands that share the scalars: many small tensors in few launches. */
+  pointwiseEach?(program: Program, groups: readonly OperandGroup[], scalars: readonly (number | bigint)[]): void;
+  /**
+   * Evaluates a program at every element of each group and combines its values: those of group i to element i of the
+   * dense one-dimensional `outputs`, one per program output.
+   */
+  reduceEach?(
+    program: Program,
+    combine: Combine,
+    groups: readonly OperandGroup[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void;
   /** Indices (int64) of the extreme value along `dim`, first one on ties, NaN first; `values` too where given. */
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void;
   /** Running combination along `dim`; `indices` (int64) for max and min. */
@@ -280,6 +315,8 @@ export interface Backend {
   matmulEpilogue?(a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean;
   /** `out = a @ b` and `sums = a` summed over its columns, in one pass; `false`, with nothing written, where it cannot. */
   matmulRowSums?(a: Strided, b: Strided, out: Strided, sums: Strided): boolean;
+  /** `out = (a · scales) @ b + bias` of float8 matrices; `false`, with nothing written, where the device has no kernel for it. */
+  scaledMatmul?(a: Strided, b: Strided, out: Strided, scaling: ProductScaling): boolean;
   /** The bytes of a row of {@linkcode Epilogue.mask}, where the device's `reluGrad` reads one. */
   reluMaskBytes?(columns: number): number;
   /**

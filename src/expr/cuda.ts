@@ -101,10 +101,9 @@ function cast(e: Expr, from: Kind, text: string): string {
   return `(${C_TYPE[e.kind]})${text}`;
 }
 
-/** The statements of the element function. */
-function body(program: Program, stored: boolean): string {
+/** The statements of the element function; its scalars begin at the slot `scalarsAt`. */
+function body(program: Program, stored: boolean, scalarsAt: number): string {
   const outputs = expandPowers(program.outputs.map(({ expr, dtype }) => expr.to(kindOf(dtype))));
-  const scalarsAt = operandSlot(program.inputs.length + outputs.length);
   const { statements, names } = printBody(outputs, {
     declare: (kind, name, text) => `  const ${C_TYPE[kind]} ${name} = ${text};`,
     column: (row) => row.cuda,
@@ -139,14 +138,19 @@ export function slotsOf(program: Program): number {
  * The function `element(p, index, inputs, &outputs)`, for kernels that bring its types and helpers themselves.
  *
  * @param stored whether outputs are values as they are stored, or of their register kinds
+ * @param scalarsAt the slot of the first scalar
  */
-export function elementFunction(program: Program, stored: boolean): string {
+export function elementFunction(
+  program: Program,
+  stored: boolean,
+  scalarsAt: number = operandSlot(program.inputs.length + program.outputs.length),
+): string {
   const inputs = program.inputs.map((dtype, i) => `const ${storageType(dtype)} in${i}`);
   const outputs = program.outputs.map(({ dtype }, i) =>
     `${stored ? storageType(dtype) : C_TYPE[kindOf(dtype)]} &out${i}`
   );
   return `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {
-${body(program, stored)}
+${body(program, stored, scalarsAt)}
 }
 `;
 }
@@ -203,7 +207,8 @@ export function cudaAlignment(vector: number, dtype: DType): number {
   return Math.min(16, vector * dtype.itemsize);
 }
 
-function vectorType(program: Program): string {
+/** The type of {@linkcode cudaVector} elements. */
+export function vectorType(program: Program): string {
   const n = cudaVector(program);
   return `template <typename T> struct alignas(sizeof(T) * ${n} < 16 ? sizeof(T) * ${n} : 16) Vector { T e[${n}]; };\n`;
 }

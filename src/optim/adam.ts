@@ -10,13 +10,15 @@ import {
   checkAtLeast,
   checkBetas,
   IMPLEMENTATION_OPTIONS,
+  implementationOf,
   type ImplementationOptions,
   Optimizer,
   type ParamsInput,
   type ParamState,
   stateTensor,
 } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import type { ParamGroup } from "./param_group.ts";
+import { correction, Scalars } from "./scalars.ts";
 import { effectiveGrad, lerp, variants } from "./variants.ts";
 
 /** What {@linkcode AdamW} takes. */
@@ -54,6 +56,16 @@ const adamWArgs = signature<AdamWOptions>("AdamW", POSITIONAL, ["maximize", ...I
 
 type AdamFlags = { decay: boolean; decoupled: boolean; maximize: boolean; amsgrad: boolean };
 
+const adamScalars = new Scalars("Adam.step", {
+  entries: { step: 0 },
+  advance: ([step]) => [step.add(1)],
+  derive: ([step], lr, [logBeta1, logBeta2, weightDecay]) => [
+    lr.div(correction(step, logBeta1)),
+    lr.mul(weightDecay).mul(-1).add(1),
+    correction(step, logBeta2).sqrt(),
+  ],
+});
+
 const adamUpdate = variants<AdamFlags>("Adam.step", (flags, tensors, scalars) => {
   const [param, rawGrad, mean, square, largest] = tensors;
   const [stepSize, decay, weight1, beta2, weight2, correction2, eps] = scalars;
@@ -84,25 +96,18 @@ export class Adam extends Optimizer {
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const amsgrad = group.amsgrad as boolean;
     if (state.exp_avg === undefined) {
-      state.step = 0;
+      state.step ??= 0;
       state.exp_avg = stateTensor(() => param.zerosLike());
       state.exp_avg_sq = stateTensor(() => param.zerosLike());
       if (amsgrad) state.max_exp_avg_sq = stateTensor(() => param.zerosLike());
     }
-    const step = state.step = (state.step as number) + 1;
-    const lr = readLr(group);
     const [beta1, beta2] = group.betas as [number, number];
     const weightDecay = group.weightDecay as number;
     const decoupled = group.decoupledWeightDecay as boolean;
-    const scalars = [
-      lr / (1 - beta1 ** step),
-      decoupled ? 1 - lr * weightDecay : weightDecay,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      Math.sqrt(1 - beta2 ** step),
-      group.eps as number,
-    ];
+    const constants = [Math.log(beta1), Math.log(beta2), weightDecay];
+    const [stepSize, kept, root] = this.scalars(adamScalars, param, state, group, constants);
+    const decay = decoupled ? kept : weightDecay;
+    const scalars = [stepSize, decay, 1 - beta1, beta2, 1 - beta2, root, group.eps as number];
     const apply = adamUpdate({ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean, amsgrad });
     const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
     if (amsgrad) own.push(state.max_exp_avg_sq as Tensor);
@@ -127,6 +132,7 @@ function adamDefaults(op: string, o: AdamOptions, weightDecayDefault: number): [
     amsgrad: o.amsgrad ?? false,
     maximize: o.maximize ?? false,
     decoupledWeightDecay: o.decoupledWeightDecay ?? false,
+    ...implementationOf(o),
   }];
 }
 

@@ -10,13 +10,15 @@ import {
   checkAtLeast,
   checkBetas,
   IMPLEMENTATION_OPTIONS,
+  implementationOf,
   type ImplementationOptions,
   Optimizer,
   type ParamsInput,
   type ParamState,
   stateTensor,
 } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import type { ParamGroup } from "./param_group.ts";
+import { choose, correction, exceeds, type Num, Scalars } from "./scalars.ts";
 import { effectiveGrad, lerp, variants } from "./variants.ts";
 
 /** What {@linkcode Adamax} takes. */
@@ -68,20 +70,25 @@ function defaultsOf(op: string, o: AdamaxOptions, rate: number): Record<string, 
   checkAtLeast(op, "epsilon", eps, 0);
   checkBetas(op, betas);
   checkAtLeast(op, "weight_decay", weightDecay, 0);
-  return { lr, betas: [...betas], eps, weightDecay, maximize };
+  return { lr, betas: [...betas], eps, weightDecay, maximize, ...implementationOf(o) };
 }
 
-/** Makes the means of a parameter at its first step; returns the number of this step. */
-function begin(param: Tensor, state: ParamState, second: "exp_avg_sq" | "exp_inf"): number {
+/** Makes the means of a parameter at its first step. */
+function begin(param: Tensor, state: ParamState, second: "exp_avg_sq" | "exp_inf"): void {
   if (state.exp_avg === undefined) {
-    state.step = 0;
+    state.step ??= 0;
     state.exp_avg = stateTensor(() => param.zerosLike());
     state[second] = stateTensor(() => param.zerosLike());
   }
-  return state.step = (state.step as number) + 1;
 }
 
 type AdamaxFlags = { decay: boolean; maximize: boolean };
+
+const adamaxScalars = new Scalars("Adamax.step", {
+  entries: { step: 0 },
+  advance: ([step]) => [step.add(1)],
+  derive: ([step], lr, [logBeta1]) => [lr.div(correction(step, logBeta1))],
+});
 
 const adamaxUpdate = variants<AdamaxFlags>("Adamax.step", (flags, tensors, [rate, decay, weight1, beta2, eps]) => {
   const [param, rawGrad, mean, largest] = tensors;
@@ -105,11 +112,11 @@ export class Adamax extends Optimizer {
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const step = begin(param, state, "exp_inf");
+    begin(param, state, "exp_inf");
     const [beta1, beta2] = group.betas as [number, number];
     const weightDecay = group.weightDecay as number;
     const own = [state.exp_avg as Tensor, state.exp_inf as Tensor];
-    const rate = readLr(group) / (1 - beta1 ** step);
+    const [rate] = this.scalars(adamaxScalars, param, state, group, [Math.log(beta1)]);
     const apply = adamaxUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean });
     apply([param, grad, ...own], [rate, weightDecay, 1 - beta1, beta2, group.eps as number], [param, ...own]);
   }
@@ -131,6 +138,27 @@ const nadamUpdate = variants<DecayFlags>("NAdam.step", (flags, tensors, scalars)
 
 // The base of the momentum's decay, from the paper's reference.
 const MOMENTUM_BASE = 0.96;
+
+function momentumAt(step: Num, beta1: Num, decay: Num): Num {
+  return beta1.mul(step.mul(decay).mul(Math.log(MOMENTUM_BASE)).exp().mul(-0.5).add(1));
+}
+
+const nadamScalars = new Scalars("NAdam.step", {
+  entries: { step: 0, mu_product: 1 },
+  advance: ([step, product], _lr, [beta1, decay]) => {
+    const now = step.add(1);
+    return [now, product.mul(momentumAt(now, beta1, decay))];
+  },
+  derive: ([step, product], lr, [beta1, decay, logBeta2, weightDecay]) => {
+    const momentum = momentumAt(step, beta1, decay), next = momentumAt(step.add(1), beta1, decay);
+    return [
+      lr.mul(momentum.mul(-1).add(1)).div(product.mul(-1).add(1)),
+      lr.mul(next).div(product.mul(next).mul(-1).add(1)),
+      lr.mul(weightDecay).mul(-1).add(1),
+      correction(step, logBeta2),
+    ];
+  },
+});
 
 /**
  * Adam with Nesterov's momentum.
@@ -157,46 +185,54 @@ export class NAdam extends Optimizer {
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const step = begin(param, state, "exp_avg_sq");
-    const lr = readLr(group);
+    begin(param, state, "exp_avg_sq");
     const [beta1, beta2] = group.betas as [number, number];
     const weightDecay = group.weightDecay as number;
-    const momentumDecay = group.momentumDecay as number;
     const decoupled = group.decoupledWeightDecay as boolean;
-    const momentumAt = (t: number) => beta1 * (1 - 0.5 * MOMENTUM_BASE ** (t * momentumDecay));
-    const momentum = momentumAt(step), next = momentumAt(step + 1);
-    const product = state.mu_product = ((state.mu_product as number | undefined) ?? 1) * momentum;
-    const scalars = [
-      (lr * (1 - momentum)) / (1 - product),
-      (lr * next) / (1 - product * next),
-      decoupled ? 1 - lr * weightDecay : weightDecay,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      1 - beta2 ** step,
-      group.eps as number,
-    ];
+    const constants = [beta1, group.momentumDecay as number, Math.log(beta2), weightDecay];
+    const [gradRate, meanRate, kept, correction2] = this.scalars(nadamScalars, param, state, group, constants);
+    const decay = decoupled ? kept : weightDecay;
+    const scalars = [gradRate, meanRate, decay, 1 - beta1, beta2, 1 - beta2, correction2, group.eps as number];
     const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
     const apply = nadamUpdate({ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean });
     apply([param, grad, ...own], scalars, [param, ...own]);
   }
 }
 
-type RAdamFlags = DecayFlags & { rectified: boolean };
+type RAdamFlags = DecayFlags & { rectified: boolean; dynamic: boolean };
 
 const radamUpdate = variants<RAdamFlags>("RAdam.step", (flags, tensors, scalars) => {
   const [param, rawGrad, mean, square] = tensors;
-  const [rate, decay, weight1, beta2, weight2, eps] = scalars;
+  const [rate, decay, weight1, beta2, weight2, eps, rectified] = scalars;
   const grad = effectiveGrad(rawGrad, param, flags.decay && !flags.decoupled ? decay : null, flags.maximize);
   const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
   const newMean = lerp(mean, grad, weight1);
   const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
-  const step = flags.rectified ? newMean.mul(rate).div(newSquare.sqrt().add(eps)) : newMean.mul(rate);
+  const plain = newMean.mul(rate), scaled = plain.div(newSquare.sqrt().add(eps));
+  const step = flags.dynamic ? rectified.ne(0).where(scaled, plain) : flags.rectified ? scaled : plain;
   return [start.sub(step), newMean, newSquare];
 });
 
 // Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).
 const SHORTEST = 5;
+
+const radamScalars = new Scalars("RAdam.step", {
+  entries: { step: 0 },
+  advance: ([step]) => [step.add(1)],
+  derive: ([step], lr, [logBeta1, logBeta2, longest, weightDecay]) => {
+    const correction2 = correction(step, logBeta2);
+    const length = longest.sub(step.mul(2).mul(step.mul(logBeta2).exp()).div(correction2));
+    const rectified = exceeds(length, SHORTEST);
+    const rate = lr.div(correction(step, logBeta1));
+    const above = length.sub(4).mul(length.sub(2)).mul(longest);
+    const shrink = above.div(longest.sub(4).mul(longest.sub(2)).mul(length));
+    return [
+      choose(rectified, rate.mul(correction2.mul(shrink.max(0)).sqrt()), rate),
+      lr.mul(weightDecay).mul(-1).add(1),
+      rectified,
+    ];
+  },
+});
 
 /**
  * Adam without the adaptive rate while its variance is too large.
@@ -214,30 +250,19 @@ export class RAdam extends Optimizer {
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const step = begin(param, state, "exp_avg_sq");
-    const lr = readLr(group);
+    begin(param, state, "exp_avg_sq");
     const [beta1, beta2] = group.betas as [number, number];
     const weightDecay = group.weightDecay as number;
     const decoupled = group.decoupledWeightDecay as boolean;
-    const correction2 = 1 - beta2 ** step;
-    const longest = 2 / (1 - beta2) - 1;
-    const length = longest - (2 * step * beta2 ** step) / correction2;
-    const rectified = length > SHORTEST;
-    let rate = lr / (1 - beta1 ** step);
-    if (rectified) {
-      const shrink = ((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length);
-      rate *= Math.sqrt(correction2) * Math.sqrt(shrink);
-    }
-    const scalars = [
-      rate,
-      decoupled ? 1 - lr * weightDecay : weightDecay,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      group.eps as number,
-    ];
+    const constants = [Math.log(beta1), Math.log(beta2), 2 / (1 - beta2) - 1, weightDecay];
+    const [rate, kept, rectified] = this.scalars(radamScalars, param, state, group, constants);
+    const decay = decoupled ? kept : weightDecay;
     const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
-    const flags = { decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean, rectified };
+    const flags = {
+      ...{ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean },
+      ...{ rectified: rectified === 1, dynamic: typeof rectified !== "number" },
+    };
+    const scalars = [rate, decay, 1 - beta1, beta2, 1 - beta2, group.eps as number, rectified];
     radamUpdate(flags)([param, grad, ...own], scalars, [param, ...own]);
   }
 }

@@ -18,3 +18,4 @@ export * as swaUtils from "./swa_utils.ts";
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { SchedulerState } from "./lr_scheduler.ts";
 export type { Closure, ParamGroupInput, ParamState, StateHook } from "./optimizer.ts";
+export type { Scalars } from "./scalars.ts";

@@ -19,10 +19,13 @@ import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
+import { batched } from "../ops/fused.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toCamel, toSnake } from "./names.ts";
-import type { ParamGroup } from "./param_group.ts";
+import { type ParamGroup, readLr } from "./param_group.ts";
+import type { Scalars } from "./scalars.ts";
+import { currentScaling, withScaling } from "./variants.ts";
 
 /** A parameter group as it is given: the parameters and the options that differ from the defaults. */
 export interface ParamGroupInput {
@@ -35,14 +38,23 @@ export interface ParamGroupInput {
 /** What optimizers take first: parameters, named parameters, or groups with their own options. */
 export type ParamsInput = Iterable<Tensor | readonly [string, Tensor] | ParamGroupInput>;
 
-/** Accepted by every optimizer for compatibility: an update is one fused kernel per parameter anyway. */
+/** Accepted by every optimizer: an update is one fused kernel, for many parameters at once where the device can. */
 export interface ImplementationOptions {
   /** Ignored. */
   foreach?: boolean | null;
   /** Ignored. */
   fused?: boolean | null;
-  /** Ignored. */
+  /**
+   * Whether step counts lie on the parameters' device, so that a recorded CUDA graph counts its replays.
+   *
+   * @default {false}
+   */
   capturable?: boolean;
+}
+
+/** The entries that {@linkcode ImplementationOptions} add to a group's: none where all is as usual. */
+export function implementationOf(options: ImplementationOptions): Record<string, unknown> {
+  return options.capturable ? { capturable: true } : {};
 }
 
 /** Names of {@linkcode ImplementationOptions}, for signatures. */
@@ -85,7 +97,7 @@ export abstract class Optimizer {
   /** How often `step()` ran; schedules warn if it never did. */
   stepCalls = 0;
   /** Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device. */
-  readonly stepSupportsAmpScaling: boolean = false;
+  readonly stepSupportsAmpScaling: boolean = true;
   /** What gradients are to be divided by (0-d, float32); set by a `GradScaler` while its `step()` runs. */
   gradScale: Tensor | null = null;
   /** Where this is not 0 (0-d, float32) a step changes nothing; set by a `GradScaler` while its `step()` runs. */
@@ -198,14 +210,59 @@ export abstract class Optimizer {
   /** One step without hooks, gradients off; LBFGS, which calls the closure itself, overrides it. */
   protected run<R>(closure?: Closure<R>): R {
     const loss = closure ? enableGrad(closure) : undefined as R;
+    const { gradScale, foundInf } = this;
+    const scaling = gradScale === null && foundInf === null ? null : { gradScale, foundInf };
+    withScaling(scaling, () => batched(() => this.#updateAll()));
+    return loss;
+  }
+
+  #updateAll(): void {
     for (const group of this.paramGroups) {
       for (const param of group.params) {
         const grad = param.meta?.grad ?? null;
         if (grad === null) continue;
-        this.update(realOf(param), realOf(grad), this.stateOf(param), group);
+        const state = this.stateOf(param), recording = param.storage.backend.recording === true;
+        const before = recording ? tensorsOf(state) : 0;
+        this.update(realOf(param), realOf(grad), state, group);
+        if (recording && tensorsOf(state) !== before) {
+          this.#refuseRecording("its state would be made anew in every replay; run a step before");
+        }
       }
     }
-    return loss;
+  }
+
+  #refuseRecording(why: string): never {
+    throw new ArgumentError(`${this.constructor.name}.step(): cannot be recorded as a CUDA graph: ${why}`);
+  }
+
+  /** The learning rate for an update of `param`: a tensor where it lies on a device that would have to be waited for. */
+  protected rateOf(group: ParamGroup): number | Tensor {
+    const { lr } = group;
+    return typeof lr === "number" || lr.device.type === "cpu" ? readLr(group) : lr;
+  }
+
+  /**
+   * The numbers of one update, with the state's entries advanced: on the host, or, where that would have to read a device
+   * or a graph is to count its replays, on the device.
+   */
+  protected scalars(
+    scalars: Scalars,
+    param: Tensor,
+    state: ParamState,
+    group: ParamGroup,
+    constants: readonly number[] = [],
+  ): readonly (number | Tensor)[] {
+    const lr = this.rateOf(group), foundInf = currentScaling()?.foundInf ?? null;
+    const capturable = group.capturable === true && param.device.type !== "cpu";
+    if (typeof lr !== "number" || capturable || foundInf !== null || scalars.onDevice(state)) {
+      return scalars.device(param, state, lr, constants, foundInf);
+    }
+    if (param.storage.backend.recording === true) {
+      this.#refuseRecording(
+        "its step count would be the same in every replay; make the optimizer with { capturable: true }",
+      );
+    }
+    return scalars.host(state, lr, constants);
   }
 
   /** What is remembered of a parameter, made when first asked for. */
@@ -291,10 +348,12 @@ export abstract class Optimizer {
   #unpack(param: Tensor, saved: ParamState): ParamState {
     const own: ParamState = {};
     for (const [key, value] of Object.entries(saved)) {
-      if (value instanceof Tensor && this.scalarState.includes(key)) own[key] = Number(value.itemSync());
+      const readable = value instanceof Tensor && value.storage.backend.readSync !== undefined;
+      if (readable && this.scalarState.includes(key)) own[key] = Number(value.itemSync());
       else if (value instanceof Tensor) {
         own[key] = stateTensor(() => {
-          const dtype = param.dtype.isFloatingPoint ? param.dtype : value.dtype;
+          const counts = this.scalarState.includes(key);
+          const dtype = param.dtype.isFloatingPoint && !counts ? param.dtype : value.dtype;
           // A copy, so that training on does not change the dict that was loaded.
           return value.detach().clone().to({ device: param.device, dtype });
         });
@@ -354,6 +413,10 @@ function show(value: unknown): string {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `(${value.map(show).join(", ")})`;
   return String(value);
+}
+
+function tensorsOf(state: ParamState): number {
+  return Object.values(state).filter((value) => value instanceof Tensor).length;
 }
 
 function realOf(x: Tensor): Tensor {

@@ -9,13 +9,15 @@ import { Tensor } from "../tensor/tensor.ts";
 import {
   checkAtLeast,
   IMPLEMENTATION_OPTIONS,
+  implementationOf,
   type ImplementationOptions,
   Optimizer,
   type ParamsInput,
   type ParamState,
   stateTensor,
 } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import type { ParamGroup } from "./param_group.ts";
+import { COUNT, Scalars } from "./scalars.ts";
 import { effectiveGrad, lerp, variants } from "./variants.ts";
 
 /** What every optimizer of this file takes. */
@@ -56,6 +58,8 @@ const rmspropArgs = signature<RMSpropOptions>(
 
 type RMSpropFlags = { decay: boolean; maximize: boolean; centered: boolean; momentum: boolean };
 
+const rmspropScalars = new Scalars("RMSprop.step", COUNT);
+
 const rmspropUpdate = variants<RMSpropFlags>("RMSprop.step", (flags, tensors, scalars) => {
   const [lr, decay, alpha, rest, eps, momentum] = scalars;
   const [param, rawGrad, square, ...more] = tensors;
@@ -88,7 +92,8 @@ export class RMSprop extends Optimizer {
     checkAtLeast("RMSprop", "momentum", momentum, 0);
     checkAtLeast("RMSprop", "weight_decay", weightDecay, 0);
     checkAtLeast("RMSprop", "alpha", alpha, 0);
-    super(o.params, { lr, momentum, alpha, eps, centered, weightDecay, maximize: o.maximize ?? false });
+    const maximize = o.maximize ?? false;
+    super(o.params, { lr, momentum, alpha, eps, centered, weightDecay, maximize, ...implementationOf(o) });
   }
 
   /** Updates one parameter; see `Optimizer`. */
@@ -98,12 +103,12 @@ export class RMSprop extends Optimizer {
     const weightDecay = group.weightDecay as number;
     const centered = group.centered as boolean;
     if (state.square_avg === undefined) {
-      state.step = 0;
+      state.step ??= 0;
       state.square_avg = stateTensor(() => param.zerosLike());
       if (momentum > 0) state.momentum_buffer = stateTensor(() => param.zerosLike());
       if (centered) state.grad_avg = stateTensor(() => param.zerosLike());
     }
-    state.step = (state.step as number) + 1;
+    this.scalars(rmspropScalars, param, state, group);
     const own = [state.square_avg as Tensor];
     if (centered) own.push(state.grad_avg as Tensor);
     if (momentum > 0) own.push(state.momentum_buffer as Tensor);
@@ -113,7 +118,7 @@ export class RMSprop extends Optimizer {
       centered,
       momentum: momentum > 0,
     });
-    const scalars = [readLr(group), weightDecay, alpha, 1 - alpha, group.eps as number, momentum];
+    const scalars = [this.rateOf(group), weightDecay, alpha, 1 - alpha, group.eps as number, momentum];
     apply([param, grad, ...own], scalars, [param, ...own]);
   }
 }
@@ -135,6 +140,12 @@ const adagradArgs = signature<AdagradOptions>(
 );
 
 type PlainFlags = { decay: boolean; maximize: boolean };
+
+const adagradScalars = new Scalars("Adagrad.step", {
+  entries: { step: 0 },
+  advance: ([step]) => [step.add(1)],
+  derive: ([step], lr, [decay]) => [lr.div(step.sub(1).mul(decay).add(1))],
+});
 
 const adagradUpdate = variants<PlainFlags>("Adagrad.step", (flags, [param, rawGrad, sum], [rate, decay, eps]) => {
   const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
@@ -159,7 +170,11 @@ export class Adagrad extends Optimizer {
     checkAtLeast("Adagrad", "weight_decay", weightDecay, 0);
     checkAtLeast("Adagrad", "initial_accumulator_value", initialAccumulatorValue, 0);
     checkAtLeast("Adagrad", "epsilon", eps, 0);
-    super(o.params, { lr, lrDecay, eps, weightDecay, initialAccumulatorValue, maximize: o.maximize ?? false });
+    const maximize = o.maximize ?? false;
+    super(o.params, {
+      ...{ lr, lrDecay, eps, weightDecay, initialAccumulatorValue, maximize },
+      ...implementationOf(o),
+    });
     for (const group of this.paramGroups) for (const param of group.params) this.#start(param, group);
   }
 
@@ -177,9 +192,8 @@ export class Adagrad extends Optimizer {
       state.step = 0;
       state.sum = stateTensor(() => param.fullLike(group.initialAccumulatorValue as number));
     }
-    const step = state.step = (state.step as number) + 1;
     const weightDecay = group.weightDecay as number;
-    const rate = readLr(group) / (1 + (step - 1) * (group.lrDecay as number));
+    const [rate] = this.scalars(adagradScalars, param, state, group, [group.lrDecay as number]);
     const apply = adagradUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean });
     const sum = state.sum as Tensor;
     const real = sum.dtype.isComplex ? sum.viewAsReal() : sum;
@@ -195,6 +209,8 @@ export interface AdadeltaOptions extends CommonOptions {
   eps?: number;
 }
 const adadeltaArgs = signature<AdadeltaOptions>("Adadelta", ["params", "lr", "rho", "eps", "weightDecay"], NAMED, 1);
+
+const adadeltaScalars = new Scalars("Adadelta.step", COUNT);
 
 const adadeltaUpdate = variants<PlainFlags>("Adadelta.step", (flags, tensors, [lr, decay, rho, rest, eps]) => {
   const [param, rawGrad, square, changes] = tensors;
@@ -219,21 +235,21 @@ export class Adadelta extends Optimizer {
     checkAtLeast("Adadelta", "rho", rho, 0);
     checkAtLeast("Adadelta", "epsilon", eps, 0);
     checkAtLeast("Adadelta", "weight_decay", weightDecay, 0);
-    super(o.params, { lr, rho, eps, weightDecay, maximize: o.maximize ?? false });
+    super(o.params, { lr, rho, eps, weightDecay, maximize: o.maximize ?? false, ...implementationOf(o) });
   }
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     if (state.square_avg === undefined) {
-      state.step = 0;
+      state.step ??= 0;
       state.square_avg = stateTensor(() => param.zerosLike());
       state.acc_delta = stateTensor(() => param.zerosLike());
     }
-    state.step = (state.step as number) + 1;
+    this.scalars(adadeltaScalars, param, state, group);
     const weightDecay = group.weightDecay as number;
     const rho = group.rho as number;
     const own = [state.square_avg as Tensor, state.acc_delta as Tensor];
     const apply = adadeltaUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean });
-    apply([param, grad, ...own], [readLr(group), weightDecay, rho, 1 - rho, group.eps as number], [param, ...own]);
+    apply([param, grad, ...own], [this.rateOf(group), weightDecay, rho, 1 - rho, group.eps as number], [param, ...own]);
   }
 }

@@ -10,13 +10,15 @@ import { Tensor } from "../tensor/tensor.ts";
 import {
   checkAtLeast,
   IMPLEMENTATION_OPTIONS,
+  implementationOf,
   type ImplementationOptions,
   Optimizer,
   type ParamsInput,
   type ParamState,
   stateTensor,
 } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import type { ParamGroup } from "./param_group.ts";
+import { COUNT, Scalars } from "./scalars.ts";
 import { effectiveGrad, variants } from "./variants.ts";
 
 const NAMED = ["maximize", ...IMPLEMENTATION_OPTIONS] as const;
@@ -37,6 +39,8 @@ export interface RpropOptions extends ImplementationOptions {
 const rpropArgs = signature<RpropOptions>("Rprop", ["params", "lr", "etas", "stepSizes"], NAMED, 1);
 
 type RpropFlags = { maximize: boolean };
+
+const rpropScalars = new Scalars("Rprop.step", COUNT);
 
 const rpropUpdate = variants<RpropFlags>("Rprop.step", (flags, tensors, [shrink, grow, least, most]) => {
   const [param, rawGrad, previous, size] = tensors;
@@ -64,17 +68,18 @@ export class Rprop extends Optimizer {
     if (!(etas[0] > 0 && etas[0] < 1 && etas[1] > 1)) {
       throw new ArgumentError(`Rprop(): Invalid eta values: ${etas.join(", ")}; expected 0 < first < 1 < second`);
     }
-    super(o.params, { lr, etas: [...etas], stepSizes: [...stepSizes], maximize });
+    super(o.params, { lr, etas: [...etas], stepSizes: [...stepSizes], maximize, ...implementationOf(o) });
   }
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     if (state.prev === undefined) {
-      state.step = 0;
+      const lr = this.rateOf(group);
+      state.step ??= 0;
       state.prev = stateTensor(() => param.zerosLike());
-      state.step_size = stateTensor(() => param.fullLike(readLr(group)));
+      state.step_size = stateTensor(() => typeof lr === "number" ? param.fullLike(lr) : param.emptyLike().copy_(lr));
     }
-    state.step = (state.step as number) + 1;
+    this.scalars(rpropScalars, param, state, group);
     const scalars = [...group.etas as number[], ...group.stepSizes as number[]];
     const own = [state.prev as Tensor, state.step_size as Tensor];
     rpropUpdate({ maximize: group.maximize as boolean })([param, grad, ...own], scalars, [param, ...own]);
@@ -102,6 +107,18 @@ const asgdArgs = signature<ASGDOptions>("ASGD", ["params", "lr", "lambd", "alpha
 
 type ASGDFlags = { decay: boolean; maximize: boolean; average: boolean };
 
+const asgdScalars = new Scalars("ASGD.step", {
+  entries: { step: 0, eta: "lr", mu: 1 },
+  advance: ([step, eta, mu]) => [step.add(1), eta, mu],
+  derive: ([_step, eta, mu], _lr, [lambd]) => [eta, lambd.mul(eta).mul(-1).add(1), mu],
+  finish: ([step], lr, [lambd, alpha, t0]) => [
+    step,
+    // The power as an exponential function, which every device has.
+    lr.mul(lambd.mul(lr).mul(step).add(1).log().mul(alpha).mul(-1).exp()),
+    step.sub(t0).max(1).reciprocal(),
+  ],
+});
+
 const asgdUpdate = variants<ASGDFlags>("ASGD.step", (flags, tensors, [eta, decay, shrink, share]) => {
   const [param, rawGrad, mean] = tensors;
   const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
@@ -124,26 +141,24 @@ export class ASGD extends Optimizer {
     const { lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0, maximize = false } = o;
     if (!(lr instanceof Tensor)) checkAtLeast("ASGD", "learning rate", lr, 0);
     checkAtLeast("ASGD", "weight_decay", weightDecay, 0);
-    super(o.params, { lr, lambd, alpha, t0, weightDecay, maximize });
+    super(o.params, { lr, lambd, alpha, t0, weightDecay, maximize, ...implementationOf(o) });
   }
 
   /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const lr = readLr(group);
     if (state.ax === undefined) {
-      state.step = 0;
-      state.eta = lr;
-      state.mu = 1;
+      state.step ??= 0;
+      const lr = this.rateOf(group);
+      // Entries in PyTorch's order; a rate on the device becomes a tensor below.
+      if (typeof lr === "number") state.eta ??= lr;
+      state.mu ??= 1;
       state.ax = stateTensor(() => param.zerosLike());
     }
-    const step = state.step = (state.step as number) + 1;
-    const lambd = group.lambd as number;
     const weightDecay = group.weightDecay as number;
-    const [eta, mu] = [state.eta as number, state.mu as number];
+    const constants = [group.lambd as number, group.alpha as number, group.t0 as number];
+    const [eta, shrink, mu] = this.scalars(asgdScalars, param, state, group, constants);
     const apply = asgdUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean, average: mu !== 1 });
     const mean = state.ax as Tensor;
-    apply([param, grad, mean], [eta, weightDecay, 1 - lambd * eta, mu], [param, mean]);
-    state.eta = lr / (1 + lambd * lr * step) ** (group.alpha as number);
-    state.mu = 1 / Math.max(1, step - (group.t0 as number));
+    apply([param, grad, mean], [eta, weightDecay, shrink, mu], [param, mean]);
   }
 }

@@ -10,14 +10,16 @@ import { Tensor } from "../tensor/tensor.ts";
 import {
   checkAtLeast,
   IMPLEMENTATION_OPTIONS,
+  implementationOf,
   type ImplementationOptions,
   Optimizer,
   type ParamsInput,
   type ParamState,
   stateTensor,
 } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
-import { effectiveGrad, variants } from "./variants.ts";
+import type { ParamGroup } from "./param_group.ts";
+import { exceeds, Scalars } from "./scalars.ts";
+import { currentScaling, effectiveGrad, variants } from "./variants.ts";
 
 /** What {@linkcode SGD} takes. */
 export interface SGDOptions extends ImplementationOptions {
@@ -43,6 +45,12 @@ const sgdArgs = signature<SGDOptions>(
   ["maximize", ...IMPLEMENTATION_OPTIONS],
   1,
 );
+
+const sgdScalars = new Scalars("SGD.step", {
+  entries: { seen: 0 },
+  advance: ([seen]) => [seen.add(1)],
+  derive: ([seen], _lr, [dampening]) => [dampening.mul(exceeds(seen, 1)).mul(-1).add(1)],
+});
 
 type SGDFlags = { decay: boolean; maximize: boolean; momentum: boolean; first: boolean; nesterov: boolean };
 
@@ -94,7 +102,8 @@ export class SGD extends Optimizer {
         `SGD(): Nesterov momentum requires a momentum and zero dampening: momentum ${momentum}, dampening ${dampening}`,
       );
     }
-    super(o.params, { lr, momentum, dampening, weightDecay, nesterov, maximize: o.maximize ?? false });
+    const maximize = o.maximize ?? false;
+    super(o.params, { lr, momentum, dampening, weightDecay, nesterov, maximize, ...implementationOf(o) });
   }
 
   /** Updates one parameter; see `Optimizer`. */
@@ -103,8 +112,12 @@ export class SGD extends Optimizer {
     const dampening = group.dampening as number;
     const weightDecay = group.weightDecay as number;
     let buffer = (state.momentum_buffer ?? null) as Tensor | null;
-    const first = momentum !== 0 && buffer === null;
-    if (first) state.momentum_buffer = buffer = stateTensor(() => param.emptyLike());
+    // Whether a step that a GradScaler may have dropped was the first one, the device knows alone.
+    const counted = momentum !== 0 && currentScaling() !== null && (buffer === null || this.#seen.has(state));
+    const first = momentum !== 0 && buffer === null && !counted;
+    if (momentum !== 0 && buffer === null) {
+      state.momentum_buffer = buffer = stateTensor(() => counted ? param.zerosLike() : param.emptyLike());
+    }
     const apply = sgdUpdate({
       decay: weightDecay !== 0,
       maximize: group.maximize as boolean,
@@ -112,9 +125,21 @@ export class SGD extends Optimizer {
       first,
       nesterov: group.nesterov as boolean,
     });
-    const scalars = [readLr(group), weightDecay, momentum, 1 - dampening];
+    const undamped = counted ? this.#undamped(param, state, group, dampening) : 1 - dampening;
+    const scalars = [this.rateOf(group), weightDecay, momentum, undamped];
     // Without momentum the kernel neither reads nor writes a buffer.
     if (momentum === 0) apply([param, grad], scalars, [param]);
     else apply([param, grad, buffer!], scalars, [param, buffer!]);
+  }
+
+  /** Steps that counted, of parameters whose first step a GradScaler may have dropped. */
+  readonly #seen = new WeakMap<ParamState, ParamState>();
+
+  /** The gradient's share of the velocity, all of it in the first step that counts. */
+  #undamped(param: Tensor, state: ParamState, group: ParamGroup, dampening: number): number | Tensor {
+    if (dampening === 0) return 1;
+    let seen = this.#seen.get(state);
+    if (seen === undefined) this.#seen.set(state, seen = {});
+    return this.scalars(sgdScalars, param, seen, group, [dampening])[0];
   }
 }

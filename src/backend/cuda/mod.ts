@@ -24,7 +24,9 @@ import type {
   MemoryStats,
   NormGroups,
   NormStatistics,
+  OperandGroup,
   PoolWindows,
+  ProductScaling,
   ScanKind,
   ScatterMode,
   Strided,
@@ -32,7 +34,8 @@ import type {
 import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
 import * as indexing from "./indexing.ts";
-import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes } from "./matmul.ts";
+import * as each from "./each.ts";
+import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes, scaledMatmul } from "./matmul.ts";
 import { countNonzero, nonzero } from "./nonzero.ts";
 import { norm, normGrad } from "./norm.ts";
 import * as order from "./order.ts";
@@ -134,6 +137,24 @@ export class CudaBackend implements Backend {
   ): void {
     reduce(this.stream, program, combine, shape, reduced, inputs, scalars, outputs);
   }
+  pointwiseEach(program: Program, groups: readonly OperandGroup[], scalars: readonly (number | bigint)[]): void {
+    for (const { shape, inputs, outputs } of each.pointwiseEach(this.stream, program, groups, scalars)) {
+      this.pointwise(program, shape, inputs, scalars, outputs);
+    }
+  }
+  reduceEach(
+    program: Program,
+    combine: Combine,
+    groups: readonly OperandGroup[],
+    scalars: readonly (number | bigint)[],
+    outputs: readonly Strided[],
+  ): void {
+    if (each.reduceEach(this.stream, program, combine, groups, scalars, outputs)) return;
+    groups.forEach(({ shape, inputs }, i) => {
+      const place = outputs.map((out) => ({ ...out, shape: [], strides: [], offset: out.offset + i, dense: true }));
+      this.reduce(program, combine, shape, shape.map((_, d) => d), inputs, scalars, place);
+    });
+  }
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
     argReduce(this.stream, kind, x, dim, indices, values);
   }
@@ -189,6 +210,9 @@ export class CudaBackend implements Backend {
   }
   matmulRowSums(a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
     return matmulRowSums(this.stream, a, b, out, sums);
+  }
+  scaledMatmul(a: Strided, b: Strided, out: Strided, scaling: ProductScaling): boolean {
+    return scaledMatmul(this.stream, a, b, out, scaling);
   }
   reluMaskBytes(columns: number): number {
     return reluMaskBytes(columns);
