@@ -96,6 +96,8 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_graph_destroy: { parameters: ["i32", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t modes)` */
   cresset_cuda_matmul: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** `int32_t cresset_cuda_scaled_matmul(int32_t device, int32_t dtypeA, int32_t dtypeB, int32_t dtype, int32_t modes)` */
+  cresset_cuda_scaled_matmul: { parameters: ["i32", "i32", "i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_conv(int32_t device, int32_t dtype, int32_t kind, int32_t tf32)` */
   cresset_cuda_conv: { parameters: ["i32", "i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_svd(int32_t device, int32_t dtype)` */

@@ -13,11 +13,11 @@
 enum { CACHE_SIZE = 1024 };
 /* How many algorithms are asked for, and how often each is run to measure it. */
 enum { CANDIDATES = 8, MEASURED_RUNS = 3 };
-enum { MODE_TF32 = 1, MODE_FULL_SUMS = 2, MODE_MEASURE = 4 };
+enum { MODE_TF32 = 1, MODE_FULL_SUMS = 2, MODE_MEASURE = 4, MODE_FAST_SUMS = 8 };
 
 /* One problem: everything that the choice of an algorithm depends on. */
 typedef struct {
-  int32_t device, dtype, modes, epilogue, transpose_a, transpose_b, accumulate;
+  int32_t device, dtype, dtype_a, dtype_b, modes, epilogue, transpose_a, transpose_b, accumulate;
   int64_t m, n, k, lda, ldb, ldo, ld_aux, batches, stride_a, stride_b, stride_o;
   uint32_t alignment[5]; /* of a, b, the output, bias and aux, in bytes */
 } Problem;
@@ -25,6 +25,7 @@ typedef struct {
 /* Where the operands are. */
 typedef struct {
   const void *a, *b, *bias, *aux, *alpha, *beta;
+  const void *scale_a, *scale_b; /* of float8 operands: a float32 each, or NULL */
   void *out;
 } Operands;
 
@@ -60,6 +61,8 @@ static int data_type(int32_t dtype) {
     case 7: return CUDA_R_16BF;
     case 8: return CUDA_R_32F;
     case 9: return CUDA_R_64F;
+    case 12: return CUDA_R_8F_E4M3;
+    case 13: return CUDA_R_8F_E5M2;
     default: return -1;
   }
 }
@@ -117,6 +120,15 @@ static int32_t set_epilogue(Plan *plan, const Problem *p, const Operands *x) {
   return CRESSET_CUDA_OK;
 }
 
+/* The library's a is our b, see above. */
+static int32_t set_scales(Plan *plan, const Problem *p, const Operands *x) {
+  int8_t fast = (p->modes & MODE_FAST_SUMS) != 0;
+  if (x->scale_b) TRY(cublasLtMatmulDescSetAttribute(plan->desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &x->scale_b, sizeof x->scale_b));
+  if (x->scale_a) TRY(cublasLtMatmulDescSetAttribute(plan->desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x->scale_a, sizeof x->scale_a));
+  if (fast) TRY(cublasLtMatmulDescSetAttribute(plan->desc, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast));
+  return CRESSET_CUDA_OK;
+}
+
 static int32_t make(Plan *plan, const Problem *p, const Operands *x) {
   int type = data_type(p->dtype), tf32 = p->modes & MODE_TF32;
   int compute = p->dtype == 9 ? CUBLAS_COMPUTE_64F : p->dtype == 8 && tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
@@ -127,8 +139,9 @@ static int32_t make(Plan *plan, const Problem *p, const Operands *x) {
   int64_t ar = p->transpose_a ? p->k : p->m, ac = p->transpose_a ? p->m : p->k;
   int64_t br = p->transpose_b ? p->n : p->k, bc = p->transpose_b ? p->k : p->n;
   int32_t status = set_epilogue(plan, p, x);
-  if (!status) status = layout(&plan->a, type, ar, ac, p->lda, p->batches, p->stride_a);
-  if (!status) status = layout(&plan->b, type, br, bc, p->ldb, p->batches, p->stride_b);
+  if (!status) status = set_scales(plan, p, x);
+  if (!status) status = layout(&plan->a, data_type(p->dtype_a), ar, ac, p->lda, p->batches, p->stride_a);
+  if (!status) status = layout(&plan->b, data_type(p->dtype_b), br, bc, p->ldb, p->batches, p->stride_b);
   if (!status) status = layout(&plan->o, type, p->m, p->n, p->ldo, p->batches, p->stride_o);
   return status;
 }
@@ -230,27 +243,46 @@ static int32_t choose(Device *device, const Problem *p, Plan *plan, const Operan
   return CRESSET_CUDA_OK;
 }
 
+static void align(Problem *p, const Operands *x) {
+  const void *addresses[] = {x->a, x->b, x->out, x->bias, x->aux};
+  for (int i = 0; i < 5; i++) p->alignment[i] = alignment_of(addresses[i]);
+}
+
 /* Reads the arguments from the arena. */
 static void take(Problem *p, Operands *x, int32_t ordinal, int32_t dtype, int32_t modes) {
   const double *v = arena;
   memset(p, 0, sizeof *p); /* padding is compared, too */
+  memset(x, 0, sizeof *x);
   x->a = (void *)(uintptr_t)v[0], x->b = (void *)(uintptr_t)v[1], x->out = (void *)(uintptr_t)v[2];
   x->bias = (void *)(uintptr_t)v[17], x->aux = (void *)(uintptr_t)v[19];
-  p->device = ordinal, p->dtype = dtype, p->modes = modes, p->epilogue = (int32_t)v[18];
+  p->device = ordinal, p->dtype = p->dtype_a = p->dtype_b = dtype, p->modes = modes, p->epilogue = (int32_t)v[18];
   p->m = (int64_t)v[3], p->n = (int64_t)v[4], p->k = (int64_t)v[5];
   p->lda = (int64_t)v[6], p->ldb = (int64_t)v[7], p->ldo = (int64_t)v[8], p->ld_aux = (int64_t)v[20];
   p->transpose_a = (int32_t)v[9], p->transpose_b = (int32_t)v[10];
   p->batches = (int64_t)v[11], p->stride_a = (int64_t)v[12], p->stride_b = (int64_t)v[13], p->stride_o = (int64_t)v[14];
   p->accumulate = v[16] != 0;
-  const void *addresses[] = {x->a, x->b, x->out, x->bias, x->aux};
-  for (int i = 0; i < 5; i++) p->alignment[i] = alignment_of(addresses[i]);
+  align(p, x);
+}
+
+/* Chooses an algorithm and runs it. */
+static int32_t multiply(Device *device, const Problem *p, const Operands *x) {
+  Plan plan = {0};
+  Cached *chosen = NULL;
+  int32_t status = make(&plan, p, x);
+  if (!status) status = choose(device, p, &plan, x, &chosen);
+  if (!status) {
+    cublasStatus_t result = run(device, &plan, x, &chosen->algo, chosen->workspace_bytes);
+    if (result != CUBLAS_STATUS_SUCCESS) status = blas_failed(result, "cublasLtMatmul");
+  }
+  destroy(&plan);
+  return status;
 }
 
 int32_t cresset_cuda_matmul(int32_t ordinal, int32_t dtype, int32_t modes) {
   Device *device = device_at(ordinal);
   if (!device) return CRESSET_CUDA_NO_DEVICE;
   if (!library_ready(LIB_CUBLASLT)) return CRESSET_CUDA_NO_LIBRARY;
-  if (data_type(dtype) < 0) {
+  if (dtype < 6 || dtype > 9) {
     set_error("cuBLASLt does not multiply dtype %d", dtype);
     return CRESSET_CUDA_ARGUMENT;
   }
@@ -266,14 +298,31 @@ int32_t cresset_cuda_matmul(int32_t ordinal, int32_t dtype, int32_t modes) {
   double alpha64 = arena[15], beta64 = arena[16];
   x.alpha = dtype == 9 ? (void *)&alpha64 : (void *)&alpha32;
   x.beta = dtype == 9 ? (void *)&beta64 : (void *)&beta32;
-  Plan plan = {0};
-  Cached *chosen = NULL;
-  int32_t status = make(&plan, &p, &x);
-  if (!status) status = choose(device, &p, &plan, &x, &chosen);
-  if (!status) {
-    cublasStatus_t result = run(device, &plan, &x, &chosen->algo, chosen->workspace_bytes);
-    if (result != CUBLAS_STATUS_SUCCESS) status = blas_failed(result, "cublasLtMatmul");
+  return multiply(device, &p, &x);
+}
+
+int32_t cresset_cuda_scaled_matmul(int32_t ordinal, int32_t dtypeA, int32_t dtypeB, int32_t dtype, int32_t modes) {
+  static const float one = 1, zero = 0;
+  Device *device = device_at(ordinal);
+  const double *v = arena;
+  if (!device) return CRESSET_CUDA_NO_DEVICE;
+  if (!library_ready(LIB_CUBLASLT)) return CRESSET_CUDA_NO_LIBRARY;
+  if (data_type(dtypeA) < CUDA_R_8F_E4M3 || data_type(dtypeB) < CUDA_R_8F_E4M3 || dtype < 6 || dtype > 8) {
+    set_error("cuBLASLt does not multiply dtypes %d and %d into %d with scales", dtypeA, dtypeB, dtype);
+    return CRESSET_CUDA_ARGUMENT;
   }
-  destroy(&plan);
-  return status;
+  if (!device->blas) TRY(cublasLtCreate(&device->blas));
+  Problem p;
+  Operands x;
+  memset(&p, 0, sizeof p);
+  memset(&x, 0, sizeof x);
+  x.a = (void *)(uintptr_t)v[0], x.b = (void *)(uintptr_t)v[1], x.out = (void *)(uintptr_t)v[2];
+  x.scale_a = (void *)(uintptr_t)v[9], x.scale_b = (void *)(uintptr_t)v[10], x.bias = (void *)(uintptr_t)v[11];
+  x.alpha = &one, x.beta = &zero;
+  p.device = ordinal, p.dtype = dtype, p.dtype_a = dtypeA, p.dtype_b = dtypeB, p.modes = modes;
+  p.epilogue = x.bias ? 1 : 0, p.transpose_b = 1, p.batches = 1;
+  p.m = (int64_t)v[3], p.n = (int64_t)v[4], p.k = (int64_t)v[5];
+  p.lda = (int64_t)v[6], p.ldb = (int64_t)v[7], p.ldo = (int64_t)v[8];
+  align(&p, &x);
+  return multiply(device, &p, &x);
 }

@@ -130,6 +130,13 @@ CRESSET_CUDA int32_t cresset_cuda_graph_destroy(int32_t device, double graph);
  * for this; nothing was computed.
  */
 CRESSET_CUDA int32_t cresset_cuda_matmul(int32_t device, int32_t dtype, int32_t modes);
+/*
+ * out = (a · scale_a) @ (bᵀ · scale_b) + bias for float8 a (m×k) and b (n×k), both row-major, by cuBLASLt on devices from
+ * sm_89 on. Arena: [a, b, out, m, n, k, lda, ldb, ldo, scale_a, scale_b (addresses of one float32 each, or 0), bias (address
+ * of n elements of out's dtype, or 0)]. dtypeA, dtypeB: 12 e4m3fn, 13 e5m2; `dtype` of out: 6, 7 or 8; `modes` as for matmul,
+ * and 8: sums are kept in the tensor cores' own, lower precision. CRESSET_CUDA_UNSUPPORTED as for matmul.
+ */
+CRESSET_CUDA int32_t cresset_cuda_scaled_matmul(int32_t device, int32_t dtypeA, int32_t dtypeB, int32_t dtype, int32_t modes);
 
 /*
  * Convolution by cuDNN. `kind`: 0 forward, 1 gradient by the input, 2 gradient by the weight. `modes`, added up: 1

@@ -38,6 +38,7 @@ export { fold, unfold } from "../ops/fold.ts";
 export { affineGrid, gridSample } from "../ops/grid_sample.ts";
 export { interpolate } from "../ops/interpolate.ts";
 export { bilinear, linear } from "../ops/linear.ts";
+export { scaledMm, ScalingType } from "../ops/scaled_mm.ts";
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,

@@ -55,7 +55,11 @@ for (const model of ["mlp_classifier", "lenet5", "resnet_small"]) {
   cudaTest(`cuda: ${model} reproduces PyTorch's losses`, () => run("../models/run.ts", [model, "cuda"]));
 }
 
-cudaTest("cuda: float8 is converted as by PyTorch", () => run("float8.ts", []));
+cudaTest("cuda: float8 is converted and multiplied as by PyTorch", () => run("float8.ts", []));
+cudaTest(
+  "cuda: float8 products where there are no float8 tensor cores",
+  () => run("float8.ts", [], {}, { CUDA_DOUBLE_CAPABILITY: "80" }),
+);
 cudaTest("cuda: mixed precision trains as float32 does, and follows PyTorch's scaler", () => run("mixed.ts", []));
 
 cudaTest(

@@ -10,7 +10,7 @@
 
 import { float64 } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
-import type { Epilogue, Strided } from "../backend.ts";
+import type { Epilogue, ProductScaling, Strided } from "../backend.ts";
 import { collapse } from "../layout.ts";
 import { Arguments } from "./arguments.ts";
 import { operandAt } from "./kernels/common.ts";
@@ -91,6 +91,32 @@ export function matmulEpilogue(stream: CudaStream, a: Strided, b: Strided, out: 
 export function matmulRowSums(stream: CudaStream, a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
   if (numelOf(out.shape) === 0 || out.dtype === float64 || !sums.dense || sums.dtype !== out.dtype) return false;
   return byLibrary(stream, a, b, out, 1, 0, { code: Code.RowSums, bias: addressOf(sums), aux: 0, auxStep: 0 });
+}
+
+/** The first devices with float8 tensor cores. */
+const FLOAT8_CAPABILITY = 89;
+/** Where float8 operands begin and how long their rows are: in vectors of this many bytes. */
+const FLOAT8_VECTOR = 16;
+/** The shim's mode of quick sums. */
+const FAST_SUMS = 8;
+
+/** `out = (a · scales) @ b + bias` of float8 matrices, by cuBLASLt; see `Backend.scaledMatmul`. */
+export function scaledMatmul(stream: CudaStream, a: Strided, b: Strided, out: Strided, s: ProductScaling): boolean {
+  const [m, n] = out.shape, k = a.shape[1];
+  if (stream.capability < FLOAT8_CAPABILITY || !stream.has(Library.CublasLt) || m === 0) return false;
+  if ([k, n, a.strides[0], b.strides[1]].some((size) => size % FLOAT8_VECTOR !== 0 || size === 0)) return false;
+  // Rows of a, columns of b and rows of the result are what lies together.
+  if (a.strides[1] !== 1 || b.strides[0] !== 1 || !out.dense || out.dtype.itemsize === 8) return false;
+  const addresses = [a, b, out].map(addressOf);
+  if (addresses.some((address) => address % FLOAT8_VECTOR !== 0) || Math.max(m, n, k) > LARGEST) return false;
+  const at = (x: Strided | null) => x === null ? 0 : addressOf(x);
+  stream.args.set([...addresses, m, n, k, a.strides[0], b.strides[1], n, at(s.a), at(s.b), at(s.bias)]);
+  const modes = modesOf(stream) + (s.fastSums ? FAST_SUMS : 0);
+  const { c } = stream.shim;
+  const status = c.cresset_cuda_scaled_matmul(stream.ordinal, a.dtype.code, b.dtype.code, out.dtype.code, modes);
+  if (status === UNSUPPORTED) return false;
+  stream.check("scaledMm", status);
+  return true;
 }
 
 /** Bytes of a row of relu's mask: a bit per element, in multiples of 128 bits. */

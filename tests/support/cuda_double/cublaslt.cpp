@@ -3,7 +3,8 @@
  *
  * Column-major, D = alpha · op(A) @ op(B) + beta · C. Algorithms from the heuristics are for pointers with the alignment
  * that the preference promised (256 bytes unless it says less): the product refuses others, as the real library may. Of
- * several algorithms the first needs workspace and the last none.
+ * several algorithms the first needs workspace and the last none. Float8 products follow Hopper's rules: A transposed and B
+ * not, 16-byte rows, not e5m2 times e5m2, results of two or four bytes, a float32 scale per operand.
  */
 #include <cmath>
 #include <vector>
@@ -24,6 +25,8 @@ struct cublasLtMatmulDescOpaque {
   int bias_type = -1;
   void *aux = nullptr;
   int64_t aux_ld = 0;
+  const float *scales[2] = {nullptr, nullptr}; /* of A and B */
+  int8_t fast = 0;
 };
 
 struct cublasLtMatrixLayoutOpaque {
@@ -55,14 +58,26 @@ struct Algorithm {
 };
 static_assert(sizeof(Algorithm) <= sizeof(cublasLtMatmulAlgo_t), "an algorithm fits");
 
-size_t size_of(int type) { return type == CUDA_R_64F ? 8 : type == CUDA_R_32F ? 4 : 2; }
-bool known_type(int type) { return type == CUDA_R_32F || type == CUDA_R_64F || type == CUDA_R_16F || type == CUDA_R_16BF; }
+bool is_float8(int type) { return type == CUDA_R_8F_E4M3 || type == CUDA_R_8F_E5M2; }
+size_t size_of(int type) { return type == CUDA_R_64F ? 8 : type == CUDA_R_32F ? 4 : is_float8(type) ? 1 : 2; }
+bool known_type(int type) {
+  return type == CUDA_R_32F || type == CUDA_R_64F || type == CUDA_R_16F || type == CUDA_R_16BF || is_float8(type);
+}
+
+double e4m3_to_double(uint8_t x) {
+  int exponent = x >> 3 & 15, mantissa = x & 7;
+  if ((x & 0x7f) == 0x7f) return NAN;
+  double size = exponent ? std::ldexp(8 + mantissa, exponent - 10) : std::ldexp(mantissa, -9);
+  return x & 0x80 ? -size : size;
+}
 
 double load(const void *p, int type, size_t at) {
   switch (type) {
     case CUDA_R_64F: return static_cast<const double *>(p)[at];
     case CUDA_R_32F: return static_cast<const float *>(p)[at];
     case CUDA_R_16F: return half_to_float(static_cast<const uint16_t *>(p)[at]);
+    case CUDA_R_8F_E4M3: return e4m3_to_double(static_cast<const uint8_t *>(p)[at]);
+    case CUDA_R_8F_E5M2: return half_to_float((uint16_t)(static_cast<const uint8_t *>(p)[at] << 8));
     default: return bfloat_to_float(static_cast<const uint16_t *>(p)[at]);
   }
 }
@@ -120,8 +135,10 @@ bool sizes_of(const Desc &d, const Layout &a, const Layout &b, const Layout &c, 
   for (const Layout *l : {&c, &out}) {
     if (l->rows != s->m || l->columns != s->n) return false;
   }
+  bool float8 = is_float8(a.type) && is_float8(b.type);
   for (const Layout *l : {&a, &b, &c, &out}) {
-    if (l->batches != out.batches || l->ld < (int64_t)l->rows || l->type != out.type) return false;
+    if (l->batches != out.batches || l->ld < (int64_t)l->rows) return false;
+    if (l->type != out.type && !(float8 && (l == &a || l == &b))) return false;
   }
   return s->m > 0 && s->n > 0 && s->k > 0;
 }
@@ -135,7 +152,18 @@ bool takes_epilogue(const Desc &d, const Layout &out, uint64_t m) {
   return d.aux_ld >= (int64_t)m && d.aux_ld % (is_relu(d.epilogue) ? 128 : 8) == 0 && (uintptr_t)d.aux % 16 == 0;
 }
 
-bool computes(const Desc &d, int type) {
+/* Whether a float8 product is one that Hopper has. */
+bool computes_float8(const Desc &d, const Layout &a, const Layout &b, const Layout &out) {
+  if (a.type == CUDA_R_8F_E5M2 && b.type == CUDA_R_8F_E5M2) return false;
+  if (d.transpose[0] != CUBLAS_OP_T || d.transpose[1] != CUBLAS_OP_N) return false;
+  if (a.rows % 16 || a.columns % 16 || a.ld % 16 || b.ld % 16 || out.ld % 16) return false;
+  return d.compute == CUBLAS_COMPUTE_32F && d.scale == CUDA_R_32F && out.type != CUDA_R_64F && !is_float8(out.type);
+}
+
+bool computes(const Desc &d, const Layout &a, const Layout &b, const Layout &out) {
+  int type = out.type;
+  if (is_float8(a.type)) return computes_float8(d, a, b, out);
+  if (d.scales[0] || d.scales[1] || d.fast) return false;
   if (type == CUDA_R_64F) return d.compute == CUBLAS_COMPUTE_64F && d.scale == CUDA_R_64F;
   if (d.scale != CUDA_R_32F) return false;
   return d.compute == CUBLAS_COMPUTE_32F || (type == CUDA_R_32F && d.compute == CUBLAS_COMPUTE_32F_FAST_TF32);
@@ -220,6 +248,7 @@ struct Product {
   void write(int32_t batch, uint64_t i, uint64_t j, double sum) const {
     size_t at = (size_t)(batch * d.stride) + j * (uint64_t)d.ld + i, from = (size_t)(batch * c.stride) + j * (uint64_t)c.ld + i;
     double value = alpha * sum;
+    for (const float *scale : desc.scales) value *= scale ? *scale : 1;
     /* With beta 0, C is not read: it may hold NaN. */
     if (beta != 0) value += beta * load(c_data, c.type, from);
     if (has_bias(desc.epilogue)) value += load(desc.bias, desc.bias_type < 0 ? d.type : desc.bias_type, i);
@@ -267,6 +296,9 @@ EXPORT cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, 
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return status_of(read_attribute(&desc->bias, v, n));
     case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER: return status_of(read_attribute(&desc->aux, v, n));
     case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD: return status_of(read_attribute(&desc->aux_ld, v, n));
+    case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER: return status_of(read_attribute(&desc->scales[0], v, n));
+    case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER: return status_of(read_attribute(&desc->scales[1], v, n));
+    case CUBLASLT_MATMUL_DESC_FAST_ACCUM: return status_of(read_attribute(&desc->fast, v, n));
     case CUBLASLT_MATMUL_DESC_BIAS_TYPE: return status_of(read_attribute(&desc->bias_type, v, n));
     default: return BLAS_INVALID_VALUE;
   }
@@ -327,7 +359,8 @@ EXPORT cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cu
   if (!handle || !desc || !a || !b || !c || !d || !pref || wanted < 1 || !results || !found) return BLAS_INVALID_VALUE;
   *found = 0;
   if (!sizes_of(*desc, *a, *b, *c, *d, &s)) return BLAS_INVALID_VALUE;
-  if (!computes(*desc, d->type) || !takes_epilogue(*desc, *d, s.m)) return BLAS_NOT_SUPPORTED;
+  if (!computes(*desc, *a, *b, *d) || !takes_epilogue(*desc, *d, s.m)) return BLAS_NOT_SUPPORTED;
+  if (is_float8(a->type) && has_bias(desc->epilogue) && d->type == CUDA_R_32F) return BLAS_NOT_SUPPORTED;
   for (int i = 0; i < wanted && i < ALGORITHMS; i++) {
     uint64_t workspace = pref->workspace < 4096 || i == ALGORITHMS - 1 ? 0 : 4096;
     Algorithm algorithm = {ALGORITHM, s.m, s.n, s.k, workspace, {}, 0};
@@ -348,7 +381,11 @@ EXPORT cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc
   if (!handle || !desc || !alpha || !beta || !a_layout || !b_layout || !c_layout || !d_layout) return BLAS_INVALID_VALUE;
   Product p = {*desc, *a_layout, *b_layout, *c_layout, *d_layout, {}, a, b, c, d, 0, 0};
   if (!sizes_of(p.desc, p.a, p.b, p.c, p.d, &p.s)) return BLAS_INVALID_VALUE;
-  if (!computes(p.desc, p.d.type)) return BLAS_NOT_SUPPORTED;
+  if (!computes(p.desc, p.a, p.b, p.d)) return BLAS_NOT_SUPPORTED;
+  for (const float *scale : p.desc.scales) {
+    if (scale && !owns(scale, sizeof *scale)) return BLAS_INVALID_VALUE;
+  }
+  if (is_float8(p.a.type) && (((uintptr_t)a | (uintptr_t)b | (uintptr_t)d) % 16)) return BLAS_NOT_SUPPORTED;
   bool wide = p.desc.scale == CUDA_R_64F;
   p.alpha = wide ? *static_cast<const double *>(alpha) : *static_cast<const float *>(alpha);
   p.beta = wide ? *static_cast<const double *>(beta) : *static_cast<const float *>(beta);
