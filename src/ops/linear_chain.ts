@@ -36,7 +36,8 @@ export function fusesChains(input: Tensor): boolean {
 /** Whether a chain may be one node: dense real layers of one dtype that fit, on a device that fuses. */
 function fusable(input: Tensor, layers: readonly ChainLayer[]): boolean {
   const { backend } = input.storage;
-  if (backend.matmulEpilogue === undefined || input.storage.released || !input.dtype.isFloatingPoint) return false;
+  if (backend.matmulEpilogue === undefined || input.storage.released) return false;
+  if (!input.dtype.isFloatingPoint || input.dtype.isFloat8) return false;
   if (input.ndim < 1 || input.numel() === 0 || !layers.some((l) => l.activation !== null)) return false;
   let size = input.shape[input.ndim - 1];
   for (const { weight, bias } of layers) {

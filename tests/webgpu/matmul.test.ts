@@ -6,8 +6,10 @@
 import { assert, assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Ending } from "../../src/backend/webgpu/finish.ts";
-import { multiply, type Plan, planOf } from "../../src/backend/webgpu/matmul.ts";
+import { multiply } from "../../src/backend/webgpu/matmul.ts";
 import type { WebGpuBackend } from "../../src/backend/webgpu/mod.ts";
+import { type Plan, planOf } from "../../src/backend/webgpu/plans.ts";
+
 import {
   asked,
   chainsAgree,
@@ -83,6 +85,7 @@ gpuTest("tiles of every size read operands however they lie", async (t) => {
       await agrees(plan, values(45, 132), values(45, 140), { view: transposed, result });
       const odd = (x: T) => x.narrow(1, 1, 44);
       await agrees(plan, values(36, 46), values(46, 44), { view: odd, other: (x) => x.narrow(0, 2, 44), result });
+      await agrees({ ...plan, twice: false }, values(132, 72), values(72, 140), { result });
       await agrees({ kernel, parts: 3 }, values(40, 300), values(300, 36), { result });
     });
   }
@@ -169,6 +172,24 @@ gpuTest("linear layers end in bias and activation on both kernel sets", async (t
         assertEquals([took.gelu, took.bias, took.geluGrad], [true, true, true]);
       }));
   }
+});
+
+gpuTest("convolutions by tiles of every size, and in parts", async () => {
+  await onSet(false, async () => {
+    torch.manualSeed(6);
+    for (const [x, w] of [[[2, 8, 40, 40], [40, 8, 3, 3]], [[4, 4, 64, 64], [72, 4, 3, 3]]]) {
+      const results: T[][] = [];
+      const [input, weight, bias] = [torch.randn(x), torch.randn(w), torch.randn(w[0])];
+      const grad = torch.randn(x[0], w[0], x[2], x[3]);
+      for (const device of [GPU, "cpu"]) {
+        const leaves = [input, weight, bias].map((t) => t.to(device).detach().clone().requiresGrad_());
+        const out = torch.nn.functional.conv2d(leaves[0], leaves[1], leaves[2], { padding: 1 });
+        out.backward(grad.to(device));
+        results.push([out.detach(), ...leaves.map((l) => l.grad!)]);
+      }
+      for (const [i, t] of results[0].entries()) await assertSame(t, results[1][i], `conv ${w}, ${i}`, 1e-5);
+    }
+  });
 });
 
 gpuTest("products deeper than a loop of WGSL are split", async () => {

@@ -14,12 +14,12 @@ import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
 import { directConv, directGradInput, directGradWeight } from "./direct.ts";
 import type { Gpu } from "./gpu.ts";
-import { runTiles, Tile, TILE_PARAMETERS } from "./implicit.ts";
+import { IMPLICIT_PARAMETERS, runImplicit } from "./implicit.ts";
 import { checkDtype, load, Operands, sumType, word } from "./operands.ts";
 
 /** Where a convolution's numbers are among the parameters. */
 class Layout {
-  readonly operands = new Operands(new Array(TILE_PARAMETERS).fill(0));
+  readonly operands = new Operands(new Array(IMPLICIT_PARAMETERS).fill(0));
   readonly rank: number;
   readonly input: number;
   readonly output: number;
@@ -110,10 +110,9 @@ function read(v: Place, index: string, type: string): string {
   return `${type}(${load(v.slot, v.x.dtype, `p(${v.at}u) + ${index}`)})`;
 }
 
-function store(v: Place, index: string, type: string, extra = ""): string {
+function store(v: Place, index: string, extra = ""): string {
   return `  let at = p(${v.at}u) + ${index};
-  var r = v${extra};
-  if (p(${Tile.Accumulate}u) == 1u) { r = v + ${type}(${load(v.slot, v.x.dtype, "at")}); }
+  let r = v${extra};
   b${v.slot}[at] = ${word(v.x.dtype, "r")};
 `;
 }
@@ -141,15 +140,10 @@ export function conv(
   const zero = type === "f32" ? "0.0" : "0";
   const channel = `batch * ${layout.outChannels} + m`;
   const functions = `
-fn a_at(m: u32, k: u32) -> ${type} {
-  return ${
-    read(vw, `(${channel}) * p(${Tile.DepthEnd}u) + k`, type).replace(
-      `p(${Tile.DepthEnd}u)`,
-      `(${layout.inChannels} * ${taps}u)`,
-    )
-  };
+fn left_at(m: u32, k: u32) -> ${type} {
+  return ${read(vw, `(${channel}) * (${layout.inChannels} * ${taps}u) + k`, type)};
 }
-fn b_at(k: u32, n: u32) -> ${type} {
+fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("k", "t", layout.kernel)}${layout.split("n", "o", layout.output)}${
     layout.inputOf(zero)
   }  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
@@ -159,11 +153,19 @@ fn put(m: u32, n: u32, v: ${type}) {
 ${layout.split("n", "o", layout.output)}  let plane = (o * p(${
     layout.channels + 2
   }u) + batch) * ${layout.outChannels} + m;
-${store(vo, layout.join("plane", "o", layout.output), type, vb ? ` + ${read(vb, channel, type)}` : "")}}`;
+${store(vo, layout.join("plane", "o", layout.output), vb ? ` + ${read(vb, channel, type)}` : "")}}`;
   const key = `${keyOf("conv", layout, [vx, vw, vb, vo])} ${taps}`;
   const rows = weight.shape[0] / geometry.groups;
   const columns = x.shape[0] * numelOf(out.shape.slice(2));
-  runTiles(gpu, { key, type, functions }, layout.operands, rows, columns, weight.shape[1] * taps, geometry.groups);
+  runImplicit(
+    gpu,
+    { key, type, functions, depthFirst: [true, false] },
+    layout.operands,
+    rows,
+    columns,
+    weight.shape[1] * taps,
+    geometry.groups,
+  );
 }
 
 /** The gradient of {@linkcode conv} by its input. */
@@ -176,12 +178,12 @@ export function convGradInput(gpu: Gpu, grad: Strided, weight: Strided, out: Str
   const taps = numelOf(weight.shape.slice(2));
   const zero = type === "f32" ? "0.0" : "0";
   const functions = `
-fn a_at(m: u32, k: u32) -> ${type} {
+fn left_at(m: u32, k: u32) -> ${type} {
   let tap = k % ${taps}u;
   let o = k / ${taps}u;
   return ${read(vw, `((batch * ${layout.outChannels} + o) * ${layout.inChannels} + m) * ${taps}u + tap`, type)};
 }
-fn b_at(k: u32, n: u32) -> ${type} {
+fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("k", "t", layout.kernel)}${layout.split("n", "i", layout.input)}${
     layout.outputOf(zero)
   }  let plane = (i * p(${layout.channels + 2}u) + batch) * ${layout.outChannels} + t;
@@ -191,11 +193,19 @@ fn put(m: u32, n: u32, v: ${type}) {
 ${layout.split("n", "i", layout.input)}  let plane = (i * p(${
     layout.channels + 2
   }u) + batch) * ${layout.inChannels} + m;
-${store(vo, layout.join("plane", "i", layout.input), type)}}`;
+${store(vo, layout.join("plane", "i", layout.input))}}`;
   const key = `${keyOf("convGradInput", layout, [vg, vw, vo])} ${taps}`;
   const columns = out.shape[0] * numelOf(out.shape.slice(2));
   const depth = weight.shape[0] / geometry.groups * taps;
-  runTiles(gpu, { key, type, functions }, layout.operands, weight.shape[1], columns, depth, geometry.groups);
+  runImplicit(
+    gpu,
+    { key, type, functions, depthFirst: [true, false] },
+    layout.operands,
+    weight.shape[1],
+    columns,
+    depth,
+    geometry.groups,
+  );
 }
 
 /** The gradient of {@linkcode conv} by its weight. */
@@ -208,13 +218,13 @@ export function convGradWeight(gpu: Gpu, grad: Strided, x: Strided, out: Strided
   const taps = numelOf(out.shape.slice(2));
   const zero = type === "f32" ? "0.0" : "0";
   const functions = `
-fn a_at(m: u32, k: u32) -> ${type} {
+fn left_at(m: u32, k: u32) -> ${type} {
 ${layout.split("k", "o", layout.output)}  let plane = (o * p(${
     layout.channels + 2
   }u) + batch) * ${layout.outChannels} + m;
   return ${read(vg, layout.join("plane", "o", layout.output), type)};
 }
-fn b_at(k: u32, n: u32) -> ${type} {
+fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("n", "t", layout.kernel)}${layout.split("k", "o", layout.output)}${
     layout.inputOf(zero)
   }  let plane = (o * p(${layout.channels + 2}u) + batch) * ${layout.inChannels} + t;
@@ -225,11 +235,18 @@ ${
     store(
       vo,
       `((batch * ${layout.outChannels} + m) * ${layout.inChannels} + n / ${taps}u) * ${taps}u + n % ${taps}u`,
-      type,
     )
   }}`;
   const key = `${keyOf("convGradWeight", layout, [vg, vx, vo])} ${taps}`;
   const depth = x.shape[0] * numelOf(grad.shape.slice(2));
   const rows = out.shape[0] / geometry.groups;
-  runTiles(gpu, { key, type, functions }, layout.operands, rows, out.shape[1] * taps, depth, geometry.groups);
+  runImplicit(
+    gpu,
+    { key, type, functions, depthFirst: [true, true] },
+    layout.operands,
+    rows,
+    out.shape[1] * taps,
+    depth,
+    geometry.groups,
+  );
 }

@@ -1,125 +1,94 @@
 /**
  * Products whose operands are functions: convolutions as matrix products without unfolding anything.
  *
- * One tiled kernel: a workgroup of 16×16 threads computes a 64×64 tile of the output, each thread 4×4 of it, from tiles of
- * both operands in workgroup memory. What an element of an operand *is* comes from two WGSL functions (`conv.ts`).
+ * The tiled kernel of `tiles.ts`, in which WGSL functions say what an element of an operand is and where a result goes.
  *
  * @module
  */
 
-import { type Gpu, gridGroup, MAX_TRIPS, prelude } from "./gpu.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { type Plan, planOf } from "./plans.ts";
 import { BF16, type Operands } from "./operands.ts";
+import { STEP, TileAt, tileCode, type TileOperand, TRIPS_AT_END, TRIPS_WITH_FUNCTIONS } from "./tiles.ts";
 
-/** Output rows and columns per workgroup. */
-const TILE = 64;
-/** Depth of a tile. */
-const DEPTH = 16;
-/** The deepest product of one dispatch; deeper ones accumulate over several. */
-const MAX_DEPTH = Math.floor(MAX_TRIPS / (1 + TILE * DEPTH / 256 + DEPTH)) * DEPTH;
+/** The deepest part that a loop can walk everywhere. */
+const MOST_DEPTH = Math.floor((MAX_TRIPS - TRIPS_AT_END) / TRIPS_WITH_FUNCTIONS) * STEP;
 
 /** What a product computes with. */
-export interface TileKernel {
+export interface ImplicitKernel {
   /** Identifies the code. */
   readonly key: string;
   /** Element type of the sums. */
   readonly type: "f32" | "i32";
-  /** WGSL: `fn a_at(m: u32, k: u32) -> T`, `fn b_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is the layer. */
+  /**
+   * WGSL: `fn left_at(m: u32, k: u32) -> T`, `fn right_at(k: u32, n: u32) -> T`, `fn put(m: u32, n: u32, v: T)`; `batch` is
+   * the layer.
+   */
   readonly functions: string;
+  /** Whether neighbours along the depth are neighbours in memory, of the left and of the right operand. */
+  readonly depthFirst: readonly [left: boolean, right: boolean];
 }
 
-/** The first parameters of every tile kernel. */
-export const enum Tile {
-  Rows,
-  Columns,
-  DepthStart,
-  DepthEnd,
-  /** 1 to add to what is there. */
-  Accumulate,
-  Batches,
-  /** The number of the first workgroup in three dimensions. */
-  Group,
-}
-
-/** How many parameters a tile kernel has of its own: {@linkcode Tile}'s, the last being three. */
-export const TILE_PARAMETERS = 9;
-
-/** The kernel's text. */
-function tileCode(kernel: TileKernel, buffers: number): string {
-  const { type, functions } = kernel;
-  const zero = type === "f32" ? "0.0" : "0";
-  const range4 = [0, 1, 2, 3];
-  return `${prelude(buffers)}${BF16}
-var<private> batch: u32;
-${functions}
-var<workgroup> ta: array<array<${type}, ${TILE}>, ${DEPTH}>;
-var<workgroup> tb: array<array<${type}, ${TILE}>, ${DEPTH}>;
-@compute @workgroup_size(16, 16)
-fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-${gridGroup(Tile.Group)}  batch = group.z;
-  let m0 = group.y * ${TILE}u;
-  let n0 = group.x * ${TILE}u;
-  var acc: array<vec4<${type}>, 4>;
-  for (var k0 = p(${Tile.DepthStart}u); k0 < p(${Tile.DepthEnd}u); k0 += ${DEPTH}u) {
-    for (var r = 0u; r < ${TILE * DEPTH / 256}u; r++) {
-      let e = r * 256u + local;
-      let ka = e % ${DEPTH}u;
-      let ma = e / ${DEPTH}u;
-      var va = ${type}(${zero});
-      if (m0 + ma < p(${Tile.Rows}u) && k0 + ka < p(${Tile.DepthEnd}u)) { va = a_at(m0 + ma, k0 + ka); }
-      ta[ka][ma] = va;
-      let nb = e % ${TILE}u;
-      let kb = e / ${TILE}u;
-      var vb = ${type}(${zero});
-      if (n0 + nb < p(${Tile.Columns}u) && k0 + kb < p(${Tile.DepthEnd}u)) { vb = b_at(k0 + kb, n0 + nb); }
-      tb[kb][nb] = vb;
-    }
-    workgroupBarrier();
-    for (var k = 0u; k < ${DEPTH}u; k++) {
-      let n = lid.x * 4u;
-      let m = lid.y * 4u;
-      let b = vec4<${type}>(tb[k][n], tb[k][n + 1u], tb[k][n + 2u], tb[k][n + 3u]);
-${range4.map((r) => `      acc[${r}] += ta[k][m + ${r}u] * b;`).join("\n")}
-    }
-    workgroupBarrier();
-  }
-  for (var r = 0u; r < 4u; r++) {
-    for (var c = 0u; c < 4u; c++) {
-      let m = m0 + lid.y * 4u + r;
-      let n = n0 + lid.x * 4u + c;
-      if (m < p(${Tile.Rows}u) && n < p(${Tile.Columns}u)) { put(m, n, acc[r][c]); }
-    }
-  }
-}`;
-}
+/** How many parameters the kernel has of its own; see {@linkcode TileAt}. */
+export const IMPLICIT_PARAMETERS: number = TileAt.Out;
 
 /**
- * Runs a tile kernel.
+ * Runs the product.
  *
- * @param operands starts with {@linkcode TILE_PARAMETERS} words, which this function sets
+ * @param operands starts with {@linkcode IMPLICIT_PARAMETERS} words, which this function sets
  */
-export function runTiles(
+export function runImplicit(
   gpu: Gpu,
-  kernel: TileKernel,
+  kernel: ImplicitKernel,
   operands: Operands,
   rows: number,
   columns: number,
   depth: number,
   batches: number,
 ): void {
-  const { parameters } = operands;
-  parameters[Tile.Rows] = rows;
-  parameters[Tile.Columns] = columns;
-  parameters[Tile.Batches] = batches;
+  // Few rows are no case of their own here.
+  const plan: Plan = planOf(Math.max(rows, 8), Math.max(columns, 8), depth, batches, MOST_DEPTH);
+  const size = plan.kernel === "vector" ? 32 : plan.kernel, { parts } = plan, { parameters } = operands;
   const slots = operands.blocks.length;
-  for (let start = 0; start === 0 || start < depth; start += MAX_DEPTH) {
-    parameters[Tile.DepthStart] = start;
-    parameters[Tile.DepthEnd] = Math.min(depth, start + MAX_DEPTH);
-    parameters[Tile.Accumulate] = start > 0 ? 1 : 0;
-    gpu.dispatchGrid(kernel.key, () => tileCode(kernel, slots), operands.blocks, parameters, Tile.Group, [
-      Math.ceil(columns / TILE),
-      Math.ceil(rows / TILE),
-      batches,
-    ]);
-  }
+  let sums: GpuBlock | null = null;
+  if (parts > 1) operands.blocks.push(sums = gpu.alloc(parts * batches * rows * columns * 4));
+  const own = [rows, columns, depth, Math.ceil(depth / parts / STEP) * STEP, batches, parts];
+  own.forEach((value, i) => parameters[i] = value);
+  const bound = operands.blocks.map(() => false);
+  const operand = (depthFirst: boolean): TileOperand => ({
+    ...{ slot: 0, reads: "function", depthFirst, vector: false, ragged: false },
+  });
+  const twice = STEP * size * 2 * 4 * 2 <= gpu.device.limits.maxComputeWorkgroupStorageSize;
+  const functions = BF16 + kernel.functions;
+  gpu.dispatchGrid(
+    `${kernel.key} tiles ${size} ${twice} ${parts > 1}`,
+    () =>
+      tileCode({
+        ...{ type: kernel.type, size, twice, batchDims: 0, finish: functions, vectors: false, long: false, bound },
+        ...{ left: operand(kernel.depthFirst[0]), right: operand(kernel.depthFirst[1]) },
+        parts: sums === null ? null : slots,
+      }),
+    operands.blocks,
+    parameters,
+    TileAt.Group,
+    [Math.ceil(columns / size), Math.ceil(rows / size), batches * parts],
+  );
+  if (sums === null) return;
+  const count = `(p(${TileAt.Rows}u) * p(${TileAt.Columns}u) * p(${TileAt.Batches}u))`;
+  gpu.dispatch(
+    `${kernel.key} parts`,
+    () =>
+      `${prelude(bound.length)}var<private> batch: u32;
+${functions}${MAIN_1D.replace("p(0u)", count)}  let n = i % p(${TileAt.Columns}u);
+  let m = (i / p(${TileAt.Columns}u)) % p(${TileAt.Rows}u);
+  batch = i / (p(${TileAt.Rows}u) * p(${TileAt.Columns}u));
+  var sum = ${kernel.type}();
+  for (var part = 0u; part < p(${TileAt.Left}u); part++) { sum += bitcast<${kernel.type}>(b${slots}[part * ${count} + i]); }
+  put(m, n, sum);
+}`,
+    operands.blocks,
+    parameters,
+    groups1d(rows * columns * batches),
+  );
+  gpu.free(sums);
 }

@@ -12,47 +12,12 @@
 import { numelOf } from "../../base/shape.ts";
 import type { Epilogue, Strided } from "../backend.ts";
 import { type Ending, finishOf, type Target, writesVectors } from "./finish.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
 import { checkDtype, isPlain, Operands, sumType } from "./operands.ts";
+import { type Plan, planOf } from "./plans.ts";
 import { matmulInRegisters, REGISTER_DEPTH } from "./registers.ts";
-import {
-  PLANS,
-  type Reads,
-  STEP,
-  TileAt,
-  tileCode,
-  type TileOperand,
-  type TileSize,
-  TRIPS_AT_END,
-  TRIPS_PER_STEP,
-} from "./tiles.ts";
-import { VECTOR_ROWS, vectorCode, vectorLanes } from "./vectors.ts";
-
-/** Workgroups that fill a GPU. */
-const ENOUGH = 128;
-/** The least depth of a part. */
-const LEAST_PART = 256;
-/** The deepest part that a loop can walk everywhere. */
-const MOST_DEPTH = Math.floor((MAX_TRIPS - TRIPS_AT_END) / TRIPS_PER_STEP) * STEP;
-
-/** How a product is computed: by tiles of a size, or (`"vector"`) by the kernel for few rows; and in how many parts. */
-export interface Plan {
-  readonly kernel: TileSize | "vector";
-  readonly parts: number;
-}
-
-/** The plan for a product of these sizes. */
-export function planOf(rows: number, columns: number, depth: number, batches: number): Plan {
-  const split = (groups: number, least: number): number => {
-    const wanted = groups >= ENOUGH ? 1 : Math.min(Math.ceil(2 * ENOUGH / groups), Math.floor(depth / least));
-    return Math.max(1, wanted, Math.ceil(depth / MOST_DEPTH));
-  };
-  const few = Math.min(rows, columns), many = Math.max(rows, columns);
-  if (few <= VECTOR_ROWS) return { kernel: "vector", parts: split(Math.ceil(many / 16) * batches, 8 * LEAST_PART) };
-  const count = (size: number) => Math.ceil(rows / size) * Math.ceil(columns / size) * batches;
-  const kernel = few > 64 && count(128) >= ENOUGH ? 128 : few > 32 || count(64) >= ENOUGH ? 64 : 32;
-  return { kernel, parts: split(count(kernel), LEAST_PART) };
-}
+import { PLANS, type Reads, STEP, TileAt, tileCode, type TileOperand } from "./tiles.ts";
+import { vectorCode, vectorLanes } from "./vectors.ts";
 
 /** A matrix with its batch dimensions. */
 interface Matrix {
@@ -186,7 +151,7 @@ function dispatch(gpu: Gpu, p: Product, plan: Plan, sums: GpuBlock | null): void
     return;
   }
   const { size } = PLANS[kernel], bytes = STEP * size * 2 * 4;
-  const twice = 2 * bytes <= gpu.device.limits.maxComputeWorkgroupStorageSize;
+  const twice = plan.twice ?? 2 * bytes <= gpu.device.limits.maxComputeWorkgroupStorageSize;
   const key = `matmul tiles ${size} ${twice} ${common}`;
   gpu.dispatchGrid(key, () => tileCode({ ...print(), size, twice }), operands.blocks, parameters, TileAt.Group, [
     Math.ceil(columns / size),

@@ -27,8 +27,11 @@ export const PLANS = {
 /** The size of a tile. */
 export type TileSize = keyof typeof PLANS;
 
-/** How an operand's elements are read: vectors along the depth, along its lines (rows of the left, columns of the right), or one by one. */
-export type Reads = "depth" | "lines" | "each";
+/**
+ * How an operand's elements are read: vectors along the depth, vectors along its lines (rows of the left, columns of the
+ * right), one by one, or by the WGSL functions `left_at(row, k)` and `right_at(k, column)`.
+ */
+export type Reads = "depth" | "lines" | "each" | "function";
 
 /** One operand of the kernel. */
 export interface TileOperand {
@@ -69,7 +72,7 @@ export interface TileText {
   readonly left: TileOperand;
   readonly right: TileOperand;
   readonly batchDims: number;
-  /** Declarations with `out_base`, and `put` or `put4`. */
+  /** Declarations: `put` or `put4`, with `out_base` unless operands are functions, which then stand here too. */
   readonly finish: string;
   /** Whether `put4` is there, else `put`. */
   readonly vectors: boolean;
@@ -93,7 +96,18 @@ function fetchFunction(name: "left" | "right", operand: TileOperand, type: strin
   const { slot, reads } = operand, line = `p(${at + 1}u)`, deep = `p(${at + 2}u)`;
   const load4 = (offset: string) => `bitcast<vec4<${type}>>(b${slot}[(${offset}) >> 2u])`;
   let body: string;
-  if (reads === "depth") {
+  if (reads === "function") {
+    // In loops: the functions are long, and compilers for GPUs unroll loops as short as these.
+    const element = name === "left" ? "left_at(line + i, k + j)" : "right_at(k + j, line + i)";
+    body = `  var all: array<vec4<${type}>, 4>;
+  for (var j = 0u; j < 4u; j++) {
+    for (var i = 0u; i < 4u; i++) {
+      if (k + j < end && line + i < p(${lines}u)) { all[j][i] = ${element}; }
+    }
+  }
+  r = Block(all[0], all[1], all[2], all[3]);
+`;
+  } else if (reads === "depth") {
     body = `  let o = base + line * ${line} + k;
 ${range(4).map((i) => `  let d${i} = ${load4(`o + ${i}u * ${line}`)};\n`).join("")}${
       range(4).map((j) => `  r.r${j} = vec4<${type}>(${range(4).map((i) => `d${i}.${XYZW[j]}`).join(", ")});\n`).join(
@@ -224,6 +238,7 @@ export function tileCode(text: TileText): string {
   const fetch = `if (is_left) { next = fetch_left(line, k, end, left_base); }
     else { next = fetch_right(line, k, end, right_base); }`;
   return `${prelude(text.bound.length, text.bound)}
+var<private> batch: u32;
 struct Block { ${block.map((j) => `r${j}: vec4<${type}>`).join(", ")} }
 ${text.finish}
 ${fetchFunction("left", left, type)}${fetchFunction("right", right, type)}
@@ -231,7 +246,7 @@ var<workgroup> tile: array<array<array<array<vec4<${type}>, ${quad}>, 4>, ${STEP
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) part: vec3<u32>, @builtin(local_invocation_index) local: u32) {
 ${gridGroup(TileAt.Group)}  let part_number = group.z / p(${TileAt.Batches}u);
-  let batch = group.z % p(${TileAt.Batches}u);
+  batch = group.z % p(${TileAt.Batches}u);
   var rest = batch;
 ${
     range(batchDims).reverse().map((d) => `  let batch_${d} = rest % p(${sizes + d}u); rest /= p(${sizes + d}u);\n`)
@@ -239,7 +254,7 @@ ${
   }${batchBase("left_base", `p(${TileAt.Left}u)`, batchDims, strides)}${
     batchBase("right_base", `p(${TileAt.Right}u)`, batchDims, strides + batchDims)
   }${text.parts === null ? batchBase("out_at", `p(${TileAt.Out}u)`, batchDims, strides + 2 * batchDims) : ""}${
-    text.parts === null ? "  out_base = out_at;\n" : ""
+    text.parts === null && left.reads !== "function" ? "  out_base = out_at;\n" : ""
   }
   let m0 = group.y * ${size}u;
   let n0 = group.x * ${size}u;
@@ -272,5 +287,5 @@ ${stores(text)}}
 `;
 }
 
-/** The trips that the loops of a thread take per step of the depth, and at most at the end. */
-export const TRIPS_PER_STEP = 5, TRIPS_AT_END = 128;
+/** The trips that the loops of a thread take per step of the depth (more, where an operand is a function), and at most at the end. */
+export const TRIPS_PER_STEP = 5, TRIPS_WITH_FUNCTIONS = 25, TRIPS_AT_END = 128;
