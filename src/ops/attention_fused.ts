@@ -97,8 +97,10 @@ function rowDots(backend: Backend, a: Tensor, b: Tensor): Tensor {
   return out;
 }
 
-/** Whether shapes and dtypes are those that kernels are written for: equal batches, and heads that divide. */
-function fits(q: Tensor, k: Tensor, v: Tensor, { grouped, dropoutP }: FusedCall): boolean {
+/** Whether shapes and dtypes are those that kernels are written for: equal batches, heads that divide, a positive scale. */
+function fits(q: Tensor, k: Tensor, v: Tensor, { grouped, dropoutP, scale }: FusedCall): boolean {
+  // Kernels find the largest score before they scale it.
+  if (!(scale > 0 && scale < Infinity)) return false;
   if (q.ndim > 4 || k.ndim !== q.ndim || v.ndim !== q.ndim || k.dtype !== q.dtype || v.dtype !== q.dtype) return false;
   if (!q.dtype.isFloatingPoint || !(dropoutP >= 0 && dropoutP < 1)) return false;
   const [q4, k4, v4] = [q, k, v].map((x) => lifted(x).shape);
