@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 256, CANDIDATES = 32, MEASURED = 8, MEASURED_RUNS = 3, MAX_NOTES = 32, MAX_MADE = 12 };
+enum { BUCKETS = 256, CANDIDATES = 128, MEASURED = 8, MEASURED_RUNS = 3, MAX_NOTES = 32, MAX_MADE = 12 };
 /* A plan that needs more scratch memory than this is passed over. */
 #define MAX_WORKSPACE ((int64_t)1 << 30)
 /* The tensors of a graph. */

@@ -11,6 +11,7 @@
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
@@ -203,7 +204,7 @@ export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroup
   return scope(() => {
     const x = input.reshape(n, numGroups, perGroup, input.numel() === 0 ? 0 : input.numel() / (n * channels));
     const vector = (v: Tensor | null) => v && v.reshape(1, numGroups, perGroup, 1);
-    return normalizeOver(x, {
+    const out = normalizeOver(x, {
       node: "NativeGroupNormBackward0",
       statShape: [n, numGroups, 1, 1],
       weight: vector(weight),
@@ -211,6 +212,8 @@ export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroup
       eps,
       groups: { groups: n * numGroups, run: perGroup * x.shape[3], factors: channels, factorRun: x.shape[3] },
     }).out.reshape(input.shape);
+    if (!prefersChannelsLast(input)) return out;
+    return out.contiguous({ memoryFormat: input.ndim === 4 ? "channels_last" : "channels_last_3d" });
   });
 }
 

@@ -10,6 +10,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { checkStrides, STRIDE_CASES } from "../ops/stride_cases.ts";
 import { firstDifference } from "../support/close.ts";
 
 type Tensor = torch.Tensor;
@@ -244,7 +245,12 @@ async function resnet(): Promise<void> {
   for (const [i, loss] of losses[0].entries()) assert(Math.abs(losses[1][i] - loss) < 0.1, JSON.stringify(losses));
 }
 
-const GROUPS: Record<string, () => Promise<void>> = { values, ways, benchmark, graphs, memory, resnet };
+/** Results of all ops are laid out as PyTorch lays them out. */
+async function strides(): Promise<void> {
+  for (const name of STRIDE_CASES) await checkStrides(name, "cuda", 1e-4);
+}
+
+const GROUPS: Record<string, () => Promise<void>> = { values, ways, benchmark, graphs, memory, resnet, strides };
 
 for (const group of Deno.args) await GROUPS[group]();
 console.log("agrees");
