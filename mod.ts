@@ -600,6 +600,7 @@ export type {
 } from "./src/ops/reduce.ts";
 export type { Dims } from "./src/ops/reduce_core.ts";
 export type { BernoulliOptions, MultinomialOptions } from "./src/ops/sampling.ts";
+export type { ScaledMmArgs, ScaledMmPositional, ScalingRecipe } from "./src/ops/scaled_mm.ts";
 export type { ScanArgs, ScanOptions } from "./src/ops/scan.ts";
 export type { IndexReduceArgs, ScatterReduceArgs, ScatterReduction } from "./src/ops/scatter_reduce.ts";
 export type {
