@@ -19,7 +19,7 @@ export function assert(condition: unknown, message = "assertion failed"): assert
 /** Throws unless both print the same. */
 export function assertEquals(actual: unknown, expected: unknown, message = ""): void {
   const text = (value: unknown) =>
-    Deno.inspect(value, { depth: 100, iterableLimit: Infinity, strAbbreviateSize: Infinity });
+    Deno.inspect(value, { depth: 100, iterableLimit: Infinity, strAbbreviateSize: Infinity, sorted: true });
   const [a, b] = [text(actual), text(expected)];
   assert(a === b, `${message}: ${a.slice(0, 2000)} is not ${b.slice(0, 2000)}`);
 }
@@ -32,27 +32,36 @@ export function assertStringIncludes(text: string, part: string): void {
 // deno-lint-ignore no-explicit-any -- any constructor's arguments
 type ErrorClass<E> = new (...args: any[]) => E;
 
-function expected<E extends Error>(error: unknown, kind: ErrorClass<E>): E {
+function expected<E extends Error>(error: unknown, kind: ErrorClass<E>, part: string): E {
   assert(error instanceof kind, `expected ${kind.name}: ${error}`);
+  assertStringIncludes(error.message, part);
   return error;
 }
 
-/** The error of the class that `body` throws. */
-export function assertThrows<E extends Error>(body: () => unknown, kind: ErrorClass<E>): E {
+/** The error of the class, with `part` in its message, that `body` throws. */
+export function assertThrows<E extends Error>(
+  body: () => unknown,
+  kind: ErrorClass<E> = Error as unknown as ErrorClass<E>,
+  part = "",
+): E {
   try {
     body();
   } catch (error) {
-    return expected(error, kind);
+    return expected(error, kind, part);
   }
   throw new AssertionError(`nothing was thrown, expected ${kind.name}`);
 }
 
-/** The error of the class that `body` rejects with. */
-export async function assertRejects<E extends Error>(body: () => Promise<unknown>, kind: ErrorClass<E>): Promise<E> {
+/** The error of the class, with `part` in its message, that `body` rejects with. */
+export async function assertRejects<E extends Error>(
+  body: () => Promise<unknown>,
+  kind: ErrorClass<E> = Error as unknown as ErrorClass<E>,
+  part = "",
+): Promise<E> {
   try {
     await body();
   } catch (error) {
-    return expected(error, kind);
+    return expected(error, kind, part);
   }
   throw new AssertionError(`nothing was thrown, expected ${kind.name}`);
 }
