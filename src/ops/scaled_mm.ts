@@ -29,7 +29,7 @@ export const ScalingType = {
 } as const;
 
 /** A value of {@linkcode ScalingType}. */
-export type ScalingRecipe = typeof ScalingType[keyof typeof ScalingType];
+export type ScalingRecipe = 0 | 1;
 
 /** The parameters of {@linkcode scaledMm}. */
 export interface ScaledMmArgs {
