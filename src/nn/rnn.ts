@@ -245,6 +245,7 @@ export abstract class Recurrent extends Module {
     return this.runWith(kind, input, initial, weights);
   }
 
+  /** {@linkcode Recurrent.run} with the weights of all layers and directions. */
   private runWith(
     kind: Kind,
     input: Tensor,
@@ -518,6 +519,7 @@ export abstract class Cell extends Module {
     return this.stepWith(kind, input, initial, weights);
   }
 
+  /** {@linkcode Cell.step} with its weights. */
   private stepWith(kind: Kind, input: Tensor, initial: readonly Tensor[] | null, weights: Weights): Tensor[] {
     return scope(() => {
       const batched = input.ndim === 2;
