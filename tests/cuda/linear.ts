@@ -10,6 +10,7 @@ import * as torch from "../../mod.ts";
 import {
   asked,
   chainsAgree,
+  chainsAutocast,
   chainsBehave,
   chainsRelease,
   layoutsAgree,
@@ -26,6 +27,7 @@ await chainsAgree("cuda", DTYPES);
 await chainsBehave("cuda");
 
 chainsRelease("cuda");
+await chainsAutocast("cuda");
 
 const library = Deno.args[0] === "library";
 const train = (activation: torch.nn.Module, hidden: number) => () => {

@@ -107,11 +107,14 @@ export async function linearAgrees(device: string, dtypes: readonly torch.DType[
   await close("no depth", depthless, torch.ones(2, 3), 0);
 }
 
+/** Sizes of two layers: rows, input, hidden, output. */
+const CHAINS: readonly (readonly number[])[] = [[6, 8, 16, 8], [5, 7, 9, 3], [70, 24, 136, 40]];
+
 /** Layers and activations in a row. */
-export async function chainsAgree(device: string, dtypes: readonly torch.DType[]): Promise<void> {
+export async function chainsAgree(device: string, dtypes: readonly torch.DType[], sizes = CHAINS): Promise<void> {
   for (const dtype of dtypes) {
     for (const [name, activation] of Object.entries(LAYERS)) {
-      for (const [m, k, h, n] of [[6, 8, 16, 8], [5, 7, 9, 3], [70, 24, 136, 40]]) {
+      for (const [m, k, h, n] of sizes) {
         const net = (w1: T, b1: T | null, w2: T, b2: T | null, last: boolean) => {
           const first = new nn.Linear(k, h, b1 !== null), second = new nn.Linear(h, n, b2 !== null);
           // Plain tensors, so that the gradients are those of the inputs.
@@ -170,6 +173,27 @@ export async function chainsBehave(device: string): Promise<void> {
     torch.ShapeError,
     "linear(): the input's last size must be the weight's",
   );
+}
+
+/** Under autocast a chain runs in the region's dtype, as its layers would, and gradients arrive in the parameters'. */
+export async function chainsAutocast(device: "cuda" | "webgpu"): Promise<void> {
+  const results: T[][] = [];
+  for (const fused of [true, false]) {
+    torch.manualSeed(1);
+    const net = new nn.Sequential(new nn.Linear(16, 24), new nn.GELU("tanh"), new nn.Linear(24, 8)).to(device);
+    // A hook keeps the layers apart.
+    if (!fused) net.at(1).registerForwardHook(() => {});
+    const x = torch.randn(5, 16).to(device).requiresGrad_();
+    let out!: T;
+    const took = asked(device, () => {
+      out = torch.autocast(device, { dtype: torch.bfloat16 }, () => net.call(x));
+      out.float().pow(2).sum().backward();
+    });
+    assertEquals(took.geluTanh !== undefined, fused);
+    results.push([out.detach(), x.grad!, ...[...net.parameters()].map((p) => p.grad!)]);
+  }
+  assertEquals(results[0].map((t) => t.dtype.name), ["bfloat16", ...new Array(5).fill("float32")]);
+  for (const [i, t] of results[0].entries()) await close(`autocast, ${i}`, t, results[1][i], 2e-2);
 }
 
 /** Transformer layers, whose feed-forward part is a chain. */
