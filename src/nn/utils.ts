@@ -7,8 +7,10 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { toReal } from "../base/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
+import { clampEach, haveNorms, multiplyEach, norms } from "../ops/grads.ts";
 import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { refuseWhere } from "../ops/values.ts";
@@ -25,6 +27,17 @@ function listOf(parameters: TensorsInput): Tensor[] {
 
 function gradsOf(parameters: TensorsInput): Tensor[] {
   return listOf(parameters).flatMap((p) => peekGrad(p) ?? []);
+}
+
+/** Tensors by device and dtype. */
+function byDevice(tensors: readonly Tensor[]): Tensor[][] {
+  const groups = new Map<string, Tensor[]>();
+  for (const x of tensors) {
+    const key = `${x.device} ${x.dtype}`, group = groups.get(key);
+    if (group === undefined) groups.set(key, [x]);
+    else group.push(x);
+  }
+  return [...groups.values()];
 }
 
 /** The parameters of {@linkcode clipGradNorm_}. */
@@ -55,8 +68,10 @@ export function getTotalNorm(
   if (list.length === 0) return makeTensor(0);
   return noGrad(() =>
     scope(() => {
-      const norms = stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
-      const total = normType === Infinity ? norms.max() : norms.norm(normType);
+      const own = haveNorms(list, normType)
+        ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
+        : stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
+      const total = normType === Infinity ? own.max() : own.norm(normType);
       if (errorIfNonfinite) {
         refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
           return new ArgumentError(
@@ -109,7 +124,10 @@ export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, to
     scope(() => {
       // The small number is PyTorch's guard against dividing by zero.
       const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
-      for (const grad of gradsOf(parameters)) grad.mul_(factor.to({ device: grad.device }));
+      for (const grads of byDevice(gradsOf(parameters))) {
+        const [{ device, dtype }] = grads;
+        multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
+      }
     })
   );
 }
@@ -122,7 +140,10 @@ export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, to
  */
 export function clipGradValue_(parameters: TensorsInput, clipValue: number): void {
   noGrad(() => {
-    for (const grad of gradsOf(parameters)) grad.clamp_(-clipValue, clipValue);
+    for (const grads of byDevice(gradsOf(parameters))) {
+      if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
+      clampEach(grads, -clipValue, clipValue);
+    }
   });
 }
 

@@ -11,8 +11,10 @@ import { constant, input, type Kind, scalar, where } from "../expr/expr.ts";
 import { Program } from "../expr/program.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { fused } from "./fused.ts";
+import { reduceEach } from "./each.ts";
+import { batched, fused } from "./fused.ts";
 import { checkOperands } from "./kernel.ts";
+import { narrow } from "./shape.ts";
 
 const counters = new Map<number, Program>();
 
@@ -37,14 +39,18 @@ const raise = fused("unscale_", ([found, count]) => [where(count.gt(0), 1, found
 export function findNonFinite(grads: readonly Tensor[], foundInf: Tensor): void {
   if (grads.length === 0) return;
   checkOperands("unscale_", [foundInf, ...grads]);
-  const { backend } = foundInf.storage;
   const counts = emptyLikeDevice("unscale_", [grads.length], float32, foundInf);
   const total = emptyLikeDevice("unscale_", [], float32, foundInf);
-  grads.forEach((grad, i) => {
-    const place = { storage: counts.storage, shape: [], strides: [], offset: i, dtype: float32, dense: true };
-    backend.reduce(counter(grad), "sum", grad.shape, grad.shape.map((_, d) => d), [grad], [], [place]);
-  });
-  backend.reduce(sumOfCounts, "sum", counts.shape, [0], [counts], [], [total]);
+  let first = 0;
+  // A program per dtype, and the gradients of one in a row.
+  const sorted = [...grads].sort((a, b) => a.dtype.code - b.dtype.code);
+  for (let end = 1; end <= sorted.length; end++) {
+    if (end < sorted.length && sorted[end].dtype === sorted[first].dtype) continue;
+    const groups = sorted.slice(first, end).map((grad) => ({ inputs: [grad], outputs: [] }));
+    reduceEach(counter(sorted[first]), "sum", groups, [], [narrow(counts, 0, first, end - first)]);
+    first = end;
+  }
+  foundInf.storage.backend.reduce(sumOfCounts, "sum", counts.shape, [0], [counts], [], [total]);
   raise([foundInf, total], [], [foundInf]);
   counts.dispose();
   total.dispose();
@@ -54,7 +60,9 @@ const multiply = fused("unscale_", ([grad, inverse]) => [grad.mul(inverse)]);
 
 /** Multiplies gradients by the inverse of the scale, in place. */
 export function multiplyGrads(grads: readonly Tensor[], inverse: Tensor): void {
-  for (const grad of grads) multiply([grad, inverse], [], [grad]);
+  batched(() => {
+    for (const grad of grads) multiply([grad, inverse], [], [grad]);
+  });
 }
 
 const updates = new Map<Kind, Program>();

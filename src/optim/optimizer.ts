@@ -20,6 +20,7 @@ import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { batched } from "../ops/fused.ts";
+import { zeroEach } from "../ops/grads.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { toCamel, toSnake } from "./names.ts";
@@ -183,14 +184,16 @@ export abstract class Optimizer {
    * @param setToNone whether they become `null` (default) or zeros
    */
   zeroGrad(setToNone = true): void {
+    const kept: Tensor[] = [];
     for (const group of this.paramGroups) {
       for (const param of group.params) {
         const grad = param.meta?.grad ?? null;
         if (grad === null) continue;
         if (setToNone) setGrad(param, null, false);
-        else noGrad(() => grad.detach().zero_());
+        else kept.push(grad.detach());
       }
     }
+    if (kept.length > 0) noGrad(() => zeroEach(kept));
   }
 
   /**

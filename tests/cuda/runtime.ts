@@ -8,6 +8,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
+import type { Optimizer } from "../../src/optim/optimizer.ts";
+import { assertNear, OPTIMIZERS, pathOf } from "../optim/on_device.ts";
 
 const { cuda } = torch;
 const F = torch.nn.functional;
@@ -138,6 +140,126 @@ async function randomness(): Promise<void> {
   await near(made[0], expected[0][0], "seeded again");
 }
 
+/** A network with dropout, its optimizer, and what one step of it does. */
+function trainer(makeOptimizer: (net: torch.nn.Module) => Optimizer) {
+  torch.manualSeed(1);
+  const net = new torch.nn.Sequential(
+    new torch.nn.Linear(6, 16),
+    new torch.nn.LayerNorm(16),
+    new torch.nn.GELU(),
+    new torch.nn.Dropout(0.3),
+    new torch.nn.Linear(16, 4),
+  ).to(device);
+  const x = torch.randn(8, 6).to(device), y = torch.randint(0, 4, [8]).to(device);
+  const optimizer = makeOptimizer(net);
+  const step = (): Tensor => {
+    optimizer.zeroGrad();
+    const loss = F.crossEntropy(net.call(x), y);
+    loss.backward();
+    torch.nn.utils.clipGradNorm_(net.parameters(), 0.5);
+    optimizer.step();
+    return loss.detach();
+  };
+  return { net, x, y, optimizer, step };
+}
+
+/** A whole training step, recorded, goes the way of the same steps without a graph. */
+async function training(): Promise<void> {
+  const lr = () => torch.tensor(0.01, { device });
+  const makers: Readonly<Record<string, (net: torch.nn.Module) => Optimizer>> = {
+    AdamW: (net) => new torch.optim.AdamW(net.parameters(), { lr: 0.01, capturable: true }),
+    Adam: (net) => new torch.optim.Adam(net.parameters(), { lr: lr(), capturable: true, amsgrad: true }),
+    NAdam: (net) => new torch.optim.NAdam(net.parameters(), { lr: 0.01, capturable: true }),
+    RAdam: (net) => new torch.optim.RAdam(net.parameters(), { lr: 0.01, capturable: true }),
+    SGD: (net) => new torch.optim.SGD(net.parameters(), { lr: lr(), momentum: 0.9 }),
+  };
+  for (const [name, maker] of Object.entries(makers)) {
+    const batches = Array.from({ length: 6 }, (_, i) => torch.randn(8, 6).add(i / 10).to(device));
+    const eager = trainer(maker), losses: number[] = [];
+    torch.manualSeed(2);
+    for (const batch of batches) {
+      eager.x.copy_(batch);
+      losses.push(await eager.step().item());
+    }
+    const recorded = trainer(maker), own: number[] = [];
+    torch.manualSeed(2);
+    const side = new cuda.Stream();
+    // Warm-up.
+    for (const batch of batches.slice(0, 2)) {
+      recorded.x.copy_(batch);
+      side.waitStream(cuda.currentStream());
+      own.push(await cuda.stream(side, () => recorded.step().item()));
+      cuda.currentStream().waitStream(side);
+    }
+    const g = new cuda.CUDAGraph();
+    const loss = cuda.graph(g, recorded.step);
+    for (const batch of batches.slice(2)) {
+      recorded.x.copy_(batch);
+      g.replay();
+      own.push(await loss.item());
+    }
+    own.forEach((v, i) =>
+      assert(Math.abs(v - losses[i]) < 1e-5 * (1 + losses[i]), `${name}, step ${i}: ${own} != ${losses}`)
+    );
+    const [p, q] = [[...eager.net.parameters()], [...recorded.net.parameters()]];
+    for (let i = 0; i < p.length; i++) await near(q[i], p[i], `${name}: parameter ${i}`, 1e-5);
+    if (name === "AdamW") {
+      const counted = (recorded.optimizer.stateDict().state[0] as { step: Tensor }).step;
+      assertEquals(await counted.item(), 6);
+      const resumed = trainer(maker);
+      resumed.optimizer.loadStateDict(recorded.optimizer.stateDict());
+      resumed.step();
+      assertEquals(await (resumed.optimizer.stateDict().state[0] as { step: Tensor }).step.item(), 7);
+    }
+    g.reset();
+  }
+  const plain = trainer((net) => new torch.optim.AdamW(net.parameters()));
+  const g = new cuda.CUDAGraph();
+  const fresh = trainer(makers.AdamW);
+  assertStringIncludes(assertThrows(() => cuda.graph(g, fresh.step), torch.ArgumentError).message, "run a step before");
+  plain.step();
+  assertStringIncludes(
+    assertThrows(() => cuda.graph(g, plain.step), torch.ArgumentError).message,
+    "{ capturable: true }",
+  );
+  plain.step();
+}
+
+/** Updates, norms, scales and zeros of many tensors take few launches. */
+async function launches(): Promise<void> {
+  const library = Deno.dlopen(`${Deno.env.get("LD_LIBRARY_PATH")}/libcuda.so.1`, {
+    cuda_double_counter: { parameters: ["i32"], result: "f64" },
+  });
+  const count = (work: () => void): number => {
+    work();
+    const before = library.symbols.cuda_double_counter(0);
+    work();
+    return library.symbols.cuda_double_counter(0) - before;
+  };
+  const params = Array.from({ length: 150 }, (_, i) => torch.ones(1 + i * 37, { device }).requiresGrad_());
+  for (const p of params) p.grad = p.detach().mul(0.5);
+  const adam = new torch.optim.AdamW(params), sgd = new torch.optim.SGD(params, { lr: 0.1 });
+  // Six slots of 512 for each parameter: 84 fit beside the numbers.
+  assertEquals(count(() => adam.step()), 2);
+  assertEquals(count(() => sgd.step()), 2);
+  assert(count(() => torch.nn.utils.clipGradNorm_(params, 1)) <= 12);
+  assertEquals(count(() => torch.nn.utils.clipGradValue_(params, 1)), 1);
+  assertEquals(count(() => adam.zeroGrad(false)), 1);
+  for (const [i, p] of params.entries()) assertEquals(await listOf(p.grad!), new Array(1 + i * 37).fill(0));
+  for (const type of [1, 2, 3, Infinity]) {
+    const xs = [3, 5000, 1, 4097].map((n) => torch.randn(n));
+    const expected = torch.nn.utils.getTotalNorm(xs, type);
+    await near(torch.nn.utils.getTotalNorm(xs.map((x) => x.to(device)), type), expected, `norm ${type}`, 1e-5);
+    await near(expected, torch.cat(xs).norm(type), `norm ${type} of all`, 1e-5);
+  }
+  for (const dtype of [torch.float16, torch.bfloat16, torch.float64]) {
+    const xs = [7, 5000, 16].map((n) => torch.randn(n).to(dtype).to(device));
+    const whole = torch.cat(xs.map((x) => x.double())).norm();
+    await near(torch.nn.utils.getTotalNorm(xs), whole, `${dtype}`, dtype === torch.float64 ? 1e-12 : 1e-2);
+  }
+  library.close();
+}
+
 async function callables(): Promise<void> {
   for (const asModule of [false, true]) {
     torch.manualSeed(0);
@@ -176,6 +298,19 @@ async function callables(): Promise<void> {
       }
     }
     assertThrows(() => f(torch.ones(4, { device }), torch.ones(3, { device })), torch.ArgumentError);
+  }
+}
+
+/** Rates and step counts on the device give what numbers of the host give. */
+async function optimizers(): Promise<void> {
+  for (const name of Object.keys(OPTIMIZERS)) {
+    const expected = await pathOf(name, "cpu");
+    for (const variant of [{}, { capturable: true }, { lr: torch.tensor(0.1, { device }) }]) {
+      const path = await pathOf(name, device, variant);
+      path.forEach((values, step) =>
+        assertNear(values, expected[step], 1e-5, `${name} ${Object.keys(variant)} ${step}`)
+      );
+    }
   }
 }
 
@@ -344,6 +479,9 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   graphs,
   refusals,
   randomness,
+  training,
+  optimizers,
+  launches,
   callables,
   streams,
   devices,

@@ -11,10 +11,14 @@ import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/inde
 import { normBackwardSource, normForwardSource } from "../../src/backend/cuda/kernels/norm.ts";
 import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
 import { bitonicSource, fillSource, searchSource, takeSource } from "../../src/backend/cuda/kernels/order.ts";
-import { avgPoolSource, maxPoolSource } from "../../src/backend/cuda/kernels/pool.ts";
+import { avgPoolSource, maxPoolGradSource, maxPoolSource } from "../../src/backend/cuda/kernels/pool.ts";
 import { type RowPlan, softmaxSource } from "../../src/backend/cuda/kernels/rows.ts";
 import { argReduceSource, scanSource } from "../../src/backend/cuda/kernels/scan.ts";
 import { biasSource, convSource, matmulSource } from "../../src/backend/cuda/kernels/tiles.ts";
+import { printCudaEach, printCudaEachReduce } from "../../src/expr/cuda_each.ts";
+import { input, scalar } from "../../src/expr/expr.ts";
+import { kindOf } from "../../src/expr/kind.ts";
+import { Program } from "../../src/expr/program.ts";
 import { epilogueProgram } from "../../src/ops/epilogue.ts";
 import type { CudaSource } from "../support/nvrtc.ts";
 
@@ -51,6 +55,39 @@ function attentions(): CudaSource[] {
     add("masked", float16, 64, bool, false);
     add("dropping", bfloat16, 128, float32, true);
     add("dropping", float32, 96, bfloat16, true);
+  }
+  return list;
+}
+
+/** Updates and sums of many tensors: an Adam-like update with one number from the device, a norm, a count, extremes. */
+function ofMany(): CudaSource[] {
+  const list: CudaSource[] = [];
+  for (const dtype of FLOATS) {
+    const kind = kindOf(dtype), name = dtype.name;
+    const [x, gradient, mean, square, rate] = [0, 1, 2, 3].map((i) => input(i, dtype).to(kind)).concat(
+      input(4, float64).to(kind),
+    );
+    const next = mean.add(gradient.sub(mean).mul(scalar(0, kind))),
+      spread = square.mul(scalar(1, kind)).add(gradient.mul(gradient));
+    const exprs = [x.sub(next.div(spread.sqrt().add(1e-8)).mul(rate)), next, spread];
+    const update = new Program(
+      [dtype, dtype, dtype, dtype, float64],
+      [kind, kind],
+      exprs.map((expr) => ({ expr, dtype })),
+    );
+    const layout = { single: [false, false, false, false, true], shared: [0, 2, 3] };
+    list.push({ name: `updates_${name}`, code: printCudaEach(update, layout, "each") });
+    const out = dtype === float64 ? float64 : float32;
+    const sum = new Program([dtype], [], [{
+      expr: input(0, dtype).to(kindOf(out)).mul(input(0, dtype).to(kindOf(out))),
+      dtype: out,
+    }]);
+    const one = { single: [false], shared: [] };
+    for (const combine of ["sum", "max"] as const) {
+      list.push({ name: `norms_${combine}_${name}`, code: printCudaEachReduce(sum, one, combine, "each") });
+    }
+    const any = new Program([dtype], [], [{ expr: input(0, dtype).isfinite().logicalNot(), dtype: bool }]);
+    list.push({ name: `any_${name}`, code: printCudaEachReduce(any, one, "any", "each") });
   }
   return list;
 }
@@ -93,6 +130,7 @@ export function handWritten(): CudaSource[] {
   }
   add("bias", FLOATS, biasSource);
   add("maxPool", [float16, float64, int64], maxPoolSource);
+  add("maxPoolGrad", FLOATS, maxPoolGradSource);
   add("avgPool", FLOATS, (d) => avgPoolSource(d, wide(d)));
-  return [...list, ...attentions()];
+  return [...list, ...ofMany(), ...attentions()];
 }
