@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { autocasting, autocastLists } from "../../src/autograd/autocast.ts";
-import { assertMixedFollows } from "../support/mixed.ts";
+import { assertMixedFlat, assertMixedFollows } from "../support/mixed.ts";
 
 const F = torch.nn.functional;
 
@@ -274,5 +274,7 @@ Deno.test("autocast: backward is not cast, inside a region or not; custom functi
   assertEquals(w.grad!.dtype, torch.float32);
   await w.grad!.data();
 });
+
+Deno.test("autocast: mixed precision leaves no memory behind", () => assertMixedFlat("cpu", 200));
 
 Deno.test("autocast: mixed precision learns as float32 does", () => assertMixedFollows("cpu"));

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { assertMixedFollows } from "../support/mixed.ts";
+import { assertMixedFlat, assertMixedFollows } from "../support/mixed.ts";
 import { assertScalerTraces } from "../support/scaler_traces.ts";
 
 const x = torch.rand(4, 4, { device: "cuda" });
@@ -17,6 +17,7 @@ torch.autocast("cuda", () => {
   assertEquals(results.map((r) => r.dtype), [low, low, wide, wide, wide, low, wide, wide]);
 });
 await assertMixedFollows("cuda", 6);
+assertMixedFlat("cuda");
 await assertScalerTraces("cuda", false);
 await assertScalerTraces("cuda", true, ["AdamW", "SGD momentum"]);
 console.log("agrees");

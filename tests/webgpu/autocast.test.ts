@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { assertMixedFollows } from "../support/mixed.ts";
+import { assertMixedFlat, assertMixedFollows } from "../support/mixed.ts";
 import { assertScalerTraces } from "../support/scaler_traces.ts";
 import { GPU, gpuTest } from "./support.ts";
 
@@ -25,6 +25,8 @@ gpuTest("webgpu: autocast follows the CUDA lists, with float16 by default", () =
   });
   assertEquals(torch.getAutocastDtype(GPU), torch.float16);
 });
+
+gpuTest("webgpu: mixed precision leaves no memory behind", () => assertMixedFlat(GPU));
 
 gpuTest("webgpu: mixed precision learns as float32 does", () => assertMixedFollows(GPU, 6));
 
