@@ -119,9 +119,9 @@ export const CUDA_LIBRARIES = [
   { name: "NVRTC", without: "no kernel can be compiled" },
   { name: "cuBLASLt", without: "matrix products run on our own kernels" },
   { name: "cuDNN", without: "convolutions run on our own kernels" },
-  { name: "cuSOLVER", without: "decompositions run on the CPU" },
-  { name: "cuFFT", without: "Fourier transforms run on the CPU" },
-  { name: "NCCL", without: "one device at a time" },
+  { name: "cuSOLVER", without: 'decompositions are refused: move tensors by x.to("cpu")' },
+  { name: "cuFFT", without: "nothing is missed yet: there are no Fourier transforms" },
+  { name: "NCCL", without: "collectives over several devices are refused" },
 ] as const;
 
 /** What was found of one library. */
@@ -176,7 +176,10 @@ function folderEntries(path: string): string[] {
 /** The `nvidia/…/lib` folders of the wheels installed beside the Pythons in `PATH`. */
 function wheelFolders(): string[] {
   const found: string[] = [];
-  for (const bin of (environment("PATH") ?? "").split(":").filter((p) => p.endsWith("/bin"))) {
+  const user = environment("HOME");
+  for (
+    const bin of [...(environment("PATH") ?? "").split(":"), `${user}/.local/bin`].filter((p) => p.endsWith("/bin"))
+  ) {
     const lib = `${bin.slice(0, -4)}/lib`;
     for (const python of folderEntries(lib).filter((name) => name.startsWith("python3"))) {
       for (const packages of ["site-packages", "dist-packages"]) {
@@ -188,14 +191,24 @@ function wheelFolders(): string[] {
   return found;
 }
 
-/** The folders in which CUDA's libraries are looked for, in order. */
+/** The folders of toolkits under /usr/local, the newest first. */
+function toolkitFolders(): string[] {
+  const versions = folderEntries("/usr/local").filter((name) => /^cuda-\d+/.test(name));
+  const number = (name: string): number => Number(name.slice(5));
+  return ["cuda", ...versions.sort((a, b) => number(b) - number(a))].map((name) => `/usr/local/${name}/lib64`);
+}
+
+/**
+ * The folders in which CUDA's libraries are looked for, in order: `CUDA_PATH`, `LD_LIBRARY_PATH`, wheels, toolkits, and
+ * where containers and WSL put the driver.
+ */
 export function cudaFolders(): string[] {
   const folders: string[] = [];
   const root = environment("CUDA_PATH") ?? environment("CUDA_HOME");
   if (root) folders.push(`${root}/lib64`, `${root}/lib`);
   folders.push(...(environment("LD_LIBRARY_PATH") ?? "").split(":").filter((p) => p !== ""));
-  folders.push(...wheelFolders(), "/usr/local/cuda/lib64", "/usr/lib/wsl/lib");
-  return [...new Set(folders)];
+  folders.push(...wheelFolders(), ...toolkitFolders());
+  return [...new Set([...folders, "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"])];
 }
 
 /** The shim's path: `CRESSET_CUDA_LIBRARY`, else where `deno task native` puts it. */

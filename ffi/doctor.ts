@@ -47,13 +47,14 @@ async function webgpu(): Promise<Finding> {
   return { ok: true, name: "WebGPU", text: `${description || device || vendor}${software ? " (software)" : ""}` };
 }
 
-/** `13000` as the driver, NVRTC and cuDNN count their versions. */
+/** A version number in words, as each library counts its own. */
 function versionText(name: string, version: number): string {
   if (version <= 1) return "";
   if (name === "driver" || name === "NVRTC") {
     return ` for CUDA ${Math.floor(version / 1000)}.${Math.floor(version % 1000 / 10)}`;
   }
-  const major = Math.floor(version / 10000), rest = version % 10000;
+  const unit = name === "cuSOLVER" || name === "cuFFT" ? 1000 : 10000;
+  const major = Math.floor(version / unit), rest = version % unit;
   return ` ${major}.${Math.floor(rest / 100)}.${rest % 100}`;
 }
 
@@ -82,6 +83,19 @@ function devices({ c, args }: CudaShim): Finding[] {
   });
 }
 
+/** What it means that the driver is for an older CUDA than the compiler of kernels. */
+function olderDriver(shim: CudaShim): Finding[] {
+  const [driver, nvrtc] = cudaLibraries(shim).map(({ version }) => Math.floor(version / 1000));
+  if (driver === 0 || nvrtc <= driver) return [];
+  const text = `the driver is for CUDA ${driver}, NVRTC for CUDA ${nvrtc}`;
+  return [{
+    ok: false,
+    name: "CUDA versions",
+    text,
+    without: "the driver may refuse kernels: update it, or install NVRTC 12",
+  }];
+}
+
 function cuda(): Finding[] {
   let shim: CudaShim;
   try {
@@ -96,7 +110,7 @@ function cuda(): Finding[] {
     text: found ? where + versionText(name, version) : where,
     without,
   }));
-  const findings = [{ ok: true, name: "CUDA shim", text: shimPath() ?? "" }, ...libraries];
+  const findings = [{ ok: true, name: "CUDA shim", text: shimPath() ?? "" }, ...libraries, ...olderDriver(shim)];
   return libraries[0].ok ? [...findings, ...devices(shim)] : findings;
 }
 

@@ -415,6 +415,11 @@ enum { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_EIG_MODE_VECTOR = 1 };
   CUSOLVER_GESVDJ(F, S, float)                                                                                \
   CUSOLVER_GESVDJ(F, D, double)
 
+/* cuFFT: only whether and which it is; nothing computes Fourier transforms yet. */
+typedef int cufftResult;
+enum { CUFFT_SUCCESS = 0 };
+#define CUFFT_FUNCTIONS(F) F(cufftResult, cufftGetVersion, (int *version))
+
 #define DECLARE_POINTER(result, name, parameters) result(*name) parameters;
 typedef struct {
   DRIVER_FUNCTIONS(DECLARE_POINTER)
@@ -432,6 +437,9 @@ typedef struct {
   CUSOLVER_FUNCTIONS(DECLARE_POINTER)
 } Cusolver;
 typedef struct {
+  CUFFT_FUNCTIONS(DECLARE_POINTER)
+} Cufft;
+typedef struct {
   NCCL_FUNCTIONS(DECLARE_POINTER)
 } Nccl;
 #undef DECLARE_POINTER
@@ -441,6 +449,7 @@ extern Nvrtc nvrtc;
 extern CublasLt cublaslt;
 extern Cudnn cudnn;
 extern Cusolver cusolver;
+extern Cufft cufft;
 extern Nccl nccl;
 
 /* Whether library `which` is open; if not, sets the error text to say what is missing and where it was looked for. */

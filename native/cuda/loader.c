@@ -7,10 +7,12 @@
 #define _GNU_SOURCE
 #include "api.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 Driver driver;
 Nvrtc nvrtc;
@@ -18,6 +20,7 @@ CublasLt cublaslt;
 Cudnn cudnn;
 Nccl nccl;
 Cusolver cusolver;
+Cufft cufft;
 double *arena;
 
 static _Thread_local char error_text[4096];
@@ -49,7 +52,7 @@ int32_t cresset_cuda_set_arena(double *slots) {
 
 typedef struct {
   const char *name;       /* for messages */
-  const char *sonames[4]; /* newest first */
+  const char *sonames[4]; /* newest first: for CUDA 13, for 12, any */
   const char *before;     /* a library that must be open first, with its symbols visible */
   const char *purpose;
   void *handle;
@@ -59,7 +62,7 @@ typedef struct {
 static Library libraries[LIB_COUNT] = {
     {"the NVIDIA driver", {"libcuda.so.1", "libcuda.so"}, NULL, "everything", NULL, ""},
     /* NVRTC finds its builtins only among libraries that are loaded already when it lies outside the system's path. */
-    {"NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}, "libnvrtc-builtins", "kernels", NULL, ""},
+    {"NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}, "libnvrtc-builtins.so", "kernels", NULL, ""},
     {"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"}, NULL, "matrix products", NULL, ""},
     {"cuDNN", {"libcudnn.so.9", "libcudnn.so"}, NULL, "convolutions", NULL, ""},
     {"cuSOLVER", {"libcusolver.so.12", "libcusolver.so.11", "libcusolver.so"}, NULL, "decompositions", NULL, ""},
@@ -68,24 +71,26 @@ static Library libraries[LIB_COUNT] = {
 };
 static char searched[2048];
 
-/* The builtins of NVRTC lie beside it under a name with the full version. */
-static void open_builtins(const char *folder) {
-  static const char *names[] = {"libnvrtc-builtins.so.13.0", "libnvrtc-builtins.so.13.1", "libnvrtc-builtins.so.12.9",
-                                "libnvrtc-builtins.so.12.8", "libnvrtc-builtins.so.12.6", "libnvrtc-builtins.so.12.4",
-                                "libnvrtc-builtins.so"};
-  char path[1024];
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    if (dlopen(path, RTLD_NOW | RTLD_GLOBAL)) return;
+/* The builtins of NVRTC lie beside it under a name with the full version, one of which fits. */
+static void open_builtins(const char *folder, const char *prefix) {
+  DIR *entries = opendir(folder);
+  if (!entries) return;
+  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+    char path[2048];
+    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    dlopen(path, RTLD_NOW | RTLD_GLOBAL);
   }
+  closedir(entries);
 }
 
-static int try_open(Library *library, const char *folder) {
-  for (int i = 0; i < 4 && library->sonames[i]; i++) {
+/* Opens a library by its names from `first` to `last`. */
+static int try_open(Library *library, const char *folder, int first, int last) {
+  for (int i = first; i <= last && library->sonames[i]; i++) {
     char path[1024];
     if (folder) snprintf(path, sizeof path, "%s/%s", folder, library->sonames[i]);
     else snprintf(path, sizeof path, "%s", library->sonames[i]);
-    if (folder && library->before) open_builtins(folder);
+    if (folder && library->before && access(path, F_OK) == 0) open_builtins(folder, library->before);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) continue;
     library->handle = handle;
@@ -108,6 +113,7 @@ static void fill_nvrtc(Library *library, Nvrtc *table) { NVRTC_FUNCTIONS(FILL) }
 static void fill_cublaslt(Library *library, CublasLt *table) { CUBLASLT_FUNCTIONS(FILL) }
 static void fill_cudnn(Library *library, Cudnn *table) { CUDNN_FUNCTIONS(FILL) }
 static void fill_nccl(Library *library, Nccl *table) { NCCL_FUNCTIONS(FILL) }
+static void fill_cufft(Library *library, Cufft *table) { CUFFT_FUNCTIONS(FILL) }
 static void fill_cusolver(Library *library, Cusolver *table) { CUSOLVER_FUNCTIONS(FILL) }
 #undef FILL
 
@@ -119,6 +125,17 @@ static void fill(int which) {
   else if (which == LIB_CUDNN) fill_cudnn(library, &cudnn);
   else if (which == LIB_NCCL) fill_nccl(library, &nccl);
   else if (which == LIB_CUSOLVER) fill_cusolver(library, &cusolver);
+  else if (which == LIB_CUFFT) fill_cufft(library, &cufft);
+}
+
+/* Looks for a library by its names from `first` to `last` in every folder, then where the system looks. */
+static void find(int which, const uint8_t *folders, int32_t count, int first, int last) {
+  Library *library = &libraries[which];
+  const char *folder = (const char *)folders;
+  for (int32_t i = 0; i < count && !library->handle; i++, folder += strlen(folder) + 1) {
+    if (try_open(library, folder, first, last)) fill(which);
+  }
+  if (!library->handle && try_open(library, NULL, first, last)) fill(which);
 }
 
 int32_t cresset_cuda_open(const uint8_t *folders, int32_t count) {
@@ -131,14 +148,14 @@ int32_t cresset_cuda_open(const uint8_t *folders, int32_t count) {
     }
   }
   if (length + 24 < sizeof searched) snprintf(searched + length, sizeof searched - length, "%sthe system's path", length ? ", " : "");
+  int version = 0;
   for (int which = 0; which < LIB_COUNT; which++) {
-    Library *library = &libraries[which];
-    folder = (const char *)folders;
-    for (int32_t i = 0; i < count && !library->handle; i++, folder += strlen(folder) + 1) {
-      if (try_open(library, folder)) fill(which);
-    }
-    if (!library->handle && try_open(library, NULL)) fill(which);
-    if (library->handle) found |= 1 << which;
+    /* What an older driver cannot run is only taken where there is nothing else. */
+    int versioned = libraries[which].sonames[2] != NULL;
+    if (versioned && version > 0 && version < 13000) find(which, folders, count, 1, 1);
+    find(which, folders, count, 0, 3);
+    if (libraries[which].handle) found |= 1 << which;
+    if (which == LIB_DRIVER && libraries[which].handle) driver.cuDriverGetVersion(&version);
   }
   return found;
 }
@@ -168,6 +185,7 @@ int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size) {
   if (which == LIB_CUBLASLT) return (int32_t)cublaslt.cublasLtGetVersion();
   if (which == LIB_CUDNN) return (int32_t)cudnn.cudnnGetVersion();
   if (which == LIB_NCCL && nccl.ncclGetVersion(&major) == ncclSuccess) return major;
+  if (which == LIB_CUFFT && cufft.cufftGetVersion(&major) == CUFFT_SUCCESS) return major;
   if (which == LIB_CUSOLVER && cusolver.cusolverGetVersion(&major) == CUSOLVER_STATUS_SUCCESS) return major;
   return 1;
 }

@@ -86,3 +86,100 @@ cudaTest("no device, and a failing allocation, are errors of their own", async (
   assertEquals(opened, null);
   assert(matmul !== null);
 });
+
+/** Moves the double's libraries to where wheels put them, as `places` says, beside a Python of `bin`; gives what is found. */
+async function wheels(
+  places: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Report & { readonly root: string }> {
+  const root = await Deno.makeTempDir({ prefix: "cuda_double_" }), folder = `${root}/double`;
+  await buildCudaDouble(folder);
+  for (const [name, place] of Object.entries(places)) {
+    const target = `${root}/lib/python3.12/site-packages/nvidia/${place}`;
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    await Deno.copyFile(`${folder}/${name}`, target);
+  }
+  const driver = `${root}/driver`;
+  await Deno.mkdir(driver);
+  await Deno.copyFile(`${folder}/libcuda.so.1`, `${driver}/libcuda.so.1`);
+  await Deno.remove(folder, { recursive: true });
+  const found = await report({ without: ALL }, {
+    PATH: `${root}/bin:/usr/bin:/bin`,
+    LD_LIBRARY_PATH: driver,
+    HOME: root,
+    DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+    ...settings,
+  });
+  await Deno.remove(root, { recursive: true });
+  return { ...found, root };
+}
+
+const ALL = [
+  ...[
+    "libcuda.so.1",
+    "libnvrtc.so.13",
+    "libnvrtc-builtins.so.13.0",
+    "libcublasLt.so.13",
+    "libcudnn.so.9",
+    "libnccl.so.2",
+  ],
+  "libcusolver.so.12",
+];
+
+/** Where the libraries of a report lie, below `site-packages/nvidia`. */
+function placesOf({ libraries, root }: Report & { readonly root: string }): string[] {
+  const start = `${root}/lib/python3.12/site-packages/nvidia/`;
+  return libraries.slice(1).filter((l) => l.found && l.where.startsWith(start)).map((l) => l.where.slice(start.length));
+}
+
+cudaTest("the wheels of CUDA 13 are found beside Python, and NVRTC finds its builtins there", async () => {
+  const found = await wheels({
+    "libnvrtc.so.13": "cu13/lib/libnvrtc.so.13",
+    "libnvrtc-builtins.so.13.0": "cu13/lib/libnvrtc-builtins.so.13.0",
+    "libcublasLt.so.13": "cu13/lib/libcublasLt.so.13",
+    "libcusolver.so.12": "cu13/lib/libcusolver.so.12",
+    "libcudnn.so.9": "cudnn/lib/libcudnn.so.9",
+    "libnccl.so.2": "nccl/lib/libnccl.so.2",
+  });
+  assertEquals(placesOf(found), [
+    ...[
+      "cu13/lib/libnvrtc.so.13",
+      "cu13/lib/libcublasLt.so.13",
+      "cudnn/lib/libcudnn.so.9",
+      "cu13/lib/libcusolver.so.12",
+    ],
+    "nccl/lib/libnccl.so.2",
+  ]);
+  assertEquals(found.compiled, null);
+});
+
+cudaTest("the wheels of CUDA 12 are found, and preferred where the driver is for CUDA 12", async () => {
+  const twelve = {
+    "libnvrtc.so.13": "cuda_nvrtc/lib/libnvrtc.so.12",
+    "libnvrtc-builtins.so.13.0": "cuda_nvrtc/lib/libnvrtc-builtins.so.12.9",
+    "libcublasLt.so.13": "cublas/lib/libcublasLt.so.12",
+    "libcusolver.so.12": "cusolver/lib/libcusolver.so.11",
+  };
+  const places = ["cuda_nvrtc/lib/libnvrtc.so.12", "cublas/lib/libcublasLt.so.12", "cusolver/lib/libcusolver.so.11"];
+  const found = await wheels(twelve);
+  assertEquals(placesOf(found), places);
+  assertEquals(found.compiled, null);
+  assertEquals(placesOf(await wheels(twelve, { CUDA_DOUBLE_VERSION: "12040" })), places);
+});
+
+cudaTest("with both versions there, the driver's decides", async () => {
+  const root = await Deno.makeTempDir({ prefix: "cuda_double_" });
+  await buildCudaDouble(root);
+  await Deno.copyFile(`${root}/libcublasLt.so.13`, `${root}/libcublasLt.so.12`);
+  for (const [version, name] of [["13000", "libcublasLt.so.13"], ["12080", "libcublasLt.so.12"]]) {
+    const { libraries } = await report({ without: ALL }, { LD_LIBRARY_PATH: root, CUDA_DOUBLE_VERSION: version });
+    assertEquals(libraries[2].where, `${root}/${name}`);
+  }
+  await Deno.remove(root, { recursive: true });
+});
+
+cudaTest("NVRTC without its builtins says so", async () => {
+  const { libraries, compiled } = await report({ without: ["libnvrtc-builtins.so.13.0"] });
+  assert(libraries[1].found);
+  assertStringIncludes(compiled!, "failed to open libnvrtc-builtins.so.13.0");
+});

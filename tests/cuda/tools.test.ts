@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { KernelCache } from "../../src/backend/cuda/cache.ts";
-import { buildCudaDouble, buildShim, cudaTest } from "../support/cuda_double/build.ts";
+import { buildCudaDouble, buildShim, cudaDoubleFolder, cudaTest } from "../support/cuda_double/build.ts";
+import { doubleEnvironment } from "../support/cuda_double/run.ts";
 
 Deno.test("cuda: compiled kernels are found again by source and compiler, and damaged files are not used", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cresset_cache_" });
@@ -43,6 +44,7 @@ cudaTest("cuda: the doctor names what is there, what is missing and what that me
     assertEquals(code, 0);
     assertMatch(text, /^ok +driver +\S+libcuda\.so\.1 for CUDA 13\.0$/m);
     assertMatch(text, /^ok +cuda:0 +CUDA double 0, sm_90/m);
+    assertMatch(text, /^ok +cuSOLVER +\S+libcusolver\.so\.12 12\.0\.4$/m);
     assertMatch(text, /^(ok|missing) +WebGPU/m);
     // Where a real cuDNN is installed, it is found behind the double's folder.
     assert(
@@ -52,4 +54,18 @@ cudaTest("cuda: the doctor names what is there, what is missing and what that me
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+cudaTest("cuda: the doctor tells a driver that is older than the libraries", async () => {
+  const folder = await cudaDoubleFolder();
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", new URL("../../ffi/doctor.ts", import.meta.url).pathname],
+    env: { ...await doubleEnvironment(folder), PATH: "/usr/bin:/bin", CUDA_DOUBLE_VERSION: "12040" },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assertMatch(text, /^ok +driver +\S+ for CUDA 12\.4$/m);
+  assertMatch(
+    text,
+    /^missing +CUDA versions +the driver is for CUDA 12, NVRTC for CUDA 13\n +so the driver may refuse kernels/m,
+  );
 });

@@ -19,6 +19,7 @@ const api = decodeURIComponent(new URL("../../../native/cuda/", import.meta.url)
 const LIBRARIES: Readonly<Record<string, { readonly names: RegExp; readonly sources: readonly string[] }>> = {
   "libcuda.so.1": { names: /^cu[A-Z]/, sources: ["driver.cpp", "stream.cpp", "launch.cpp", "memory.cpp"] },
   "libnvrtc.so.13": { names: /^nvrtc/, sources: ["nvrtc.cpp"] },
+  "libnvrtc-builtins.so.13.0": { names: /^builtins/, sources: ["builtins.cpp"] },
   "libcublasLt.so.13": { names: /^cublasLt/, sources: ["cublaslt.cpp"] },
   "libnccl.so.2": { names: /^nccl/, sources: ["nccl.cpp"] },
   "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp", "cudnn_graph.cpp"] },

@@ -19,7 +19,7 @@ NVRTC_FUNCTIONS(DECLARE)
 
 extern char **environ;
 
-enum { NVRTC_INVALID_INPUT = 3, NVRTC_INVALID_PROGRAM = 4, NVRTC_INVALID_OPTION = 5, NVRTC_COMPILATION = 6 };
+enum { NVRTC_INVALID_INPUT = 3, NVRTC_INVALID_PROGRAM = 4, NVRTC_INVALID_OPTION = 5, NVRTC_COMPILATION = 6, NVRTC_BUILTIN_OPERATION_FAILURE = 7 };
 
 struct nvrtc_program {
   std::string source, name, log, cubin;
@@ -277,6 +277,10 @@ EXPORT nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count, const ch
       program->log = "nvrtc: error: unrecognized option " + option + " found";
       return NVRTC_INVALID_OPTION;
     }
+  }
+  if (!dlopen("libnvrtc-builtins.so.13.0", RTLD_NOW)) {
+    program->log = "nvrtc: error: failed to open libnvrtc-builtins.so.13.0.";
+    return NVRTC_BUILTIN_OPERATION_FAILURE;
   }
   return build(program, capability);
 }
