@@ -42,9 +42,9 @@ function widest(plan: RowPlan, dtype: DType): RowPlan {
 function attentions(): CudaSource[] {
   const list: CudaSource[] = [];
   for (const kernel of ["attention", "byQuery", "byKey"] as const) {
-    const add = (name: string, dtype: DType, width: number, mask: DType | null, dropout: boolean) => {
+    const add = (name: string, dtype: DType, width: number, mask: DType | null, dropout: boolean, exact = true) => {
       const variant = { dtype, width, mask, dropout };
-      const code = dtype === float32
+      const code = dtype === float32 && exact
         ? wideAttentionSource(kernel, variant)
         : attentionSource(kernel, variant, tilingOf(kernel, variant, 163 * 1024));
       list.push({ name: `${name} ${kernel} ${dtype.name} ${width}`, code });
@@ -52,6 +52,7 @@ function attentions(): CudaSource[] {
     for (const width of WIDTHS) add("attention", bfloat16, width, null, false);
     for (const width of [64, 128]) add("attention", float32, width, null, false);
     add("attention", float16, 64, null, false);
+    for (const width of [64, 128]) add("attention tf32", float32, width, null, false, false);
     add("masked", float16, 64, bool, false);
     add("dropping", bfloat16, 128, float32, true);
     add("dropping", float32, 96, bfloat16, true);

@@ -1,5 +1,6 @@
 /**
- * Fused attention on CUDA: our own kernels, on the tensor cores for the 16-bit floats and by multiply-adds for float32.
+ * Fused attention on CUDA: our own kernels, on the tensor cores for the 16-bit floats (and for float32
+ * where TensorFloat-32 is allowed), by multiply-adds for exact float32.
  *
  * Nothing is copied or padded: kernels take the strides of batch, head and position, and fill what a head lacks of their
  * width with zeros as it is loaded.
@@ -92,15 +93,16 @@ function launch(
   const widest = Math.max(query.shape[3], value.shape[3]);
   const width = WIDTHS.find((w) => w >= widest)!;
   const variant: AttentionVariant = { dtype: query.dtype, width, mask: mask?.dtype ?? null, dropout };
-  const key = `${kernel} ${query.dtype.name} ${width} ${mask?.dtype.name ?? "unmasked"} ${
+  const limit = sharedLimit(stream.capability), tiling = tilingOf(kernel, variant, limit);
+  const rounded = stream.allowTf32 && tiling.shared <= limit && query.shape[3] % 4 === 0 && value.shape[3] % 4 === 0;
+  const exact = query.dtype.itemsize === 4 && !rounded;
+  const key = `${kernel} ${exact ? "exact" : query.dtype.name} ${width} ${mask?.dtype.name ?? "unmasked"} ${
     dropout ? "dropout" : "kept"
   }`;
   const name = kernel === "attention" ? "attention" : "gradient";
-  const wide = query.dtype.itemsize === 4;
-  const tiling = tilingOf(kernel, variant, sharedLimit(stream.capability));
-  const source = () => wide ? wideAttentionSource(kernel, variant) : attentionSource(kernel, variant, tiling);
+  const source = () => exact ? wideAttentionSource(kernel, variant) : attentionSource(kernel, variant, tiling);
   const code = stream.kernel(key, name, source);
-  const [batch, heads, count] = rows.shape, tiles = Math.ceil(count / (wide ? wideRows(width) : tiling.rows));
+  const [batch, heads, count] = rows.shape, tiles = Math.ceil(count / (exact ? wideRows(width) : tiling.rows));
   args.slots[Slot.Tiles] = tiles;
   args.launch(
     stream,
@@ -109,7 +111,7 @@ function launch(
     tiles * heads * batch,
     1,
     1,
-    wide ? wideShared(kernel, width) : tiling.shared,
+    exact ? wideShared(kernel, width) : tiling.shared,
   );
 }
 

@@ -135,3 +135,28 @@ inline void cr_mma_16816(float &d0, float &d1, float &d2, float &d3, unsigned a0
   }
 CR_MMA(cr_ptx_mma_sync_aligned_m16n8k16_row_col_f32_f16_f16_f32, cr_half_to_float)
 CR_MMA(cr_ptx_mma_sync_aligned_m16n8k16_row_col_f32_bf16_bf16_f32, cr_bfloat_to_float)
+
+/*
+ * The same in TensorFloat-32: a 16×8, b 8×8. Lane l holds rows l/4 and l/4 + 8 of a in columns l%4 and 4 further, and column
+ * l/4 of b in rows l%4 and 4 further. The lowest 13 bits of operands do not count.
+ */
+inline void cr_ptx_mma_sync_aligned_m16n8k8_row_col_f32_tf32_tf32_f32(float &d0, float &d1, float &d2, float &d3, unsigned a0,
+                                                                      unsigned a1, unsigned a2, unsigned a3, unsigned b0,
+                                                                      unsigned b1) {
+  CrLane mine;
+  mine.words[0] = (unsigned long long)a1 << 32 | a0;
+  mine.words[1] = (unsigned long long)a3 << 32 | a2;
+  mine.words[2] = (unsigned long long)b1 << 32 | b0;
+  mine.words[3] = 0;
+  const CrLane *lanes = cr_warp(0xffffffffu, mine);
+  auto part = [](unsigned long long word, unsigned k) { return __uint_as_float((unsigned)(word >> 32 * k) & 0xffffe000u); };
+  unsigned lane = cr_thread->lane, row = lane / 4, column = lane % 4 * 2;
+  float d[4] = {d0, d1, d2, d3};
+  for (unsigned i = 0; i < 4; i++) {
+    unsigned lower = i / 2, n = column + i % 2;
+    for (unsigned k = 0; k < 8; k++) {
+      d[i] += part(lanes[row * 4 + k % 4].words[k / 4], lower) * part(lanes[n * 4 + k % 4].words[2], k / 4);
+    }
+  }
+  d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3];
+}

@@ -1,5 +1,5 @@
 /**
- * CUDA C of fused attention over 16-bit floats: forward, and the gradients in two passes, one by queries and one by keys and
+ * CUDA C of fused attention on the tensor cores, over 16-bit floats or in TensorFloat-32: forward, and the gradients in two passes, one by queries and one by keys and
  * values, so that nothing is added atomically.
  *
  * As in FlashAttention-2: a block owns a tile of rows and walks over the other side's tiles, which arrive while the last
@@ -136,17 +136,20 @@ export interface Tiling {
 /** Which of the three kernels. */
 export type AttentionKernel = "attention" | "byQuery" | "byKey";
 
-/** How a kernel is tiled with at most `limit` bytes of shared memory a block, so that 255 registers a thread suffice. */
-export function tilingOf(kernel: AttentionKernel, { width, dropout }: AttentionVariant, limit: number): Tiling {
+/**
+ * How a kernel is tiled on multiprocessors of `limit` bytes of shared memory, so that 255 registers a thread suffice and, but
+ * for wide floats, two blocks fit.
+ */
+export function tilingOf(kernel: AttentionKernel, { dtype, width, dropout }: AttentionVariant, limit: number): Tiling {
   const columns = kernel === "attention" && width <= 64 && !dropout ? 64 : 32;
   const of = (fragments: 1 | 2): Tiling => {
-    const rows = fragments * 16 * (ATTENTION_THREADS / 32), line = (width + 8) * 2;
+    const rows = fragments * 16 * (ATTENTION_THREADS / 32), line = width * dtype.itemsize + 16;
     const tiles = kernel === "attention" ? rows + 2 * columns : 2 * rows + 4 * columns;
     const numbers = kernel === "attention" ? 0 : kernel === "byKey" ? 4 * columns : 2 * rows;
     return { fragments, columns, rows, shared: tiles * line + 4 * numbers };
   };
   const wide = of(2);
-  return wide.shared > limit || (kernel === "byKey" || dropout) && width > 64 ? of(1) : wide;
+  return wide.shared > limit / 2 || (kernel === "byKey" || dropout) && width * dtype.itemsize > 128 ? of(1) : wide;
 }
 
 const FORWARD = `
@@ -162,10 +165,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) attention(const __grid_
   const int heads = (int)p.slots[${Slot.Heads}], batch = (int)(blockIdx.x / tiles) / heads, head = (int)(blockIdx.x / tiles) % heads;
   const int shared = head / (int)p.slots[${Slot.Group}];
   const Head here = headOf(p, batch, head);
-  const u16 *q = ADDRESS(const u16, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + head * STEP(${Operand.Query}, 1);
-  const u16 *k = ADDRESS(const u16, ${Operand.Key}) + batch * STEP(${Operand.Key}, 0) + shared * STEP(${Operand.Key}, 1);
-  const u16 *v = ADDRESS(const u16, ${Operand.Value}) + batch * STEP(${Operand.Value}, 0) + shared * STEP(${Operand.Value}, 1);
-  const u32 tileQ = sharedAddress(memory), tileK = tileQ + ROWS * STRIDE * 2, tileV = tileK + COLUMNS * STRIDE * 2;
+  const E *q = ADDRESS(const E, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + head * STEP(${Operand.Query}, 1);
+  const E *k = ADDRESS(const E, ${Operand.Key}) + batch * STEP(${Operand.Key}, 0) + shared * STEP(${Operand.Key}, 1);
+  const E *v = ADDRESS(const E, ${Operand.Value}) + batch * STEP(${Operand.Value}, 0) + shared * STEP(${Operand.Value}, 1);
+  const u32 tileQ = sharedAddress(memory), tileK = tileQ + ROWS * STRIDE * BYTES, tileV = tileK + COLUMNS * STRIDE * BYTES;
   const float scale = (float)(__longlong_as_double(p.slots[${Slot.Scale}]) * LOG2E);
   const int end = causal && row0 + ROWS < keys ? row0 + ROWS : keys;
   float sums[MT][HD / 8][4], top[MT][2], total[MT][2];
@@ -256,13 +259,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) attention(const __grid_
       if (lane % 4 == 0 && row < queries) logSum[row] = sum == 0 ? crInf<float>() : base + logf(sum);
     }
   }
-  u16 *out = ADDRESS(u16, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + head * STEP(${Operand.Out}, 1);
-  storeRows<MT>(sums, factors, memory + own * STRIDE * 2, out, ROW_STEP(${Operand.Out}), row0 + own, queries, valueWidth, lane);
+  E *out = ADDRESS(E, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + head * STEP(${Operand.Out}, 1);
+  storeRows<MT>(sums, factors, (E *)memory + own * STRIDE, out, ROW_STEP(${Operand.Out}), row0 + own, queries, valueWidth, lane);
 }
 `;
 
-/** Products of tiles, that of scores and that by weights. */
-const PRODUCTS = `
+/** The product of scores. */
+const SCORES = `
 /* s = the warp's rows of one tile times the rows of another. */
 __device__ __forceinline__ void scoreTile(float (*s)[COLUMNS / 8][4], u32 left, int own, u32 right, int lane) {
 #pragma unroll
@@ -271,14 +274,18 @@ __device__ __forceinline__ void scoreTile(float (*s)[COLUMNS / 8][4], u32 left, 
     for (int j = 0; j < COLUMNS / 8; j++) s[m][j][0] = s[m][j][1] = s[m][j][2] = s[m][j][3] = 0;
   }
 #pragma unroll 2
-  for (int d = 0; d < HD; d += 16) {
+  for (int d = 0; d < HD; d += 2 * UNIT) {
     u32 a[MT][4];
 #pragma unroll
-    for (int m = 0; m < MT; m++) load4(a[m], leftAt(left, own + m * 16, d, lane));
+    for (int m = 0; m < MT; m++) {
+      load4(a[m], leftAt(left, own + m * 16, d, lane));
+      rounded(a[m]);
+    }
 #pragma unroll
     for (int j = 0; j < COLUMNS / 8; j += 2) {
       u32 b[4];
       load4(b, rightAt(right, j * 8, d, lane));
+      rounded(b);
 #pragma unroll
       for (int m = 0; m < MT; m++) {
         multiply(s[m][j], a[m], b[0], b[1]);
@@ -287,6 +294,10 @@ __device__ __forceinline__ void scoreTile(float (*s)[COLUMNS / 8][4], u32 left, 
     }
   }
 }
+`;
+
+/** The product by weights, of halves. */
+const WEIGH_HALVES = `
 /* sums += weights, rounded, times a tile: a product's sums lie as the next one's left operand. */
 __device__ __forceinline__ void weighTile(float (*sums)[HD / 8][4], float (*weights)[COLUMNS / 8][4], u32 right, int lane) {
 #pragma unroll
@@ -311,6 +322,29 @@ __device__ __forceinline__ void weighTile(float (*sums)[HD / 8][4], float (*weig
 }
 `;
 
+/** The same of floats: a lane's two neighbouring columns are taken as the depths 4 apart that it has in a left operand. */
+const WEIGH_FLOATS = `
+__device__ __forceinline__ void weighTile(float (*sums)[HD / 8][4], float (*weights)[COLUMNS / 8][4], u32 right, int lane) {
+  extern __shared__ __align__(16) unsigned char memory[];
+  const float *at = (const float *)(memory + (right - sharedAddress(memory))) + lane % 4 * 2 * STRIDE + lane / 4;
+#pragma unroll
+  for (int c = 0; c < COLUMNS / 8; c++) {
+    u32 a[MT][4];
+#pragma unroll
+    for (int m = 0; m < MT; m++) {
+#pragma unroll
+      for (int h = 0; h < 4; h++) a[m][h] = tf32(weights[m][c][h % 2 * 2 + h / 2]);
+    }
+#pragma unroll
+    for (int j = 0; j < HD / 8; j++) {
+      const u32 b0 = tf32(at[c * 8 * STRIDE + j * 8]), b1 = tf32(at[(c * 8 + 1) * STRIDE + j * 8]);
+#pragma unroll
+      for (int m = 0; m < MT; m++) multiply(sums[m][j], a[m], b0, b1);
+    }
+  }
+}
+`;
+
 /**
  * The gradients: rows are queries (`KEYS` 0) or keys (1), and the tiles that are walked over are the other side's, twice
  * buffered. With P the weights and D the rows' dots, the scores' gradient is P ∘ (grad · valueᵀ − D); by query it multiplies
@@ -319,7 +353,7 @@ __device__ __forceinline__ void weighTile(float (*sums)[HD / 8][4], float (*weig
 const BACKWARD = `
 extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_constant__ Params p) {
   extern __shared__ __align__(16) unsigned char memory[];
-  constexpr int ROWS = MT * 64, TILE = COLUMNS * STRIDE * 2, HALF = 2 * TILE + (KEYS ? 2 * COLUMNS * 4 : 0);
+  constexpr int ROWS = MT * 64, TILE = COLUMNS * STRIDE * BYTES, HALF = 2 * TILE + (KEYS ? 2 * COLUMNS * 4 : 0);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, own = warp * MT * 16;
   const int queries = (int)p.slots[${Slot.Queries}], keys = (int)p.slots[${Slot.Keys}];
   const int width = (int)p.slots[${Slot.Width}], valueWidth = (int)p.slots[${Slot.ValueWidth}], tiles = (int)p.slots[${Slot.Tiles}];
@@ -330,16 +364,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
   const int parts = KEYS ? heads / group : heads, batch = (int)(blockIdx.x / tiles) / parts, part = (int)(blockIdx.x / tiles) % parts;
   const int shared = KEYS ? part : part / group;
   const int rows = KEYS ? keys : queries, columns = KEYS ? queries : keys;
-  const u16 *k = ADDRESS(const u16, ${Operand.Key}) + batch * STEP(${Operand.Key}, 0) + shared * STEP(${Operand.Key}, 1);
-  const u16 *v = ADDRESS(const u16, ${Operand.Value}) + batch * STEP(${Operand.Value}, 0) + shared * STEP(${Operand.Value}, 1);
-  const u32 left = sharedAddress(memory), left2 = left + ROWS * STRIDE * 2, right = left2 + ROWS * STRIDE * 2;
+  const E *k = ADDRESS(const E, ${Operand.Key}) + batch * STEP(${Operand.Key}, 0) + shared * STEP(${Operand.Key}, 1);
+  const E *v = ADDRESS(const E, ${Operand.Value}) + batch * STEP(${Operand.Value}, 0) + shared * STEP(${Operand.Value}, 1);
+  const u32 left = sharedAddress(memory), left2 = left + ROWS * STRIDE * BYTES, right = left2 + ROWS * STRIDE * BYTES;
   const float scale = (float)__longlong_as_double(p.slots[${Slot.Scale}]), scale2 = scale * LOG2E;
   const float inverse = DROPOUT ? (float)(1 / __longlong_as_double(p.slots[${Slot.Keep}])) : 1.0f;
   const int from = KEYS && causal ? row0 / COLUMNS * COLUMNS : 0, end = !KEYS && causal && row0 + ROWS < keys ? row0 + ROWS : columns;
   auto fetch = [&](u32 to, int head, int column0) {
     if (KEYS) {
-      const u16 *q = ADDRESS(const u16, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + head * STEP(${Operand.Query}, 1);
-      const u16 *g = ADDRESS(const u16, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + head * STEP(${Operand.Out}, 1);
+      const E *q = ADDRESS(const E, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + head * STEP(${Operand.Query}, 1);
+      const E *g = ADDRESS(const E, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + head * STEP(${Operand.Out}, 1);
       copyTile<COLUMNS>(to, q, ROW_STEP(${Operand.Query}), column0, queries, width);
       copyTile<COLUMNS>(to + TILE, g, ROW_STEP(${Operand.Out}), column0, queries, valueWidth);
       if (threadIdx.x < 2 * COLUMNS) {
@@ -355,7 +389,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
   };
 #if !KEYS
   /* The rows' logarithms and dots; read again for every tile, which spares registers. */
-  float *const rowLogs = (float *)(memory + 2 * ROWS * STRIDE * 2 + 2 * HALF), *const rowDots = rowLogs + ROWS;
+  float *const rowLogs = (float *)(memory + 2 * ROWS * STRIDE * BYTES + 2 * HALF), *const rowDots = rowLogs + ROWS;
   for (int r = (int)threadIdx.x; r < ROWS; r += THREADS) {
     const bool inside = row0 + r < queries;
     const i64 at = ((i64)batch * heads + part) * queries + row0 + r;
@@ -367,9 +401,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
     copyTile<ROWS>(left, k, ROW_STEP(${Operand.Key}), row0, keys, width);
     copyTile<ROWS>(left2, v, ROW_STEP(${Operand.Value}), row0, keys, valueWidth);
   } else {
-    copyTile<ROWS>(left, ADDRESS(const u16, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + part * STEP(${Operand.Query}, 1),
+    copyTile<ROWS>(left, ADDRESS(const E, ${Operand.Query}) + batch * STEP(${Operand.Query}, 0) + part * STEP(${Operand.Query}, 1),
                    ROW_STEP(${Operand.Query}), row0, queries, width);
-    copyTile<ROWS>(left2, ADDRESS(const u16, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + part * STEP(${Operand.Out}, 1),
+    copyTile<ROWS>(left2, ADDRESS(const E, ${Operand.Out}) + batch * STEP(${Operand.Out}, 0) + part * STEP(${Operand.Out}, 1),
                    ROW_STEP(${Operand.Out}), row0, queries, valueWidth);
   }
   int column0 = from, head = KEYS ? shared * group : part;
@@ -403,7 +437,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
     }
     if (nextHead <= lastHead) fetch(right + (HALF - now), nextHead, next);
     const u32 tileA = right + now, tileB = tileA + TILE;
-    const float *line = (const float *)(memory + 2 * ROWS * STRIDE * 2 + now + 2 * TILE);
+    const float *line = (const float *)(memory + 2 * ROWS * STRIDE * BYTES + now + 2 * TILE);
     const Head here = headOf(p, batch, head);
     float s[MT][COLUMNS / 8][4], ds[MT][COLUMNS / 8][4];
     scoreTile(s, left, own, tileA, lane);
@@ -455,15 +489,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
   for (int m = 0; m < MT; m++) factors[m][0] = factors[m][1] = scale;
   const int first = row0 + own;
 #if KEYS
-  u16 *byKey = ADDRESS(u16, ${Operand.ByKey}) + batch * STEP(${Operand.ByKey}, 0) + part * STEP(${Operand.ByKey}, 1);
-  u16 *byValue = ADDRESS(u16, ${Operand.ByValue}) + batch * STEP(${Operand.ByValue}, 0) + part * STEP(${Operand.ByValue}, 1);
-  storeRows<MT>(sums, factors, memory + own * STRIDE * 2, byKey, ROW_STEP(${Operand.ByKey}), first, keys, width, lane);
+  E *byKey = ADDRESS(E, ${Operand.ByKey}) + batch * STEP(${Operand.ByKey}, 0) + part * STEP(${Operand.ByKey}, 1);
+  E *byValue = ADDRESS(E, ${Operand.ByValue}) + batch * STEP(${Operand.ByValue}, 0) + part * STEP(${Operand.ByValue}, 1);
+  storeRows<MT>(sums, factors, (E *)memory + own * STRIDE, byKey, ROW_STEP(${Operand.ByKey}), first, keys, width, lane);
 #pragma unroll
   for (int m = 0; m < MT; m++) factors[m][0] = factors[m][1] = 1.0f;
-  storeRows<MT>(sums2, factors, memory + (ROWS + own) * STRIDE * 2, byValue, ROW_STEP(${Operand.ByValue}), first, keys, valueWidth, lane);
+  storeRows<MT>(sums2, factors, (E *)memory + (ROWS + own) * STRIDE, byValue, ROW_STEP(${Operand.ByValue}), first, keys, valueWidth, lane);
 #else
-  u16 *byQuery = ADDRESS(u16, ${Operand.ByQuery}) + batch * STEP(${Operand.ByQuery}, 0) + part * STEP(${Operand.ByQuery}, 1);
-  storeRows<MT>(sums, factors, memory + own * STRIDE * 2, byQuery, ROW_STEP(${Operand.ByQuery}), first, queries, width, lane);
+  E *byQuery = ADDRESS(E, ${Operand.ByQuery}) + batch * STEP(${Operand.ByQuery}, 0) + part * STEP(${Operand.ByQuery}, 1);
+  storeRows<MT>(sums, factors, (E *)memory + own * STRIDE, byQuery, ROW_STEP(${Operand.ByQuery}), first, queries, width, lane);
 #endif
 }
 `;
@@ -476,6 +510,7 @@ export function attentionSource(kernel: AttentionKernel, variant: AttentionVaria
 #define KEYS ${kernel === "byKey" ? 1 : 0}
 `;
   const types: Record<string, DType> = variant.mask === null ? {} : { M: variant.mask };
+  const weigh = variant.dtype.itemsize === 4 ? WEIGH_FLOATS : WEIGH_HALVES;
   const body = kernel === "attention" ? FORWARD : BACKWARD;
-  return kernelSource(types, attentionPrelude(variant) + tensorCores(variant.dtype) + defines + PRODUCTS + body);
+  return kernelSource(types, attentionPrelude(variant) + tensorCores(variant.dtype) + defines + SCORES + weigh + body);
 }
