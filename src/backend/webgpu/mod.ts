@@ -49,6 +49,7 @@ import * as pool from "./pool.ts";
 import { reduce } from "./reduce.ts";
 import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
+import { svd } from "./svd.ts";
 import { fromWords, toWords } from "./words.ts";
 
 /** The slot of compiled programs of the first device; the CPU's backends count up from 0. */
@@ -218,6 +219,9 @@ export class WebGpuBackend implements Backend {
     pool.avgPoolGrad(this.gpu, grad, windows, scale, out);
   }
   readonly halfRows = true;
+  svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+    return svd(this.gpu, op, x, u, s, vh);
+  }
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.gpu, x, log, out);
   }
