@@ -320,8 +320,8 @@ export interface Backend {
   /** The bytes of a row of {@linkcode Epilogue.mask}, where the device's `reluGrad` reads one. */
   reluMaskBytes?(columns: number): number;
   /**
-   * Whether convolutions take operands and results that are all channels last (dense in the order N, spatial…, C; for a
-   * weight O, spatial…, I), besides row-major ones.
+   * Whether convolutions and poolings take operands and results that are all channels last (dense in the order N,
+   * spatial…, C; for a weight O, spatial…, I), besides row-major ones.
    */
   readonly channelsLast?: boolean;
   /** `out = conv(x, weight) + bias`: x `[N, C, …]`, weight `[O, C/groups, …]`, bias `[O]` or `null`; floating, all dense. */
@@ -332,6 +332,8 @@ export interface Backend {
   convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void;
   /** Largest value of each window and its flat index in the input's spatial plane (int64); all dense, any real dtype but bool. */
   maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void;
+  /** The gradient of `maxPool` by its input, from the indices; all dense. Composed of a scatter where absent. */
+  maxPoolGrad?(grad: Strided, indices: Strided, windows: PoolWindows, out: Strided): void;
   /** Sum of each window times `scale[output plane]` (float32, or float64 for float64); floating, all dense. */
   avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void;
   /** The gradient of `avgPool` by its input; all dense. */

@@ -21,7 +21,7 @@ import { checkOperands } from "./kernel.ts";
 import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** Runs `kernel` on dense forms of `operands`; copies made for it are released. */
-export function withDense(operands: readonly Tensor[], kernel: (dense: Tensor[]) => void): void {
+function withDense(operands: readonly Tensor[], kernel: (dense: Tensor[]) => void): void {
   withCopies(operands, (x) => x.contiguous(), kernel);
 }
 

@@ -12,10 +12,10 @@ import { float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { PoolWindows } from "../backend/backend.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
-import { emptyLikeDevice } from "../tensor/create.ts";
+import { emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkAtLeast, lastFormat, perDimension, toChannelsLast, withDense } from "./conv_core.ts";
+import { checkAtLeast, inFormat, lastFormat, perDimension, toChannelsLast } from "./conv_core.ts";
 import { fromData } from "./creation.ts";
 import { checkOperands } from "./kernel.ts";
 import { checkTensor } from "./matmul_core.ts";
@@ -136,22 +136,51 @@ export function adaptivePooling(
   return { windows: { starts, ends, dilation: sizes.map(() => 1) }, out };
 }
 
+/** Whether results are channels last, as those of images and volumes in batches are where the input asks for it. */
+function wantsLast(x: Tensor, n: number): boolean {
+  return x.ndim === n + 2 && prefersChannelsLast(x);
+}
+
 /** The largest value of each window and its index in the input's plane. */
 export function maxPooling(op: string, x: Tensor, pooling: Pooling): [Tensor, Tensor] {
-  const n = pooling.out.length;
+  const n = pooling.out.length, last = wantsLast(x, n);
   const shape = [...x.shape.slice(0, x.ndim - n), ...pooling.out];
-  const out = emptyLikeDevice(op, shape, x.dtype, x);
-  const indices = emptyLikeDevice(op, shape, int64, x);
-  withDense([x], ([dense]) => out.storage.backend.maxPool(dense, pooling.windows, out, indices));
-  const from = x.shape;
-  const last = prefersChannelsLast(x);
-  const results = last ? [out, indices].map(toChannelsLast) : [out, indices];
-  recordMany(`MaxPool${n}DWithIndicesBackward0`, results, [x], [results[1]], ([grad], [at]) => {
-    if (grad === null) return [null];
-    const scattered = scatterPlanes(grad, at, from, n);
-    return [last ? scattered.contiguous({ memoryFormat: lastFormat(scattered.ndim) }) : scattered];
+  const { backend } = x.storage;
+  let indices = x;
+  const out = inFormat(op, last, [x], shape, ([form], y) => {
+    indices = emptyWithStrides(op, shape, y.strides, int64, x);
+    backend.maxPool(form, pooling.windows, y, indices);
   });
-  return results as [Tensor, Tensor];
+  if (last && !backend.channelsLast) indices = toChannelsLast(indices);
+  const from = x.shape;
+  recordMany(`MaxPool${n}DWithIndicesBackward0`, [out, indices], [x], [indices], ([grad], [at]) => [
+    grad === null ? null : maxGradient(grad, at, pooling, from, last),
+  ]);
+  return [out, indices];
+}
+
+/** The gradient of {@linkcode maxPooling} by its input of shape `shape`. */
+function maxGradient(grad: Tensor, at: Tensor, pooling: Pooling, shape: readonly number[], last: boolean): Tensor {
+  const { backend } = grad.storage;
+  const n = pooling.out.length;
+  if (!backend.maxPoolGrad) {
+    const scattered = scatterPlanes(grad, at, shape, n);
+    return last ? scattered.contiguous({ memoryFormat: lastFormat(n + 2) }) : scattered;
+  }
+  const out = inFormat("maxPoolGrad", last, [grad, at], shape, ([g, indices], x) => {
+    backend.maxPoolGrad!(g, indices, pooling.windows, x);
+  });
+  const name = `MaxPool${n}DWithIndicesBackwardBackward0`;
+  return record(name, out, [grad], [at], (gg, [indices]) => [gatherPlanes(gg, indices, n)]);
+}
+
+/** The elements at indices into the planes of `x`: the gradient of the gradient. */
+function gatherPlanes(x: Tensor, indices: Tensor, n: number): Tensor {
+  const planes = product(x.shape.slice(0, -n)), size = product(x.shape.slice(-n));
+  return scope(() => {
+    const flat = reshapeTo(x, [planes, size]).gather(1, reshapeTo(indices, [planes, -1]));
+    return reshapeTo(flat, indices.shape);
+  });
 }
 
 /** Adds values to zeros of shape `shape` at indices into its planes. */
@@ -186,11 +215,10 @@ export function scaleTensor(x: Tensor, out: readonly number[], counts: readonly 
 
 /** The sum of each window times `scale`; every order of derivative alternates with {@linkcode spread}. */
 export function meanPooling(op: string, x: Tensor, pooling: Pooling, scale: Tensor): Tensor {
-  const n = pooling.out.length;
-  const sums = emptyLikeDevice(op, [...x.shape.slice(0, x.ndim - n), ...pooling.out], x.dtype, x);
-  withDense([x], ([dense]) => sums.storage.backend.avgPool(dense, pooling.windows, scale, sums));
-  const last = prefersChannelsLast(x);
-  const out = last ? toChannelsLast(sums) : sums;
+  const n = pooling.out.length, last = wantsLast(x, n);
+  const out = inFormat(op, last, [x], [...x.shape.slice(0, x.ndim - n), ...pooling.out], ([form], y) => {
+    y.storage.backend.avgPool(form, pooling.windows, scale, y);
+  });
   const from = x.shape;
   return record(`AvgPool${n}DBackward0`, out, [x], [scale], (grad, [s]) => [
     spread(op, grad, pooling, s, from, last),
@@ -206,9 +234,9 @@ function spread(
   shape: readonly number[],
   last: boolean,
 ): Tensor {
-  const dense = emptyLikeDevice(op, shape, grad.dtype, grad);
-  withDense([grad], ([g]) => dense.storage.backend.avgPoolGrad(g, pooling.windows, scale, dense));
-  const out = last ? toChannelsLast(dense) : dense;
+  const out = inFormat(op, last, [grad], shape, ([g], x) => {
+    x.storage.backend.avgPoolGrad(g, pooling.windows, scale, x);
+  });
   const name = `AvgPool${pooling.out.length}DBackwardBackward0`;
   return record(name, out, [grad], [scale], (gg, [s]) => [meanPooling(op, gg, pooling, s)]);
 }

@@ -245,12 +245,51 @@ async function resnet(): Promise<void> {
   for (const [i, loss] of losses[0].entries()) assert(Math.abs(losses[1][i] - loss) < 0.1, JSON.stringify(losses));
 }
 
+const POOLS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  "maxPool2d": (x) => F.maxPool2d(x, 3, { stride: 2, padding: 1 }),
+  "maxPool2d, dilated": (x) => F.maxPool2d(x, [2, 3], { stride: 1, dilation: 2, padding: 1, ceilMode: true }),
+  "adaptiveMaxPool2d": (x) => F.adaptiveMaxPool2d(x, [3, 4]),
+  "avgPool2d": (x) => F.avgPool2d(x, 3, { stride: 2, padding: 1, countIncludePad: false }),
+  "adaptiveAvgPool2d": (x) => F.adaptiveAvgPool2d(x, [3, 1]),
+  "global": (x) => F.adaptiveAvgPool2d(x, 1),
+  "maxPool3d": (x) => F.maxPool3d(x.unsqueeze(2).expand(-1, -1, 2, -1, -1), 2),
+};
+
+/** Poolings in both formats, with gradients of both orders. */
+async function pools(): Promise<void> {
+  for (const [name, pool] of Object.entries(POOLS)) {
+    for (const dtype of [torch.float64, torch.float16]) {
+      for (const last of [false, true]) {
+        const results = ["cpu", "cuda"].map((device) => {
+          const x = numbers([2, 3, 8, 7], dtype, 1);
+          const leaf = (last ? x.to({ memoryFormat: torch.channelsLast }) : x).to(device).requiresGrad_();
+          const out = pool(leaf);
+          const [grad] = torch.autograd.grad(out, [leaf], {
+            gradOutputs: [numbers(out.shape, dtype, 2).to(device).mul(leaf.sum())],
+            createGraph: true,
+          });
+          grad!.mul(numbers([2, 3, 8, 7], dtype, 3).to(device)).sum().backward();
+          return [out.detach(), grad!.detach(), leaf.grad!];
+        });
+        for (const [i, expected] of results[0].entries()) {
+          const limit = dtype === torch.float64 ? 1e-9 : 0.1, what = `${name} ${dtype} ${last}, result ${i}`;
+          const [a, b] = await Promise.all([results[1][i], expected].map((t) => t.double().data()));
+          const limits = { rtol: limit, atol: limit };
+          const difference = firstDifference(a as Float64Array, b as Float64Array, expected.shape, limits);
+          assert(difference === null, `${what}: ${difference}`);
+          assertEquals(results[1][i].strides, expected.strides, what);
+        }
+      }
+    }
+  }
+}
+
 /** Results of all ops are laid out as PyTorch lays them out. */
 async function strides(): Promise<void> {
   for (const name of STRIDE_CASES) await checkStrides(name, "cuda", 1e-4);
 }
 
-const GROUPS: Record<string, () => Promise<void>> = { values, ways, benchmark, graphs, memory, resnet, strides };
+const GROUPS: Record<string, () => Promise<void>> = { values, ways, benchmark, graphs, memory, resnet, pools, strides };
 
 for (const group of Deno.args) await GROUPS[group]();
 console.log("agrees");

@@ -25,5 +25,6 @@ cudaTest("cuda: cudnn.benchmark measures plans once", () => run("benchmark"));
 cudaTest("cuda: convolutions in graphs", () => run("graphs"));
 cudaTest("cuda: channels-last training holds memory flat", () => run("memory"));
 cudaTest("cuda: a residual network trains channels last in mixed precision", () => run("resnet"));
+cudaTest("cuda: poolings in both memory formats as on the CPU", () => run("pools"));
 cudaTest("cuda: results are laid out as PyTorch's", () => run("strides"));
 cudaTest("cuda: our own kernel convolves in both memory formats", () => run("values", ["libcudnn.so.9"]));

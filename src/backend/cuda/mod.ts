@@ -229,6 +229,9 @@ export class CudaBackend implements Backend {
   maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
     pool.maxPool(this.stream, x, windows, out, indices);
   }
+  maxPoolGrad(grad: Strided, indices: Strided, windows: PoolWindows, out: Strided): void {
+    pool.maxPoolGrad(this.stream, grad, indices, windows, out);
+  }
   avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
     pool.avgPool(this.stream, x, windows, scale, out);
   }

@@ -7,7 +7,7 @@
 import { numelOf } from "../../base/shape.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
 import { Arguments } from "./arguments.ts";
-import { avgPoolSource, maxPoolSource, POOL_LISTS, POOL_POINTERS } from "./kernels/pool.ts";
+import { avgPoolSource, maxPoolGradSource, maxPoolSource, POOL_LISTS, POOL_POINTERS } from "./kernels/pool.ts";
 import { addressOf, type CudaStream, type Kernel, THREADS } from "./stream.ts";
 
 const tables = new WeakMap<CudaStream, Map<string, number>>();
@@ -50,7 +50,10 @@ function run(
     lasts.push(entries.length);
     entries.push(...ends[d]);
   }
-  const args = new Arguments(count, dilation.length, tableOf(stream, entries));
+  // Where sizes of 1 leave both formats open, they are the same memory.
+  const innermost = operands.some((x) => x.shape.length > dilation.length && !x.dense);
+  const channels = innermost ? operands[0].shape[1] : 0;
+  const args = new Arguments(count, dilation.length, tableOf(stream, entries), channels);
   const lists = [padded(input, 1), padded(output, 1), padded(dilation, 1), firsts, lasts];
   lists.forEach((list, i) => list.forEach((value, d) => args.slots[POOL_LISTS + 3 * i + d] = value));
   operands.forEach((x, i) => args.slots[POOL_POINTERS + i] = addressOf(x));
@@ -102,6 +105,29 @@ function inverse(starts: readonly number[], ends: readonly number[], size: numbe
   return [first, last];
 }
 
+/** Runs the kernel of a gradient over the input's positions. */
+function runGrad(stream: CudaStream, kernel: Kernel, operands: readonly Strided[], windows: PoolWindows): void {
+  const [grad, , out] = operands;
+  const input = spatial(out, windows);
+  const ranges = windows.starts.map((s, d) => inverse(s, windows.ends[d], input[d]));
+  const [first, last] = [ranges.map((r) => r[0]), ranges.map((r) => r[1])];
+  run(stream, kernel, numelOf(out.shape), input, spatial(grad, windows), windows.dilation, first, last, operands);
+}
+
+/** The gradient of {@linkcode maxPool} by its input; see `Backend.maxPoolGrad`. */
+export function maxPoolGrad(
+  stream: CudaStream,
+  grad: Strided,
+  indices: Strided,
+  windows: PoolWindows,
+  out: Strided,
+): void {
+  if (numelOf(out.shape) === 0) return;
+  const { dtype } = grad;
+  const kernel = stream.kernel(`maxPoolGrad ${dtype.name}`, "maxPoolGrad", () => maxPoolGradSource(dtype));
+  runGrad(stream, kernel, [grad, indices, out], windows);
+}
+
 /** The gradient of {@linkcode avgPool} by its input; see `Backend.avgPoolGrad`. */
 export function avgPoolGrad(
   stream: CudaStream,
@@ -110,11 +136,6 @@ export function avgPoolGrad(
   scale: Strided,
   out: Strided,
 ): void {
-  const count = numelOf(out.shape);
-  if (count === 0) return;
-  const input = spatial(out, windows);
-  const ranges = windows.starts.map((s, d) => inverse(s, windows.ends[d], input[d]));
-  const [first, last] = [ranges.map((r) => r[0]), ranges.map((r) => r[1])];
-  const kernel = average(stream, "avgPoolGrad", grad, scale);
-  run(stream, kernel, count, input, spatial(grad, windows), windows.dilation, first, last, [grad, scale, out]);
+  if (numelOf(out.shape) === 0) return;
+  runGrad(stream, average(stream, "avgPoolGrad", grad, scale), [grad, scale, out], windows);
 }
