@@ -87,6 +87,7 @@ function addToBatch(stage: number, program: Program, scalars: readonly number[],
  */
 export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[], stage = 0): FusedUpdate {
   const programs = new Map<string, Program>();
+  let last: Program | null = null, lastPlaces = "";
   return (tensors, given, outputs) => {
     let inputs = tensors, scalars = given as readonly number[], places = "";
     for (let i = 0; i < given.length; i++) {
@@ -98,16 +99,30 @@ export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => E
       break;
     }
     if (inputs.length > 0) checkOperands(op, inputs);
-    let key = places;
-    for (const t of inputs) key += t.dtype.code + ",";
-    key += scalars.length;
-    for (const t of outputs) key += "," + t.dtype.code;
-    let program = programs.get(key);
-    if (program === undefined) programs.set(key, program = programOf(build, inputs, tensors.length, given, outputs));
+    let program = last;
+    if (program === null || lastPlaces !== places || !serves(program, inputs, scalars.length, outputs)) {
+      let key = places;
+      for (const t of inputs) key += t.dtype.code + ",";
+      key += scalars.length;
+      for (const t of outputs) key += "," + t.dtype.code;
+      program = programs.get(key) ?? programOf(build, inputs, tensors.length, given, outputs);
+      programs.set(key, program);
+      last = program;
+      lastPlaces = places;
+    }
     if (batches !== null) return addToBatch(stage, program, scalars, { inputs, outputs });
     mapInto(program, outputs[0].shape, inputs, scalars, outputs);
     for (const out of outputs) out.storage.version++;
   };
+}
+
+/** Whether a program is for operands of these dtypes. */
+function serves(program: Program, inputs: readonly Tensor[], scalars: number, outputs: readonly Tensor[]): boolean {
+  if (program.inputs.length !== inputs.length || program.outputs.length !== outputs.length) return false;
+  if (program.scalars.length !== scalars) return false;
+  for (let i = 0; i < inputs.length; i++) if (program.inputs[i] !== inputs[i].dtype) return false;
+  for (let i = 0; i < outputs.length; i++) if (program.outputs[i].dtype !== outputs[i].dtype) return false;
+  return true;
 }
 
 /** The program of an update; the scalars that are tensors follow the `count` other inputs. */

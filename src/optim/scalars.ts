@@ -151,6 +151,10 @@ export class Scalars {
   readonly #derive: FusedUpdate;
   readonly #finish: FusedUpdate;
   readonly #derived = new WeakMap<State, Derived>();
+  /** What the numbers were computed from last (entries, rate, constants), and what came of it. */
+  readonly #given: number[] = [];
+  #numbers: readonly number[] = [];
+  #after: readonly number[] = [];
 
   /** Prepares a formula. */
   constructor(op: string, formula: Formula) {
@@ -181,18 +185,35 @@ export class Scalars {
   }
 
   /** Advances entries of the host and gives the derived numbers. */
-  host(state: State, lr: number, constants: readonly number[]): number[] {
-    const { entries, advance, derive, finish } = this.#formula, names = this.#names;
-    const rate = new Real(lr), rest = constants.map((value) => new Real(value));
-    const before = names.map((name) => {
-      const start = entries[name];
-      return new Real((state[name] as number | undefined) ?? (start === "lr" ? lr : start));
-    });
-    const now = advance(before, rate, rest);
-    const numbers = derive === undefined ? [] : derive(now, rate, rest).map(valueOf);
-    const after = finish === undefined ? now : finish(now, rate, rest);
-    names.forEach((name, i) => state[name] = valueOf(after[i]));
-    return numbers;
+  host(state: State, lr: number, constants: readonly number[]): readonly number[] {
+    const { entries } = this.#formula, names = this.#names;
+    const given = this.#given, count = names.length + 1 + constants.length;
+    let known = given.length === count;
+    const put = (at: number, value: number): void => {
+      known &&= given[at] === value;
+      given[at] = value;
+    };
+    for (let i = 0; i < names.length; i++) {
+      const start = entries[names[i]];
+      put(i, (state[names[i]] as number | undefined) ?? (start === "lr" ? lr : start));
+    }
+    put(names.length, lr);
+    for (let i = 0; i < constants.length; i++) put(names.length + 1 + i, constants[i]);
+    given.length = count;
+    // Parameters that take their steps together have the same numbers.
+    if (!known) this.#compute();
+    for (let i = 0; i < names.length; i++) state[names[i]] = this.#after[i];
+    return this.#numbers;
+  }
+
+  /** The numbers and entries for what {@linkcode Scalars.host} was given. */
+  #compute(): void {
+    const { advance, derive, finish } = this.#formula, count = this.#names.length;
+    const all = this.#given.map((value) => new Real(value));
+    const rate = all[count], rest = all.slice(count + 1);
+    const now = advance(all.slice(0, count), rate, rest);
+    this.#numbers = derive === undefined ? [] : derive(now, rate, rest).map(valueOf);
+    this.#after = (finish === undefined ? now : finish(now, rate, rest)).map(valueOf);
   }
 
   /**

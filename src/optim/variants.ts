@@ -73,7 +73,9 @@ function scalable(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[
  */
 export function variants<F extends Flags>(op: string, build: VariantBuilder<F>): (flags: F) => FusedUpdate {
   const made = new Map<string, FusedUpdate>();
+  let last: F | null = null, lastUpdate: FusedUpdate | null = null;
   return (flags) => {
+    if (last !== null && sameFlags(last, flags)) return lastUpdate!;
     let key = "";
     for (const name in flags) key += flags[name] ? "1" : "0";
     let update = made.get(key);
@@ -82,8 +84,14 @@ export function variants<F extends Flags>(op: string, build: VariantBuilder<F>):
       const own = { ...flags };
       made.set(key, update = scalable(op, (tensors, scalars) => build(own, tensors, scalars)));
     }
-    return update;
+    last = { ...flags };
+    return lastUpdate = update;
   };
+}
+
+function sameFlags(a: Flags, b: Flags): boolean {
+  for (const name in a) if (a[name] !== b[name]) return false;
+  return true;
 }
 
 /** The gradient that an update starts from: negated for ascent, with the decay of the weights added. */

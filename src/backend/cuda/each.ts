@@ -50,12 +50,15 @@ function layoutOf(group: OperandGroup): EachLayout {
 function fits(group: OperandGroup, layout: EachLayout, vector: number): boolean {
   const numel = sizeOf(group.shape);
   const whole = (x: Strided): boolean =>
-    x.dense && sizeOf(x.shape) === numel && addressOf(x) % cudaAlignment(vector, x.dtype) === 0;
+    x.dense && (x.shape === group.shape || sizeOf(x.shape) === numel) &&
+    addressOf(x) % cudaAlignment(vector, x.dtype) === 0;
   for (let i = 0; i < group.inputs.length; i++) {
     if (!(layout.single[i] ? sizeOf(group.inputs[i].shape) === 1 : whole(group.inputs[i]))) return false;
   }
   for (let k = 0; k < group.outputs.length; k++) {
     const input = layout.shared[k];
+    // The very same view was looked at.
+    if (input >= 0 && group.inputs[input] === group.outputs[k]) continue;
     if (!whole(group.outputs[k]) || (input >= 0 && !sameView(group.inputs[input], group.outputs[k]))) return false;
   }
   return numel > 0;

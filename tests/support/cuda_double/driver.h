@@ -92,6 +92,8 @@ extern long long counters[COUNTERS];
 
 /* Settings from the environment. */
 long long setting(const char *name, long long otherwise);
+/* Whether kernels and library calls do nothing. */
+bool skips_work();
 
 /* Registered handles: a call with one that is not there fails instead of crashing. */
 void handle_add(const void *handle);

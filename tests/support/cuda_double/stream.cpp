@@ -379,8 +379,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned gr
   if (grid_x > 0x7fffffff || grid_y > 65535 || grid_z > 65535 || block_z > 64) return RESULT_INVALID_VALUE;
   if ((unsigned long long)block_x * block_y * block_z > 1024) return RESULT_INVALID_VALUE;
   if (shared > function->max_shared) return RESULT_INVALID_VALUE;
-  static const bool skip = setting("CUDA_DOUBLE_SKIP", 0) != 0;
-  if (skip) return CUDA_SUCCESS;
+  if (skips_work()) return CUDA_SUCCESS;
   std::string bytes;
   CUresult result = gather_parameters(function->kernel, parameters, extra, &bytes);
   if (result != CUDA_SUCCESS) return result;
