@@ -11,6 +11,8 @@ import {
   float16,
   float32,
   float64,
+  float8E4m3fn,
+  float8E5m2,
   int32,
   int64,
   int8,
@@ -52,6 +54,9 @@ function maps(): [string, Program][] {
   list.push(["equal float64", mapOf([float64, float64], bool, (x, y) => x.eq(y))]);
   list.push(["bfloat16 to float32", mapOf([bfloat16], float32, (x) => x)]);
   list.push(["float32 to bfloat16", mapOf([float32], bfloat16, (x) => x)]);
+  for (const d of [float8E4m3fn, float8E5m2]) {
+    list.push([`${d} to bfloat16`, mapOf([d], bfloat16, (x) => x)], [`float32 to ${d}`, mapOf([float32], d, (x) => x)]);
+  }
   list.push(["masked", mapOf([bool, float32, float32], float32, (m, x, y) => m.where(x, y))]);
   for (const d of [bfloat16, float32]) list.push([`gelu ${d}`, mapOf([d], d, gelu)]);
   list.push(["tanh gelu", mapOf([bfloat16], bfloat16, (x) => gelu(x).tanh().mul(x.exp()))]);
