@@ -223,13 +223,16 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
 function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
   for (const grad of out) {
     if (grad === null || !grad.dtype.isFloatingPoint) continue;
-    const bad = grad.isnan().any().itemSync();
-    if (!bad) continue;
-    throw new AutogradError(
-      `detectAnomaly(): ${node.name} returned NaN in its backward; its forward was called at\n${
-        node.trace ?? "(unknown)"
-      }`,
-    );
+    const error = () =>
+      new AutogradError(
+        `detectAnomaly(): ${node.name} returned NaN in its backward; its forward was called at\n${
+          node.trace ?? "(unknown)"
+        }`,
+      );
+    const bad = grad.isnan().any(), { backend } = grad.storage;
+    // A device that cannot wait throws at the next read.
+    if (!backend.readSync) backend.failWhere?.(bad, error());
+    else if (bad.itemSync()) throw error();
   }
 }
 

@@ -280,6 +280,8 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
  *
  * @param self the tensor to write to
  * @param index parts as of {@linkcode at}, in an array
+ * On WebGPU: at a mask, the value must broadcast to the tensor, since counting what the mask selects is asynchronous.
+ *
  * @param value a tensor, a number, or nested arrays
  * @returns the tensor
  */

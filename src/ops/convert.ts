@@ -100,6 +100,11 @@ const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBloc
  * The tensor with another dtype or on another device; itself where nothing changes.
  *
  * Accepts a dtype, a device, both in either order, another tensor to be like, or named arguments.
+ *
+ * On WebGPU: a move to another device is asynchronous, so write `await x.cpu()`; `to("cpu")` throws and says so, and so does
+ * the gradient of a move from another device.
+ *
+ * @throws {DeviceError} if the tensor's device cannot be read at once
  */
 export function to(
   input: Tensor,
@@ -390,7 +395,11 @@ export async function data(input: Tensor): Promise<DataArray> {
   return decode(await bytes(input), input.dtype);
 }
 
-/** {@linkcode data} at once, where the device can wait. */
+/**
+ * {@linkcode data} at once, where the device can wait.
+ *
+ * On WebGPU: throws; nothing there can be read at once (`itemSync`, `tolistSync` neither).
+ */
 export function dataSync(input: Tensor): DataArray {
   const x = denseView("dataSync", input);
   const { backend } = x.storage;

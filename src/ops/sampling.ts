@@ -268,7 +268,7 @@ const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generat
 /**
  * Zeros and ones: each element of `input` is the probability of a one there, or `p` is where it is given.
  *
- * @throws {ArgumentError} if a probability is outside [0, 1] (on WebGPU: at the next read of a value)
+ * @throws {ArgumentError} if a probability is outside [0, 1]
  */
 export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>): Tensor {
   const { p, generator, out } = parseBernoulli(args);
@@ -360,9 +360,12 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
 /**
  * Indices drawn from each row with the weights that the row holds (they need not sum to one).
  *
+ * On WebGPU: weights that were computed there are checked there, and the error shows at the next read of a value; so it is
+ * with `bernoulli`, `normal` and every other check of values.
+ *
  * Shape: `[categories]` or `[rows, categories]` gives `[numSamples]` or `[rows, numSamples]`, int64.
  * @param input the weights: finite, not negative, not all zero in a row
- * @throws {ArgumentError} if the weights (on WebGPU: at the next read of a value) or the number of samples do not allow it
+ * @throws {ArgumentError} if the weights or the number of samples do not allow it
  */
 export function multinomial(input: Tensor, ...args: Args<MultinomialOptions, ["numSamples", "replacement"]>): Tensor {
   const { numSamples, replacement = false, generator, out } = parseMultinomial(args);

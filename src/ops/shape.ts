@@ -57,6 +57,8 @@ export function reshapeAs(input: Tensor, other: Tensor): Tensor {
 /**
  * A view with another shape, or the same bytes read as another dtype.
  *
+ * On WebGPU: only float32, int32 and complex64 are held as bytes that another dtype can read.
+ *
  * @param input any tensor
  * @param shape new sizes (one may be -1), or a dtype
  * @throws {ShapeError} if the layout has no such view; `reshape` copies then
@@ -332,7 +334,11 @@ export interface NarrowArgs {
 }
 const narrowArgs = signature<NarrowArgs>("narrow", ["dim", "start", "length"], [], 3);
 
-/** The elements `start` to `start + length` of a dimension. */
+/**
+ * The elements `start` to `start + length` of a dimension.
+ *
+ * On WebGPU: a `start` that is a tensor must have come from the host as it is; one that was computed must be read first.
+ */
 export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
   const { dim, start, length } = narrowArgs(args);
   if (input.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");

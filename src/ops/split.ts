@@ -129,6 +129,8 @@ const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSec
 /**
  * Parts of nearly equal size (`sections`), or cut at positions (`indices`).
  *
+ * On WebGPU: a tensor of either must have come from the host as it is; one that was computed must be read first.
+ *
  * @param input at least 1 dimension
  */
 export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {

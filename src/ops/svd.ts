@@ -25,6 +25,8 @@ export interface Svd {
 /**
  * The thin decomposition of real matrices `[…, m, n]`, k being the smaller of m and n.
  *
+ * On WebGPU: the left vector of a singular value of exactly zero is zero.
+ *
  * @throws {ArgumentError} if an element is not finite
  * @throws {DeviceError} if the device has none
  */

@@ -86,7 +86,7 @@ async function finishLater<T>(steps: Reading<T>): Promise<T> {
  *
  * `step` needs a closure that clears the gradients, computes the loss and calls `backward()`.
  *
- * Differs from PyTorch: on WebGPU, whose values are read asynchronously, `step` gives a promise: write
+ * On WebGPU: values are read asynchronously, so `step` gives a promise: write
  * `await optimizer.step(closure)`, which works on every device. An iteration reads three times there, 10 ms each.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html

@@ -21,6 +21,7 @@ interface Entry {
   status: "passed" | "failed" | "absent" | "skipped";
   samples: number;
   failedSamples: number;
+  first: string | null;
 }
 
 interface Results {
@@ -120,8 +121,9 @@ async function* sources(folder: URL): AsyncGenerator<URL> {
   }
 }
 
-/** What docstrings say about differences: the name that follows the comment, and the paragraph. */
-async function differences(): Promise<string> {
+/** Paragraphs of docstrings that open with a label: the name that follows the comment, and the paragraph. */
+async function paragraphs(label: string): Promise<string> {
+  const pattern = new RegExp(`${label}:\\s*([\\s\\S]*?)(?=\\n\\s*\\n|\\n\\s*@|\\n(?:Shape|DType):|$)`);
   const found: [string, string][] = [];
   for await (const file of sources(new URL("src/", ROOT))) {
     const text = await Deno.readTextFile(file);
@@ -131,9 +133,7 @@ async function differences(): Promise<string> {
       const type = /^export (?:abstract )?(?:class|interface) (\w+)/.exec(next);
       if (type) owner = type[1];
       const lines = comment.split("\n").map((l) => l.replace(/^\s*\* ?/, ""));
-      const paragraph = /Differs from PyTorch:\s*([\s\S]*?)(?=\n\s*\n|\n\s*@|\n(?:Shape|DType):|$)/.exec(
-        lines.join("\n"),
-      );
+      const paragraph = pattern.exec(lines.join("\n"));
       if (!paragraph) continue;
       const exported = /^export (?:async )?(?:abstract )?(?:function|const|class|interface|type) (\w+)/.exec(next);
       const member = /^\s*(?:static |async |readonly |override )*(?:get |set )?(\w+)/.exec(next);
@@ -149,6 +149,21 @@ async function differences(): Promise<string> {
   const unique = [...new Map(found.map((f) => [f.join("\0"), f])).values()];
   if (unique.length === 0) return "None recorded.";
   return unique.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, text]) => `- \`${name}\`: ${text}`).join("\n");
+}
+
+/** What does not run on WebGPU: what docstrings say, and operations that agree on the CPU but not there. */
+async function webGpuLimits(runs: readonly Results[]): Promise<string> {
+  const [cpu, gpu] = ["cpu", "webgpu"].map((device) => runs.find((run) => run.device.startsWith(device)));
+  const passed = new Set(cpu?.entries.filter((e) => e.status === "passed").map((e) => `${e.kind} ${title(e)}`));
+  const lost = (gpu?.entries ?? []).filter((e) => e.status === "failed" && passed.has(`${e.kind} ${title(e)}`));
+  const list = lost.map((e) => `- \`${title(e)}\`: ${e.first?.replaceAll("<", "&lt;")}`);
+  return `
+## What WebGPU cannot do, or does later
+
+Everything else runs there as on the CPU.
+
+${await paragraphs("On WebGPU")}
+${list.length === 0 ? "" : `\nOperations that agree on the CPU and not there:\n\n${list.join("\n")}\n`}`;
 }
 
 /** Follows a dotted path from a value; `undefined` where it breaks off. */
@@ -214,8 +229,8 @@ ${totals(runs)}
 
 ## Differences
 
-${await differences()}
-
+${await paragraphs("Differs from PyTorch")}
+${await webGpuLimits(runs)}
 ${
     inventory === null
       ? ""
