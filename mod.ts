@@ -65,6 +65,11 @@ export {
 export { Scalar, scalar } from "./src/base/scalar.ts";
 export { getDefaultDevice, openDevice, setDefaultDevice } from "./src/backend/mod.ts";
 
+export {
+  type Float32MatmulPrecision,
+  getFloat32MatmulPrecision,
+  setFloat32MatmulPrecision,
+} from "./src/backend/cublas.ts";
 export * as backends from "./src/backend/backends_api.ts";
 export * as cuda from "./src/utils/cuda.ts";
 export * as webgpu from "./src/backend/webgpu_api.ts";

@@ -5,3 +5,4 @@
  */
 
 export { cudnn, type CudnnSwitches } from "./cudnn.ts";
+export { cuda, type CudaMatmulSwitches, type CudaSwitches } from "./cublas.ts";

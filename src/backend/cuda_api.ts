@@ -182,25 +182,14 @@ export function setPerProcessMemoryFraction(fraction: number, device?: CudaDevic
 }
 
 /**
- * Whether products and convolutions of float32 may round their operands to TensorFloat-32, which is several times faster
- * and keeps about three digits. Off at first.
+ * Whether products and convolutions of float32 on one device may round their operands to TensorFloat-32, which is several
+ * times faster and keeps about three digits. Off at first. For all devices: `backends.cuda.matmul.allowTf32` and
+ * `backends.cudnn.allowTf32`.
  *
- * Differs from PyTorch: one switch for products and convolutions (there `torch.backends.cuda.matmul.allow_tf32` and
- * `torch.backends.cudnn.allow_tf32`).
+ * Differs from PyTorch: this switch of one device is ours.
  */
 export function setAllowTf32(allow: boolean, device?: CudaDevice): void {
   backendAt(device).stream.allowTf32 = allow;
-}
-
-/**
- * Whether a float16 or bfloat16 product that is split along its depth may add the parts in 16 bits. On at first, as in
- * PyTorch.
- *
- * Differs from PyTorch: one switch for both dtypes (there `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction`
- * and `allow_bf16_reduced_precision_reduction`).
- */
-export function setAllowReducedPrecisionReduction(allow: boolean, device?: CudaDevice): void {
-  backendAt(device).stream.allowReducedSums = allow;
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import {
   asked,
@@ -28,6 +28,13 @@ await chainsBehave("cuda");
 
 chainsRelease("cuda");
 await chainsAutocast("cuda");
+
+// The double rounds nothing: what is tested is that the library takes the switches.
+Object.assign(torch.backends.cuda.matmul, { allowTf32: true, allowBf16ReducedPrecisionReduction: false });
+await layoutsAgree("cuda", DTYPES);
+assertThrows(() => torch.setFloat32MatmulPrecision("exact" as "high"), torch.ArgumentError, '"highest", "high" or');
+torch.setFloat32MatmulPrecision("highest");
+assertEquals(torch.backends.cuda.matmul.allowTf32, false);
 
 const library = Deno.args[0] === "library";
 const train = (activation: torch.nn.Module, hidden: number) => () => {

@@ -8,9 +8,10 @@
  * @module
  */
 
-import { float64 } from "../../base/dtype.ts";
+import { bfloat16, type DType, float16, float32, float64 } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Epilogue, ProductScaling, Strided } from "../backend.ts";
+import { cuda as switches } from "../cublas.ts";
 import { collapse } from "../layout.ts";
 import { Arguments } from "./arguments.ts";
 import { operandAt } from "./kernels/common.ts";
@@ -111,7 +112,7 @@ export function scaledMatmul(stream: CudaStream, a: Strided, b: Strided, out: St
   if (addresses.some((address) => address % FLOAT8_VECTOR !== 0) || Math.max(m, n, k) > LARGEST) return false;
   const at = (x: Strided | null) => x === null ? 0 : addressOf(x);
   stream.args.set([...addresses, m, n, k, a.strides[0], b.strides[1], n, at(s.a), at(s.b), at(s.bias)]);
-  const modes = modesOf(stream) + (s.fastSums ? FAST_SUMS : 0);
+  const modes = modesOf(stream, out.dtype) + (s.fastSums ? FAST_SUMS : 0);
   const { c } = stream.shim;
   const status = c.cresset_cuda_scaled_matmul(stream.ordinal, a.dtype.code, b.dtype.code, out.dtype.code, modes);
   if (status === UNSUPPORTED) return false;
@@ -235,7 +236,7 @@ function byLibrary(
       epilogue.aux,
       epilogue.auxStep,
     ]);
-    const status = stream.shim.c.cresset_cuda_matmul(stream.ordinal, out.dtype.code, modesOf(stream));
+    const status = stream.shim.c.cresset_cuda_matmul(stream.ordinal, out.dtype.code, modesOf(stream, out.dtype));
     if (status === UNSUPPORTED && call === 0) return false;
     stream.check("matmul", status);
   }
@@ -243,8 +244,12 @@ function byLibrary(
 }
 
 /** The switches that the choice of an algorithm depends on. */
-function modesOf(stream: CudaStream): number {
-  return (stream.allowTf32 ? 1 : 0) + (stream.allowReducedSums ? 0 : 2) + (stream.measureProducts ? 4 : 0);
+function modesOf(stream: CudaStream, dtype: DType): number {
+  const { allowTf32, allowFp16ReducedPrecisionReduction, allowBf16ReducedPrecisionReduction } = switches.matmul;
+  const tf32 = dtype === float32 && (allowTf32 || stream.allowTf32);
+  const full = (dtype === float16 && !allowFp16ReducedPrecisionReduction) ||
+    (dtype === bfloat16 && !allowBf16ReducedPrecisionReduction);
+  return (tf32 ? 1 : 0) + (full ? 2 : 0) + (stream.measureProducts ? 4 : 0);
 }
 
 /** The view with its last two dimensions exchanged. */

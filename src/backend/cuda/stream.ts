@@ -78,8 +78,6 @@ export class CudaStream {
   readonly allocator: Allocator;
   /** Whether float32 products may be rounded to TensorFloat-32. */
   allowTf32 = false;
-  /** Whether parts of a split float16 or bfloat16 product may be summed in 16 bits. */
-  allowReducedSums = true;
   /** Whether a product of a new shape is measured with several algorithms. */
   measureProducts = environment("CRESSET_CUDA_BENCHMARK") === "1";
   /** The argument arena as doubles, for floating scalars. */

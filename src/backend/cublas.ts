@@ -1,0 +1,78 @@
+/**
+ * How exact products on NVIDIA devices are: the switches of `torch.backends.cuda.matmul`, for all devices.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../base/errors.ts";
+import { describe } from "../base/scalar.ts";
+
+/** The switches of `backends.cuda.matmul`. */
+export interface CudaMatmulSwitches {
+  /**
+   * Whether products of float32 may round their operands to TensorFloat-32, which is several times faster and keeps about
+   * three digits. Off at first; `cuda.setAllowTf32` allows it on one device.
+   */
+  allowTf32: boolean;
+  /** Whether a float16 product that is split along its depth may add the parts in 16 bits. On at first. */
+  allowFp16ReducedPrecisionReduction: boolean;
+  /** The same of bfloat16. */
+  allowBf16ReducedPrecisionReduction: boolean;
+}
+
+/** What `backends.cuda` holds. */
+export interface CudaSwitches {
+  /** Switches of products. */
+  readonly matmul: CudaMatmulSwitches;
+}
+
+/**
+ * Switches of CUDA's products.
+ *
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * torch.backends.cuda.matmul.allowTf32 = true;
+ * assertEquals(torch.getFloat32MatmulPrecision(), "high");
+ * torch.setFloat32MatmulPrecision("highest");
+ * assertEquals(torch.backends.cuda.matmul.allowTf32, false);
+ * ```
+ *
+ * @see https://docs.pytorch.org/docs/stable/backends.html#torch-backends-cuda
+ */
+export const cuda: CudaSwitches = {
+  matmul: {
+    allowTf32: false,
+    allowFp16ReducedPrecisionReduction: true,
+    allowBf16ReducedPrecisionReduction: true,
+  },
+};
+
+/** How exact float32 products are; see {@linkcode setFloat32MatmulPrecision}. */
+export type Float32MatmulPrecision = "highest" | "high" | "medium";
+
+/**
+ * Sets how exact products of float32 are: `"highest"` computes in float32, `"high"` allows TensorFloat-32 on NVIDIA devices,
+ * the same switch as `backends.cuda.matmul.allowTf32`. Other devices compute in float32 always.
+ *
+ * Differs from PyTorch: `"medium"` is `"high"`; there it allows bfloat16 on processors that have it.
+ *
+ * @param precision `"highest"` (at first), `"high"` or `"medium"`
+ * @throws {ArgumentError} if it is none of these
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
+ */
+export function setFloat32MatmulPrecision(precision: Float32MatmulPrecision): void {
+  if (precision !== "highest" && precision !== "high" && precision !== "medium") {
+    throw new ArgumentError(
+      `setFloat32MatmulPrecision(): precision must be "highest", "high" or "medium": ${describe(precision)}`,
+    );
+  }
+  cuda.matmul.allowTf32 = precision !== "highest";
+}
+
+/** How exact products of float32 are: `"highest"`, or `"high"` where TensorFloat-32 is allowed. */
+export function getFloat32MatmulPrecision(): Float32MatmulPrecision {
+  return cuda.matmul.allowTf32 ? "high" : "highest";
+}
