@@ -173,13 +173,23 @@ function folderEntries(path: string): string[] {
   }
 }
 
-/** The `nvidia/…/lib` folders of the wheels installed beside the Pythons in `PATH`. */
+/** The folders of Pythons: those in `PATH`, and where a `python3` there really lies. */
+function pythonFolders(): string[] {
+  const found: string[] = [];
+  for (const folder of [...(environment("PATH") ?? "").split(":"), `${environment("HOME")}/.local/bin`]) {
+    if (folder.endsWith("/bin")) found.push(folder);
+    try {
+      const target = Deno.realPathSync(`${folder}/python3`);
+      found.push(target.slice(0, target.lastIndexOf("/")));
+    } catch { /* no Python there, or no permission to look */ }
+  }
+  return [...new Set(found)].filter((folder) => folder.endsWith("/bin"));
+}
+
+/** The `nvidia/…/lib` folders of the wheels installed beside Pythons. */
 function wheelFolders(): string[] {
   const found: string[] = [];
-  const user = environment("HOME");
-  for (
-    const bin of [...(environment("PATH") ?? "").split(":"), `${user}/.local/bin`].filter((p) => p.endsWith("/bin"))
-  ) {
+  for (const bin of pythonFolders()) {
     const lib = `${bin.slice(0, -4)}/lib`;
     for (const python of folderEntries(lib).filter((name) => name.startsWith("python3"))) {
       for (const packages of ["site-packages", "dist-packages"]) {

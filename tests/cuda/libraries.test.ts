@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname } from "node:path";
 import { buildCudaDouble, buildShim, type CudaDoubleOptions, cudaTest } from "../support/cuda_double/build.ts";
+import { nvrtcLibrary } from "../support/nvrtc.ts";
 
 /** What `missing.ts` prints. */
 interface Report {
@@ -177,6 +179,24 @@ cudaTest("with both versions there, the driver's decides", async () => {
   }
   await Deno.remove(root, { recursive: true });
 });
+
+cudaTest(
+  "the real NVRTC, where it is installed, compiles through the shim from outside the system's path",
+  async () => {
+    const library = await nvrtcLibrary();
+    if (library === null) return;
+    const root = await Deno.makeTempDir({ prefix: "cuda_double_" });
+    await buildCudaDouble(root, { without: ALL.filter((name) => name !== "libcuda.so.1") });
+    // A wheel's folder is found beside its Python; the system's loader knows nothing of it.
+    const wheel = library.indexOf("/lib/python3");
+    const settings = wheel < 0
+      ? { LD_LIBRARY_PATH: `${root}:${dirname(library)}` }
+      : { LD_LIBRARY_PATH: root, PATH: `${library.slice(0, wheel)}/bin:/usr/bin:/bin` };
+    const { libraries, compiled } = await report({ without: ALL }, settings);
+    await Deno.remove(root, { recursive: true });
+    assertEquals([libraries[1].where, compiled], [library, null]);
+  },
+);
 
 cudaTest("NVRTC without its builtins says so", async () => {
   const { libraries, compiled } = await report({ without: ["libnvrtc-builtins.so.13.0"] });

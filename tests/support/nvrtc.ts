@@ -32,6 +32,11 @@ async function candidates(): Promise<string[]> {
   return found;
 }
 
+/** The real library, or `null` where it is not installed. */
+export async function nvrtcLibrary(): Promise<string | null> {
+  return (await candidates())[0] ?? null;
+}
+
 /** One source to compile. */
 export interface CudaSource {
   /** What it is, for messages. */

@@ -106,6 +106,13 @@ EXPORT CUresult cuInit(unsigned flags) {
   return CUDA_SUCCESS;
 }
 
+/* Not the shim's: the real NVRTC asks the driver for private tables, which it can do without, and expects an answer. */
+EXPORT CUresult cuGetExportTable(const void **table, const void *id) {
+  (void)id;
+  if (table) *table = nullptr;
+  return RESULT_NOT_FOUND;
+}
+
 EXPORT CUresult cuDriverGetVersion(int *version) {
   *version = (int)setting("CUDA_DOUBLE_VERSION", 13000);
   return CUDA_SUCCESS;
