@@ -189,7 +189,7 @@ cudaTest(
     await buildCudaDouble(root, { without: ALL.filter((name) => name !== "libcuda.so.1") });
     // A wheel's folder is found beside its Python; the system's loader knows nothing of it.
     const wheel = library.indexOf("/lib/python3");
-    const settings = wheel < 0
+    const settings: Record<string, string> = wheel < 0
       ? { LD_LIBRARY_PATH: `${root}:${dirname(library)}` }
       : { LD_LIBRARY_PATH: root, PATH: `${library.slice(0, wheel)}/bin:/usr/bin:/bin` };
     const { libraries, compiled } = await report({ without: ALL }, settings);
