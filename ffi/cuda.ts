@@ -11,7 +11,7 @@ import { DeviceError, NativeError } from "../src/base/errors.ts";
 import { environment } from "./cpu.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
-export const CUDA_ABI = 2;
+export const CUDA_ABI = 3;
 
 /** Slots of the argument arena; a kernel's parameter block is at most 4 KiB. */
 export const CUDA_ARENA_SLOTS = 512;
@@ -42,6 +42,12 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_write: { parameters: ["i32", "f64", "buffer", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_read(int32_t device, double address, uint8_t *target, double bytes)` */
   cresset_cuda_read: { parameters: ["i32", "f64", "buffer", "f64"], result: "i32" },
+  /** `double cresset_cuda_read_begin(int32_t device, double address, double bytes, double fault)` */
+  cresset_cuda_read_begin: { parameters: ["i32", "f64", "f64", "f64"], result: "f64" },
+  /** `int32_t cresset_cuda_read_done(int32_t device, double handle)` */
+  cresset_cuda_read_done: { parameters: ["i32", "f64"], result: "i32" },
+  /** `int32_t cresset_cuda_read_take(int32_t device, double handle, uint8_t *target, double bytes, uint8_t *fault)` */
+  cresset_cuda_read_take: { parameters: ["i32", "f64", "buffer", "f64", "buffer"], result: "i32" },
   /** `int32_t cresset_cuda_copy(int32_t device, double to, double from, double bytes)` */
   cresset_cuda_copy: { parameters: ["i32", "f64", "f64", "f64"], result: "i32" },
   /** `int32_t cresset_cuda_copy_peer(int32_t to_device, double to, int32_t from_device, double from, double bytes)` */

@@ -488,6 +488,14 @@ typedef struct {
   Pinned *pinned;
 } Graph;
 
+/* Pinned memory for one read that nobody waits for: the fault word, then the bytes. */
+typedef struct Reading {
+  struct Reading *next; /* of those that are free */
+  CUevent done;
+  size_t bytes;
+  char *memory;
+} Reading;
+
 /* One opened device. */
 typedef struct {
   CUcontext context;
@@ -495,7 +503,8 @@ typedef struct {
   Stream *current;
   Stream first;   /* the default stream */
   int capability; /* major × 10 + minor */
-  void *reading;  /* pinned memory for copies from the device */
+  void *reading;  /* pinned memory for copies from the device that are waited for */
+  Reading *free_readings;
   Staging staging[STAGING_PIECES];
   int piece;        /* the one in use */
   Graph *capturing; /* what is launched goes here, on `stream` */

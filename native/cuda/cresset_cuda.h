@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define CRESSET_CUDA_ABI 2
+#define CRESSET_CUDA_ABI 3
 
 enum {
   CRESSET_CUDA_OK = 0,
@@ -62,6 +62,14 @@ CRESSET_CUDA int32_t cresset_cuda_free(int32_t device, double address);
 CRESSET_CUDA int32_t cresset_cuda_write(int32_t device, double address, const uint8_t *source, double bytes);
 /* Copies from the device; waits for everything before it on the current stream. */
 CRESSET_CUDA int32_t cresset_cuda_read(int32_t device, double address, uint8_t *target, double bytes);
+/*
+ * The same without waiting, for at most CRESSET_CUDA_READ bytes: a handle, or 0. 64 bytes at `fault` (0: none) are read
+ * after it. `read_done`: 1 once both are there. `read_take` gives them, and the handle is gone.
+ */
+#define CRESSET_CUDA_READ 4194304
+CRESSET_CUDA double cresset_cuda_read_begin(int32_t device, double address, double bytes, double fault);
+CRESSET_CUDA int32_t cresset_cuda_read_done(int32_t device, double handle);
+CRESSET_CUDA int32_t cresset_cuda_read_take(int32_t device, double handle, uint8_t *target, double bytes, uint8_t *fault);
 /* Copies on one device. */
 CRESSET_CUDA int32_t cresset_cuda_copy(int32_t device, double to, double from, double bytes);
 /* Copies between devices, after what is on the source's current stream and before what comes next on either. */

@@ -7,12 +7,15 @@
 #include "api.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DEVICES = 64 };
 /* Pinned memory for reads, and the size of each piece of the ring for writes. */
 #define READING_BYTES ((size_t)4 << 20)
 #define PIECE_BYTES ((size_t)1 << 20)
+/* What a kernel says of a bad index. */
+#define FAULT_BYTES ((size_t)64)
 
 static Device devices[MAX_DEVICES];
 static int initialised;
@@ -231,6 +234,68 @@ int32_t cresset_cuda_read(int32_t ordinal, double address, uint8_t *target, doub
     target += part;
     left -= part;
   }
+  return CRESSET_CUDA_OK;
+}
+
+/* A free reading with room for `bytes`, or a new one. */
+static Reading *take_reading(Device *device, size_t bytes) {
+  for (Reading **at = &device->free_readings; *at; at = &(*at)->next) {
+    Reading *found = *at;
+    if (found->bytes < bytes) continue;
+    *at = found->next;
+    return found;
+  }
+  Reading *made = calloc(1, sizeof *made);
+  if (!made) return NULL;
+  /* Two sizes, so that few are made: for values, and for everything else. */
+  made->bytes = bytes <= 4096 ? 4096 : CRESSET_CUDA_READ;
+  int32_t status = driver_status(driver.cuMemHostAlloc((void **)&made->memory, FAULT_BYTES + made->bytes, 0), "cuMemHostAlloc");
+  if (status == CRESSET_CUDA_OK) status = driver_status(driver.cuEventCreate(&made->done, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+  if (status == CRESSET_CUDA_OK) return made;
+  if (made->memory) driver.cuMemFreeHost(made->memory);
+  free(made);
+  return NULL;
+}
+
+static void give_back(Device *device, Reading *reading) {
+  reading->next = device->free_readings;
+  device->free_readings = reading;
+}
+
+double cresset_cuda_read_begin(int32_t ordinal, double address, double bytes, double fault) {
+  Device *device = device_at(ordinal);
+  if (!device) return 0;
+  if (device->capturing || bytes > CRESSET_CUDA_READ) {
+    set_error("no read of %.0f bytes can be begun%s", bytes, device->capturing ? " while a graph is captured" : "");
+    return 0;
+  }
+  Reading *reading = take_reading(device, (size_t)bytes);
+  if (!reading) return 0;
+  CUresult result = driver.cuMemcpyDtoHAsync_v2(reading->memory + FAULT_BYTES, (CUdeviceptr)address, (size_t)bytes, device->stream);
+  if (result == CUDA_SUCCESS && fault != 0) {
+    result = driver.cuMemcpyDtoHAsync_v2(reading->memory, (CUdeviceptr)fault, FAULT_BYTES, device->stream);
+  }
+  if (result == CUDA_SUCCESS) result = driver.cuEventRecord(reading->done, device->stream);
+  if (driver_status(result, "cuMemcpyDtoHAsync") == CRESSET_CUDA_OK) return (double)(uintptr_t)reading;
+  /* What was begun may still be written, so the memory is not used again. */
+  return 0;
+}
+
+int32_t cresset_cuda_read_done(int32_t ordinal, double handle) {
+  DEVICE(ordinal);
+  if (device->capturing) return 0;
+  CUresult result = driver.cuEventQuery(((Reading *)(uintptr_t)handle)->done);
+  if (result == CUDA_ERROR_NOT_READY) return 0;
+  int32_t status = driver_status(result, "cuEventQuery");
+  return status == CRESSET_CUDA_OK ? 1 : status;
+}
+
+int32_t cresset_cuda_read_take(int32_t ordinal, double handle, uint8_t *target, double bytes, uint8_t *fault) {
+  DEVICE(ordinal);
+  Reading *reading = (Reading *)(uintptr_t)handle;
+  memcpy(target, reading->memory + FAULT_BYTES, (size_t)bytes);
+  memcpy(fault, reading->memory, FAULT_BYTES);
+  give_back(device, reading);
   return CRESSET_CUDA_OK;
 }
 

@@ -21,6 +21,8 @@ export interface SegmentSource {
   readonly device: string;
   /** Gets memory aligned to {@linkcode ALIGNMENT}: its address, or 0. */
   allocate(bytes: number): number;
+  /** What else to say when there is no memory left, begun by a comma. */
+  describe?(): string;
   /** Returns it: whether it went. */
   free(address: number, bytes: number): boolean;
 }
@@ -362,7 +364,9 @@ export class Allocator {
     if (this.#addSegment(pool, bytes)) return pool.carve(bytes);
     throw new OutOfMemoryError(
       `alloc(): no memory left on ${this.#source.device}: ${requested} bytes asked for, ${this.#allocated} in use in ` +
-        `${this.#live} blocks, ${this.#reserved} reserved; dispose tensors (\`using\`, dispose(), scope()), or await ` +
+        `${this.#live} blocks, ${this.#reserved} reserved${
+          this.#source.describe?.() ?? ""
+        }; dispose tensors (\`using\`, dispose(), scope()), or await ` +
         `now and then so that the collector can free those that are unreachable`,
     );
   }

@@ -33,6 +33,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   launches: "updates and norms of many tensors take few launches",
   callables: "recorded callables and modules go through autograd",
   streams: "streams wait for events, and have memory of their own",
+  reads: "reads let other work go on, and tell of faults",
+  memory: "memory that is out is told with the numbers, after idle memory was given back",
   devices: "devices copy directly, and one of them is the current one",
   collectives: "collectives over several devices",
 };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
@@ -376,6 +376,55 @@ async function streams(): Promise<void> {
   torch.ones(2).recordStream(side); // nothing to wait for
 }
 
+/** Reads let other work go on, come in any number, and tell what kernels before them ran into. */
+async function reads(): Promise<void> {
+  const xs = Array.from({ length: 20 }, (_, i) => torch.full([i + 1], i, { device }));
+  const pending = xs.map((x) => x.add(1).sum().item());
+  // What is issued now comes after the reads.
+  for (const x of xs) x.fill_(-1);
+  assertEquals(await Promise.all(pending), xs.map((_, i) => (i + 1) * (i + 1)));
+  const made = torch.arange(100, { device, dtype: torch.float32 }), read = made.data();
+  made.dispose();
+  torch.zeros(100, { device });
+  assertEquals(await read, Float32Array.from({ length: 100 }, (_, i) => i));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  for (let i = 0; i < 50; i++) await torch.ones(3, { device }).add(i).data();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  clearInterval(timer);
+  assert(turns > 0);
+  const large = torch.ones(1100000, { device });
+  assertEquals((await large.data()).length, 1100000);
+  assertEquals((await torch.zeros(0, { device }).data()).length, 0);
+
+  const rows = torch.ones(2, 3, { device }), far = torch.tensor([5], { device, dtype: torch.int64 });
+  const bad = rows.indexSelect(0, far), after = rows.add(1);
+  const error = await assertRejects(() => bad.data(), torch.IndexError);
+  assertStringIncludes(error.message, "indexSelect(): index out of range: 5");
+  assertEquals(await listOf(after), [2, 2, 2, 2, 2, 2]);
+}
+
+/** What an error says when memory is out, and that other pools give way first. */
+async function memory(): Promise<void> {
+  const side = new cuda.Stream();
+  // 192 of 256 MiB lie idle in another stream's pool.
+  const idle = cuda.stream(side, () => Array.from({ length: 3 }, () => torch.empty(16 << 20, { device })));
+  for (const x of idle) x.dispose();
+  const large = torch.ones(40 << 20, { device });
+  assertEquals(await large.narrow(0, 0, 3).sum().item(), 3);
+  const error = assertThrows(() => torch.empty(40 << 20, { device }), torch.OutOfMemoryError);
+  for (const part of ["no memory left on cuda:0: 167772160 bytes asked for", "reserved", "of 268435456 bytes"]) {
+    assertStringIncludes(error.message, part);
+  }
+  assertEquals(await torch.ones(3, { device }).sum().item(), 3);
+  large.dispose();
+  cuda.emptyCache();
+  cuda.setPerProcessMemoryFraction(0.25);
+  assertThrows(() => torch.empty(20 << 20, { device }), torch.OutOfMemoryError);
+  cuda.setPerProcessMemoryFraction(1);
+  torch.empty(20 << 20, { device }).dispose();
+}
+
 async function devices(): Promise<void> {
   assertEquals([cuda.deviceCount(), cuda.currentDevice()], [2, 0]);
   const x = torch.arange(6, { device: "cuda:0", dtype: torch.float32 }).reshape(2, 3).t();
@@ -484,6 +533,8 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
   launches,
   callables,
   streams,
+  reads,
+  memory,
   devices,
   collectives,
 };

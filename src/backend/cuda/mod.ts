@@ -86,11 +86,7 @@ export class CudaBackend implements Backend {
     this.stream.write(addressOf(x), bytes);
   }
   read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
-    try {
-      return Promise.resolve(this.readSync(x));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.stream.readLater(addressOf(x), numelOf(x.shape) * x.dtype.itemsize);
   }
   readSync(x: Strided): Uint8Array<ArrayBuffer> {
     return this.stream.read(addressOf(x), numelOf(x.shape) * x.dtype.itemsize);

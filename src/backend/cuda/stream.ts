@@ -8,6 +8,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { environment } from "../../../ffi/cpu.ts";
 import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
 import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
@@ -23,6 +24,7 @@ const enum Status {
   NoDevice = -2,
   Memory = -3,
   Compile = -4,
+  Fault = -5,
 }
 
 /** Numbers of CUDA's libraries in the shim. */
@@ -40,6 +42,11 @@ export const enum Library {
 const OPTIONS = "--std=c++17 --extra-device-vectorization -default-device";
 /** Kernels that a fault's message names. */
 const REMEMBERED = 4;
+/** The most that a read takes which does not keep the thread. */
+const READ_BYTES = 4 * 2 ** 20;
+const FAULT_BYTES = 64;
+/** How often a read asks at once whether it is done, before it lets other work go on. */
+const EAGER_ASKS = 8;
 /** Threads per block of elementwise kernels. */
 export const THREADS = 256;
 
@@ -97,6 +104,8 @@ export class CudaStream {
   private readonly faultBlock: Block;
   private readonly faultOps: string[] = [];
   private faultPossible = false;
+  /** How many kernels were launched. */
+  private launched = 0;
 
   /**
    * Opens device `ordinal`.
@@ -119,6 +128,10 @@ export class CudaStream {
     this.allocator = new Allocator({
       device: `cuda:${ordinal}`,
       allocate: (bytes) => c.cresset_cuda_alloc(ordinal, bytes),
+      describe: () => {
+        const known = c.cresset_cuda_memory(ordinal) === Status.Ok;
+        return known ? `, ${args[0]} of ${args[1]} bytes free on the device` : "";
+      },
       // What is recorded must stay where it is until the recording ends.
       free: (address) => this.recording === null && c.cresset_cuda_free(ordinal, address) === Status.Ok,
     });
@@ -227,6 +240,7 @@ export class CudaStream {
 
   /** Remembers what was launched, for the message of a fault. */
   remember(name: string): void {
+    this.launched++;
     if (this.recent.length >= REMEMBERED) this.recent.shift();
     this.recent.push(name);
   }
@@ -243,8 +257,13 @@ export class CudaStream {
   private checkIndices(): void {
     if (!this.faultPossible) return;
     this.faultPossible = false;
-    const bytes = new Uint8Array(32);
+    const bytes = new Uint8Array(FAULT_BYTES);
     this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, this.faultBlock.address, bytes, bytes.length));
+    this.throwFault(bytes);
+  }
+
+  /** Throws what a fault word says, and clears it. */
+  private throwFault(bytes: Uint8Array<ArrayBuffer>): void {
     const [id, value, size, dim] = new BigInt64Array(bytes.buffer);
     if (id === 0n) return;
     this.check("read", this.shim.c.cresset_cuda_fill(this.ordinal, this.faultBlock.address, 0, 64));
@@ -292,6 +311,31 @@ export class CudaStream {
     if (count > 0) this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, address, bytes, count));
     this.recent.length = 0;
     this.checkIndices();
+    return bytes;
+  }
+
+  /** The same without keeping the thread: what else it has to do goes on until the values are there. */
+  async readLater(address: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (count === 0 || count > READ_BYTES || this.blocking) return this.read(address, count);
+    this.refuseRecording("read", "values cannot be read");
+    const { c } = this.shim, { launched } = this;
+    const fault = this.faultPossible ? this.faultBlock.address : 0;
+    this.faultPossible = false;
+    const handle = c.cresset_cuda_read_begin(this.ordinal, address, count, fault);
+    if (handle === 0) this.fail("read", Status.Fault);
+    let done = c.cresset_cuda_read_done(this.ordinal, handle);
+    // Asking costs a microsecond; what is ready soon is worth some of them, before other work has its turn.
+    for (let i = 0; done === 0 && i < EAGER_ASKS; i++) done = c.cresset_cuda_read_done(this.ordinal, handle);
+    while (done === 0) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      done = c.cresset_cuda_read_done(this.ordinal, handle);
+    }
+    if (done < 0) this.fail("read", done);
+    const bytes = new Uint8Array(count), word = new Uint8Array(FAULT_BYTES);
+    this.check("read", c.cresset_cuda_read_take(this.ordinal, handle, bytes, count, word));
+    // A later fault is of what was launched since.
+    this.recent.splice(0, this.recent.length - Math.min(this.recent.length, this.launched - launched));
+    if (fault !== 0) this.throwFault(word);
     return bytes;
   }
 
@@ -355,6 +399,7 @@ export class CudaStream {
   launch(kernel: Kernel, slots: number, threads: number, x: number, y = 1, z = 1, shared = 0): void {
     const status = this.shim.c.cresset_cuda_launch(this.ordinal, kernel.handle, x, y, z, threads, shared, slots);
     if (status !== Status.Ok) this.fail(kernel.name, status);
+    this.launched++;
     if (this.recent.length >= REMEMBERED) this.recent.shift();
     this.recent.push(kernel.name);
     if (this.blocking && this.recording === null) this.synchronize(kernel.name);
