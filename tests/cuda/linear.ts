@@ -13,6 +13,7 @@ import {
   chainsAutocast,
   chainsBehave,
   chainsRelease,
+  largeStridesAgree,
   layoutsAgree,
   linearAgrees,
   transformersAgree,
@@ -26,6 +27,7 @@ await linearAgrees("cuda", DTYPES);
 await chainsAgree("cuda", DTYPES);
 await chainsBehave("cuda");
 
+await largeStridesAgree("cuda");
 chainsRelease("cuda");
 await chainsAutocast("cuda");
 

@@ -212,6 +212,20 @@ export async function transformersAgree(device: string): Promise<void> {
   }
 }
 
+/** Large products of operands without unit strides, which a library may want to have copied. */
+export async function largeStridesAgree(device: string): Promise<void> {
+  const x = values([2, 130, 260], torch.float32, 1), w = values([260, 256], torch.float32, 2);
+  const odd = (x: T) => x.at("...", torch.slice(0, 260, 2)),
+    every = (w: T) => w.at(torch.slice(0, 260, 2), torch.slice(0, 256, 2));
+  await both(device, "every second column", [x, w], (x, w) => odd(x).matmul(every(w)), 1e-4);
+  await both(device, "a repeated one", [x, w], (x, w) =>
+    odd(x.select(0, 1)).unsqueeze(0).expand(3, 130, 130).bmm(
+      every(w).unsqueeze(0).expand(3, 130, 128),
+    ), 1e-4);
+  const sum = (x: T, w: T, b: T) => F.linear(x, w.t(), b).sum();
+  await both(device, "an expanded gradient", [x, w, values([256], torch.float32, 3)], sum, 1e-4);
+}
+
 /** Steps of training hold memory flat: what a chain keeps for backward is released by it. */
 export function chainsRelease(device: string): void {
   torch.manualSeed(1);

@@ -16,10 +16,13 @@ import { collapse } from "../layout.ts";
 import { Arguments } from "./arguments.ts";
 import { operandAt } from "./kernels/common.ts";
 import { matmulSource, TILE, TILE_THREADS } from "./kernels/tiles.ts";
+import { withDense } from "./pack.ts";
 import { addressOf, type CudaStream, Library } from "./stream.ts";
 
 /** More calls of cuBLASLt than this for one product cost more than our own kernel. */
 const MOST_CALLS = 64;
+/** Products of at least this many multiplications are worth a copy of an operand that cuBLASLt does not take as it lies. */
+const WORTH_COPYING = 2 ** 20;
 /** cuBLASLt's dimensions are 32-bit. */
 const LARGEST = 2 ** 31 - 1;
 /** The shim's status where the library has no kernel for a product: ours then takes it. */
@@ -68,7 +71,30 @@ const PLAIN: LibraryEpilogue = { code: Code.None, bias: 0, aux: 0, auxStep: 0 };
 /** `out = alpha · a @ b + beta · out`; see `Backend.matmul`. */
 export function matmul(stream: CudaStream, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
   if (numelOf(out.shape) === 0) return;
-  if (!byLibrary(stream, a, b, out, alpha, beta)) byTiles(stream, a, b, out, alpha, beta);
+  const done = withRows(stream, a, b, out, (a, b) => byLibrary(stream, a, b, out, alpha, beta));
+  if (!done) byTiles(stream, a, b, out, alpha, beta);
+}
+
+/**
+ * Runs `use` with operands as the library takes them: where one has unit stride in neither dimension (a gradient that was
+ * expanded, say) and the product is large, a copy costs less than our own kernel.
+ */
+function withRows(
+  stream: CudaStream,
+  a: Strided,
+  b: Strided,
+  out: Strided,
+  use: (a: Strided, b: Strided) => boolean,
+): boolean {
+  const { dtype } = out, nb = out.shape.length - 2;
+  if (!stream.has(Library.CublasLt) || !dtype.isFloatingPoint || a.dtype !== dtype || b.dtype !== dtype) {
+    return use(a, b);
+  }
+  if (numelOf(out.shape) * a.shape[nb + 1] < WORTH_COPYING) return use(a, b);
+  const lies = (x: Strided) => matrixOf(x.shape[nb], x.shape[nb + 1], x.strides[nb], x.strides[nb + 1]) !== null;
+  if (!lies(a)) return withDense(stream, a, (dense) => withRows(stream, dense, b, out, use));
+  if (!lies(b)) return withDense(stream, b, (dense) => use(a, dense));
+  return use(a, b);
 }
 
 /**
@@ -77,6 +103,10 @@ export function matmul(stream: CudaStream, a: Strided, b: Strided, out: Strided,
  */
 export function matmulEpilogue(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
   if (numelOf(out.shape) === 0) return false;
+  return withRows(stream, a, b, out, (a, b) => finished(stream, a, b, out, epilogue));
+}
+
+function finished(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
   if (libraryLayouts(stream, a, b, out) !== null) {
     const known = libraryEpilogue(out, epilogue);
     return known !== null && byLibrary(stream, a, b, out, 1, 0, known);
@@ -91,7 +121,8 @@ export function matmulEpilogue(stream: CudaStream, a: Strided, b: Strided, out: 
 /** `out = a @ b` and the sums of `a`'s rows; see `Backend.matmulRowSums`. */
 export function matmulRowSums(stream: CudaStream, a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
   if (numelOf(out.shape) === 0 || out.dtype === float64 || !sums.dense || sums.dtype !== out.dtype) return false;
-  return byLibrary(stream, a, b, out, 1, 0, { code: Code.RowSums, bias: addressOf(sums), aux: 0, auxStep: 0 });
+  const epilogue = { code: Code.RowSums, bias: addressOf(sums), aux: 0, auxStep: 0 };
+  return withRows(stream, a, b, out, (a, b) => byLibrary(stream, a, b, out, 1, 0, epilogue));
 }
 
 /** The first devices with float8 tensor cores. */

@@ -1,0 +1,46 @@
+/**
+ * Dense copies of operands, for libraries that do not take them as they lie.
+ *
+ * @module
+ */
+
+import type { DType } from "../../base/dtype.ts";
+import { contiguousStrides, numelOf } from "../../base/shape.ts";
+import { input } from "../../expr/expr.ts";
+import { Program } from "../../expr/program.ts";
+import type { Strided } from "../backend.ts";
+import { CompiledProgram, pointwise } from "./pointwise.ts";
+import type { CudaStream } from "./stream.ts";
+
+const programs = new Map<DType, Program>();
+const compiled = new WeakMap<CudaStream, Map<DType, CompiledProgram>>();
+
+function copyOf(stream: CudaStream, dtype: DType): readonly [Program, CompiledProgram] {
+  let program = programs.get(dtype);
+  if (program === undefined) {
+    programs.set(dtype, program = new Program([dtype], [], [{ expr: input(0, dtype), dtype }]));
+  }
+  let known = compiled.get(stream);
+  if (known === undefined) compiled.set(stream, known = new Map());
+  let kernels = known.get(dtype);
+  if (kernels === undefined) known.set(dtype, kernels = new CompiledProgram(stream, program));
+  return [program, kernels];
+}
+
+/** Runs `use` with a row-major copy of a matrix in scratch memory; batches that repeat one are copied once. */
+export function withDense<R>(stream: CudaStream, x: Strided, use: (dense: Strided) => R): R {
+  const last = x.shape.length - 2, { dtype } = x;
+  const once = x.shape.map((size, d) => d < last && x.strides[d] === 0 ? 1 : size);
+  const steps = contiguousStrides(once);
+  const block = stream.allocator.alloc(numelOf(once) * dtype.itemsize);
+  try {
+    const [program, kernels] = copyOf(stream, dtype), place = { storage: { block }, offset: 0, dtype };
+    const copy = { ...place, shape: once, strides: steps, dense: true };
+    pointwise(stream, kernels, program, once, [{ ...x, shape: once, storage: x.storage }], [], [copy]);
+    const strides = steps.map((step, d) => once[d] === 1 && d < last ? 0 : step);
+    return use({ ...place, shape: x.shape, strides, dense: numelOf(once) === numelOf(x.shape) });
+  } finally {
+    // What is issued next on the stream may have it: the product comes before.
+    stream.allocator.free(block);
+  }
+}
