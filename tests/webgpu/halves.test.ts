@@ -66,6 +66,14 @@ const CASES: Record<string, (a: T, b: T) => T> = {
     a.select(0, 0).clone().addmm_(b.select(0, 0), b.select(0, 1).t().matmul(a.select(0, 1))),
   convolution: (a, b) => F.conv2d(a.unsqueeze(0), b.narrow(1, 0, 3).narrow(2, 0, 3).contiguous().unsqueeze(0)),
   "max pooling": (a) => F.maxPool2d(a.unsqueeze(0), 2),
+  "batch norm": (a, b) => F.batchNorm(a, null, null, { weight: b.select(0, 0).select(1, 0), training: true }),
+  "rms norm": (a, b) => F.rmsNorm(a, [12], b.select(0, 0).select(0, 0)),
+  "layer norm with weights": (a, b) => F.layerNorm(a, [12], b.select(0, 0).select(0, 0), b.select(0, 1).select(0, 1)),
+  linear: (a, b) => F.linear(a, b.select(0, 0), b.select(2, 0).select(0, 0)),
+  attention: (a, b) => F.scaledDotProductAttention(a.unsqueeze(0), b.unsqueeze(0), a.unsqueeze(0), { isCausal: true }),
+  embedding: (a, b) => F.embedding(torch.tensor([[1n, 5n], [5n, 0n]], { device: a.device }), b.select(1, 0)),
+  "cross entropy": (a) => F.crossEntropy(a.select(0, 0), torch.arange(8, { device: a.device })),
+  "a loss": (a, b) => F.smoothL1Loss(a, b),
   "average pooling": (a) => F.avgPool2d(a.unsqueeze(0), 2),
 };
 
@@ -91,6 +99,12 @@ gpuTest("float16 agrees with the CPU, as halves and as words", async (t) => {
       };
       await compare("as halves");
       await inWords(() => compare("as words"));
+      gpu.software = !gpu.software;
+      try {
+        await compare("as halves, on the other kind of adapter");
+      } finally {
+        gpu.software = !gpu.software;
+      }
     });
   }
 });

@@ -133,3 +133,11 @@ gpuTest("LBFGS is awaited, and finds what it finds on the CPU", async (t) => {
     "not a promise",
   );
 });
+
+gpuTest("detectAnomaly() names the backward that made NaN at the next read", async () => {
+  const x = torch.tensor([-1, 4], { device }).requiresGrad_();
+  using _ = torch.autograd.detectAnomaly();
+  x.sqrt().sum().backward();
+  const error = await assertRejects(() => x.grad!.tolist(), torch.AutogradError);
+  assert(error.message.includes("SqrtBackward0 returned NaN"), error.message);
+});
