@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assert, assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 
@@ -63,7 +64,7 @@ function rows(dtype: Dtype, most: number): NormCase[] {
     },
     {
       name: "layer norm far from zero",
-      inputs: [values([5, 300], torch.float32, 1, 1000)],
+      inputs: [values([5, 300], dtype, 1, 100)],
       apply: (x) => F.layerNorm(x, 300),
     },
   );
@@ -139,4 +140,42 @@ export function normSecond(c: NormCase, device: torch.Device | string): Tensor[]
   let total = first[0]!.pow(2).sum();
   for (const g of first.slice(1)) total = total.add(g!.pow(2).sum());
   return torch.autograd.grad(total, inputs).map((g) => g!);
+}
+
+/** Relative and absolute tolerance; second derivatives of two elements nearly cancel, hence their factor. */
+const TOLERANCE: Readonly<Record<string, number>> = { float16: 4e-3, bfloat16: 3e-2, float32: 4e-5, float64: 1e-10 };
+const SECOND = 100;
+/** Above this many elements gradients of gradients are left out: they are composed, whatever the size. */
+const SMALL = 1000;
+/** Results that are read together. */
+const TOGETHER = 100;
+
+async function assertClose(actual: Tensor, expected: Tensor, tolerance: number, what: string): Promise<void> {
+  assertEquals([actual.shape, actual.dtype.name], [expected.shape, expected.dtype.name], what);
+  const numbers = async (t: Tensor) => Array.from(await t.cpu().then((c) => c.double().contiguous().data()), Number);
+  const [ours, theirs] = await Promise.all([numbers(actual), numbers(expected)]);
+  const largest = theirs.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
+  for (const [i, v] of ours.entries()) {
+    const near = Math.abs(v - theirs[i]) <= tolerance * largest || Number.isNaN(v) && Number.isNaN(theirs[i]);
+    assert(near, `${what}: [${i}] is ${v}, on the CPU ${theirs[i]}`);
+  }
+}
+
+/** Asserts that a device normalises as the CPU does: results, gradients, and gradients of those in small cases. */
+export async function assertNormsAgree(device: string, dtype: torch.DType, most = Infinity): Promise<void> {
+  const tolerance = TOLERANCE[dtype.name];
+  // Reads that start in the same turn share a wait, which is long on WebGPU.
+  const pending: Promise<void>[] = [];
+  const compare = (what: string, ours: Tensor[], theirs: Tensor[], limit: number): void => {
+    ours.forEach((x, i) => pending.push(assertClose(x, theirs[i], limit, `${what}, ${i}`)));
+  };
+  for (const c of normCases(dtype, most)) {
+    const name = `${dtype} ${c.name}`;
+    compare(name, normResults(c, device), normResults(c, "cpu"), tolerance);
+    if (dtype.itemsize >= 4 && c.inputs[0].numel() <= SMALL) {
+      compare(`${name}, second derivative`, normSecond(c, device), normSecond(c, "cpu"), SECOND * tolerance);
+    }
+    if (pending.length > TOGETHER) await Promise.all(pending.splice(0));
+  }
+  await Promise.all(pending);
 }

@@ -1,0 +1,81 @@
+/** Normalisations and softmax on the GPU against the CPU, by every set of kernels that an adapter may get. */
+
+import * as torch from "../../mod.ts";
+import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
+import { assertNormsAgree } from "../support/norm_cases.ts";
+import { assertSame, GPU, gpuTest } from "./support.ts";
+
+/** Runs `body` with the kernels for a software adapter or another, with and without subgroups. */
+async function withKernels(software: boolean, subgroups: boolean, body: () => Promise<void>): Promise<void> {
+  const { gpu } = webGpuBackend(torch.device(GPU));
+  const before = { software: gpu.software, subgroups: gpu.subgroups };
+  Object.assign(gpu, { software, subgroups: subgroups && before.subgroups });
+  try {
+    await body();
+  } finally {
+    Object.assign(gpu, before);
+  }
+}
+
+const SETS = [
+  ["a software adapter", true, true],
+  ["subgroups", false, true],
+  ["workgroup memory", false, false],
+] as const;
+
+for (const [name, software, subgroups] of SETS) {
+  gpuTest(`norms agree, by kernels for ${name}`, () =>
+    withKernels(software, subgroups, async () => {
+      await assertNormsAgree(GPU, torch.float32);
+      if (subgroups) { for (const dtype of [torch.float16, torch.bfloat16]) await assertNormsAgree(GPU, dtype, 1000); }
+    }));
+
+  gpuTest(`softmax of all lengths agrees, by kernels for ${name}`, () =>
+    withKernels(software, subgroups, async () => {
+      for (const [rows, length] of [[3, 1], [5, 63], [6, 64], [4, 1000], [600, 65], [2, 3001], [3, 4096], [1, 70001]]) {
+        torch.manualSeed(length);
+        const x = torch.randn(rows, length).mul(3), g = torch.randn(rows, length);
+        for (const op of ["softmax", "logSoftmax"] as const) {
+          const [ours, theirs] = [GPU, "cpu"].map((device) => {
+            const leaf = x.clone().to(device).detach().requiresGrad_();
+            const y = leaf[op](-1);
+            y.backward(g.to(device));
+            return [y.detach(), leaf.grad!];
+          });
+          await assertSame(ours[0], theirs[0], `${op} of ${rows} x ${length}`, 3e-6);
+          await assertSame(ours[1], theirs[1], `gradient of ${op} of ${rows} x ${length}`, 2e-5);
+        }
+      }
+      const odd = torch.tensor([[1, NaN, 2], [-Infinity, -Infinity, -Infinity], [Infinity, 1, 2], [-Infinity, 1, 2]]);
+      await assertSame(odd.to(GPU).softmax(-1), odd.softmax(-1), "softmax of numbers that are none");
+    }));
+
+  gpuTest(
+    `reductions along and across memory agree, by kernels for ${name}`,
+    () =>
+      withKernels(software, subgroups, async () => {
+        const shapes: [number[], (number | number[])[]][] = [
+          [[5], [0]],
+          [[70, 64], [0, 1, [0, 1]]],
+          [[1000, 767], [0, 1]],
+          [[40000, 4], [0, 1]],
+          [[3, 40000], [0, 1]],
+          [[8, 6, 7, 7], [[0, 2, 3], 1, [1, 2]]],
+          [[8, 32, 16, 16], [[0, 2, 3], [0, 1], 2]],
+          [[33, 31, 29], [1, [0, 2]]],
+          [[3, 0], [0, 1]],
+        ];
+        for (const [shape, dims] of shapes) {
+          torch.manualSeed(5);
+          const x = torch.randn(shape), holes = x.where(x.lt(2.5), NaN), whole = x.mul(9).to(torch.int64);
+          for (const dim of dims) {
+            const what = `of [${shape}] over ${dim}`;
+            await assertSame(x.to(GPU).sum(dim), x.sum(dim), `sum ${what}`, 2e-5);
+            await assertSame(whole.to(GPU).sum(dim), whole.sum(dim), `sum of integers ${what}`, 0);
+            await assertSame(whole.to(GPU).gt(0).all(dim), whole.gt(0).all(dim), `all ${what}`, 0);
+            if (x.numel() > 0) await assertSame(holes.to(GPU).amax(dim), holes.amax(dim), `amax ${what}`, 0);
+          }
+        }
+      }),
+  );
+}
