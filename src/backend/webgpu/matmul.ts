@@ -133,31 +133,18 @@ function dispatch(gpu: Gpu, p: Product, plan: Plan, sums: GpuBlock | null): void
     `${type} ${describe(text.left)} ${describe(text.right)} ${sizes.length} ${bound.map(Number).join("")} ` +
     (finish === null ? `parts ${partsSlot}` : finish.key);
   const print = () => ({ ...text, finish: finish === null ? "" : finish.functions() });
-  const { parameters } = operands;
+  const run = (key: string, code: () => string, across: number, down: number) => {
+    const groups = [across, down, batches * parts] as const;
+    gpu.dispatchGrid(`${key} ${common}`, code, operands.blocks, operands.parameters, TileAt.Group, groups);
+  };
   if (kernel === "vector") {
     const lanes = vectorLanes(text.right.depthFirst);
-    gpu.dispatchGrid(
-      `matmul vector ${rows} ${common}`,
-      () => vectorCode(print()),
-      operands.blocks,
-      parameters,
-      TileAt.Group,
-      [
-        Math.ceil(columns / lanes),
-        1,
-        batches * parts,
-      ],
-    );
-    return;
+    return run(`matmul vector ${rows}`, () => vectorCode(print()), Math.ceil(columns / lanes), 1);
   }
   const { size } = PLANS[kernel], bytes = STEP * size * 2 * 4;
   const twice = plan.twice ?? 2 * bytes <= gpu.device.limits.maxComputeWorkgroupStorageSize;
-  const key = `matmul tiles ${size} ${twice} ${common}`;
-  gpu.dispatchGrid(key, () => tileCode({ ...print(), size, twice }), operands.blocks, parameters, TileAt.Group, [
-    Math.ceil(columns / size),
-    Math.ceil(rows / size),
-    batches * parts,
-  ]);
+  const code = () => tileCode({ ...print(), size, twice });
+  run(`matmul tiles ${size} ${twice}`, code, Math.ceil(columns / size), Math.ceil(rows / size));
 }
 
 /** Adds the parts of a split product, in order, and ends it. */

@@ -271,6 +271,52 @@ ${leftLoads(shape)}${rightLoads(shape)}${sums}  }
 ${finish?.long ? storesInLoop(shape) : stores(shape)}}`;
 }
 
+/** The operands of a product as the kernel reads them, some of them copied. */
+interface Arranged {
+  readonly left: Matrix;
+  readonly right: Matrix;
+  readonly leftRows: boolean;
+  readonly rightRows: boolean;
+  /** The copies. */
+  readonly packs: readonly GpuBlock[];
+}
+
+/** Copies what has no vectors, and what lies in a buffer that cannot be bound as vectors. */
+function arranged(
+  gpu: Gpu,
+  given: readonly [left: Matrix, right: Matrix],
+  batches: readonly number[],
+  [rows, columns, depth]: readonly [number, number, number],
+  scalarBuffers: readonly number[],
+): Arranged {
+  let [left, right] = given;
+  const packs: GpuBlock[] = [], even = depth % 4 === 0;
+  const pack = (x: Matrix, high: number, wide: number, padRows: boolean): Matrix => {
+    const copy = packed(gpu, x, batches, high, wide, padRows);
+    packs.push(copy.block);
+    return copy;
+  };
+  let leftRows = even && vectors(left, "column", depth);
+  const leftVectors = leftRows || (even && vectors(left, "row", rows));
+  if (!leftVectors || scalarBuffers.includes(left.block.address)) {
+    left = pack(left, rows, depth, false);
+    leftRows = true;
+  }
+  let rightRows = even && columns % 4 === 0 && vectors(right, "column", columns);
+  const down = even && vectors(right, "row", depth) && (rows < 128 || right.column < FAR);
+  if ((!rightRows && !down) || scalarBuffers.includes(right.block.address)) {
+    right = pack(right, depth, columns, true);
+    rightRows = true;
+  }
+  return { left, right, leftRows, rightRows, packs };
+}
+
+/** Offset and steps of a matrix in vectors, if it is read so: along its columns or along its rows. */
+function steps(x: Matrix, vector: boolean, alongColumns: boolean): number[] {
+  const unit = vector ? 4 : 1;
+  return [x.offset / unit, alongColumns ? x.row / unit : x.row, alongColumns ? x.column : x.column / unit];
+}
+
 /** The deepest product of one dispatch; deeper ones accumulate over several. */
 export const REGISTER_DEPTH = 4 * (MAX_TRIPS - 512);
 
@@ -279,53 +325,23 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
   if (!isPlain(out.dtype)) {
     return inFullWidth(gpu, out, ending.beta !== 0, (wide) => matmulInRegisters(gpu, a, b, wide, ending));
   }
-  const batches = out.shape.slice(0, -2);
+  const batches = out.shape.slice(0, -2), depth = a.shape[a.shape.length - 1], type = sumType(out.dtype);
   let [rows, columns] = out.shape.slice(-2), end = ending;
-  const depth = a.shape[a.shape.length - 1];
-  let [left, right, to] = [matrixOf(a), matrixOf(b), matrixOf(out)];
+  let given: readonly [Matrix, Matrix] = [matrixOf(a), matrixOf(b)], to = matrixOf(out);
   // Lanes lie along the columns: a product with few of them is computed as its transpose.
   if (columns < 8 && rows > columns) {
     [rows, columns] = [columns, rows];
-    [left, right, to] = [transposed(right), transposed(left), transposed(to)];
+    given = [transposed(given[1]), transposed(given[0])];
+    to = transposed(to);
     end = { ...ending, turned: true };
   }
-  const packs: GpuBlock[] = [];
-  const pack = (x: Matrix, high: number, wide: number, padRows: boolean): Matrix => {
-    const copy = packed(gpu, x, batches, high, wide, padRows);
-    packs.push(copy.block);
-    return copy;
-  };
-  const even = depth % 4 === 0;
-  let leftRows = even && vectors(left, "column", depth);
-  if (!leftRows && !(even && vectors(left, "row", rows))) {
-    left = pack(left, rows, depth, false);
-    leftRows = true;
-  }
-  let rightRows = even && columns % 4 === 0 && vectors(right, "column", columns);
-  if (!rightRows && !(even && vectors(right, "row", depth) && (rows < 128 || right.column < FAR))) {
-    right = pack(right, depth, columns, true);
-    rightRows = true;
-  }
-  const target = { x: out, offset: to.offset, row: to.row, column: to.column };
+  const target = { x: out, offset: to.offset, row: to.row, column: to.column }, kept = end.epilogue?.kept ?? null;
   const outVectors = writesVectors(target, columns, to.batch, end);
   // A buffer is bound once, as one type: an operand in the buffer of scalar results moves out.
-  const results = [to.block, end.epilogue?.kept?.storage.block].map((block) => block?.address);
-  if (!outVectors && results.includes(left.block.address)) {
-    left = pack(left, rows, depth, false);
-    leftRows = true;
-  }
-  if (!outVectors && results.includes(right.block.address)) {
-    right = pack(right, depth, columns, true);
-    rightRows = true;
-  }
-  const type = sumType(out.dtype);
-  const operands = new Operands();
-  const steps = (x: Matrix, vector: boolean, alongColumns: boolean): number[] => {
-    const unit = vector ? 4 : 1;
-    return [x.offset / unit, alongColumns ? x.row / unit : x.row, alongColumns ? x.column : x.column / unit];
-  };
-  const vectorsDeep = Math.ceil(depth / 4);
-  operands.push(rows, columns, 0, 0);
+  const results = [to.block, ...(kept === null ? [] : [kept.storage.block])].map((block) => block.address);
+  const sizes = [rows, columns, depth] as const;
+  const { left, right, leftRows, rightRows, packs } = arranged(gpu, given, batches, sizes, outVectors ? [] : results);
+  const operands = new Operands([rows, columns, 0, 0]), { parameters } = operands;
   operands.push(...steps(left, true, leftRows), ...steps(right, true, rightRows), ...steps(to, outVectors, true));
   operands.push(0, 0, 0, ...batches);
   for (const x of [left, right]) operands.push(...x.batch.map((s) => s / 4));
@@ -336,17 +352,9 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
   const bound: boolean[] = operands.blocks.map(() => false);
   bound[slots[0]] = bound[slots[1]] = true;
   bound[slots[2]] = outVectors;
-  const kept = end.epilogue?.kept;
-  if (kept) bound[operands.slot(kept)] = outVectors;
-  const height = tileRows(rows, rows * columns * depth * numelOf(batches));
-  const { parameters } = operands;
-  const shape = {
-    ...{ type, rows: height, leftRows, rightRows, outVectors },
-    batchDims: batches.length,
-    slots,
-    bound,
-    finish,
-  };
+  if (kept !== null) bound[operands.slot(kept)] = outVectors;
+  const height = tileRows(rows, rows * columns * depth * numelOf(batches)), vectorsDeep = Math.ceil(depth / 4);
+  const how = { type, rows: height, leftRows, rightRows, outVectors, batchDims: batches.length, slots, bound, finish };
   const text = `matmul registers ${type} ${height} ${leftRows} ${rightRows} ${outVectors} ${batches.length} ` +
     `${slots.join("")} ${bound.map(Number).join("")} ${finish?.key}`;
   for (let start = 0; start === 0 || start < vectorsDeep; start += REGISTER_DEPTH / 4) {
@@ -354,7 +362,7 @@ export function matmulInRegisters(gpu: Gpu, a: Strided, b: Strided, out: Strided
     parameters[P.Start] = start;
     parameters[P.End] = Math.min(vectorsDeep, start + REGISTER_DEPTH / 4);
     if (finish !== null && start > 0) parameters[finish.beta] = floatWord(1);
-    gpu.dispatchGrid(`${text} ${added}`, () => code({ ...shape, added }), operands.blocks, parameters, P.Group, [
+    gpu.dispatchGrid(`${text} ${added}`, () => code({ ...how, added }), operands.blocks, parameters, P.Group, [
       Math.ceil(columns / (4 * WIDE * LANES)),
       Math.ceil(rows / height),
       numelOf(batches),
