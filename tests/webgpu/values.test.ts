@@ -141,3 +141,39 @@ gpuTest("detectAnomaly() names the backward that made NaN at the next read", asy
   const error = await assertRejects(() => x.grad!.tolist(), torch.AutogradError);
   assert(error.message.includes("SqrtBackward0 returned NaN"), error.message);
 });
+
+gpuTest("every way of writing to a tensor makes what the host knew of it stale", () => {
+  const zero = () => torch.tensor([0n], { device });
+  const writes: Record<string, (x: torch.Tensor) => unknown> = {
+    add_: (x) => x.add_(1),
+    "add_ through a view": (x) => x.view(1, 1).add_(1),
+    copy_: (x) => x.copy_(torch.tensor([3n])),
+    fill_: (x) => x.fill_(2),
+    zero_: (x) => x.zero_(),
+    setAt: (x) => x.setAt([0], 2),
+    "setAt with an index": (x) => x.setAt([zero()], 2),
+    scatter_: (x) => x.scatter_(0, zero(), zero()),
+    indexAdd_: (x) => x.indexAdd_(0, zero(), zero()),
+    indexFill_: (x) => x.indexFill_(0, zero(), 1),
+    maskedFill_: (x) => x.maskedFill_(x.eq(0), 1),
+    random_: (x) => x.random_(5),
+    bernoulli_: (x) => x.bernoulli_(),
+    out: (x) => torch.add(zero(), 1, { out: x }),
+    "out of a scan": (x) => torch.cumsum(zero(), 0, { out: x }),
+  };
+  const row = torch.arange(10, { device });
+  for (const [name, write] of Object.entries(writes)) {
+    const start = torch.tensor([0n], { device });
+    assertEquals(row.narrow(0, start.select(0, 0), 1).offset, 0);
+    write(start);
+    assertThrows(() => row.narrow(0, start.select(0, 0), 1), torch.DeviceError, "await", name);
+  }
+  const weight = new torch.nn.Parameter(torch.tensor([-1, 2], { device }));
+  const { SGD, AdamW, Adagrad } = torch.optim, lr = 0.1;
+  for (const optimizer of [new SGD([weight], { lr }), new AdamW([weight], { lr }), new Adagrad([weight], { lr })]) {
+    const before = weight.storage.version;
+    weight.grad = torch.ones([2], { device });
+    optimizer.step();
+    assert(weight.storage.version > before, optimizer.constructor.name);
+  }
+});
