@@ -4,7 +4,9 @@
  * @module
  */
 
+import { float32, float64 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Parameters and the options of their updates; schedules write `lr` here. */
@@ -19,10 +21,18 @@ export interface ParamGroup {
   [option: string]: unknown;
 }
 
-/** The number that an option given as a number or a 0-d tensor holds. */
+/** Numbers that were written into tensors by the host, and the version of their memory then. */
+const written = new WeakMap<Tensor, { readonly value: number; readonly version: number }>();
+
+/**
+ * The number that an option given as a number or a 0-d tensor holds. Where the device cannot wait (WebGPU), it must have
+ * come from the host.
+ */
 export function numberOf(value: number | Tensor): number {
   if (typeof value === "number") return value;
-  const item = value.itemSync();
+  const known = written.get(value);
+  if (known !== undefined && known.version === value.storage.version) return known.value;
+  const item = (readsAtOnce(value) ? null : hostValues(value)?.[0]) ?? value.itemSync();
   if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${String(item)}`);
   return item;
 }
@@ -34,8 +44,14 @@ export function readLr(group: ParamGroup): number {
 
 /** Sets the learning rate of a group; a tensor rate is written in place, as in PyTorch. */
 export function writeLr(group: ParamGroup, lr: number): void {
-  if (typeof group.lr === "number") group.lr = lr;
-  else group.lr.fill_(lr);
+  const rate = group.lr;
+  if (typeof rate === "number") group.lr = lr;
+  else {
+    rate.fill_(lr);
+    // As the tensor holds it.
+    const value = rate.dtype === float64 ? lr : Math.fround(lr);
+    if (rate.dtype === float64 || rate.dtype === float32) written.set(rate, { value, version: rate.storage.version });
+  }
 }
 
 /**

@@ -176,12 +176,17 @@ async function training(): Promise<void> {
   for (const [name, maker] of Object.entries(makers)) {
     const batches = Array.from({ length: 6 }, (_, i) => torch.randn(8, 6).add(i / 10).to(device));
     const eager = trainer(maker), losses: number[] = [];
+    // A schedule writes the rate where it is a tensor; a number is part of the graph.
+    const scheduleOf = ({ optimizer }: typeof eager) =>
+      typeof optimizer.paramGroups[0].lr === "number" ? null : new torch.optim.lrScheduler.StepLR(optimizer, 2, 0.5);
+    const eagerSchedule = scheduleOf(eager);
     torch.manualSeed(2);
     for (const batch of batches) {
       eager.x.copy_(batch);
       losses.push(await eager.step().item());
+      eagerSchedule?.step();
     }
-    const recorded = trainer(maker), own: number[] = [];
+    const recorded = trainer(maker), own: number[] = [], schedule = scheduleOf(recorded);
     torch.manualSeed(2);
     const side = new cuda.Stream();
     // Warm-up.
@@ -189,6 +194,7 @@ async function training(): Promise<void> {
       recorded.x.copy_(batch);
       side.waitStream(cuda.currentStream());
       own.push(await cuda.stream(side, () => recorded.step().item()));
+      schedule?.step();
       cuda.currentStream().waitStream(side);
     }
     const g = new cuda.CUDAGraph();
@@ -197,6 +203,7 @@ async function training(): Promise<void> {
       recorded.x.copy_(batch);
       g.replay();
       own.push(await loss.item());
+      schedule?.step();
     }
     own.forEach((v, i) =>
       assert(Math.abs(v - losses[i]) < 1e-5 * (1 + losses[i]), `${name}, step ${i}: ${own} != ${losses}`)
