@@ -50,7 +50,8 @@ export const CUDA_HELPERS: Readonly<Record<string, string>> = {
   return __uint_as_float(__float_as_uint(y) | (u32)(x & 0x80) << 24);
 }`,
   crFromE5m2: `${device} float crFromE5m2(unsigned char x) { return crFromHalf((u16)x << 8); }`,
-  crToFloat8: `${device} unsigned char crToFloat8(float x, int shift, u32 most, float units, u32 leastNormal, u32 rebias) {
+  crToFloat8:
+    `${device} unsigned char crToFloat8(float x, int shift, u32 most, float units, u32 leastNormal, u32 rebias) {
   u32 bits = __float_as_uint(x), size = bits & 0x7fffffffu;
   u32 held = size < most ? size : most;
   u32 y = size < leastNormal
@@ -151,13 +152,9 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
   }
   return (T)sum;
 }`,
-  crPhilox: `${device} i64 crPhilox(i64 counter, i64 key, const i64 *random = nullptr) {
-  if (random) {
-    counter += random[0];
-    key = (i64)((u64)key + (u64)random[1]);
-  }
-  u64 block = (u64)counter >> 2;
-  u32 c0 = (u32)block, c1 = (u32)(block >> 32), c2 = 0, c3 = 0, k0 = (u32)key, k1 = (u32)((u64)key >> 32);
+  crPhiloxBlock: `${device} void crPhiloxBlock(u64 block, i64 key, u32 &c0, u32 &c1, u32 &c2, u32 &c3) {
+  u32 k0 = (u32)key, k1 = (u32)((u64)key >> 32);
+  c0 = (u32)block, c1 = (u32)(block >> 32), c2 = 0, c3 = 0;
   for (int round = 0; round < 10; round++) {
     u32 h0 = __umulhi(0xd2511f53u, c0), l0 = 0xd2511f53u * c0;
     u32 h1 = __umulhi(0xcd9e8d57u, c2), l1 = 0xcd9e8d57u * c2;
@@ -168,6 +165,14 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
     k0 += 0x9e3779b9u;
     k1 += 0xbb67ae85u;
   }
+}`,
+  crPhilox: `${device} i64 crPhilox(i64 counter, i64 key, const i64 *random = nullptr) {
+  if (random) {
+    counter += random[0];
+    key = (i64)((u64)key + (u64)random[1]);
+  }
+  u32 c0, c1, c2, c3;
+  crPhiloxBlock((u64)counter >> 2, key, c0, c1, c2, c3);
   const u32 even = counter & 2 ? c2 : c0, odd = counter & 2 ? c3 : c1;
   return (i64)(counter & 1 ? odd : even);
 }`,

@@ -110,10 +110,29 @@ __device__ __forceinline__ float masked(const Params &p, const Head &head, float
   return s;
 }
 #if DROPOUT
+/* Whether the weights of query i and keys j and j + 1 are kept, a bit each: a block of the stream has both, mostly. */
+__device__ __forceinline__ u32 keptPair(const Params &p, const Head &head, int i, int j) {
+  const i64 *random = (const i64 *)p.slots[${Slot.Random}];
+  u64 word = (u64)(head.first + (i64)i * p.slots[${Slot.Keys}] + j), key = (u64)p.slots[${Slot.KeyHigh}] << 32 | (u64)p.slots[${Slot.KeyLow}];
+  if (random) {
+    word += (u64)random[0];
+    key += (u64)random[1];
+  }
+  const float keep = (float)__longlong_as_double(p.slots[${Slot.Keep}]);
+  u32 c0, c1, c2, c3;
+  crPhiloxBlock(word >> 2, (i64)key, c0, c1, c2, c3);
+  const u32 at = (u32)word & 3, first = at & 2 ? at & 1 ? c3 : c2 : at & 1 ? c1 : c0;
+  u32 second = at == 0 ? c1 : at == 1 ? c2 : c3;
+  if (at == 3) {
+    u32 d1, d2, d3;
+    crPhiloxBlock((word >> 2) + 1, (i64)key, second, d1, d2, d3);
+  }
+  return ((float)(first >> 8) * 0x1p-24f < keep ? 1 : 0) | ((float)(second >> 8) * 0x1p-24f < keep ? 2 : 0);
+}
 /* Whether the weight of query i and key j is kept. */
 __device__ __forceinline__ bool kept(const Params &p, const Head &head, int i, int j) {
-  const i64 word = head.first + i * p.slots[${Slot.Keys}] + j;
-  const i64 key = p.slots[${Slot.KeyHigh}] << 32 | p.slots[${Slot.KeyLow}];
+  const i64 word = head.first + (i64)i * p.slots[${Slot.Keys}] + j;
+  const i64 key = (i64)((u64)p.slots[${Slot.KeyHigh}] << 32 | (u64)p.slots[${Slot.KeyLow}]);
   const u32 bits = (u32)crPhilox(word, key, (const i64 *)p.slots[${Slot.Random}]);
   return (float)(bits >> 8) * 0x1p-24f < (float)__longlong_as_double(p.slots[${Slot.Keep}]);
 }
@@ -148,8 +167,10 @@ export function tilingOf(kernel: AttentionKernel, { dtype, width, dropout }: Att
     const numbers = kernel === "attention" ? 0 : kernel === "byKey" ? 4 * columns : 2 * rows;
     return { fragments, columns, rows, shared: tiles * line + 4 * numbers };
   };
+  // Where a thread's two results, or the random words, leave no room for twice 16 rows.
+  const most = kernel === "byKey" ? (dropout ? 64 : 128) : dropout ? 128 : Infinity;
   const wide = of(2);
-  return wide.shared > limit / 2 || (kernel === "byKey" || dropout) && width * dtype.itemsize > 128 ? of(1) : wide;
+  return wide.shared > limit / 2 || width * dtype.itemsize > most ? of(1) : wide;
 }
 
 const FORWARD = `
@@ -223,13 +244,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) attention(const __grid_
         float sum = total[m][r] * fade;
 #pragma unroll
         for (int j = 0; j < COLUMNS / 8; j++) {
+#if DROPOUT
+          const u32 stays = keptPair(p, here, i + r * 8, column0 + j * 8 + lane % 4 * 2);
+#endif
 #pragma unroll
           for (int c = 0; c < 2; c++) {
             float &x = s[m][j][2 * r + c];
             x = power2(x * factor - base);
             sum += x;
 #if DROPOUT
-            if (!kept(p, here, i + r * 8, column0 + j * 8 + lane % 4 * 2 + c)) x = 0;
+            if (!(stays >> c & 1)) x = 0;
 #endif
           }
         }
@@ -448,6 +472,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
     for (int m = 0; m < MT; m++) {
 #pragma unroll
       for (int j = 0; j < COLUMNS / 8; j++) {
+#if DROPOUT && !KEYS
+        u32 stays = 0;
+#pragma unroll
+        for (int r = 0; r < 2; r++) {
+          const int near = row0 + own + m * 16 + lane / 4 + r * 8;
+          stays |= keptPair(p, here, near, column0 + j * 8 + lane % 4 * 2) << 2 * r;
+        }
+#endif
 #pragma unroll
         for (int e = 0; e < 4; e++) {
           const int mine = own + m * 16 + lane / 4 + e / 2 * 8, near = j * 8 + lane % 4 * 2 + e % 2;
@@ -464,7 +496,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(const __grid_c
 #endif
           const float weight = outside ? 0.0f : power2(z - log);
 #if DROPOUT
-          const float share = kept(p, here, KEYS ? column : row, KEYS ? row : column) ? inverse : 0.0f;
+#if KEYS
+          const bool stay = kept(p, here, column, row);
+#else
+          const bool stay = stays >> e & 1;
+#endif
+          const float share = stay ? inverse : 0.0f;
 #else
           const float share = 1.0f;
 #endif
