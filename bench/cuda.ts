@@ -8,8 +8,9 @@
  *   --budget S      after so many seconds what is left is skipped
  *   --small         tiny sizes, for the test double: they measure nothing
  *
- * Both sides run in turn, round by round, and wait for the device at the end of a reading; eager calls are timed as they
- * are issued. Results are held to the CPU's by the tests; here only times count. A workload that fails is a cell of its row.
+ * A fault of a kernel or a crash costs a row: every group runs in a process of its own, and another one takes over behind
+ * the workload that ended it. Both sides run in turn, round by round, and wait for the device at the end of a reading; eager calls are timed as they
+ * are issued. Results are held to the CPU's by the tests; here only times count. The exit status is 1 if anything failed.
  *
  * @module
  */
@@ -63,12 +64,24 @@ interface Times {
   readonly ours: number;
   readonly theirs: number;
   readonly note: string;
+  /** Whether we failed. */
+  readonly failed: boolean;
+  /** Whether nothing runs on the device any more in this process. */
+  readonly fatal: boolean;
 }
+
+/** The status of a process that ends because its device is lost. */
+const LOST = 70;
 
 async function measure(w: Workload, peer: Torch | null, { small, seconds }: Options): Promise<Times> {
   const ours: number[] = [], theirs: number[] = [], notes: string[] = [];
+  let failed = false, fatal = false;
   const fail = (who: string, error: unknown): void => {
-    notes.push(`${who} failed: ${(error instanceof Error ? error.message : String(error)).slice(0, 160)}`);
+    const text = error instanceof Error ? error.message : String(error);
+    notes.push(`${who} failed: ${text.slice(0, 160)}`);
+    failed ||= who === "Cresset";
+    // CUDA's faults stay.
+    fatal ||= who === "Cresset" && text.includes("reported a fault");
   };
   let run: (() => Tensor | void) | null = null, runs = 0;
   try {
@@ -99,12 +112,9 @@ async function measure(w: Workload, peer: Torch | null, { small, seconds }: Opti
     }
   }
   await torch.collectGarbage();
-  torch.cuda.emptyCache();
-  return {
-    ours: median(ours),
-    theirs: median(theirs),
-    note: notes.join("; ").replaceAll("|", "/").replace(/\s+/g, " "),
-  };
+  if (!fatal) torch.cuda.emptyCache();
+  const note = notes.join("; ").replaceAll("|", "/").replace(/\s+/g, " ");
+  return { ours: median(ours), theirs: median(theirs), note, failed, fatal };
 }
 
 /** A time, and a rate where the workload has one; rates are those of the full sizes. */
@@ -138,28 +148,47 @@ const HEAD = [
   "| --- | --- | --- | --- | --- | --- | --- |",
 ];
 
-/** Times one group. */
-async function runGroup(name: string, only: RegExp, peer: Torch | null, options: Options): Promise<void> {
+/** How far a group has come, for the process that takes over. */
+interface Progress {
+  /** The workload that runs or ran last. */
+  at: number;
+  /** Bytes per second of the fastest copy that either side managed: what "of copying" is of. */
+  copy: number;
+  /** Whether any failed. */
+  failed: boolean;
+}
+
+/** Times the workloads of a group from `progress.at` on; gives the process's status. */
+async function runGroup(
+  workloads: readonly Workload[],
+  peer: Torch | null,
+  progress: Progress,
+  note: () => void,
+  options: Options,
+): Promise<number> {
   const { write } = options;
-  write(["", `### ${name}`, ...HEAD].join("\n"));
-  // Bytes per second of the fastest copy that either side managed: what "of copying" is of.
-  let copy = 0;
-  for (const w of GROUPS[name].filter((w) => only.test(w.name))) {
+  for (; progress.at < workloads.length; progress.at++) {
+    const w = workloads[progress.at];
+    note();
     if (performance.now() > options.deadline) {
       write(`| ${w.name} | skipped: no time left | | | | | |`);
       continue;
     }
     const times = await measure(w, peer, options);
-    if (w.name.startsWith("copy")) {
-      for (const seconds of [times.ours, times.theirs]) if (seconds > 0) copy = Math.max(copy, w.bytes! / seconds);
+    for (const seconds of w.name.startsWith("copy") ? [times.ours, times.theirs] : []) {
+      if (seconds > 0) progress.copy = Math.max(progress.copy, w.bytes! / seconds);
     }
-    write(row(w, times, copy, options.small));
+    progress.failed ||= times.failed;
+    write(row(w, times, progress.copy, options.small));
+    note();
+    if (times.fatal) return LOST;
   }
+  return progress.failed ? 1 : 0;
 }
 
 /** Memory over many training steps: what is reserved, live and resident must not grow after the first tenth. */
-async function steady({ small, deadline, write }: Options): Promise<void> {
-  write("\n### memory over 10,000 training steps\n");
+async function steady({ small, deadline, write }: Options): Promise<number> {
+  write("");
   const steps = small ? 100 : 10_000, step = steadyStep();
   const state = () => ({
     reserved: torch.cuda.memoryReserved(),
@@ -174,13 +203,17 @@ async function steady({ small, deadline, write }: Options): Promise<void> {
   }
   torch.cuda.synchronize();
   const late = state(), mib = (x: number): string => `${(x / 2 ** 20).toFixed(1)} MiB`;
-  if (early === null) return write(`- skipped: ${i} steps only, no time left`);
+  if (early === null) {
+    write(`- skipped: ${i} steps only, no time left`);
+    return 0;
+  }
   const flat = late.reserved <= early.reserved && late.live <= early.live &&
     late.resident < early.resident + (64 << 20);
   for (const key of ["reserved", "live", "resident"] as const) {
     write(`- ${key}: ${mib(early[key])} after ${steps / 10} steps, ${mib(late[key])} after ${i}`);
   }
   write(`- wanted flat: ${flat ? "yes" : "NO"}`);
+  return 0;
 }
 
 function option(name: string): string | undefined {
@@ -188,27 +221,89 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : Deno.args[at + 1];
 }
 
-async function main(): Promise<void> {
-  const small = Deno.args.includes("--small"), file = option("--write"), group = option("--group");
-  const names = group === undefined ? [...Object.keys(GROUPS), "steady"] : [group];
-  const unknown = names.find((name) => name !== "steady" && !(name in GROUPS));
-  if (unknown !== undefined) throw new Error(`bench/cuda.ts: there is no group ${unknown}`);
+function options(): Options {
+  const small = Deno.args.includes("--small"), file = option("--write");
   const write = (line: string): void => {
     console.log(line);
     if (file !== undefined) Deno.writeTextFileSync(file, line + "\n", { append: true });
   };
   const seconds = Number(option("--seconds") ?? (small ? 0.01 : 0.15));
-  const deadline = performance.now() + 1000 * Number(option("--budget") ?? 600);
-  const options: Options = { small, seconds, deadline, write };
-  const { peer, info } = names.some((name) => name !== "steady") ? await startTorch(small) : { peer: null, info: "" };
-  write(
-    `\n- ${torch.cuda.getDeviceName()}, Deno ${Deno.version.deno}${info && `; ${info}`}${small ? "; TINY SIZES" : ""}`,
-  );
-  for (const name of names) {
-    if (name === "steady") await steady(options);
-    else await runGroup(name, new RegExp(option("--only") ?? ""), peer, options);
+  return { small, seconds, write, deadline: performance.now() + 1000 * Number(option("--budget") ?? 600) };
+}
+
+/** The workloads of a group that are wanted. */
+function chosen(group: string): Workload[] {
+  const only = new RegExp(option("--only") ?? "");
+  return GROUPS[group].filter((w) => only.test(w.name));
+}
+
+/** A process that times one group, or the rest of it; its progress is a file. */
+async function worker(group: string, file: string): Promise<number> {
+  const all = options(), progress = JSON.parse(await Deno.readTextFile(file)) as Progress;
+  if (group === "steady") return await steady(all);
+  const { peer, info } = await startTorch(all.small);
+  if (progress.at === 0) {
+    const card = torch.cuda.getDeviceName();
+    all.write(
+      [`\n- ${card}, Deno ${Deno.version.deno}; ${info}${all.small ? "; TINY SIZES" : ""}`, ...HEAD].join("\n"),
+    );
   }
+  const note = (): void => Deno.writeTextFileSync(file, JSON.stringify(progress));
+  const status = await runGroup(chosen(group), peer, progress, note, all);
   await peer?.stop();
+  return status;
+}
+
+/** A worker process behind `progress`; gives its status. */
+async function work(group: string, file: string, left: number): Promise<number> {
+  const map = new URL("offline_imports.json", import.meta.url).pathname;
+  const kept = ["--small", "--only", "--write", "--seconds"].flatMap((name) => {
+    const at = Deno.args.indexOf(name);
+    return at < 0 ? [] : Deno.args.slice(at, at + (name === "--small" ? 1 : 2));
+  });
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    // Found as bench/gpu.sh finds it, without a network.
+    args: [
+      ...["run", "-A", "--no-check", "--no-config", "--no-lock", `--import-map=${map}`, import.meta.filename!],
+      ...[...kept, "--group", group, "--worker", file, "--budget", String(left)],
+    ],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
+  return code;
+}
+
+/** Runs a group's processes until one comes to its end; whether nothing failed. */
+async function supervise(group: string, { deadline, write }: Options): Promise<boolean> {
+  write(`\n### ${group === "steady" ? "memory over 10,000 training steps" : group}`);
+  const file = await Deno.makeTempFile(),
+    names = group === "steady" ? ["steady"] : chosen(group).map(({ name }) => name);
+  let progress: Progress = { at: 0, copy: 0, failed: false };
+  while (progress.at < names.length) {
+    await Deno.writeTextFile(file, JSON.stringify(progress));
+    const status = await work(group, file, Math.max(0, (deadline - performance.now()) / 1000));
+    progress = JSON.parse(await Deno.readTextFile(file)) as Progress;
+    progress.failed ||= status !== 0;
+    if (status === 0 || status === 1) break;
+    if (status !== LOST) write(`| ${names[progress.at]} | the process crashed: status ${status} | | | | | |`);
+    progress.at++;
+  }
+  await Deno.remove(file);
+  return !progress.failed;
+}
+
+async function main(): Promise<void> {
+  const group = option("--group"), file = option("--worker");
+  if (group !== undefined && group !== "steady" && !(group in GROUPS)) {
+    throw new Error(`bench/cuda.ts: there is no group ${group}`);
+  }
+  if (file !== undefined) Deno.exit(await worker(group!, file));
+  let good = true;
+  for (const name of group === undefined ? [...Object.keys(GROUPS), "steady"] : [group]) {
+    good = await supervise(name, options()) && good;
+  }
+  if (!good) Deno.exit(1);
 }
 
 if (import.meta.main) await main();

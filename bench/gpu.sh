@@ -49,7 +49,7 @@ report() {
   local why="status $2"
   (($2 == 124 || $2 == 137)) && why="stopped at its time limit"
   say "- FAILED: $1 ($why after $3 s)"
-  tail -n 12 "$4" | cut -c1-300 | sed 's/^/      /' | tee -a "$RESULTS"
+  [ -n "${ROWS_TELL:-}" ] || tail -n 12 "$4" | cut -c1-300 | sed 's/^/      /' | tee -a "$RESULTS"
   return 1
 }
 
@@ -235,8 +235,8 @@ if wanted times; then
       say "- skipped: $group (no time left)"
       continue
     fi
-    # Rows go straight into the results; only how it ended is said here.
-    step "$group" "$limit" "${RUN[@]}" bench/cuda.ts --group "$group" --budget "$((limit - 8))" --write "$RESULTS" "${SMALL[@]}"
+    # Rows go straight into the results, failures among them; only how it ended is said here.
+    ROWS_TELL=1 step "$group" "$limit" "${RUN[@]}" bench/cuda.ts --group "$group" --budget "$((limit - 8))" --write "$RESULTS" "${SMALL[@]}"
     tail -n 40 "$WORK/log"
   done
 fi
