@@ -14,6 +14,7 @@ import {
   checkUncopied,
   compareAttention,
   compareSecondDerivatives,
+  compareShapes,
   compareTraining,
 } from "../support/attention.ts";
 import { cudaBackend } from "../../src/backend/cuda/mod.ts";
@@ -368,6 +369,7 @@ async function attention(): Promise<void> {
   for (const i of [1, 4, 7, 8, 9, 11]) await compareAttention("cuda", ATTENTION_CASES[i], torch.float32, 3e-3);
   stream.allowTf32 = false;
   await compareSecondDerivatives("cuda");
+  await compareShapes("cuda");
   checkUncopied("cuda", cudaBackend(torch.device("cuda")));
   await compareTraining("cuda");
 }

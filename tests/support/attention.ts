@@ -175,6 +175,40 @@ export async function compareSecondDerivatives(device: string): Promise<void> {
   }
 }
 
+/** Fewer dimensions, other batches and what kernels leave to tensor operations, as on the CPU. */
+export async function compareShapes(device: string): Promise<void> {
+  const cases: [string, number[][], Record<string, unknown>][] = [
+    ["two dimensions", [[5, 16], [9, 16], [9, 16]], { attnMask: torch.rand([5, 9]).gt(0.5) }],
+    ["three dimensions", [[4, 5, 32], [2, 9, 32], [2, 9, 32]], { enableGqa: true }],
+    ["five dimensions", [[2, 1, 2, 5, 16], [2, 1, 2, 5, 16], [2, 1, 2, 5, 16]], { isCausal: true }],
+    ["broadcast batches", [[2, 3, 5, 16], [3, 9, 16], [1, 3, 9, 16]], {}],
+    ["a negative scale", [[1, 2, 5, 16], [1, 2, 9, 16], [1, 2, 9, 16]], { scale: -0.5 }],
+    ["a wide head", [[1, 2, 5, 160], [1, 2, 9, 160], [1, 2, 9, 160]], {}],
+    ["no keys", [[1, 2, 5, 16], [1, 2, 0, 16], [1, 2, 0, 16]], {}],
+  ];
+  for (const [what, shapes, options] of cases) {
+    torch.manualSeed(13);
+    const inputs = shapes.map((shape) => torch.randn(shape));
+    const results: Tensor[][] = [];
+    for (const where of ["cpu", device]) {
+      const leaves = inputs.map((x) => x.to(where).detach().requiresGrad_());
+      const mask = options.attnMask as Tensor | undefined;
+      const out = F.scaledDotProductAttention(leaves[0], {
+        ...options,
+        key: leaves[1],
+        value: leaves[2],
+        attnMask: mask?.to(where),
+      });
+      out.square().sum().backward();
+      results.push([out.detach(), ...leaves.map((x) => x.grad!)]);
+    }
+    for (const [i, expected] of results[0].entries()) {
+      const error = await difference(results[1][i], expected);
+      assert(error <= 1e-5, `${device}, ${what}: tensor ${i} differs by ${error}`);
+    }
+  }
+}
+
 /** A block of GPT-2: its heads are transposed thirds of one projection. */
 class Block extends torch.nn.Module {
   norm1 = new torch.nn.LayerNorm(32);

@@ -8,6 +8,7 @@ import {
   checkUncopied,
   compareAttention,
   compareSecondDerivatives,
+  compareShapes,
   compareTraining,
 } from "../support/attention.ts";
 import { gpuTest } from "./support.ts";
@@ -28,6 +29,7 @@ function hardwareTest(name: string, body: () => Promise<void>): void {
 hardwareTest("attention and its gradients are the composed ones", async () => {
   for (const c of ATTENTION_CASES) await compareAttention("webgpu", c, torch.float32, 1e-5);
   await compareSecondDerivatives("webgpu");
+  await compareShapes("webgpu");
 });
 
 hardwareTest("attention of halves", async () => {
