@@ -72,7 +72,7 @@ export interface PoolWindows {
  * weight and bias number `floor(i / factorRun) mod factors`. Groups are *rows* where `groups · run` is all there is.
  *
  * Layer norm: rows, a factor per column (`factors = run`, `factorRun = 1`). Group norm: rows, `factorRun` a channel's plane.
- * Batch norm: `groups = factors = C`, both runs a channel's plane.
+ * Batch norm: `groups = factors = C`, both runs a channel's plane (1 in a tensor that is channels last).
  */
 export interface NormGroups {
   /** Groups, each with a mean and a variance. */
@@ -356,8 +356,8 @@ export interface Backend {
 
   // Normalisations (optional: composed in src/ops where absent, and where they give `false` without having done anything)
   /**
-   * `out = (x - mean) · deviation · weight + bias` by the mean and variance of each group, which are written, too; all
-   * dense and floating, weight and bias of one dtype, at least one element.
+   * `out = (x - mean) · deviation · weight + bias` by the mean and variance of each group, which are written, too. Groups are
+   * rows; all dense and floating, weight and bias of one dtype, at least one element.
    *
    * @param variance receives the variances (not corrected), where given
    */
@@ -372,8 +372,8 @@ export interface Backend {
     groups: NormGroups,
   ): boolean;
   /**
-   * Its gradients, each where given; those of weight and bias are only asked for where factors are columns of rows, or the
-   * groups themselves.
+   * Its gradients, each where given; those of weight and bias are only asked for where factors are columns, or the rows
+   * themselves.
    */
   normGrad?(
     grad: Strided,
@@ -383,6 +383,15 @@ export interface Backend {
     gradX: Strided | null,
     gradWeight: Strided | null,
     gradBias: Strided | null,
+    groups: NormGroups,
+  ): boolean;
+  /** Mean, `1 / √(variance + eps)` and variance (where given) of any groups of a dense floating tensor, in one reading. */
+  moments?(
+    x: Strided,
+    mean: Strided,
+    deviation: Strided,
+    variance: Strided | null,
+    eps: number,
     groups: NormGroups,
   ): boolean;
 

@@ -18,7 +18,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 import { fused } from "./fused.ts";
 import { checkOperands } from "./kernel.ts";
-import { fusedNorm, fusedNormGrad, statDtype } from "./norm_fused.ts";
+import { fusedMoments, fusedNorm, fusedNormGrad, statDtype } from "./norm_fused.ts";
 import { mapReduceMany } from "./reduce_core.ts";
 
 const scaledSum = expression("mean", ([x], [scale]) => x!.mul(scale));
@@ -83,8 +83,7 @@ export function normalizeOver(x: Tensor, o: Normalization): Normalized {
   const [out, mean, deviation, variance] = fused
     ? [fused.out, fused.mean!, fused.deviation, fused.variance] as const
     : noGrad(() => {
-      const [m, v] = statistics(x, statShape, scale);
-      const d = reciprocalRoot([v], [eps], { dtype: v.dtype });
+      const [m, d, v] = fusedMoments(node, x, statShape, eps, groups) ?? composedMoments(x, statShape, scale, eps);
       const apply = weight && sameShape(weight.shape, statShape) ? scaledGroup : scaledUnit;
       return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v] as const;
     });
@@ -101,6 +100,16 @@ export function normalizeOver(x: Tensor, o: Normalization): Normalized {
     ];
   });
   return { out, mean, variance };
+}
+
+function composedMoments(
+  x: Tensor,
+  shape: readonly number[],
+  scale: number,
+  eps: number,
+): [mean: Tensor, deviation: Tensor, variance: Tensor] {
+  const [mean, variance] = statistics(x, shape, scale);
+  return [mean, reciprocalRoot([variance], [eps], { dtype: variance.dtype }), variance];
 }
 
 function statistics(x: Tensor, shape: readonly number[], scale: number): [mean: Tensor, variance: Tensor] {

@@ -23,6 +23,11 @@ export function rowGroups(x: Tensor, length: number): NormGroups {
   return { groups: x.numel() / length, run: length, factors: length, factorRun: 1 };
 }
 
+/** Whether groups are rows, and there are any. Planes that are not row-major keep their layout: they are composed. */
+function areRows(x: Tensor, { groups, run, factorRun }: NormGroups): boolean {
+  return x.numel() > 0 && groups * run === x.numel() && (x.dense || factorRun === 1);
+}
+
 /** A tensor normalised by a backend's kernel. */
 export interface FusedNorm {
   /** The result. */
@@ -56,7 +61,7 @@ export interface FusedNormOptions {
 /** Normalises by the backend's kernel; nothing is recorded. `null` where there is none. */
 export function fusedNorm(op: string, x: Tensor, o: FusedNormOptions): FusedNorm | null {
   const { backend } = x.storage;
-  if (!backend.norm || x.numel() === 0) return null;
+  if (!backend.norm || !areRows(x, o.groups)) return null;
   const { weight, bias } = o;
   if (weight && bias && weight.dtype !== bias.dtype) return null;
   for (const t of [weight, bias]) if (t && !t.dtype.isFloatingPoint) return null;
@@ -70,6 +75,29 @@ export function fusedNorm(op: string, x: Tensor, o: FusedNormOptions): FusedNorm
       return { out, mean, deviation, variance };
     }
     for (const t of [out, mean, deviation, variance]) t?.dispose();
+    return null;
+  });
+}
+
+/** Means, deviations and variances of groups by the backend's kernel; nothing is recorded. `null` where there is none. */
+export function fusedMoments(
+  op: string,
+  x: Tensor,
+  statShape: readonly number[],
+  eps: number,
+  groups: NormGroups,
+): [mean: Tensor, deviation: Tensor, variance: Tensor] | null {
+  const { backend } = x.storage;
+  // Channels last is row-major memory of which the channels are columns.
+  const last = !x.dense && x.ndim > 2 && groups.groups === x.shape[1]
+    ? x.permute(0, ...Array.from({ length: x.ndim - 2 }, (_, d) => d + 2), 1)
+    : x;
+  if (!backend.moments || x.numel() === 0 || !last.dense) return null;
+  return unrecorded(() => {
+    const [mean, deviation, variance] = [0, 1, 2].map(() => emptyLikeDevice(op, statShape, statDtype(x.dtype), x));
+    const lie = last === x ? groups : { ...groups, run: 1, factorRun: 1 };
+    if (backend.moments!(last, mean, deviation, variance, eps, lie)) return [mean, deviation, variance];
+    for (const t of [mean, deviation, variance]) t.dispose();
     return null;
   });
 }
@@ -105,7 +133,7 @@ export function fusedNormGrad(
   const { grad, x, weight, biasShape, needs } = o;
   const { backend } = x.storage;
   const { groups, run, factors, factorRun } = o.groups;
-  if (!backend.normGrad || x.numel() === 0 || grad.dtype !== x.dtype) return null;
+  if (!backend.normGrad || !areRows(x, o.groups) || grad.dtype !== x.dtype) return null;
   // Other factors' gradients are sums over parts of groups, which the kernels do not form.
   const byColumn = factorRun === 1 && factors === run, byGroup = factors === groups && factorRun === run;
   if ((needs[1] || needs[2]) && !byColumn && !byGroup) return null;

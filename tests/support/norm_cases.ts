@@ -102,6 +102,13 @@ function channels(dtype: Dtype): NormCase[] {
         },
       },
     );
+    if (shape.length === 4) {
+      list.push({
+        name: `batch norm of ${shape}, channels last`,
+        inputs,
+        apply: (x, w, b) => batch(x.contiguous({ memoryFormat: torch.channelsLast }), w, b),
+      });
+    }
     if (shape.length > 2) {
       list.push({
         name: `instance norm of ${shape}`,

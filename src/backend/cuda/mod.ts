@@ -36,6 +36,7 @@ import * as conv from "./conv.ts";
 import * as indexing from "./indexing.ts";
 import * as each from "./each.ts";
 import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes, scaledMatmul } from "./matmul.ts";
+import { moments } from "./moments.ts";
 import { countNonzero, nonzero } from "./nonzero.ts";
 import { norm, normGrad } from "./norm.ts";
 import * as order from "./order.ts";
@@ -285,6 +286,16 @@ export class CudaBackend implements Backend {
     groups: NormGroups,
   ): boolean {
     return normGrad(this.stream, grad, x, weight, statistics, gradX, gradWeight, gradBias, groups);
+  }
+  moments(
+    x: Strided,
+    mean: Strided,
+    deviation: Strided,
+    variance: Strided | null,
+    eps: number,
+    groups: NormGroups,
+  ): boolean {
+    return moments(this.stream, x, mean, deviation, variance, eps, groups);
   }
 }
 
