@@ -40,6 +40,7 @@ import type { Gpu, GpuBlock } from "./gpu.ts";
 import { readHalves, writeHalves } from "./halves.ts";
 import * as indexing from "./indexing.ts";
 import { matmul, matmulEpilogue } from "./matmul.ts";
+import { moments } from "./moments.ts";
 import * as nonzero from "./nonzero.ts";
 import { norm, normGrad } from "./norm.ts";
 import { checkDtype } from "./operands.ts";
@@ -269,6 +270,16 @@ export class WebGpuBackend implements Backend {
     groups: NormGroups,
   ): boolean {
     return normGrad(this.gpu, grad, x, weight, statistics, gradX, gradWeight, gradBias, groups);
+  }
+  moments(
+    x: Strided,
+    mean: Strided,
+    deviation: Strided,
+    variance: Strided | null,
+    eps: number,
+    groups: NormGroups,
+  ): boolean {
+    return moments(this.gpu, x, mean, deviation, variance, eps, groups);
   }
 }
 
