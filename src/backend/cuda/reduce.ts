@@ -22,7 +22,7 @@ import type { Program } from "../../expr/program.ts";
 import type { Combine, Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
 import { putScalars } from "./pointwise.ts";
-import { addressOf, type CudaStream, THREADS } from "./stream.ts";
+import { addressOf, type CudaStream, type Kernel, THREADS } from "./stream.ts";
 
 const SHAPE = 6;
 /** The fewest accesses of each thread of a split reduction. */
@@ -128,6 +128,124 @@ function inVectors({ shape, strides }: Dims, vector: number): Dims {
   };
 }
 
+/** One launch of a prepared reduction. */
+interface Launch {
+  readonly kernel: Kernel;
+  readonly threads: number;
+  readonly blocks: number;
+  readonly splits: number;
+  /** What the parameter block holds besides addresses and scalars: slots and their values. */
+  readonly slots: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** A reduction of operands that lie in one way: everything but where they are. */
+interface Prepared {
+  readonly combine: Combine;
+  readonly shape: readonly number[];
+  readonly reduced: readonly number[];
+  /** Strides of inputs, then outputs. */
+  readonly strides: readonly (readonly number[])[];
+  /** By how many bytes the inputs' addresses miss a multiple of an access. */
+  readonly offsets: readonly number[];
+  readonly launches: readonly Launch[];
+  /** Bytes of workspace. */
+  readonly scratch: number;
+}
+
+/** The widest access, in bytes. */
+const ACCESS = 16;
+/** How many reductions of one program are kept: the shapes of one training step. */
+const KEPT = 16;
+const WORKSPACE_SLOT = 5;
+
+const prepared = new WeakMap<CudaStream, WeakMap<Program, Prepared[]>>();
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function serves(
+  p: Prepared,
+  combine: Combine,
+  shape: readonly number[],
+  reduced: readonly number[],
+  inputs: readonly Strided[],
+  outputs: readonly Strided[],
+): boolean {
+  if (p.combine !== combine || !sameNumbers(p.shape, shape) || !sameNumbers(p.reduced, reduced)) return false;
+  const count = inputs.length;
+  for (let k = 0; k < count; k++) {
+    if (!sameNumbers(p.strides[k], inputs[k].strides)) return false;
+    if (p.offsets[k] !== addressOf(inputs[k]) % ACCESS) return false;
+  }
+  for (let k = 0; k < outputs.length; k++) if (!sameNumbers(p.strides[count + k], outputs[k].strides)) return false;
+  return true;
+}
+
+/** Chooses kernels and fills in parameter blocks; there are none where there is nothing to compute. */
+function prepare(
+  stream: CudaStream,
+  program: Program,
+  combine: Combine,
+  shape: readonly number[],
+  reduced: readonly number[],
+  inputs: readonly Strided[],
+  outputs: readonly Strided[],
+): Prepared {
+  const kept = shape.map((_, d) => d).filter((d) => !reduced.includes(d));
+  const strides = inputs.map((x) => stridesIn(x, shape));
+  const outer = collapse(kept.map((d) => shape[d]), [
+    ...strides.map((s) => kept.map((d) => s[d])),
+    ...outputs.map((x) => x.strides.map((s, d) => x.shape[d] === 1 ? 0 : s)),
+  ]);
+  const inner = collapse(reduced.map((d) => shape[d]), strides.map((s) => reduced.map((d) => s[d])));
+  const results = outer.shape.reduce((a, b) => a * b, 1), length = inner.shape.reduce((a, b) => a * b, 1);
+  const common = {
+    ...{ combine, shape: [...shape], reduced: [...reduced] },
+    strides: [...inputs, ...outputs].map((x) => [...x.strides]),
+    offsets: inputs.map((x) => addressOf(x) % ACCESS),
+  };
+  if (results === 0) return { ...common, launches: [], scratch: 0 };
+  const dims = outer.shape.length + inner.shape.length;
+  if (dims > CUDA_MAX_DIMS) {
+    throw new ShapeError(`reduce(): on CUDA at most ${CUDA_MAX_DIMS} dimensions that cannot be merged: ${show(shape)}`);
+  }
+  const plan = planOf(stream, program, inputs, outer, inner);
+  const across = plan.kernel === "columns", { splits } = plan;
+  const index = results < LARGE && length < LARGE ? "u32" : "u64";
+  const launch = (entry: CudaReduction, vector: number, threads: number, blocks: number, splits: number): Launch => {
+    const kernel = stream.kernel(
+      `reduce ${program.id} ${combine} ${entry} ${vector} ${index}`,
+      `fold_${entry}`,
+      () => printCudaReduce(program, combine, "fold", { vector, index }, [entry]),
+    );
+    const kept = across ? inVectors(outer, vector) : outer, rest = across ? inner : inVectors(inner, vector);
+    const own = across ? results / vector : results, share = across ? length : length / vector;
+    const slots = [0, 1, 2, 3, 4], values = [own, dims, share, outer.shape.length, plan.splits];
+    const put = (slot: number, list: readonly number[]): void => {
+      list.forEach((value, i) => {
+        slots.push(slot + i);
+        values.push(value);
+      });
+    };
+    put(SHAPE, [...kept.shape, ...rest.shape]);
+    for (let k = 0; k < inputs.length + outputs.length; k++) {
+      // Results are single elements whatever inputs are read as.
+      put(operandSlot(k) + 1, k < inputs.length ? [...kept.strides[k], ...rest.strides[k]] : outer.strides[k]);
+    }
+    return { kernel, threads, blocks, splits, slots, values };
+  };
+  const launches = [launch(plan.kernel, plan.vector, plan.threads, plan.blocks, splits)];
+  if (splits > MANY_SPLITS) {
+    launches.push(launch("gather", 1, CUDA_TEAM_THREADS, Math.ceil(results / (CUDA_TEAM_THREADS / 32)), 1));
+  } else if (splits > 1) launches.push(launch("finish", 1, THREADS, stream.blocks(results), 1));
+  return { ...common, launches, scratch: splits > 1 ? outputs.length * splits * results * 8 : 0 };
+}
+
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
 export function reduce(
   stream: CudaStream,
@@ -139,57 +257,42 @@ export function reduce(
   scalars: readonly (number | bigint)[],
   outputs: readonly Strided[],
 ): void {
-  const kept = shape.map((_, d) => d).filter((d) => !reduced.includes(d));
-  const strides = inputs.map((x) => stridesIn(x, shape));
-  const outer = collapse(kept.map((d) => shape[d]), [
-    ...strides.map((s) => kept.map((d) => s[d])),
-    ...outputs.map((x) => x.strides.map((s, d) => x.shape[d] === 1 ? 0 : s)),
-  ]);
-  const inner = collapse(reduced.map((d) => shape[d]), strides.map((s) => reduced.map((d) => s[d])));
-  const results = outer.shape.reduce((a, b) => a * b, 1), length = inner.shape.reduce((a, b) => a * b, 1);
-  if (results === 0) return;
-  const dims = outer.shape.length + inner.shape.length;
-  if (dims > CUDA_MAX_DIMS) {
-    throw new ShapeError(`reduce(): on CUDA at most ${CUDA_MAX_DIMS} dimensions that cannot be merged: ${show(shape)}`);
+  let ofStream = prepared.get(stream);
+  if (ofStream === undefined) prepared.set(stream, ofStream = new WeakMap());
+  let known = ofStream.get(program);
+  if (known === undefined) ofStream.set(program, known = []);
+  let found: Prepared | null = null;
+  for (let i = 0; i < known.length && found === null; i++) {
+    if (serves(known[i], combine, shape, reduced, inputs, outputs)) found = known[i];
   }
-  const plan = planOf(stream, program, inputs, outer, inner);
-  const across = plan.kernel === "columns", { splits } = plan;
-  const index = results < LARGE && length < LARGE ? "u32" : "u64";
-  const kernel = (entry: CudaReduction, vector: number) =>
-    stream.kernel(
-      `reduce ${program.id} ${combine} ${entry} ${vector} ${index}`,
-      `fold_${entry}`,
-      () => printCudaReduce(program, combine, "fold", { vector, index }, [entry]),
-    );
-  const slots = slotsOf(program);
-  const put = (workspace: number, vector: number): void => {
-    const kept = across ? inVectors(outer, vector) : outer, reduced = across ? inner : inVectors(inner, vector);
-    const own = across ? results / vector : results, share = across ? length : length / vector;
-    const header = [own, dims, share, outer.shape.length, splits, workspace];
-    header.forEach((value, i) => stream.putInteger(i, value));
-    [...kept.shape, ...reduced.shape].forEach((size, d) => stream.putInteger(SHAPE + d, size));
-    [...inputs, ...outputs].forEach((x, k) => {
-      const at = operandSlot(k);
-      stream.putInteger(at, addressOf(x));
-      // Results are single elements whatever inputs are read as.
-      const steps = k < inputs.length ? [...kept.strides[k], ...reduced.strides[k]] : outer.strides[k];
-      steps.forEach((step, d) => stream.putInteger(at + 1 + d, step));
-    });
+  if (found === null) {
+    found = prepare(stream, program, combine, shape, reduced, inputs, outputs);
+    known.unshift(found);
+    if (known.length > KEPT) known.pop();
+  }
+  if (found.scratch === 0) run(stream, program, found, inputs, scalars, outputs, 0);
+  else {
+    const plan = found;
+    stream.withScratch(plan.scratch, (workspace) => run(stream, program, plan, inputs, scalars, outputs, workspace));
+  }
+}
+
+function run(
+  stream: CudaStream,
+  program: Program,
+  { launches }: Prepared,
+  inputs: readonly Strided[],
+  scalars: readonly (number | bigint)[],
+  outputs: readonly Strided[],
+  workspace: number,
+): void {
+  for (let l = 0; l < launches.length; l++) {
+    const { kernel, slots, values, threads, blocks, splits } = launches[l];
+    for (let i = 0; i < slots.length; i++) stream.putInteger(slots[i], values[i]);
+    stream.putInteger(WORKSPACE_SLOT, workspace);
+    for (let k = 0; k < inputs.length; k++) stream.putInteger(operandSlot(k), addressOf(inputs[k]));
+    for (let k = 0; k < outputs.length; k++) stream.putInteger(operandSlot(inputs.length + k), addressOf(outputs[k]));
     putScalars(stream, program, scalars);
-  };
-  const main = kernel(plan.kernel, plan.vector);
-  if (splits === 1) {
-    put(0, plan.vector);
-    stream.launch(main, slots, plan.threads, plan.blocks);
-    return;
+    stream.launch(kernel, slotsOf(program), threads, blocks, splits);
   }
-  const many = splits > MANY_SPLITS;
-  const finish = kernel(many ? "gather" : "finish", 1);
-  stream.withScratch(outputs.length * splits * results * 8, (workspace) => {
-    put(workspace, plan.vector);
-    stream.launch(main, slots, plan.threads, plan.blocks, splits);
-    put(workspace, 1);
-    if (many) stream.launch(finish, slots, CUDA_TEAM_THREADS, Math.ceil(results / (CUDA_TEAM_THREADS / 32)));
-    else stream.launch(finish, slots, THREADS, stream.blocks(results));
-  });
 }
