@@ -4,13 +4,17 @@ import { assert } from "@std/assert";
 import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
 import { doubleEnvironment } from "../support/cuda_double/run.ts";
 
-async function run(group: string, without: readonly string[] = []): Promise<void> {
+async function run(
+  group: string,
+  without: readonly string[] = [],
+  environment: Record<string, string> = {},
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "cresset_conv_" });
   try {
     await buildCudaDouble(folder, { without: [...without] });
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", new URL("convolution_cases.ts", import.meta.url).pathname, group],
-      env: { ...await doubleEnvironment(folder), CUDA_DOUBLE_DNN_LOG: `${folder}/convolutions` },
+      env: { ...await doubleEnvironment(folder), CUDA_DOUBLE_DNN_LOG: `${folder}/convolutions`, ...environment },
     }).output();
     const text = new TextDecoder().decode(stdout);
     assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
@@ -25,6 +29,10 @@ cudaTest("cuda: cudnn.benchmark measures plans once", () => run("benchmark"));
 cudaTest("cuda: convolutions in graphs", () => run("graphs"));
 cudaTest("cuda: channels-last training holds memory flat", () => run("memory"));
 cudaTest("cuda: a residual network trains channels last in mixed precision", () => run("resnet"));
+cudaTest(
+  "cuda: a convolution whose plan does not fit into memory",
+  () => run("full", [], { CUDA_DOUBLE_MEMORY: String(64 * 2 ** 20) }),
+);
 cudaTest("cuda: poolings in both memory formats as on the CPU", () => run("pools"));
 cudaTest("cuda: results are laid out as PyTorch's", () => run("strides"));
 cudaTest("cuda: our own kernel convolves in both memory formats", () => run("values", ["libcudnn.so.9"]));

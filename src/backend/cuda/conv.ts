@@ -14,8 +14,8 @@ import { addressOf, type CudaStream, Library, THREADS } from "./stream.ts";
 
 /** cuDNN's numbers of the three products. */
 const KINDS: Readonly<Record<ConvKind, number>> = { forward: 0, byInput: 1, byWeight: 2 };
-/** The shim's status where cuDNN has nothing for a problem. */
-const UNSUPPORTED = -7;
+/** The shim's statuses where there is no room for a plan's scratch memory, and where cuDNN has nothing for a problem. */
+const MEMORY = -3, UNSUPPORTED = -7;
 /** The shim's modes. */
 const TF32 = 1, LAST = 2, MEASURE = 4, DETERMINISTIC = 8;
 
@@ -44,10 +44,9 @@ function byLibrary(
   y: Strided,
   g: ConvGeometry,
 ): Done {
-  const { ordinal, args } = stream;
   const usable = cudnn.enabled && stream.has(Library.Cudnn) && x.dtype.isFloatingPoint;
   if (!usable || !standard(x, weight, y, g)) return "nothing";
-  args.set([
+  const problem = [
     addressOf(x),
     addressOf(weight),
     addressOf(y),
@@ -63,13 +62,19 @@ function byLibrary(
     ...g.stride,
     ...g.padding,
     ...g.dilation,
-  ]);
+  ];
   const modes = (stream.allowTf32 || cudnn.allowTf32 ? TF32 : 0) + (channelsLast(x, weight, y) ? LAST : 0) +
     (cudnn.benchmark ? MEASURE : 0) + (cudnn.deterministic ? DETERMINISTIC : 0);
-  const status = stream.shim.c.cresset_cuda_conv(ordinal, x.dtype.code, KINDS[kind], modes);
-  if (status === UNSUPPORTED) return "nothing";
+  let status = MEMORY;
+  for (let attempt = 0; attempt < 2 && status === MEMORY; attempt++) {
+    // What the pool holds back may be what the scratch memory lacks.
+    if (attempt > 0) stream.allocator.emptyCache();
+    stream.args.set(problem);
+    status = stream.shim.c.cresset_cuda_conv(stream.ordinal, x.dtype.code, KINDS[kind], modes);
+  }
+  if (status === UNSUPPORTED || status === MEMORY) return "nothing";
   stream.check("conv", status);
-  return args[0] === 0 ? "all" : "product";
+  return stream.args[0] === 0 ? "all" : "product";
 }
 
 /** Our own kernel. */

@@ -100,6 +100,7 @@ const Engine HALF_CORES = {"tensor cores", {CUDNN_NUMERICAL_NOTE_TENSOR_CORE}, 0
 const Engine ATOMICS = {"atomics", {CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC}, 4096, true};
 const Engine ABSENT = {"absent", {}, 0, false};
 const Engine GREEDY = {"greedy", {}, (int64_t)1 << 40, true};
+const Engine LARGE = {"large", {}, (int64_t)96 << 20, true};
 const Engine PLAIN = {"plain", {}, 2048, true};
 
 /* What a graph computes, and which tensors it needs. */
@@ -285,7 +286,8 @@ cudnnStatus_t check_graph(Descriptor &d) {
 
 /*
  * The engines that a heuristic recommends. Tensor cores take channels last and aligned tensors, and add a bias; the plain
- * engine takes float64 only as a fallback; grouped and dilated convolutions together have none.
+ * engine takes float64 only as a fallback; volumes begin with one that needs much memory; grouped and dilated
+ * convolutions together have none.
  */
 std::vector<const Engine *> engines_of(const Graph &graph, int mode) {
   const ConvolutionJob &job = graph.job;
@@ -300,6 +302,7 @@ std::vector<const Engine *> engines_of(const Graph &graph, int mode) {
   }
   if (bias) return engines;
   if (!fallback) engines.push_back(&GREEDY);
+  if (!fallback && job.m.rank == 3) engines.push_back(&LARGE);
   if (!fallback && job.direction == BY_WEIGHT && type != CUDNN_DATA_DOUBLE) engines.push_back(&ATOMICS);
   if (fallback || type != CUDNN_DATA_DOUBLE) engines.push_back(&PLAIN);
   return engines;
