@@ -141,23 +141,6 @@ static void NAME(tile_direct)(const T *a, isize ars, isize acs, TILE_ARGS) {
  * Copies `rows` x `k` values into panels of `width` rows: panel[p][r], zeros where a panel has fewer rows.
  * The same function packs A (rows of A) and B (its columns).
  */
-#define PACK(S, SUFFIX, LOAD)                                                 \
-  static void NAME(pack_##SUFFIX)(T *to, const S *from, isize rs, isize ks, isize rows, isize k, int width) { \
-    for (isize r0 = 0; r0 < rows; r0 += width) {                              \
-      int w = rows - r0 < width ? (int)(rows - r0) : width;                   \
-      const S *base = from + r0 * rs;                                         \
-      if (w < width) memset(to, 0, sizeof(T) * (size_t)(k * width));          \
-      if (rs == 1) {                                                          \
-        for (isize p = 0; p < k; p++)                                         \
-          for (int r = 0; r < w; r++) to[p * width + r] = LOAD(base[p * ks + r]); \
-      } else {                                                                \
-        for (int r = 0; r < w; r++)                                           \
-          for (isize p = 0; p < k; p++) to[p * width + r] = LOAD(base[r * rs + p * ks]); \
-      }                                                                       \
-      to += k * width;                                                        \
-    }                                                                         \
-  }
-
 static void NAME(pack_same)(T *to, const T *from, isize rs, isize ks, isize rows, isize k, int width) {
   for (isize r0 = 0; r0 < rows; r0 += width) {
     int w = rows - r0 < width ? (int)(rows - r0) : width;
@@ -187,6 +170,48 @@ static void NAME(pack_same)(T *to, const T *from, isize rs, isize ks, isize rows
     to += k * width;
   }
 }
+/*
+ * The same from a narrower type. Rows that lie along k are widened a strip at a time into a buffer, in loops that vectorise,
+ * and packed from there.
+ */
+#define STRIP 64
+#define PACK(S, SUFFIX, LOAD)                                                 \
+  static void NAME(pack_##SUFFIX)(T *to, const S *from, isize rs, isize ks, isize rows, isize k, int width) { \
+    T wide[NR * STRIP];                                                       \
+    for (isize r0 = 0; r0 < rows; r0 += width) {                              \
+      int w = rows - r0 < width ? (int)(rows - r0) : width;                   \
+      const S *base = from + r0 * rs;                                         \
+      if (ks == 1 && w <= NR) {                                               \
+        for (isize p = 0; p < k; p += STRIP) {                                \
+          isize n = k - p < STRIP ? k - p : STRIP;                            \
+          for (int r = 0; r < w; r++) {                                       \
+            const S *row = base + r * rs + p;                                 \
+            T *out = wide + r * STRIP;                                        \
+            for (isize i = 0; i < n; i++) out[i] = LOAD(row[i]);              \
+          }                                                                   \
+          NAME(pack_same)(to + p * width, wide, STRIP, 1, w, n, width);       \
+        }                                                                     \
+      } else if (rs == 1 && w == NR && width == NR) {                         \
+        for (isize p = 0; p < k; p++) {                                       \
+          const S *row = base + p * ks;                                       \
+          T *out = to + p * NR;                                               \
+          for (int r = 0; r < NR; r++) out[r] = LOAD(row[r]);                 \
+        }                                                                     \
+      } else if (rs == 1 && w == MR && width == MR) {                         \
+        for (isize p = 0; p < k; p++) {                                       \
+          const S *row = base + p * ks;                                       \
+          T *out = to + p * MR;                                               \
+          UNROLL for (int r = 0; r < MR; r++) out[r] = LOAD(row[r]);          \
+        }                                                                     \
+      } else {                                                                \
+        if (w < width) memset(to, 0, sizeof(T) * (size_t)(k * width));        \
+        for (isize p = 0; p < k; p++)                                         \
+          for (int r = 0; r < w; r++) to[p * width + r] = LOAD(base[r * rs + p * ks]); \
+      }                                                                       \
+      to += k * width;                                                        \
+    }                                                                         \
+  }
+
 PACK_TYPES
 
 static void NAME(pack)(int dtype, T *to, const void *from, isize rs, isize ks, isize rows, isize k, int width) {
@@ -387,6 +412,7 @@ SHARED_FN void EXPORT(panels)(isize m, isize n, isize k, const T *packed, const 
 }
 
 #undef NR
+#undef STRIP
 #undef NC
 #undef MC
 #undef TILE_STEP

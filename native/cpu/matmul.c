@@ -161,35 +161,42 @@ static void run_any(const Gemm *g, int32_t kind, void *c, isize crs, isize ccs, 
 #undef RUN
 }
 
-/* Stores a finished tile of compute type into a narrower C. */
+/* Stores a row of a finished tile of compute type into a narrower C. */
+#define NARROW(NAME, S, T, READ, WRITE)                                                                          \
+  static void NAME(S *c, isize step, const T *from, isize n, T alpha, T beta) {                                   \
+    if (beta == 0 && step == 1) {                                                                                \
+      for (isize j = 0; j < n; j++) c[j] = (S)WRITE(alpha * from[j]);                                            \
+    } else {                                                                                                     \
+      for (isize j = 0; j < n; j++, c += step) {                                                                 \
+        T v = alpha * from[j];                                                                                   \
+        *c = (S)WRITE(beta == 0 ? v : v + beta * READ(*c));                                                      \
+      }                                                                                                          \
+    }                                                                                                            \
+  }
+#define AS_IS(x) (x)
+NARROW(narrow_f16, uint16_t, float, f16_to_f32, f32_to_f16)
+NARROW(narrow_bf16, uint16_t, float, bf16_to_f32, f32_to_bf16)
+NARROW(narrow_u8, uint8_t, int64_t, AS_IS, AS_IS)
+NARROW(narrow_i8, int8_t, int64_t, AS_IS, AS_IS)
+NARROW(narrow_i16, int16_t, int64_t, AS_IS, AS_IS)
+NARROW(narrow_i32, int32_t, int64_t, AS_IS, AS_IS)
+#undef AS_IS
+
+/* Stores a finished tile. */
 static void narrow(const Gemm *g, const void *tile, isize i0, isize j0, isize m, isize n) {
   for (isize i = 0; i < m; i++) {
-    for (isize j = 0; j < n; j++) {
-      isize at = (i0 + i) * g->crs + (j0 + j) * g->ccs, from = i * TILE + j;
-#define HALF(READ, WRITE)                                                                   \
-  {                                                                                         \
-    uint16_t *c = (uint16_t *)g->c + at;                                                    \
-    float v = (float)g->alpha * ((const float *)tile)[from];                                \
-    *c = WRITE(g->beta == 0 ? v : v + (float)g->beta * READ(*c));                           \
-    break;                                                                                  \
-  }
-#define INT(S)                                                                              \
-  {                                                                                         \
-    S *c = (S *)g->c + at;                                                                  \
-    int64_t v = (int64_t)g->alpha * ((const int64_t *)tile)[from];                          \
-    *c = (S)(g->beta == 0 ? v : v + (int64_t)g->beta * *c);                                 \
-    break;                                                                                  \
-  }
-      switch (g->dtype) {
-        case DT_F16: HALF(f16_to_f32, f32_to_f16)
-        case DT_BF16: HALF(bf16_to_f32, f32_to_bf16)
-        case DT_U8: INT(uint8_t)
-        case DT_I8: INT(int8_t)
-        case DT_I16: INT(int16_t)
-        case DT_I32: INT(int32_t)
-      }
-#undef HALF
-#undef INT
+    isize at = (i0 + i) * g->crs + j0 * g->ccs;
+    const float *floats = (const float *)tile + i * TILE;
+    const int64_t *ints = (const int64_t *)tile + i * TILE;
+    float alpha = (float)g->alpha, beta = (float)g->beta;
+    int64_t times = (int64_t)g->alpha, kept = (int64_t)g->beta;
+    switch (g->dtype) {
+      case DT_F16: narrow_f16((uint16_t *)g->c + at, g->ccs, floats, n, alpha, beta); break;
+      case DT_BF16: narrow_bf16((uint16_t *)g->c + at, g->ccs, floats, n, alpha, beta); break;
+      case DT_U8: narrow_u8((uint8_t *)g->c + at, g->ccs, ints, n, times, kept); break;
+      case DT_I8: narrow_i8((int8_t *)g->c + at, g->ccs, ints, n, times, kept); break;
+      case DT_I16: narrow_i16((int16_t *)g->c + at, g->ccs, ints, n, times, kept); break;
+      case DT_I32: narrow_i32((int32_t *)g->c + at, g->ccs, ints, n, times, kept); break;
     }
   }
 }

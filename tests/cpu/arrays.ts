@@ -12,8 +12,8 @@ import { type KernelLibrary, loadNative, loadWasm } from "../../src/backend/cpu/
 import { CpuBackend } from "../../src/backend/cpu/mod.ts";
 import { decode, encode } from "../../src/tensor/encode.ts";
 
-/** The real dtypes. */
-export const REAL: readonly DType[] = Object.values(DTYPES).filter((d) => !d.isComplex);
+/** The real dtypes that every kernel takes. */
+export const REAL: readonly DType[] = Object.values(DTYPES).filter((d) => !d.isComplex && !d.isFloat8);
 
 /** The libraries that are here, by name. */
 export function libraries(): [string, CpuBackend][] {
