@@ -76,19 +76,30 @@ function attention(device: torch.Device): () => torch.Tensor {
 }
 
 const FLAT = 1 << 24;
+const SMALL = 250;
 
-function flat(f: (x: torch.Tensor) => torch.Tensor): Workload["prepare"] {
+function flat(f: (x: torch.Tensor) => torch.Tensor, dtype = torch.float32): Workload["prepare"] {
   return (device) => {
     torch.manualSeed(0);
-    const x = torch.randn(FLAT).to(device);
+    const x = torch.randn(FLAT).to(dtype).to(device);
     return () => f(x);
   };
 }
 
-function product(n: number, transposed = false): Workload["prepare"] {
+/** Many small ops: what a call costs, whatever it computes. */
+function small(device: torch.Device): () => torch.Tensor {
+  const x = torch.ones([16]).to(device), y = torch.ones([16]).to(device);
+  return () => {
+    const sum = x.add(y);
+    for (let i = 1; i < SMALL; i++) sum.add_(y);
+    return sum;
+  };
+}
+
+function product(n: number, transposed = false, dtype = torch.float32): Workload["prepare"] {
   return (device) => {
     torch.manualSeed(0);
-    const a = torch.randn(n, n).to(device), b = torch.randn(n, n).to(device);
+    const [a, b] = [1, 2].map(() => torch.randn(n, n).to(dtype).to(device));
     return () => a.matmul(transposed ? b.t() : b);
   };
 }
@@ -97,8 +108,24 @@ const CONV_FLOPS = 3 * 2 * 8 * 64 * 56 * 56 * 32 * 9;
 const WORKLOADS: readonly Workload[] = [
   { name: "matmul 1024", flops: 2 * 1024 ** 3, bytes: 0, prepare: product(1024), tolerance: 1e-5 },
   { name: "matmul 1024, b transposed", flops: 2 * 1024 ** 3, bytes: 0, prepare: product(1024, true), tolerance: 1e-5 },
-  { name: "add 16M", flops: 0, bytes: FLAT * 12, prepare: flat((x) => x.add(x)), tolerance: 0 },
+  {
+    name: "matmul 1024, float16",
+    flops: 2 * 1024 ** 3,
+    bytes: 0,
+    prepare: product(1024, false, torch.float16),
+    tolerance: 2e-3,
+  },
+  { name: `${SMALL} adds of 16 elements`, flops: 0, bytes: 0, prepare: small, tolerance: 0 },
+  { name: "add 16M", flops: 0, bytes: FLAT * 8, prepare: flat((x) => x.add(x)), tolerance: 0 },
+  { name: "add 16M, float16", flops: 0, bytes: FLAT * 4, prepare: flat((x) => x.add(x), torch.float16), tolerance: 0 },
   { name: "gelu 16M", flops: 0, bytes: FLAT * 8, prepare: flat((x) => F.gelu(x)), tolerance: 1e-6 },
+  {
+    name: "gelu 16M, float16",
+    flops: 0,
+    bytes: FLAT * 4,
+    prepare: flat((x) => F.gelu(x), torch.float16),
+    tolerance: 1e-3,
+  },
   { name: "sum 16M", flops: 0, bytes: FLAT * 4, prepare: flat((x) => x.sum()), tolerance: 1e-4 },
   {
     name: "softmax 4096 x 4096",
