@@ -8,8 +8,11 @@
  *
  * The floor is arithmetic: 4·L·S·E flops a head forward (half of it if causal), 14·L·S·E backward (the two passes
  * recompute the scores; one pass with atomics would take 10), over the tensor cores' `mma.sync` rate: 312 TFLOP/s on an
- * A100, about 620 on an H100, whose full 989 only `wgmma` reaches. `tests/cuda/nvrtc.test.ts` holds that no
- * kernel spills and that two blocks fit a multiprocessor.
+ * A100, about 620 on an H100, whose full 989 only `wgmma` reaches. `tests/cuda/nvrtc.test.ts` holds that the hot
+ * kernels do not spill.
+ *
+ * Registers and shared memory, bfloat16 on sm_90: width 64, forward 212 and 36 KiB, by query 193 and 55, by key 251 and 55;
+ * width 128, 240 and 51, 252 and 103, 222 and 69. So registers allow two blocks, eight warps, on a multiprocessor.
  *
  * @see Dao, "FlashAttention-2: faster attention with better parallelism and work partitioning" (2023)
  * @module
