@@ -518,8 +518,8 @@ Deno.test("cuDNN: strided, padded, dilated and grouped convolutions in all direc
     }
     [2, 0, 1].forEach((target, kind) => {
       const addresses = values.map((v) => device.put(stored(dtype, v)));
-      args.set([...addresses, 2, groups, batch, channels, ...sizes, filters, ...kernel, ...out, ...stride, ...padding]);
-      args.set(dilation, 7 + 2 + 1 + 2 + 2 + 2 + 2);
+      const lists = [sizes, [filters], kernel, out, stride, padding, dilation].flat();
+      args.set([...addresses, 0, 2, groups, batch, channels, ...lists]);
       device.check(c.cresset_cuda_conv(0, dtype.code, kind, 0));
       const result = numbers(dtype, addresses[target], expected[target].length);
       const tolerance = dtype === bfloat16 ? 1 : 1e-2;
