@@ -359,6 +359,7 @@ export class Allocator {
     if (this.#addSegment(pool, size) || (size > bytes && this.#addSegment(pool, bytes))) return pool.carve(bytes);
     // Nothing left: merge everything, give back what is whole, and try once more.
     this.emptyCache();
+    pool.coalesce();
     const address = pool.carve(bytes);
     if (address >= 0) return address;
     if (this.#addSegment(pool, bytes)) return pool.carve(bytes);

@@ -156,3 +156,52 @@ Deno.test("a limit is honoured", () => {
   assertThrows(() => allocator.alloc(17 * MIB), OutOfMemoryError);
   allocator.free(allocator.alloc(10 * MIB));
 });
+
+Deno.test("pools: blocks return to where they came from; what a pool keeps does not go, and a retired one disappears", () => {
+  const source = new Source(), allocator = new Allocator(source);
+  const first = allocator.alloc(1000), usual = allocator.pool;
+  const other = allocator.addPool();
+  other.kept = true;
+  assert(allocator.use(other) === usual);
+  const second = allocator.alloc(1000);
+  allocator.free(first);
+  const third = allocator.alloc(1000);
+  assert(third.address !== first.address, "another pool's memory is not used");
+  allocator.use(usual);
+  for (const block of [second, third]) allocator.free(block);
+  assertEquals(allocator.alloc(1000).address, first.address);
+  const reserved = allocator.stats().reservedBytes;
+  allocator.emptyCache();
+  assertEquals(allocator.stats().reservedBytes, reserved, "a kept pool keeps what is free, too");
+  allocator.use(other);
+  const late = allocator.alloc(2000);
+  allocator.use(usual);
+  allocator.retire(other);
+  assertEquals(allocator.stats().reservedBytes, reserved, "something of it is live");
+  allocator.free(late);
+  allocator.emptyCache();
+  assert(allocator.stats().reservedBytes < reserved);
+  assertEquals([allocator.stats().liveBlocks, allocator.peakReservedBytes], [1, reserved]);
+});
+
+Deno.test("a guarded block is used again once its guard says so", () => {
+  const allocator = new Allocator(new Source());
+  const block = allocator.alloc(5000);
+  const calls: string[] = [];
+  let done = false;
+  allocator.guard(block, { freed: () => calls.push("freed"), done: () => done });
+  allocator.free(block);
+  assertEquals(calls, ["freed"]);
+  const other = allocator.alloc(5000);
+  assert(other.address !== block.address);
+  done = true;
+  assertEquals(allocator.alloc(5000).address, block.address);
+  assertEquals(allocator.guardOf(block), undefined);
+});
+
+Deno.test("the error of memory that is out says what the source says of it", () => {
+  const source = Object.assign(new Source(), { describe: () => ", 7 bytes free on the device" });
+  source.limit = MIB;
+  const error = assertThrows(() => new Allocator(source).alloc(2 * MIB), OutOfMemoryError);
+  assert(error.message.includes("0 reserved, 7 bytes free on the device; dispose"), error.message);
+});

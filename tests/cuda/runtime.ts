@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
-import { assertNear, OPTIMIZERS, pathOf } from "../optim/on_device.ts";
+import { assertNear, OPTIMIZERS, pathOf, valuesOf, type Variant } from "../optim/on_device.ts";
 
 const { cuda } = torch;
 const F = torch.nn.functional;
@@ -308,8 +308,31 @@ async function callables(): Promise<void> {
   }
 }
 
+/** Every dtype that can be trained, in one optimizer. */
+async function dtypes(variant: Variant): Promise<void> {
+  const paths: number[][] = [];
+  for (const where of ["cpu", device]) {
+    torch.manualSeed(4);
+    const kinds = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64];
+    const params = kinds.flatMap((dtype) =>
+      [[37], [5, 9], [4099]].map((shape) => torch.randn(shape).to(dtype).to(where).requiresGrad_())
+    );
+    const optimizer = OPTIMIZERS.AdamW(params, where === "cpu" ? {} : variant);
+    for (let step = 0; step < 3; step++) {
+      for (const p of params) p.grad = p.detach().mul(0.5).add(step);
+      optimizer.step();
+    }
+    paths.push(await valuesOf(params.map((p) => p.dtype.isComplex ? torch.viewAsReal(p.detach()) : p)));
+  }
+  // The widest rounding is that of bfloat16.
+  assertNear(paths[1], paths[0], 8e-3, `dtypes ${Object.keys(variant)}`);
+  assertNear(paths[1].slice(-8398), paths[0].slice(-8398), 1e-5, `float64 and complex64 ${Object.keys(variant)}`);
+}
+
 /** Rates and step counts on the device give what numbers of the host give. */
 async function optimizers(): Promise<void> {
+  await dtypes({});
+  await dtypes({ capturable: true });
   for (const name of Object.keys(OPTIMIZERS)) {
     const expected = await pathOf(name, "cpu");
     for (const variant of [{}, { capturable: true }, { lr: torch.tensor(0.1, { device }) }]) {
