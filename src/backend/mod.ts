@@ -5,10 +5,11 @@
  */
 
 import { type Device, device as parseDevice } from "../base/device.ts";
+import { DeviceError } from "../base/errors.ts";
 import type { Backend } from "./backend.ts";
 import { cpuBackend } from "./cpu/mod.ts";
 import { cudaBackend } from "./cuda/mod.ts";
-import { openWebGpu, webGpuBackend } from "./webgpu/mod.ts";
+import { openWebGpu, webGpuBackend, webGpuNames } from "./webgpu/mod.ts";
 
 /**
  * The kernels of a device.
@@ -64,4 +65,21 @@ export async function openDevice(name: string | Device): Promise<Device> {
 /** Opens the GPU that WebGPU offers: whether there is one. Needed once before the device `"webgpu"` is used. */
 export async function webGpuIsAvailable(): Promise<boolean> {
   return await openWebGpu() !== null;
+}
+
+/** How many GPUs WebGPU offers: `"webgpu:0"` and so on. */
+export async function webGpuDeviceCount(): Promise<number> {
+  return (await webGpuNames()).length;
+}
+
+/**
+ * What a GPU that WebGPU offers calls itself.
+ *
+ * @param index which one
+ * @throws {DeviceError} if there is no such GPU
+ */
+export async function webGpuDeviceName(index = 0): Promise<string> {
+  const names = await webGpuNames();
+  if (names[index] !== undefined) return names[index];
+  throw new DeviceError(`getDeviceName(): there is no WebGPU adapter of number ${index}: ${names.length} in all`);
 }

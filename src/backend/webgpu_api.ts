@@ -4,4 +4,8 @@
  * @module
  */
 
-export { webGpuIsAvailable as isAvailable } from "./mod.ts";
+export {
+  webGpuDeviceCount as deviceCount,
+  webGpuDeviceName as getDeviceName,
+  webGpuIsAvailable as isAvailable,
+} from "./mod.ts";

@@ -26,6 +26,10 @@ gpuTest("a number beyond the last adapter is refused with what there is", async 
   const error = await assertRejects(() => torch.openDevice("webgpu:9"), torch.DeviceError);
   assert(/webgpu:9.*there is "webgpu:0" \(.+\)/.test(error.message), error.message);
   assertThrows(() => torch.zeros([1], { device: "webgpu:8" }), torch.DeviceError, "webgpu:8");
+  const count = await torch.webgpu.deviceCount();
+  assert(count >= 1);
+  assert(error.message.includes(`"webgpu:${count - 1}" (${await torch.webgpu.getDeviceName(count - 1)})`));
+  await assertRejects(() => torch.webgpu.getDeviceName(count), torch.DeviceError, `${count} in all`);
 });
 
 Deno.test("adapters that differ are devices of their own, the fastest first", async () => {

@@ -298,9 +298,19 @@ export function openWebGpu(index = 0): Promise<WebGpuBackend | null> {
   });
 }
 
-async function open(index: number): Promise<WebGpuBackend | null> {
+async function choicesOf(): Promise<AdapterChoice[]> {
   const choices = await (adapters ??= listAdapters());
   names = choices.map((choice) => choice.name);
+  return choices;
+}
+
+/** What the adapters call themselves, the device number of each being its place. */
+export async function webGpuNames(): Promise<string[]> {
+  return (await choicesOf()).map((choice) => choice.name);
+}
+
+async function open(index: number): Promise<WebGpuBackend | null> {
+  const choices = await choicesOf();
   const gpu = index < choices.length ? await requestGpu(choices[index]) : null;
   if (gpu !== null) opened[index] = new WebGpuBackend(gpu, index);
   return opened[index] ?? null;
