@@ -24,8 +24,8 @@ const WIDEST = 128;
 const MANY_SCORES = 2 ** 26;
 /** Bytes of workgroup memory of a kernel. */
 const MEMORY = 16384;
-/** Buffers of the largest kernel: operands, mask, two numbers per row, the gradient and two results. */
-const BUFFERS = 9;
+/** Buffers of the largest kernel: operands, two numbers per row, the gradient and two results; and a mask. */
+const BUFFERS = 8;
 
 function paddedWidth(width: number): number {
   return Math.ceil(width / 32) * 32;
@@ -44,7 +44,9 @@ function widthOf({ query, value }: AttentionOperands): number {
 export function supportsAttention(gpu: Gpu, operands: AttentionOperands): boolean {
   const { query, key, value, mask } = operands, { limits } = gpu.device;
   if (Math.max(query.shape[3], value.shape[3]) > WIDEST) return false;
-  if (limits.maxComputeWorkgroupStorageSize < MEMORY || limits.maxStorageBuffersPerShaderStage < BUFFERS) return false;
+  if (
+    limits.maxComputeWorkgroupStorageSize < MEMORY || limits.maxStorageBuffersPerShaderStage < BUFFERS + (mask ? 1 : 0)
+  ) return false;
   if (mask !== null && mask.dtype.kind !== "bool" && !mask.dtype.isFloatingPoint) return false;
   if (gpu.software && numelOf(query.shape.slice(0, 3)) * key.shape[2] < MANY_SCORES) return false;
   if (query.dtype.name === "float32") return true;
