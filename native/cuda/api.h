@@ -504,6 +504,7 @@ typedef struct {
   Stream first;   /* the default stream */
   int capability; /* major × 10 + minor */
   void *reading;  /* pinned memory for copies from the device that are waited for */
+  CUevent filled[2]; /* recorded after the last copy into each half of it */
   Reading *free_readings;
   Staging staging[STAGING_PIECES];
   int piece;        /* the one in use */

@@ -13,6 +13,7 @@
 enum { MAX_DEVICES = 64 };
 /* Pinned memory for reads, and the size of each piece of the ring for writes. */
 #define READING_BYTES ((size_t)4 << 20)
+#define READING_HALF (READING_BYTES / 2)
 #define PIECE_BYTES ((size_t)1 << 20)
 /* What a kernel says of a bad index. */
 #define FAULT_BYTES ((size_t)64)
@@ -71,6 +72,7 @@ int32_t cresset_cuda_device_open(int32_t ordinal) {
   TRY(cuCtxSetCurrent(context));
   TRY(cuStreamCreate(&device->first.handle, CU_STREAM_NON_BLOCKING));
   TRY(cuMemHostAlloc(&device->reading, READING_BYTES, 0));
+  for (int i = 0; i < 2; i++) TRY(cuEventCreate(&device->filled[i], CU_EVENT_DISABLE_TIMING));
   for (int i = 0; i < STAGING_PIECES; i++) {
     TRY(cuMemHostAlloc((void **)&device->staging[i].memory, PIECE_BYTES, 0));
     TRY(cuEventCreate(&device->staging[i].left, CU_EVENT_DISABLE_TIMING));
@@ -218,21 +220,27 @@ int32_t cresset_cuda_write(int32_t ordinal, double address, const uint8_t *sourc
   return CRESSET_CUDA_OK;
 }
 
+static size_t part_of(size_t left) { return left < READING_HALF ? left : READING_HALF; }
+
 int32_t cresset_cuda_read(int32_t ordinal, double address, uint8_t *target, double bytes) {
   DEVICE(ordinal);
   if (device->capturing) {
     set_error("memory cannot be read while a graph is captured");
     return CRESSET_CUDA_ARGUMENT;
   }
-  CUdeviceptr from = (CUdeviceptr)address;
-  for (size_t left = (size_t)bytes; left > 0;) {
-    size_t part = left < READING_BYTES ? left : READING_BYTES;
-    TRY(cuMemcpyDtoHAsync_v2(device->reading, from, part, device->stream));
-    TRY(cuStreamSynchronize(device->stream));
-    memcpy(target, device->reading, part);
-    from += part;
-    target += part;
-    left -= part;
+  /* Two halves: one is filled by the device while the other is emptied. */
+  size_t begun = 0, taken = 0, all = (size_t)bytes;
+  for (int half = 0; taken < all; half ^= 1) {
+    for (; begun < all && begun - taken < READING_BYTES; begun += part_of(all - begun)) {
+      int into = (int)(begun / READING_HALF % 2);
+      TRY(cuMemcpyDtoHAsync_v2((char *)device->reading + into * READING_HALF, (CUdeviceptr)address + begun,
+                               part_of(all - begun), device->stream));
+      TRY(cuEventRecord(device->filled[into], device->stream));
+    }
+    TRY(cuEventSynchronize(device->filled[half]));
+    size_t part = part_of(all - taken);
+    memcpy(target + taken, (char *)device->reading + half * READING_HALF, part);
+    taken += part;
   }
   return CRESSET_CUDA_OK;
 }

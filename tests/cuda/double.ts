@@ -292,6 +292,15 @@ Deno.test("many small copies to the device are issued without waiting for the on
   device.free(block);
 });
 
+Deno.test("large copies pass through pinned memory in pieces, both ways", () => {
+  for (const n of [1, (2 << 20) - 1, 2 << 20, (4 << 20) + 5, (9 << 20) + 3]) {
+    const bytes = Uint8Array.from({ length: n }, (_, i) => (i * 7 + (i >> 10)) & 255), address = device.put(bytes);
+    const back = device.read(address, new Uint8Array(n));
+    assertEquals(back.findIndex((b, i) => b !== bytes[i]), -1, `${n} bytes`);
+    device.free(address);
+  }
+});
+
 Deno.test("NCCL: every collective, and operands that are wrong", () => {
   device.check(c.cresset_cuda_device_open(1));
   args.set([0, 1]);
