@@ -87,6 +87,9 @@ const adamUpdate = variants<AdamFlags>("Adam.step", (flags, tensors, scalars) =>
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adam extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, betas, eps, weightDecay, amsgrad`. */
   constructor(...args: Args<AdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "amsgrad"]>) {
     super(...adamDefaults("Adam", adamArgs(args), 0));

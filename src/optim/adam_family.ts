@@ -104,6 +104,9 @@ const adamaxUpdate = variants<AdamaxFlags>("Adamax.step", (flags, tensors, [rate
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adamax extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, betas, eps, weightDecay`. */
   constructor(...args: Args<AdamaxOptions, ["params", "lr", "betas", "eps", "weightDecay"]>) {
     const o = adamaxArgs(args);
@@ -166,6 +169,9 @@ const nadamScalars = new Scalars("NAdam.step", {
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  */
 export class NAdam extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["step", "mu_product"];
 
@@ -240,6 +246,9 @@ const radamScalars = new Scalars("RAdam.step", {
  * @see https://arxiv.org/abs/1908.03265
  */
 export class RAdam extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, betas, eps, weightDecay, decoupledWeightDecay`. */
   constructor(
     ...args: Args<RAdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "decoupledWeightDecay"]>

@@ -92,8 +92,6 @@ async function finishLater<T>(steps: Reading<T>): Promise<T> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
 export class LBFGS extends Optimizer {
-  /** It calls the closure itself, so scaled gradients are not for it. */
-  override readonly stepSupportsAmpScaling: boolean = false;
   /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["H_diag"];
 

@@ -97,8 +97,11 @@ export abstract class Optimizer {
   state: Map<Tensor, ParamState> = new Map();
   /** How often `step()` ran; schedules warn if it never did. */
   stepCalls = 0;
-  /** Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device. */
-  readonly stepSupportsAmpScaling: boolean = true;
+  /**
+   * Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device: updates made by `variants`
+   * do.
+   */
+  readonly stepSupportsAmpScaling: boolean = false;
   /** What gradients are to be divided by (0-d, float32); set by a `GradScaler` while its `step()` runs. */
   gradScale: Tensor | null = null;
   /** Where this is not 0 (0-d, float32) a step changes nothing; set by a `GradScaler` while its `step()` runs. */

@@ -81,6 +81,9 @@ const rmspropUpdate = variants<RMSpropFlags>("RMSprop.step", (flags, tensors, sc
  * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
  */
 export class RMSprop extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, alpha, eps, weightDecay, momentum, centered`. */
   constructor(
     ...args: Args<RMSpropOptions, ["params", "lr", "alpha", "eps", "weightDecay", "momentum", "centered"]>
@@ -159,6 +162,9 @@ const adagradUpdate = variants<PlainFlags>("Adagrad.step", (flags, [param, rawGr
  * @see https://jmlr.org/papers/v12/duchi11a.html
  */
 export class Adagrad extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, lrDecay, weightDecay, initialAccumulatorValue, eps`. */
   constructor(
     ...args: Args<AdagradOptions, ["params", "lr", "lrDecay", "weightDecay", "initialAccumulatorValue", "eps"]>
@@ -227,6 +233,9 @@ const adadeltaUpdate = variants<PlainFlags>("Adadelta.step", (flags, tensors, [l
  * @see https://arxiv.org/abs/1212.5701
  */
 export class Adadelta extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, rho, eps, weightDecay`. */
   constructor(...args: Args<AdadeltaOptions, ["params", "lr", "rho", "eps", "weightDecay"]>) {
     const o = adadeltaArgs(args);

@@ -60,6 +60,9 @@ const rpropUpdate = variants<RpropFlags>("Rprop.step", (flags, tensors, [shrink,
  * @see https://doi.org/10.1109/ICNN.1993.298623
  */
 export class Rprop extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, etas, stepSizes`. */
   constructor(...args: Args<RpropOptions, ["params", "lr", "etas", "stepSizes"]>) {
     const o = rpropArgs(args);
@@ -132,6 +135,9 @@ const asgdUpdate = variants<ASGDFlags>("ASGD.step", (flags, tensors, [eta, decay
  * @see https://doi.org/10.1137/0330046
  */
 export class ASGD extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["step", "eta", "mu"];
 

@@ -86,6 +86,9 @@ const sgdUpdate = variants<SGDFlags>("SGD.step", (flags, tensors, [lr, decay, mo
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
 export class SGD extends Optimizer {
+  /** The update takes the scale and `foundInf` as operands. */
+  override readonly stepSupportsAmpScaling: boolean = true;
+
   /** Takes `params, lr, momentum, dampening, weightDecay, nesterov`. */
   constructor(...args: Args<SGDOptions, ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov"]>) {
     const o = sgdArgs(args);

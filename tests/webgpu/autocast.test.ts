@@ -1,6 +1,6 @@
 /** Mixed precision on the GPU: dtypes by PyTorch's CUDA lists, training in both half dtypes, and steps that the GPU skips. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { assertMixedFlat, assertMixedFollows } from "../support/mixed.ts";
 import { assertScalerTraces } from "../support/scaler_traces.ts";
@@ -33,4 +33,19 @@ gpuTest("webgpu: mixed precision learns as float32 does", () => assertMixedFollo
 gpuTest("webgpu: steps that the GPU skips leave parameters and states as PyTorch does", async () => {
   await assertScalerTraces(GPU, false);
   await assertScalerTraces(GPU, true, ["AdamW", "SGD momentum"]);
+});
+
+gpuTest("webgpu: a GradScaler does not trust an optimizer of the user's own, which may not look at foundInf", () => {
+  class Plain extends torch.optim.Optimizer {
+    constructor(params: Iterable<torch.Tensor>) {
+      super(params, { lr: 1 });
+    }
+    protected override update(param: torch.Tensor, grad: torch.Tensor): void {
+      param.sub_(grad);
+    }
+  }
+  const p = torch.ones(2, { device: GPU }).requiresGrad_();
+  const optimizer = new Plain([p]), scaler = new torch.amp.GradScaler(GPU);
+  scaler.scale(p.sum()).backward();
+  assertThrows(() => scaler.step(optimizer), torch.DeviceError, "Plain decides on the host");
 });
