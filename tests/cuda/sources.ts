@@ -8,6 +8,7 @@ import { bfloat16, bool, type DType, float16, float32, float64, int64, uint8 } f
 import { attentionSource, tilingOf, WIDTHS } from "../../src/backend/cuda/kernels/attention.ts";
 import { wideAttentionSource } from "../../src/backend/cuda/kernels/attention_wide.ts";
 import { gatherSource, scatterSource } from "../../src/backend/cuda/kernels/indexing.ts";
+import { momentsSource } from "../../src/backend/cuda/kernels/moments.ts";
 import { normBackwardSource, normForwardSource } from "../../src/backend/cuda/kernels/norm.ts";
 import { nonzeroSource } from "../../src/backend/cuda/kernels/nonzero.ts";
 import { bitonicSource, fillSource, searchSource, takeSource } from "../../src/backend/cuda/kernels/order.ts";
@@ -114,6 +115,8 @@ export function handWritten(): CudaSource[] {
     add(`scatter_${mode}`, [bool, float16, float64, uint8], (d) => scatterSource(mode, d, d));
   }
   add("nonzero", REALS, nonzeroSource);
+  add("norm_moments_16", FLOATS, (d) => momentsSource(d, 16 / d.itemsize));
+  add("norm_moments_1", [float16, float32], (d) => momentsSource(d, 1));
   for (const plan of ROW_PLANS) {
     const norms = (d: DType) => ({ plan: widest(plan, d), centred: plan.vector > 1, byColumn: plan.team < 512 });
     const columns = plan.keep === "registers";

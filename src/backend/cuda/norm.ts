@@ -122,6 +122,7 @@ export function normGrad(
     ? Math.min(wanted, stream.processors * Math.floor(HELD / Math.max(4, plan.items * vector)))
     : wanted;
   const args = new Arguments(length, rows, weight === null ? 1 : period, perRow, factorRun, 0, blocks);
+  args.doubles.push([7, 1 / length]);
   setOperands(args, [grad, x, weight, statistics.mean, statistics.deviation, gradX, gradWeight, gradBias]);
   const backward = kernel("backward");
   const bytes = planBytes(plan, length, itemsize, 2);

@@ -146,6 +146,8 @@ interface Prepared {
   readonly reduced: readonly number[];
   /** Strides of inputs, then outputs. */
   readonly strides: readonly (readonly number[])[];
+  /** Shapes of inputs. */
+  readonly shapes: readonly (readonly number[])[];
   /** By how many bytes the inputs' addresses miss a multiple of an access. */
   readonly offsets: readonly number[];
   readonly launches: readonly Launch[];
@@ -179,7 +181,8 @@ function serves(
   if (p.combine !== combine || !sameNumbers(p.shape, shape) || !sameNumbers(p.reduced, reduced)) return false;
   const count = inputs.length;
   for (let k = 0; k < count; k++) {
-    if (!sameNumbers(p.strides[k], inputs[k].strides)) return false;
+    // The same strides mean another thing where another dimension is broadcast.
+    if (!sameNumbers(p.strides[k], inputs[k].strides) || !sameNumbers(p.shapes[k], inputs[k].shape)) return false;
     if (p.offsets[k] !== addressOf(inputs[k]) % ACCESS) return false;
   }
   for (let k = 0; k < outputs.length; k++) if (!sameNumbers(p.strides[count + k], outputs[k].strides)) return false;
@@ -207,6 +210,7 @@ function prepare(
   const common = {
     ...{ combine, shape: [...shape], reduced: [...reduced] },
     strides: [...inputs, ...outputs].map((x) => [...x.strides]),
+    shapes: inputs.map((x) => [...x.shape]),
     offsets: inputs.map((x) => addressOf(x) % ACCESS),
   };
   if (results === 0) return { ...common, launches: [], scratch: 0 };

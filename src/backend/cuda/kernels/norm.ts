@@ -120,8 +120,8 @@ KERNEL(forward, THREADS) {
 
 /**
  * Kernels `backward` and `columns`. Own slots as in {@linkcode normForwardSource}, and 5 the workspace of partial sums, 6
- * partial rows in it. Operands: gradient and input `X`, weight `W` (or 0), mean, deviation, gradient by the input `X` (or
- * 0), by weight and bias `W` (or 0).
+ * partial rows in it, 7 the reciprocal of the length (a double). Operands: gradient and input `X`, weight `W` (or 0), mean,
+ * deviation, gradient by the input `X` (or 0), by weight and bias `W` (or 0).
  *
  * @param columns whether the sums for weight and bias are taken: rows in registers and a factor per column
  */
@@ -136,7 +136,7 @@ KERNEL(backward, THREADS) {
   const int lane = threadIdx.x % TEAM, own = threadIdx.x / TEAM;
   const W_stored *w = ADDRESS(const W_stored, 2);
   X_stored *out = ADDRESS(X_stored, 5);
-  const V scale = 1 / (V)n;
+  const V scale = number(p, 7);
   const u32 run = (u32)p.slots[4];
 #if COLUMNS
   V weights[ITEMS * VEC], biases[ITEMS * VEC];
