@@ -104,6 +104,32 @@ function product(n: number, transposed = false, dtype = torch.float32): Workload
   };
 }
 
+/** A norm of `x` with factors and shifts, and its gradients by all three, of which the factors' is given. */
+function normBothWays(
+  device: torch.Device,
+  shape: number[],
+  factors: number,
+  norm: (x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) => torch.Tensor,
+): () => torch.Tensor {
+  torch.manualSeed(0);
+  const [x, w, b] = [shape, [factors], [factors]].map((s) => torch.randn(s).to(device).requiresGrad_());
+  return () => {
+    x.grad = w.grad = b.grad = null;
+    const y = norm(x, w, b);
+    y.backward(y.detach());
+    y.dispose();
+    return w.grad!.add(x.grad!.sum());
+  };
+}
+
+function layerNorm(device: torch.Device): () => torch.Tensor {
+  return normBothWays(device, [8192, 768], 768, (x, w, b) => F.layerNorm(x, 768, w, b));
+}
+
+function batchNorm(device: torch.Device): () => torch.Tensor {
+  return normBothWays(device, [8, 64, 56, 56], 64, (x, w, b) => F.batchNorm(x, null, null, w, b, true));
+}
+
 const CONV_FLOPS = 3 * 2 * 8 * 64 * 56 * 56 * 32 * 9;
 const WORKLOADS: readonly Workload[] = [
   { name: "matmul 1024", flops: 2 * 1024 ** 3, bytes: 0, prepare: product(1024), tolerance: 1e-5 },
@@ -133,6 +159,28 @@ const WORKLOADS: readonly Workload[] = [
     bytes: FLAT * 8,
     prepare: flat((x) => x.view(4096, 4096).softmax(-1)),
     tolerance: 1e-5,
+  },
+  {
+    name: "sum over dim 0 of 4096 x 4096",
+    flops: 0,
+    bytes: FLAT * 4,
+    prepare: flat((x) => x.view(4096, 4096).sum(0)),
+    tolerance: 1e-5,
+  },
+  {
+    name: "layer norm 4096 x 4096",
+    flops: 0,
+    bytes: FLAT * 8,
+    prepare: flat((x) => F.layerNorm(x.view(4096, 4096), 4096)),
+    tolerance: 1e-5,
+  },
+  { name: "layer norm 8192 x 768, both ways", flops: 0, bytes: 8192 * 768 * 20, prepare: layerNorm, tolerance: 1e-4 },
+  {
+    name: "batch norm N8 C64 56x56, both ways",
+    flops: 0,
+    bytes: 8 * 64 * 56 * 56 * 32,
+    prepare: batchNorm,
+    tolerance: 1e-4,
   },
   { name: "MLP step 784-128-128-10, batch 64, Adam", flops: 0, bytes: 0, prepare: mlp, tolerance: 1e-5 },
   {
