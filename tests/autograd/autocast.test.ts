@@ -217,7 +217,7 @@ Deno.test("autocast: what is left alone: in-place ops, out, float64, integers; a
     assertEquals(x.clone().addmm_(x, x).dtype, torch.float32);
     assertEquals(torch.matmul(x, x, { out: torch.zeros(2, 2) }).dtype, torch.float32);
     assertEquals(d.matmul(d).dtype, torch.float64);
-    assertEquals(torch.arange(4n).reshape(2, 2).matmul(torch.arange(4n).reshape(2, 2)).dtype, torch.int64);
+    assertEquals(torch.arange(4).reshape(2, 2).matmul(torch.arange(4).reshape(2, 2)).dtype, torch.int64);
   });
   autocastLists.cpu = "gpu";
   try {
