@@ -4,9 +4,11 @@
  * @module
  */
 
+export { Adafactor } from "./adafactor.ts";
 export { Adam, AdamW } from "./adam.ts";
 export { Adamax, NAdam, RAdam } from "./adam_family.ts";
 export { LBFGS } from "./lbfgs.ts";
+export { Muon } from "./muon.ts";
 export * as lrScheduler from "./schedulers.ts";
 export { Optimizer, type OptimizerState } from "./optimizer.ts";
 export type { ParamGroup } from "./param_group.ts";

@@ -1,0 +1,141 @@
+/**
+ * Muon: momentum whose matrices are made nearly orthogonal before they are subtracted.
+ *
+ * For the matrices of hidden layers; embeddings, biases and the last layer are trained by AdamW beside it.
+ *
+ * @module
+ */
+
+import { type Args, signature } from "../base/args.ts";
+import { bfloat16 } from "../base/dtype.ts";
+import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkAtLeast, Optimizer, type ParamsInput, type ParamState, stateTensor } from "./optimizer.ts";
+import type { ParamGroup } from "./param_group.ts";
+
+/** How the rate is adjusted to a matrix's shape. */
+export type MuonAdjustment = "original" | "match_rms_adamw";
+
+/** What {@linkcode Muon} takes. */
+export interface MuonOptions {
+  /** What is trained: matrices. */
+  params: ParamsInput;
+  /** Learning rate. @default {1e-3} */
+  lr?: number | Tensor;
+  /** Weight decay, as in AdamW. @default {0.1} */
+  weightDecay?: number;
+  /** Share of the previous momentum that is kept. @default {0.95} */
+  momentum?: number;
+  /** Whether the gradient is taken as if the momentum step was made. @default {true} */
+  nesterov?: boolean;
+  /** Coefficients of the iteration x ← a x + b (x xᵀ) x + c (x xᵀ)² x. @default {[3.4445, -4.775, 2.0315]} */
+  nsCoefficients?: readonly [number, number, number];
+  /** The least norm that is divided by. @default {1e-7} */
+  eps?: number;
+  /** How often the iteration runs. @default {5} */
+  nsSteps?: number;
+  /** How the rate is adjusted; default: `"original"`. */
+  adjustLrFn?: MuonAdjustment | null;
+}
+
+const POSITIONAL = [
+  "params",
+  "lr",
+  "weightDecay",
+  "momentum",
+  "nesterov",
+  "nsCoefficients",
+  "eps",
+  "nsSteps",
+  "adjustLrFn",
+] as const;
+const muonArgs = signature<MuonOptions>("Muon", POSITIONAL, [], 1);
+
+/** A matrix of about the same singular vectors whose singular values are near 1, in bfloat16. */
+function orthogonal(x: Tensor, [a, b, c]: readonly number[], steps: number, eps: number): Tensor {
+  const tall = x.shape[0] > x.shape[1];
+  const start = tall ? x.to(bfloat16).t() : x.to(bfloat16);
+  // The iteration converges for norms of at most 1.
+  let y = start.div(start.norm().clampMin(eps));
+  for (let step = 0; step < steps; step++) {
+    const gram = y.matmul(y.t());
+    y = y.addmm(gram.addmm(gram, gram, { beta: b, alpha: c }), y, { beta: a });
+  }
+  return tall ? y.t() : y;
+}
+
+/** The factor of the rate for a matrix of that shape. */
+function adjustment(how: MuonAdjustment | null, [rows, columns]: readonly number[]): number {
+  return how === "match_rms_adamw" ? 0.2 * Math.sqrt(Math.max(rows, columns)) : Math.sqrt(Math.max(1, rows / columns));
+}
+
+/**
+ * Steps along the orthogonalised momentum.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * const weight = torch.eye(3).mul(2).requiresGrad_();
+ * const optimizer = new torch.optim.Muon([weight], { lr: 0.1 });
+ * weight.square().sum().backward();
+ * optimizer.step();
+ * assert(await weight.sum().item() < 6);
+ * ```
+ *
+ * @see https://kellerjordan.github.io/posts/muon/
+ */
+export class Muon extends Optimizer {
+  /** A `GradScaler` divides the gradients before. */
+  override readonly stepSupportsAmpScaling: boolean = false;
+
+  /** Takes `params, lr, weightDecay, momentum, nesterov, nsCoefficients, eps, nsSteps, adjustLrFn`. */
+  constructor(...args: Args<MuonOptions, [...typeof POSITIONAL]>) {
+    const o = muonArgs(args);
+    const { lr = 1e-3, weightDecay = 0.1, momentum = 0.95, nesterov = true, eps = 1e-7, nsSteps = 5 } = o;
+    const { nsCoefficients = [3.4445, -4.775, 2.0315], adjustLrFn = null } = o;
+    if (!(lr instanceof Tensor)) checkAtLeast("Muon", "learning rate", lr, 0);
+    checkAtLeast("Muon", "momentum", momentum, 0);
+    checkAtLeast("Muon", "weight_decay", weightDecay, 0);
+    if (nsCoefficients.length !== 3) {
+      throw new ArgumentError(`Muon(): nsCoefficients must be 3 numbers: ${show(nsCoefficients)}`);
+    }
+    if (!(nsSteps < 100)) throw new ArgumentError(`Muon(): nsSteps must be less than 100: ${nsSteps}`);
+    if (adjustLrFn !== null && adjustLrFn !== "original" && adjustLrFn !== "match_rms_adamw") {
+      throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${String(adjustLrFn)}`);
+    }
+    super(o.params, {
+      ...{ lr, weightDecay, momentum, nesterov, nsCoefficients: [...nsCoefficients], eps, nsSteps, adjustLrFn },
+    });
+    for (const { params } of this.paramGroups) {
+      for (const param of params) {
+        if (param.ndim !== 2 || param.dtype.isComplex) {
+          throw new ShapeError(`Muon(): parameters must be real matrices: ${show(param.shape)} of ${param.dtype}`);
+        }
+      }
+    }
+  }
+
+  /** Updates one parameter; see `Optimizer`. */
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    state.momentum_buffer ??= stateTensor(() => grad.zerosLike());
+    const { nesterov, momentum, nsCoefficients, nsSteps, eps, weightDecay, adjustLrFn } = group as
+      & ParamGroup
+      & Required<MuonOptions>;
+    const rate = this.rateOf(group);
+    scope(() => {
+      const buffer = (state.momentum_buffer as Tensor).lerp_(grad, 1 - momentum);
+      const along = nesterov ? grad.lerp(buffer, momentum) : buffer;
+      const update = orthogonal(along, nsCoefficients, nsSteps, eps), factor = adjustment(adjustLrFn, param.shape);
+      if (typeof rate === "number") {
+        param.mul_(1 - rate * weightDecay);
+        param.sub_(update.mul(rate * factor));
+      } else {
+        param.mul_(rate.mul(-weightDecay).add(1));
+        param.sub_(update.mul(rate.mul(factor)));
+      }
+    });
+  }
+}
