@@ -125,7 +125,10 @@ function body(program: Program, stored: boolean, scalarsAt: number): string {
   const random = program.random
     ? [`  const i64 *random = (const i64 *)p.slots[${scalarsAt + program.scalars.length}];`]
     : [];
-  return [...random, ...statements, ...results].join("\n");
+  // Each place that reads a word keeps the four that were computed together, which its neighbours read.
+  let site = 0;
+  const kept = statements.map((line) => line.replace(", random)", () => `, random, words[${site++}])`));
+  return [...random, ...kept, ...results].join("\n");
 }
 
 /** Slots of a program's parameter block: with random words, the last is the address of what to add to them, or 0. */
@@ -134,8 +137,22 @@ export function slotsOf(program: Program): number {
     (program.random ? 1 : 0);
 }
 
+/** The places at which a program reads random words. */
+function wordsOf(program: Program): number {
+  return nodesOf(program.outputs.map(({ expr }) => expr)).filter((e) => e.op === "philox").length;
+}
+
+/** The declaration of a thread's random words, which are none yet. */
+function declareWords(program: Program): string {
+  const n = wordsOf(program);
+  return n === 0 ? "" : `  crWords words[${n}];
+#pragma unroll
+  for (int i = 0; i < ${n}; i++) words[i].block = ~0ull;\n`;
+}
+
 /**
- * The function `element(p, index, inputs, &outputs)`, for kernels that bring its types and helpers themselves.
+ * The function `element(p, index, inputs, &outputs)`, for kernels that bring its types and helpers themselves. Where
+ * random words are read, `element(words, p, …)` keeps them from element to element.
  *
  * @param stored whether outputs are values as they are stored, or of their register kinds
  * @param scalarsAt the slot of the first scalar
@@ -149,8 +166,13 @@ export function elementFunction(
   const outputs = program.outputs.map(({ dtype }, i) =>
     `${stored ? storageType(dtype) : C_TYPE[kindOf(dtype)]} &out${i}`
   );
-  return `__device__ __forceinline__ void element(${["const Params &p, i64 index", ...inputs, ...outputs].join(", ")}) {
-${body(program, stored, scalarsAt)}
+  const parameters = ["const Params &p, i64 index", ...inputs, ...outputs].join(", ");
+  const open = "__device__ __forceinline__ void element(";
+  if (!program.random) return `${open}${parameters}) {\n${body(program, stored, scalarsAt)}\n}\n`;
+  const names = ["words, p, index", ...inputs.map((_, i) => `in${i}`), ...outputs.map((_, i) => `out${i}`)].join(", ");
+  return `${open}crWords *words, ${parameters}) {\n${body(program, stored, scalarsAt)}\n}
+${open}${parameters}) {
+${declareWords(program)}  element(${names});
 }
 `;
 }
@@ -228,7 +250,7 @@ function vectorised(program: Program, where: (i: number) => string, single: (i: 
     return `  ${mark}${type} *const a${i} = (${mark}${type} *)p.slots[${operandSlot(i)}];\n`;
   });
   const call = (at: (i: number) => string): string =>
-    `element(${["p", "index", ...types.map((_, i) => at(i))].join(", ")});`;
+    `element(${[...(program.random ? ["words"] : []), "p", "index", ...types.map((_, i) => at(i))].join(", ")});`;
   const loads = types.map((type, i) =>
     i < inputs
       ? `    Vector<${type}> v${i};
@@ -247,7 +269,7 @@ function vectorised(program: Program, where: (i: number) => string, single: (i: 
       ${call((i) => `v${i}.e[k]`)}
     }
 ${stores.join("")}`;
-  return { pointers: pointers.join(""), call, block };
+  return { pointers: pointers.join("") + declareWords(program), call, block };
 }
 
 /** A kernel that reads and writes vectors; the last elements one by one. */

@@ -166,14 +166,23 @@ template <> ${device} float crSinPi<float>(float x) { return sinpif(x); }`,
     k1 += 0xbb67ae85u;
   }
 }`,
-  crPhilox: `${device} i64 crPhilox(i64 counter, i64 key, const i64 *random = nullptr) {
+  crPhilox: `struct crWords { u64 block; u32 c0, c1, c2, c3; };
+${device} i64 crPhilox(i64 counter, i64 key, const i64 *random, crWords &w) {
   if (random) {
     counter += random[0];
     key = (i64)((u64)key + (u64)random[1]);
   }
-  u32 c0, c1, c2, c3;
-  crPhiloxBlock((u64)counter >> 2, key, c0, c1, c2, c3);
-  const u32 even = counter & 2 ? c2 : c0, odd = counter & 2 ? c3 : c1;
+  const u64 block = (u64)counter >> 2;
+  if (block != w.block) {
+    w.block = block;
+    crPhiloxBlock(block, key, w.c0, w.c1, w.c2, w.c3);
+  }
+  const u32 even = counter & 2 ? w.c2 : w.c0, odd = counter & 2 ? w.c3 : w.c1;
   return (i64)(counter & 1 ? odd : even);
+}
+${device} i64 crPhilox(i64 counter, i64 key, const i64 *random = nullptr) {
+  crWords none;
+  none.block = ~0ull;
+  return crPhilox(counter, key, random, none);
 }`,
 };

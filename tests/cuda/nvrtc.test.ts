@@ -93,8 +93,11 @@ function hot(): CudaSource[] {
       { name: `conv ${d}`, code: convSource("forward", d) },
     );
   }
-  // What runs once per layer; nothing is trained in float64.
-  const rows = handWritten().filter(({ name }) => /softmax|norm|attention/i.test(name) && !/64/.test(name));
+  // What runs once per layer; nothing is trained in float64. Of attention, which compiles slowly, what is used most.
+  const rows = handWritten().filter(({ name }) =>
+    (/softmax|norm|each/i.test(name) && !/64/.test(name)) ||
+    /^attention (attention|byQuery|byKey) bfloat16 (64|128)$/.test(name)
+  );
   return [...sources, ...rows];
 }
 
