@@ -18,6 +18,7 @@ import { selectAt } from "../ops/view_core.ts";
 import { widestFloat } from "../tensor/create.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { ParamState } from "./optimizer.ts";
 
 /** A number of the host ({@linkcode Real}) or an expression of a kernel. */
 export interface Num {
@@ -131,8 +132,6 @@ export const enum Stage {
   Finish,
 }
 
-type State = Record<string, unknown>;
-
 /** The derived numbers of a parameter on its device, each a view. */
 interface Derived {
   readonly all: Tensor;
@@ -150,7 +149,7 @@ export class Scalars {
   readonly #advance: FusedUpdate;
   readonly #derive: FusedUpdate;
   readonly #finish: FusedUpdate;
-  readonly #derived = new WeakMap<State, Derived>();
+  readonly #derived = new WeakMap<ParamState, Derived>();
   /** What the numbers were computed from last (entries, rate, constants), and what came of it. */
   readonly #given: number[] = [];
   #numbers: readonly number[] = [];
@@ -180,12 +179,12 @@ export class Scalars {
   }
 
   /** Whether an entry lies on the device already. */
-  onDevice(state: State): boolean {
+  onDevice(state: ParamState): boolean {
     return state[this.#names[0]] instanceof Tensor;
   }
 
   /** Advances entries of the host and gives the derived numbers. */
-  host(state: State, lr: number, constants: readonly number[]): readonly number[] {
+  host(state: ParamState, lr: number, constants: readonly number[]): readonly number[] {
     const { entries } = this.#formula, names = this.#names;
     const given = this.#given, count = names.length + 1 + constants.length;
     let known = given.length === count;
@@ -223,7 +222,7 @@ export class Scalars {
    */
   device(
     param: Tensor,
-    state: State,
+    state: ParamState,
     lr: number | Tensor,
     constants: readonly number[],
     foundInf: Tensor | null,
@@ -250,7 +249,7 @@ export class Scalars {
 
   #made(
     param: Tensor,
-    state: State,
+    state: ParamState,
     constants: readonly number[],
   ): { readonly all: Tensor | null; readonly parts: readonly Tensor[] } {
     const { derive } = this.#formula;
