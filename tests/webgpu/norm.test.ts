@@ -1,4 +1,4 @@
-/** Normalisations and softmax on the GPU against the CPU, by every set of kernels that an adapter may get. */
+/** Normalisations, softmax, reductions and scans on the GPU against the CPU, by every set of kernels that an adapter may get. */
 
 import * as torch from "../../mod.ts";
 import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
@@ -74,6 +74,41 @@ for (const [name, software, subgroups] of SETS) {
             await assertSame(whole.to(GPU).sum(dim), whole.sum(dim), `sum of integers ${what}`, 0);
             await assertSame(whole.to(GPU).gt(0).all(dim), whole.gt(0).all(dim), `all ${what}`, 0);
             if (x.numel() > 0) await assertSame(holes.to(GPU).amax(dim), holes.amax(dim), `amax ${what}`, 0);
+          }
+        }
+      }),
+  );
+
+  gpuTest(
+    `scans and positions of extremes agree, by kernels for ${name}`,
+    () =>
+      withKernels(software, subgroups, async () => {
+        const shapes: [number[], number][] = [
+          [[5], 0],
+          [[300], 0],
+          [[4, 1000], 1],
+          [[1000, 4], 0],
+          [[70, 70], 1],
+          [[300, 300], 0],
+          [[3, 20000], 1],
+          [[20000, 3], 0],
+          [[70000], 0],
+        ];
+        for (const [shape, dim] of shapes) {
+          torch.manualSeed(2);
+          const x = torch.randn(shape), holes = x.where(x.lt(3.4), NaN), whole = x.mul(4).to(torch.int64);
+          const what = `of [${shape}] along ${dim}`;
+          const near = x.mul(0.01).add(1);
+          await assertSame(x.to(GPU).cumsum(dim), x.cumsum(dim), `cumsum ${what}`, 3e-5);
+          await assertSame(whole.to(GPU).cumsum(dim), whole.cumsum(dim), `cumsum of integers ${what}`, 0);
+          await assertSame(near.to(GPU).cumprod(dim), near.cumprod(dim), `cumprod ${what}`, 1e-3);
+          await assertSame(x.to(GPU).logcumsumexp(dim), x.logcumsumexp(dim), `logcumsumexp ${what}`, 3e-5);
+          for (const t of [holes, whole]) {
+            const [ours, theirs] = [t.to(GPU).cummax(dim), t.cummax(dim)];
+            await assertSame(ours.values, theirs.values, `cummax ${what}`, 0);
+            await assertSame(ours.indices, theirs.indices, `positions of cummax ${what}`, 0);
+            await assertSame(t.to(GPU).argmax(dim), t.argmax(dim), `argmax ${what}`, 0);
+            await assertSame(t.to(GPU).min(dim).values, t.min(dim).values, `min ${what}`, 0);
           }
         }
       }),
