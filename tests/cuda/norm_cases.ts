@@ -1,5 +1,5 @@
 /**
- * Normalisations and reductions on CUDA, as on the CPU: `deno run -A norm_cases.ts GROUP` prints "agrees" or throws.
+ * Normalisations, reductions and scans on CUDA, as on the CPU: `deno run -A norm_cases.ts GROUP` prints "agrees" or throws.
  *
  * @module
  */
@@ -85,6 +85,33 @@ async function softmaxes(): Promise<void> {
   await same("rows at an odd offset", torch.randn(400), (x) => x.narrow(0, 1, 320).view(10, 32).softmax(-1));
 }
 
+/** Running sums, products and extremes of lines shorter and longer than a block takes, in one part and in several. */
+async function scans(): Promise<void> {
+  const shapes: [number[], number][] = [
+    [[5], 0],
+    [[4, 1000], 1],
+    [[1000, 4], 0],
+    [[7, 1024], 1],
+    [[3, 2500], 1],
+    [[30000], 0],
+    [[20000, 2], 0],
+  ];
+  for (const [shape, dim] of shapes) {
+    torch.manualSeed(2);
+    const x = torch.randn(shape), holes = x.where(x.lt(3.2), NaN), whole = x.mul(4).to(torch.int64);
+    const what = `of [${shape}] along ${dim}`;
+    await same(`cumsum ${what}`, x, (x) => x.cumsum(dim));
+    await same(`cumsum of doubles ${what}`, x.double(), (x) => x.cumsum(dim));
+    await same(`cumsum of integers ${what}`, whole, (x) => x.cumsum(dim), 0);
+    await same(`cumprod ${what}`, x.mul(0.01).add(1), (x) => x.cumprod(dim));
+    await same(`logcumsumexp ${what}`, x, (x) => x.logcumsumexp(dim));
+    for (const t of [holes, whole]) {
+      await same(`cummax ${what}`, t, (x) => x.cummax(dim).values, 0);
+      await same(`positions of cummin ${what}`, t, (x) => x.cummin(dim).indices, 0);
+    }
+  }
+}
+
 async function norms(...dtypes: torch.DType[]): Promise<void> {
   for (const dtype of dtypes) await assertNormsAgree("cuda", dtype, dtype === torch.float32 ? Infinity : 1000);
 }
@@ -92,6 +119,7 @@ async function norms(...dtypes: torch.DType[]): Promise<void> {
 const GROUPS: Record<string, () => Promise<void>> = {
   reductions,
   softmaxes,
+  scans,
   norms: () => norms(torch.float32, torch.float64),
   halves: () => norms(torch.float16, torch.bfloat16),
 };

@@ -1,4 +1,4 @@
-/** Normalisations and reductions on CUDA over the test double, each group of `norm_cases.ts` in a process of its own. */
+/** Normalisations, reductions and scans on CUDA over the test double, each group of `norm_cases.ts` in a process of its own. */
 
 import { assert } from "@std/assert";
 import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
@@ -21,5 +21,6 @@ async function run(group: string): Promise<void> {
 
 cudaTest("cuda: reductions along and across memory as on the CPU", () => run("reductions"));
 cudaTest("cuda: softmax of rows of all lengths as on the CPU", () => run("softmaxes"));
+cudaTest("cuda: scans of lines of all lengths as on the CPU", () => run("scans"));
 cudaTest("cuda: norms of single and double precision as on the CPU, with gradients of both orders", () => run("norms"));
 cudaTest("cuda: norms of half precision as on the CPU", () => run("halves"));

@@ -1,8 +1,8 @@
 /**
  * CUDA C of running combinations and of positions of extreme values.
  *
- * A block scans a chunk of a line, 256 elements at a time, and carries the last value on. Lines of several chunks take
- * three kernels: each chunk's total, the totals of the chunks before, and the scan that starts from them. Sums, products
+ * A block scans a chunk of a line, 1,024 elements at a time (four per thread, by shuffles in a warp, over the warps through
+ * shared memory), and carries the last value on. Lines of several chunks take three kernels: each chunk's total, the totals of the chunks before, and the scan that starts from them. Sums, products
  * and log-sum-exps of floats are carried in double, as on the CPU.
  *
  * @module
@@ -15,6 +15,8 @@ import { COMBINERS, kernelSource } from "./common.ts";
 
 /** Threads of a block. */
 export const SCAN_THREADS = 256;
+/** Elements that a thread of a scan takes at a time. */
+const ITEMS = 4;
 
 function startOf(kind: ScanKind, float: boolean): string {
   switch (kind) {
@@ -70,50 +72,80 @@ __device__ __forceinline__ void join(A &a, i64 &ia, A b, i64 ib) {
 }
 /* Scans a chunk from a carried value; writes elements where 'writing'; leaves the last value in the carry. */
 __device__ __forceinline__ void chunkOf(const Params &p, i64 line, i64 chunk, A *sv, i64 *si, A &carry, i64 &carried, bool writing) {
-  const int n = (int)p.slots[2], t = threadIdx.x;
+  const int n = (int)p.slots[2], t = threadIdx.x, lane = t % 32, warp = t / 32;
   const X_stored *x = POINTER(const X_stored, 0) + offsetOf(p, line, n, 0);
   Y_stored *y = POINTER(Y_stored, 1) + offsetOf(p, line, n, 1);
   i64 *places = p.slots[10] ? POINTER(i64, 2) + offsetOf(p, line, n, 2) : 0;
   const i64 first = chunk * p.slots[4], bound = first + p.slots[4], end = bound < p.slots[1] ? bound : p.slots[1];
-  for (i64 start = first; start < end; start += ${SCAN_THREADS}) {
-    const i64 j = start + t;
-    A v = ${startOf(kind, float)};
-    i64 at = -1;
-    if (j < end) {
-      v = (A)X_load(x[j * p.slots[7]]);
-      at = j;
-    }
-    sv[t] = v;
-    si[t] = at;
-    __syncthreads();
-    for (int s = 1; s < ${SCAN_THREADS}; s *= 2) {
-      A a = sv[t];
-      i64 ia = si[t];
-      if (t >= s) {
-        a = sv[t - s];
-        ia = si[t - s];
-        join(a, ia, sv[t], si[t]);
+  for (i64 start = first; start < end; start += ${SCAN_THREADS * ITEMS}) {
+    A v[${ITEMS}];
+    i64 at[${ITEMS}];
+#pragma unroll
+    for (int k = 0; k < ${ITEMS}; k++) {
+      const i64 j = start + t * ${ITEMS} + k;
+      v[k] = ${startOf(kind, float)};
+      at[k] = -1;
+      if (j < end) {
+        v[k] = (A)X_load(x[j * p.slots[7]]);
+        at[k] = j;
       }
-      __syncthreads();
-      sv[t] = a;
-      si[t] = ia;
-      __syncthreads();
     }
-    A a = carry;
-    i64 ia = carried;
-    join(a, ia, sv[t], si[t]);
-    if (writing && j < end) {
-      y[j * p.slots[8]] = Y_store((Y_value)a);
-      if (places) places[j * p.slots[9]] = ia;
+    /* Within the thread, the warp, the block: what a place holds becomes what comes before it and itself. */
+#pragma unroll
+    for (int k = 1; k < ${ITEMS}; k++) {
+      A a = v[k - 1];
+      i64 ia = at[k - 1];
+      join(a, ia, v[k], at[k]);
+      v[k] = a;
+      at[k] = ia;
     }
-    const i64 last = (end - start < ${SCAN_THREADS} ? end - start : ${SCAN_THREADS}) - 1;
-    join(carry, carried, sv[last], si[last]);
+    A all = v[${ITEMS - 1}];
+    i64 all_at = at[${ITEMS - 1}];
+#pragma unroll
+    for (int s = 1; s < 32; s *= 2) {
+      A a = __shfl_up_sync(0xffffffffu, all, s);
+      i64 ia = __shfl_up_sync(0xffffffffu, all_at, s);
+      if (lane >= s) {
+        join(a, ia, all, all_at);
+        all = a;
+        all_at = ia;
+      }
+    }
+    if (lane == 31) {
+      sv[warp] = all;
+      si[warp] = all_at;
+    }
+    const A left = __shfl_up_sync(0xffffffffu, all, 1);
+    const i64 left_at = __shfl_up_sync(0xffffffffu, all_at, 1);
+    __syncthreads();
+    A before = carry;
+    i64 before_at = carried;
+    for (int w = 0; w < ${SCAN_THREADS / 32}; w++) {
+      if (w == warp) {
+        before = carry;
+        before_at = carried;
+      }
+      join(carry, carried, sv[w], si[w]);
+    }
+    if (lane > 0) join(before, before_at, left, left_at);
+    if (writing) {
+#pragma unroll
+      for (int k = 0; k < ${ITEMS}; k++) {
+        const i64 j = start + t * ${ITEMS} + k;
+        if (j >= end) break;
+        A a = before;
+        i64 ia = before_at;
+        join(a, ia, v[k], at[k]);
+        y[j * p.slots[8]] = Y_store((Y_value)a);
+        if (places) places[j * p.slots[9]] = ia;
+      }
+    }
     __syncthreads();
   }
 }
-KERNEL(totals) {
-  __shared__ A sv[${SCAN_THREADS}];
-  __shared__ i64 si[${SCAN_THREADS}];
+KERNEL(totals, ${SCAN_THREADS}) {
+  __shared__ A sv[${SCAN_THREADS / 32}];
+  __shared__ i64 si[${SCAN_THREADS / 32}];
   const i64 line = blockIdx.x / p.slots[3], chunk = blockIdx.x % p.slots[3];
   A carry = ${startOf(kind, float)};
   i64 carried = -1;
@@ -138,9 +170,9 @@ KERNEL(prefix) {
     }
   }
 }
-KERNEL(run) {
-  __shared__ A sv[${SCAN_THREADS}];
-  __shared__ i64 si[${SCAN_THREADS}];
+KERNEL(run, ${SCAN_THREADS}) {
+  __shared__ A sv[${SCAN_THREADS / 32}];
+  __shared__ i64 si[${SCAN_THREADS / 32}];
   const i64 line = blockIdx.x / p.slots[3], chunk = blockIdx.x % p.slots[3];
   A carry = ${startOf(kind, float)};
   i64 carried = -1;
