@@ -39,6 +39,11 @@ say() { echo "$*" | tee -a "$RESULTS"; }
 left() { echo $((MOST - (SECONDS - START))); }
 wanted() { [ -z "$ONLY" ] || [ "$ONLY" = "$1" ]; }
 
+# quote FILE LINES: the end of a file as it is.
+quote() {
+  { echo; echo '```'; tail -n "$2" "$1" | tr -d '\r' | cut -c1-300; echo '```'; echo; } | tee -a "$RESULTS"
+}
+
 # report TITLE STATUS SECONDS LOG: a line, and the end of the log where the status is not 0.
 report() {
   if (($2 == 0)); then
@@ -49,7 +54,7 @@ report() {
   local why="status $2"
   (($2 == 124 || $2 == 137)) && why="stopped at its time limit"
   say "- FAILED: $1 ($why after $3 s)"
-  [ -n "${ROWS_TELL:-}" ] || tail -n 12 "$4" | cut -c1-300 | sed 's/^/      /' | tee -a "$RESULTS"
+  [ -n "${ROWS_TELL:-}" ] || quote "$4" 12
   return 1
 }
 
@@ -102,8 +107,8 @@ finish() {
   say ""
   say "$FAILED steps failed; $((SECONDS - START)) s in all."
   say ""
-  say "Not covered by this script: several devices, peer copies and NCCL, and failures that are injected; those run over the"
-  say "test double of CUDA's libraries (tests/cuda)."
+  say "Not covered by this script: several devices, streams between them, peer copies and NCCL, and failures that are injected;"
+  say "those run over the test double of CUDA's libraries (tests/cuda)."
   [ -n "${DENO_FOUND:-}" ] && "$DENO" fmt -q --no-config --line-width=120 "$RESULTS" >/dev/null 2>&1
   [ -n "${OUT:-}" ] && cp "$RESULTS" "$OUT/"
   [ -n "${WARM:-}" ] && kill "$WARM" 2>/dev/null
@@ -162,7 +167,7 @@ if [ ${#SMALL[@]} -eq 0 ] || [ -z "${CRESSET_CUDA_LIBRARY:-}" ]; then
   step "the CUDA shim builds" 60 "${RUN[@]}" native/build_cuda.ts || exit 1
 fi
 "${RUN[@]}" ffi/doctor.ts >"$WORK/log" 2>/dev/null
-{ echo; echo '```'; cut -c1-240 "$WORK/log"; echo '```'; } | tee -a "$RESULTS"
+quote "$WORK/log" 40
 if ! grep -q '^ok *cuda:0' "$WORK/log"; then
   say ""
   say "- FAILED: no CUDA device can be used; everything else is skipped"
@@ -187,7 +192,8 @@ if wanted agree; then
   for group in values graphs resnet; do
     agree "convolutions in both memory formats: $group" "${RUN[@]}" tests/cuda/convolution_cases.ts "$group"
   done
-  for group in graphs refusals randomness callables streams; do
+  # The other groups of this file want two devices.
+  for group in graphs randomness callables; do
     agree "run time: $group" "${RUN[@]}" tests/cuda/runtime.ts "$group"
   done
   agree "linear layers with epilogues" "${RUN[@]}" tests/cuda/linear.ts library
@@ -200,8 +206,7 @@ if wanted agree; then
   PROCESSES=$(($(nproc) / 2))
   step "PyTorch's recorded results are replayed; the lines below say what agrees" 200 "${RUN[@]}" tests/conformance/run.ts \
     tests/golden/conformance --device cuda --quiet --strict --timeout 120 --processes "$((PROCESSES < 2 ? 2 : PROCESSES))"
-  echo >>"$RESULTS"
-  sed 's/^/    /' "$WORK/log" | cut -c1-300 | tee -a "$RESULTS"
+  quote "$WORK/log" 40
 fi
 say ""
 
@@ -213,10 +218,9 @@ if wanted webgpu; then
   else
     # --quiet would hide which test failed.
     step "WebGPU's tests on this card" 150 "$DENO" test "${OFFLINE[@]}" tests/webgpu
-    grep -E '^(ok|FAILED) \|' "$WORK/log" | sed 's/^/    /' | tee -a "$RESULTS"
+    say "- $(grep -E '^(ok|FAILED) \|' "$WORK/log" | tail -n 1)"
     step "WebGPU's benches" 60 "${RUN[@]}" bench/webgpu.ts --rounds 5
-    echo >>"$RESULTS"
-    sed 's/^/    /' "$WORK/log" | tail -n 40 | tee -a "$RESULTS"
+    quote "$WORK/log" 40
   fi
   say ""
 fi
