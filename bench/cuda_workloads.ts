@@ -334,6 +334,7 @@ export const LANGUAGE: readonly Workload[] = [
 
 function resnet(small: boolean, channelsLast: boolean): () => Tensor {
   const { ResNet, BasicBlock, resnet50 } = torch.vision.models;
+  torch.backends.cudnn.benchmark = true;
   torch.manualSeed(0);
   const model = small ? new ResNet(BasicBlock, [1, 1, 1, 1], { numClasses: 10 }) : resnet50();
   const [batch, side, classes] = small ? [2, 32, 10] : [128, 224, 1000];
@@ -384,6 +385,7 @@ export const IMAGES: readonly Workload[] = [
     wanted: [100, "PyTorch"],
     prepare: (small) => {
       const [n, side] = small ? [2, 8] : [64, 56], memoryFormat = torch.channelsLast;
+      torch.backends.cudnn.benchmark = true;
       const x = randn([n, 64, side, side], bfloat16).contiguous({ memoryFormat }).requiresGrad_();
       const w = randn([64, 64, 3, 3], bfloat16).contiguous({ memoryFormat }).requiresGrad_();
       return () => {
