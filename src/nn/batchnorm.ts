@@ -132,6 +132,7 @@ export abstract class BatchNorm extends NormBase {
     return out;
   }
 
+  /** One call of the function, with the statistics that this mode uses and keeps. */
   private normalise(input: Tensor, momentum: number): Tensor {
     const useBatch = this.training || (this.running_mean === null && this.running_var === null);
     const keepsStats = !this.training || this.trackRunningStats;
