@@ -74,6 +74,8 @@ export function norm(
   const affine = weight !== null || bias !== null;
   const vector = vectorFor(groups, itemsize, [x, weight, bias, out], affine);
   const plan = rowPlan(length, itemsize, vector, 1, itemsize === 8 ? FORWARD_VALUES / 2 : FORWARD_VALUES);
+  // Few and long rows are split over several blocks by `moments`.
+  if (plan.keep !== "registers" && rows < stream.processors) return false;
   const { byColumn, perRow, period } = factorsOf(groups);
   const variant: NormVariant = { plan, centred: statistics.mean !== null, byColumn: affine && byColumn };
   const w = weight?.dtype ?? bias?.dtype ?? float32;
@@ -105,6 +107,7 @@ export function normGrad(
   const columns = gradWeight !== null || gradBias !== null;
   const vector = vectorFor(groups, itemsize, [grad, x, weight, gradX], weight !== null || columns);
   const found = rowPlan(length, itemsize, vector, 2, itemsize === 8 ? BACKWARD_VALUES / 2 : BACKWARD_VALUES);
+  if (found.keep !== "registers" && rows < stream.processors) return false;
   if (columns && (found.keep !== "registers" || !byColumn || period !== 1)) return false;
   // Several rows per block, and so fewer partial rows to add up.
   const plan = found.keep === "registers" ? { ...found, threads: Math.max(found.team, BACKWARD_THREADS) } : found;

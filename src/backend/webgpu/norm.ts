@@ -17,6 +17,8 @@ import { holdsRows, OWN, type RowText, runRows, sumOf } from "./rows.ts";
 
 /** The most workgroups of a backward kernel that sums columns, and the rows that each takes at least. */
 const MOST_PARTS = 256, PART_ROWS = 4;
+/** Fewer rows than this that are at least so long are split. */
+const FEW_ROWS = 64, LONG_ROW = 8192;
 /** Threads of the kernel that adds partial rows: 32 columns wide. */
 const COLUMN_THREADS = 256;
 
@@ -27,6 +29,11 @@ function asRows(x: Strided, { groups, run }: NormGroups): Strided {
 
 function areRows(x: Strided, { groups, run }: NormGroups): boolean {
   return groups * run === numelOf(x.shape);
+}
+
+/** Whether rows are too few and long for a workgroup each: then `moments` and reductions split them. */
+function tooFew(gpu: Gpu, { groups, run }: NormGroups, rows: readonly Strided[], wide: boolean): boolean {
+  return !gpu.software && groups < FEW_ROWS && !holdsRows(gpu, run, rows, wide) && run >= LONG_ROW;
 }
 
 /** Operands of which some are missing: those that are there, and where each is among them. */
@@ -72,6 +79,7 @@ export function norm(
 ): boolean {
   if (!areRows(x, groups)) return false;
   const f = factorsOf(groups, weight !== null || bias !== null);
+  if (tooFew(gpu, groups, [x, out], f.wide)) return false;
   const others = new Others();
   const [w, b] = [others.add(weight), others.add(bias)];
   const [m, d, v] = [others.add(statistics.mean), others.add(statistics.deviation), others.add(variance)];
@@ -131,6 +139,7 @@ export function normGrad(
   if (!areRows(x, groups) || (gradX === null && !columns)) return false;
   const f = factorsOf(groups, weight !== null || columns);
   const rows = [grad, x, ...(gradX ? [gradX] : [])].map((t) => asRows(t, groups));
+  if (tooFew(gpu, groups, rows, f.wide)) return false;
   if (columns && (!f.byColumn || !holdsRows(gpu, groups.run, rows, f.wide))) return false;
   const others = new Others();
   const w = others.add(weight), m = others.add(statistics.mean), d = others.add(statistics.deviation);
