@@ -114,3 +114,14 @@ for (const [name, software, subgroups] of SETS) {
       }),
   );
 }
+
+gpuTest("BatchNorm keeps the mean of all batches without reading their number", async () => {
+  const layers = [GPU, "cpu"].map((device) => new torch.nn.BatchNorm1d(3, { momentum: null, device }));
+  for (const seed of [1, 2, 3]) {
+    torch.manualSeed(seed);
+    const x = torch.randn(7, 3).add(seed);
+    for (const layer of layers) layer.call(x.to(layer.weight!.device));
+  }
+  await assertSame(layers[0].running_mean!, layers[1].running_mean!, "running means", 1e-5);
+  await assertSame(layers[0].running_var!, layers[1].running_var!, "running variances", 1e-5);
+});
