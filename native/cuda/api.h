@@ -100,6 +100,8 @@ enum { NVRTC_SUCCESS = 0 };
 
 #define NVRTC_FUNCTIONS(F)                                                                                    \
   F(nvrtcResult, nvrtcVersion, (int *major, int *minor))                                                      \
+  F(nvrtcResult, nvrtcGetNumSupportedArchs, (int *count))                                                     \
+  F(nvrtcResult, nvrtcGetSupportedArchs, (int *capabilities))                                                 \
   F(const char *, nvrtcGetErrorString, (nvrtcResult error))                                                   \
   F(nvrtcResult, nvrtcCreateProgram,                                                                          \
     (nvrtcProgram * program, const char *source, const char *name, int count, const char *const *headers,     \
@@ -109,6 +111,8 @@ enum { NVRTC_SUCCESS = 0 };
   F(nvrtcResult, nvrtcGetProgramLog, (nvrtcProgram program, char *log))                                       \
   F(nvrtcResult, nvrtcGetCUBINSize, (nvrtcProgram program, size_t *size))                                     \
   F(nvrtcResult, nvrtcGetCUBIN, (nvrtcProgram program, char *cubin))                                          \
+  F(nvrtcResult, nvrtcGetPTXSize, (nvrtcProgram program, size_t *size))                                       \
+  F(nvrtcResult, nvrtcGetPTX, (nvrtcProgram program, char *ptx))                                              \
   F(nvrtcResult, nvrtcDestroyProgram, (nvrtcProgram * program))
 
 /* cuBLASLt */

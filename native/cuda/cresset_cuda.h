@@ -103,11 +103,14 @@ CRESSET_CUDA int32_t cresset_cuda_event_synchronize(int32_t device, double event
 CRESSET_CUDA double cresset_cuda_event_elapsed(double from, double to);
 CRESSET_CUDA int32_t cresset_cuda_event_destroy(double event);
 
-/* Compiles CUDA C for the device to cubin, kept until the next compile: its size, or a negative status. */
+/*
+ * Compiles CUDA C for the device to cubin (PTX where NVRTC knows none of the device's generation), kept until the next
+ * compile: its size, or a negative status.
+ */
 CRESSET_CUDA double cresset_cuda_compile(int32_t device, const uint8_t *source, int32_t length);
-/* Copies the cubin of the last compile. */
+/* Copies the code of the last compile. */
 CRESSET_CUDA int32_t cresset_cuda_cubin(uint8_t *target, double bytes);
-/* Loads a cubin: a handle, or 0. */
+/* Loads such code: a handle, or 0. */
 CRESSET_CUDA double cresset_cuda_module(int32_t device, const uint8_t *cubin, double bytes);
 /* A kernel of a module by name (NUL-terminated): a handle, or 0. */
 CRESSET_CUDA double cresset_cuda_function(double module, const uint8_t *name);

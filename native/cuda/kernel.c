@@ -1,5 +1,7 @@
 /*
- * Compiling and launching kernels: NVRTC to cubin, modules, launches.
+ * Compiling and launching kernels: NVRTC to code for the device, modules, launches.
+ *
+ * A device newer than NVRTC runs the code of an older one of its generation, or PTX, which the driver translates.
  */
 #include "api.h"
 
@@ -27,19 +29,46 @@ static void report_log(nvrtcProgram program) {
   free(log);
 }
 
-static int32_t take_cubin(nvrtcProgram program) {
+/* What to compile for. */
+typedef struct {
+  int capability;
+  int ptx; /* whether the driver translates it */
+} Target;
+
+/* The device itself, or the newest that NVRTC knows whose code the device runs. */
+static int32_t target_of(int capability, Target *target) {
+  enum { MOST = 128 };
+  int known[MOST], count = 0, first = 0;
+  nvrtcResult result = nvrtc.nvrtcGetNumSupportedArchs(&count);
+  if (result == NVRTC_SUCCESS && count <= MOST) result = nvrtc.nvrtcGetSupportedArchs(known);
+  if (result != NVRTC_SUCCESS || count > MOST) return nvrtc_failed(result, "nvrtcGetSupportedArchs");
+  target->capability = 0;
+  for (int i = 0; i < count; i++) {
+    if (known[i] <= capability && known[i] > target->capability) target->capability = known[i];
+    if (first == 0 || known[i] < first) first = known[i];
+  }
+  target->ptx = target->capability / 10 != capability / 10;
+  if (target->capability > 0) return CRESSET_CUDA_OK;
+  int major = 0, minor = 0;
+  nvrtc.nvrtcVersion(&major, &minor);
+  set_error("NVRTC %d.%d compiles for sm_%d and later, the device is sm_%d: an older NVRTC is needed", major, minor, first,
+            capability);
+  return CRESSET_CUDA_COMPILE;
+}
+
+static int32_t take_code(nvrtcProgram program, int ptx) {
   size_t size = 0;
-  nvrtcResult result = nvrtc.nvrtcGetCUBINSize(program, &size);
-  if (result != NVRTC_SUCCESS) return nvrtc_failed(result, "nvrtcGetCUBINSize");
+  nvrtcResult result = ptx ? nvrtc.nvrtcGetPTXSize(program, &size) : nvrtc.nvrtcGetCUBINSize(program, &size);
+  if (result != NVRTC_SUCCESS) return nvrtc_failed(result, ptx ? "nvrtcGetPTXSize" : "nvrtcGetCUBINSize");
   char *fresh = malloc(size);
   if (!fresh) {
-    set_error("no host memory for a cubin of %zu bytes", size);
+    set_error("no host memory for %zu bytes of code", size);
     return CRESSET_CUDA_COMPILE;
   }
-  result = nvrtc.nvrtcGetCUBIN(program, fresh);
+  result = ptx ? nvrtc.nvrtcGetPTX(program, fresh) : nvrtc.nvrtcGetCUBIN(program, fresh);
   if (result != NVRTC_SUCCESS) {
     free(fresh);
-    return nvrtc_failed(result, "nvrtcGetCUBIN");
+    return nvrtc_failed(result, ptx ? "nvrtcGetPTX" : "nvrtcGetCUBIN");
   }
   free(cubin);
   cubin = fresh;
@@ -51,8 +80,14 @@ double cresset_cuda_compile(int32_t ordinal, const uint8_t *source, int32_t leng
   Device *device = device_at(ordinal);
   if (!device) return CRESSET_CUDA_NO_DEVICE;
   if (!library_ready(LIB_NVRTC)) return CRESSET_CUDA_NO_LIBRARY;
+  Target target;
+  int32_t status = target_of(device->capability, &target);
+  if (status != CRESSET_CUDA_OK) return status;
   char *text = malloc((size_t)length + 1);
-  if (!text) return CRESSET_CUDA_COMPILE;
+  if (!text) {
+    set_error("no host memory for %d bytes of source", length);
+    return CRESSET_CUDA_COMPILE;
+  }
   memcpy(text, source, (size_t)length);
   text[length] = 0;
   nvrtcProgram program;
@@ -60,14 +95,14 @@ double cresset_cuda_compile(int32_t ordinal, const uint8_t *source, int32_t leng
   free(text);
   if (result != NVRTC_SUCCESS) return nvrtc_failed(result, "nvrtcCreateProgram");
   char architecture[48];
-  snprintf(architecture, sizeof architecture, "--gpu-architecture=sm_%d", device->capability);
+  snprintf(architecture, sizeof architecture, "--gpu-architecture=%s_%d", target.ptx ? "compute" : "sm",
+           target.capability);
   const char *options[] = {architecture, "--std=c++17", "--extra-device-vectorization", "-default-device"};
-  int32_t status = CRESSET_CUDA_OK;
   if (nvrtc.nvrtcCompileProgram(program, 4, options) != NVRTC_SUCCESS) {
     report_log(program);
     status = CRESSET_CUDA_COMPILE;
   } else {
-    status = take_cubin(program);
+    status = take_code(program, target.ptx);
   }
   nvrtc.nvrtcDestroyProgram(&program);
   return status == CRESSET_CUDA_OK ? (double)cubin_bytes : status;

@@ -16,6 +16,9 @@ interface Report {
   readonly counted: string | null;
   readonly opened: string | null;
   readonly compiled: string | null;
+  /** Why the code could not be loaded, and what PTX was made for. */
+  readonly loaded: string | null;
+  readonly target: string | null;
   readonly matmul: string | null;
   readonly conv: string | null;
 }
@@ -192,9 +195,25 @@ cudaTest(
     const settings: Record<string, string> = wheel < 0
       ? { LD_LIBRARY_PATH: `${root}:${dirname(library)}` }
       : { LD_LIBRARY_PATH: root, PATH: `${library.slice(0, wheel)}/bin:/usr/bin:/bin` };
-    const { libraries, compiled } = await report({ without: ALL }, settings);
+    const { libraries, compiled, target } = await report({ without: ALL }, settings);
+    assertEquals([libraries[1].where, compiled, target], [library, null, null]);
+    // A device of a generation that it does not know.
+    const newer = await report({ without: ALL }, { ...settings, CUDA_DOUBLE_CAPABILITY: "990" });
     await Deno.remove(root, { recursive: true });
-    assertEquals([libraries[1].where, compiled], [library, null]);
+    assertEquals(newer.compiled, null);
+    assertStringIncludes(newer.target!, "sm_1");
+  },
+);
+
+cudaTest(
+  "devices that NVRTC does not know take what they can run: older code of their generation, or PTX",
+  async () => {
+    for (const capability of ["90", "109", "129", "131"]) {
+      const { compiled, loaded } = await report({}, { CUDA_DOUBLE_CAPABILITY: capability });
+      assertEquals([compiled, loaded], [null, null], capability);
+    }
+    const { compiled } = await report({}, { CUDA_DOUBLE_CAPABILITY: "70" });
+    assertStringIncludes(compiled!, "compiles for sm_75 and later, the device is sm_70: an older NVRTC is needed");
   },
 );
 

@@ -18,7 +18,7 @@ constexpr char CUBIN_MAGIC[8] = {'C', 'R', 'D', 'O', 'U', 'B', 'L', 'E'};
 struct CubinHeader {
   char magic[8];
   int capability;
-  int reserved;
+  int ptx; /* whether it stands for PTX */
   size_t bytes;
 };
 

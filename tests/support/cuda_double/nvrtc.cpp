@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cctype>
 #include <mutex>
 #include <vector>
@@ -22,7 +23,7 @@ extern char **environ;
 enum { NVRTC_INVALID_INPUT = 3, NVRTC_INVALID_PROGRAM = 4, NVRTC_INVALID_OPTION = 5, NVRTC_COMPILATION = 6, NVRTC_BUILTIN_OPERATION_FAILURE = 7 };
 
 struct nvrtc_program {
-  std::string source, name, log, cubin;
+  std::string source, name, log, cubin, ptx;
 };
 
 namespace {
@@ -204,7 +205,10 @@ const std::string &emulation_text() {
   return all;
 }
 
-nvrtcResult build(nvrtc_program *program, int capability) {
+/* What NVRTC 13.0 compiles for. */
+const int ARCHITECTURES[] = {75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121};
+
+nvrtcResult build(nvrtc_program *program, int capability, bool ptx) {
   std::string text = translate(*program), key = emulation_text() + text, library;
   std::string path = cached_path(key.data(), key.size(), ".so");
   if (!cache_read(path, &library)) {
@@ -224,9 +228,11 @@ nvrtcResult build(nvrtc_program *program, int capability) {
   CubinHeader header = {};
   memcpy(header.magic, CUBIN_MAGIC, sizeof header.magic);
   header.capability = capability;
+  header.ptx = ptx;
   header.bytes = library.size();
-  program->cubin.assign(reinterpret_cast<const char *>(&header), sizeof header);
-  program->cubin += library;
+  std::string &code = ptx ? program->ptx : program->cubin;
+  code.assign(reinterpret_cast<const char *>(&header), sizeof header);
+  code += library;
   return NVRTC_SUCCESS;
 }
 
@@ -262,18 +268,25 @@ EXPORT nvrtcResult nvrtcCreateProgram(nvrtcProgram *program, const char *source,
   (void)headers;
   (void)names;
   if (!program || !source || count != 0) return NVRTC_INVALID_INPUT;
-  *program = new nvrtc_program{source, name ? name : "default_program", "", ""};
+  *program = new nvrtc_program{source, name ? name : "default_program", "", "", ""};
   return NVRTC_SUCCESS;
 }
 
 EXPORT nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count, const char *const *options) {
   if (!program) return NVRTC_INVALID_PROGRAM;
   int capability = 52;
-  const std::string architecture = "--gpu-architecture=sm_";
+  bool ptx = true;
+  const std::string real = "--gpu-architecture=sm_", virtual_one = "--gpu-architecture=compute_";
   for (int i = 0; i < count; i++) {
     std::string option = options[i];
-    if (option.rfind(architecture, 0) == 0) capability = atoi(option.c_str() + architecture.size());
-    else if (!known_option(option)) {
+    if (option.rfind(real, 0) == 0 || option.rfind(virtual_one, 0) == 0) {
+      ptx = option.rfind(real, 0) != 0;
+      capability = atoi(option.c_str() + (ptx ? virtual_one : real).size());
+      if (std::find(std::begin(ARCHITECTURES), std::end(ARCHITECTURES), capability) == std::end(ARCHITECTURES)) {
+        program->log = "nvrtc: error: invalid value for --gpu-architecture (-arch)";
+        return NVRTC_INVALID_OPTION;
+      }
+    } else if (!known_option(option)) {
       program->log = "nvrtc: error: unrecognized option " + option + " found";
       return NVRTC_INVALID_OPTION;
     }
@@ -282,7 +295,7 @@ EXPORT nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int count, const ch
     program->log = "nvrtc: error: failed to open libnvrtc-builtins.so.13.0.";
     return NVRTC_BUILTIN_OPERATION_FAILURE;
   }
-  return build(program, capability);
+  return build(program, capability, ptx);
 }
 
 EXPORT nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram program, size_t *size) {
@@ -306,6 +319,30 @@ EXPORT nvrtcResult nvrtcGetCUBINSize(nvrtcProgram program, size_t *size) {
 EXPORT nvrtcResult nvrtcGetCUBIN(nvrtcProgram program, char *cubin) {
   if (!program || program->cubin.empty()) return NVRTC_INVALID_PROGRAM;
   memcpy(cubin, program->cubin.data(), program->cubin.size());
+  return NVRTC_SUCCESS;
+}
+
+EXPORT nvrtcResult nvrtcGetPTXSize(nvrtcProgram program, size_t *size) {
+  if (!program || program->ptx.empty()) return NVRTC_INVALID_PROGRAM;
+  *size = program->ptx.size();
+  return NVRTC_SUCCESS;
+}
+
+EXPORT nvrtcResult nvrtcGetPTX(nvrtcProgram program, char *ptx) {
+  if (!program || program->ptx.empty()) return NVRTC_INVALID_PROGRAM;
+  memcpy(ptx, program->ptx.data(), program->ptx.size());
+  return NVRTC_SUCCESS;
+}
+
+EXPORT nvrtcResult nvrtcGetNumSupportedArchs(int *count) {
+  if (!count) return NVRTC_INVALID_INPUT;
+  *count = (int)(sizeof ARCHITECTURES / sizeof *ARCHITECTURES);
+  return NVRTC_SUCCESS;
+}
+
+EXPORT nvrtcResult nvrtcGetSupportedArchs(int *capabilities) {
+  if (!capabilities) return NVRTC_INVALID_INPUT;
+  memcpy(capabilities, ARCHITECTURES, sizeof ARCHITECTURES);
   return NVRTC_SUCCESS;
 }
 

@@ -332,7 +332,9 @@ EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   if (refuse_capture()) return RESULT_CAPTURE_UNSUPPORTED;
   const auto *header = static_cast<const CubinHeader *>(image);
   if (memcmp(header->magic, CUBIN_MAGIC, sizeof header->magic) != 0) return RESULT_INVALID_IMAGE;
-  if (header->capability / 10 != setting("CUDA_DOUBLE_CAPABILITY", 90) / 10) return RESULT_NO_BINARY;
+  /* Code of the same generation runs on what is as new or newer, PTX on every device that is. */
+  int own = (int)setting("CUDA_DOUBLE_CAPABILITY", 90);
+  if (header->capability > own || (!header->ptx && header->capability / 10 != own / 10)) return RESULT_NO_BINARY;
   std::string path = cached_path(reinterpret_cast<const char *>(header + 1), header->bytes, ".so");
   if (!cache_store(path, reinterpret_cast<const char *>(header + 1), header->bytes)) return RESULT_INVALID_IMAGE;
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
