@@ -70,9 +70,10 @@ function slotsOf(numel: number, addresses: readonly number[]): number[] {
   return slots;
 }
 
-/** Runs the kernel over the points; gives output `which`. */
+/** Runs the kernel of a program over the points; gives output `which`. */
 function run(
   kernel: number,
+  program: Program,
   kinds: readonly Kind[],
   points: Case["points"],
   results: readonly Kind[],
@@ -81,7 +82,8 @@ function run(
   const n = points.length;
   const inputs = kinds.map((kind, i) => device.put(stored(kind, points.map((p) => p[i]))));
   const outputs = results.map(() => device.alloc(n * 8));
-  device.launch(kernel, 1, 64, slotsOf(n, [...inputs, ...outputs]));
+  // Where random words are read, the last slot is 0: nothing is added to their position.
+  device.launch(kernel, 1, 64, [...slotsOf(n, [...inputs, ...outputs]), ...(program.random ? [0] : [])]);
   const values = loaded(results[which], outputs[which], n);
   [...inputs, ...outputs].forEach((address) => device.free(address));
   return values;
@@ -105,10 +107,10 @@ for (const kind of ["f32", "f64", "i64", "bool"] as const) {
       const chunk = all.slice(i, i + 16);
       const results = chunk.map(({ expr }) => expr.kind);
       const outputs = chunk.map(({ expr }) => ({ expr, dtype: DTYPE[expr.kind] }));
-      const source = printCuda(new Program([DTYPE[kind], DTYPE[kind]], [], outputs), "p");
-      const kernel = device.kernel(device.module(source), "p_strided");
+      const program = new Program([DTYPE[kind], DTYPE[kind]], [], outputs);
+      const kernel = device.kernel(device.module(printCuda(program, "p")), "p_strided");
       chunk.forEach(({ name, expr, points }, which) => {
-        const values = run(kernel, [kind, kind], points, results, which);
+        const values = run(kernel, program, [kind, kind], points, results, which);
         points.forEach((point, at) => {
           const expected = evaluate([expr], { inputs: point })[0];
           if (!close(name, values[at], expected, kind)) {
