@@ -88,8 +88,9 @@ export function fusedMoments(
   groups: NormGroups,
 ): [mean: Tensor, deviation: Tensor, variance: Tensor] | null {
   const { backend } = x.storage;
-  // Channels last is row-major memory of which the channels are columns.
-  const last = !x.dense && x.ndim > 2 && groups.groups === x.shape[1]
+  // Channels last is row-major memory of which the channels are columns, where these are the groups.
+  const perChannel = statShape.every((size, d) => size === (d === 1 ? x.shape[1] : 1));
+  const last = !x.dense && x.ndim > 2 && perChannel
     ? x.permute(0, ...Array.from({ length: x.ndim - 2 }, (_, d) => d + 2), 1)
     : x;
   if (!backend.moments || x.numel() === 0 || !last.dense) return null;

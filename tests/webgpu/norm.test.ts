@@ -115,6 +115,30 @@ for (const [name, software, subgroups] of SETS) {
   );
 }
 
+gpuTest("statistics are of the groups, not of a dimension that has as many elements", async () => {
+  torch.manualSeed(3);
+  const x = torch.randn(4, 5, 4).transpose(1, 2), weight = torch.randn(4, 5);
+  // No kernel takes factors of two dtypes, so the composed form asks for the statistics.
+  const bias = torch.randn(4, 5).half();
+  const norm = (device: string) => {
+    return torch.nn.functional.layerNorm(x.to(device), [4, 5], weight.to(device), bias.to(device));
+  };
+  await assertSame(norm(GPU), norm("cpu"), "layer norm", 1e-5);
+});
+
+gpuTest("gradients by columns take factors that are not aligned", () =>
+  withKernels(false, true, async () => {
+    torch.manualSeed(4);
+    const x = torch.randn(6, 4096), factors = torch.randn(4097), shifts = torch.randn(4096);
+    const [ours, theirs] = [GPU, "cpu"].map((device) => {
+      const leaves = [x.to(device), factors.to(device).narrow(0, 1, 4096), shifts.to(device)]
+        .map((t) => t.detach().requiresGrad_());
+      torch.nn.functional.layerNorm(leaves[0], 4096, leaves[1], leaves[2]).pow(2).sum().backward();
+      return leaves.map((leaf) => leaf.grad!);
+    });
+    for (let i = 0; i < 3; i++) await assertSame(ours[i], theirs[i], `gradient ${i}`, 1e-4);
+  }));
+
 gpuTest("BatchNorm keeps the mean of all batches without reading their number", async () => {
   const layers = [GPU, "cpu"].map((device) => new torch.nn.BatchNorm1d(3, { momentum: null, device }));
   for (const seed of [1, 2, 3]) {

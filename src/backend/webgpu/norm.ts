@@ -140,7 +140,9 @@ export function normGrad(
   const f = factorsOf(groups, weight !== null || columns);
   const rows = [grad, x, ...(gradX ? [gradX] : [])].map((t) => asRows(t, groups));
   if (tooFew(gpu, groups, rows, f.wide)) return false;
-  if (columns && (!f.byColumn || !holdsRows(gpu, groups.run, rows, f.wide))) return false;
+  // Factors that are columns are read as rows are: where they are not aligned, rows are read one by one.
+  const read = weight !== null && f.byColumn ? [...rows, weight] : rows;
+  if (columns && (!f.byColumn || !holdsRows(gpu, groups.run, read, f.wide))) return false;
   const others = new Others();
   const w = others.add(weight), m = others.add(statistics.mean), d = others.add(statistics.deviation);
   const parts = Math.min(MOST_PARTS, Math.ceil(groups.groups / PART_ROWS));
