@@ -8,7 +8,8 @@
  * @module
  */
 
-import { ShapeError, show } from "./errors.ts";
+import { ArgumentError, ShapeError, show } from "./errors.ts";
+import { describe } from "./scalar.ts";
 import { contiguousStrides, isContiguous } from "./shape.ts";
 
 /** How elements are laid out: row-major, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for 5-d). */
@@ -23,6 +24,8 @@ export const channelsLast = "channels_last" as const;
 /** Channels innermost, for volumes `[N, C, D, H, W]`. */
 export const channelsLast3d = "channels_last_3d" as const;
 
+const FORMATS: ReadonlySet<unknown> = new Set([contiguousFormat, preserveFormat, channelsLast, channelsLast3d]);
+
 /** What has a geometry. */
 interface Geometry {
   readonly shape: readonly number[];
@@ -36,8 +39,11 @@ export function channelsLastStrides(shape: readonly number[]): number[] {
   return [sn, rest[rest.length - 1], ...rest.slice(0, -1)];
 }
 
-/** Throws unless `shape` has as many dimensions as the format is for. */
+/** Throws unless `format` is one, and `shape` has as many dimensions as it is for. */
 export function checkFormat(op: string, shape: readonly number[], format: MemoryFormat): void {
+  if (!FORMATS.has(format)) {
+    throw new ArgumentError(`${op}(): unknown memoryFormat: ${describe(format)}; use channelsLast or contiguousFormat`);
+  }
   const ndim = format === "channels_last" ? 4 : format === "channels_last_3d" ? 5 : shape.length;
   if (shape.length !== ndim) throw new ShapeError(`${op}(): ${format} needs ${ndim} dimensions: ${show(shape)}`);
 }

@@ -71,15 +71,6 @@ function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "pre
   return record(node, out, [x], [], (grad) => [grad.to(from)]);
 }
 
-/** A memory format as callers give it, checked. */
-function checkMemoryFormat(op: string, format: MemoryFormat, x: Tensor): MemoryFormat {
-  if (!["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"].includes(format)) {
-    throw new ArgumentError(`${op}(): unknown memoryFormat: ${describe(format)}; use channelsLast or contiguousFormat`);
-  }
-  checkFormat(op, x.shape, format);
-  return format;
-}
-
 /** The parameters of {@linkcode to}. */
 export interface ToArgs {
   /** Target dtype. */
@@ -130,7 +121,7 @@ export function to(
   }
   const device = options.device === undefined ? input.device : parseDevice(options.device);
   const { memoryFormat = "preserve_format" } = options;
-  if (memoryFormat !== "preserve_format") checkMemoryFormat("to", memoryFormat, input);
+  if (memoryFormat !== "preserve_format") checkFormat("to", input.shape, memoryFormat);
   let out = input;
   if (device !== input.device) out = toDevice(out, device);
   const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
@@ -147,16 +138,17 @@ function formatOf(x: Tensor): MemoryFormat {
 function toDevice(x: Tensor, device: Device): Tensor {
   const source = x.storage.backend, target = backendOf(device);
   if (target.copiesFrom?.(source)) {
-    return moved(x, device, (dense) => target.copyFrom!(source, inMemoryOrder(x), dense));
+    return moved(x, device, (dense) => target.copyFrom!(source, inMemoryOrder("to", x), dense));
   }
   if (!source.readSync) {
     throw new DeviceError(`to(): values on ${x.device} are read asynchronously; use await x.cpu()`);
   }
-  return uploaded(x, source.readSync(inMemoryOrder(x)), device);
+  return uploaded(x, source.readSync(inMemoryOrder("to", x)), device);
 }
 
 /** The elements in an order that can be copied as bytes: that of memory where it has no gaps, else row-major. */
-function inMemoryOrder(x: Tensor): Tensor {
+function inMemoryOrder(op: string, x: Tensor): Tensor {
+  checkAlive(op, x);
   const order = denseOrder(x);
   return order === null ? contiguous(x.detach()) : reordered(x, order);
 }
@@ -190,7 +182,8 @@ const parseFormat = signature<{ memoryFormat?: MemoryFormat }>("clone", [], ["me
  */
 export function clone(input: Tensor, ...args: FormatArgs): Tensor {
   const { memoryFormat = "preserve_format" } = parseFormat(args);
-  return copyTo("clone", input, input.dtype, checkMemoryFormat("clone", memoryFormat, input));
+  checkFormat("clone", input.shape, memoryFormat);
+  return copyTo("clone", input, input.dtype, memoryFormat);
 }
 
 /**
@@ -216,7 +209,8 @@ export function contiguous(input: Tensor, ...args: FormatArgs): Tensor {
   if (memoryFormat === "preserve_format") {
     throw new ArgumentError("contiguous(): preserve_format says nothing here; use clone()");
   }
-  if (input.isContiguous({ memoryFormat: checkMemoryFormat("contiguous", memoryFormat, input) })) return input;
+  checkFormat("contiguous", input.shape, memoryFormat);
+  if (input.isContiguous({ memoryFormat })) return input;
   return copyTo("contiguous", input, input.dtype, memoryFormat);
 }
 
@@ -350,7 +344,7 @@ export const cdouble: Cast = cast(COMPLEX128);
  */
 export async function cpu(input: Tensor): Promise<Tensor> {
   if (input.device.type === "cpu") return input;
-  const values = await input.storage.backend.read(inMemoryOrder(input));
+  const values = await input.storage.backend.read(inMemoryOrder("cpu", input));
   await yieldToFinalizers(input.storage.backend);
   return uploaded(input, values, parseDevice("cpu"));
 }

@@ -98,12 +98,19 @@ function make(
   return emptyOn(op, size, dtype, deviceOf(options));
 }
 
-/** An uninitialised tensor, row-major unless `memoryFormat` says otherwise. */
+/**
+ * An uninitialised tensor, row-major unless `memoryFormat` says otherwise.
+ *
+ * @throws {ShapeError} if the format is for another number of dimensions
+ */
 export function empty(...args: SizeArgs<LikeOptions>): Tensor {
   const [size, { memoryFormat, ...options }] = sizeArgs<LikeOptions>("empty", args);
   const x = make("empty", size, options);
   if (memoryFormat === undefined || memoryFormat === "contiguous_format") return finish(x, options);
   checkFormat("empty", size, memoryFormat);
+  if (memoryFormat === "preserve_format") {
+    throw new ArgumentError("empty(): preserve_format says nothing here; use emptyLike()");
+  }
   const strides = channelsLastStrides(size);
   return finish(new Tensor(x.storage, size, strides, 0, x.dtype, isContiguous(size, strides)), options);
 }

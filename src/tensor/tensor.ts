@@ -124,7 +124,7 @@ export class Tensor implements Strided {
    */
   isContiguous(options?: { memoryFormat?: MemoryFormat }): boolean {
     const format = options?.memoryFormat;
-    if (format === undefined || format === "contiguous_format") return this.dense;
+    if (format !== "channels_last" && format !== "channels_last_3d") return this.dense;
     return this.shape.length === (format === "channels_last" ? 4 : 5) && isChannelsLast(this);
   }
 
