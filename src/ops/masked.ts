@@ -49,11 +49,17 @@ export interface MaskedFillArgs {
 const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"], [], 2);
 
 /**
- * `value` where the mask is true, the tensor elsewhere.
+ * `value` where the mask is true, the tensor elsewhere; row-major, whatever the layout of the tensor.
  *
  * @param input any tensor; broadcasts with the mask
+ * @throws {DTypeError} if the mask is not bool, or a complex value is for a real tensor
+ * @throws {ShapeError} if the value is a tensor that is not 0-d
  */
 export function maskedFill(input: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
+  return filled(input, args).contiguous();
+}
+
+function filled(input: Tensor, args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
   const { mask, value } = maskedFillArgs(args);
   checkMask("maskedFill", mask);
   if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, input.dtype), input);
@@ -68,13 +74,13 @@ export function maskedFill(input: Tensor, ...args: Args<MaskedFillArgs, ["mask",
 
 /** {@linkcode maskedFill} in place. */
 export function maskedFill_(self: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  const filled = maskedFill(self, ...args);
-  if (!sameShape(filled.shape, self.shape)) {
+  const result = filled(self, args);
+  if (!sameShape(result.shape, self.shape)) {
     throw new ShapeError(
-      `maskedFill_(): the mask must broadcast to the tensor: ${show(filled.shape)} and ${show(self.shape)}`,
+      `maskedFill_(): the mask must broadcast to the tensor: ${show(result.shape)} and ${show(self.shape)}`,
     );
   }
-  return self.copy_(filled);
+  return self.copy_(result);
 }
 
 /** A tensor whose elements say whether those of `x` are not zero; real, so that kernels take it. */

@@ -35,7 +35,7 @@ CASES = {
     "prelu": F.prelu(x, torch.randn(3)), "dropout": F.dropout(x), "double": x.double(), "bfloat16": x.to(torch.bfloat16),
     "transposed": m.t() * 2, "transposed add": m.t() + torch.randn(4, 3), "permuted": torch.randn(2, 3, 4).permute(1, 2, 0).exp(),
     "expanded": torch.randn(3, 1).expand(3, 4) * 2, "outer": torch.randn(3, 1) * torch.randn(1, 4), "select": x[0] * 2,
-    "narrow": x[:, :2] * 2, "step": x[:, :, ::2] * 2, "squeeze": x[:1].squeeze(0).exp(), "volume": v * 2,
+    "narrow": x[:, :2] * 2, "step": x[:, :, ::2] * 2, "maskedFill": x.masked_fill(x > 0, 0), "squeeze": x[:1].squeeze(0).exp(), "volume": v * 2,
     "complex": torch.complex(x, x), "complex abs": torch.complex(x, x).abs(), "glu": F.glu(c4, 1),
     # Copies
     "contiguous": x.contiguous(), "clone": x.clone(), "clone narrow": x[:, :2].clone(), "clone expanded": torch.randn(1, 3, 1).expand(2, 3, 4).clone(),

@@ -55,6 +55,7 @@ const CASES: Readonly<Record<keyof typeof golden, (o: Operands) => Tensor>> = {
   "broadcast add": ({ x, at }) => at(5).add(x),
   "where": ({ x, y }) => torch.where(x.gt(0), x, y),
   "gt": ({ x }) => x.gt(0),
+  "maskedFill": ({ x }) => x.maskedFill(x.gt(0), 0),
   "exp": ({ x }) => x.exp(),
   "relu": ({ x }) => F.relu(x),
   "gelu": ({ x }) => F.gelu(x),

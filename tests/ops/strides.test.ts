@@ -38,6 +38,12 @@ Deno.test("formats are known, and their dimensions checked", () => {
   const x = torch.randn(2, 3, 4);
   assertThrows(() => x.contiguous(last), torch.ShapeError, "channels_last needs 4 dimensions: [2, 3, 4]");
   assertThrows(() => x.clone({ memoryFormat: "nhwc" as never }), torch.ArgumentError, "unknown memoryFormat");
+  assertThrows(
+    () => torch.zerosLike(x, { memoryFormat: "nhwc" as never }),
+    torch.ArgumentError,
+    "unknown memoryFormat",
+  );
+  assertThrows(() => torch.empty(2, 3, { memoryFormat: torch.preserveFormat }), torch.ArgumentError, "emptyLike");
   assert(!x.isContiguous(last));
   const image = torch.randn(2, 3, 4, 5);
   assert(image.isContiguous() && !image.isContiguous(last));
