@@ -11,10 +11,10 @@
  */
 
 import type { Args } from "../base/args.ts";
-import { complex128, type DType, type DTypeKind, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
+import { complex128, type DType, type DTypeKind, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
-import type { AutocastRule } from "../autograd/autocast.ts";
+import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -490,11 +490,13 @@ export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
 });
 
-/** Checks two parts of a complex number: floating, of one dtype that has a complex one. */
-function complexParts(name: string): (call: PointwiseCall) => void {
+/** Checks two parts of a complex number: floating, of one dtype that has a complex one, perhaps by autocast's rule. */
+function complexParts(name: string, autocast?: AutocastRule): (call: PointwiseCall) => void {
   return ({ operands: [x, y], out }) => {
     const [a, b] = [x as Tensor, y as Tensor];
-    if (a.dtype !== b.dtype || a.dtype.itemsize === 2) {
+    const widened = autocast !== undefined && out === null && autocasting.active && computesWide(autocast, [a, b]);
+    const wide = (dtype: DType) => widened && dtype.itemsize === 2 ? float32 : dtype;
+    if (wide(a.dtype) !== wide(b.dtype) || wide(a.dtype).itemsize === 2) {
       throw new DTypeError(`${name}(): both must be float32 or both float64: ${a.dtype} and ${b.dtype}`);
     }
     if (out !== null && out.dtype !== toComplex(a.dtype)) {
@@ -534,7 +536,8 @@ export const polar: PolarOp & PointwiseFunction = pointwise<PolarOp>({
   name: "polar",
   operands: ["abs", "angle"],
   tensors: ["abs", "angle"],
+  autocast: { cpu: "float32" },
   check: only("polar", "floating"),
-  validate: complexParts("polar"),
+  validate: complexParts("polar", { cpu: "float32" }),
   expr: (r: Expr, theta: Expr) => polarOf(r, theta),
 });

@@ -278,3 +278,14 @@ Deno.test("autocast: backward is not cast, inside a region or not; custom functi
 Deno.test("autocast: mixed precision leaves no memory behind", () => assertMixedFlat("cpu", 200));
 
 Deno.test("autocast: mixed precision learns as float32 does", () => assertMixedFollows("cpu"));
+
+Deno.test("polar takes half precision where autocast computes it in float32", () => {
+  const [abs, angle] = [torch.ones(2).bfloat16(), torch.zeros(2).half()];
+  const region = { dtype: torch.bfloat16 };
+  const z = torch.autocast<torch.Tensor>("cpu", region, () => torch.polar(abs, angle));
+  assertEquals(z.dtype, torch.complex64);
+  assertThrows(() => torch.polar(abs, angle), torch.DTypeError, "both must be float32 or both float64");
+  assertThrows(() => torch.autocast("cpu", region, () => torch.complex(abs, abs)), torch.DTypeError, "complex()");
+  const out = torch.zeros(2, { dtype: torch.complex64 });
+  assertThrows(() => torch.autocast("cpu", region, () => torch.polar(abs, abs, { out })), torch.DTypeError, "polar()");
+});
