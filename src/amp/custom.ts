@@ -7,12 +7,10 @@
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
 import type { DeviceType } from "../base/device.ts";
-import { type DType, float64 } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import type { FunctionCtx } from "../autograd/function.ts";
-import { autocast, getAutocastDtype, isAutocastEnabled } from "../autograd/autocast.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { autocast, castArguments, getAutocastDtype, isAutocastEnabled } from "../autograd/autocast.ts";
 
 /** What {@linkcode customFwd} takes by name. */
 export interface CustomFwdOptions {
@@ -20,16 +18,6 @@ export interface CustomFwdOptions {
   deviceType: DeviceType;
   /** Inside a region: casts floating tensors to this dtype and runs forward without autocast. */
   castInputs?: DType | null;
-}
-
-function cast(value: unknown, deviceType: DeviceType, dtype: DType): unknown {
-  if (value instanceof Tensor) {
-    const eligible = value.isFloatingPoint() && value.device.type === deviceType && value.dtype !== float64;
-    return eligible ? value.to(dtype) : value;
-  }
-  if (Array.isArray(value)) return value.map((v) => cast(v, deviceType, dtype));
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, cast(v, deviceType, dtype)]));
 }
 
 /**
@@ -68,7 +56,8 @@ export function customFwd<A extends readonly unknown[], R>(
     ctx._fwdUsedAutocast = enabled && castInputs === null;
     if (!enabled || castInputs === null) return forward(ctx, ...args);
     using _ = autocast(deviceType, { enabled: false });
-    return forward(ctx, ...cast([...args], deviceType, castInputs) as unknown as A);
+    const cast = castArguments(args, castInputs, deviceType, (x, dtype) => x.to(dtype));
+    return forward(ctx, ...cast as unknown as A);
   };
 }
 

@@ -17,7 +17,8 @@ import { ArgumentError, AutogradError, DeviceError, DTypeError } from "../base/e
 import { describe } from "../base/scalar.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { full } from "../ops/creation.ts";
-import { findNonFinite, multiplyGrads, updateScale } from "../ops/loss_scale.ts";
+import { multiplyEach } from "../ops/grads.ts";
+import { findNonFinite, updateScale } from "../ops/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -181,7 +182,7 @@ export class GradScaler {
     const grads = this.#check(optimizer, own, false);
     noGrad(() => {
       const inverse = scale.reciprocal();
-      for (const [device, list] of grads) multiplyGrads(list, inverse.to(device));
+      for (const [device, list] of grads) multiplyEach(list, inverse.to(device));
       inverse.dispose();
     });
     own.stage = "unscaled";

@@ -296,16 +296,27 @@ function withDtype(args: readonly unknown[]): readonly unknown[] {
 }
 
 function withCasts<A extends readonly unknown[], R>(op: (...args: A) => R, args: A, type: DeviceType, dtype: DType): R {
-  const wants = (x: Tensor) => eligible(x) && x.dtype !== dtype && x.device.type === type;
-  if (!someTensor(args, wants)) return op(...args);
-  const convert = (value: unknown): unknown => {
-    if (value instanceof Tensor) return wants(value) ? castOf(value, dtype, type) : value;
-    if (Array.isArray(value)) return value.map(convert);
-    if (!isPlainObject(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, convert(v)]));
-  };
+  if (!someTensor(args, (x) => castable(x, dtype, type))) return op(...args);
   // The casts belong to this call: what neither the result nor the graph holds is freed when it ends.
-  return runOwned(() => op(...args.map(convert) as unknown as A), visitTensors);
+  return runOwned(() => op(...castArguments(args, dtype, type, castOf) as unknown as A), visitTensors);
+}
+
+/** Whether a tensor is for casts to `dtype` on a kind of device, and not of that dtype already. */
+function castable(x: Tensor, dtype: DType, type: DeviceType): boolean {
+  return eligible(x) && x.dtype !== dtype && x.device.type === type;
+}
+
+/** A value with the tensors in it cast that are to be: itself, the elements of lists, the fields of plain objects. */
+export function castArguments(
+  value: unknown,
+  dtype: DType,
+  type: DeviceType,
+  cast: (x: Tensor, dtype: DType, type: DeviceType) => Tensor,
+): unknown {
+  if (value instanceof Tensor) return castable(value, dtype, type) ? cast(value, dtype, type) : value;
+  if (Array.isArray(value)) return value.map((v) => castArguments(v, dtype, type, cast));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, castArguments(v, dtype, type, cast)]));
 }
 
 /** `x` in another dtype; the cast of a float32 parameter is made once per region. */

@@ -121,7 +121,6 @@ export function fusedAttention(
   if (!backend.supportsAttention || !backend.attention || !backend.attentionGrad) return null;
   if (!fits(query, key, value, call) || (mask !== null && recording([mask]))) return null;
   checkOperands(OP, mask === null ? [query, key, value] : [query, key, value, mask]);
-  if (mask !== null && mask.device !== query.device) return null;
   const [q, k, v] = [query, key, value].map(lifted);
   const scores = [...q.shape.slice(0, 3), k.shape[2]];
   const view = mask && maskView(mask, scores);

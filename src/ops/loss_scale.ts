@@ -1,5 +1,5 @@
 /**
- * What gradient scaling does on the device: finding what is not finite, dividing the scale out, adapting the scale.
+ * What gradient scaling does on the device: finding what is not finite, adapting the scale. (`grads.ts` divides it out.)
  *
  * Nothing is read by the host. `foundInf` is a 0-d float32 tensor, 0 or 1, as in PyTorch.
  *
@@ -12,7 +12,7 @@ import { Program } from "../expr/program.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { reduceEach } from "./each.ts";
-import { batched, fused } from "./fused.ts";
+import { fused } from "./fused.ts";
 import { checkOperands } from "./kernel.ts";
 import { narrow } from "./shape.ts";
 
@@ -54,15 +54,6 @@ export function findNonFinite(grads: readonly Tensor[], foundInf: Tensor): void 
   raise([foundInf, total], [], [foundInf]);
   counts.dispose();
   total.dispose();
-}
-
-const multiply = fused("unscale_", ([grad, inverse]) => [grad.mul(inverse)]);
-
-/** Multiplies gradients by the inverse of the scale, in place. */
-export function multiplyGrads(grads: readonly Tensor[], inverse: Tensor): void {
-  batched(() => {
-    for (const grad of grads) multiply([grad, inverse], [], [grad]);
-  });
 }
 
 const updates = new Map<Kind, Program>();
