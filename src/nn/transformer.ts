@@ -187,7 +187,7 @@ export interface DecoderCall {
   tgtKeyPaddingMask?: Tensor | null;
   /** `true` at memory positions that do not count. */
   memoryKeyPaddingMask?: Tensor | null;
-  /** Says that the target's mask is causal. */
+  /** Says that the target's mask is causal; not found out from the mask. @default {false} */
   tgtIsCausal?: boolean | null;
   /** Says that the memory's mask is causal. @default {false} */
   memoryIsCausal?: boolean;
@@ -325,7 +325,7 @@ export interface EncoderCall {
   mask?: Tensor | null;
   /** `true` at positions that do not count, `(N, L)`. */
   srcKeyPaddingMask?: Tensor | null;
-  /** Says that the mask is causal. */
+  /** Says that the mask is causal. @default {false} */
   isCausal?: boolean | null;
 }
 const encoderCall = signature<EncoderCall>("TransformerEncoder", ["mask", "srcKeyPaddingMask", "isCausal"]);
@@ -334,7 +334,12 @@ function copies<M extends Module>(layer: M, count: number): ModuleList<M> {
   return new ModuleList(Array.from({ length: count }, () => layer.clone()));
 }
 
-/** A stack of copies of an encoder layer. */
+/**
+ * A stack of copies of an encoder layer.
+ *
+ * Differs from PyTorch: a mask is not compared with the causal one, which would have to read it. The result is the same;
+ * `isCausal: true` lets kernels skip what is not seen.
+ */
 export class TransformerEncoder extends Module {
   /** The layers. */
   layers: ModuleList<TransformerEncoderLayer>;
@@ -464,7 +469,7 @@ export interface TransformerCall extends DecoderCall {
   srcMask?: Tensor | null;
   /** `true` at source positions that do not count. */
   srcKeyPaddingMask?: Tensor | null;
-  /** Says that the source's mask is causal. */
+  /** Says that the source's mask is causal; not found out from the mask. @default {false} */
   srcIsCausal?: boolean | null;
 }
 const transformerCall = signature<TransformerCall>("Transformer", [
