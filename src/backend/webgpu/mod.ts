@@ -95,9 +95,12 @@ export class WebGpuBackend implements Backend {
   }
   write(x: Strided, bytes: Uint8Array): void {
     const block = x.storage.block as GpuBlock;
-    if (bytes.length <= KNOWN && x.offset === 0) block.known = bytes.slice();
+    const size = block.half ? 2 : x.dtype.isComplex ? 8 : 4;
+    // What is known is known of the whole memory: a write of a part leaves nothing known.
+    const whole = x.offset === 0 && numelOf(x.shape) * size === block.requested;
+    block.known = whole && bytes.length <= KNOWN ? bytes.slice() : null;
     if (block.half) writeHalves(this.gpu, block, x.offset, bytes);
-    else this.gpu.write(block, x.offset * (x.dtype.isComplex ? 8 : 4), toWords(bytes, x.dtype));
+    else this.gpu.write(block, x.offset * size, toWords(bytes, x.dtype));
   }
   async read(x: Strided): Promise<Uint8Array<ArrayBuffer>> {
     const block = x.storage.block as GpuBlock, count = numelOf(x.shape);
