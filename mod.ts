@@ -442,6 +442,7 @@ export { bilinear } from "./src/ops/linear.ts";
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
 
 // Layers, losses, optimizers
+export * as fft from "./src/ops/fft.ts";
 export * as special from "./src/ops/special.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as optim from "./src/optim/mod.ts";

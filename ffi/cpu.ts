@@ -86,6 +86,9 @@ export const SYMBOLS = {
   // svd.c
   /** `int32_t cresset_svd(int32_t dtype, double batches, double rows, double columns, double a, double u, double s, double vh)` */
   cresset_svd: { parameters: ["i32", "f64", "f64", "f64", "f64", "f64", "f64", "f64"], result: "i32" },
+  // fft.c
+  /** `int32_t cresset_fft(int32_t dtype, double outer, double n, double inner, double x, double out, int32_t inverse, double scale)` */
+  cresset_fft: { parameters: ["i32", "f64", "f64", "f64", "f64", "f64", "i32", "f64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The parameter types of a list of native types; buffers are left out of the common part. */

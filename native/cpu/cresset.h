@@ -64,7 +64,7 @@ CRESSET_HOST int32_t cresset_write(double address, const uint8_t *source, double
 CRESSET_HOST int32_t cresset_read(double address, uint8_t *target, double bytes);
 /* Scratch memory of the calling thread, at least `bytes`, kept until the next call with the same slot (0 to 7);
    NULL when there is none. Nested users take different slots: 0-1 machine/reduce/scan, 2-4 matmul/conv/pool,
-   5-7 order/indexing/rows, 0 svd. */
+   5-7 order/indexing/rows, 5-7 fft, 0 svd. */
 #define SCRATCH_SLOTS 8
 void *cresset_scratch(int32_t slot, int64_t bytes);
 
@@ -165,5 +165,11 @@ CRESSET_KERNEL int32_t cresset_softmax_grad(int32_t dtype, int32_t log, double r
 /* Addresses of dense [batches, rows, columns] matrices and of their U [rows, k], S [k] and Vh [k, columns], k the smaller of the two; dtype float32 or
    float64. BAD_ARGUMENT when an element is not finite. */
 CRESSET_KERNEL int32_t cresset_svd(int32_t dtype, double batches, double rows, double columns, double a, double u, double s, double vh);
+
+/* ---- fft.c: Fourier transforms ---- */
+
+/* Addresses of dense [outer, n, inner] arrays of interleaved complex numbers: along n, by e^(-2πi/n), or e^(2πi/n) if
+   `inverse`, times `scale`; dtype (of the parts) float32 or float64; x and out are different memory. */
+CRESSET_KERNEL int32_t cresset_fft(int32_t dtype, double outer, double n, double inner, double x, double out, int32_t inverse, double scale);
 
 #endif

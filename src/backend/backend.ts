@@ -346,6 +346,13 @@ export interface Backend {
    */
   svd?(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
 
+  // Fourier transforms (optional: composed of products in src/ops/fft_core.ts where absent or refused)
+  /**
+   * `out = scale · Σ x[j] e^(∓2πi jk/n)` along dimension 1 of `[outer, n, inner, 2]`, the parts of complex numbers (`+` if
+   * `inverse`); both dense and of different memory, not empty. `false`, with nothing written, where the device cannot.
+   */
+  fft?(x: Strided, out: Strided, inverse: boolean, scale: number): boolean;
+
   // Rows (optional: composed in src/ops where absent)
   /** Whether the row kernels take float16 and bfloat16; where not, rows are converted to float32 for them. */
   readonly halfRows?: boolean;

@@ -1,6 +1,6 @@
 /**
  * Packs the part of the recorded results that the repository's own tests replay: every P0 op, module and
- * optimizer, and the schedulers, each file gzipped into `tests/golden/conformance`.
+ * optimizer, some Fourier transforms, and the schedulers, each file gzipped into `tests/golden/conformance`.
  *
  * `deno run -A tests/conformance/pack.ts FOLDER`, FOLDER being the full recording (`../shared/conformance`). Tensors are
  * stored once per content in each file already; files above the size limit are left out, and named.
@@ -16,6 +16,9 @@ const OUT = new URL("../golden/conformance/", import.meta.url);
 
 /** Files larger than this (packed, in bytes) are not worth their place in the repository, by kind. */
 const LIMIT: Record<string, number> = { op: 200_000, module: 60_000 };
+
+/** What is packed besides P0: all kinds of Fourier transforms, of one dimension or several. */
+const MORE = /^op fft\.(fft|irfft|rfftn|hfftn|fftshift)$/;
 
 if (import.meta.main) {
   const [folder] = Deno.args;
@@ -33,7 +36,9 @@ if (import.meta.main) {
       failedSamples: 0,
       first: null,
     });
-    const wanted = /^(op|module|optim)$/.test(job.kind) ? rank === "P0" : job.kind === "schedulers";
+    const wanted = /^(op|module|optim)$/.test(job.kind)
+      ? rank === "P0" || MORE.test(entryName(job))
+      : job.kind === "schedulers";
     if (!wanted) continue;
     const packed = await gzip(await Deno.readFile(job.path));
     if (packed.length > (LIMIT[job.kind] ?? Infinity)) {

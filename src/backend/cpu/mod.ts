@@ -23,6 +23,7 @@ import type {
   Strided,
 } from "../backend.ts";
 import * as conv from "./conv.ts";
+import { fft } from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import { type KernelLibrary, loadKernels } from "./lib.ts";
 import { matmul } from "./matmul.ts";
@@ -180,6 +181,10 @@ export class CpuBackend implements Backend {
   }
   svd(_op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
     return svd(this.lib, x, u, s, vh);
+  }
+  fft(x: Strided, out: Strided, inverse: boolean, scale: number): boolean {
+    fft(this.lib, x, out, inverse, scale);
+    return true;
   }
   softmax(x: Strided, log: boolean, out: Strided): void {
     rows.softmax(this.lib, x, log, out);
