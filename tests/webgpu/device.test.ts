@@ -6,7 +6,8 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { WebGpuBackend, webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { listAdapters, requestGpu } from "../../src/backend/webgpu/adapters.ts";
-import { type Gpu, prelude } from "../../src/backend/webgpu/gpu.ts";
+import type { Gpu } from "../../src/backend/webgpu/gpu.ts";
+import { prelude } from "../../src/backend/webgpu/kernel_text.ts";
 import { gpuIsOpen, gpuTest } from "./support.ts";
 
 /** A device of the test's own, which it may break. */

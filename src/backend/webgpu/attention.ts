@@ -12,7 +12,8 @@ import type { DType } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { AttentionOperands, AttentionOptions, Strided } from "../backend.ts";
 import { attentionCode, type AttentionPass, COLUMNS, type Layout, Place, ROWS, tripsOf } from "./attention_code.ts";
-import { type Gpu, MAX_TRIPS } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { MAX_TRIPS } from "./kernel_text.ts";
 import { floatWord, Operands } from "./operands.ts";
 
 /** The widest head that there are kernels for: a thread holds two rows' worth of it in registers. */

@@ -12,7 +12,7 @@
 import type { DType } from "../../base/dtype.ts";
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
-import { gridGroup, prelude } from "./gpu.ts";
+import { gridGroup, prelude } from "./kernel_text.ts";
 import { BF16, load, word } from "./operands.ts";
 
 /** Rows of a workgroup. */

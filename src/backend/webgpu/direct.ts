@@ -11,7 +11,8 @@
 
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { checkDtype, isPlain, load, offsets, Operands, sumType } from "./operands.ts";
 import { LANES, tileRows } from "./registers.ts";
 import { tableOf } from "./tables.ts";

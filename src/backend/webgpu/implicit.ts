@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { type Plan, planOf } from "./plans.ts";
 import { BF16, type Operands } from "./operands.ts";
 import { STEP, TileAt, tileCode, type TileOperand, TRIPS_AT_END, TRIPS_WITH_FUNCTIONS } from "./tiles.ts";

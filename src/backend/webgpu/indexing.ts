@@ -9,7 +9,8 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ScatterMode, Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "./kernel_text.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** An index loaded as `i32` and checked: negative ones count from the end where `wrap` says so. */

@@ -12,7 +12,8 @@
 import { numelOf } from "../../base/shape.ts";
 import type { Epilogue, Strided } from "../backend.ts";
 import { type Ending, finishOf, type Target, writesVectors } from "./finish.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
 import { checkDtype, isPlain, Operands, sumType } from "./operands.ts";
 import { type Plan, planOf } from "./plans.ts";
 import { matmulInRegisters, REGISTER_DEPTH } from "./registers.ts";

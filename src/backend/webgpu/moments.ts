@@ -10,7 +10,8 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { NormGroups, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "./kernel_text.ts";
 import { BF16, checkDtype, floatWord, Operands, valueOf, word } from "./operands.ts";
 
 /** Workgroups that keep a GPU busy, and the fewest accesses that a thread of a share has. */

@@ -7,7 +7,8 @@
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import { int64 } from "../../base/dtype.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
 import { checkDtype, load, offsets, Operands, wgslType } from "./operands.ts";
 import { scan } from "./scan.ts";
 

@@ -11,7 +11,8 @@
 import { float32 } from "../../base/dtype.ts";
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { NormGroups, NormStatistics, Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { prelude } from "./kernel_text.ts";
 import { BF16, floatWord, Operands, word } from "./operands.ts";
 import { holdsRows, OWN, type RowText, runRows, sumOf } from "./rows.ts";
 

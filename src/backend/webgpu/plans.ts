@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MAX_TRIPS } from "./gpu.ts";
+import { MAX_TRIPS } from "./kernel_text.ts";
 import { STEP, type TileSize, TRIPS_AT_END, TRIPS_PER_STEP } from "./tiles.ts";
 import { VECTOR_ROWS } from "./vectors.ts";
 

@@ -13,7 +13,8 @@ import type { Program } from "../../expr/program.ts";
 import { type WgslAccess, wgslElement } from "../../expr/wgsl.ts";
 import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
-import { type Gpu, type GpuBlock, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
 import { BF16, checkDtype, floatWord, load, offsets, Operands, valueOf, word } from "./operands.ts";
 
 /** Adds the scalars, two words each; returns where they start. */

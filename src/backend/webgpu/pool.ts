@@ -9,7 +9,8 @@
 import { DeviceError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { BF16, checkDtype, load, Operands, word } from "./operands.ts";
 import { tableOf } from "./tables.ts";
 

@@ -12,7 +12,8 @@
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
 import { type Ending, type Finish, finishOf, writesVectors } from "./finish.ts";
-import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { gridGroup, groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { floatWord, isPlain, offsets, Operands, sumType } from "./operands.ts";
 import { inFullWidth } from "./wide.ts";
 

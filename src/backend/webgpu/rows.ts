@@ -11,7 +11,8 @@
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { BF16, checkDtype, Operands, valueOf, word } from "./operands.ts";
 import { combination, type Combined } from "./subgroups.ts";
 

@@ -12,7 +12,8 @@ import { numelOf } from "../../base/shape.ts";
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { ScanKind, Strided } from "../backend.ts";
-import { type Gpu, groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./kernel_text.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** Elements that the identity of a scan stands for. */

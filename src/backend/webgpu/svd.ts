@@ -12,7 +12,8 @@
 import { ArgumentError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, type GpuBlock, gridGroup, groups1d, MAIN_1D, MAX_GROUPS, prelude, reportFault } from "./gpu.ts";
+import type { Gpu, GpuBlock } from "./gpu.ts";
+import { gridGroup, groups1d, MAIN_1D, MAX_GROUPS, prelude, reportFault } from "./kernel_text.ts";
 import { Operands } from "./operands.ts";
 
 /** Rounds of every column with every other. */

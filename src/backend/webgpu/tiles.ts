@@ -12,7 +12,7 @@
  * @module
  */
 
-import { gridGroup, prelude } from "./gpu.ts";
+import { gridGroup, prelude } from "./kernel_text.ts";
 
 /** Depth of a step. */
 export const STEP = 16;

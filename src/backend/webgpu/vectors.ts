@@ -8,7 +8,7 @@
  * @module
  */
 
-import { gridGroup, prelude } from "./gpu.ts";
+import { gridGroup, prelude } from "./kernel_text.ts";
 import { TileAt, type TileText } from "./tiles.ts";
 
 /** The most rows. */

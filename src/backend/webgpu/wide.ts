@@ -8,7 +8,8 @@
 import { type DType, float32, int32 } from "../../base/dtype.ts";
 import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
-import { type Gpu, groups1d, MAIN_1D, prelude } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
+import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
 import { BF16, load, offsets, Operands, wgslType, word } from "./operands.ts";
 
 /** The dtype of full width that holds an element of `dtype` in the same word. */
