@@ -23,7 +23,7 @@ export function graphPoolHandle(): GraphPool {
 }
 
 /** Releases what a collected graph held. */
-const forgotten = new FinalizationRegistry<Recording>((recording) => recording.reset());
+const forgotten = new FinalizationRegistry<Recording>((recording) => recording.forget());
 
 /**
  * A recorded graph.
@@ -68,7 +68,7 @@ export class CUDAGraph {
       throw new ArgumentError("captureBegin(): the graph is recorded already; reset() it first");
     }
     this.#recording = new Recording(backendAt(null).stream, pool);
-    this.#recording.begin(forward === undefined ? null : forward.#recording);
+    this.#recording.begin(forward === undefined ? null : forward.#current("captureBegin"));
     forgotten.register(this, this.#recording, this);
   }
 
@@ -136,6 +136,7 @@ const sides = new Map<DeviceState, Stream>();
  */
 export function graph<R>(cudaGraph: CUDAGraph, fn: () => R, options: GraphOptions = {}): R {
   const { stream: state } = backendAt(null);
+  state.refuseRecording("graph", "no other graph can be recorded");
   let side = options.stream ?? sides.get(state);
   if (side === undefined) sides.set(state, side = new Stream());
   const origin = currentStream();

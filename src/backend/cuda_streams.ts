@@ -221,6 +221,7 @@ export class Event {
     if (!this.#timing || !end.#timing || this.#state === null || end.#state === null) {
       throw new ArgumentError("Event.elapsedTime(): both events must be recorded and made with { enableTiming: true }");
     }
+    this.#state.refuseRecording("Event.elapsedTime", "nothing can be waited for");
     const milliseconds = this.#state.shim.c.cresset_cuda_event_elapsed(this.#handle, end.#handle);
     if (milliseconds < 0) this.#state.fail("Event.elapsedTime", -5);
     return milliseconds;

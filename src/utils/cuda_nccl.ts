@@ -46,7 +46,16 @@ export function version(): [major: number, minor: number, patch: number] {
 }
 
 function isCombined(dtype: DType): boolean {
-  return !dtype.isComplex && dtype.name !== "int16";
+  return !dtype.isComplex && !dtype.isFloat8 && dtype.name !== "int16";
+}
+
+/** The number of an op; bools, which NCCL has as bytes, stay 0 or 1. */
+function numberOf(name: string, op: ReduceOp, dtype: DType): number {
+  const number = OPS.indexOf(op);
+  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${String(op)}`);
+  if (dtype.kind !== "bool") return number;
+  if (op === "avg") throw new DTypeError(`${name}(): bools have no average; convert first`);
+  return OPS.indexOf(op === "sum" ? "max" : op === "prod" ? "min" : op);
 }
 
 const communicators = new Map<string, number>();
@@ -111,15 +120,14 @@ function run(
   op: ReduceOp = "sum",
   root = 0,
 ): void {
-  const number = OPS.indexOf(op);
-  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${String(op)}`);
+  const number = numberOf(name, op, inputs[0].dtype);
   if (!Number.isInteger(root) || root < 0 || root >= inputs.length) {
     throw new ArgumentError(`${name}(): root must be from 0 to ${inputs.length - 1}: ${root}`);
   }
-  const communicator = communicatorOf(name, inputs);
   if (count === 0) return;
   const { stream } = backendAt(inputs[0].device);
   for (const x of inputs) backendAt(x.device).stream.refuseRecording(name, "no collective can be issued");
+  const communicator = communicatorOf(name, inputs);
   [collective, number, root, count].forEach((value, i) => stream.args[i] = value);
   inputs.forEach((x, i) => {
     stream.args[HEADER + 2 * i] = addressOf(x);

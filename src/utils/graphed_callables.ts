@@ -102,7 +102,7 @@ function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Ten
   const Replay = class extends AutogradFunction {
     static forward(...args: Tensor[]): Tensor | Tensor[] {
       inputs.forEach((x, i) => {
-        if (args[i].storage !== x.storage) noGrad(() => x.detach().copy_(args[i].detach()));
+        if (!isSame(args[i], x)) noGrad(() => x.detach().copy_(args[i].detach()));
       });
       recorded.forward.replay();
       const made = outputs.map(alias);
@@ -118,6 +118,11 @@ function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Ten
   };
   Object.defineProperty(Replay, "name", { value: name });
   return (...args) => Replay.apply(...args);
+}
+
+/** Whether a tensor lies where the recorded one does, so that nothing is to be copied. */
+function isSame(x: Tensor, recorded: Tensor): boolean {
+  return x.storage === recorded.storage && x.offset === recorded.offset && `${x.strides}` === `${recorded.strides}`;
 }
 
 function checkArguments(name: string, inputs: readonly Tensor[], args: readonly Tensor[]): void {

@@ -12,18 +12,27 @@ import { addressOf, type CudaStream, type Kernel, THREADS } from "./stream.ts";
 
 const tables = new WeakMap<CudaStream, Map<string, number>>();
 
-/** The address of a table with these entries, the same one for the same entries. */
-function tableOf(stream: CudaStream, entries: readonly number[]): number {
+/** Runs `use` with the address of a table with these entries, the same one for the same entries. */
+function withTable(stream: CudaStream, entries: readonly number[], use: (address: number) => void): void {
   let known = tables.get(stream);
   if (known === undefined) tables.set(stream, known = new Map());
-  const key = entries.join();
+  // What one stream wrote another would have to wait for.
+  const key = `${stream.current} ${entries.join()}`;
   let address = known.get(key);
   if (address === undefined) {
-    address = stream.allocator.alloc(entries.length * 4).address;
-    stream.write(address, new Uint8Array(Int32Array.from(entries).buffer));
+    const bytes = new Uint8Array(Int32Array.from(entries).buffer);
+    // A graph only writes it when it is replayed, and into memory that goes with the graph.
+    if (stream.recording !== null) {
+      return stream.withScratch(bytes.length, (scratch) => {
+        stream.write(scratch, bytes);
+        use(scratch);
+      });
+    }
+    address = stream.allocator.alloc(bytes.length).address;
+    stream.write(address, bytes);
     known.set(key, address);
   }
-  return address;
+  use(address);
 }
 
 /** The list with ones (or what is given) in front, three entries long. */
@@ -53,11 +62,14 @@ function run(
   // Where sizes of 1 leave both formats open, they are the same memory.
   const innermost = operands.some((x) => x.shape.length > dilation.length && !x.dense);
   const channels = innermost ? operands[0].shape[1] : 0;
-  const args = new Arguments(count, dilation.length, tableOf(stream, entries), channels);
+  const args = new Arguments(count, dilation.length, 0, channels);
   const lists = [padded(input, 1), padded(output, 1), padded(dilation, 1), firsts, lasts];
   lists.forEach((list, i) => list.forEach((value, d) => args.slots[POOL_LISTS + 3 * i + d] = value));
   operands.forEach((x, i) => args.slots[POOL_POINTERS + i] = addressOf(x));
-  args.launch(stream, kernel, THREADS, stream.blocks(count));
+  withTable(stream, entries, (address) => {
+    args.slots[2] = address;
+    args.launch(stream, kernel, THREADS, stream.blocks(count));
+  });
 }
 
 /** The sizes of the spatial dimensions. */

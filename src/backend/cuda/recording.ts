@@ -37,6 +37,8 @@ export class Recording {
   #random: Block | null = null;
   #ownsRandom = false;
   #on = 0;
+  /** Others that were collected while this one was recorded. */
+  readonly #forgotten: Recording[] = [];
   /** Where its memory comes from. */
   readonly memory: GraphMemory;
   /** Whether a kernel of it may report a bad index. */
@@ -75,6 +77,11 @@ export class Recording {
   begin(forward: Recording | null = null): void {
     const stream = this.#stream;
     if (this.recorded) throw new ArgumentError("captureBegin(): the graph is recorded already; reset() it first");
+    if (forward !== null && !forward.recorded) {
+      throw new ArgumentError(
+        "captureBegin(): the forward graph is not recorded: its random values cannot be drawn again",
+      );
+    }
     stream.refuseRecording("captureBegin", "no other graph can be recorded");
     this.#ownsRandom = forward === null;
     this.#random = forward === null ? this.#makeRandom() : forward.#random;
@@ -119,13 +126,14 @@ export class Recording {
     watchReserve(null);
     stream.usePool();
     this.#handle = stream.shim.c.cresset_cuda_capture_end(stream.ordinal);
+    const text = this.#handle === 0 ? stream.lastError() : "";
+    for (const other of this.#forgotten.splice(0)) other.forget();
     this.#words = defaultGenerator.position - this.#start;
     const seeded = defaultGenerator.key !== this.#key || this.#words < 0;
     // Nothing was drawn yet: the first replay draws what would have been drawn without a graph.
     defaultGenerator.setState(this.#state);
     if (this.#handle !== 0 && !seeded) return;
     const failed = this.#handle === 0;
-    const text = stream.lastError();
     this.reset();
     throw new DeviceError(
       failed
@@ -155,6 +163,18 @@ export class Recording {
     ]);
     defaultGenerator.reserve(this.#words);
     this.#stream.write(this.#random!.address, new Uint8Array(words.buffer));
+  }
+
+  /** Resets it once nothing is recorded; for a graph that was collected, so nobody is there to throw at. */
+  forget(): void {
+    const { recording } = this.#stream;
+    if (recording !== null && recording !== this) {
+      recording.#forgotten.push(this);
+      return;
+    }
+    try {
+      this.reset();
+    } catch { /* the device has a fault, which whoever waits for it is told */ }
   }
 
   /** Forgets what was recorded and lets its memory go. */

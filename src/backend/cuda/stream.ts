@@ -2,8 +2,9 @@
  * One CUDA device: its streams, memory and compiled kernels.
  *
  * Everything is issued in order on the current stream, so memory that is freed there may be reused by its next kernel at
- * once; each stream has a pool of its own. While a graph is recorded, memory comes from the graph's pool instead. A kernel gets one block of 8-byte slots, which is written into the shim's argument arena just before the launch. Launches
- * return before the work is done: a fault shows at a later call, and names the kernels launched since the last wait.
+ * once; each stream has a pool of its own. While a graph is recorded, memory comes from the graph's pool instead. A kernel
+ * gets one block of 8-byte slots, which is written into the shim's argument arena just before the launch. Launches return
+ * before the work is done: a fault shows at a later call, and names the kernels launched since the last wait.
  *
  * @module
  */
@@ -11,7 +12,7 @@
 import { setImmediate } from "node:timers";
 import { environment } from "../../../ffi/cpu.ts";
 import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
-import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import { ArgumentError, DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
 import { Allocator, type MemoryPool } from "../allocator.ts";
 import type { Block, Strided } from "../backend.ts";
 import { KernelCache } from "./cache.ts";
@@ -25,6 +26,7 @@ const enum Status {
   Memory = -3,
   Compile = -4,
   Fault = -5,
+  Argument = -6,
 }
 
 /** Numbers of CUDA's libraries in the shim. */
@@ -47,6 +49,8 @@ const READ_BYTES = 4 * 2 ** 20;
 const FAULT_BYTES = 64;
 /** How often a read asks at once whether it is done, before it lets other work go on. */
 const EAGER_ASKS = 8;
+/** The largest grid in x; in y and z. */
+const MOST_BLOCKS = 2 ** 31 - 1, MOST_ACROSS = 65535;
 /** Threads per block of elementwise kernels. */
 export const THREADS = 256;
 
@@ -103,7 +107,8 @@ export class CudaStream {
   private readonly blocking = environment("CRESSET_CUDA_LAUNCH_BLOCKING") === "1";
   private readonly faultBlock: Block;
   private readonly faultOps: string[] = [];
-  private faultPossible = false;
+  /** Streams on which kernels were issued that may write the fault word, and that nothing has waited for since. */
+  private readonly faulting = new Set<number>();
   /** How many kernels were launched. */
   private launched = 0;
 
@@ -174,6 +179,7 @@ export class CudaStream {
     if (status === Status.Compile) {
       throw new NativeError(`${op}(): NVRTC refused a kernel for ${where}: ${text}`, status);
     }
+    if (status === Status.Argument) throw new NativeError(`${op}(): refused on ${where}: ${text}`, status);
     const launched = this.recent.length > 0
       ? `; kernels since the last wait: ${this.recent.join(", ")} (CRESSET_CUDA_LAUNCH_BLOCKING=1 finds which)`
       : "";
@@ -187,7 +193,7 @@ export class CudaStream {
     this.refuseRecording("synchronize", "nothing can be waited for");
     this.check("synchronize", this.shim.c.cresset_cuda_stream_synchronize(this.ordinal, stream));
     this.recent.length = 0;
-    this.checkIndices();
+    this.checkIndices(stream);
   }
 
   /** Makes a stream the current one; gives the one before. */
@@ -230,12 +236,12 @@ export class CudaStream {
     this.refuseRecording(op, "nothing can be waited for");
     this.check(op, this.shim.c.cresset_cuda_synchronize(this.ordinal));
     this.recent.length = 0;
-    this.checkIndices();
+    this.checkIndices(null);
   }
 
   /** Lets the next wait look at the fault word: kernels that may write it were issued. */
   expectFaults(): void {
-    this.faultPossible = true;
+    this.faulting.add(this.current);
   }
 
   /** Remembers what was launched, for the message of a fault. */
@@ -247,16 +253,17 @@ export class CudaStream {
 
   /** The address of the fault word and the number by which a kernel reports a bad index of `op`. */
   fault(op: string): readonly [number, number] {
-    this.faultPossible = true;
-    if (this.recording !== null) this.recording.mayFault = true;
+    if (this.recording === null) this.expectFaults();
+    else this.recording.mayFault = true;
     const at = this.faultOps.indexOf(op);
     return [this.faultBlock.address, (at >= 0 ? at : this.faultOps.push(op) - 1) + 1];
   }
 
-  /** Throws what a kernel wrote into the fault word, and clears it. */
-  private checkIndices(): void {
-    if (!this.faultPossible) return;
-    this.faultPossible = false;
+  /** Throws what a kernel wrote into the fault word, and clears it; a stream was waited for, or (`null`) all of them. */
+  private checkIndices(waited: number | null): void {
+    if (this.faulting.size === 0) return;
+    if (waited === null) this.faulting.clear();
+    else this.faulting.delete(waited);
     const bytes = new Uint8Array(FAULT_BYTES);
     this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, this.faultBlock.address, bytes, bytes.length));
     this.throwFault(bytes);
@@ -310,7 +317,7 @@ export class CudaStream {
     const bytes = new Uint8Array(count);
     if (count > 0) this.check("read", this.shim.c.cresset_cuda_read(this.ordinal, address, bytes, count));
     this.recent.length = 0;
-    this.checkIndices();
+    this.checkIndices(this.current);
     return bytes;
   }
 
@@ -319,8 +326,8 @@ export class CudaStream {
     if (count === 0 || count > READ_BYTES || this.blocking) return this.read(address, count);
     this.refuseRecording("read", "values cannot be read");
     const { c } = this.shim, { launched } = this;
-    const fault = this.faultPossible ? this.faultBlock.address : 0;
-    this.faultPossible = false;
+    const fault = this.faulting.size > 0 ? this.faultBlock.address : 0;
+    this.faulting.delete(this.current);
     const handle = c.cresset_cuda_read_begin(this.ordinal, address, count, fault);
     if (handle === 0) this.fail("read", Status.Fault);
     let done = c.cresset_cuda_read_done(this.ordinal, handle);
@@ -347,7 +354,7 @@ export class CudaStream {
     let kernel = this.kernels.get(full);
     if (kernel === undefined) {
       const handle = this.shim.c.cresset_cuda_function(this.module(key, source), encoder.encode(name + "\0"));
-      if (handle === 0) this.fail(key, -5);
+      if (handle === 0) this.fail(key, Status.Fault);
       this.kernels.set(full, kernel = { name: key, handle });
     }
     return kernel;
@@ -368,7 +375,7 @@ export class CudaStream {
         this.cache.set(text, code);
       }
       module = c.cresset_cuda_module(this.ordinal, code, code.length);
-      if (module === 0) this.fail(key, -5);
+      if (module === 0) this.fail(key, Status.Fault);
       this.modules.set(key, module);
     }
     return module;
@@ -397,12 +404,21 @@ export class CudaStream {
 
   /** Launches a kernel with the first `slots` slots of the arena and `shared` bytes of dynamic shared memory. */
   launch(kernel: Kernel, slots: number, threads: number, x: number, y = 1, z = 1, shared = 0): void {
+    // A larger number would be cut to 32 bits on its way.
+    if (x > MOST_BLOCKS || y > MOST_ACROSS || z > MOST_ACROSS) this.refuseGrid(kernel.name, x, y, z);
     const status = this.shim.c.cresset_cuda_launch(this.ordinal, kernel.handle, x, y, z, threads, shared, slots);
     if (status !== Status.Ok) this.fail(kernel.name, status);
     this.launched++;
     if (this.recent.length >= REMEMBERED) this.recent.shift();
     this.recent.push(kernel.name);
     if (this.blocking && this.recording === null) this.synchronize(kernel.name);
+  }
+
+  private refuseGrid(name: string, x: number, y: number, z: number): never {
+    throw new ArgumentError(
+      `${name}: a launch on cuda has at most ${MOST_BLOCKS}×${MOST_ACROSS}×${MOST_ACROSS} blocks: ${x}×${y}×${z}; ` +
+        "do it in parts (chunk(), split())",
+    );
   }
 
   /** Blocks for `count` independent threads, the rest being strides of the grid. */
