@@ -9,6 +9,7 @@
  */
 
 import type { AttentionOperands, AttentionOptions, Strided } from "../backend.ts";
+import { cuda as switches } from "../cublas.ts";
 import { Arguments } from "./arguments.ts";
 import {
   ATTENTION_THREADS,
@@ -25,8 +26,8 @@ import { addressOf, type CudaStream } from "./stream.ts";
 
 /** The first devices with asynchronous copies and bfloat16 products. */
 const FIRST_CAPABILITY = 80;
-/** Steps between rows, and sizes, are 32-bit numbers in the kernels. */
-const LARGEST = 2 ** 31 - 1;
+/** Sizes are 32-bit numbers in the kernels, and so are steps between rows, times the rows that are copied at once. */
+const LARGEST = 2 ** 31 - 1, LARGEST_STEP = 2 ** 25;
 
 /** The most shared memory of a block, in bytes. */
 function sharedLimit(capability: number): number {
@@ -44,7 +45,7 @@ export function supportsAttention(stream: CudaStream, { query, key, value, mask 
   if (dtype.name !== "float32" && !(half && widths.every((w) => w % 8 === 0))) return false;
   const [batch, heads, rows] = query.shape, blocks = batch * heads * Math.ceil(rows / 32);
   const steps = [query, key, value].map((x) => x.strides[2]);
-  return [blocks, rows, key.shape[2], ...steps].every((n) => n <= LARGEST) &&
+  return [blocks, rows, key.shape[2]].every((n) => n <= LARGEST) && steps.every((n) => n <= LARGEST_STEP) &&
     (mask === null || mask.dtype.itemsize <= 4);
 }
 
@@ -94,7 +95,8 @@ function launch(
   const width = WIDTHS.find((w) => w >= widest)!;
   const variant: AttentionVariant = { dtype: query.dtype, width, mask: mask?.dtype ?? null, dropout };
   const limit = sharedLimit(stream.capability), tiling = tilingOf(kernel, variant, limit);
-  const rounded = stream.allowTf32 && tiling.shared <= limit && query.shape[3] % 4 === 0 && value.shape[3] % 4 === 0;
+  const allowed = stream.allowTf32 || switches.matmul.allowTf32;
+  const rounded = allowed && tiling.shared <= limit && query.shape[3] % 4 === 0 && value.shape[3] % 4 === 0;
   const exact = query.dtype.itemsize === 4 && !rounded;
   const key = `${kernel} ${exact ? "exact" : query.dtype.name} ${width} ${mask?.dtype.name ?? "unmasked"} ${
     dropout ? "dropout" : "kept"

@@ -118,7 +118,8 @@ export function pointwiseEach(
   const plan: Plan = { program, layout, slots: eachSlots(program, layout, false), reduces: false };
   const inside: OperandGroup[] = [], outside: OperandGroup[] = [];
   for (const group of groups) (fits(group, layout, vector) ? inside : outside).push(group);
-  if (inside.length < 2 || plan.slots.most < 2) return [...groups];
+  // Random words are counted by element of one tensor.
+  if (inside.length < 2 || plan.slots.most < 2 || program.random) return [...groups];
   const key = `updates ${program.id} ${keyOf(layout)}`;
   const kernel = stream.kernel(key, "each_map", () => printCudaEach(program, layout, "each"));
   for (let first = 0; first < inside.length;) {
@@ -140,7 +141,7 @@ export function reduceEach(
 ): boolean {
   const layout = layoutOf(groups.find((group) => sizeOf(group.shape) > 1) ?? groups[0]), vector = cudaVector(program);
   const plan: Plan = { program, layout, slots: eachSlots(program, layout, true), reduces: true };
-  if (plan.slots.most < 2 || !groups.every((group) => fits(group, layout, vector))) return false;
+  if (plan.slots.most < 2 || program.random || !groups.every((group) => fits(group, layout, vector))) return false;
   const key = `norms ${program.id} ${combine} ${keyOf(layout)}`;
   const kernel = (name: string): Kernel =>
     stream.kernel(key, name, () => printCudaEachReduce(program, layout, combine, "each"));
@@ -151,7 +152,6 @@ export function reduceEach(
     outputs.forEach((out, k) => stream.putInteger(plan.slots.outputs + k, addressOf(out) + start * out.dtype.itemsize));
     stream.withScratch(8 * chunks * outputs.length, (workspace) => {
       stream.putInteger(1, workspace);
-
       stream.launch(partial, EACH_SLOTS, EACH_THREADS, chunks);
       stream.launch(finish, EACH_SLOTS, EACH_THREADS, next - start);
     });

@@ -1,6 +1,5 @@
 /**
- * Normalisations on CUDA: rows by the kernels of `kernels/norm.ts`, other groups and very long rows by those of
- * `kernels/groups.ts`.
+ * Normalisations of rows on CUDA, by the kernels of `kernels/norm.ts`; other groups and very long rows go by `moments.ts`.
  *
  * @module
  */

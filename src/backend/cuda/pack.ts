@@ -1,5 +1,5 @@
 /**
- * Dense copies of operands, for libraries that do not take them as they lie.
+ * Copies on the device, between views of any strides and of operands that libraries do not take as they lie.
  *
  * @module
  */
@@ -15,7 +15,9 @@ import type { CudaStream } from "./stream.ts";
 const programs = new Map<DType, Program>();
 const compiled = new WeakMap<CudaStream, Map<DType, CompiledProgram>>();
 
-function copyOf(stream: CudaStream, dtype: DType): readonly [Program, CompiledProgram] {
+/** Copies between views of one shape, of any strides. */
+export function copy(stream: CudaStream, from: Strided, to: Strided): void {
+  const { dtype } = from;
   let program = programs.get(dtype);
   if (program === undefined) {
     programs.set(dtype, program = new Program([dtype], [], [{ expr: input(0, dtype), dtype }]));
@@ -24,7 +26,7 @@ function copyOf(stream: CudaStream, dtype: DType): readonly [Program, CompiledPr
   if (known === undefined) compiled.set(stream, known = new Map());
   let kernels = known.get(dtype);
   if (kernels === undefined) known.set(dtype, kernels = new CompiledProgram(stream, program));
-  return [program, kernels];
+  pointwise(stream, kernels, program, to.shape, [from], [], [to]);
 }
 
 /** Runs `use` with a row-major copy of a matrix in scratch memory; batches that repeat one are copied once. */
@@ -34,9 +36,8 @@ export function withDense<R>(stream: CudaStream, x: Strided, use: (dense: Stride
   const steps = contiguousStrides(once);
   const block = stream.allocator.alloc(numelOf(once) * dtype.itemsize);
   try {
-    const [program, kernels] = copyOf(stream, dtype), place = { storage: { block }, offset: 0, dtype };
-    const copy = { ...place, shape: once, strides: steps, dense: true };
-    pointwise(stream, kernels, program, once, [{ ...x, shape: once, storage: x.storage }], [], [copy]);
+    const place = { storage: { block }, offset: 0, dtype };
+    copy(stream, { ...x, shape: once, storage: x.storage }, { ...place, shape: once, strides: steps, dense: true });
     const strides = steps.map((step, d) => once[d] === 1 && d < last ? 0 : step);
     return use({ ...place, shape: x.shape, strides, dense: numelOf(once) === numelOf(x.shape) });
   } finally {

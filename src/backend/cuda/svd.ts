@@ -11,28 +11,12 @@
 import type { DType } from "../../base/dtype.ts";
 import { DeviceError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
-import { input } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
 import type { Strided } from "../backend.ts";
-import { CompiledProgram, pointwise } from "./pointwise.ts";
+import { copy } from "./pack.ts";
 import { addressOf, type CudaStream, Library } from "./stream.ts";
 
 /** The most rows and columns that the call for many matrices takes. */
 const SMALL = 32;
-
-const copies = new Map<string, Program>();
-
-/** Copies between views of any strides. */
-function copy(stream: CudaStream, from: Strided, to: Strided): void {
-  const key = `${stream.ordinal} ${from.dtype.name}`;
-  let program = copies.get(key);
-  if (program === undefined) {
-    program = new Program([from.dtype], [], [{ expr: input(0, from.dtype), dtype: from.dtype }]);
-    copies.set(key, program);
-    program.compiled[0] = new CompiledProgram(stream, program);
-  }
-  pointwise(stream, program.compiled[0] as CompiledProgram, program, to.shape, [from], [], [to]);
-}
 
 /** Scratch memory as `batches` matrices of these sizes and steps between elements. */
 function view(
