@@ -2,9 +2,10 @@
  * A parking pthread pool. CRESSET_ONCE: no vector code.
  *
  * One call runs at a time (Deno workers that share the library queue on a lock, or run inline when it is taken). The
- * caller publishes a task and a generation number, wakes the workers, works itself, and waits until all have
- * finished. Workers take chunks from an atomic counter, so an uneven machine stays balanced. After their work they
- * spin for some microseconds (the next kernel is often near), then sleep on a condition variable.
+ * caller publishes a task and a generation number, wakes the workers and works itself. Threads take chunks from an
+ * atomic counter, so an uneven machine stays balanced, and workers *enter* a job only while it is open: the caller
+ * closes it when no chunk is left and waits for those inside, never for one that is slow to wake. After their work
+ * they spin for some microseconds (the next kernel is often near), then sleep on a condition variable.
  */
 #include "threads.h"
 
@@ -49,12 +50,15 @@ static struct {
   cresset_task task;
   void *context;
   int64_t count, chunk;
-  int participants;
+  int helpers;
 } job;
 static atomic_llong next_start;
-static atomic_int busy;
 static atomic_uint generation;
 static atomic_int sleepers;
+
+/* Whether the job may be entered, and how many workers are inside it. */
+#define OPEN (1 << 16)
+static atomic_int door;
 
 static void work(void) {
   for (;;) {
@@ -65,9 +69,20 @@ static void work(void) {
   }
 }
 
+/* Enters the job if it is open and wants one more; while a thread is inside, `job` does not change. */
+static int enter(void) {
+  int state = atomic_load_explicit(&door, memory_order_acquire);
+  do {
+    if (!(state & OPEN)) return 0;
+  } while (!atomic_compare_exchange_weak_explicit(&door, &state, state + 1, memory_order_acq_rel, memory_order_acquire));
+  if (state - OPEN < job.helpers) return 1;
+  atomic_fetch_sub_explicit(&door, 1, memory_order_release);
+  return 0;
+}
+
 static void *worker(void *argument) {
-  int index = (int)(intptr_t)argument;
   unsigned seen = 0;
+  (void)argument;
   inside = 1;
   for (;;) {
     int spins = 0;
@@ -83,8 +98,9 @@ static void *worker(void *argument) {
       pthread_mutex_unlock(&sleep_lock);
     }
     seen = atomic_load_explicit(&generation, memory_order_acquire);
-    if (index < job.participants) work();
-    atomic_fetch_sub_explicit(&busy, 1, memory_order_release);
+    if (!enter()) continue;
+    work();
+    atomic_fetch_sub_explicit(&door, 1, memory_order_release);
   }
   return NULL;
 }
@@ -92,7 +108,7 @@ static void *worker(void *argument) {
 static void at_fork_child(void) {
   /* Threads do not survive fork; the child starts its own. */
   started = 1;
-  atomic_store(&busy, 0);
+  atomic_store(&door, 0);
   atomic_store(&sleepers, 0);
 }
 
@@ -102,7 +118,7 @@ static void initialise(void) {
   pthread_atfork(NULL, NULL, at_fork_child);
 }
 
-/* Starts missing workers; called with caller_lock held and no job running. */
+/* Starts missing workers; called with caller_lock held. */
 static void start_workers(int count) {
   while (started < count) {
     pthread_t thread;
@@ -110,12 +126,9 @@ static void start_workers(int count) {
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, (size_t)8 << 20);
-    /* A new worker starts at generation 0 and would take part in a stale job: `busy` counts it until it has seen
-       the present one with no participants. */
-    int failed = pthread_create(&thread, &attributes, worker, (void *)(intptr_t)started);
+    int failed = pthread_create(&thread, &attributes, worker, NULL);
     pthread_attr_destroy(&attributes);
     if (failed) return;
-    if (atomic_load(&generation) != 0) atomic_fetch_add(&busy, 1);
     started++;
   }
 }
@@ -133,11 +146,7 @@ void cresset_parallel_for(int64_t count, int64_t grain, cresset_task task, void 
     task(context, 0, count);
     return;
   }
-  if (started < threads) {
-    job.participants = 0;
-    start_workers(threads);
-    while (atomic_load_explicit(&busy, memory_order_acquire) > 0) RELAX();
-  }
+  if (started < threads) start_workers(threads);
   if (threads > started) threads = started;
   int64_t parts = (count + grain - 1) / grain;
   if (parts < threads) threads = (int)parts;
@@ -147,9 +156,9 @@ void cresset_parallel_for(int64_t count, int64_t grain, cresset_task task, void 
   job.context = context;
   job.count = count;
   job.chunk = chunk < grain ? grain : chunk;
-  job.participants = threads;
+  job.helpers = threads - 1;
   atomic_store(&next_start, 0);
-  atomic_store(&busy, started - 1);
+  atomic_store(&door, OPEN);
   atomic_fetch_add(&generation, 1);
   if (atomic_load(&sleepers) > 0) {
     pthread_mutex_lock(&sleep_lock);
@@ -159,7 +168,8 @@ void cresset_parallel_for(int64_t count, int64_t grain, cresset_task task, void 
   inside = 1;
   work();
   inside = 0;
-  for (int spins = 0; atomic_load_explicit(&busy, memory_order_acquire) > 0; spins++) {
+  atomic_fetch_and_explicit(&door, ~OPEN, memory_order_acq_rel);
+  for (int spins = 0; atomic_load_explicit(&door, memory_order_acquire) != 0; spins++) {
     if (spins < SPINS) RELAX();
     else usleep(0);
   }
