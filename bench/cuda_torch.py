@@ -181,13 +181,49 @@ def gpt2(compiled):
     return prepare
 
 
-def resnet():
-    from torchvision.models import resnet50
-    from torchvision.models.resnet import BasicBlock, ResNet
+def resnet_model(layers, classes):
+    """ResNet of bottleneck blocks: torchvision's (version 1.5: the 3x3 has the stride), which the machine may lack."""
 
+    def unit(inputs, outputs, size, stride=1):
+        return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs)
+
+    class Bottleneck(nn.Module):
+        def __init__(self, inputs, width, stride):
+            super().__init__()
+            self.conv1, self.bn1 = unit(inputs, width, 1)
+            self.conv2, self.bn2 = unit(width, width, 3, stride)
+            self.conv3, self.bn3 = unit(width, 4 * width, 1)
+            self.relu = nn.ReLU(inplace=True)
+            fits = stride == 1 and inputs == 4 * width
+            self.downsample = None if fits else nn.Sequential(*unit(inputs, 4 * width, 1, stride))
+
+        def forward(self, x):
+            y = self.relu(self.bn1(self.conv1(x)))
+            y = self.relu(self.bn2(self.conv2(y)))
+            y = self.bn3(self.conv3(y))
+            y += x if self.downsample is None else self.downsample(x)
+            return self.relu(y)
+
+    stages, inputs = [], 64
+    for stage, blocks in enumerate(layers):
+        width = 64 << stage
+        for i in range(blocks):
+            stages.append(Bottleneck(inputs, width, 2 if stage > 0 and i == 0 else 1))
+            inputs = 4 * width
+    model = nn.Sequential(
+        *unit(3, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1), *stages,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes),
+    )
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+    return model
+
+
+def resnet():
     torch.backends.cudnn.benchmark = True
-    model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10) if SMALL else resnet50()
     batch, side, classes = (2, 32, 10) if SMALL else (128, 224, 1000)
+    model = resnet_model([1, 1, 1, 1] if SMALL else [3, 4, 6, 3], classes)
     model = model.to(DEVICE, memory_format=torch.channels_last)
     x = randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
     y = torch.randint(0, classes, (batch,), device=DEVICE)

@@ -333,10 +333,10 @@ export const LANGUAGE: readonly Workload[] = [
 ];
 
 function resnet(small: boolean, channelsLast: boolean): () => Tensor {
-  const { ResNet, BasicBlock, resnet50 } = torch.vision.models;
+  const { ResNet, Bottleneck, resnet50 } = torch.vision.models;
   torch.backends.cudnn.benchmark = true;
   torch.manualSeed(0);
-  const model = small ? new ResNet(BasicBlock, [1, 1, 1, 1], { numClasses: 10 }) : resnet50();
+  const model = small ? new ResNet(Bottleneck, [1, 1, 1, 1], { numClasses: 10 }) : resnet50();
   const [batch, side, classes] = small ? [2, 32, 10] : [128, 224, 1000];
   let images = randn([batch, 3, side, side]);
   model.to(device);
