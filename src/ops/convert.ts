@@ -38,6 +38,7 @@ import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "./define.ts";
 import { applyKernel, Kernel, type Number64, partsOf, runInto } from "./kernel.ts";
+import { sumTo } from "./sum_to.ts";
 
 const identities = new Map<number, Kernel>();
 
@@ -236,7 +237,7 @@ export function copy_(
   const { shape, dtype } = src;
   return recordInPlace("CopyBackwards", self, [self, src], [], (grad, _saved, needs) => [
     needs[0] ? grad.newZeros(grad.shape) : null,
-    needs[1] ? realIfNeeded(grad, dtype).sumToSize(shape).to(dtype) : null,
+    needs[1] ? sumTo(realIfNeeded(grad, dtype), shape).to(dtype) : null,
   ]);
 }
 
@@ -476,17 +477,16 @@ export interface TensorReads {
   tolistSync<T = Nested>(): T;
 }
 
-/** Sums `input` to a shape that broadcasts to its own: the reverse of broadcasting. */
+/**
+ * Sums `input` to a shape that broadcasts to its own: the reverse of broadcasting.
+ *
+ * @throws {ShapeError} if the shape does not broadcast to that of `input`
+ */
 export function sumToSize(input: Tensor, ...size: number[] | [readonly number[]]): Tensor {
   const target = (Array.isArray(size[0]) ? size[0] : size) as readonly number[];
-  if (sameShape(target, input.shape)) return input;
   const lead = input.ndim - target.length;
-  const dims: number[] = [];
-  for (let d = 0; d < input.ndim; d++) {
-    if (d < lead || (target[d - lead] === 1 && input.shape[d] !== 1)) dims.push(d);
-    else if (target[d - lead] !== input.shape[d]) {
-      throw new ShapeError(`sumToSize(): shape ${show(input.shape)} does not reduce to ${show(target)}`);
-    }
+  if (lead < 0 || !target.every((n, d) => n === 1 || n === input.shape[lead + d])) {
+    throw new ShapeError(`sumToSize(): shape ${show(input.shape)} does not reduce to ${show(target)}`);
   }
-  return dims.length === 0 ? input.reshape([...target]) : input.sum(dims, true).reshape([...target]);
+  return sumTo(input, target);
 }

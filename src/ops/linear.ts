@@ -13,7 +13,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { runLinear, runWeightGradient } from "./epilogue.ts";
 import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product } from "./matmul_core.ts";
-import { permuteTo, reshapeTo, sumTo, transposeTo } from "./view_core.ts";
+import { sumTo } from "./sum_to.ts";
+import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode linear} and the layers that use it. */
 export interface LinearArgs {

@@ -16,7 +16,8 @@ import { runActivated, runActivatedGradient, runLinear, runWeightGradient } from
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { linear } from "./linear.ts";
 import { product, runProduct } from "./matmul_core.ts";
-import { reshapeTo, sumTo, transposeTo, unrecorded } from "./view_core.ts";
+import { sumTo } from "./sum_to.ts";
+import { reshapeTo, transposeTo, unrecorded } from "./view_core.ts";
 
 /** A layer of a {@linkcode linearChain}. */
 export interface ChainLayer {

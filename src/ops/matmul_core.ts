@@ -15,7 +15,8 @@ import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { partView, Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
-import { expandTo, reshapeTo, sumTo, transposeTo, unrecorded } from "./view_core.ts";
+import { sumTo } from "./sum_to.ts";
+import { expandTo, reshapeTo, transposeTo, unrecorded } from "./view_core.ts";
 
 /** Throws unless a value that should be a tensor is one. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {

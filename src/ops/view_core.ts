@@ -13,10 +13,11 @@ import { record, recordMany, recordView } from "../autograd/record.ts";
 import { intList, isPlainObject } from "../base/args.ts";
 import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
-import { inferShape, isContiguous, numelOf, sameShape, viewStrides, wrapDim } from "../base/shape.ts";
+import { inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
+import { sumTo } from "./sum_to.ts";
 
 /** A tensor over the memory of `x` with other geometry, without history. */
 export function makeView(
@@ -61,18 +62,6 @@ export function placed(name: string, grad: Tensor, shape: readonly number[], tak
     return zeros;
   });
   return record(name, out, [grad], [], (g) => [take(g)]);
-}
-
-/** `grad` summed down to `shape`, which broadcasts to it: the gradient of an expansion. */
-export function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
-  if (sameShape(grad.shape, shape)) return grad;
-  const lead = grad.shape.length - shape.length;
-  const dims: number[] = [];
-  for (let d = 0; d < grad.shape.length; d++) {
-    if (d < lead || (shape[d - lead] === 1 && grad.shape[d] !== 1)) dims.push(d);
-  }
-  const summed = dims.length > 0 ? grad.sum(dims, true) : grad;
-  return reshapeTo(summed, shape);
 }
 
 /** A view of `x` with the given shape (no -1), or `null` where only a copy has it. */
