@@ -15,6 +15,7 @@ import type { ScanKind, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./kernel_text.ts";
 import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
+import { SUBGROUP_BUILTINS } from "./subgroups.ts";
 
 /** Elements that the identity of a scan stands for. */
 function identity(kind: ScanKind, type: string): string {
@@ -139,10 +140,7 @@ ${write}    workgroupBarrier();
 /** The entry point of a kernel of which a workgroup takes a part of a line. */
 function partKernel(gpu: Gpu, s: Scan, mode: "whole" | "totals" | "run"): string {
   const subgroups = gpu.subgroups && !gpu.software;
-  const builtins = subgroups
-    ? ", @builtin(subgroup_id) sg_id: u32, @builtin(num_subgroups) sg_count: u32, " +
-      "@builtin(subgroup_invocation_id) sg_lane: u32, @builtin(subgroup_size) sg_size: u32"
-    : "";
+  const builtins = subgroups ? SUBGROUP_BUILTINS : "";
   const [values, places] = [s.buffers - 2, s.buffers - 1];
   const from = mode === "run" ? `  carry = bitcast<${s.type}>(b${values}[part]); carried = b${places}[part];\n` : "";
   const to = mode === "totals"

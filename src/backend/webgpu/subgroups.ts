@@ -45,7 +45,8 @@ export function combination(gpu: Gpu, threads: number, prefix: string, values: r
   return gpu.subgroups ? bySubgroups(threads, prefix, values) : byMemory(threads, prefix, values);
 }
 
-const BUILTINS = ", @builtin(subgroup_id) sg_id: u32, @builtin(num_subgroups) sg_count: u32, " +
+/** More parameters of the entry point of a kernel that uses subgroups, each preceded by a comma. */
+export const SUBGROUP_BUILTINS: string = ", @builtin(subgroup_id) sg_id: u32, @builtin(num_subgroups) sg_count: u32, " +
   "@builtin(subgroup_invocation_id) sg_lane: u32, @builtin(subgroup_size) sg_size: u32";
 
 function memoryOf(prefix: string, values: readonly Combined[], size: number): string {
@@ -66,7 +67,7 @@ function bySubgroups(threads: number, prefix: string, values: readonly Combined[
   return {
     // The smallest subgroups have four threads.
     declarations: memoryOf(prefix, values, Math.ceil(threads / 4)),
-    builtins: BUILTINS,
+    builtins: SUBGROUP_BUILTINS,
     statements: `${within.join("")}  if (sg_lane == 0u) {${put.join("")} }
   workgroupBarrier();
 ${first.join("")}  for (var s = 1u; s < sg_count; s++) {${rest.join("")} }
