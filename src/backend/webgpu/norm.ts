@@ -14,7 +14,7 @@ import type { NormGroups, NormStatistics, Strided } from "../backend.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { prelude } from "./kernel_text.ts";
 import { BF16, floatWord, Operands, word } from "./operands.ts";
-import { holdsRows, OWN, type RowText, runRows, sumOf } from "./rows.ts";
+import { holdsRows, OWN, type RowKernel, type RowText, runRows, sumOf } from "./rows.ts";
 
 /** The most workgroups of a backward kernel that sums columns, and the rows that each takes at least. */
 const MOST_PARTS = 256, PART_ROWS = 4;
@@ -124,6 +124,60 @@ ${
   return true;
 }
 
+/** Where the other operands of a backward kernel are: -1 where one is missing. */
+interface GradPlaces {
+  readonly weight: number;
+  readonly mean: number;
+  readonly deviation: number;
+  /** The partial rows of the gradients by columns. */
+  readonly sums: number;
+}
+
+/** The text of a backward kernel: rows are the gradient, what was normalised, and, where `writes`, the gradient by that. */
+function gradText(places: GradPlaces, f: Factors, writes: boolean): Pick<RowKernel, "before" | "body" | "after"> {
+  const { weight: w, mean: m, deviation: d, sums } = places, columns = sums >= 0;
+  const before = (t: RowText): string =>
+    Array.from(
+      { length: columns ? t.held : 0 },
+      (_, u) => `  var weights_${u} = ${t.type}();\n  var biases_${u} = ${t.type}();\n`,
+    ).join("");
+  const body = (t: RowText): string => {
+    const weighted = (u: number): string => w < 0 ? t.value(0, u) : `(${t.value(0, u)} * ${factorAt(t, f, w)})`;
+    const unit = (u: number): string => `(${t.value(1, u)} - mean) * deviation`;
+    const gather = (u: number): string =>
+      columns ? `    weights_${u} += ${t.value(0, u)} * unit;\n    biases_${u} += ${t.value(0, u)};\n` : "";
+    const access = (u: number): string =>
+      `    let unit = ${unit(u)};
+    let g = ${weighted(u)};
+    totals += g;
+    products += g * unit;
+${gather(u)}`;
+    const scale = `bitcast<f32>(p(${OWN + 3}u))`;
+    const result = (u: number): string => `(${weighted(u)} - total - ${unit(u)} * product) * deviation`;
+    return `  let mean = ${m < 0 ? "0.0" : t.read(m, "i")};
+  let deviation = ${t.read(d, "i")};
+  var totals = ${t.type}();
+  var products = ${t.type}();
+${t.each(access)}  var total = ${t.total("totals")};
+  var product = ${t.total("products")};
+${t.combine(sumOf("total"), sumOf("product"))}  total *= ${m < 0 ? "0.0" : scale};
+  product *= ${scale};
+${writes ? t.each((u) => t.store(2, result(u))) : ""}`;
+  };
+  const after = (t: RowText): string => {
+    if (!columns) return "";
+    const lanes = t.unit === 1 ? [""] : [".x", ".y", ".z", ".w"];
+    const at = (row: string, c: number): string => `${row} * p(${OWN + 4}u) + j * ${t.unit}u + ${c}u`;
+    return t.each((u) =>
+      lanes.map((lane, c) =>
+        `  ${t.write(sums, at("group_number", c), `weights_${u}${lane}`)}` +
+        `  ${t.write(sums, at("(p(2u) + group_number)", c), `biases_${u}${lane}`)}`
+      ).join("")
+    );
+  };
+  return { before, body, after };
+}
+
 /** See `Backend.normGrad`. */
 export function normGrad(
   gpu: Gpu,
@@ -136,20 +190,18 @@ export function normGrad(
   gradBias: Strided | null,
   groups: NormGroups,
 ): boolean {
-  const columns = gradWeight !== null || gradBias !== null;
+  const columns = gradWeight !== null || gradBias !== null, { run: length } = groups;
   if (!areRows(x, groups) || (gradX === null && !columns)) return false;
   const f = factorsOf(groups, weight !== null || columns);
   const rows = [grad, x, ...(gradX ? [gradX] : [])].map((t) => asRows(t, groups));
   if (tooFew(gpu, groups, rows, f.wide)) return false;
   // Factors that are columns are read as rows are: where they are not aligned, rows are read one by one.
   const read = weight !== null && f.byColumn ? [...rows, weight] : rows;
-  if (columns && (!f.byColumn || !holdsRows(gpu, groups.run, read, f.wide))) return false;
+  if (columns && (!f.byColumn || !holdsRows(gpu, length, read, f.wide))) return false;
   const others = new Others();
-  const w = others.add(weight), m = others.add(statistics.mean), d = others.add(statistics.deviation);
-  const parts = Math.min(MOST_PARTS, Math.ceil(groups.groups / PART_ROWS));
-  const { run: length } = groups;
-  const partial = columns ? gpu.alloc(2 * parts * length * 4) : null;
-  const shape = [2 * parts * length];
+  const [w, m, d] = [weight, statistics.mean, statistics.deviation].map((t) => others.add(t));
+  const parts = Math.min(MOST_PARTS, Math.ceil(groups.groups / PART_ROWS)), shape = [2 * parts * length];
+  const partial = columns ? gpu.alloc(shape[0] * 4) : null;
   const sums = others.add(
     partial && {
       ...{ storage: { block: partial }, offset: 0, dtype: float32, shape, strides: contiguousStrides(shape) },
@@ -166,48 +218,7 @@ export function normGrad(
     passes: 2,
     own: [...f.own, floatWord(1 / length), length],
     walk: columns ? () => parts : undefined,
-    before: (t) =>
-      !columns ? "" : Array.from(
-        { length: t.held },
-        (_, u) => `  var weights_${u} = ${t.type}();\n  var biases_${u} = ${t.type}();\n`,
-      ).join(""),
-    body: (t) => {
-      const weighted = (u: number): string => w < 0 ? t.value(0, u) : `(${t.value(0, u)} * ${factorAt(t, f, w)})`;
-      const unit = (u: number): string => `(${t.value(1, u)} - mean) * deviation`;
-      const gather = (u: number): string =>
-        columns ? `    weights_${u} += ${t.value(0, u)} * unit;\n    biases_${u} += ${t.value(0, u)};\n` : "";
-      const scale = `bitcast<f32>(p(${OWN + 3}u))`;
-      return `  let mean = ${m < 0 ? "0.0" : t.read(m, "i")};
-  let deviation = ${t.read(d, "i")};
-  var totals = ${t.type}();
-  var products = ${t.type}();
-${
-        t.each((u) =>
-          `    let unit = ${unit(u)};
-    let g = ${weighted(u)};
-    totals += g;
-    products += g * unit;
-${gather(u)}`
-        )
-      }  var total = ${t.total("totals")};
-  var product = ${t.total("products")};
-${t.combine(sumOf("total"), sumOf("product"))}  total *= ${m < 0 ? "0.0" : scale};
-  product *= ${scale};
-${gradX === null ? "" : t.each((u) => t.store(2, `(${weighted(u)} - total - ${unit(u)} * product) * deviation`))}`;
-    },
-    after: (t) => {
-      if (!columns) return "";
-      const lanes = t.unit === 1 ? [""] : [".x", ".y", ".z", ".w"];
-      return t.each((u) =>
-        lanes.map((lane, c) => {
-          const at = `group_number * p(${OWN + 4}u) + j * ${t.unit}u + ${c}u`;
-          return `  ${t.write(sums, at, `weights_${u}${lane}`)}` +
-            `  ${
-              t.write(sums, `(p(2u) + group_number) * p(${OWN + 4}u) + j * ${t.unit}u + ${c}u`, `biases_${u}${lane}`)
-            }`;
-        }).join("")
-      );
-    },
+    ...gradText({ weight: w, mean: m, deviation: d, sums }, f, gradX !== null),
   });
   if (partial !== null) {
     [gradWeight, gradBias].forEach((out, which) => {
