@@ -259,6 +259,11 @@ typedef struct {
   int32_t status;
 } Grid;
 
+/* On the calling thread alone: oneDNN's where it is found and takes the product. */
+static int32_t gemm_alone(const Gemm *g) {
+  return g->dtype == DT_F32 && cresset_onednn_sgemm(g) ? CRESSET_OK : cresset_gemm(g);
+}
+
 static void grid_task(void *context, int64_t begin, int64_t end) {
   Grid *grid = context;
   isize size = dtype_size(grid->g.dtype);
@@ -270,7 +275,7 @@ static void grid_task(void *context, int64_t begin, int64_t end) {
     g.a = (const char *)g.a + i * g.ars * size;
     g.b = (const char *)g.b + j * g.bcs * size;
     g.c = (char *)g.c + (i * g.crs + j * g.ccs) * size;
-    int32_t status = cresset_gemm(&g);
+    int32_t status = gemm_alone(&g);
     if (status) grid->status = status;
   }
 }
@@ -280,7 +285,6 @@ static isize round_up(isize x, isize unit) { return (x + unit - 1) / unit * unit
 
 int32_t cresset_gemm_parallel(const Gemm *g) {
 #ifndef __wasm__
-  if (g->dtype == DT_F32 && cresset_onednn_sgemm(g)) return CRESSET_OK;
   isize threads = cresset_get_threads();
   isize work = (isize)((double)g->m * g->n * g->k / GRAIN);
   if (threads > work) threads = work;
@@ -305,8 +309,10 @@ int32_t cresset_gemm_parallel(const Gemm *g) {
     cresset_parallel_for(count, 1, grid_task, &grid);
     return grid.status;
   }
-#endif
+  return gemm_alone(g);
+#else
   return cresset_gemm(g);
+#endif
 }
 
 /* ---- the kernel ---- */

@@ -62,13 +62,13 @@ int32_t cresset_set_onednn(int32_t on) {
   return CRESSET_OK;
 }
 
-/* oneDNN's own pool follows cresset_set_threads. */
-static void match_threads(void) {
+/* The threads that the calling thread's next OpenMP region has. Products run on our own pool, a tile each, since handing
+   over from one pool to the other costs more than most products; convolutions are left to oneDNN's. */
+static void use_threads(int32_t count) {
   static _Thread_local int32_t current = 0;
-  int32_t wanted = cresset_get_threads();
-  if (current == wanted || !set_omp_threads) return;
-  set_omp_threads(wanted);
-  current = wanted;
+  if (current == count || !set_omp_threads) return;
+  set_omp_threads(count);
+  current = count;
 }
 
 /* A matrix that BLAS takes: 'N' with rows contiguous, 'T' with columns contiguous, 0 for neither. */
@@ -91,7 +91,7 @@ int32_t cresset_onednn_sgemm(const Gemm *g) {
   int64_t lda, ldb;
   char ta = layout(g->m, g->k, g->ars, g->acs, &lda), tb = layout(g->k, g->n, g->brs, g->bcs, &ldb);
   if (!ta || !tb) return 0;
-  match_threads();
+  use_threads(1);
   return sgemm(ta, tb, g->m, g->n, g->k, (float)g->alpha, g->a, lda, g->b, ldb, (float)g->beta, g->c, g->crs) == 0;
 }
 
@@ -408,7 +408,7 @@ int32_t cresset_onednn_conv(const OneDnnConv *v) {
   pthread_once(&prepared, prepare);
   if (!ready) return 0;
   pthread_mutex_lock(&lock);
-  match_threads();
+  use_threads(cresset_get_threads());
   Kept *k = keep(v);
   int done = k->state == 1 && run(k, v);
   pthread_mutex_unlock(&lock);
