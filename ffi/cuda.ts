@@ -11,7 +11,7 @@ import { DeviceError, NativeError } from "../src/base/errors.ts";
 import { environment } from "./cpu.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
-export const CUDA_ABI = 3;
+export const CUDA_ABI = 4;
 
 /** Slots of the argument arena; a kernel's parameter block is at most 4 KiB. */
 export const CUDA_ARENA_SLOTS = 512;

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define CRESSET_CUDA_ABI 3
+#define CRESSET_CUDA_ABI 4
 
 enum {
   CRESSET_CUDA_OK = 0,
@@ -48,7 +48,10 @@ CRESSET_CUDA int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t 
 CRESSET_CUDA int32_t cresset_cuda_device_count(void);
 /* Opens device `ordinal`: its primary context and one stream. Idempotent. */
 CRESSET_CUDA int32_t cresset_cuda_device_open(int32_t ordinal);
-/* Writes the device's name and, into the arena: [compute capability × 10, multiprocessors, total bytes, free bytes, driver version]. */
+/*
+ * Writes the device's name and, into the arena: [compute capability × 10, multiprocessors, total bytes, free bytes, driver
+ * version, bytes of shared memory that a block may have].
+ */
 CRESSET_CUDA int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, int32_t size);
 
 /* Device memory from the driver: its address, or 0 when there is none left. */

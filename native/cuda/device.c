@@ -107,12 +107,13 @@ void device_forget_current(void) { current_device = NULL; }
 int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, int32_t size) {
   DEVICE(ordinal);
   CUdevice handle;
-  int processors = 0, version = 0;
+  int processors = 0, version = 0, shared = 0;
   size_t free_bytes = 0, total = 0;
   char text[256] = "";
   TRY(cuDeviceGet(&handle, ordinal));
   TRY(cuDeviceGetName(text, sizeof text, handle));
   TRY(cuDeviceGetAttribute(&processors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, handle));
+  TRY(cuDeviceGetAttribute(&shared, CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, handle));
   TRY(cuMemGetInfo_v2(&free_bytes, &total));
   TRY(cuDriverGetVersion(&version));
   snprintf((char *)name, (size_t)size, "%s", text);
@@ -121,6 +122,7 @@ int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, int32_t size) {
   arena[2] = (double)total;
   arena[3] = (double)free_bytes;
   arena[4] = version;
+  arena[5] = shared;
   return CRESSET_CUDA_OK;
 }
 
@@ -339,15 +341,17 @@ int32_t cresset_cuda_peer(int32_t ordinal, int32_t other_ordinal) {
 int32_t cresset_cuda_copy_peer(int32_t to_ordinal, double to, int32_t from_ordinal, double from, double bytes) {
   Device *source = device_at(from_ordinal);
   if (!source) return CRESSET_CUDA_NO_DEVICE;
-  if (source->capturing) {
+  CUevent ready, done;
+  Device *target = device_at(to_ordinal);
+  if (!target) return CRESSET_CUDA_NO_DEVICE;
+  if (source->capturing || target->capturing) {
     set_error("a copy between devices cannot be captured");
     return CRESSET_CUDA_ARGUMENT;
   }
-  CUevent ready, done;
+  if (!device_at(from_ordinal)) return CRESSET_CUDA_NO_DEVICE;
   TRY(cuEventCreate(&ready, CU_EVENT_DISABLE_TIMING));
   TRY(cuEventRecord(ready, source->stream));
-  Device *target = device_at(to_ordinal);
-  if (!target) return CRESSET_CUDA_NO_DEVICE;
+  if (!device_at(to_ordinal)) return CRESSET_CUDA_NO_DEVICE;
   TRY(cuStreamWaitEvent(target->stream, ready, 0));
   TRY(cuMemcpyPeerAsync((CUdeviceptr)to, target->context, (CUdeviceptr)from, source->context, (size_t)bytes, target->stream));
   TRY(cuEventCreate(&done, CU_EVENT_DISABLE_TIMING));

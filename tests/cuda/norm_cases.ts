@@ -116,10 +116,26 @@ async function norms(...dtypes: torch.DType[]): Promise<void> {
   for (const dtype of dtypes) await assertNormsAgree("cuda", dtype, dtype === torch.float32 ? Infinity : 1000);
 }
 
+/** Rows that only some devices have the shared memory for. */
+async function wide(): Promise<void> {
+  for (const length of [20000, 30000, 50000]) {
+    torch.manualSeed(length);
+    const x = torch.randn(4, length);
+    await same(`softmax of ${length}`, x, (x) => x.softmax(-1));
+    await same(`layer norm of ${length}`, x, (x) => torch.nn.functional.layerNorm(x, [length]));
+    await same(`gradients of ${length}`, x, (x) => {
+      const leaf = x.clone().detach().requiresGrad_();
+      torch.nn.functional.layerNorm(leaf, [length]).softmax(-1).square().sum().backward();
+      return leaf.grad!;
+    });
+  }
+}
+
 const GROUPS: Record<string, () => Promise<void>> = {
   reductions,
   softmaxes,
   scans,
+  wide,
   norms: () => norms(torch.float32, torch.float64),
   halves: () => norms(torch.float16, torch.bfloat16),
 };

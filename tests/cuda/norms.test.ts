@@ -12,13 +12,13 @@ import { type CudaSource, inspectCuda } from "../support/nvrtc.ts";
 import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
 import { doubleEnvironment } from "../support/cuda_double/run.ts";
 
-async function run(group: string): Promise<void> {
+async function run(group: string, settings: Readonly<Record<string, string>> = {}): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "cresset_norm_" });
   try {
     await buildCudaDouble(folder, {});
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", new URL("norm_cases.ts", import.meta.url).pathname, group],
-      env: await doubleEnvironment(folder),
+      env: { ...await doubleEnvironment(folder), ...settings },
     }).output();
     const text = new TextDecoder().decode(stdout);
     assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
@@ -31,6 +31,11 @@ cudaTest("cuda: reductions along and across memory as on the CPU", () => run("re
 cudaTest("cuda: softmax of rows of all lengths as on the CPU", () => run("softmaxes"));
 cudaTest("cuda: scans of lines of all lengths as on the CPU", () => run("scans"));
 cudaTest("cuda: norms of single and double precision as on the CPU, with gradients of both orders", () => run("norms"));
+for (const capability of ["80", "86", "90"]) {
+  cudaTest(`cuda: long rows with the shared memory of sm_${capability}`, () => {
+    return run("wide", { CUDA_DOUBLE_CAPABILITY: capability });
+  });
+}
 cudaTest("cuda: norms of half precision as on the CPU", () => run("halves"));
 
 /** The kernels that aligned rows and columns get: of layer norm and softmax over 768 elements, and sums. */

@@ -29,12 +29,6 @@ const FIRST_CAPABILITY = 80;
 /** Sizes are 32-bit numbers in the kernels, and so are steps between rows, times the rows that are copied at once. */
 const LARGEST = 2 ** 31 - 1, LARGEST_STEP = 2 ** 25;
 
-/** The most shared memory of a block, in bytes. */
-function sharedLimit(capability: number): number {
-  if (capability === 80 || capability === 87) return 163 * 1024;
-  return capability >= 90 && capability < 120 ? 227 * 1024 : 99 * 1024;
-}
-
 /** Whether kernels exist for these operands; see `Backend.supportsAttention`. */
 export function supportsAttention(stream: CudaStream, { query, key, value, mask }: AttentionOperands): boolean {
   if (stream.capability < FIRST_CAPABILITY) return false;
@@ -94,7 +88,7 @@ function launch(
   const widest = Math.max(query.shape[3], value.shape[3]);
   const width = WIDTHS.find((w) => w >= widest)!;
   const variant: AttentionVariant = { dtype: query.dtype, width, mask: mask?.dtype ?? null, dropout };
-  const limit = sharedLimit(stream.capability), tiling = tilingOf(kernel, variant, limit);
+  const limit = stream.sharedBytes, tiling = tilingOf(kernel, variant, limit);
   const allowed = stream.allowTf32 || switches.matmul.allowTf32;
   const rounded = allowed && tiling.shared <= limit && query.shape[3] % 4 === 0 && value.shape[3] % 4 === 0;
   const exact = query.dtype.itemsize === 4 && !rounded;

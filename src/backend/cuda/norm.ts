@@ -72,7 +72,8 @@ export function norm(
   const { run: length, groups: rows, factorRun } = groups, { itemsize } = x.dtype;
   const affine = weight !== null || bias !== null;
   const vector = vectorFor(groups, itemsize, [x, weight, bias, out], affine);
-  const plan = rowPlan(length, itemsize, vector, 1, itemsize === 8 ? FORWARD_VALUES / 2 : FORWARD_VALUES);
+  const values = itemsize === 8 ? FORWARD_VALUES / 2 : FORWARD_VALUES;
+  const plan = rowPlan(length, itemsize, vector, 1, values, stream.sharedBytes);
   // Few and long rows are split over several blocks by `moments`.
   if (plan.keep !== "registers" && rows < stream.processors) return false;
   const { byColumn, perRow, period } = factorsOf(groups);
@@ -105,7 +106,8 @@ export function normGrad(
   const { byColumn, perRow, period } = factorsOf(groups);
   const columns = gradWeight !== null || gradBias !== null;
   const vector = vectorFor(groups, itemsize, [grad, x, weight, gradX], weight !== null || columns);
-  const found = rowPlan(length, itemsize, vector, 2, itemsize === 8 ? BACKWARD_VALUES / 2 : BACKWARD_VALUES);
+  const values = itemsize === 8 ? BACKWARD_VALUES / 2 : BACKWARD_VALUES;
+  const found = rowPlan(length, itemsize, vector, 2, values, stream.sharedBytes);
   if (found.keep !== "registers" && rows < stream.processors) return false;
   if (columns && (found.keep !== "registers" || !byColumn || period !== 1)) return false;
   // Several rows per block, and so fewer partial rows to add up.

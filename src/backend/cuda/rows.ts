@@ -18,8 +18,8 @@ const WANTED = 4;
 const MOST_THREADS = 512;
 /** Threads per block of rows that are a warp's work; larger teams are blocks. */
 const FEW_THREADS = 128;
-/** Bytes of shared memory that rows may take; the rest is for sums. */
-const SHARED = 200 * 1024;
+/** Bytes of shared memory that rows leave for sums. */
+const SUMS = 4 * 1024;
 /** Rows up to this many bytes in shared memory leave room for several blocks, which then need fewer threads. */
 const SEVERAL = 64 * 1024;
 
@@ -37,8 +37,16 @@ export function vectorOf(length: number, itemsize: number, operands: readonly St
  * @param vector elements per access
  * @param operands how many rows a team holds at once
  * @param values values of each that a thread may hold in registers
+ * @param room bytes of shared memory that a block may have
  */
-export function rowPlan(length: number, itemsize: number, vector: number, operands: number, values: number): RowPlan {
+export function rowPlan(
+  length: number,
+  itemsize: number,
+  vector: number,
+  operands: number,
+  values: number,
+  room: number,
+): RowPlan {
   const packs = length / vector, most = Math.floor(values / vector);
   let team = 32;
   while (team < MOST_THREADS && packs > team * Math.min(most, vector === 1 ? 2 * WANTED : WANTED)) team *= 2;
@@ -46,7 +54,7 @@ export function rowPlan(length: number, itemsize: number, vector: number, operan
   if (items <= most) return { vector, items, team, threads: team === 32 ? FEW_THREADS : team, keep: "registers" };
   const bytes = length * itemsize * operands;
   const threads = bytes <= SEVERAL ? MOST_THREADS : 2 * MOST_THREADS;
-  return { vector, items: 1, team: threads, threads, keep: bytes <= SHARED ? "shared" : "global" };
+  return { vector, items: 1, team: threads, threads, keep: bytes <= room - SUMS ? "shared" : "global" };
 }
 
 /** The part of a kernel's key that names a plan. */
@@ -69,7 +77,7 @@ function run(stream: CudaStream, name: "softmax" | "gradient", operands: readonl
   const rows = count / length, { itemsize } = dtype;
   const held = name === "softmax" ? 1 : 2;
   const values = VALUES / held / (itemsize === 8 ? 2 : 1);
-  const plan = rowPlan(length, itemsize, vectorOf(length, itemsize, operands), held, values);
+  const plan = rowPlan(length, itemsize, vectorOf(length, itemsize, operands), held, values, stream.sharedBytes);
   const args = new Arguments(length, log ? 1 : 0, rows);
   operands.forEach((t, k) => args.operand(k, addressOf(t)));
   const kernel = stream.kernel(`softmax ${dtype.name} ${planKey(plan)}`, name, () => softmaxSource(dtype, plan));

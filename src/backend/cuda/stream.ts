@@ -85,6 +85,8 @@ export class CudaStream {
   readonly processors: number;
   /** Its memory, in bytes. */
   readonly totalBytes: number;
+  /** Shared memory that a block may have, static and dynamic, in bytes. */
+  readonly sharedBytes: number;
   /** The allocator of its memory. */
   readonly allocator: Allocator;
   /** Whether float32 products may be rounded to TensorFloat-32. */
@@ -127,7 +129,7 @@ export class CudaStream {
     const text = new Uint8Array(256);
     this.check("device", c.cresset_cuda_device_info(ordinal, text, text.length));
     this.name = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
-    [this.capability, this.processors, this.totalBytes] = args;
+    [this.capability, this.processors, this.totalBytes, , , this.sharedBytes] = args;
     const version = c.cresset_cuda_library(Library.Nvrtc, new Uint8Array(1), 1);
     this.cache = new KernelCache(`NVRTC ${version} sm_${this.capability} ${OPTIONS} ${this.compiler()}`);
     this.allocator = new Allocator({

@@ -149,6 +149,13 @@ EXPORT CUresult cuDeviceGetName(char *name, int size, CUdevice device) {
   return CUDA_SUCCESS;
 }
 
+int shared_bytes() {
+  int capability = (int)setting("CUDA_DOUBLE_CAPABILITY", 90);
+  if (capability < 80) return 64 * 1024;
+  if (capability == 80 || capability == 87) return 163 * 1024;
+  return capability >= 90 && capability < 120 ? 227 * 1024 : 99 * 1024;
+}
+
 EXPORT CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
   if (device < 0 || device >= device_count()) return RESULT_INVALID_DEVICE;
   int capability = (int)setting("CUDA_DOUBLE_CAPABILITY", 90);
@@ -156,6 +163,7 @@ EXPORT CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice device)
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 4; return CUDA_SUCCESS;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = capability / 10; return CUDA_SUCCESS;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = capability % 10; return CUDA_SUCCESS;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = shared_bytes(); return CUDA_SUCCESS;
     default: return RESULT_INVALID_VALUE;
   }
 }

@@ -92,6 +92,8 @@ extern long long counters[COUNTERS];
 
 /* Settings from the environment. */
 long long setting(const char *name, long long otherwise);
+/* Shared memory that a block of this device may have, in bytes. */
+int shared_bytes();
 /* Whether kernels and library calls do nothing. */
 bool skips_work();
 

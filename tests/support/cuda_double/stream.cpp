@@ -365,7 +365,7 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value
   CONTEXT;
   if (!handle_known(function)) return RESULT_INVALID_HANDLE;
   if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) return RESULT_INVALID_VALUE;
-  if (value < 0 || value > CR_SHARED_BYTES) return RESULT_INVALID_VALUE;
+  if (value < 0 || value > CR_SHARED_BYTES || value > shared_bytes()) return RESULT_INVALID_VALUE;
   function->max_shared = (unsigned)value;
   return CUDA_SUCCESS;
 }
