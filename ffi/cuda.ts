@@ -108,6 +108,8 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_conv: { parameters: ["i32", "i32", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_svd(int32_t device, int32_t dtype)` */
   cresset_cuda_svd: { parameters: ["i32", "i32"], result: "i32" },
+  /** `int32_t cresset_cuda_fft(int32_t device, int32_t dtype, int32_t inverse)` */
+  cresset_cuda_fft: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `double cresset_cuda_nccl_open(int32_t count)` */
   cresset_cuda_nccl_open: { parameters: ["i32"], result: "f64" },
   /** `int32_t cresset_cuda_nccl_collective(double communicator, int32_t dtype)` */
@@ -126,7 +128,7 @@ export const CUDA_LIBRARIES = [
   { name: "cuBLASLt", without: "matrix products run on our own kernels" },
   { name: "cuDNN", without: "convolutions run on our own kernels" },
   { name: "cuSOLVER", without: 'decompositions are refused: move tensors by x.to("cpu")' },
-  { name: "cuFFT", without: "nothing is missed yet: there are no Fourier transforms" },
+  { name: "cuFFT", without: "Fourier transforms are composed of matrix products" },
   { name: "NCCL", without: "collectives over several devices are refused" },
 ] as const;
 

@@ -420,10 +420,21 @@ enum { CUSOLVER_STATUS_SUCCESS = 0, CUSOLVER_EIG_MODE_VECTOR = 1 };
   CUSOLVER_GESVDJ(F, S, float)                                                                                \
   CUSOLVER_GESVDJ(F, D, double)
 
-/* cuFFT: only whether and which it is; nothing computes Fourier transforms yet. */
+/* cuFFT: transforms of interleaved complex numbers along one dimension. */
 typedef int cufftResult;
-enum { CUFFT_SUCCESS = 0 };
-#define CUFFT_FUNCTIONS(F) F(cufftResult, cufftGetVersion, (int *version))
+typedef int cufftHandle;
+enum { CUFFT_SUCCESS = 0, CUFFT_C2C = 41, CUFFT_Z2Z = 105 };
+/* CUFFT_FORWARD and CUFFT_INVERSE, which are macros there. */
+enum { FFT_FORWARD = -1, FFT_INVERSE = 1 };
+#define CUFFT_FUNCTIONS(F)                                                                                    \
+  F(cufftResult, cufftGetVersion, (int *version))                                                             \
+  F(cufftResult, cufftPlanMany,                                                                               \
+    (cufftHandle * plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed, int ostride,   \
+     int odist, int type, int batch))                                                                         \
+  F(cufftResult, cufftSetStream, (cufftHandle plan, CUstream stream))                                         \
+  F(cufftResult, cufftExecC2C, (cufftHandle plan, void *from, void *to, int direction))                       \
+  F(cufftResult, cufftExecZ2Z, (cufftHandle plan, void *from, void *to, int direction))                       \
+  F(cufftResult, cufftDestroy, (cufftHandle plan))
 
 #define DECLARE_POINTER(result, name, parameters) result(*name) parameters;
 typedef struct {
@@ -501,6 +512,14 @@ typedef struct Reading {
   char *memory;
 } Reading;
 
+/* A plan of cuFFT with memory of its own: so it serves one stream, or captured graphs. */
+typedef struct FftPlan {
+  struct FftPlan *next;
+  cufftHandle handle;
+  CUstream stream;
+  int type, n, step, distance, batch, captured;
+} FftPlan;
+
 /* One opened device. */
 typedef struct {
   CUcontext context;
@@ -518,6 +537,7 @@ typedef struct {
   cudnnHandle_t dnn;
   cusolverDnHandle_t solver;
   gesvdjInfo_t jacobi; /* its parameters: the library's defaults */
+  FftPlan *plans;      /* of Fourier transforms, the last used first */
 } Device;
 
 /* The opened device `ordinal`, its context made current; NULL with the error text set if it is not open. */

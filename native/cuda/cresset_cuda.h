@@ -181,4 +181,11 @@ CRESSET_CUDA int32_t cresset_cuda_nccl_close(double communicator);
  */
 CRESSET_CUDA int32_t cresset_cuda_svd(int32_t device, int32_t dtype);
 
+/*
+ * Fourier transforms by cuFFT, not scaled. Arena: [x, out, outer, n, inner]: dense arrays of interleaved complex numbers,
+ * transformed along n, from one memory to another. `dtype` of the parts: 8 float32, 9 float64. CRESSET_CUDA_UNSUPPORTED:
+ * too large for cuFFT. While a graph is captured only plans that exist can be used.
+ */
+CRESSET_CUDA int32_t cresset_cuda_fft(int32_t device, int32_t dtype, int32_t inverse);
+
 #endif

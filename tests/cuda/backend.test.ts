@@ -86,6 +86,13 @@ cudaTest(
 );
 
 cudaTest(
+cudaTest("cuda: Fourier transforms by cuFFT are the CPU's, also in graphs", () => run("cases.ts", ["planned"]));
+
+cudaTest(
+  "cuda: without cuFFT, Fourier transforms are composed of products",
+  () => run("cases.ts", ["fourier"], { without: ["libcufft.so.12"] }, { PATH: "/usr/bin:/bin" }),
+);
+
   "cuda: without a driver there is no device, and an error says so",
   () => run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }),
 );

@@ -412,3 +412,49 @@ const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
 
 for (const group of Deno.args) await GROUPS[group]();
 console.log("agrees");
+/** Transforms along any dimension, by cuFFT or composed of products. */
+async function fourier(): Promise<void> {
+  const { fft } = torch;
+  for (const dtype of [torch.complex64, torch.complex128]) {
+    const exact = dtype === torch.complex128 ? 1e-12 : 2e-5;
+    for (const shape of [[1], [8], [3, 5], [2, 67, 3], [5, 4, 3], [0, 3], [2, 130]]) {
+      const x = torch.randn(shape, { dtype, generator: new torch.Generator().manualSeed(3) });
+      for (let d = 0; d < shape.length; d++) {
+        if (shape[d] === 0) continue;
+        await same(`${shape} along ${d}`, [x], (a) => {
+          const y = fft.fft(a, { dim: d, norm: "ortho" }), z = fft.ifft(a, { dim: d });
+          return [y.real, y.imag, z.real, z.imag].map((part) => part.contiguous());
+        }, exact);
+      }
+    }
+  }
+  await same("real", [numbers([4, 6], torch.float64)], (a) => [fft.irfft2(fft.rfft2(a)), fft.hfft(a)], 1e-12);
+  const x = numbers([4, 3], torch.float64).to("cuda").requiresGrad_();
+  assert(await torch.autograd.gradcheck((a) => fft.rfft(a).abs(), x));
+}
+
+/** Runs with cuFFT: graphs use plans, and cannot make them. */
+async function planned(): Promise<void> {
+  const { fft, cuda } = torch;
+  await fourier();
+  const x = torch.randn([3, 16], { device: "cuda", dtype: torch.complex64 });
+  fft.fft(x);
+  using g = new cuda.CUDAGraph();
+  const y = cuda.graph(g, () => fft.fft(x));
+  x.copy_(torch.randn([3, 16], { dtype: torch.complex64 }));
+  g.replay();
+  await same("replayed", [await x.cpu()], (a) => {
+    const expected = a.device.type === "cpu" ? fft.fft(a) : y;
+    return [expected.real.contiguous(), expected.imag.contiguous()];
+  });
+  // More plans than are kept.
+  for (let n = 1; n < 80; n++) fft.fft(torch.ones([n], { device: "cuda" }));
+  g.replay();
+  assert(await y.sub(fft.fft(x)).abs().max().item() < 1e-5);
+  using h = new cuda.CUDAGraph();
+  const error = assertThrows(() => cuda.graph(h, () => fft.fft(torch.ones([77, 2], { device: "cuda" }))), Error);
+  assertStringIncludes(error.message, "cannot be planned while a graph is captured: run it once before");
+}
+
+  fourier,
+  planned,

@@ -129,6 +129,7 @@ const ALL = [
     "libnccl.so.2",
   ],
   "libcusolver.so.12",
+  "libcufft.so.12",
 ];
 
 /** Where the libraries of a report lie, below `site-packages/nvidia`. */

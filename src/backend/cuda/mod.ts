@@ -33,6 +33,7 @@ import type {
 } from "../backend.ts";
 import * as attention from "./attention.ts";
 import * as conv from "./conv.ts";
+import { fft } from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import * as each from "./each.ts";
 import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes, scaledMatmul } from "./matmul.ts";
@@ -237,6 +238,9 @@ export class CudaBackend implements Backend {
   }
   svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
     return svd(this.stream, op, x, u, s, vh);
+  }
+  fft(x: Strided, out: Strided, inverse: boolean, scale: number): boolean {
+    return fft(this.stream, x, out, inverse, scale);
   }
   readonly halfRows = true;
   softmax(x: Strided, log: boolean, out: Strided): void {

@@ -1,5 +1,5 @@
 /**
- * Builds the test double of CUDA's libraries: `libcuda`, `libnvrtc`, `libcublasLt` and `libcudnn` that run on the CPU.
+ * Builds the test double of CUDA's libraries: `libcuda`, `libnvrtc`, `libcublasLt`, `libcudnn` and others that run on the CPU.
  *
  * Never shipped. The shim finds the double as it finds the real libraries, so a folder of them in `LD_LIBRARY_PATH` (or
  * `CUDA_PATH`, as `lib64`) is all that a test needs. Builds are cached by the sources' content in the temporary folder.
@@ -24,6 +24,7 @@ const LIBRARIES: Readonly<Record<string, { readonly names: RegExp; readonly sour
   "libnccl.so.2": { names: /^nccl/, sources: ["nccl.cpp"] },
   "libcudnn.so.9": { names: /^cudnn/, sources: ["cudnn.cpp", "cudnn_graph.cpp"] },
   "libcusolver.so.12": { names: /^cusolver/, sources: ["cusolver.cpp"] },
+  "libcufft.so.12": { names: /^cufft/, sources: ["cufft.cpp"] },
 };
 
 /** What a folder lacks. */

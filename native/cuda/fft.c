@@ -1,0 +1,116 @@
+/*
+ * Fourier transforms by cuFFT. A plan takes long to make and owns memory that it works in, so plans are kept, one per
+ * geometry and stream; those that captured graphs use are kept for good, because replays use that memory.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "api.h"
+
+/* Plans of a device that are kept besides those of graphs. */
+#define MOST_PLANS 64
+
+static int32_t fft_failed(cufftResult status, const char *call) {
+  set_error("%s: cuFFT status %d", call, status);
+  return CRESSET_CUDA_FAULT;
+}
+
+#define TRY(call)                                                             \
+  do {                                                                        \
+    cufftResult status_ = cufft.call;                                         \
+    if (status_ != CUFFT_SUCCESS) return fft_failed(status_, #call);          \
+  } while (0)
+
+/* A captured graph takes a plan of any stream, for itself: it may be replayed on another one. */
+static int serves(const FftPlan *plan, const FftPlan *wanted, int capturing) {
+  return plan->type == wanted->type && plan->n == wanted->n && plan->step == wanted->step &&
+         plan->distance == wanted->distance && plan->batch == wanted->batch &&
+         (capturing || (!plan->captured && plan->stream == wanted->stream));
+}
+
+/* Takes the plan out of the list; NULL if there is none. */
+static FftPlan *take(Device *device, const FftPlan *wanted) {
+  for (FftPlan **at = &device->plans; *at; at = &(*at)->next) {
+    FftPlan *plan = *at;
+    if (!serves(plan, wanted, device->capturing != NULL)) continue;
+    *at = plan->next;
+    return plan;
+  }
+  return NULL;
+}
+
+/* Destroys what was not used for longest; cuFFT waits for it. */
+static int32_t trim(Device *device) {
+  int kept = 0;
+  for (FftPlan **at = &device->plans; *at;) {
+    FftPlan *plan = *at;
+    if (plan->captured || ++kept <= MOST_PLANS) {
+      at = &plan->next;
+      continue;
+    }
+    *at = plan->next;
+    cufftHandle handle = plan->handle;
+    free(plan);
+    TRY(cufftDestroy(handle));
+  }
+  return CRESSET_CUDA_OK;
+}
+
+/* Makes the plan, and puts it in front. */
+static int32_t find(Device *device, const FftPlan *wanted, FftPlan **found) {
+  FftPlan *plan = take(device, wanted);
+  if (!plan) {
+    if (device->capturing) {
+      set_error("a Fourier transform of %d numbers cannot be planned while a graph is captured: run it once before",
+                wanted->n);
+      return CRESSET_CUDA_FAULT;
+    }
+    cufftHandle handle = 0;
+    int n = wanted->n;
+    TRY(cufftPlanMany(&handle, 1, &n, &n, wanted->step, wanted->distance, &n, wanted->step, wanted->distance,
+                      wanted->type, wanted->batch));
+    plan = malloc(sizeof *plan);
+    if (!plan) {
+      set_error("no memory for a plan");
+      TRY(cufftDestroy(handle));
+      return CRESSET_CUDA_MEMORY;
+    }
+    *plan = *wanted;
+    plan->handle = handle;
+  }
+  plan->next = device->plans;
+  device->plans = plan;
+  if (device->capturing) plan->captured = 1;
+  *found = plan;
+  return device->capturing ? CRESSET_CUDA_OK : trim(device);
+}
+
+int32_t cresset_cuda_fft(int32_t ordinal, int32_t dtype, int32_t inverse) {
+  Device *device = device_at(ordinal);
+  if (!device) return CRESSET_CUDA_NO_DEVICE;
+  if (!library_ready(LIB_CUFFT)) return CRESSET_CUDA_NO_LIBRARY;
+  if (dtype != 8 && dtype != 9) {
+    set_error("cuFFT does not transform dtype %d", dtype);
+    return CRESSET_CUDA_ARGUMENT;
+  }
+  char *x = (char *)(uintptr_t)arena[0], *out = (char *)(uintptr_t)arena[1];
+  double outer = arena[2], n = arena[3], inner = arena[4];
+  if (n * inner > INT_MAX || outer > INT_MAX) return CRESSET_CUDA_UNSUPPORTED;
+  /* A call takes lines that are evenly apart: neighbours, or those of one place in all blocks, whichever are more. */
+  int neighbours = inner >= outer;
+  FftPlan wanted = {.stream = device->stream, .type = dtype == 9 ? CUFFT_Z2Z : CUFFT_C2C, .n = (int)n,
+                    .step = (int)inner, .distance = neighbours ? 1 : (int)(n * inner),
+                    .batch = (int)(neighbours ? inner : outer)};
+  FftPlan *plan = NULL;
+  int32_t status = find(device, &wanted, &plan);
+  if (status != CRESSET_CUDA_OK) return status;
+  TRY(cufftSetStream(plan->handle, device->stream));
+  size_t item = dtype == 9 ? 16 : 8, calls = (size_t)(neighbours ? outer : inner);
+  size_t apart = (neighbours ? (size_t)(n * inner) : 1) * item;
+  int direction = inverse ? FFT_INVERSE : FFT_FORWARD;
+  for (size_t i = 0; i < calls; i++, x += apart, out += apart) {
+    if (dtype == 9) TRY(cufftExecZ2Z(plan->handle, x, out, direction));
+    else TRY(cufftExecC2C(plan->handle, x, out, direction));
+  }
+  return CRESSET_CUDA_OK;
+}
