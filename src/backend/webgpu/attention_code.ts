@@ -13,7 +13,7 @@ import type { DType } from "../../base/dtype.ts";
 import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import { gridGroup, prelude } from "./kernel_text.ts";
-import { BF16, load, word } from "./operands.ts";
+import { load, ROUNDING, word } from "./operands.ts";
 
 /** Rows of a workgroup. */
 export const ROWS = 64;
@@ -379,5 +379,5 @@ ${pass === "forward" ? forward(layout) : backward(pass, layout)}}
   const helpers = helpersOf(functions + main, WGSL_HELPERS);
   return `${
     prelude(layout.buffers, range(layout.buffers).map((i) => vectors[i] ?? false))
-  }${BF16}${helpers}${functions}${main}`;
+  }${ROUNDING}${helpers}${functions}${main}`;
 }

@@ -9,7 +9,7 @@
 
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Epilogue, Strided } from "../backend.ts";
-import { BF16, floatWord, type Operands, sumType, valueOf, word } from "./operands.ts";
+import { floatWord, type Operands, ROUNDING, sumType, valueOf, word } from "./operands.ts";
 
 /** What a product writes, as its kernel's rows and columns see it. */
 export interface Target {
@@ -110,7 +110,7 @@ export function finishOf(
       return `  b${r.slot}[(${place(r.base, r.steps)}) >> 2u] = vec4<u32>(${all});\n`;
     }).join("");
     const each = [0, 1, 2, 3];
-    return `${BF16}${helpers}
+    return `${ROUNDING}${helpers}
 var<private> out_base: u32;
 struct Done { ${fields} }
 fn finished(m: u32, n: u32, sum: ${type}) -> Done {

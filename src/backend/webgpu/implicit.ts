@@ -9,7 +9,7 @@
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
 import { type Plan, planOf } from "./plans.ts";
-import { BF16, type Operands } from "./operands.ts";
+import { type Operands, ROUNDING } from "./operands.ts";
 import { STEP, TileAt, tileCode, type TileOperand, TRIPS_AT_END, TRIPS_WITH_FUNCTIONS } from "./tiles.ts";
 
 /** The deepest part that a loop can walk everywhere. */
@@ -60,7 +60,7 @@ export function runImplicit(
     ...{ slot: 0, reads: "function", depthFirst, vector: false, ragged: false },
   });
   const twice = STEP * size * 2 * 4 * 2 <= gpu.device.limits.maxComputeWorkgroupStorageSize;
-  const functions = BF16 + kernel.functions;
+  const functions = ROUNDING + kernel.functions;
   gpu.dispatchGrid(
     `${kernel.key} tiles ${size} ${twice} ${parts > 1}`,
     () =>

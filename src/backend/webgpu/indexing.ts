@@ -11,7 +11,7 @@ import { numelOf } from "../../base/shape.ts";
 import type { ScatterMode, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "./kernel_text.ts";
-import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
+import { checkDtype, load, offsets, Operands, ROUNDING, wgslType, word } from "./operands.ts";
 
 /** An index loaded as `i32` and checked: negative ones count from the end where `wrap` says so. */
 function checkedIndex(gpuSlot: number, id: number, wrap: boolean, size: string): string {
@@ -130,7 +130,7 @@ export function scatter(
     gpu.dispatch(
       key,
       () =>
-        `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
+        `${prelude(operands.blocks.length)}${ROUNDING}${NAN_MINMAX}${MAIN_1D}
   var oo = p(${places[0]}u); var oi = p(${places[1]}u); var os = p(${places[2]}u);
 ${offsets("i", [sizes, rank], [["oo", places[0]], ["oi", places[1]], ["os", places[2]]])}
 ${
@@ -242,7 +242,7 @@ export function indexPut(
     gpu.dispatch(
       key,
       () =>
-        `${prelude(operands.blocks.length)}${BF16}${NAN_MINMAX}${MAIN_1D}
+        `${prelude(operands.blocks.length)}${ROUNDING}${NAN_MINMAX}${MAIN_1D}
   var oo = p(${places[0]}u); var os = p(${places[1]}u);
 ${offsets("i", [sizes, rank], [["oo", places[0]], ["os", places[1]]])}
 ${

@@ -12,7 +12,7 @@ import { numelOf } from "../../base/shape.ts";
 import type { NormGroups, Strided } from "../backend.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "./kernel_text.ts";
-import { BF16, checkDtype, floatWord, Operands, valueOf, word } from "./operands.ts";
+import { checkDtype, floatWord, Operands, ROUNDING, valueOf, word } from "./operands.ts";
 
 /** Workgroups that keep a GPU busy, and the fewest accesses that a thread of a share has. */
 const BUSY = 1024, SHARE = 8;
@@ -140,7 +140,7 @@ function finish(
   gpu.dispatch(
     `moments finish ${slots.join()}`,
     () =>
-      `${prelude(operands.blocks.length)}${BF16}${MERGE}${MAIN_1D}  var m = vec3<f32>();
+      `${prelude(operands.blocks.length)}${ROUNDING}${MERGE}${MAIN_1D}  var m = vec3<f32>();
   for (var s = 0u; s < p(1u); s++) {
     let at = 3u * (s * p(0u) + i);
     m = merged(m, vec3<f32>(bitcast<f32>(b0[at]), bitcast<f32>(b0[at + 1u]), bitcast<f32>(b0[at + 2u])));

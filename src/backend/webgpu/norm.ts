@@ -13,7 +13,7 @@ import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { NormGroups, NormStatistics, Strided } from "../backend.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { prelude } from "./kernel_text.ts";
-import { BF16, floatWord, Operands, word } from "./operands.ts";
+import { floatWord, Operands, ROUNDING, word } from "./operands.ts";
 import { holdsRows, OWN, type RowKernel, type RowText, runRows, sumOf } from "./rows.ts";
 
 /** The most workgroups of a backward kernel that sums columns, and the rows that each takes at least. */
@@ -237,7 +237,7 @@ function addParts(gpu: Gpu, partial: GpuBlock, first: number, parts: number, len
   gpu.dispatch(
     `normGrad columns ${slot} ${out.dtype.name}`,
     () =>
-      `${prelude(2)}${BF16}var<workgroup> sums: array<f32, ${COLUMN_THREADS}>;
+      `${prelude(2)}${ROUNDING}var<workgroup> sums: array<f32, ${COLUMN_THREADS}>;
 @compute @workgroup_size(${COLUMN_THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let column = group.x * 32u + local % 32u;

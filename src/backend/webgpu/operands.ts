@@ -68,7 +68,7 @@ export function word(dtype: DType, value: string): string {
 }
 
 /** What {@linkcode word} calls: rounding a float32 to bfloat16 and float8, ties to even, NaN kept. */
-export const BF16 = `fn float8_word(v: f32, shift: u32, most: u32, units: f32, least_normal: u32) -> u32 {
+export const ROUNDING = `fn float8_word(v: f32, shift: u32, most: u32, units: f32, least_normal: u32) -> u32 {
   let sign = bitcast<u32>(v) & 0x80000000u;
   let size = bitcast<u32>(v) & 0x7fffffffu;
   if (size > 0x7f800000u) { return sign | 0x7fc00000u; }

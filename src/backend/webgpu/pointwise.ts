@@ -15,7 +15,7 @@ import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
-import { BF16, checkDtype, floatWord, load, offsets, Operands, valueOf, word } from "./operands.ts";
+import { checkDtype, floatWord, load, offsets, Operands, ROUNDING, valueOf, word } from "./operands.ts";
 
 /** Adds the scalars, two words each; returns where they start. */
 export function pushScalars(
@@ -293,7 +293,7 @@ function vectorCode({ program, slots, reads, vectors, first, rank, sizes, places
   const stores = ragged
     ? `  if (spare == 3u) {\n${whole.join("\n")}\n  } else {\n${parts.join("\n")}\n  }`
     : whole.join("\n");
-  return `${prelude(vectors.length, vectors)}${BF16}${body.helpers}${MAIN_1D}
+  return `${prelude(vectors.length, vectors)}${ROUNDING}${body.helpers}${MAIN_1D}
   let spare = ${ragged ? "min(p(1u) - 4u * i - 1u, 3u)" : "3u"};
 ${names.map(([n, at]) => `  var ${n} = p(${at}u);`).join("\n")}
 ${
@@ -332,7 +332,7 @@ function scalarKernel(
         const at = program.inputs.length + k;
         return `  b${slots[at]}[o${at}] = ${word(dtype, element.results[k])};`;
       });
-      return `${prelude(operands.blocks.length)}${BF16}${element.helpers}${MAIN_1D}
+      return `${prelude(operands.blocks.length)}${ROUNDING}${element.helpers}${MAIN_1D}
 ${names.map(([n, at]) => `  var ${n} = p(${at}u);`).join("\n")}
 ${rank > 0 ? offsets("i", [sizes, rank], names) : ""}${element.statements}
 ${stores.join("\n")}

@@ -11,7 +11,7 @@ import { numelOf } from "../../base/shape.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude } from "./kernel_text.ts";
-import { BF16, checkDtype, load, Operands, word } from "./operands.ts";
+import { checkDtype, load, Operands, ROUNDING, word } from "./operands.ts";
 import { tableOf } from "./tables.ts";
 
 /** Where a kernel finds sizes and tables: parameter numbers and the tables' slot. */
@@ -111,7 +111,7 @@ export function maxPool(gpu: Gpu, x: Strided, windows: PoolWindows, out: Strided
   gpu.dispatch(
     key,
     () =>
-      `${prelude(layout.operands.blocks.length)}${BF16}
+      `${prelude(layout.operands.blocks.length)}${ROUNDING}
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 ${MAIN_1D}${layout.split("i", "o", layout.output)}
   var found = false;
@@ -146,7 +146,7 @@ export function avgPool(gpu: Gpu, x: Strided, windows: PoolWindows, scale: Strid
   gpu.dispatch(
     `avgPool${layout.rank} ${x.dtype.name} ${out.dtype.name} ${sx}${ss}${so}`,
     () =>
-      `${prelude(layout.operands.blocks.length)}${BF16}${MAIN_1D}${layout.split("i", "o", layout.output)}
+      `${prelude(layout.operands.blocks.length)}${ROUNDING}${MAIN_1D}${layout.split("i", "o", layout.output)}
   var sum = 0.0;
 ${layout.taps(table, `  sum += f32(${load(sx, x.dtype, `p(${ax}u) + ${layout.join("o", "i", layout.input)}`)});\n`)}
   let r = sum * ${load(ss, scale.dtype, `p(${as}u) + ${layout.join("0u", "o", layout.output)}`)};
@@ -193,7 +193,7 @@ export function avgPoolGrad(gpu: Gpu, grad: Strided, windows: PoolWindows, scale
   gpu.dispatch(
     `avgPoolGrad${rank} ${grad.dtype.name} ${out.dtype.name} ${sg}${ss}${so}`,
     () =>
-      `${prelude(layout.operands.blocks.length)}${BF16}${
+      `${prelude(layout.operands.blocks.length)}${ROUNDING}${
         MAIN_1D.replaceAll("let i =", "let e =").replace("(i >=", "(e >=")
       }${layout.split("e", "i", layout.input)}
   var sum = 0.0;

@@ -14,7 +14,7 @@ import type { Combine, Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./kernel_text.ts";
-import { BF16, checkDtype, offsets, Operands, valueOf, wgslType, word } from "./operands.ts";
+import { checkDtype, offsets, Operands, ROUNDING, valueOf, wgslType, word } from "./operands.ts";
 import { pushScalars, scalarAccess } from "./pointwise.ts";
 import { combination, type Combined } from "./subgroups.ts";
 
@@ -406,7 +406,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 `;
   }
   const start = threads === 1 ? "0u" : across ? "own" : "local";
-  return `${prelude(text.buffers, bound)}${BF16}${NAN_MINMAX}${helpers}${end.declarations}${opening}
+  return `${prelude(text.buffers, bound)}${ROUNDING}${NAN_MINMAX}${helpers}${end.declarations}${opening}
 ${place}  let per = (p(1u) + p(2u) - 1u) / p(2u);
   let stop = min(p(1u), (chunk + 1u) * per);
 ${bases.map(([n, at]) => `  var ${n} = p(${at}u);\n`).join("")}
@@ -457,7 +457,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let own = local / ${TILE}u;
 `
         : `${MAIN_1D}  let line = i;\n  let own = 0u;\n`;
-      return `${prelude(2)}${BF16}${NAN_MINMAX}${opening}
+      return `${prelude(2)}${ROUNDING}${NAN_MINMAX}${opening}
   var acc0: ${type} = ${identity(combine, type)};
   for (var j = own; j < p(1u); j += ${threads}u) { acc0 = ${combined(combine, type, "acc0", loaded)}; }
 ${tiled ? tile.code : ""}  var o = p(${at}u);

@@ -13,7 +13,7 @@ import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude } from "./kernel_text.ts";
-import { BF16, checkDtype, Operands, valueOf, word } from "./operands.ts";
+import { checkDtype, Operands, ROUNDING, valueOf, word } from "./operands.ts";
 import { combination, type Combined } from "./subgroups.ts";
 
 /** Rows shorter than this are a thread's work. */
@@ -241,7 +241,7 @@ ${row}  workgroupBarrier();
 ${after}`
     : `${threads === 1 ? "" : "  let i = group_number;\n  if (i >= p(0u)) { return; }\n"}${before}${row}${after}`;
   const text = `${common}${declared.join("")}${opening}${variables.join("")}${all}}`;
-  return `${prelude(l.buffers, bound)}${BF16}${helpersOf(text, WGSL_HELPERS)}${rowAccess(kernel, l)}${text}`;
+  return `${prelude(l.buffers, bound)}${ROUNDING}${helpersOf(text, WGSL_HELPERS)}${rowAccess(kernel, l)}${text}`;
 }
 
 /** A sum over a row's threads. */

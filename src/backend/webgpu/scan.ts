@@ -14,7 +14,7 @@ import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { ScanKind, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./kernel_text.ts";
-import { BF16, checkDtype, load, offsets, Operands, wgslType, word } from "./operands.ts";
+import { checkDtype, load, offsets, Operands, ROUNDING, wgslType, word } from "./operands.ts";
 import { SUBGROUP_BUILTINS } from "./subgroups.ts";
 
 /** Elements that the identity of a scan stands for. */
@@ -208,7 +208,7 @@ ${offsets("i", [sizes, shape.length], names.map((n, k) => [n, places[k]] as cons
       word(out.dtype, out.dtype.kind === "bool" ? "(rv != 0)" : "rv")
     };
 ${indices ? `    b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}`,
-    head: `${prelude(buffers)}${BF16}${combine(kind, type)}`,
+    head: `${prelude(buffers)}${ROUNDING}${combine(kind, type)}`,
   });
   const dispatch = (mode: string, code: () => string, groups: [number, number, number]): void =>
     gpu.dispatch(
@@ -279,7 +279,7 @@ ${shape.map((_, d) => `  ox += c_i_${d} * p(${px + 2 + d}u);`).join("\n")}
 `;
     const value = values && word(values.dtype, wgslType(values.dtype) === "bool" ? "(v != 0)" : "v");
     const store = `  b${slots[1]}[o0] = at;\n${value === null ? "" : `  b${slots[2]}[o1] = ${value};\n`}`;
-    const head = `${prelude(operands.blocks.length)}${BF16}
+    const head = `${prelude(operands.blocks.length)}${ROUNDING}
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn wins(a: ${type}, ia: u32, b: ${type}, ib: u32) -> bool {
   if (ib == 0xffffffffu) { return false; }

@@ -10,7 +10,7 @@ import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
-import { BF16, load, offsets, Operands, wgslType, word } from "./operands.ts";
+import { load, offsets, Operands, ROUNDING, wgslType, word } from "./operands.ts";
 
 /** The dtype of full width that holds an element of `dtype` in the same word. */
 function widened(dtype: DType): DType {
@@ -28,7 +28,7 @@ function narrow(gpu: Gpu, from: Strided, to: Strided): void {
   gpu.dispatch(
     `narrow ${to.dtype.name} ${rank} ${slots.join("")}`,
     () =>
-      `${prelude(operands.blocks.length)}${BF16}${MAIN_1D}
+      `${prelude(operands.blocks.length)}${ROUNDING}${MAIN_1D}
   var o0 = p(${places[0]}u);
   var o1 = p(${places[1]}u);
 ${offsets("i", [sizes, rank], [["o0", places[0]], ["o1", places[1]]])}
