@@ -278,10 +278,10 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
 /**
  * Writes `value` at an index, as Python's `x[…] = value`. The value broadcasts and is converted.
  *
- * @param self the tensor to write to
- * @param index parts as of {@linkcode at}, in an array
  * On WebGPU: at a mask, the value must broadcast to the tensor, since counting what the mask selects is asynchronous.
  *
+ * @param self the tensor to write to
+ * @param index parts as of {@linkcode at}, in an array
  * @param value a tensor, a number, or nested arrays
  * @returns the tensor
  */

@@ -1,6 +1,6 @@
 /** `at` and `setAt` against PyTorch: random indices, their gradients, errors; and what only we have (promises of masks). */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { assertUserError } from "../support/assert.ts";
 
@@ -134,4 +134,13 @@ Deno.test("at and setAt: mistakes are named", async () => {
   await assertUserError(() => x.setAt([[0, 1]], torch.ones(5, 4)), torch.ShapeError, "does not broadcast");
   const leaf = torch.zeros(2).requiresGrad_();
   await assertUserError(() => leaf.setAt([0], 1), torch.AutogradError, "leaf");
+});
+
+Deno.test("take refuses to write where it reads, or several elements to one place", () => {
+  const x = torch.arange(6, { dtype: torch.float32 }), index = torch.tensor([0, 5], { dtype: torch.int64 });
+  for (const out of [x.narrow(0, 0, 2), torch.zeros(1).expand(2)]) {
+    assertThrows(() => torch.take(x, index, { out }), Error, "memory");
+  }
+  assertThrows(() => torch.take(index, index.mul(0), { out: index }), torch.ArgumentError, "shares memory");
+  assertEquals(torch.take(x, index, { out: torch.zeros(2) }).tolistSync(), [0, 5]);
 });
