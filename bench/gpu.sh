@@ -186,7 +186,7 @@ say ""
 say "## What agrees"
 say ""
 if wanted agree; then
-  for group in maps vectors reductions scans orders indexing products convolutions rows attention decompositions training; do
+  for group in maps vectors transposes reductions scans orders indexing products convolutions rows attention decompositions training; do
     agree "$group as on the CPU" "${RUN[@]}" tests/cuda/cases.ts "$group"
   done
   for group in values graphs resnet; do

@@ -8,7 +8,8 @@
  * `recording.ts`). Four entry points share one element
  * function: `NAME_dense` (every operand in row-major order or, with stride 0, one element; vectorised), `NAME_rows`
  * (vectorised along the last dimension, for broadcasts), `NAME_strided` (any strides, 32-bit index arithmetic) and
- * `NAME_large` (64-bit). The latter two count the element's index from `reduced` on: a part of more dimensions.
+ * `NAME_large` (64-bit). The latter two count the element's index from `reduced` on: a part of more dimensions. A fifth,
+ * for transposed operands, is printed by `cuda_tiled.ts`.
  *
  * @module
  */
@@ -217,12 +218,16 @@ export function printCuda(
 export function cudaVector(program: Program): number {
   const sizes = [...program.inputs, ...program.outputs.map(({ dtype }) => dtype)].map((dtype) => dtype.itemsize);
   const widest = Math.max(...sizes), most = Math.min(16 / Math.min(...sizes), 64 / widest);
-  const long = nodesOf(program.outputs.map(({ expr }) => expr)).length > LONG;
-  return long ? Math.min(most, Math.max(2, 16 / widest)) : most;
+  return isLong(program) ? Math.min(most, Math.max(2, 16 / widest)) : most;
 }
 
 /** Nodes above which an expression is long. */
 const LONG = 48;
+
+/** Whether several elements at once would run out of registers. */
+export function isLong(program: Program): boolean {
+  return nodesOf(program.outputs.map(({ expr }) => expr)).length > LONG;
+}
 
 /** The bytes that an operand of a vectorised kernel must be aligned to. */
 export function cudaAlignment(vector: number, dtype: DType): number {

@@ -37,6 +37,7 @@ for (
   const group of [
     "maps",
     "vectors",
+    "transposes",
     "reductions",
     "scans",
     "orders",

@@ -121,6 +121,62 @@ async function vectors(): Promise<void> {
   }
 }
 
+/** Operands that are transposed against the result: odd sizes, offsets, batches, broadcasts, mixtures of element sizes. */
+async function transposes(): Promise<void> {
+  for (const d of REALS) {
+    const what = `${d}`;
+    await same(`${what}: a matrix`, [numbers([45, 70], d)], (a) => a.t().contiguous());
+    await same(
+      `${what}: small tiles`,
+      [numbers([65, 17], d)],
+      (a) => [a.t().contiguous(), a.t().narrow(0, 1, 16).clone()],
+    );
+    await same(`${what}: whole tiles`, [numbers([64, 128], d)], (a) => a.t().contiguous());
+    await same(
+      `${what}: an offset`,
+      [numbers([50, 61], d)],
+      (a) => a.narrow(0, 3, 41).narrow(1, 1, 53).t().contiguous(),
+    );
+    await same(`${what}: images`, [numbers([2, 17, 7, 5], d), numbers([2, 7, 5, 17], d)], (a, b) => [
+      a.permute(0, 2, 3, 1).contiguous(),
+      b.permute(0, 3, 1, 2).contiguous(),
+      a.eq(b.permute(0, 3, 1, 2)),
+    ]);
+    await same(`${what}: batches inside`, [numbers([20, 3, 2, 18], d)], (a) => [
+      a.permute(3, 1, 2, 0).contiguous(),
+      a.permute(1, 3, 2, 0).contiguous(),
+      a.permute(2, 1, 0, 3).contiguous(),
+    ]);
+    await same(`${what}: into a view`, [numbers([40, 33], d), numbers([33, 40], d, 2)], (a, b) => {
+      const c = a.clone();
+      c.t().copy_(b);
+      return c;
+    });
+    const mask = numbers([52, 37], torch.bool, 4);
+    await same(
+      `${what}: beside others`,
+      [numbers([37, 52], d), numbers([52, 37], d, 2), mask, numbers([52], d, 3), numbers([3, 37, 52], d, 5)],
+      (a, b, m, row, c) => [
+        a.eq(b.t()),
+        torch.where(m.t(), a, b.t()),
+        torch.where(m.t(), row, b.t()),
+        torch.where(a.gt(0), c, b.t()),
+        torch.where(m.t(), c.narrow(2, 0, 1), b.t()),
+        a.to(torch.float64).add(b.t()).to(d),
+      ],
+    );
+  }
+  // Every operand at once: six staged, of which the shared memory takes some.
+  const wide = [1, 2, 3, 4, 5, 6].map((seed) => numbers([40, 35], torch.float64, seed));
+  await same("many", [numbers([35, 40]), ...wide], (a, ...xs) => xs.reduce((sum, x) => sum.add(x.t()), a.double()));
+  // Dimensions that share no order: one is staged, the other read as it lies.
+  await same("two orders", [numbers([17, 18, 19]), numbers([18, 19, 17]), numbers([19, 18, 17])], (a, b, c) => [
+    a.add(b.permute(2, 0, 1)),
+    a.add(c.permute(2, 1, 0)),
+    torch.addcmul(a, b.permute(2, 0, 1), c.permute(2, 1, 0)),
+  ]);
+}
+
 async function reductions(): Promise<void> {
   for (const dtype of REALS) {
     const x = numbers([9, 33], dtype);
@@ -456,5 +512,44 @@ async function planned(): Promise<void> {
   assertStringIncludes(error.message, "cannot be planned while a graph is captured: run it once before");
 }
 
+/** Runs without cuSOLVER. */
+function unsolved(): Promise<void> {
+  const error = assertThrows(() => torch.norm(torch.ones([2, 2], { device: "cuda" }), "nuc"), torch.DeviceError);
+  assertStringIncludes(error.message, "norm(): decompositions on cuda need cuSOLVER, which was not found");
+  assertStringIncludes(error.message, 'use x.to("cpu")');
+  return Promise.resolve();
+}
+
+/** Runs without a driver. */
+function absent(): Promise<void> {
+  assertEquals([torch.cuda.isAvailable(), torch.cuda.deviceCount()], [false, 0]);
+  const error = assertThrows(() => torch.zeros(1, { device: "cuda" }), torch.DeviceError);
+  assertStringIncludes(error.message, "the NVIDIA driver (libcuda.so.1) was not found");
+  assertStringIncludes(error.message, "deno task doctor");
+  return Promise.resolve();
+}
+
+const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
+  maps,
+  vectors,
+  transposes,
+  reductions,
+  scans,
+  orders,
+  indexing,
+  products,
+  convolutions,
+  rows,
+  attention,
+  decompositions,
+  unsolved,
   fourier,
   planned,
+  training,
+  failures,
+  fault,
+  absent,
+};
+
+for (const group of Deno.args) await GROUPS[group]();
+console.log("agrees");

@@ -1,10 +1,10 @@
 /**
  * Maps of scalar expressions on CUDA, by the printed kernels of `src/expr/cuda.ts`.
  *
- * A program has four kernels, each compiled when it is first launched. The usual call, whose operands are all dense or
+ * A program has several kernels, each compiled when it is first launched. The usual call, whose operands are all dense or
  * single elements, writes its few slots straight into the arena. Others are brought to the same form where it can be done:
  * dimensions are ordered as the output lies (so channels-last tensors count as dense) and merged; what is broadcast along
- * whole rows still reads and writes vectors.
+ * whole rows still reads and writes vectors, and what is transposed against the output goes through tiles.
  *
  * @module
  */
@@ -19,11 +19,13 @@ import {
   printCuda,
   slotsOf,
 } from "../../expr/cuda.ts";
+import { type CudaTiling, printCudaTiled, TILE_THREADS } from "../../expr/cuda_tiled.ts";
 import { operandsOf } from "../../expr/graph.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
 import { addressOf, type CudaStream, type Kernel, THREADS } from "./stream.ts";
+import { type Tiles, tilesOf } from "./transposed.ts";
 
 /** Slots of the parameter block before the shape. */
 const SHAPE = 6;
@@ -44,7 +46,7 @@ export class CompiledProgram {
   readonly anyOrder: boolean;
   readonly #alignments: readonly number[];
   #dense: Kernel | null = null;
-  readonly #others = new Map<CudaMap, Kernel>();
+  readonly #others = new Map<string, Kernel>();
 
   /** Compiles nothing yet. */
   constructor(stream: CudaStream, program: Program) {
@@ -73,6 +75,17 @@ export class CompiledProgram {
   kernel(name: CudaMap): Kernel {
     let kernel = this.#others.get(name);
     if (kernel === undefined) this.#others.set(name, kernel = this.#compile(name));
+    return kernel;
+  }
+  /** The kernel for transposed operands. */
+  tiled(tiling: CudaTiling): Kernel {
+    const name = `tiled ${tiling.tile} ${tiling.staged.map(Number).join("")}`;
+    let kernel = this.#others.get(name);
+    if (kernel === undefined) {
+      const source = (): string => printCudaTiled(this.#program, "map_tiled", tiling);
+      kernel = this.#stream.kernel(`pointwise ${this.#program.id} ${name}`, "map_tiled", source);
+      this.#others.set(name, kernel);
+    }
     return kernel;
   }
   /** Whether vectors of operand `k` may begin at an address. */
@@ -136,7 +149,7 @@ function inMemoryOrder(shape: readonly number[], strides: readonly number[]): nu
 
 /** What is launched: a kernel, the merged dimensions, and what each operand's strides are in them. */
 interface Iteration {
-  readonly kernel: CudaMap;
+  readonly kernel: CudaMap | Tiles;
   readonly shape: number[];
   readonly strides: number[][];
 }
@@ -183,6 +196,10 @@ function iterationOf(
       return { kernel: "rows", ...merged };
     }
   }
+  const tiles = tilesOf(merged.shape, merged.strides, all.map((x) => x.dtype), inputs, compiled.anyOrder);
+  if (tiles !== null && tiles.shape.length <= CUDA_MAX_DIMS) {
+    return { kernel: tiles, shape: tiles.shape, strides: tiles.strides };
+  }
   return { kernel: count < LARGE ? "strided" : "large", ...merged };
 }
 
@@ -202,12 +219,17 @@ function stridedCall(
   const inner = merged.shape.slice(outer);
   const count = inner.reduce((a, b) => a * b, 1);
   const steps = merged.shape.slice(0, outer).reduce((a, b) => a * b, 1);
-  const kernel = merged.kernel === "dense" ? compiled.dense : compiled.kernel(merged.kernel);
+  const tiles = typeof merged.kernel === "string" ? null : merged.kernel;
+  const kernel = typeof merged.kernel !== "string"
+    ? compiled.tiled(merged.kernel)
+    : merged.kernel === "dense"
+    ? compiled.dense
+    : compiled.kernel(merged.kernel);
   const factors = merged.kernel === "rows" || merged.kernel === "strided";
   const threads = merged.kernel === "dense" ? Math.ceil(count / compiled.vector) : count;
   // More dimensions than the block has room for: a launch for each position of the outermost.
   for (let step = 0; step < steps; step++) {
-    stream.putInteger(0, count);
+    stream.putInteger(0, tiles?.count ?? count);
     stream.putInteger(1, inner.length);
     stream.putInteger(2, step * count);
     inner.forEach((size, d) =>
@@ -226,6 +248,7 @@ function stridedCall(
       inner.forEach((_, d) => stream.putInteger(at + 1 + d, merged.strides[k][outer + d]));
     }
     if (compiled.hasScalars) putScalars(stream, program, scalars);
-    stream.launch(kernel, compiled.slots, THREADS, stream.blocks(threads));
+    if (tiles === null) stream.launch(kernel, compiled.slots, THREADS, stream.blocks(threads));
+    else stream.launch(kernel, compiled.slots, TILE_THREADS, stream.blocks(tiles.count, 1));
   }
 }
