@@ -547,6 +547,7 @@ void device_forget_current(void);
 /* At least `bytes` of scratch memory, valid until the next call on the current stream; 0 when there is none. */
 CUdeviceptr device_workspace(Device *device, size_t bytes);
 
-extern double *arena;
+/* Of the calling thread, as workers have each its own. */
+extern __thread double *arena;
 
 #endif

@@ -7,7 +7,7 @@
  * Conventions: addresses, handles and byte counts travel as double (exact below 2^53), small numbers as int32_t. Results
  * are a status (0, or negative: see CRESSET_CUDA_* below) unless said otherwise; the text of the last failure of the
  * calling thread is given by cresset_cuda_error. Calls with many arguments read them from the argument arena, an array of
- * doubles registered once.
+ * doubles registered once per thread.
  */
 #ifndef CRESSET_CUDA_H
 #define CRESSET_CUDA_H
@@ -34,7 +34,7 @@ enum { LIB_DRIVER, LIB_NVRTC, LIB_CUBLASLT, LIB_CUDNN, LIB_CUSOLVER, LIB_CUFFT, 
 
 /* The version of this interface: CRESSET_CUDA_ABI. */
 CRESSET_CUDA int32_t cresset_cuda_abi(void);
-/* Registers the argument arena, which must outlive all calls. */
+/* Registers the calling thread's argument arena, which must outlive all its calls. */
 CRESSET_CUDA int32_t cresset_cuda_set_arena(double *arena);
 /* Copies the text of the last failure, NUL-terminated; returns its length. */
 CRESSET_CUDA int32_t cresset_cuda_error(uint8_t *text, int32_t size);

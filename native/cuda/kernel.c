@@ -133,7 +133,12 @@ double cresset_cuda_module(int32_t ordinal, const uint8_t *image, double bytes) 
 double cresset_cuda_function(double module, const uint8_t *name) {
   CUfunction function;
   CUmodule handle = (CUmodule)(uintptr_t)module;
-  if (driver_status(driver.cuModuleGetFunction(&function, handle, (const char *)name), "cuModuleGetFunction")) return 0;
+  /* Its code may be loaded only now. */
+  int mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+  driver.cuThreadExchangeStreamCaptureMode(&mode);
+  int32_t status = driver_status(driver.cuModuleGetFunction(&function, handle, (const char *)name), "cuModuleGetFunction");
+  driver.cuThreadExchangeStreamCaptureMode(&mode);
+  if (status != CRESSET_CUDA_OK) return 0;
   return (double)(uintptr_t)function;
 }
 

@@ -21,7 +21,7 @@ Cudnn cudnn;
 Nccl nccl;
 Cusolver cusolver;
 Cufft cufft;
-double *arena;
+__thread double *arena;
 
 static _Thread_local char error_text[4096];
 

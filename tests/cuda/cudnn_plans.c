@@ -22,7 +22,7 @@ enum { TYPE_CHAR = 24, DEVICE_DESCRIPTOR = 38, DEVICE_JSON = 2702, HEURISTICS_DE
 
 Driver driver;
 Cudnn cudnn;
-double *arena;
+__thread double *arena;
 static Descriptor device_description;
 static cudnnStatus_t (*set_attribute)(Descriptor, int, int, int64_t, const void *);
 
