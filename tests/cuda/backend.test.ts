@@ -86,7 +86,6 @@ cudaTest(
   () => run("cases.ts", ["unsolved"], { without: ["libcusolver.so.12"] }, { PATH: "/usr/bin:/bin" }),
 );
 
-cudaTest(
 cudaTest("cuda: Fourier transforms by cuFFT are the CPU's, also in graphs", () => run("cases.ts", ["planned"]));
 
 cudaTest(
@@ -94,6 +93,7 @@ cudaTest(
   () => run("cases.ts", ["fourier"], { without: ["libcufft.so.12"] }, { PATH: "/usr/bin:/bin" }),
 );
 
+cudaTest(
   "cuda: without a driver there is no device, and an error says so",
   () => run("cases.ts", ["absent"], { without: ["libcuda.so.1"] }),
 );

@@ -430,45 +430,6 @@ async function attention(): Promise<void> {
   await compareTraining("cuda");
 }
 
-/** Runs without cuSOLVER. */
-function unsolved(): Promise<void> {
-  const error = assertThrows(() => torch.norm(torch.ones([2, 2], { device: "cuda" }), "nuc"), torch.DeviceError);
-  assertStringIncludes(error.message, "norm(): decompositions on cuda need cuSOLVER, which was not found");
-  assertStringIncludes(error.message, 'use x.to("cpu")');
-  return Promise.resolve();
-}
-
-/** Runs without a driver. */
-function absent(): Promise<void> {
-  assertEquals([torch.cuda.isAvailable(), torch.cuda.deviceCount()], [false, 0]);
-  const error = assertThrows(() => torch.zeros(1, { device: "cuda" }), torch.DeviceError);
-  assertStringIncludes(error.message, "the NVIDIA driver (libcuda.so.1) was not found");
-  assertStringIncludes(error.message, "deno task doctor");
-  return Promise.resolve();
-}
-
-const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
-  maps,
-  vectors,
-  transposes,
-  reductions,
-  scans,
-  orders,
-  indexing,
-  products,
-  convolutions,
-  rows,
-  attention,
-  decompositions,
-  unsolved,
-  training,
-  failures,
-  fault,
-  absent,
-};
-
-for (const group of Deno.args) await GROUPS[group]();
-console.log("agrees");
 /** Transforms along any dimension, by cuFFT or composed of products. */
 async function fourier(): Promise<void> {
   const { fft } = torch;
@@ -513,5 +474,44 @@ async function planned(): Promise<void> {
   assertStringIncludes(error.message, "cannot be planned while a graph is captured: run it once before");
 }
 
+/** Runs without cuSOLVER. */
+function unsolved(): Promise<void> {
+  const error = assertThrows(() => torch.norm(torch.ones([2, 2], { device: "cuda" }), "nuc"), torch.DeviceError);
+  assertStringIncludes(error.message, "norm(): decompositions on cuda need cuSOLVER, which was not found");
+  assertStringIncludes(error.message, 'use x.to("cpu")');
+  return Promise.resolve();
+}
+
+/** Runs without a driver. */
+function absent(): Promise<void> {
+  assertEquals([torch.cuda.isAvailable(), torch.cuda.deviceCount()], [false, 0]);
+  const error = assertThrows(() => torch.zeros(1, { device: "cuda" }), torch.DeviceError);
+  assertStringIncludes(error.message, "the NVIDIA driver (libcuda.so.1) was not found");
+  assertStringIncludes(error.message, "deno task doctor");
+  return Promise.resolve();
+}
+
+const GROUPS: Readonly<Record<string, () => Promise<void>>> = {
+  maps,
+  vectors,
+  transposes,
+  reductions,
+  scans,
+  orders,
+  indexing,
+  products,
+  convolutions,
+  rows,
+  attention,
+  decompositions,
+  unsolved,
   fourier,
   planned,
+  training,
+  failures,
+  fault,
+  absent,
+};
+
+for (const group of Deno.args) await GROUPS[group]();
+console.log("agrees");
