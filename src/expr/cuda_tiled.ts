@@ -29,14 +29,14 @@ export interface CudaTiling {
   readonly staged: readonly boolean[];
 }
 
-/** Elements from a row of a tile to the next. */
-function pitch(tile: number, dtype: DType): number {
+/** Elements from a row of a tile to the next: see the banks above. */
+export function tilePitch(tile: number, dtype: DType): number {
   return tile + Math.max(1, 4 / dtype.itemsize);
 }
 
 /** Shared memory of an operand's tile, in bytes. */
 export function tileBytes(tile: number, dtype: DType): number {
-  return tile * pitch(tile, dtype) * dtype.itemsize;
+  return tile * tilePitch(tile, dtype) * dtype.itemsize;
 }
 
 /** Prints the kernel `name`. */
@@ -67,15 +67,15 @@ export function printCudaTiled(program: Program, name: string, { tile, staged }:
 #pragma unroll
       for (u32 n = 0; n < ${ahead}; n++) {
         ${at("(first + n)")}
-        t${k}[slow * ${pitch(tile, dtypes[k])} + fast] = held[n];
+        t${k}[slow * ${tilePitch(tile, dtypes[k])} + fast] = held[n];
       }
     }
 `;
-  const operands = all.map((k) => staged[k] ? `t${k}[fast * ${pitch(tile, dtypes[k])} + slow]` : `v${k}[n]`);
+  const operands = all.map((k) => staged[k] ? `t${k}[fast * ${tilePitch(tile, dtypes[k])} + slow]` : `v${k}[n]`);
   return `${
     printElement(program, true)
   }extern "C" __global__ void __launch_bounds__(${TILE_THREADS}) ${name}(const __grid_constant__ Params p) {
-${lines(through, (k) => `  __shared__ ${types[k]} t${k}[${tile * pitch(tile, dtypes[k])}];\n`)}${
+${lines(through, (k) => `  __shared__ ${types[k]} t${k}[${tile * tilePitch(tile, dtypes[k])}];\n`)}${
     lines(all, (k) => {
       const mark = k < inputs ? "const " : "";
       return `  ${mark}${types[k]} *const a${k} = (${mark}${types[k]} *)p.slots[${operandSlot(k)}];

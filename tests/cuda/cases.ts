@@ -17,7 +17,11 @@ import {
   compareShapes,
   compareTraining,
 } from "../support/attention.ts";
+import { float32 } from "../../src/base/dtype.ts";
 import { cudaBackend } from "../../src/backend/cuda/mod.ts";
+import { CompiledProgram, pointwise } from "../../src/backend/cuda/pointwise.ts";
+import { type Expr, input, linearIndex } from "../../src/expr/expr.ts";
+import { Program } from "../../src/expr/program.ts";
 import { firstDifference } from "../support/close.ts";
 
 const F = torch.nn.functional;
@@ -175,6 +179,28 @@ async function transposes(): Promise<void> {
     a.add(c.permute(2, 1, 0)),
     torch.addcmul(a, b.permute(2, 0, 1), c.permute(2, 1, 0)),
   ]);
+  await indexedTransposes();
+}
+
+/** Expressions that no single operation makes: elements' indices, random words, and more than fits into registers at once. */
+async function indexedTransposes(): Promise<void> {
+  const x = input(0, float32), far = linearIndex().to("f32");
+  let long: Expr = input(1, float32);
+  for (let i = 0; i < 30; i++) long = long.mul(0.5).add(i % 2 ? x : far.mul(1e-3));
+  const exprs = [x.add(far), linearIndex().philox(7).to("f32").mul(2 ** -32).add(x), long];
+  for (const expr of exprs) {
+    const program = new Program([float32, float32], [], [{ expr, dtype: float32 }, { expr: x, dtype: float32 }]);
+    const results: Float32Array[] = [];
+    for (const transposed of [true, false]) {
+      const { stream } = cudaBackend(torch.device("cuda"));
+      const a = numbers([3, 45, 38]).to("cuda").transpose(1, 2), b = numbers([38, 45], torch.float32, 2).to("cuda");
+      const inputs = [transposed ? a : a.contiguous(), b];
+      const outputs = [torch.zeros(a.shape, { device: "cuda" }), torch.zeros(a.shape, { device: "cuda" })];
+      pointwise(stream, new CompiledProgram(stream, program), program, a.shape, inputs, [], outputs);
+      for (const out of outputs) results.push(await out.data() as Float32Array);
+    }
+    assertEquals(results.slice(0, 2), results.slice(2));
+  }
 }
 
 async function reductions(): Promise<void> {
