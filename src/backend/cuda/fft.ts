@@ -9,24 +9,19 @@ import { numelOf } from "../../base/shape.ts";
 import { input, kindOf, scalar } from "../../expr/expr.ts";
 import { Program } from "../../expr/program.ts";
 import type { Strided } from "../backend.ts";
-import { CompiledProgram, pointwise } from "./pointwise.ts";
+import { compiledOf, pointwise } from "./pointwise.ts";
 import { addressOf, type CudaStream, Library } from "./stream.ts";
 
 /** The status of a transform that is too large for the library. */
 const UNSUPPORTED = -7;
 
-const scalings = new Map<string, Program>();
+const scalings = new Map<DType, Program>();
 
 /** Multiplies all elements. */
 function multiply(stream: CudaStream, x: Strided, by: number): void {
-  const key = `${stream.ordinal} ${x.dtype.name}`;
-  let program = scalings.get(key);
-  if (program === undefined) {
-    program = scaling(x.dtype);
-    scalings.set(key, program);
-    program.compiled[0] = new CompiledProgram(stream, program);
-  }
-  pointwise(stream, program.compiled[0] as CompiledProgram, program, x.shape, [x], [by], [x]);
+  let program = scalings.get(x.dtype);
+  if (program === undefined) scalings.set(x.dtype, program = scaling(x.dtype));
+  pointwise(stream, compiledOf(stream, program), program, x.shape, [x], [by], [x]);
 }
 
 function scaling(dtype: DType): Program {

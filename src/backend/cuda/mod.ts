@@ -41,16 +41,13 @@ import { moments } from "./moments.ts";
 import { countNonzero, nonzero } from "./nonzero.ts";
 import { norm, normGrad } from "./norm.ts";
 import * as order from "./order.ts";
-import { CompiledProgram, pointwise } from "./pointwise.ts";
+import { compiledOf, CUDA_ID, pointwise } from "./pointwise.ts";
 import * as pool from "./pool.ts";
 import { reduce } from "./reduce.ts";
 import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
 import { addressOf, CudaStream } from "./stream.ts";
 import { svd } from "./svd.ts";
-
-/** The slot of compiled programs of device 0; the CPU's backends count up from 0, WebGPU's is 1000. */
-const CUDA_ID = 2000;
 
 /** The kernels of one CUDA device. */
 export class CudaBackend implements Backend {
@@ -120,9 +117,7 @@ export class CudaBackend implements Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void {
-    let compiled = program.compiled[this.id] as CompiledProgram | undefined;
-    if (compiled === undefined) program.compiled[this.id] = compiled = new CompiledProgram(this.stream, program);
-    pointwise(this.stream, compiled, program, shape, inputs, scalars, outputs);
+    pointwise(this.stream, compiledOf(this.stream, program), program, shape, inputs, scalars, outputs);
   }
   reduce(
     program: Program,

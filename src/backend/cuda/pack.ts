@@ -9,11 +9,10 @@ import { contiguousStrides, numelOf } from "../../base/shape.ts";
 import { input } from "../../expr/expr.ts";
 import { Program } from "../../expr/program.ts";
 import type { Strided } from "../backend.ts";
-import { CompiledProgram, pointwise } from "./pointwise.ts";
+import { compiledOf, pointwise } from "./pointwise.ts";
 import type { CudaStream } from "./stream.ts";
 
 const programs = new Map<DType, Program>();
-const compiled = new WeakMap<CudaStream, Map<DType, CompiledProgram>>();
 
 /** Copies between views of one shape, of any strides. */
 export function copy(stream: CudaStream, from: Strided, to: Strided): void {
@@ -22,11 +21,7 @@ export function copy(stream: CudaStream, from: Strided, to: Strided): void {
   if (program === undefined) {
     programs.set(dtype, program = new Program([dtype], [], [{ expr: input(0, dtype), dtype }]));
   }
-  let known = compiled.get(stream);
-  if (known === undefined) compiled.set(stream, known = new Map());
-  let kernels = known.get(dtype);
-  if (kernels === undefined) known.set(dtype, kernels = new CompiledProgram(stream, program));
-  pointwise(stream, kernels, program, to.shape, [from], [], [to]);
+  pointwise(stream, compiledOf(stream, program), program, to.shape, [from], [], [to]);
 }
 
 /** Runs `use` with a row-major copy of a matrix in scratch memory; batches that repeat one are copied once. */

@@ -94,6 +94,14 @@ export class CompiledProgram {
   }
 }
 
+/** The slot of compiled programs of device 0; the CPU's backends count up from 0, WebGPU's is 1000. */
+export const CUDA_ID = 2000;
+
+/** The kernels of a program on a stream's device, the same ones in every call. */
+export function compiledOf(stream: CudaStream, program: Program): CompiledProgram {
+  return (program.compiled[CUDA_ID + stream.ordinal] ??= new CompiledProgram(stream, program)) as CompiledProgram;
+}
+
 /** Writes a program's scalars, and where its random words go on from, behind its operands. */
 export function putScalars(
   stream: CudaStream,

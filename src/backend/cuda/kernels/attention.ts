@@ -1,6 +1,6 @@
 /**
- * CUDA C of fused attention on the tensor cores, over 16-bit floats or in TensorFloat-32: forward, and the gradients in two passes, one by queries and one by keys and
- * values, so that nothing is added atomically.
+ * CUDA C of fused attention on the tensor cores, over 16-bit floats or in TensorFloat-32: forward, and the gradients in two
+ * passes, one by queries and one by keys and values, so that nothing is added atomically.
  *
  * As in FlashAttention-2: a block owns a tile of rows and walks over the other side's tiles, which arrive while the last
  * are computed with. A warp owns 16 or 32 whole rows, so the softmax needs four lanes only, and the weights go from the sums

@@ -54,8 +54,8 @@ __device__ __forceinline__ V number(const Params &p, int slot) { return (V)__lon
 }
 
 /**
- * Kernel `forward`. Own slots: 0 length of a row, 1 rows, 2 after how many rows factors repeat, 3 factors per row, 4 elements of a row that share a
- * factor, 5 eps (a double). Operands: input `X`, weight and bias `W` (or 0), output `X`, mean, deviation, variance (or 0).
+ * Kernel `forward`. Own slots: 0 length of a row, 1 rows, 2 after how many rows factors repeat, 3 factors per row, 4
+ * elements of a row that share a factor, 5 eps (a double). Operands: input `X`, weight and bias `W` (or 0), output `X`, mean, deviation, variance (or 0).
  */
 export function normForwardSource(x: DType, w: DType, variant: NormVariant): string {
   return kernelSource(

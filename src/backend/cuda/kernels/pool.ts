@@ -2,8 +2,9 @@
  * CUDA C of pooling over windows given by tables.
  *
  * A thread computes one output (or, for the gradients, one input position). Own slots of all kernels: 0 elements, 1 spatial
- * rank, 2 the tables' address, 3 how many channels lie innermost in memory (0: none do); from the sizes on three each of: input sizes, output sizes, dilation, first and last
- * table (starts of each dimension's list). Operands from slot {@linkcode POOL_POINTERS}.
+ * rank, 2 the tables' address, 3 how many channels lie innermost in memory (0: none do); from the sizes on three each of:
+ * input sizes, output sizes, dilation, first and last table (starts of each dimension's list). Operands from slot
+ * {@linkcode POOL_POINTERS}.
  *
  * @module
  */
