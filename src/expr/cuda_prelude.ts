@@ -39,9 +39,14 @@ export const CUDA_HELPERS: Readonly<Record<string, string>> = {
 }`,
   crFromBfloat: `${device} float crFromBfloat(u16 x) { return __uint_as_float((u32)x << 16); }`,
   crToBfloat: `${device} u16 crToBfloat(float x) {
+#if __CUDA_ARCH__ >= 800
   u16 y;
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
   return y;
+#else
+  const u32 bits = __float_as_uint(x);
+  return x != x ? 0x7fff : (u16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+#endif
 }`,
   crFromE4m3: `${device} float crFromE4m3(unsigned char x) {
   u32 size = x & 0x7f;
