@@ -4,53 +4,21 @@
  * Dimensions are merged where every operand steps through them as one. A thread evaluates four neighbours of the last
  * dimension where the outputs have them next to each other: operands without gaps are then read and written as
  * `vec4<u32>`, which software adapters do in half the time and GPUs no slower. Anything else takes a thread per element.
+ * On hardware, operands that are transposed against the output go through tiles (`transposed.ts`).
  *
  * @module
  */
 
 import type { DType } from "../../base/dtype.ts";
 import type { Program } from "../../expr/program.ts";
-import { type WgslAccess, wgslElement } from "../../expr/wgsl.ts";
+import { wgslElement } from "../../expr/wgsl.ts";
 import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
-import { checkDtype, floatWord, load, offsets, Operands, ROUNDING, valueOf, word } from "./operands.ts";
-
-/** Adds the scalars, two words each; returns where they start. */
-export function pushScalars(
-  operands: Operands,
-  program: Program,
-  scalars: readonly (number | bigint)[],
-): number {
-  const at = operands.parameters.length;
-  for (let i = 0; i < program.scalars.length; i++) scalarWords(program, scalars, i, operands.parameters);
-  return at;
-}
-
-/** Appends the two words of scalar `i`. */
-function scalarWords(program: Program, scalars: readonly (number | bigint)[], i: number, to: number[]): void {
-  const value = scalars[i], kind = program.scalars[i];
-  if (kind === "i64") {
-    if (typeof value === "number" && value >= 0 && value < 2 ** 31) to.push(Math.trunc(value), 0);
-    else {
-      const bits = typeof value === "bigint" ? value : BigInt(Math.trunc(value));
-      to.push(Number(BigInt.asUintN(32, bits)), Number(BigInt.asUintN(32, bits >> 32n)));
-    }
-  } else if (kind === "bool") to.push(value ? 1 : 0, 0);
-  else to.push(floatWord(Number(value)), 0);
-}
-
-/** How a printed element reads scalars that start at parameter `first`. */
-export function scalarAccess(first: number): Pick<WgslAccess, "scalar" | "scalarHigh"> {
-  return {
-    scalar: (i, kind) => {
-      const bits = `p(${first + 2 * i}u)`;
-      return kind === "bool" ? `(${bits} != 0u)` : `bitcast<${kind === "i64" ? "i32" : "f32"}>(${bits})`;
-    },
-    scalarHigh: (i) => `bitcast<i32>(p(${first + 2 * i + 1}u))`,
-  };
-}
+import { checkDtype, load, offsets, Operands, ROUNDING, valueOf, word } from "./operands.ts";
+import { pushScalars, scalarAccess, scalarWords } from "./scalars.ts";
+import { tiledPointwise } from "./transposed.ts";
 
 /** How an operand of the vector kernel is read: as vectors, as one element for all four, or as four with a step. */
 const enum Read {
@@ -84,6 +52,8 @@ export function pointwise(
   const layout = collapse(shape, all.map((x) => stridesIn(x, shape)));
   const count = layout.shape.reduce((a, b) => a * b, 1);
   if (count === 0) return;
+  // What is transposed against the output goes through tiles; a software adapter reads from its caches anyhow.
+  if (!gpu.software && tiledPointwise(gpu, program, layout.shape, layout.strides, all, scalars)) return;
   const operands = new Operands();
   const slots = all.map((x) => operands.slot(x));
   const reads = vectorReads(layout, all, slots, inputs.length);

@@ -15,7 +15,7 @@ import { collapse, stridesIn } from "../layout.ts";
 import type { Gpu } from "./gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "./kernel_text.ts";
 import { checkDtype, offsets, Operands, ROUNDING, valueOf, wgslType, word } from "./operands.ts";
-import { pushScalars, scalarAccess } from "./pointwise.ts";
+import { pushScalars, scalarAccess } from "./scalars.ts";
 import { combination, type Combined } from "./subgroups.ts";
 
 /** The value that a combination starts from; parameter 3 holds infinity. */
