@@ -162,7 +162,8 @@ function uploaded(x: Tensor, values: Uint8Array, device: Device): Tensor {
 /** A tensor of the values of `x` on another device, where `fill` writes them in the order of {@linkcode inMemoryOrder}. */
 function moved(x: Tensor, device: Device, fill: (dense: Tensor) => void): Tensor {
   const order = denseOrder(x);
-  const dense = emptyOn("to", order === null ? x.shape : order.map((d) => x.shape[d]), x.dtype, device);
+  const { shape } = order === null ? x : reordered(x, order);
+  const dense = emptyOn("to", shape, x.dtype, device);
   fill(dense);
   // The steps of sizes of 1 say which format a tensor that is in both is meant to be in.
   const same = x.dense || order !== null;

@@ -148,7 +148,8 @@ export function maxPooling(op: string, x: Tensor, pooling: Pooling): [Tensor, Te
   const { backend } = x.storage;
   let indices = x;
   const out = inFormat(op, last, [x], shape, ([form], y) => {
-    indices = emptyWithStrides(op, shape, y.strides, int64, x);
+    // Like the result, not the input: what this function holds, the graph's node holds.
+    indices = emptyWithStrides(op, shape, y.strides, int64, y);
     backend.maxPool(form, pooling.windows, y, indices);
   });
   if (last && !backend.channelsLast) indices = toChannelsLast(indices);
