@@ -16,7 +16,7 @@ const HEADER = "// Types that the signatures above name; kept by tests/support/p
 export function publicModules(): string[] {
   const modules = ["mod.ts"];
   for (const module of modules) {
-    for (const [, specifier] of read(module).matchAll(/^export \* as \w+ from "([^"]+)";/gm)) {
+    for (const [, specifier] of read(module).matchAll(/^export \*(?: as \w+)? from "([^"]+)";/gm)) {
       const path = resolve(module, specifier);
       if (!modules.includes(path)) modules.push(path);
     }
