@@ -391,13 +391,14 @@ export abstract class Module {
   /**
    * Clears the gradients of all parameters.
    *
-   * @param setToNone whether they become `null` (default) or zeros
+   * @param setToNone whether they become `null` (default) or zeros; also by name
    */
-  zeroGrad(setToNone = true): void {
+  zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
+    const drop = typeof setToNone === "boolean" ? setToNone : setToNone.setToNone ?? true;
     for (const parameter of this.parameters()) {
       const grad = peekGrad(parameter);
       if (grad === null) continue;
-      if (setToNone) parameter.grad = null;
+      if (drop) parameter.grad = null;
       else noGrad(() => grad.zero_());
     }
   }

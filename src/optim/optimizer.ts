@@ -184,15 +184,16 @@ export abstract class Optimizer {
   /**
    * Clears the gradients of all parameters.
    *
-   * @param setToNone whether they become `null` (default) or zeros
+   * @param setToNone whether they become `null` (default) or zeros; also by name
    */
-  zeroGrad(setToNone = true): void {
+  zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
+    const drop = typeof setToNone === "boolean" ? setToNone : setToNone.setToNone ?? true;
     const kept: Tensor[] = [];
     for (const group of this.paramGroups) {
       for (const param of group.params) {
         const grad = param.meta?.grad ?? null;
         if (grad === null) continue;
-        if (setToNone) setGrad(param, null, false);
+        if (drop) setGrad(param, null, false);
         else kept.push(grad.detach());
       }
     }

@@ -212,3 +212,17 @@ Deno.test("LBFGS walks PyTorch's path: the same iterates and counts in float64",
   const state = optimizer.state.get(y)!;
   assertEquals([state.n_iter, state.func_evals], [37, 45]);
 });
+
+Deno.test("zeroGrad of optimizers and modules takes setToNone by position and by name", async () => {
+  const layer = new nn.Linear(1, 1, { bias: false });
+  const optimizer = new optim.SGD(layer.parameters(), { lr: 0.1 });
+  for (const owner of [optimizer, layer]) {
+    for (const keep of [false, { setToNone: false }]) {
+      layer.call(torch.ones(1, 1)).backward();
+      owner.zeroGrad(keep);
+      assertEquals(await layer.weight.grad!.tolist(), [[0]]);
+    }
+    owner.zeroGrad({ setToNone: true });
+    assertEquals(layer.weight.grad, null);
+  }
+});
