@@ -71,6 +71,14 @@ export function scaledDotProductAttention(
     if (x.ndim < 2) throw new ShapeError(`${op}(): expected at least 2 dimensions: ${show(x.shape)}`);
   }
   const width = query.shape[query.ndim - 1];
+  if (o.key.shape[o.key.ndim - 1] !== width) {
+    throw new ShapeError(`${op}(): query and key must be equally wide: ${show(query.shape)} and ${show(o.key.shape)}`);
+  }
+  if (o.value.shape[o.value.ndim - 2] !== o.key.shape[o.key.ndim - 2]) {
+    throw new ShapeError(
+      `${op}(): key and value must be equally long: ${show(o.key.shape)} and ${show(o.value.shape)}`,
+    );
+  }
   const scale = o.scale ?? 1 / Math.sqrt(width);
   return scope(() => {
     const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa ?? false };

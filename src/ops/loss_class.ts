@@ -26,6 +26,7 @@ import { constant } from "../expr/expr.ts";
 import { logsigmoid } from "./activation.ts";
 import { expression } from "./expression.ts";
 import { arange } from "./ranges.ts";
+import { checkOperands } from "./kernel.ts";
 
 /** Positional parameters that losses share, in their order. */
 export type StandardClassLoss = ["sizeAverage", "reduce", "reduction"];
@@ -60,6 +61,7 @@ function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor |
   if (input.ndim === 0) {
     throw new ShapeError(`${op}(): the input must have a dimension of classes: ${show(input.shape)}`);
   }
+  checkOperands(op, [input, target]);
   const dim = classDim(input);
   const expected = input.shape.toSpliced(dim, 1);
   if (!sameShape(target.shape, expected)) {

@@ -169,3 +169,17 @@ Deno.test("nn.utils: gradient clipping and parameters as a vector", async () => 
   assertEquals(await nn.utils.parametersToVector([a, b]).tolist(), [1, 2, 3]);
   assertThrows(() => nn.utils.vectorToParameters(torch.ones(2), [a, b]), torch.ShapeError, "too short");
 });
+
+Deno.test("scaledDotProductAttention names itself when sizes do not fit", () => {
+  const [a, b, c] = [torch.ones(1, 3, 4), torch.ones(1, 5, 4), torch.ones(1, 3, 6)];
+  assertThrows(
+    () => F.scaledDotProductAttention(a, c, a),
+    torch.ShapeError,
+    "scaledDotProductAttention(): query and key must be equally wide: [1, 3, 4] and [1, 3, 6]",
+  );
+  assertThrows(
+    () => F.scaledDotProductAttention(a, a, b),
+    torch.ShapeError,
+    "scaledDotProductAttention(): key and value must be equally long: [1, 3, 4] and [1, 5, 4]",
+  );
+});

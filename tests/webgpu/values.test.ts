@@ -177,3 +177,11 @@ gpuTest("every way of writing to a tensor makes what the host knew of it stale",
     assert(weight.storage.version > before, optimizer.constructor.name);
   }
 });
+
+gpuTest("crossEntropy names itself when its target is on another device", () => {
+  assertThrows(
+    () => F.crossEntropy(torch.ones(2, 3, { device }), torch.tensor([0n, 1n])),
+    torch.DeviceError,
+    "crossEntropy(): tensors are on different devices: webgpu:0 and cpu; move one with .to(device)",
+  );
+});
