@@ -113,6 +113,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
     noGrad(() => scope(() => this.update(model)));
   }
 
+  /** One update; what it makes is released by its caller's scope. */
   private update(model: Module): void {
     const all = (module: Module): Tensor[] => [...module.parameters(), ...(this.useBuffers ? module.buffers() : [])];
     const averaged = all(this.module).map((x) => x.detach());
@@ -141,6 +142,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
     averaged.forEach((x, i) => x.copy_(where(this.n_averaged.to(x.device).eq(0), current[i], x)));
   }
 
+  /** Averages by the functions given, each device's tensors together. */
   private average(averaged: Tensor[], current: Tensor[]): void {
     const one = this.avgFn;
     if (one !== null) {
