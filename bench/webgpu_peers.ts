@@ -3,7 +3,8 @@
  *
  * Every library is a process of its own that lives through the run; rounds visit workload by workload and library by
  * library, so that a busy moment of the machine touches all alike. The first numbers of the first results must agree.
- * Medians are printed. `--rounds N` (7), `--only REGEX`, `--libraries cresset,jax,tfjs`.
+ * Medians are printed. `--rounds N` (7), `--only REGEX`, `--libraries cresset,jax,tfjs`; `--write` leaves
+ * `bench/RESULTS_WEBGPU.md`.
  *
  * @module
  */
@@ -100,21 +101,44 @@ async function race(contestants: readonly Contestant[], name: string, rounds: nu
   return times.map((t) => t.length === 0 ? NaN : median(t));
 }
 
+/** The table as a document. */
+function document(infos: readonly string[], rows: readonly string[], rounds: number): string {
+  const heads = infos.map((info) => info.split(" on ")[0]);
+  return `# WebGPU beside its peers
+
+Written by \`deno run -A bench/webgpu_peers.ts --write\`: one run, every library in its own process, visited in turn;
+medians of ${rounds} rounds, with how many times longer than ours; the results were compared first.
+
+${infos.map((info) => `- ${info}`).join("\n")}
+
+| workload | ${heads.join(" | ")} |
+| --- |${" --- |".repeat(heads.length)}
+${rows.join("\n")}
+`;
+}
+
 async function main(): Promise<void> {
   const options = parseArgs(Deno.args, {
     string: ["rounds", "only", "libraries"],
+    boolean: ["write"],
     default: { rounds: "7", only: "", libraries: "cresset,jax,tfjs" },
   });
+  const rounds = Number(options.rounds), only = new RegExp(options.only);
   const contestants = options.libraries.split(",").map((name: string) => new Contestant(name));
   try {
-    for (const c of contestants) console.log((await c.ask("info", 1)).info);
-    const only = new RegExp(options.only);
+    const infos: string[] = [], rows: string[] = [];
+    for (const c of contestants) infos.push((await c.ask("info", 1)).info ?? c.name);
+    console.log(infos.join("\n"));
     for (const name of NAMES.filter((n) => only.test(n))) {
-      const row = await race(contestants, name, Number(options.rounds));
-      const cells = row.map((ms, i) =>
-        `${contestants[i].name} ${ms.toFixed(1)} ms${i > 0 ? ` (${(ms / row[0]).toFixed(2)}×)` : ""}`
-      );
-      console.log(`${name.padEnd(42)} ${cells.join("   ")}`);
+      const times = await race(contestants, name, rounds);
+      const cells = times.map((ms, i) => `${ms.toFixed(1)} ms${i > 0 ? ` (${(ms / times[0]).toFixed(2)}×)` : ""}`);
+      rows.push(`| ${name} | ${cells.join(" | ")} |`);
+      console.log(rows[rows.length - 1]);
+    }
+    if (options.write) {
+      const path = new URL("RESULTS_WEBGPU.md", import.meta.url).pathname;
+      await Deno.writeTextFile(path, document(infos, rows, rounds));
+      await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", path] }).output();
     }
   } finally {
     for (const c of contestants) c.stop();
