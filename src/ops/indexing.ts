@@ -57,11 +57,16 @@ export function gather(input: Tensor, ...args: Args<GatherArgs, ["dim", "index"]
   const d = wrapDim("gather", dim, input.ndim);
   checkIndexDtype("gather", index);
   checkIndexShape("gather", index, input, d, input.shape);
-  const { shape } = input;
-  const result = record("GatherBackward0", rawGather("gather", input, d, index), [input], [index], (grad, [at]) => [
-    scatterAdd(grad.newZeros(shape), d, at, grad),
-  ]);
+  const result = gatherFor("gather", input, d, index);
   return out ? writeInto("gather", out, result, [input, index]) : result;
+}
+
+/** {@linkcode gather} of checked operands for `op`, which an index out of range is an error of. */
+export function gatherFor(op: string, input: Tensor, dim: number, index: Tensor): Tensor {
+  const { shape } = input;
+  return record("GatherBackward0", rawGather(op, input, dim, index), [input], [index], (grad, [at]) => [
+    scatterAdd(grad.newZeros(shape), dim, at, grad),
+  ]);
 }
 
 /** Writes a result into `out`, which must not share memory with what was read. */

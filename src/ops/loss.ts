@@ -180,6 +180,7 @@ const bceArgs = signature<WeightedLossOptions>("binaryCrossEntropy", ["weight", 
  * @param input probabilities
  * @param target probabilities, of the same shape
  * @throws {ShapeError} if the shapes differ
+ * @throws {ArgumentError} if an input is not between 0 and 1 (on the CPU)
  */
 export function binaryCrossEntropy(
   input: Tensor,
@@ -192,6 +193,15 @@ export function binaryCrossEntropy(
   const o = bceArgs(args);
   checkTensors("binaryCrossEntropy", { input, target });
   checkSameShape("binaryCrossEntropy", target, input);
+  // As PyTorch does; on a GPU, where that is a failed assertion, the result is NaN, since a check would wait.
+  if (input.device.type === "cpu") {
+    refuseWhere(
+      input,
+      (x) => x.ge(0).logicalAnd(x.le(1)).logicalNot(),
+      () =>
+        new ArgumentError("binaryCrossEntropy(): inputs must be probabilities, between 0 and 1; apply sigmoid() first"),
+    );
+  }
   return bce([input, target, o.weight ?? null], [], reductionOf("binaryCrossEntropy", o));
 }
 

@@ -9,7 +9,7 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -25,6 +25,7 @@ import {
 import { constant } from "../expr/expr.ts";
 import { logsigmoid } from "./activation.ts";
 import { expression } from "./expression.ts";
+import { gatherFor } from "./indexing.ts";
 import { arange } from "./ranges.ts";
 import { checkOperands } from "./kernel.ts";
 
@@ -116,13 +117,7 @@ function mean(total: Tensor, { target, ignoreIndex }: Targets, weights: Tensor |
 /** The value of each target's class. */
 function gathered(op: string, input: Tensor, { index }: Targets): Tensor {
   const dim = classDim(input);
-  try {
-    return input.gather(dim, index.unsqueeze(dim)).squeeze(dim);
-  } catch (error) {
-    if (!(error instanceof IndexError)) throw error;
-    // Only the kernel has seen the class numbers; the user called the loss.
-    throw new IndexError(error.message.replace("gather(): index", `${op}(): target class`), { cause: error });
-  }
+  return gatherFor(op, input, dim, index.unsqueeze(dim)).squeeze(dim);
 }
 
 function nll(op: string, logits: Tensor, targets: Targets, weights: Tensor | null, reduction: Reduction): Tensor {

@@ -94,7 +94,11 @@ Deno.test("crossEntropy: ignored targets, bad class numbers, shapes and dtypes",
   const x = torch.tensor([[0, 0], [-Infinity, 0]], { requiresGrad: true });
   const loss = F.crossEntropy(x, torch.tensor([1n, -100n]));
   assertAlmostEquals(await loss.item(), Math.LN2, 1e-6);
-  assertThrows(() => F.crossEntropy(x, torch.tensor([2n, 0n])), torch.IndexError, "target class");
+  assertThrows(
+    () => F.crossEntropy(x, torch.tensor([2n, 0n])),
+    torch.IndexError,
+    "crossEntropy(): index out of range: 2",
+  );
   assertThrows(() => F.crossEntropy(x, torch.tensor([0n])), torch.ShapeError, "target's shape");
   assertThrows(() => F.crossEntropy(x, torch.tensor([0, 1])), torch.DTypeError, "class numbers");
   assertThrows(
@@ -182,4 +186,11 @@ Deno.test("scaledDotProductAttention names itself when sizes do not fit", () => 
     torch.ShapeError,
     "scaledDotProductAttention(): key and value must be equally long: [1, 3, 4] and [1, 5, 4]",
   );
+});
+
+Deno.test("binaryCrossEntropy refuses what is no probability, NaN included", () => {
+  const target = torch.tensor([1, 0]);
+  for (const bad of [1.5, -0.1, NaN]) {
+    assertThrows(() => F.binaryCrossEntropy(torch.tensor([0.5, bad]), target), torch.ArgumentError, "between 0 and 1");
+  }
 });
