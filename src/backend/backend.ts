@@ -262,11 +262,18 @@ export interface Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void;
-  /** {@linkcode Backend.pointwise} for several groups of operands that share the scalars: many small tensors in few launches. */
-  pointwiseEach?(program: Program, groups: readonly OperandGroup[], scalars: readonly (number | bigint)[]): void;
+  /**
+   * {@linkcode Backend.pointwise} for several groups of operands that share the scalars: many small tensors in few
+   * launches. Gives back the groups that it did not take.
+   */
+  pointwiseEach?(
+    program: Program,
+    groups: readonly OperandGroup[],
+    scalars: readonly (number | bigint)[],
+  ): readonly OperandGroup[];
   /**
    * Evaluates a program at every element of each group and combines its values: those of group i to element i of the
-   * dense one-dimensional `outputs`, one per program output.
+   * dense one-dimensional `outputs`, one per program output. `false` where it takes none of them.
    */
   reduceEach?(
     program: Program,
@@ -274,7 +281,7 @@ export interface Backend {
     groups: readonly OperandGroup[],
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
-  ): void;
+  ): boolean;
   /** Indices (int64) of the extreme value along `dim`, first one on ties, NaN first; `values` too where given. */
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void;
   /** Running combination along `dim`; `indices` (int64) for max and min. */

@@ -32,13 +32,11 @@ function operandsOf({ inputs, outputs }: TensorGroup): OperandGroup {
 export function pointwiseEach(program: Program, groups: readonly TensorGroup[], scalars: readonly Number64[]): void {
   if (groups.length === 0) return;
   const { backend } = groups[0].outputs[0].storage;
+  let left: readonly OperandGroup[] = groups.map(program.positional ? plain : operandsOf);
   if (backend.pointwiseEach !== undefined && groups.length > 1 && !program.positional) {
-    return backend.pointwiseEach(program, groups.map(operandsOf), scalars);
+    left = backend.pointwiseEach(program, left, scalars);
   }
-  for (const group of groups) {
-    const { shape, inputs, outputs } = program.positional ? plain(group) : operandsOf(group);
-    backend.pointwise(program, shape, inputs, scalars, outputs);
-  }
+  for (const { shape, inputs, outputs } of left) backend.pointwise(program, shape, inputs, scalars, outputs);
 }
 
 function plain({ inputs, outputs }: TensorGroup): OperandGroup {
@@ -55,11 +53,9 @@ export function reduceEach(
 ): void {
   if (groups.length === 0) return;
   const { backend } = outputs[0].storage;
-  if (backend.reduceEach !== undefined && groups.length > 1 && !program.positional) {
-    return backend.reduceEach(program, combine, groups.map(operandsOf), scalars, outputs);
-  }
-  groups.forEach((group, i) => {
-    const { shape, inputs } = operandsOf(group);
+  const operands = groups.map(operandsOf), several = groups.length > 1 && !program.positional;
+  if (several && backend.reduceEach?.(program, combine, operands, scalars, outputs)) return;
+  operands.forEach(({ shape, inputs }, i) => {
     const places = outputs.map(({ storage, dtype, offset }) => (
       { storage, dtype, shape: [], strides: [], offset: offset + i, dense: true }
     ));

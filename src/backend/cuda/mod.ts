@@ -130,10 +130,12 @@ export class CudaBackend implements Backend {
   ): void {
     reduce(this.stream, program, combine, shape, reduced, inputs, scalars, outputs);
   }
-  pointwiseEach(program: Program, groups: readonly OperandGroup[], scalars: readonly (number | bigint)[]): void {
-    for (const { shape, inputs, outputs } of each.pointwiseEach(this.stream, program, groups, scalars)) {
-      this.pointwise(program, shape, inputs, scalars, outputs);
-    }
+  pointwiseEach(
+    program: Program,
+    groups: readonly OperandGroup[],
+    scalars: readonly (number | bigint)[],
+  ): readonly OperandGroup[] {
+    return each.pointwiseEach(this.stream, program, groups, scalars);
   }
   reduceEach(
     program: Program,
@@ -141,12 +143,8 @@ export class CudaBackend implements Backend {
     groups: readonly OperandGroup[],
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
-  ): void {
-    if (each.reduceEach(this.stream, program, combine, groups, scalars, outputs)) return;
-    groups.forEach(({ shape, inputs }, i) => {
-      const place = outputs.map((out) => ({ ...out, shape: [], strides: [], offset: out.offset + i, dense: true }));
-      this.reduce(program, combine, shape, shape.map((_, d) => d), inputs, scalars, place);
-    });
+  ): boolean {
+    return each.reduceEach(this.stream, program, combine, groups, scalars, outputs);
   }
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
     argReduce(this.stream, kind, x, dim, indices, values);
