@@ -13,12 +13,13 @@
 import { isPlainObject, signature } from "../base/args.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
+import { during } from "../base/during.ts";
 import { ArgumentError, AutogradError, DTypeError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { during, mode } from "./mode.ts";
+import { mode } from "./mode.ts";
 
 /**
  * How an op's floating arguments are cast: to the region's dtype (`"lower"`), to float32, or to float32 where any is that

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { during } from "../base/during.ts";
+
 /** The recording state; ops read it directly, being on the hot path. */
 export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean } = {
   gradEnabled: true,
@@ -14,26 +16,6 @@ export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean 
 };
 
 type Mode = typeof mode;
-
-/**
- * A change that lasts while `fn` runs (until its promise settles, if it gives one), or until the result is disposed.
- *
- * @param restore undoes the change, which the caller has made
- */
-export function during<R>(restore: () => void, fn?: () => R): R | Disposable {
-  if (fn === undefined) return { [Symbol.dispose]: restore };
-  let pending = false;
-  try {
-    const result = fn();
-    if (result instanceof Promise) {
-      pending = true;
-      return result.finally(restore) as R;
-    }
-    return result;
-  } finally {
-    if (!pending) restore();
-  }
-}
 
 function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
   const before = { ...mode };

@@ -15,6 +15,7 @@ import {
   device as parseDevice,
   setCurrentCudaDevice,
 } from "../base/device.ts";
+import { during } from "../base/during.ts";
 import { ArgumentError, DeviceError } from "../base/errors.ts";
 import type { ReuseGuard } from "./allocator.ts";
 import type { Block } from "./backend.ts";
@@ -266,20 +267,6 @@ export function stream<R>(stream: Stream, fn?: () => R): R | Disposable {
   const state = backendAt(stream.device).stream;
   const before = state.useStream(stream.streamId);
   return during(() => state.useStream(before), fn);
-}
-
-/** Runs `fn` and then `restore`; without `fn`, what does so when it is disposed. */
-function during<R>(restore: () => void, fn: (() => R) | undefined): R | Disposable {
-  if (fn === undefined) return { [Symbol.dispose]: restore };
-  let pending = false;
-  try {
-    const result = fn();
-    if (!(result instanceof Promise)) return result;
-    pending = true;
-    return result.finally(restore) as R;
-  } finally {
-    if (!pending) restore();
-  }
 }
 
 /** The number of the device that `"cuda"` means. */

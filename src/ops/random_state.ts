@@ -6,6 +6,7 @@
  */
 
 import { uint8 } from "../base/dtype.ts";
+import { during } from "../base/during.ts";
 import { DTypeError } from "../base/errors.ts";
 import { defaultGenerator } from "../base/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -35,17 +36,5 @@ export function forkRng(): Disposable;
 export function forkRng<R>(fn: () => R): R;
 export function forkRng<R>(fn?: () => R): R | Disposable {
   const state = defaultGenerator.getState();
-  const restore = () => {
-    defaultGenerator.setState(state);
-  };
-  if (fn === undefined) return { [Symbol.dispose]: restore };
-  let pending = false;
-  try {
-    const result = fn();
-    if (!(result instanceof Promise)) return result;
-    pending = true;
-    return result.finally(restore) as R;
-  } finally {
-    if (!pending) restore();
-  }
+  return during(() => void defaultGenerator.setState(state), fn);
 }
