@@ -23,26 +23,25 @@ import { checkOperands } from "./kernel.ts";
 import { type Named, named, type ValuesIndices } from "./named.ts";
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "./reduce_core.ts";
 import { nuclearNorm } from "./svd.ts";
+import { type Op, op } from "./op.ts";
 import { makeView, sliceAt, unrecorded } from "./view_core.ts";
 import { cumprod } from "./scan.ts";
 
-/** The parameters of {@linkcode sum} and {@linkcode mean}. */
-export interface SumArgs {
-  /** Dimensions to reduce; default all. */
-  dim?: Dims;
-  /** Keep them with size 1. */
-  keepdim?: boolean;
-  /** Converts the input first. */
-  dtype?: DType | null;
+/** The parameters of sums and means. */
+export class SumArgs {
+  /** What the input is converted to first. */
+  dtype: DType | null = null;
+  constructor(
+    /** Dimensions to reduce; `null`: all. */
+    public dim: Dims = null,
+    /** Whether they stay, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-/** The arguments of sums and means after the tensor. */
-export type SumList = Args<SumArgs, ["dim", "keepdim"]>;
 
 function sumDtype(x: Tensor): DType {
   return x.dtype.kind === "integer" || x.dtype.kind === "bool" ? int64 : x.dtype;
 }
-
-const sumArgs = signature<SumArgs>("sum", ["dim", "keepdim"], ["dtype"]);
 
 /**
  * The sum of all elements, or over dimensions.
@@ -59,23 +58,19 @@ const sumArgs = signature<SumArgs>("sum", ["dim", "keepdim"], ["dtype"]);
  * assertEquals(x.sum(1, { keepdim: true }).shape, [2, 1]);
  * ```
  */
-export function sum(input: Tensor, ...args: SumList): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, sum, input, ...args);
-  const { dim, keepdim = false, dtype } = sumArgs(args);
+export const sum: Op<typeof SumArgs> = op({ name: "sum", autocast: { gpu: "dtype" } }, SumArgs, (input, args) => {
+  const { dim, keepdim, dtype } = args;
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   const dims = dimsOf("sum", dim, x);
   const out = mapReduce("sum", "sum", "sum", [x], dtype ?? sumDtype(x), dims, keepdim, (v) => v);
   const { shape } = x;
   return record("SumBackward0", out, [x], [], (grad) => [spread(grad, shape, dims)]);
-}
-
-const nansumArgs = signature<SumArgs>("nansum", ["dim", "keepdim"], ["dtype"]);
+});
 
 const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
 
 /** The sum, NaN counting as zero. */
-export function nansum(input: Tensor, ...args: SumList): Tensor {
-  const { dim, keepdim = false, dtype } = nansumArgs(args);
+export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, keepdim, dtype }) => {
   if (input.dtype.isComplex) throw new DTypeError(`nansum(): not defined for complex numbers: ${input.dtype}`);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim });
@@ -85,9 +80,7 @@ export function nansum(input: Tensor, ...args: SumList): Tensor {
   return record("NansumBackward0", out, [x], [x], (grad, [v]) => [
     spread(grad, shape, dims).mul(v.isnan().logicalNot()),
   ]);
-}
-
-const meanArgs = signature<SumArgs>("mean", ["dim", "keepdim"], ["dtype"]);
+});
 
 function checkFloating(op: string, x: Tensor): void {
   if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
@@ -105,8 +98,7 @@ function wide(dtype: DType): DType {
  *
  * @throws {DTypeError} if the input is neither floating nor complex, nor converted by `dtype`
  */
-export function mean(input: Tensor, ...args: SumList): Tensor {
-  const { dim, keepdim = false, dtype } = meanArgs(args);
+export const mean: Op<typeof SumArgs> = op("mean", SumArgs, (input, { dim, keepdim, dtype }) => {
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   checkFloating("mean", x);
   const dims = dimsOf("mean", dim, x);
@@ -119,19 +111,16 @@ export function mean(input: Tensor, ...args: SumList): Tensor {
   );
   const { shape } = x;
   return record("MeanBackward0", out, [x], [], (grad) => [spread(grad.div(count), shape, dims)]);
-}
-
-const nanmeanArgs = signature<SumArgs>("nanmean", ["dim", "keepdim"], ["dtype"]);
+});
 
 /** The mean of the elements that are not NaN. */
-export function nanmean(input: Tensor, ...args: SumList): Tensor {
-  const { dim, keepdim = false, dtype } = nanmeanArgs(args);
+export const nanmean: Op<typeof SumArgs> = op("nanmean", SumArgs, (input, { dim, keepdim, dtype }) => {
   checkFloating("nanmean", dtype ? input.to(dtype) : input);
   return scope(() => {
-    const count = input.detach().isnan().logicalNot().sum(dim ?? null, keepdim);
+    const count = input.detach().isnan().logicalNot().sum(dim, keepdim);
     return nansum(input, { dim, keepdim, dtype }).div(count);
   });
-}
+});
 
 /** The parameters of {@linkcode prod}. */
 export interface ProdArgs {

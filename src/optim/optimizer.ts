@@ -23,7 +23,7 @@ import { batched } from "../ops/fused.ts";
 import { zeroEach } from "../ops/grads.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { toCamel, toSnake } from "./names.ts";
+import { toCamel, toSnake } from "../base/spelling.ts";
 import { type ParamGroup, readLr } from "./param_group.ts";
 import type { Scalars } from "./scalars.ts";
 import { currentScaling, withScaling } from "./variants.ts";
