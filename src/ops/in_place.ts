@@ -6,7 +6,10 @@
  * @module
  */
 
-export { relu as relu_ } from "./activation.ts";
+export {
+  /** {@linkcode relu}, written into the tensor. */
+  relu as relu_,
+} from "./activation.ts";
 export {
   /** {@linkcode add}, written into the tensor. */
   add as add_,
