@@ -27,8 +27,7 @@ import {
   int8,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, FormatError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, FormatError } from "../base/errors.ts";
 import { bytes as bytesOf } from "../ops/convert.ts";
 import { fromBytes } from "../ops/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -25,8 +25,8 @@ import {
   toComplex,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat } from "../base/layout.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";

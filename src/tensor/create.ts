@@ -6,8 +6,7 @@
 
 import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../base/shape.ts";
 import type { Backend } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
