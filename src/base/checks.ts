@@ -13,6 +13,9 @@ import { ArgumentError, describe, ShapeError, show } from "./errors.ts";
 /** How many results one call may make: more is a mistake, and making them would take minutes and all memory. */
 export const MOST_RESULTS = 2 ** 20;
 
+/** How deep arrays of values may be nested, as in PyTorch. */
+export const MOST_DIMS = 128;
+
 /** Throws unless a value is a whole number. */
 export function checkInteger(op: string, name: string, value: unknown): asserts value is number {
   if (!Number.isInteger(value)) throw new ArgumentError(`${op}(): ${name} must be an integer: ${describe(value)}`);

@@ -13,7 +13,7 @@ import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL } from "../base/dtype.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
-import { type ScalarLike } from "../base/scalar.ts";
+import type { ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, wrapDim } from "../base/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";

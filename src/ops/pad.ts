@@ -12,7 +12,7 @@ import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
-import { type ScalarLike } from "../base/scalar.ts";
+import type { ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";

@@ -30,11 +30,16 @@ export function emptyWithStrides(
   return new Tensor(storage, shape, strides, 0, dtype, isContiguous(shape, strides));
 }
 
-/** An uninitialised dense tensor on a device. */
-export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+/** Throws unless a value is a dtype. */
+export function checkDtype(op: string, dtype: unknown): asserts dtype is DType {
   if (!(dtype instanceof DType)) {
     throw new ArgumentError(`${op}(): dtype must be a dtype such as float32: ${describe(dtype)}`);
   }
+}
+
+/** An uninitialised dense tensor on a device. */
+export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+  checkDtype(op, dtype);
   return allocate(op, shape, dtype, backendOf(device), device);
 }
 
