@@ -8,8 +8,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** What {@linkcode Parameter} takes. */

@@ -39,7 +39,7 @@ const rollArgs = signature<RollArgs>("roll", ["shifts", "dims"], [], 1);
 export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
   checkAlive("roll", input);
   const { shifts, dims = null } = rollArgs(args);
-  const by = typeof shifts === "number" ? [shifts] : intList("roll", [shifts]);
+  const by = intList("roll", [shifts]);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {

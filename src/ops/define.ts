@@ -23,8 +23,8 @@ import {
   toComplex,
   toReal,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";

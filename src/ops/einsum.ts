@@ -9,6 +9,7 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
+import { resultType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -102,6 +103,10 @@ function contract(op: string, first: Labelled, second: Labelled, kept: ReadonlyS
   const inA = new Set(a.labels), inB = new Set(b.labels);
   a = reduceTo(a, new Set([...kept, ...inB]));
   b = reduceTo(b, new Set([...kept, ...inA]));
+  // A sum of small integers is int64, so that one operand may have outgrown the other.
+  const dtype = resultType([a.x.dtype, b.x.dtype], [], []);
+  a = { x: a.x.to(dtype), labels: a.labels };
+  b = { x: b.x.to(dtype), labels: b.labels };
   const batch = a.labels.filter((l) => inB.has(l) && kept.has(l));
   const inner = a.labels.filter((l) => inB.has(l) && !kept.has(l));
   const rows = a.labels.filter((l) => !inB.has(l)), columns = b.labels.filter((l) => !inA.has(l));

@@ -7,10 +7,11 @@
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
-import { checkCount, checkIndexDtype, rawIndexSelect } from "./index_core.ts";
+import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
 import { expandTo, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */

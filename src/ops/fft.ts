@@ -13,8 +13,7 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { roll } from "./arrange.ts";

@@ -7,8 +7,7 @@
  * @module
  */
 
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, sameShape } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -9,8 +9,7 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { bfloat16, type DType, float32 } from "../base/dtype.ts";
-import { ArgumentError, AutogradError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, AutogradError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { recording } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";

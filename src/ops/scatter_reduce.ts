@@ -6,8 +6,7 @@
 
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -10,8 +10,8 @@
 import { record, recordMany } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int32, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";

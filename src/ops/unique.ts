@@ -8,13 +8,14 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { arange } from "./ranges.ts";
-import { checkCount, checkOrdered, coordinates } from "./index_core.ts";
+import { checkOrdered, coordinates } from "./index_core.ts";
 import { cat } from "./join.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
 

@@ -13,8 +13,7 @@
 
 import { isPlainObject } from "../base/args.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
