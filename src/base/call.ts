@@ -20,8 +20,7 @@
  * @module
  */
 
-import { ArgumentError } from "./errors.ts";
-import { describe } from "./scalar.ts";
+import { ArgumentError, describe } from "./errors.ts";
 import { nearestName } from "./spelling.ts";
 
 /** A class that declares the parameters of a call. */

@@ -111,7 +111,10 @@ type Functions = Intersection<typeof FAMILIES[number]>;
 
 /** A function's type without its first parameter. */
 // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
-type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
+type Method<F> = F extends { readonly methodForm?: infer M } ? NonNullable<M>
+  // deno-lint-ignore no-explicit-any -- as above
+  : F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R
+  : never;
 
 /** Names of what is no function: the classes that declare parameters. */
 type Declarations = `${string}Args`;

@@ -30,6 +30,12 @@ export interface IsMethod {
   readonly isMethod: true;
 }
 
+/** A method whose type `M` is written out, because it has several signatures. */
+export interface MethodForm<M> extends IsMethod {
+  /** The type of the method; nothing at run time. */
+  readonly methodForm?: M;
+}
+
 /** A {@linkcode Fn} that is a method of `Tensor` too. */
 export type Op<C extends Params, R = Tensor> = Fn<C, R> & IsMethod;
 

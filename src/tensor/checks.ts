@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Throws unless the parameter `name` of `op` is a tensor; gives it back. */
