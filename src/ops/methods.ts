@@ -110,9 +110,8 @@ type Intersection<U> = (U extends unknown ? (family: U) => void : never) extends
 type Functions = Intersection<typeof FAMILIES[number]>;
 
 /** A function's type without its first parameter. */
-// deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
 type Method<F> = F extends { readonly methodForm?: infer M } ? NonNullable<M>
-  // deno-lint-ignore no-explicit-any -- as above
+  // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter is
   : F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R
   : never;
 
