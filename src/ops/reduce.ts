@@ -16,7 +16,7 @@ import { reducedShape, wrapDim } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { cat } from "./join.ts";
 import { checkOrdered } from "./index_core.ts";
 import { checkOperands } from "./kernel.ts";
@@ -314,18 +314,13 @@ export function min(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
   return maxOrMin("min", input, args, minArgs);
 }
 
-/** Callers in JavaScript may pass a number where PyTorch takes only a tensor. */
-function checkTensor(op: string, x: unknown): void {
-  if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): input must be a Tensor: ${String(x)}`);
-}
-
 function maxOrMin(
   kind: "max" | "min",
   x: Tensor,
   args: unknown[],
   parse: (args: readonly unknown[]) => MaxArgs,
 ): Tensor | ValuesIndices {
-  checkTensor(kind, x);
+  checkTensor(kind, "input", x);
   const pair = (other: Tensor) => kind === "max" ? x.maximum(other) : x.minimum(other);
   if (args[0] instanceof Tensor) return pair(args[0]);
   const { dim, keepdim = false, other } = parse(args);
