@@ -13,6 +13,19 @@ import { ArgumentError, describe, ShapeError, show } from "./errors.ts";
 /** How many results one call may make: more is a mistake, and making them would take minutes and all memory. */
 export const MOST_RESULTS = 2 ** 20;
 
+/** How many numbers one call may list on the host, as the rows of `combinations`: more take minutes and gigabytes. */
+const MOST_LISTED = 2 ** 26;
+
+/** Throws unless a call lists a number of values on the host that a program can wait for. */
+export function checkListed(op: string, count: number): void {
+  if (!(count <= MOST_LISTED)) {
+    throw new ShapeError(`${op}(): the result would have ${count} elements; at most ${MOST_LISTED} are listed`);
+  }
+}
+
+/** How many layers a module may stack. */
+export const MOST_LAYERS = 2 ** 14;
+
 /** How deep arrays of values may be nested, as in PyTorch. */
 export const MOST_DIMS = 128;
 

@@ -12,9 +12,9 @@ import { type Args, signature } from "../base/args.ts";
 import { resultType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkDims, checkProduct, checkTensor, multiplyChain, product } from "./matmul_core.ts";
+import { checkDims, checkProduct, multiplyChain, product } from "./matmul_core.ts";
 import { diagonalOf, expandTo, permuteTo, reshapeTo } from "./view_core.ts";
 
 /** A tensor whose dimensions have names (numbers: letters, then the ellipsis' dimensions). */

@@ -10,8 +10,7 @@
 
 import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
 import { type Args, call, type Params } from "../base/call.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 
 /** What a definition says besides its parameters. */
 export interface OpSpec {
@@ -67,10 +66,7 @@ export function fn<C extends Params, R = Tensor>(
   };
   const made: Untyped = autocast === undefined
     ? plain
-    : (input, ...args) =>
-      autocasting.active
-        ? autocasted(autocast, made, input, ...args)
-        : compute(checkTensor(name, "input", input), parse(args));
+    : (input, ...args) => autocasting.active ? autocasted(autocast, made, input, ...args) : plain(input, ...args);
   Object.defineProperty(made, "name", { value: name });
   return made as Fn<C, R>;
 }

@@ -15,7 +15,7 @@ import { reducedShape, wrapDim } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { cat } from "./join.ts";
 import { checkOrdered } from "./index_core.ts";
 import { checkOperands } from "./kernel.ts";
@@ -24,7 +24,6 @@ import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread }
 import { nuclearNorm } from "./svd.ts";
 import { asMethod, type MethodForm, type Op, op } from "./op.ts";
 import { OutArgs, writeOut } from "./define.ts";
-import { checkTensor } from "../tensor/checks.ts";
 import { makeView, sliceAt, unrecorded } from "./view_core.ts";
 import { cumprod } from "./scan.ts";
 

@@ -15,7 +15,7 @@ import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkOrdered, rawGather } from "./index_core.ts";
 import { cat } from "./join.ts";
@@ -23,7 +23,6 @@ import { checkOperands } from "./kernel.ts";
 import { OutArgs, writeOut } from "./define.ts";
 import { type ValuesIndices, valuesIndices } from "./named.ts";
 import { asMethod, type Fn, fn, type MethodForm, type Op, op } from "./op.ts";
-import { checkTensor } from "../tensor/checks.ts";
 import { makeView, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 /** Makes values found at `indices` along `d` carry the gradient there. */
@@ -339,8 +338,8 @@ export class BucketizeArgs {
 
 /** Which interval between boundaries each value is in. */
 export const bucketize: Func<typeof BucketizeArgs, Tensor> = func("bucketize", BucketizeArgs, (args) => {
-  const { input, outInt32, right } = args;
-  const boundaries = checkTensor("bucketize", "boundaries", args.boundaries);
+  const { input, boundaries, outInt32, right } = args;
+  checkTensor("bucketize", "boundaries", boundaries);
   if (boundaries.ndim !== 1) throw new ShapeError(`bucketize(): boundaries must be 1-d: ${show(boundaries.shape)}`);
   return search("bucketize", boundaries, input, right, outInt32);
 });

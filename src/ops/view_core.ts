@@ -11,7 +11,7 @@ import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
 import { intList, isPlainObject } from "../base/args.ts";
-import { checkCount, checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
+import { checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
@@ -181,7 +181,8 @@ export function sliceAt(
   checkAlive(op, x);
   if (x.ndim === 0) throw new IndexError(`${op}(): a 0-d tensor cannot be sliced`);
   const d = wrapDim(op, dim, x.ndim), size = x.shape[d];
-  checkCount(op, "the step", step, 1);
+  checkInteger(op, "the step", step);
+  if (step < 1) throw new ShapeError(`${op}(): the step must be positive: ${step}`);
   if (start !== null) checkInteger(op, "the start", start);
   if (end !== null) checkInteger(op, "the end", end);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
