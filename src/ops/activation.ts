@@ -17,7 +17,7 @@ import { wrapDim } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
 import { rand } from "./random.ts";
 
@@ -387,6 +387,8 @@ const parsePrelu = signature<{ weight: Tensor }>("prelu", ["weight"], [], 1);
 export function prelu(input: Tensor, ...args: Args<{ weight: Tensor }, ["weight"]>): Tensor {
   if (autocasting.active) return autocasted("lower", prelu, input, ...args);
   const { weight } = parsePrelu(args);
+  checkTensor("prelu", "input", input);
+  checkTensor("prelu", "weight", weight);
   const channels = input.ndim >= 2 ? input.shape[1] : 1;
   if (weight.ndim > 1) throw new ShapeError(`prelu(): weight must have at most 1 dimension: ${show(weight.shape)}`);
   if (weight.numel() === 1) return slope(input, input.ndim === 0 ? weight.reshape([]) : weight);

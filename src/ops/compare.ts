@@ -14,7 +14,7 @@ import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import type { BinaryFunction, BinaryOp } from "./binary.ts";
 import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
 
@@ -148,6 +148,8 @@ export async function allclose(
   ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>
 ): Promise<boolean> {
   const { other, rtol = 1e-5, atol = 1e-8, equalNan = false } = parseClose(args);
+  checkTensor("allclose", "input", input);
+  checkTensor("allclose", "other", other);
   const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
   const result = await every(close);
   close.dispose();
@@ -160,6 +162,8 @@ export async function allclose(
  * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
  */
 export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
+  checkTensor("equal", "input", input);
+  checkTensor("equal", "other", other);
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());
   const result = await every(same);

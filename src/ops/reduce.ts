@@ -76,6 +76,7 @@ const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
 /** The sum, NaN counting as zero. */
 export function nansum(input: Tensor, ...args: SumList): Tensor {
   const { dim, keepdim = false, dtype } = nansumArgs(args);
+  checkTensor("nansum", "input", input);
   if (input.dtype.isComplex) throw new DTypeError(`nansum(): not defined for complex numbers: ${input.dtype}`);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim });
@@ -90,6 +91,7 @@ export function nansum(input: Tensor, ...args: SumList): Tensor {
 const meanArgs = signature<SumArgs>("mean", ["dim", "keepdim"], ["dtype"]);
 
 function checkFloating(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
     throw new DTypeError(`${op}(): expected a floating or complex tensor: ${x.dtype}; convert it with .to()`);
   }
@@ -212,7 +214,7 @@ const aminArgs = signature<ExtremeArgs>("amin", ["dim", "keepdim"]);
 
 function extreme(op: string, node: string, kind: "max" | "min", x: Tensor, args: ExtremeArgs): Tensor {
   const { dim = null, keepdim = false } = args;
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const dims = dimsOf(op, dim, x);
   checkNotEmpty(op, x, dims, dim === null || (typeof dim !== "number" && dim.length === 0));
   const out = mapReduce(op, "extreme", kind, [x], x.dtype, dims, keepdim, (v) => v);
@@ -328,7 +330,7 @@ function maxOrMin(
   const node = kind === "max" ? "MaxBackward" : "MinBackward";
   if (dim === undefined || dim === null) return extreme(kind, `${node}1`, kind, x, {});
   checkOperands(kind, [x]);
-  checkOrdered(kind, x.dtype);
+  checkOrdered(kind, x);
   const d = wrapDim(kind, dim, x.ndim);
   const { values, indices } = searched(kind, kind, x, d);
   return along(`${node}0`, x, d, keepdim, values!, indices);
@@ -384,7 +386,7 @@ const argminArgs = signature<ArgExtremeArgs>("argmin", ["dim", "keepdim"]);
 function argExtreme(op: string, kind: "max" | "min", x: Tensor, args: ArgExtremeArgs): Tensor {
   const { dim = null, keepdim = false } = args;
   checkOperands(op, [x]);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (dim === null) {
     checkNotEmpty(op, x, dimsOf(op, null, x), true);
     const flat = unrecorded(() => x.detach().reshape([-1]));

@@ -64,7 +64,7 @@ export function sort(input: Tensor, ...args: Args<SortArgs, ["dim", "descending"
 
 function sorted(op: string, x: Tensor, dim: number, descending: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const d = wrapDim(op, dim, x.ndim);
   const values = emptyLikeDevice(op, x.shape, x.dtype, x), indices = emptyLikeDevice(op, x.shape, int64, x);
   if (x.numel() > 0) x.storage.backend.sort(x, d, descending, values, indices);
@@ -110,7 +110,7 @@ export function topk(input: Tensor, ...args: Args<TopkArgs, ["k", "dim", "larges
 
 function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const shape = x.shape.map((s, i) => i === d ? k : s);
   const values = emptyLikeDevice(op, shape, x.dtype, x), indices = emptyLikeDevice(op, shape, int64, x);
   if (values.numel() > 0) x.storage.backend.topk(x, d, largest, values, indices);
@@ -190,7 +190,7 @@ export function median(input: Tensor, ...args: unknown[]): Tensor | ValuesIndice
 
 /** The median of all elements; equal elements share its gradient. */
 function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndices): Tensor {
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (x.numel() === 0) return x.newFull([], NaN);
   const flat = reshapeTo(makeView(x, x.shape, x.strides), [-1]);
   const out = reshapeTo(along(flat).values, []).clone();
@@ -331,7 +331,7 @@ function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right:
   }
   const values = input instanceof Tensor ? input : sequence.newFull([], input);
   checkOperands(op, [sequence, values]);
-  checkOrdered(op, sequence.dtype);
+  checkOrdered(op, sequence);
   if (values.dtype !== sequence.dtype) {
     throw new DTypeError(`${op}(): values and sequence must have one dtype: ${values.dtype} and ${sequence.dtype}`);
   }

@@ -10,10 +10,10 @@
 import type { Args } from "../base/args.ts";
 import { checkCount } from "../base/checks.ts";
 import { type DType, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
 
 /** A function whose values are not integers. */
@@ -73,6 +73,7 @@ const conjugate = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
 /** The complex conjugate, computed at once; a real tensor is its own. */
 export const conjPhysical: UnaryFunction = Object.assign(
   (input: Tensor, options?: { out?: Tensor }) => {
+    checkTensor("conjPhysical", "input", input);
     if (options) return conjugate(input, options);
     return input.dtype.isComplex ? conjugate(input) : input;
   },
