@@ -8,7 +8,7 @@
 
 import type { ScatterMode, Strided } from "../backend/backend.ts";
 import { mode } from "../autograd/mode.ts";
-import { type DType, int64, toReal } from "../base/dtype.ts";
+import { int64, toReal } from "../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
