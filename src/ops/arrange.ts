@@ -4,7 +4,8 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
+import { NoArgs } from "../base/call.ts";
+import { type Op, op } from "./op.ts";
 import { type Args, intList, signature } from "../base/args.ts";
 import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
@@ -28,18 +29,19 @@ import {
 } from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
-export interface RollArgs {
-  /** How far, one per dimension of `dims`. */
-  shifts: number | readonly number[];
-  /** Which dimensions; default: the flattened tensor. */
-  dims?: number | readonly number[] | null;
+export class RollArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How far, one per dimension of `dims`. */
+    public shifts: number | readonly number[],
+    /** Which dimensions; default: the flattened tensor. */
+    public dims: number | readonly number[] | null = null,
+  ) {}
 }
-const rollArgs = signature<RollArgs>("roll", ["shifts", "dims"], [], 1);
 
 /** Moves elements along dimensions; those that leave at the end come back at the start. */
-export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
+export const roll: Op<typeof RollArgs> = op("roll", RollArgs, (input, { shifts, dims }) => {
   checkAlive("roll", input);
-  const { shifts, dims = null } = rollArgs(args);
   const by = intList("roll", [shifts]);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
@@ -56,7 +58,7 @@ export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>)
     over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, input.ndim)));
     return out;
   });
-}
+});
 
 function rollDim(x: Tensor, shift: number, d: number): Tensor {
   const size = x.shape[d];
@@ -90,29 +92,30 @@ function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Reverses dimension 1. */
-export function fliplr(input: Tensor): Tensor {
+export const fliplr: Op<typeof NoArgs> = op("fliplr", NoArgs, (input) => {
   if (input.ndim < 2) throw new ShapeError(`fliplr(): at least 2 dimensions are needed: ${show(input.shape)}`);
   return flipDims("fliplr", input, [1]);
-}
+});
 
 /** Reverses dimension 0. */
-export function flipud(input: Tensor): Tensor {
+export const flipud: Op<typeof NoArgs> = op("flipud", NoArgs, (input) => {
   if (input.ndim < 1) throw new ShapeError(`flipud(): at least 1 dimension is needed: ${show(input.shape)}`);
   return flipDims("flipud", input, [0]);
-}
+});
 
 /** The parameters of {@linkcode rot90}. */
-export interface Rot90Args {
-  /** How many quarter turns, from the first of `dims` to the second; default 1. */
-  k?: number;
-  /** The plane; default `[0, 1]`. */
-  dims?: readonly number[];
+export class Rot90Args {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many quarter turns, from the first of `dims` to the second. */
+    public k = 1,
+    /** The plane. */
+    public dims: readonly number[] = [0, 1],
+  ) {}
 }
-const rot90Args = signature<Rot90Args>("rot90", ["k", "dims"]);
 
 /** Turns a plane by multiples of 90 degrees. */
-export function rot90(input: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): Tensor {
-  const { k = 1, dims = [0, 1] } = rot90Args(args);
+export const rot90: Op<typeof Rot90Args> = op("rot90", Rot90Args, (input, { k, dims }) => {
   if (dims.length !== 2) throw new ArgumentError(`rot90(): two dimensions are needed: ${show(dims)}`);
   if (input.ndim < 2) throw new ShapeError(`rot90(): at least 2 dimensions are needed: ${show(input.shape)}`);
   const [a, b] = dims.map((d) => wrapDim("rot90", d, input.ndim));
@@ -127,22 +130,23 @@ export function rot90(input: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): T
     default:
       return input.clone();
   }
-}
+});
 
 /** The parameters of {@linkcode diag}, {@linkcode tril} and {@linkcode triu}. */
-export interface DiagonalNumber {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  diagonal?: number;
+export class DiagonalNumber {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public diagonal = 0,
+  ) {}
 }
-const diagArgs = signature<DiagonalNumber>("diag", ["diagonal"]);
 
 /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector (a copy). */
-export function diag(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  const { diagonal = 0 } = diagArgs(args);
+export const diag: Op<typeof DiagonalNumber> = op("diag", DiagonalNumber, (input, { diagonal }) => {
   if (input.ndim === 1) return embedDiagonal("diag", input, diagonal, -2, -1);
   if (input.ndim !== 2) throw new ShapeError(`diag(): a vector or a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, diagonal, 0, 1, "diag").clone();
-}
+});
 
 const diagflatArgs = signature<{ offset?: number }>("diagflat", ["offset"]);
 
@@ -153,21 +157,24 @@ export function diagflat(input: Tensor, ...args: Args<{ offset?: number }, ["off
 }
 
 /** The parameters of {@linkcode diagEmbed}. */
-export interface DiagEmbedArgs {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  offset?: number;
-  /** First dimension of the matrices in the result; default -2. */
-  dim1?: number;
-  /** Second dimension of the matrices; default -1. */
-  dim2?: number;
+export class DiagEmbedArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension of the matrices in the result. */
+    public dim1 = -2,
+    /** Second dimension of the matrices. */
+    public dim2 = -1,
+  ) {}
 }
-const diagEmbedArgs = signature<DiagEmbedArgs>("diagEmbed", ["offset", "dim1", "dim2"]);
 
 /** The last dimension as diagonals of matrices that are zero elsewhere. */
-export function diagEmbed(input: Tensor, ...args: Args<DiagEmbedArgs, ["offset", "dim1", "dim2"]>): Tensor {
-  const { offset = 0, dim1 = -2, dim2 = -1 } = diagEmbedArgs(args);
-  return embedDiagonal("diagEmbed", input, offset, dim1, dim2);
-}
+export const diagEmbed: Op<typeof DiagEmbedArgs> = op(
+  "diagEmbed",
+  DiagEmbedArgs,
+  (input, { offset, dim1, dim2 }) => embedDiagonal("diagEmbed", input, offset, dim1, dim2),
+);
 
 function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2: number): Tensor {
   checkAlive(op, x);
@@ -182,11 +189,10 @@ function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2
 }
 
 /** The sum of a matrix's diagonal. */
-export function trace(input: Tensor): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, trace, input);
+export const trace: Op<typeof NoArgs> = op({ name: "trace", autocast: { cpu: "float32" } }, NoArgs, (input) => {
   if (input.ndim !== 2) throw new ShapeError(`trace(): a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, 0, 0, 1, "trace").sum();
-}
+});
 
 /** Zeros where the column minus the row is beyond `diagonal`, above or below. */
 function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tensor {
@@ -275,13 +281,15 @@ export function triuIndices(row: number, col: number, ...args: Args<TriangleIndi
 }
 
 /** The parameters of {@linkcode combinations}. */
-export interface CombinationsArgs {
-  /** Elements per combination; default 2. */
-  r?: number;
-  /** Whether an element may repeat; default false. */
-  withReplacement?: boolean;
+export class CombinationsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Elements per combination. */
+    public r = 2,
+    /** Whether an element may repeat. */
+    public withReplacement = false,
+  ) {}
 }
-const combinationsArgs = signature<CombinationsArgs>("combinations", ["r", "withReplacement"]);
 
 /** How many ways there are to choose `r` of `n`; an inexact large number where they are many. */
 function ways(n: number, r: number): number {
@@ -298,26 +306,29 @@ function ways(n: number, r: number): number {
  *
  * @throws {ShapeError} if there are more than can be listed
  */
-export function combinations(input: Tensor, ...args: Args<CombinationsArgs, ["r", "withReplacement"]>): Tensor {
-  const { r = 2, withReplacement = false } = combinationsArgs(args);
-  checkAlive("combinations", input);
-  if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
-  checkCount("combinations", "r", r, 0);
-  if (r === 0) return input.newZeros([0]);
-  const n = input.shape[0];
-  const count = withReplacement ? (n === 0 ? 0 : ways(n + r - 1, r)) : ways(n, r);
-  checkListed("combinations", count * r);
-  const picked: number[] = [];
-  const current = Array.from({ length: count === 0 ? 0 : r }, (_, i) => withReplacement ? 0 : i);
-  for (let row = 0; row < count; row++) {
-    for (const i of current) picked.push(i);
-    // The next one: the last place that can move does, and those after it follow as closely as they may.
-    let at = r - 1;
-    while (at >= 0 && current[at] === (withReplacement ? n - 1 : n - r + at)) at--;
-    if (at < 0) break;
-    current[at]++;
-    for (let k = at + 1; k < r; k++) current[k] = withReplacement ? current[at] : current[k - 1] + 1;
-  }
-  const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
-  return reshapeTo(input.indexSelect(0, index), [count, r]);
-}
+export const combinations: Op<typeof CombinationsArgs> = op(
+  "combinations",
+  CombinationsArgs,
+  (input, { r, withReplacement }) => {
+    checkAlive("combinations", input);
+    if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
+    checkCount("combinations", "r", r, 0);
+    if (r === 0) return input.newZeros([0]);
+    const n = input.shape[0];
+    const count = withReplacement ? (n === 0 ? 0 : ways(n + r - 1, r)) : ways(n, r);
+    checkListed("combinations", count * r);
+    const picked: number[] = [];
+    const current = Array.from({ length: count === 0 ? 0 : r }, (_, i) => withReplacement ? 0 : i);
+    for (let row = 0; row < count; row++) {
+      for (const i of current) picked.push(i);
+      // The next one: the last place that can move does, and those after it follow as closely as they may.
+      let at = r - 1;
+      while (at >= 0 && current[at] === (withReplacement ? n - 1 : n - r + at)) at--;
+      if (at < 0) break;
+      current[at]++;
+      for (let k = at + 1; k < r; k++) current[k] = withReplacement ? current[at] : current[k - 1] + 1;
+    }
+    const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
+    return reshapeTo(input.indexSelect(0, index), [count, r]);
+  },
+);

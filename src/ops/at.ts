@@ -7,9 +7,9 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
+import { type Op, op } from "./op.ts";
 import { checkInPlace, recordInPlace } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args } from "../base/args.ts";
 import { MOST_DIMS } from "../base/checks.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
@@ -280,6 +280,17 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
   return reshapeTo(value, [...lead, ...new Array<number>(mask.ndim).fill(1), ...tail]);
 }
 
+/** The parameters of {@linkcode setAt}. */
+export class SetAtArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC index */
+    public index: Index | readonly Index[],
+    /** DOC value */
+    public value: Tensor | ScalarLike | TensorData,
+  ) {}
+}
+
 /**
  * Writes `value` at an index, as Python's `x[…] = value`. The value broadcasts and is converted.
  *
@@ -290,7 +301,7 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
  * @param value a tensor, a number, or nested arrays
  * @returns the tensor
  */
-export function setAt(self: Tensor, index: Index | readonly Index[], value: Tensor | ScalarLike | TensorData): Tensor {
+export const setAt: Op<typeof SetAtArgs> = op("setAt", SetAtArgs, (self, { index, value }) => {
   const parts = Array.isArray(index) ? index as readonly Index[] : [index as Index];
   const { view, advanced } = planIndex("setAt", self, parts);
   return scope(() => {
@@ -300,7 +311,7 @@ export function setAt(self: Tensor, index: Index | readonly Index[], value: Tens
     else write("setAt", view, advanced, source, false);
     return self;
   });
-}
+});
 
 /** Leading dimensions of size 1 beyond `ndim` are dropped, as PyTorch does when it assigns. */
 function trimmed(x: Tensor, ndim: number): Tensor {
@@ -390,22 +401,24 @@ function fitting(op: string, source: Tensor, shape: readonly number[]): Tensor {
 }
 
 /** The parameters of {@linkcode indexPut}. */
-export interface IndexPutArgs {
-  /** One integer or boolean tensor per dimension; missing ones mean all. */
-  indices: readonly (Tensor | null)[];
-  /** The values; they broadcast. */
-  values: Tensor;
-  /** Add instead of writing; a position may then occur several times. Default false. */
-  accumulate?: boolean;
+export class IndexPutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One integer or boolean tensor per dimension; missing ones mean all. */
+    public indices: readonly (Tensor | null)[],
+    /** The values; they broadcast. */
+    public values: Tensor,
+    /** Add instead of writing; a position may then occur several times. Default false. */
+    public accumulate: boolean | null = null,
+  ) {}
 }
-const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "accumulate"], [], 2);
 
 /** Writes (or adds) values at positions given by tensors, in a copy. */
-export function indexPut(input: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, indexPut, input, ...args);
-  const given = indexPutArgs(args);
-  return scope(() => putInto("indexPut", input.clone(), given));
-}
+export const indexPut: Op<typeof IndexPutArgs> = op(
+  { name: "indexPut", autocast: { gpu: "promote" } },
+  IndexPutArgs,
+  (input, given) => scope(() => putInto("indexPut", input.clone(), given)),
+);
 
 /** {@linkcode indexPut} in place. */
 export function indexPut_(self: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {

@@ -15,7 +15,8 @@ import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { type Context, OutArgs, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { type Op, op } from "./op.ts";
 
 function binary(

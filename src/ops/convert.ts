@@ -4,6 +4,8 @@
  * @module
  */
 
+import { NoArgs } from "../base/call.ts";
+import { type Op, op } from "./op.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import {
@@ -282,8 +284,17 @@ function integerOf(op: string, value: number): number {
   return Math.trunc(value);
 }
 
+/** The parameters of {@linkcode fill_}. */
+export class FillArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC value */
+    public value: ScalarLike | Tensor,
+  ) {}
+}
+
 /** Writes `value` (a number, or a 0-d tensor) into every element. */
-export function fill_(self: Tensor, value: ScalarLike | Tensor): Tensor {
+export const fill_: Op<typeof FillArgs> = op("fill_", FillArgs, (self, { value }) => {
   checkAlive("fill_", self);
   if (value instanceof Tensor) {
     if (value.ndim !== 0) throw new ShapeError(`fill_(): the value must be 0-d: ${show(value.shape)}`);
@@ -293,22 +304,27 @@ export function fill_(self: Tensor, value: ScalarLike | Tensor): Tensor {
   fillWith("fill_", self, value);
   self.storage.version++;
   return recordInPlace("FillBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
-}
+});
 
 /** Writes zeros. */
-export function zero_(self: Tensor): Tensor {
-  return fill_(self, 0);
-}
+export const zero_: Op<typeof NoArgs> = op("zero_", NoArgs, (self) => fill_(self, 0));
 
 /** A copy filled with `value`. */
 export function fill(input: Tensor, value: ScalarLike | Tensor): Tensor {
   return fill_(clone(input), value);
 }
 
-/** The tensor of another tensor's dtype. */
-export function typeAs(input: Tensor, other: Tensor): Tensor {
-  return to(input, other.dtype);
+/** The parameters of {@linkcode typeAs}. */
+export class TypeAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
+
+/** The tensor of another tensor's dtype. */
+export const typeAs: Op<typeof TypeAsArgs> = op("typeAs", TypeAsArgs, (input, { other }) => to(input, other.dtype));
 
 type Cast = (input: Tensor, ...args: FormatArgs) => Tensor;
 
@@ -356,16 +372,29 @@ export function cuda(input: Tensor, index = 0): Tensor {
   return to(input, `cuda:${index}`);
 }
 
+/** The parameters of {@linkcode recordStream}. */
+export class RecordStreamArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC stream */
+    public stream: Stream,
+  ) {}
+}
+
 /**
  * Says that work of another stream uses the tensor: its memory, once released, is used again only after what was issued
  * to `stream` until then. Without meaning on devices without streams.
  *
  * @throws {DeviceError} if the stream is another device's
  */
-export function recordStream(input: Tensor, stream: Stream): void {
-  checkAlive("recordStream", input);
-  if (input.device.type === "cuda") recordBlock(input.device, input.storage.block, stream);
-}
+export const recordStream: Op<typeof RecordStreamArgs, void> = op(
+  "recordStream",
+  RecordStreamArgs,
+  (input, { stream }) => {
+    checkAlive("recordStream", input);
+    if (input.device.type === "cuda") recordBlock(input.device, input.storage.block, stream);
+  },
+);
 
 // ---------------------------------------------------------------- reading values
 
@@ -396,14 +425,14 @@ export async function data(input: Tensor): Promise<DataArray> {
  *
  * On WebGPU: throws; nothing there can be read at once (`itemSync`, `tolistSync` neither).
  */
-export function dataSync(input: Tensor): DataArray {
+export const dataSync: Op<typeof NoArgs, DataArray> = op("dataSync", NoArgs, (input) => {
   const x = denseView("dataSync", input);
   const { backend } = x.storage;
   if (!backend.readSync) {
     throw new DeviceError(`dataSync(): ${x.device} is read asynchronously; use await x.data()`);
   }
   return decode(backend.readSync(x), x.dtype);
-}
+});
 
 /** One value as JavaScript holds it; complex ones as `[re, im]`. */
 export type Element = number | bigint | boolean | [number, number];

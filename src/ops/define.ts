@@ -42,7 +42,7 @@ import {
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
-import { asMethod, type IsMethod } from "./op.ts";
+import { asMethod, type IsMethod, OutArgs } from "./op.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {
@@ -86,12 +86,6 @@ export interface PointwiseSpec {
   readonly check?: (dtype: DType, options: Readonly<Record<string, unknown>>) => void;
   /** The result's dtype, where it is neither the compute dtype nor, for a truth value, bool. */
   readonly result?: (dtype: DType, options: Readonly<Record<string, unknown>>) => DType;
-}
-
-/** Parameters of functions whose result may be written into a tensor. */
-export class OutArgs {
-  /** Where the result goes. */
-  out: Tensor | null = null;
 }
 
 /** What `pointwise` attaches to the function it makes. */

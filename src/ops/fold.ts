@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
@@ -21,24 +22,37 @@ import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 export type WindowSize = number | readonly number[];
 
 /** The parameters of {@linkcode unfold}. */
-export interface UnfoldWindowArgs {
-  /** Size of the window. */
-  kernelSize: WindowSize;
-  /** Step between the window's taps. @default {1} */
-  dilation?: WindowSize;
-  /** Zeros on both sides. @default {0} */
-  padding?: WindowSize;
-  /** Step of the window. @default {1} */
-  stride?: WindowSize;
+export class UnfoldWindowArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Size of the window. */
+    public kernelSize: WindowSize,
+    /** Step between the window's taps. */
+    public dilation: WindowSize | null = null,
+    /** Zeros on both sides. */
+    public padding: WindowSize | null = null,
+    /** Step of the window. */
+    public stride: WindowSize | null = null,
+  ) {}
 }
 
 /** The parameters of {@linkcode fold}. */
-export interface FoldArgs extends UnfoldWindowArgs {
-  /** Height and width of the result. */
-  outputSize: WindowSize;
+export class FoldArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Height and width of the result. */
+    public outputSize: WindowSize | null = null,
+    /** Size of the window. */
+    public kernelSize: WindowSize | null = null,
+    /** Step between the window's taps. */
+    public dilation: WindowSize | null = null,
+    /** Zeros on both sides. */
+    public padding: WindowSize | null = null,
+    /** Step of the window. */
+    public stride: WindowSize | null = null,
+  ) {}
 }
 
-const unfoldArgs = signature<UnfoldWindowArgs>("unfold", ["kernelSize", "dilation", "padding", "stride"], [], 1);
 const foldArgs = signature<FoldArgs>("fold", ["outputSize", "kernelSize", "dilation", "padding", "stride"], [], 2);
 
 /** Checked windows over a plane. */
@@ -146,13 +160,9 @@ function tapOf(x: Tensor, i: number, j: number): Tensor {
  * @throws {ShapeError} if the window is larger than the padded image
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
  */
-export function unfold(
-  input: Tensor,
-  ...args: Args<UnfoldWindowArgs, ["kernelSize", "dilation", "padding", "stride"]>
-): Tensor {
+export const unfold: Fn<typeof UnfoldWindowArgs> = fn("unfold", UnfoldWindowArgs, (input, options) => {
   checkTensor("unfold", "input", input);
   checkOperands("unfold", [input]);
-  const options = unfoldArgs(args);
   if ((input.ndim !== 3 && input.ndim !== 4) || input.shape.slice(-3).some((s) => s === 0)) {
     throw new ShapeError(`unfold(): the input must be [N, C, H, W] or [C, H, W]: ${show(input.shape)}`);
   }
@@ -160,7 +170,7 @@ export function unfold(
   if (input.ndim === 4) return toColumns(input, w);
   const out = toColumns(reshapeTo(input, [1, ...input.shape]), w);
   return reshapeTo(out, out.shape.slice(1));
-}
+});
 
 /**
  * Images from the columns of {@linkcode unfold}; values of overlapping windows are added.

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Op, op } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
@@ -222,15 +223,17 @@ export function tile(input: Tensor, ...dims: Sizes): Tensor {
 }
 
 /** The parameters of {@linkcode repeatInterleave}. */
-export interface RepeatInterleaveArgs {
-  /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
-  repeats: number | Tensor;
-  /** The dimension; default: the flattened tensor. */
-  dim?: number | null;
+export class RepeatInterleaveArgs {
   /** The size of the result along `dim`, where it is known; the result is then given at once. */
-  outputSize?: number | null;
+  outputSize: number | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
+    public repeats: number | Tensor,
+    /** The dimension; default: the flattened tensor. */
+    public dim: number | null = null,
+  ) {}
 }
-const repeatInterleaveArgs = signature<RepeatInterleaveArgs>("repeatInterleave", ["repeats", "dim"], ["outputSize"], 1);
 
 /**
  * Each element (or slice along `dim`) repeated in place.
@@ -250,39 +253,39 @@ export function repeatInterleave(
   input: Tensor,
   ...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>
 ): Tensor | Promise<Tensor>;
-export function repeatInterleave(
-  input: Tensor,
-  ...args: unknown[]
-): Tensor | Promise<Tensor> {
-  const { repeats, dim = null, outputSize = null } = repeatInterleaveArgs(args);
-  const source = dim === null ? reshapeTo(input, [-1]) : input;
-  const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
-  if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
-  const { shape } = source;
-  checkTensor("repeatInterleave", "repeats", repeats);
-  if (repeats.ndim > 1 || repeats.dtype.kind !== "integer") {
-    throw new ArgumentError(
-      `repeatInterleave(): repeats must be a 0-d or 1-d integer tensor: ${repeats.dtype} of shape ${
-        show(repeats.shape)
-      }`,
-    );
-  }
-  if (repeats.numel() !== 1 && repeats.numel() !== shape[d]) {
-    throw new ShapeError(
-      `repeatInterleave(): one count per slice is needed: ${repeats.numel()} for dimension ${d} of size ${shape[d]}`,
-    );
-  }
-  const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
-  // Slice number i is repeated where the running total first exceeds the position.
-  const take = (total: number) =>
-    scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
-  if (outputSize !== null) {
-    checkCount("repeatInterleave", "outputSize", outputSize, 0);
-    return take(outputSize);
-  }
-  if (shape[d] === 0) return take(0);
-  return ends.select(0, -1).item().then((total) => take(total as number));
-}
+export const repeatInterleave: Op<typeof RepeatInterleaveArgs, Tensor | Promise<Tensor>> = op(
+  "repeatInterleave",
+  RepeatInterleaveArgs,
+  (input, { repeats, dim, outputSize }) => {
+    const source = dim === null ? reshapeTo(input, [-1]) : input;
+    const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
+    if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
+    const { shape } = source;
+    checkTensor("repeatInterleave", "repeats", repeats);
+    if (repeats.ndim > 1 || repeats.dtype.kind !== "integer") {
+      throw new ArgumentError(
+        `repeatInterleave(): repeats must be a 0-d or 1-d integer tensor: ${repeats.dtype} of shape ${
+          show(repeats.shape)
+        }`,
+      );
+    }
+    if (repeats.numel() !== 1 && repeats.numel() !== shape[d]) {
+      throw new ShapeError(
+        `repeatInterleave(): one count per slice is needed: ${repeats.numel()} for dimension ${d} of size ${shape[d]}`,
+      );
+    }
+    const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
+    // Slice number i is repeated where the running total first exceeds the position.
+    const take = (total: number) =>
+      scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
+    if (outputSize !== null) {
+      checkCount("repeatInterleave", "outputSize", outputSize, 0);
+      return take(outputSize);
+    }
+    if (shape[d] === 0) return take(0);
+    return ends.select(0, -1).item().then((total) => take(total as number));
+  },
+);
 
 function interleaveEvenly(x: Tensor, d: number, repeats: number): Tensor {
   if (!Number.isInteger(repeats) || repeats < 0) {
@@ -375,13 +378,21 @@ export function blockDiag(...tensors: TensorList): Tensor {
   return cat(rows, 0);
 }
 
+/** The parameters of {@linkcode kron}. */
+export class KronArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
+}
+
 /** The Kronecker product: each element of `input` times the whole of `other`. */
-export function kron(input: Tensor, other: Tensor): Tensor {
-  checkTensor("kron", "input", input);
+export const kron: Op<typeof KronArgs> = op("kron", KronArgs, (input, { other }) => {
   checkTensor("kron", "other", other);
   const ndim = Math.max(input.ndim, other.ndim);
   const a = [...new Array<number>(ndim - input.ndim).fill(1), ...input.shape];
   const b = [...new Array<number>(ndim - other.ndim).fill(1), ...other.shape];
   const product = reshapeTo(input, a.flatMap((s) => [s, 1])).mul(reshapeTo(other, b.flatMap((s) => [1, s])));
   return reshapeTo(product, a.map((s, i) => s * b[i]));
-}
+});

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { NoArgs } from "../base/call.ts";
+import { type Op, op } from "./op.ts";
 import { mode } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
@@ -118,25 +120,25 @@ export async function nonzero(input: Tensor, ...args: unknown[]): Promise<Tensor
 }
 
 /** The same as {@linkcode nonzero} without options. */
-export function argwhere(input: Tensor): Promise<Tensor> {
-  return nonzero(input);
-}
+export const argwhere: Op<typeof NoArgs, Promise<Tensor>> = op("argwhere", NoArgs, (input) => nonzero(input));
 
 /** The parameters of {@linkcode nonzeroStatic}. */
-export interface NonzeroStaticArgs {
+export class NonzeroStaticArgs {
   /** How many rows the result has. */
-  size: number;
-  /** What missing rows hold; default -1. */
-  fillValue?: number;
+  size: number | null = null;
+  /** What missing rows hold. */
+  fillValue = -1;
 }
-const nonzeroStaticArgs = signature<NonzeroStaticArgs>("nonzeroStatic", [], ["size", "fillValue"]);
 
 /** {@linkcode nonzero} cut or filled up to `size` rows, so that the shape depends on no values. */
-export function nonzeroStatic(input: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
-  const { size, fillValue = -1 } = nonzeroStaticArgs(args);
-  checkCount("nonzeroStatic", "size", size, 0);
-  return scope(() => firstCoordinates(input, size, fillValue));
-}
+export const nonzeroStatic: Op<typeof NonzeroStaticArgs> = op(
+  "nonzeroStatic",
+  NonzeroStaticArgs,
+  (input, { size, fillValue }) => {
+    checkCount("nonzeroStatic", "size", size, 0);
+    return scope(() => firstCoordinates(input, size, fillValue));
+  },
+);
 
 function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
   const flat = reshapeTo(realMask(x).detach().ne(0), [-1]);
@@ -192,13 +194,15 @@ export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs
 }
 
 /** The parameters of {@linkcode maskedScatter}. */
-export interface MaskedScatterArgs {
-  /** Where to write; broadcasts with the tensor. */
-  mask: Tensor;
-  /** The values, in row-major order; at least as many as the mask selects. */
-  source: Tensor;
+export class MaskedScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where to write; broadcasts with the tensor. */
+    public mask: Tensor,
+    /** The values, in row-major order; at least as many as the mask selects. */
+    public source: Tensor,
+  ) {}
 }
-const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask", "source"], [], 2);
 
 /**
  * The values of `source`, in order, where the mask is true; the tensor elsewhere.
@@ -207,20 +211,23 @@ const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask",
  *
  * @param input any tensor; broadcasts with the mask
  */
-export function maskedScatter(input: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
-  const { mask, source } = maskedScatterArgs(args);
-  checkMask("maskedScatter", mask);
-  checkSameDtype("maskedScatter", input, source, "source");
-  const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
-  const selected = reshapeTo(expandTo(mask, shape), [-1]);
-  if (source.numel() === 0 || selected.numel() === 0) return expandTo(input, shape).clone();
-  return scope(() => {
-    // The n-th selected place reads value n.
-    const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
-    const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
-    return where(mask, values, input);
-  });
-}
+export const maskedScatter: Op<typeof MaskedScatterArgs> = op(
+  "maskedScatter",
+  MaskedScatterArgs,
+  (input, { mask, source }) => {
+    checkMask("maskedScatter", mask);
+    checkSameDtype("maskedScatter", input, source, "source");
+    const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
+    const selected = reshapeTo(expandTo(mask, shape), [-1]);
+    if (source.numel() === 0 || selected.numel() === 0) return expandTo(input, shape).clone();
+    return scope(() => {
+      // The n-th selected place reads value n.
+      const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
+      const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
+      return where(mask, values, input);
+    });
+  },
+);
 
 /** {@linkcode maskedScatter} in place. */
 export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
@@ -228,18 +235,23 @@ export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["
 }
 
 /** The parameters of {@linkcode unravelIndex}. */
-export interface UnravelIndexArgs {
-  /** The shape that the positions are in. */
-  shape: number | readonly number[];
+export class UnravelIndexArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The shape that the positions are in. */
+    public shape: number | readonly number[],
+  ) {}
 }
-const unravelIndexArgs = signature<UnravelIndexArgs>("unravelIndex", ["shape"], [], 1);
 
 /** Coordinates of positions in a flattened tensor of the given shape, one tensor per dimension. */
-export function unravelIndex(input: Tensor, ...args: Args<UnravelIndexArgs, ["shape"]>): Tensor[] {
-  const { shape } = unravelIndexArgs(args);
-  if (input.dtype.kind !== "integer") {
-    throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
-  }
-  const sizes = typeof shape === "number" ? [shape] : shape;
-  return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
-}
+export const unravelIndex: Op<typeof UnravelIndexArgs, Tensor[]> = op(
+  "unravelIndex",
+  UnravelIndexArgs,
+  (input, { shape }) => {
+    if (input.dtype.kind !== "integer") {
+      throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
+    }
+    const sizes = typeof shape === "number" ? [shape] : shape;
+    return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
+  },
+);

@@ -2,7 +2,7 @@
  * `op` and `fn`: how functions of tensors are defined, when they are more than one scalar expression.
  *
  * A definition says the name, the parameters (a class, see `src/base/call.ts`), what autocast does, and what is computed.
- * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `map` in `define.ts` does the same
+ * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does the same
  * for pointwise ops.
  *
  * @module
@@ -37,6 +37,12 @@ export interface MethodForm<M> extends IsMethod {
 
 /** A {@linkcode Fn} that is a method of `Tensor` too. */
 export type Op<C extends Params, R = Tensor> = Fn<C, R> & IsMethod;
+
+/** Parameters of functions whose result may be written into a tensor. */
+export class OutArgs {
+  /** Where the result goes. */
+  out: Tensor | null = null;
+}
 
 /** A function that is not yet typed: what `op` and `fn` make. */
 type Untyped = (input: Tensor, ...args: readonly unknown[]) => unknown;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { NoArgs } from "../base/call.ts";
+import { type Fn, fn } from "./op.ts";
 import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
@@ -16,29 +18,36 @@ export function isTensor(obj: unknown): obj is Tensor {
 }
 
 /** The number of elements. */
-export function numel(input: Tensor): number {
-  checkTensor("numel", "input", input);
-  return input.numel();
-}
+export const numel: Fn<typeof NoArgs, number> = fn("numel", NoArgs, (input) => input.numel());
 
 /** Whether the dtype is floating (not complex). */
-export function isFloatingPoint(input: Tensor): boolean {
-  checkTensor("isFloatingPoint", "input", input);
-  return input.dtype.isFloatingPoint;
-}
+export const isFloatingPoint: Fn<typeof NoArgs, boolean> = fn(
+  "isFloatingPoint",
+  NoArgs,
+  (input) => input.dtype.isFloatingPoint,
+);
 
 /** Whether the dtype is complex. */
-export function isComplex(input: Tensor): boolean {
-  checkTensor("isComplex", "input", input);
-  return input.dtype.isComplex;
+export const isComplex: Fn<typeof NoArgs, boolean> = fn("isComplex", NoArgs, (input) => input.dtype.isComplex);
+
+/** The parameters of {@linkcode isSameSize}. */
+export class IsSameSizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
 
 /** Whether two tensors have the same sizes. */
-export function isSameSize(input: Tensor, other: Tensor): boolean {
-  checkTensor("isSameSize", "input", input);
-  checkTensor("isSameSize", "other", other);
-  return sameShape(input.shape, other.shape);
-}
+export const isSameSize: Fn<typeof IsSameSizeArgs, boolean> = fn(
+  "isSameSize",
+  IsSameSizeArgs,
+  (input, { other }) => {
+    checkTensor("isSameSize", "other", other);
+    return sameShape(input.shape, other.shape);
+  },
+);
 
 /**
  * The dtype that an arithmetic operation on two operands gives.

@@ -23,7 +23,8 @@ import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "./nam
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "./reduce_core.ts";
 import { nuclearNorm } from "./svd.ts";
 import { asMethod, type MethodForm, type Op, op } from "./op.ts";
-import { OutArgs, writeOut } from "./define.ts";
+import { writeOut } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { makeView, sliceAt, unrecorded } from "./view_core.ts";
 import { cumprod } from "./scan.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Op, op, OutArgs } from "./op.ts";
 import { type DType, float32, float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
@@ -49,13 +49,15 @@ function needAbove(op: string, name: string, value: number, bound: number, inclu
 }
 
 /** The parameters of {@linkcode normal_} and {@linkcode logNormal_}. */
-export interface NormalFill extends RandomOptions {
-  /** The mean. */
-  mean?: number;
-  /** The standard deviation. */
-  std?: number;
+export class NormalFill {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The mean. */
+    public mean = 1,
+    /** The standard deviation. */
+    public std = 2,
+  ) {}
 }
-const parseNormal = signature<NormalFill>("normal_", ["mean", "std"], ["generator"]);
 
 /**
  * Fills with normal values of the given mean and standard deviation (default 0 and 1).
@@ -63,8 +65,7 @@ const parseNormal = signature<NormalFill>("normal_", ["mean", "std"], ["generato
  * DType: floating; complex parts are independent with half the variance each, and the mean is real.
  * @throws {ArgumentError} if `std` is negative
  */
-export function normal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
-  const { mean = 0, std = 1, generator } = parseNormal(args);
+export const normal_: Op<typeof NormalFill> = op("normal_", NormalFill, (self, { mean, std, generator }) => {
   if (!self.dtype.isComplex) needFloating("normal_", self.dtype);
   needAbove("normal_", "std", std, 0, true);
   const kind = drawKind(self.dtype), words = wordsOf(kind);
@@ -77,24 +78,25 @@ export function normal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>
         return part === 0 ? value.add(m) : value;
       }),
   });
-}
+});
 
 /** The parameters of {@linkcode uniform_}. */
-export interface UniformFill extends RandomOptions {
-  /** The least value. */
-  from?: number;
-  /** The end, which is left out. */
-  to?: number;
+export class UniformFill {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value. */
+    public from = 0,
+    /** The end, which is left out. */
+    public to = 1,
+  ) {}
 }
-const parseUniform = signature<UniformFill>("uniform_", ["from", "to"], ["generator"]);
 
 /**
  * Fills with values spread evenly over [`from`, `to`) (default 0 and 1).
  *
  * @throws {ArgumentError} if `from` is above `to`
  */
-export function uniform_(self: Tensor, ...args: Args<UniformFill, ["from", "to"]>): Tensor {
-  const { from = 0, to = 1, generator } = parseUniform(args);
+export const uniform_: Op<typeof UniformFill> = op("uniform_", UniformFill, (self, { from, to, generator }) => {
   if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
   if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
   if (!Number.isFinite(to - from)) throw new ArgumentError(`uniform_(): to - from must be finite: ${to - from}`);
@@ -109,40 +111,46 @@ export function uniform_(self: Tensor, ...args: Args<UniformFill, ["from", "to"]
         return value.lt(first.add(span)).where(value, first);
       }),
   });
-}
+});
 
 /** The parameters of {@linkcode exponential_}. */
-export interface ExponentialFill extends RandomOptions {
-  /** The rate. */
-  lambd?: number;
+export class ExponentialFill {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The rate. */
+    public lambd = 1,
+  ) {}
 }
-const parseExponential = signature<ExponentialFill>("exponential_", ["lambd"], ["generator"]);
 
 /** Fills with exponential values of rate `lambd` (default 1). */
-export function exponential_(self: Tensor, ...args: Args<ExponentialFill, ["lambd"]>): Tensor {
-  const { lambd = 1, generator } = parseExponential(args);
-  needFloating("exponential_", self.dtype);
-  needAbove("exponential_", "lambd", lambd, 0);
-  const kind = drawKind(self.dtype);
-  return fillInPlace("exponential_", "ExponentialBackward0", self, generatorOf("exponential_", generator), {
-    words: wordsOf(kind),
-    params: [1 / lambd],
-    value: (draws, [scale]) => draws.exponential(kind).mul(scale),
-  });
-}
+export const exponential_: Op<typeof ExponentialFill> = op(
+  "exponential_",
+  ExponentialFill,
+  (self, { lambd, generator }) => {
+    needFloating("exponential_", self.dtype);
+    needAbove("exponential_", "lambd", lambd, 0);
+    const kind = drawKind(self.dtype);
+    return fillInPlace("exponential_", "ExponentialBackward0", self, generatorOf("exponential_", generator), {
+      words: wordsOf(kind),
+      params: [1 / lambd],
+      value: (draws, [scale]) => draws.exponential(kind).mul(scale),
+    });
+  },
+);
 
 /** The parameters of {@linkcode cauchy_}. */
-export interface CauchyFill extends RandomOptions {
-  /** The median. */
-  median?: number;
-  /** The scale. */
-  sigma?: number;
+export class CauchyFill {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The median. */
+    public median = 0,
+    /** The scale. */
+    public sigma = 1,
+  ) {}
 }
-const parseCauchy = signature<CauchyFill>("cauchy_", ["median", "sigma"], ["generator"]);
 
 /** Fills with Cauchy values of the given median and scale (default 0 and 1). */
-export function cauchy_(self: Tensor, ...args: Args<CauchyFill, ["median", "sigma"]>): Tensor {
-  const { median = 0, sigma = 1, generator } = parseCauchy(args);
+export const cauchy_: Op<typeof CauchyFill> = op("cauchy_", CauchyFill, (self, { median, sigma, generator }) => {
   needFloating("cauchy_", self.dtype);
   needAbove("cauchy_", "sigma", sigma, 0);
   const kind = drawKind(self.dtype);
@@ -151,13 +159,10 @@ export function cauchy_(self: Tensor, ...args: Args<CauchyFill, ["median", "sigm
     params: [median, sigma],
     value: (draws, [m, s]) => draws.open(kind).sub(0.5).mul(Math.PI).tan().mul(s).add(m),
   });
-}
-
-const parseLogNormal = signature<NormalFill>("logNormal_", ["mean", "std"], ["generator"]);
+});
 
 /** Fills with values whose logarithm is normal with the given mean and standard deviation (default 1 and 2). */
-export function logNormal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
-  const { mean = 1, std = 2, generator } = parseLogNormal(args);
+export const logNormal_: Op<typeof NormalFill> = op("logNormal_", NormalFill, (self, { mean, std, generator }) => {
   needFloating("logNormal_", self.dtype);
   needAbove("logNormal_", "std", std, 0);
   const kind = drawKind(self.dtype);
@@ -166,7 +171,7 @@ export function logNormal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std
     params: [mean, std],
     value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
   });
-}
+});
 
 /** Fills with the number of trials up to the first success of probability `p`, which lies in (0, 1). */
 export function geometric_(self: Tensor, p: number, options: RandomOptions = {}): Tensor {
@@ -203,20 +208,21 @@ function integerLimit(dtype: DType): bigint {
 }
 
 /** The parameters of {@linkcode random_}. */
-export interface RandomBounds extends RandomOptions {
-  /** The least value; alone, the end. */
-  from?: number | bigint;
-  /** The end, which is left out. */
-  to?: number | bigint;
+export class RandomBounds {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value; alone, the end. */
+    public from: number | bigint | null = null,
+    /** The end, which is left out. */
+    public to: number | bigint | null = null,
+  ) {}
 }
-const parseRandom = signature<RandomBounds>("random_", ["from", "to"], ["generator"]);
 
 /**
  * Fills with integers: `random_()` from 0 to the dtype's limit, `random_(to)` below `to`, `random_(from, to)` from `from`
  * to `to - 1`.
  */
-export function random_(self: Tensor, ...args: Args<RandomBounds, ["from", "to"]>): Tensor {
-  const { from, to, generator } = parseRandom(args);
+export const random_: Op<typeof RandomBounds> = op("random_", RandomBounds, (self, { from, to, generator }) => {
   if (self.dtype.isComplex) throw new DTypeError(`random_(): not defined for ${self.dtype}`);
   const [low, high] = to !== undefined
     ? [from ?? 0, to]
@@ -225,7 +231,7 @@ export function random_(self: Tensor, ...args: Args<RandomBounds, ["from", "to"]
     : [0, integerLimit(self.dtype)];
   const filling = integersBetween("random_", low, high);
   return fillInPlace("random_", "RandomBackward0", self, generatorOf("random_", generator), filling);
-}
+});
 
 // ---------------------------------------------------------------- probabilities given as tensors
 
@@ -257,21 +263,22 @@ function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: G
 }
 
 /** The parameters of {@linkcode bernoulli}. */
-export interface BernoulliOptions extends RandomOptions {
-  /** The probability of a one. */
-  p?: number | Tensor;
-  /** A tensor to write the result into. */
-  out?: Tensor;
+export class BernoulliArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of a one. */
+    public p: number | Tensor = 0.5,
+  ) {
+    super();
+  }
 }
-const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generator", "out"]);
 
 /**
  * Zeros and ones: each element of `input` is the probability of a one there, or `p` is where it is given.
  *
  * @throws {ArgumentError} if a probability is outside [0, 1]
  */
-export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>): Tensor {
-  const { p, generator, out } = parseBernoulli(args);
+export const bernoulli: Op<typeof BernoulliArgs> = op("bernoulli", BernoulliArgs, (input, { p, generator, out }) => {
   checkAlive("bernoulli", input);
   needFloating("bernoulli", input.dtype);
   if (out) checkNoOverlap("bernoulli", out);
@@ -280,7 +287,7 @@ export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>)
   fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));
   record("BernoulliBackward0", result, [input], [], (grad) => [grad.newZeros(grad.shape)]);
   return out ? writeOut("bernoulli", out, result) : result;
-}
+});
 
 function checkChance(op: string, p: number | Tensor): void {
   if (p instanceof Tensor) {
@@ -290,11 +297,8 @@ function checkChance(op: string, p: number | Tensor): void {
   } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${p}`);
 }
 
-const parseBernoulliInPlace = signature<BernoulliOptions>("bernoulli_", ["p"], ["generator"]);
-
 /** Fills with zeros and ones, the latter with probability `p` (default 0.5; a tensor gives one per element). */
-export function bernoulli_(self: Tensor, ...args: Args<Omit<BernoulliOptions, "out">, ["p"]>): Tensor {
-  const { p = 0.5, generator } = parseBernoulliInPlace(args);
+export const bernoulli_: Op<typeof BernoulliArgs> = op("bernoulli_", BernoulliArgs, (self, { p, generator }) => {
   checkAlive("bernoulli_", self);
   if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
   checkChance("bernoulli_", p);
@@ -306,23 +310,20 @@ export function bernoulli_(self: Tensor, ...args: Args<Omit<BernoulliOptions, "o
   fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
   self.storage.version++;
   return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
-}
+});
 
 /** The parameters of {@linkcode multinomial}. */
-export interface MultinomialOptions extends RandomOptions {
-  /** How many indices to draw per row. */
-  numSamples: number;
-  /** Whether an index may come again. @default {false} */
-  replacement?: boolean;
-  /** A tensor to write the result into. */
-  out?: Tensor;
+export class MultinomialArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many indices to draw per row. */
+    public numSamples: number,
+    /** Whether an index may come again. */
+    public replacement = false,
+  ) {
+    super();
+  }
 }
-const parseMultinomial = signature<MultinomialOptions>(
-  "multinomial",
-  ["numSamples", "replacement"],
-  ["generator", "out"],
-  1,
-);
 
 function checkWeights(input: Tensor, numSamples: number, replacement: boolean): void {
   needFloating("multinomial", input.dtype);
@@ -367,15 +368,18 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
  * @param input the weights: finite, not negative, not all zero in a row
  * @throws {ArgumentError} if the weights or the number of samples do not allow it
  */
-export function multinomial(input: Tensor, ...args: Args<MultinomialOptions, ["numSamples", "replacement"]>): Tensor {
-  const { numSamples, replacement = false, generator, out } = parseMultinomial(args);
-  checkAlive("multinomial", input);
-  checkWeights(input, numSamples, replacement);
-  if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
-  const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
-  const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
-  return out ? writeOut("multinomial", out, result) : result;
-}
+export const multinomial: Op<typeof MultinomialArgs> = op(
+  "multinomial",
+  MultinomialArgs,
+  (input, { numSamples, replacement, generator, out }) => {
+    checkAlive("multinomial", input);
+    checkWeights(input, numSamples, replacement);
+    if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
+    const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
+    const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
+    return out ? writeOut("multinomial", out, result) : result;
+  },
+);
 
 /** The dtype that weights are compared in. */
 function weightDtype(input: Tensor): DType {

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
+import { NoArgs } from "../base/call.ts";
+import { type Op, op } from "./op.ts";
 import { record, recordView } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
@@ -50,10 +51,21 @@ export function reshape(input: Tensor, ...shape: Sizes): Tensor {
   return reshapeTo(input, sizesOf("reshape", shape, "shape"));
 }
 
-/** The elements of `input` with the shape of `other`; see {@linkcode reshape}. */
-export function reshapeAs(input: Tensor, other: Tensor): Tensor {
-  return reshapeTo(input, other.shape, "reshapeAs");
+/** The parameters of {@linkcode reshapeAs}. */
+export class ReshapeAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
+
+/** The elements of `input` with the shape of `other`; see {@linkcode reshape}. */
+export const reshapeAs: Op<typeof ReshapeAsArgs> = op(
+  "reshapeAs",
+  ReshapeAsArgs,
+  (input, { other }) => reshapeTo(input, other.shape, "reshapeAs"),
+);
 
 /**
  * A view with another shape, or the same bytes read as another dtype.
@@ -101,19 +113,32 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
   return makeView(x, shape, strides, scale(x.offset), dtype);
 }
 
-/** A view of `input` with the shape of `other`; see {@linkcode view}. */
-export function viewAs(input: Tensor, other: Tensor): Tensor {
-  return viewTo(input, other.shape, "viewAs");
+/** The parameters of {@linkcode viewAs}. */
+export class ViewAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
 
+/** A view of `input` with the shape of `other`; see {@linkcode view}. */
+export const viewAs: Op<typeof ViewAsArgs> = op(
+  "viewAs",
+  ViewAsArgs,
+  (input, { other }) => viewTo(input, other.shape, "viewAs"),
+);
+
 /** The parameters of {@linkcode flatten}. */
-export interface FlattenArgs {
-  /** First dimension to merge; default 0. */
-  startDim?: number;
-  /** Last dimension to merge; default -1. */
-  endDim?: number;
+export class FlattenArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** First dimension to merge. */
+    public startDim = 0,
+    /** Last dimension to merge. */
+    public endDim = -1,
+  ) {}
 }
-const flattenArgs = signature<FlattenArgs>("flatten", ["startDim", "endDim"]);
 
 /**
  * Merges the dimensions from `startDim` to `endDim` into one.
@@ -122,29 +147,32 @@ const flattenArgs = signature<FlattenArgs>("flatten", ["startDim", "endDim"]);
  *
  * @param input any tensor
  */
-export function flatten(input: Tensor, ...args: Args<FlattenArgs, ["startDim", "endDim"]>): Tensor {
-  const { startDim = 0, endDim = -1 } = flattenArgs(args);
+export const flatten: Op<typeof FlattenArgs> = op("flatten", FlattenArgs, (input, { startDim, endDim }) => {
   const start = wrapDim("flatten", startDim, input.ndim), end = wrapDim("flatten", endDim, input.ndim);
   if (start > end) throw new ShapeError(`flatten(): startDim comes after endDim: ${startDim} and ${endDim}`);
   if (input.ndim === 0) return reshapeTo(input, [1], "flatten");
   if (start === end) return input;
   const merged = input.shape.slice(start, end + 1).reduce((a, b) => a * b, 1);
   return reshapeTo(input, [...input.shape.slice(0, start), merged, ...input.shape.slice(end + 1)], "flatten");
-}
+});
 
 /** The elements in row-major order as one dimension. */
-export function ravel(input: Tensor): Tensor {
-  return viewTo(input.contiguous(), [input.numel()], "ravel");
-}
+export const ravel: Op<typeof NoArgs> = op(
+  "ravel",
+  NoArgs,
+  (input) => viewTo(input.contiguous(), [input.numel()], "ravel"),
+);
 
 /** The parameters of {@linkcode unflatten}. */
-export interface UnflattenArgs {
-  /** The dimension to split. */
-  dim: number;
-  /** Its new sizes; one may be -1. */
-  sizes: readonly number[];
+export class UnflattenArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension to split. */
+    public dim: number,
+    /** Its new sizes; one may be -1. */
+    public sizes: readonly number[],
+  ) {}
 }
-const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], [], 2);
 
 /**
  * Splits one dimension into several.
@@ -152,37 +180,37 @@ const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], []
  * @param input any tensor
  * @throws {ShapeError} if the sizes' product is not the dimension's size
  */
-export function unflatten(input: Tensor, ...args: Args<UnflattenArgs, ["dim", "sizes"]>): Tensor {
-  const { dim, sizes } = unflattenArgs(args);
+export const unflatten: Op<typeof UnflattenArgs> = op("unflatten", UnflattenArgs, (input, { dim, sizes }) => {
   checkIntegers("unflatten", "sizes", sizes);
   const d = wrapDim("unflatten", dim, input.ndim);
   if (sizes.length === 0) throw new ShapeError("unflatten(): sizes must not be empty: []");
   const inner = inferShape("unflatten", sizes, input.shape[d]);
   return viewTo(input, [...input.shape.slice(0, d), ...inner, ...input.shape.slice(d + 1)], "unflatten");
-}
+});
 
 /** The parameters of {@linkcode squeeze}. */
-export interface SqueezeArgs {
-  /** Which dimensions to remove where their size is 1; default: all. */
-  dim?: number | readonly number[];
+export class SqueezeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions to remove where their size is 1; default: all. */
+    public dim: number | readonly number[] | null = null,
+  ) {}
 }
-const squeezeArgs = signature<SqueezeArgs>("squeeze", ["dim"]);
 
 /**
  * Removes dimensions of size 1; others are left alone.
  *
  * @param input any tensor
  */
-export function squeeze(input: Tensor, ...args: Args<SqueezeArgs, ["dim"]>): Tensor {
+export const squeeze: Op<typeof SqueezeArgs> = op("squeeze", SqueezeArgs, (input, { dim }) => {
   checkAlive("squeeze", input);
-  const { dim } = squeezeArgs(args);
   // wrapDims reads an empty list as "all", which is what PyTorch does for None only.
   const dims = Array.isArray(dim) && dim.length === 0 ? [] : wrapDims("squeeze", dim as number, input.ndim);
   const keep = (d: number) => input.shape[d] !== 1 || !dims.includes(d);
   const from = input.shape;
   const out = makeView(input, input.shape.filter((_, d) => keep(d)), input.strides.filter((_, d) => keep(d)));
   return recordView("SqueezeBackward0", input, out, (g) => reshapeTo(g, from));
-}
+});
 
 /** The parameters of {@linkcode unsqueeze}. */
 export interface DimArgs {
@@ -207,34 +235,40 @@ export function unsqueeze(input: Tensor, ...args: Args<DimArgs, ["dim"]>): Tenso
 }
 
 /** The parameters of {@linkcode transpose}. */
-export interface TransposeArgs {
-  /** One dimension. */
-  dim0: number;
-  /** The other one. */
-  dim1: number;
+export class TransposeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One dimension. */
+    public dim0: number,
+    /** The other one. */
+    public dim1: number,
+  ) {}
 }
-const transposeArgs = signature<TransposeArgs>("transpose", ["dim0", "dim1"], [], 2);
 
 /** Swaps two dimensions. */
-export function transpose(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
-  const { dim0, dim1 } = transposeArgs(args);
-  return transposeTo(input, dim0, dim1);
-}
+export const transpose: Op<typeof TransposeArgs> = op(
+  "transpose",
+  TransposeArgs,
+  (input, { dim0, dim1 }) => transposeTo(input, dim0, dim1),
+);
 
 /** The parameters of {@linkcode swapaxes}. */
-export interface SwapaxesArgs {
-  /** One dimension. */
-  axis0: number;
-  /** The other one. */
-  axis1: number;
+export class SwapaxesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One dimension. */
+    public axis0: number,
+    /** The other one. */
+    public axis1: number,
+  ) {}
 }
-const swapaxesArgs = signature<SwapaxesArgs>("swapaxes", ["axis0", "axis1"], [], 2);
 
 /** Swaps two dimensions; NumPy's name of {@linkcode transpose}. */
-export function swapaxes(input: Tensor, ...args: Args<SwapaxesArgs, ["axis0", "axis1"]>): Tensor {
-  const { axis0, axis1 } = swapaxesArgs(args);
-  return transposeTo(input, axis0, axis1, "swapaxes");
-}
+export const swapaxes: Op<typeof SwapaxesArgs> = op(
+  "swapaxes",
+  SwapaxesArgs,
+  (input, { axis0, axis1 }) => transposeTo(input, axis0, axis1, "swapaxes"),
+);
 
 /** Swaps two dimensions; another name of {@linkcode transpose}. */
 export function swapdims(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
@@ -242,17 +276,15 @@ export function swapdims(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "d
 }
 
 /** The transpose of a matrix; vectors and 0-d tensors are returned as they are. */
-export function t(input: Tensor): Tensor {
+export const t: Op<typeof NoArgs> = op("t", NoArgs, (input) => {
   if (input.ndim > 2) {
     throw new ShapeError(`t(): at most 2 dimensions are allowed: ${show(input.shape)}; use mT or permute()`);
   }
   return input.ndim < 2 ? permuteTo(input, input.ndim === 1 ? [0] : [], "t") : transposeTo(input, 0, 1, "t");
-}
+});
 
 /** The conjugate transpose of the last two dimensions; the property `mH` as a method. */
-export function adjoint(input: Tensor): Tensor {
-  return input.mH;
-}
+export const adjoint: Op<typeof NoArgs> = op("adjoint", NoArgs, (input) => input.mH);
 
 /**
  * Dimensions in another order.
@@ -272,17 +304,18 @@ export function permute(
 }
 
 /** The parameters of {@linkcode movedim}. */
-export interface MovedimArgs {
-  /** Which dimensions. */
-  source: number | readonly number[];
-  /** Where they go. */
-  destination: number | readonly number[];
+export class MovedimArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions. */
+    public source: number | readonly number[],
+    /** Where they go. */
+    public destination: number | readonly number[],
+  ) {}
 }
-const movedimArgs = signature<MovedimArgs>("movedim", ["source", "destination"], [], 2);
 
 /** Moves dimensions to other places; the others keep their order. */
-export function movedim(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
-  const { source, destination } = movedimArgs(args);
+export const movedim: Op<typeof MovedimArgs> = op("movedim", MovedimArgs, (input, { source, destination }) => {
   const list = (v: number | readonly number[]) => typeof v === "number" ? [v] : v;
   checkIntegers("movedim", "source", list(source));
   checkIntegers("movedim", "destination", list(destination));
@@ -298,7 +331,7 @@ export function movedim(input: Tensor, ...args: Args<MovedimArgs, ["source", "de
   const rest = input.shape.map((_, i) => i).filter((i) => !from.includes(i));
   for (let d = 0, next = 0; d < input.ndim; d++) if (order[d] < 0) order[d] = rest[next++];
   return permuteTo(input, order, "movedim");
-}
+});
 
 /** Moves dimensions; NumPy's name of {@linkcode movedim}. */
 export function moveaxis(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
@@ -315,10 +348,21 @@ export function expand(input: Tensor, ...sizes: Sizes): Tensor {
   return expandTo(input, sizesOf("expand", sizes, "size"));
 }
 
-/** {@linkcode expand} to the shape of `other`. */
-export function expandAs(input: Tensor, other: Tensor): Tensor {
-  return expandTo(input, other.shape, "expandAs");
+/** The parameters of {@linkcode expandAs}. */
+export class ExpandAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
+
+/** {@linkcode expand} to the shape of `other`. */
+export const expandAs: Op<typeof ExpandAsArgs> = op(
+  "expandAs",
+  ExpandAsArgs,
+  (input, { other }) => expandTo(input, other.shape, "expandAs"),
+);
 
 /** {@linkcode expand} to `size`, as broadcasting does. */
 export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
@@ -326,23 +370,24 @@ export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
 }
 
 /** The parameters of {@linkcode narrow}. */
-export interface NarrowArgs {
-  /** The dimension. */
-  dim: number;
-  /** The first element; negative counts from the end; a 0-d tensor is read at once. */
-  start: number | Tensor;
-  /** How many elements. */
-  length: number;
+export class NarrowArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** The first element; negative counts from the end; a 0-d tensor is read at once. */
+    public start: number | Tensor,
+    /** How many elements. */
+    public length: number,
+  ) {}
 }
-const narrowArgs = signature<NarrowArgs>("narrow", ["dim", "start", "length"], [], 3);
 
 /**
  * The elements `start` to `start + length` of a dimension.
  *
  * On WebGPU: a `start` that is a tensor must have come from the host as it is; one that was computed must be read first.
  */
-export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
-  const { dim, start, length } = narrowArgs(args);
+export const narrow: Op<typeof NarrowArgs> = op("narrow", NarrowArgs, (input, { dim, start, length }) => {
   if (input.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");
   const d = wrapDim("narrow", dim, input.ndim), size = input.shape[d];
   if (start instanceof Tensor && (start.ndim !== 0 || start.dtype.kind !== "integer")) {
@@ -361,7 +406,7 @@ export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start",
     );
   }
   return sliceAt(input, d, from, from + length, 1, "narrow");
-}
+});
 
 /** {@linkcode narrow} as a copy. */
 export function narrowCopy(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
@@ -369,40 +414,46 @@ export function narrowCopy(input: Tensor, ...args: Args<NarrowArgs, ["dim", "sta
 }
 
 /** The parameters of {@linkcode select}. */
-export interface SelectArgs {
-  /** The dimension. */
-  dim: number;
-  /** Which slice; negative counts from the end. */
-  index: number;
+export class SelectArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Which slice; negative counts from the end. */
+    public index: number,
+  ) {}
 }
-const selectArgs = signature<SelectArgs>("select", ["dim", "index"], [], 2);
 
 /** One slice of a dimension, which disappears. */
-export function select(input: Tensor, ...args: Args<SelectArgs, ["dim", "index"]>): Tensor {
-  const { dim, index } = selectArgs(args);
-  return selectAt(input, dim, index);
-}
+export const select: Op<typeof SelectArgs> = op(
+  "select",
+  SelectArgs,
+  (input, { dim, index }) => selectAt(input, dim, index),
+);
 
 /** The parameters of {@linkcode diagonal}. */
-export interface DiagonalArgs {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  offset?: number;
-  /** First dimension; default 0. */
-  dim1?: number;
-  /** Second dimension; default 1. */
-  dim2?: number;
+export class DiagonalArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension. */
+    public dim1 = 0,
+    /** Second dimension. */
+    public dim2 = 1,
+  ) {}
 }
-const diagonalArgs = signature<DiagonalArgs>("diagonal", ["offset", "dim1", "dim2"]);
 
 /**
  * A diagonal of two dimensions, as the last dimension of a view.
  *
  * @param input at least 2 dimensions
  */
-export function diagonal(input: Tensor, ...args: Args<DiagonalArgs, ["offset", "dim1", "dim2"]>): Tensor {
-  const { offset = 0, dim1 = 0, dim2 = 1 } = diagonalArgs(args);
-  return diagonalOf(input, offset, dim1, dim2);
-}
+export const diagonal: Op<typeof DiagonalArgs> = op(
+  "diagonal",
+  DiagonalArgs,
+  (input, { offset, dim1, dim2 }) => diagonalOf(input, offset, dim1, dim2),
+);
 
 /** Writes `source` to the part of a copy of `x` that `take` views; both get their gradient. */
 function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) => Tensor): Tensor {
@@ -418,73 +469,85 @@ function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) =>
 }
 
 /** The parameters of {@linkcode selectScatter}. */
-export interface SelectScatterArgs extends SelectArgs {
-  /** What is written. */
-  src: Tensor;
+export class SelectScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** The dimension. */
+    public dim: number,
+    /** Which slice; negative counts from the end. */
+    public index: number,
+  ) {}
 }
-const selectScatterArgs = signature<SelectScatterArgs>("selectScatter", ["src", "dim", "index"], [], 3);
 
 /** A copy of `input` with one slice replaced. */
-export function selectScatter(input: Tensor, ...args: Args<SelectScatterArgs, ["src", "dim", "index"]>): Tensor {
-  const { src, dim, index } = selectScatterArgs(args);
-  return scatterView("selectScatter", input, src, (part) => selectAt(part, dim, index));
-}
-
-/** The parameters of {@linkcode sliceScatter}. */
-export interface SliceScatterArgs {
-  /** What is written. */
-  src: Tensor;
-  /** The dimension; default 0. */
-  dim?: number;
-  /** First position. */
-  start?: number | null;
-  /** One past the last position. */
-  end?: number | null;
-  /** Step; default 1. */
-  step?: number;
-}
-const sliceScatterArgs = signature<SliceScatterArgs>("sliceScatter", ["src", "dim", "start", "end", "step"], [], 1);
-
-/** A copy of `input` with a range of slices replaced. */
-export function sliceScatter(
-  input: Tensor,
-  ...args: Args<SliceScatterArgs, ["src", "dim", "start", "end", "step"]>
-): Tensor {
-  const { src, dim = 0, start = null, end = null, step = 1 } = sliceScatterArgs(args);
-  return scatterView("sliceScatter", input, src, (part) => sliceAt(part, dim, start, end, step));
-}
-
-/** The parameters of {@linkcode diagonalScatter}. */
-export interface DiagonalScatterArgs extends DiagonalArgs {
-  /** What is written. */
-  src: Tensor;
-}
-const diagonalScatterArgs = signature<DiagonalScatterArgs>(
-  "diagonalScatter",
-  ["src", "offset", "dim1", "dim2"],
-  [],
-  1,
+export const selectScatter: Op<typeof SelectScatterArgs> = op(
+  "selectScatter",
+  SelectScatterArgs,
+  (input, { src, dim, index }) => scatterView("selectScatter", input, src, (part) => selectAt(part, dim, index)),
 );
 
-/** A copy of `input` with a diagonal replaced. */
-export function diagonalScatter(
-  input: Tensor,
-  ...args: Args<DiagonalScatterArgs, ["src", "offset", "dim1", "dim2"]>
-): Tensor {
-  const { src, offset = 0, dim1 = 0, dim2 = 1 } = diagonalScatterArgs(args);
-  return scatterView("diagonalScatter", input, src, (part) => diagonalOf(part, offset, dim1, dim2));
+/** The parameters of {@linkcode sliceScatter}. */
+export class SliceScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** The dimension. */
+    public dim = 0,
+    /** First position. */
+    public start: number | null = null,
+    /** One past the last position. */
+    public end: number | null = null,
+    /** Step. */
+    public step = 1,
+  ) {}
 }
 
-/** The parameters of {@linkcode unfold}. */
-export interface UnfoldArgs {
-  /** The dimension over which windows slide. */
-  dimension: number;
-  /** Size of a window. */
-  size: number;
-  /** Step between windows. */
-  step: number;
+/** A copy of `input` with a range of slices replaced. */
+export const sliceScatter: Op<typeof SliceScatterArgs> = op(
+  "sliceScatter",
+  SliceScatterArgs,
+  (input, { src, dim, start, end, step }) =>
+    scatterView("sliceScatter", input, src, (part) => sliceAt(part, dim, start, end, step)),
+);
+
+/** The parameters of {@linkcode diagonalScatter}. */
+export class DiagonalScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension. */
+    public dim1 = 0,
+    /** Second dimension. */
+    public dim2 = 1,
+  ) {}
 }
-const unfoldArgs = signature<UnfoldArgs>("unfold", ["dimension", "size", "step"], [], 3);
+
+/** A copy of `input` with a diagonal replaced. */
+export const diagonalScatter: Op<typeof DiagonalScatterArgs> = op(
+  "diagonalScatter",
+  DiagonalScatterArgs,
+  (input, { src, offset, dim1, dim2 }) =>
+    scatterView("diagonalScatter", input, src, (part) => diagonalOf(part, offset, dim1, dim2)),
+);
+
+/** The parameters of {@linkcode unfold}. */
+export class UnfoldArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension over which windows slide. */
+    public dimension: number,
+    /** Size of a window. */
+    public size: number,
+    /** Step between windows. */
+    public step: number,
+  ) {}
+}
 
 /**
  * Sliding windows of a dimension, as a view with the window as last dimension.
@@ -493,9 +556,8 @@ const unfoldArgs = signature<UnfoldArgs>("unfold", ["dimension", "size", "step"]
  *
  * @param input any tensor
  */
-export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "size", "step"]>): Tensor {
+export const unfold: Op<typeof UnfoldArgs> = op("unfold", UnfoldArgs, (input, { dimension, size, step }) => {
   checkAlive("unfold", input);
-  const { dimension, size, step } = unfoldArgs(args);
   const d = wrapDim("unfold", dimension, input.ndim);
   const n = input.ndim === 0 ? 1 : input.shape[d];
   checkCount("unfold", "size", size, 0);
@@ -515,7 +577,7 @@ export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "s
     makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
     (g) => unfoldGradient(g, from, d, size, step),
   );
-}
+});
 
 /** Adds each tap of the windows at its place. */
 function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size: number, step: number): Tensor {
@@ -532,50 +594,55 @@ function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size:
 }
 
 /** The parameters of {@linkcode asStrided}. */
-export interface AsStridedArgs {
-  /** Sizes. */
-  size: readonly number[];
-  /** Steps in elements, not negative. */
-  stride: readonly number[];
-  /** First element in the storage; default: that of the tensor. */
-  storageOffset?: number | null;
+export class AsStridedArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Sizes. */
+    public size: readonly number[],
+    /** Steps in elements, not negative. */
+    public stride: readonly number[],
+    /** First element in the storage; default: that of the tensor. */
+    public storageOffset: number | null = null,
+  ) {}
 }
-const asStridedArgs = signature<AsStridedArgs>("asStrided", ["size", "stride", "storageOffset"], [], 2);
 
 /** A view of the tensor's storage with any sizes, strides and offset that stay inside it. */
-export function asStrided(input: Tensor, ...args: Args<AsStridedArgs, ["size", "stride", "storageOffset"]>): Tensor {
-  const { size, stride, storageOffset } = asStridedArgs(args);
-  return asStridedTo(input, size, stride, storageOffset ?? undefined);
-}
-
-/** The parameters of {@linkcode asStridedScatter}. */
-export interface AsStridedScatterArgs extends AsStridedArgs {
-  /** What is written. */
-  src: Tensor;
-}
-const asStridedScatterArgs = signature<AsStridedScatterArgs>(
-  "asStridedScatter",
-  ["src", "size", "stride", "storageOffset"],
-  [],
-  3,
+export const asStrided: Op<typeof AsStridedArgs> = op(
+  "asStrided",
+  AsStridedArgs,
+  (input, { size, stride, storageOffset }) => asStridedTo(input, size, stride, storageOffset ?? undefined),
 );
 
-/** A copy of `input` with the elements of a strided view replaced. */
-export function asStridedScatter(
-  input: Tensor,
-  ...args: Args<AsStridedScatterArgs, ["src", "size", "stride", "storageOffset"]>
-): Tensor {
-  const { src, size, stride, storageOffset } = asStridedScatterArgs(args);
-  return scatterView(
-    "asStridedScatter",
-    input,
-    src,
-    (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
-  );
+/** The parameters of {@linkcode asStridedScatter}. */
+export class AsStridedScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** Sizes. */
+    public size: readonly number[],
+    /** Steps in elements, not negative. */
+    public stride: readonly number[],
+    /** First element in the storage; default: that of the tensor. */
+    public storageOffset: number | null = null,
+  ) {}
 }
 
+/** A copy of `input` with the elements of a strided view replaced. */
+export const asStridedScatter: Op<typeof AsStridedScatterArgs> = op(
+  "asStridedScatter",
+  AsStridedScatterArgs,
+  (input, { src, size, stride, storageOffset }) =>
+    scatterView(
+      "asStridedScatter",
+      input,
+      src,
+      (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
+    ),
+);
+
 /** A complex tensor as real pairs: a view of shape `[…, 2]`. */
-export function viewAsReal(input: Tensor): Tensor {
+export const viewAsReal: Op<typeof NoArgs> = op("viewAsReal", NoArgs, (input) => {
   checkAlive("viewAsReal", input);
   if (!input.dtype.isComplex) throw new DTypeError(`viewAsReal(): a complex tensor is needed: ${input.dtype}`);
   const out = makeView(
@@ -586,44 +653,47 @@ export function viewAsReal(input: Tensor): Tensor {
     toReal(input.dtype),
   );
   return recordView("ViewAsRealBackward0", input, out, (g) => viewAsComplex(g.contiguous()));
-}
+});
 
 /** Real pairs in the last dimension as a complex tensor: a view without that dimension. */
-export function viewAsComplex(input: Tensor): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, viewAsComplex, input);
-  checkAlive("viewAsComplex", input);
-  const last = input.ndim - 1;
-  if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {
-    throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${input.dtype}`);
-  }
-  const strides = input.strides.slice(0, -1);
-  if (
-    input.shape[last] !== 2 || input.strides[last] !== 1 || input.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)
-  ) {
-    throw new ShapeError(
-      `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(input.shape)}, strides ${
-        show(input.strides)
-      }`,
+export const viewAsComplex: Op<typeof NoArgs> = op(
+  { name: "viewAsComplex", autocast: { cpu: "float32" } },
+  NoArgs,
+  (input) => {
+    checkAlive("viewAsComplex", input);
+    const last = input.ndim - 1;
+    if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {
+      throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${input.dtype}`);
+    }
+    const strides = input.strides.slice(0, -1);
+    if (
+      input.shape[last] !== 2 || input.strides[last] !== 1 || input.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)
+    ) {
+      throw new ShapeError(
+        `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(input.shape)}, strides ${
+          show(input.strides)
+        }`,
+      );
+    }
+    const out = makeView(
+      input,
+      input.shape.slice(0, -1),
+      strides.map((s) => s / 2),
+      input.offset / 2,
+      toComplex(input.dtype),
     );
-  }
-  const out = makeView(
-    input,
-    input.shape.slice(0, -1),
-    strides.map((s) => s / 2),
-    input.offset / 2,
-    toComplex(input.dtype),
-  );
-  return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
-}
+    return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
+  },
+);
 
 /** The tensor itself: conjugation is never deferred here, so there is nothing to resolve. */
-export function resolveConj(input: Tensor): Tensor {
+export const resolveConj: Op<typeof NoArgs> = op("resolveConj", NoArgs, (input) => {
   checkAlive("resolveConj", input);
   return input;
-}
+});
 
 /** The tensor itself: negation is never deferred here, so there is nothing to resolve. */
-export function resolveNeg(input: Tensor): Tensor {
+export const resolveNeg: Op<typeof NoArgs> = op("resolveNeg", NoArgs, (input) => {
   checkAlive("resolveNeg", input);
   return input;
-}
+});

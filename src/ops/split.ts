@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { type Op, op } from "./op.ts";
+import { isPlainObject } from "../base/args.ts";
 import { checkCount, checkIntegers, checkResults } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
@@ -38,13 +39,15 @@ function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number
 }
 
 /** The parameters of {@linkcode split}. */
-export interface SplitArgs {
-  /** The size of each part (the last may be smaller), or all sizes. */
-  splitSizeOrSections: number | readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+export class SplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The size of each part (the last may be smaller), or all sizes. */
+    public splitSizeOrSections: number | readonly number[],
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], [], 1);
 
 /**
  * Views of consecutive parts of a dimension.
@@ -52,17 +55,20 @@ const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], 
  * @param input at least 1 dimension
  * @throws {ShapeError} if sizes do not add up to the dimension's size
  */
-export function split(input: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSections", "dim"]>): Tensor[] {
-  const { splitSizeOrSections: by, dim = 0 } = splitArgs(args);
-  if (typeof by !== "number") return splitWithSizes(input, by, dim);
-  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = input.shape[wrapDim("split", dim, input.ndim)];
-  if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
-    throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
-  }
-  checkResults("split", by === 0 ? 1 : Math.ceil(size / by));
-  return splitSizes("split", input, evenSizes(size, by), dim);
-}
+export const split: Op<typeof SplitArgs, Tensor[]> = op(
+  "split",
+  SplitArgs,
+  (input, { splitSizeOrSections: by, dim }) => {
+    if (typeof by !== "number") return splitWithSizes(input, by, dim);
+    if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+    const size = input.shape[wrapDim("split", dim, input.ndim)];
+    if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
+      throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
+    }
+    checkResults("split", by === 0 ? 1 : Math.ceil(size / by));
+    return splitSizes("split", input, evenSizes(size, by), dim);
+  },
+);
 
 /** As many parts of size `by` as fit, and the rest; an empty dimension is one empty part. */
 function evenSizes(size: number, by: number): number[] {
@@ -72,61 +78,66 @@ function evenSizes(size: number, by: number): number[] {
 }
 
 /** The parameters of {@linkcode splitWithSizes}. */
-export interface SplitWithSizesArgs {
-  /** All sizes. */
-  splitSizes: readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+export class SplitWithSizesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** All sizes. */
+    public splitSizes: readonly number[],
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const splitWithSizesArgs = signature<SplitWithSizesArgs>("splitWithSizes", ["splitSizes", "dim"], [], 1);
 
 /** {@linkcode split} by a list of sizes. */
-export function splitWithSizes(input: Tensor, ...args: Args<SplitWithSizesArgs, ["splitSizes", "dim"]>): Tensor[] {
-  const { splitSizes: sizes, dim = 0 } = splitWithSizesArgs(args);
-  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = input.shape[wrapDim("split", dim, input.ndim)];
-  checkIntegers("split", "sizes", sizes);
-  if (sizes.some((s) => s < 0) || sizes.reduce((a, b) => a + b, 0) !== size) {
-    throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
-  }
-  return splitSizes("split", input, sizes, dim);
-}
+export const splitWithSizes: Op<typeof SplitWithSizesArgs, Tensor[]> = op(
+  "splitWithSizes",
+  SplitWithSizesArgs,
+  (input, { splitSizes: sizes, dim }) => {
+    if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+    const size = input.shape[wrapDim("split", dim, input.ndim)];
+    checkIntegers("split", "sizes", sizes);
+    if (sizes.some((s) => s < 0) || sizes.reduce((a, b) => a + b, 0) !== size) {
+      throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
+    }
+    return splitSizes("split", input, sizes, dim);
+  },
+);
 
 /** The parameters of {@linkcode chunk}. */
-export interface ChunkArgs {
-  /** How many parts at most. */
-  chunks: number;
-  /** The dimension; default 0. */
-  dim?: number;
+export class ChunkArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many parts at most. */
+    public chunks: number,
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const chunkArgs = signature<ChunkArgs>("chunk", ["chunks", "dim"], [], 1);
 
 /** At most `chunks` parts of equal size, the last perhaps smaller. */
-export function chunk(input: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
-  const { chunks, dim = 0 } = chunkArgs(args);
+export const chunk: Op<typeof ChunkArgs, Tensor[]> = op("chunk", ChunkArgs, (input, { chunks, dim }) => {
   if (input.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
   checkCount("chunk", "the number of chunks", chunks, 1);
   const size = input.shape[wrapDim("chunk", dim, input.ndim)];
   checkResults("chunk", size === 0 ? chunks : Math.min(chunks, size));
   if (size === 0) return splitSizes("chunk", input, new Array<number>(chunks).fill(0), dim);
   return splitSizes("chunk", input, evenSizes(size, Math.ceil(size / chunks)), dim);
-}
+});
 
 /** The parameters of {@linkcode tensorSplit}. */
-export interface TensorSplitArgs {
-  /** The number of parts, or where to cut; a tensor of either is read at once. */
-  indicesOrSections?: number | readonly number[] | Tensor;
+export class TensorSplitArgs {
   /** The number of parts. */
-  sections?: number;
+  sections: number | null = null;
   /** Where to cut. */
-  indices?: readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+  indices: readonly number[] | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The number of parts, or where to cut; a tensor of either is read at once. */
+    public indicesOrSections: number | readonly number[] | Tensor | null = null,
+    /** The dimension. */
+    public dim: number | null = null,
+  ) {}
 }
-const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSections", "dim"], [
-  "sections",
-  "indices",
-]);
 
 /**
  * Parts of nearly equal size (`sections`), or cut at positions (`indices`).
@@ -135,8 +146,7 @@ const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSec
  *
  * @param input at least 1 dimension
  */
-export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {
-  const given = tensorSplitArgs(args);
+export const tensorSplit: Op<typeof TensorSplitArgs, Tensor[]> = op("tensorSplit", TensorSplitArgs, (input, given) => {
   const dim = given.dim ?? 0;
   let by = given.indicesOrSections ?? given.sections ?? given.indices;
   if (by instanceof Tensor) {
@@ -153,7 +163,7 @@ export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indi
   }
   if (input.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
   return splitAt("tensorSplit", input, by, wrapDim("tensorSplit", dim, input.ndim));
-}
+});
 
 function splitAt(op: string, x: Tensor, by: number | readonly number[], d: number): Tensor[] {
   const size = x.shape[d];
@@ -218,32 +228,66 @@ export type Cuts = number | readonly number[] | {
   indices?: readonly number[];
 };
 
+/** The parameters of {@linkcode hsplit}. */
+export class HsplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC cuts */
+    public cuts: Cuts,
+  ) {}
+}
+
 /** {@linkcode tensorSplit} along dimension 1 (0 for vectors) into equal sections, or at indices. */
-export function hsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("hsplit", input, [cuts], 1, input.ndim === 1 ? 0 : 1);
+export const hsplit: Op<typeof HsplitArgs, Tensor[]> = op(
+  "hsplit",
+  HsplitArgs,
+  (input, { cuts }) => axisSplit("hsplit", input, [cuts], 1, input.ndim === 1 ? 0 : 1),
+);
+
+/** The parameters of {@linkcode vsplit}. */
+export class VsplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC cuts */
+    public cuts: Cuts,
+  ) {}
 }
 
 /** {@linkcode tensorSplit} along dimension 0 into equal sections, or at indices. */
-export function vsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("vsplit", input, [cuts], 2, 0);
+export const vsplit: Op<typeof VsplitArgs, Tensor[]> = op(
+  "vsplit",
+  VsplitArgs,
+  (input, { cuts }) => axisSplit("vsplit", input, [cuts], 2, 0),
+);
+
+/** The parameters of {@linkcode dsplit}. */
+export class DsplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC cuts */
+    public cuts: Cuts,
+  ) {}
 }
 
 /** {@linkcode tensorSplit} along dimension 2 into equal sections, or at indices. */
-export function dsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("dsplit", input, [cuts], 3, 2);
-}
+export const dsplit: Op<typeof DsplitArgs, Tensor[]> = op(
+  "dsplit",
+  DsplitArgs,
+  (input, { cuts }) => axisSplit("dsplit", input, [cuts], 3, 2),
+);
 
 /** The parameters of {@linkcode unbind}. */
-export interface UnbindArgs {
-  /** The dimension; default 0. */
-  dim?: number;
+export class UnbindArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const unbindArgs = signature<UnbindArgs>("unbind", ["dim"]);
 
 /** Every slice of a dimension, which disappears. */
-export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tensor[] {
+export const unbind: Op<typeof UnbindArgs, Tensor[]> = op("unbind", UnbindArgs, (input, { dim }) => {
   checkAlive("unbind", input);
-  const { dim = 0 } = unbindArgs(args);
   if (input.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
   const d = wrapDim("unbind", dim, input.ndim);
   checkResults("unbind", input.shape[d]);
@@ -256,7 +300,7 @@ export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tenso
     const like = grads.find((g) => g !== null)!;
     return stack(grads.map((g) => g ?? like.newZeros(shape)), d);
   });
-}
+});
 
 /** One tensor, or several in an array or spread. */
 export type OneOrMany = readonly [Tensor] | readonly Tensor[] | readonly [readonly Tensor[]];

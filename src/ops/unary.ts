@@ -14,7 +14,8 @@ import { DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, OutArgs, type Pointwise, pointwise } from "./define.ts";
+import { type Context, type Pointwise, pointwise } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { asMethod, type IsMethod, type Op, op } from "./op.ts";
 
 /** A function whose values are not integers. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { type Op, op } from "./op.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
@@ -20,17 +21,19 @@ import { cat } from "./join.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode unique}. */
-export interface UniqueArgs {
-  /** In order; always the case here. */
-  sorted?: boolean;
-  /** Also give, per element, the position of its value in the result. */
-  returnInverse?: boolean;
-  /** Also give how often each value occurs. */
-  returnCounts?: boolean;
-  /** Compare whole slices of this dimension; default: elements. */
-  dim?: number | null;
+export class UniqueArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** In order; always the case here. */
+    public sorted: boolean | null = null,
+    /** Also give, per element, the position of its value in the result. */
+    public returnInverse: boolean | null = null,
+    /** Also give how often each value occurs. */
+    public returnCounts: boolean | null = null,
+    /** Compare whole slices of this dimension; default: elements. */
+    public dim: number | null = null,
+  ) {}
 }
-const uniqueArgs = signature<UniqueArgs>("unique", ["sorted", "returnInverse", "returnCounts", "dim"]);
 
 /** The flags that ask for more than the values. */
 export type PlainUnique = { returnInverse?: false; returnCounts?: false };
@@ -49,10 +52,12 @@ export function unique(
   input: Tensor,
   ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
 ): Promise<Tensor | Tensor[]>;
-export function unique(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const given = uniqueArgs(args);
-  return runs("unique", input, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false);
-}
+export const unique: Op<typeof UniqueArgs, Promise<Tensor | Tensor[]>> = op(
+  "unique",
+  UniqueArgs,
+  (input, given) =>
+    runs("unique", input, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false),
+);
 
 const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
   "uniqueConsecutive",
@@ -166,19 +171,20 @@ export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weig
 }
 
 /** The parameters of {@linkcode histc}. */
-export interface HistcArgs {
-  /** How many bins; default 100. */
-  bins?: number;
-  /** Lower end; default 0. With equal ends, those of the values. */
-  min?: number;
-  /** Upper end; default 0. */
-  max?: number;
+export class HistcArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many bins. */
+    public bins = 100,
+    /** Lower end. With equal ends, those of the values. */
+    public min = 0,
+    /** Upper end. */
+    public max = 0,
+  ) {}
 }
-const histcArgs = signature<HistcArgs>("histc", ["bins", "min", "max"]);
 
 /** How many elements are in each of `bins` intervals of equal width; elements outside are not counted. */
-export function histc(input: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]>): Tensor {
-  const { bins = 100, min = 0, max = 0 } = histcArgs(args);
+export const histc: Op<typeof HistcArgs> = op("histc", HistcArgs, (input, { bins, min, max }) => {
   if (!input.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${input.dtype}`);
   checkCount("histc", "bins", bins, 1);
   checkSizes("histc", [bins], 8);
@@ -186,7 +192,7 @@ export function histc(input: Tensor, ...args: Args<HistcArgs, ["bins", "min", "m
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }
   return scope(() => unrecorded(() => countBins(input, bins, min, max)));
-}
+});
 
 function countBins(x: Tensor, bins: number, min: number, max: number): Tensor {
   const values = reshapeTo(x.detach(), [-1]);
