@@ -36,9 +36,7 @@ export class ConvArgs {
 }
 
 function checkBias(op: string, bias: Tensor | null, channels: number): void {
-  if (bias === null) return;
-  checkTensor(op, "bias", bias);
-  if (bias.ndim !== 1 || bias.shape[0] !== channels) {
+  if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== channels)) {
     throw new ShapeError(`${op}(): the bias must have shape [${channels}]: ${show(bias.shape)}`);
   }
 }
@@ -60,6 +58,7 @@ function samePadding(x: Tensor, kernel: readonly number[], dilation: readonly nu
 function conv(op: string, n: number, input: Tensor, o: Readonly<ConvArgs>): Tensor {
   const { weight, bias, stride, padding, dilation, groups } = o;
   checkTensor(op, "weight", weight);
+  if (bias !== null) checkTensor(op, "bias", bias);
   checkConvOperands(op, n, input, weight, bias, groups);
   const kernel = weight.shape.slice(2);
   const geometry = {
@@ -170,6 +169,7 @@ export class ConvTransposeArgs {
 function convTranspose(op: string, n: number, input: Tensor, o: Readonly<ConvTransposeArgs>): Tensor {
   const { weight, bias, groups } = o;
   checkTensor(op, "weight", weight);
+  if (bias !== null) checkTensor(op, "bias", bias);
   checkConvOperands(op, n, input, weight, bias, groups);
   const stride = perDimension(op, "stride", o.stride, n);
   const padding = perDimension(op, "padding", o.padding, n);

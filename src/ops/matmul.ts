@@ -9,6 +9,7 @@
 
 import { type Op, op, OutArgs } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
+import type { Params } from "../base/call.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
@@ -242,9 +243,10 @@ export class ScaledArgs extends OutArgs {
 }
 
 /** The form of an `add…` product that writes its result into the tensor. */
-function inPlaceOf<C extends new (...args: never[]) => ScaledArgs>(name: string, params: C, form: Op<C>): Op<C> {
+function inPlaceOf<C extends Params>(name: string, params: C, form: Op<C>): Op<C> {
   const plain = form as unknown as (input: Tensor, named: object) => Tensor;
-  return op(name, params, (self, { out, ...named }) => {
+  return op(name, params, (self, o) => {
+    const { out, ...named } = o as unknown as ScaledArgs;
     if (out !== null) throw new ArgumentError(`${name}(): unknown argument: "out"; the result goes into the tensor`);
     return self.copy_(plain(self, named));
   });

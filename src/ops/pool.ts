@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Args, type Named, type Params } from "../base/call.ts";
+import type { Args, Named, Params } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
