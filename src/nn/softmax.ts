@@ -32,21 +32,21 @@ function implicitDim(input: Tensor): number {
 export const softmax: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "softmax",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => input.softmax(dim ?? implicitDim(input), dtype),
+  (input, { dim, dtype }) => input.softmax(dim ?? implicitDim(input), { dtype }),
 );
 
 /** The logarithm of softmax. */
 export const logSoftmax: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "logSoftmax",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => input.logSoftmax(dim ?? implicitDim(input), dtype),
+  (input, { dim, dtype }) => input.logSoftmax(dim ?? implicitDim(input), { dtype }),
 );
 
 /** Softmax of `-x`. */
 export const softmin: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "softmin",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => scope(() => input.neg().softmax(dim ?? implicitDim(input), dtype)),
+  (input, { dim, dtype }) => scope(() => input.neg().softmax(dim ?? implicitDim(input), { dtype })),
 );
 
 /** The parameters of {@linkcode gumbelSoftmax}. */
