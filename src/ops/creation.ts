@@ -80,7 +80,7 @@ export function sizeArgs<O extends object = TensorOptions>(op: string, args: rea
   if (Array.isArray(rest[0]) && rest.length > 1) {
     throw new ArgumentError(`${op}(): sizes are given as one array or as numbers: ${rest.map(describe).join(", ")}`);
   }
-  checkSizes(op, size, 16);
+  checkSizes(op, size);
   return [[...size], options];
 }
 
@@ -144,7 +144,7 @@ function valueDtype(value: ScalarLike): DType {
  * Differs from PyTorch: an integer number gives the default floating dtype; pass a bigint or `dtype` for integers.
  */
 export function full(size: readonly number[], fillValue: ScalarLike | Tensor, options: TensorOptions = {}): Tensor {
-  checkSizes("full", size, 16);
+  checkSizes("full", size);
   const x = make(
     "full",
     [...size],
@@ -220,7 +220,7 @@ export function newFull(
   fillValue: ScalarLike,
   options: TensorOptions = {},
 ): Tensor {
-  checkSizes("newFull", size, 16);
+  checkSizes("newFull", size);
   return finish(
     fillWith("newFull", make("newFull", [...size], likeOptions("newFull", input, options)), fillValue),
     options,
@@ -240,7 +240,7 @@ export function newTensor(input: Tensor, data: TensorData | Tensor, options: Ten
 
 /** A tensor of given strides over new memory, uninitialised. */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options: TensorOptions = {}): Tensor {
-  checkSizes("emptyStrided", size, 16);
+  checkSizes("emptyStrided", size);
   if (stride.length !== size.length || stride.some((s) => !Number.isInteger(s) || s < 0)) {
     throw new ShapeError(`emptyStrided(): strides must be as many non-negative integers as sizes: ${show(stride)}`);
   }
@@ -390,7 +390,7 @@ export function fromData(
   shape: readonly number[],
   options: FromDataOptions = {},
 ): Tensor {
-  checkSizes("fromData", shape, 16);
+  checkSizes("fromData", shape);
   const dtype = options.dtype ?? (ArrayBuffer.isView(data) ? typedArrayDtype(data) : null) ?? getDefaultDtype();
   const expected = numelOf(shape) * (dtype.isComplex ? 2 : 1);
   if (data.length !== expected) {
@@ -427,7 +427,7 @@ export function fromBytes(
   dtype: DType,
   options: TensorOptions = {},
 ): Tensor {
-  checkSizes("fromBytes", shape, 16);
+  checkSizes("fromBytes", shape);
   if (bytes.byteLength !== numelOf(shape) * dtype.itemsize) {
     throw new ShapeError(
       `fromBytes(): shape ${show(shape)} of ${dtype} needs ${

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkListed } from "../base/shape.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -45,6 +46,7 @@ function places(count: number, align: boolean): number[] {
  */
 export function affineGrid(theta: Tensor, ...args: Args<AffineGridArgs, ["size", "alignCorners"]>): Tensor {
   const { size, alignCorners } = affineArgs(args);
+  checkListed("affineGrid", size.slice(2));
   const dims = size.length - 2;
   const fits = (dims === 2 || dims === 3) && theta.ndim === 3 && theta.shape[0] === size[0] &&
     theta.shape[1] === dims && theta.shape[2] === dims + 1;

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { checkRoom } from "../tensor/create.ts";
+import { checkListed } from "../base/shape.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { float64, uint8 } from "../base/dtype.ts";
@@ -112,6 +114,8 @@ export function interpolate(
     }
     return scope(() => interpolate(input.float(), o).round().clamp(0, 255).to(uint8));
   }
+  checkRoom("interpolate", [...input.shape.slice(0, 2), ...sizes], input.dtype, input);
+  checkListed("interpolate", sizes);
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
   return scope(() => {
     let x = input;

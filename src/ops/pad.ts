@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkListed } from "../base/shape.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
@@ -14,7 +15,7 @@ import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { describe, type ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
-import { emptyWithStrides } from "../tensor/create.ts";
+import { checkRoom, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fillWith } from "./convert.ts";
@@ -115,6 +116,8 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
       `pad(): "${mode}" padding does not fit: [${before}, ${after}] for dimension ${d} of size ${size}`,
     );
   }
+  checkRoom("pad", x.shape.map((s, i) => i === d ? total : s), x.dtype, x);
+  checkListed("pad", [total]);
   const index = new Array<number>(total);
   // Wrapping goes around what negative padding leaves.
   const first = mode === "circular" ? Math.max(-before, 0) : 0;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkListed } from "../base/shape.ts";
 import { record, recordMany } from "../autograd/record.ts";
 import { float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -111,6 +112,7 @@ export function evenPooling(op: string, sizes: readonly number[], g: Grid, ceilM
       }, padding ${show(g.padding)}: the output would be ${show(out)}`,
     );
   }
+  checkListed(op, out);
   const starts = out.map((count, d) => Array.from({ length: count }, (_, i) => i * g.stride[d] - g.padding[d]));
   const ends = starts.map((list, d) => list.map((s) => s + g.dilation[d] * (g.kernel[d] - 1) + 1));
   return { windows: { starts, ends, dilation: g.dilation }, out };
@@ -131,6 +133,7 @@ export function adaptivePooling(
   if (out.some((s) => !Number.isInteger(s) || s < 0)) {
     throw new ArgumentError(`${op}(): outputSize must hold non-negative integers: ${show(out)}`);
   }
+  checkListed(op, out);
   const starts = out.map((count, d) => Array.from({ length: count }, (_, i) => Math.floor(i * sizes[d] / count)));
   const ends = out.map((count, d) => Array.from({ length: count }, (_, i) => Math.ceil((i + 1) * sizes[d] / count)));
   return { windows: { starts, ends, dilation: sizes.map(() => 1) }, out };

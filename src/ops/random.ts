@@ -199,7 +199,7 @@ export function randint(
   const at = rest.findIndex((a) => Array.isArray(a));
   const size = at >= 0 ? (rest[at] as number[]) : options.size;
   if (!size) throw new ArgumentError("randint(): missing argument: size, an array of sizes");
-  checkSizes("randint", size, 8);
+  checkSizes("randint", size);
   const [low, high] = bounds("randint", at >= 0 ? rest.slice(0, at) : rest, options);
   const dtype = integerDtype("randint", options.dtype ?? int64);
   return drawn("randint", [...size], dtype, options, () => integersBetween("randint", low, high));
@@ -295,7 +295,7 @@ export function normal(
   if (tensors.length > 0 && size) {
     throw new ShapeError(`normal(): the size ${show(size)} is given by the tensors; leave it out`);
   }
-  if (size) checkSizes("normal", size, 16);
+  if (size) checkSizes("normal", size);
   const shape = size ? [...size] : broadcastShapes("normal", ...tensors.map((t) => t.shape));
   const dtype = tensors.length === 0
     ? floatingDtype("normal", options, getDefaultDtype())
