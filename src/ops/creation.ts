@@ -94,7 +94,7 @@ export function deviceOf(options: TensorOptions): Device {
 
 /** Throws unless sizes are those of a tensor. */
 export function checkSizeList(op: string, _name: string, size: unknown): void {
-  checkSizes(op, size as readonly number[], 16);
+  checkSizes(op, size as readonly number[]);
 }
 
 function make(op: string, size: readonly number[], options: TensorOptions, dtype?: DType): Tensor {
@@ -165,7 +165,7 @@ export class FullArgs extends TensorArgs {
  */
 export const full: Func<typeof FullArgs, Tensor> = func("full", FullArgs, (o) => {
   const { size, fillValue } = o;
-  checkSizes("full", size, 16);
+  checkSizes("full", size);
   const x = make("full", size, o, o.dtype ?? (fillValue instanceof Tensor ? fillValue.dtype : valueDtype(fillValue)));
   if (!(fillValue instanceof Tensor)) return finish(fillWith("full", x, fillValue), o);
   if (fillValue.numel() !== 1) {
@@ -227,7 +227,7 @@ export const fullLike: Op<typeof FullLikeArgs> = op(
 
 /** An uninitialised tensor of a size that is, unless options say otherwise, of the dtype and device of `input`. */
 function makeNew(op: string, input: Tensor, size: readonly number[], o: TensorArgs): Tensor {
-  checkSizes(op, size, 16);
+  checkSizes(op, size);
   return emptyOn(op, [...size], o.dtype ?? input.dtype, o.device ? parseDevice(o.device) : input.device);
 }
 
@@ -306,7 +306,7 @@ export class EmptyStridedArgs extends TensorArgs {
 /** A tensor of given strides over new memory, uninitialised. */
 export const emptyStrided: Func<typeof EmptyStridedArgs, Tensor> = func("emptyStrided", EmptyStridedArgs, (o) => {
   const { size, stride } = o;
-  checkSizes("emptyStrided", size, 16);
+  checkSizes("emptyStrided", size);
   if (!Array.isArray(stride) || stride.length !== size.length || stride.some((s) => !Number.isInteger(s) || s < 0)) {
     throw new ShapeError(`emptyStrided(): strides must be as many non-negative integers as sizes: ${show(stride)}`);
   }
@@ -485,7 +485,7 @@ export class FromDataArgs extends TensorArgs {
 /** A tensor of given shape over a copy of a flat array. */
 export const fromData: Func<typeof FromDataArgs, Tensor> = func("fromData", FromDataArgs, (options) => {
   const { data, shape } = options;
-  checkSizes("fromData", shape, 16);
+  checkSizes("fromData", shape);
   if (!Array.isArray(data) && (!ArrayBuffer.isView(data) || data instanceof DataView)) {
     throw new ArgumentError(`fromData(): the data must be an array or a typed array: ${describe(data)}`);
   }
@@ -540,7 +540,7 @@ export class FromBytesArgs {
  */
 export const fromBytes: Func<typeof FromBytesArgs, Tensor> = func("fromBytes", FromBytesArgs, (options) => {
   const { bytes, shape, dtype } = options;
-  checkSizes("fromBytes", shape, 16);
+  checkSizes("fromBytes", shape);
   const given = bytesOf("fromBytes", "bytes", bytes);
   checkDtype("fromBytes", dtype);
   if (given.length !== numelOf(shape) * dtype.itemsize) {

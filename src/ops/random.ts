@@ -216,7 +216,7 @@ function hasLow(args: readonly unknown[]): boolean {
 export function randint(...args: Args<typeof RandintArgs> | Args<typeof RandintLowArgs>): Tensor {
   const options = hasLow(args) ? randintLowArgs(args) : randintArgs(args);
   const { low, high, size } = options;
-  checkSizes("randint", size, 8);
+  checkSizes("randint", size);
   checkBounds("randint", low, high);
   const dtype = integerDtype("randint", options.dtype ?? int64);
   return drawn("randint", [...size], dtype, options, () => integersBetween("randint", low, high));
@@ -346,7 +346,7 @@ export const normal: Func<typeof NormalArgs, Tensor> = func("normal", NormalArgs
   if (tensors.length > 0 && size) {
     throw new ShapeError(`normal(): the size ${show(size)} is given by the tensors; leave it out`);
   }
-  if (size) checkSizes("normal", size, 16);
+  if (size) checkSizes("normal", size);
   const shape = size ? [...size] : broadcastShapes("normal", ...tensors.map((t) => t.shape));
   const dtype = tensors.length === 0
     ? floatingDtype("normal", options, getDefaultDtype())

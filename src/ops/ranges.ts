@@ -66,7 +66,7 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
     throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
   }
   const size = [Math.ceil((last - first) / by)];
-  checkSizes("arange", size, dtype.itemsize);
+  checkSizes("arange", size);
   const x = empty(size, { dtype, device: parsed.device });
   generate("arange", x, [first, by], (i, [a, b]) => a.add(b.mul(i)));
   return parsed.requiresGrad ? x.requiresGrad_() : x;
@@ -89,7 +89,7 @@ function spaced(op: string, options: LinspaceArgs): [Tensor, DType] {
   if (!Number.isInteger(steps) || steps < 0) {
     throw new ArgumentError(`${op}(): steps must be a non-negative integer: ${describe(steps)}`);
   }
-  checkSizes(op, [steps], 16);
+  checkSizes(op, [steps]);
   const complex = isComplex(start) || isComplex(end) || (options.dtype?.isComplex ?? false);
   const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
   const given = start instanceof Tensor ? start : end instanceof Tensor ? end : null;
@@ -179,7 +179,7 @@ export class EyeArgs extends TensorArgs {
 /** The identity matrix of `n` rows and `m` columns. */
 export const eye: Func<typeof EyeArgs, Tensor> = func("eye", EyeArgs, (options) => {
   const { n } = options, m = options.m ?? n;
-  checkSizes("eye", [n, m], 16);
+  checkSizes("eye", [n, m]);
   const x = empty([n, m], { dtype: options.dtype, device: options.device });
   // Row and column are the quotient and the remainder of the index.
   generate("eye", x, [m], (i, [columns]) => i.remainder(columns).eq(i.floorDivide(columns)), ["i64"]);
