@@ -31,6 +31,8 @@ export const SYMBOLS = {
   cresset_alloc_segment: { parameters: ["f64"], result: "f64" },
   /** `int32_t cresset_free_segment(double address, double bytes)` */
   cresset_free_segment: { parameters: ["f64", "f64"], result: "i32" },
+  /** `double cresset_largest_segment(void)` */
+  cresset_largest_segment: { parameters: [], result: "f64" },
   /** `int32_t cresset_write(double address, const uint8_t *source, double bytes)` */
   cresset_write: { parameters: ["f64", "buffer", "f64"], result: "i32" },
   /** `int32_t cresset_read(double address, uint8_t *target, double bytes)` */

@@ -56,8 +56,10 @@ CRESSET_HOST int32_t cresset_set_arena(double *buffer);
 CRESSET_HOST double cresset_arena(void);
 /* Gets `bytes` of 64-byte aligned memory from the system: its address, or 0. */
 CRESSET_HOST double cresset_alloc_segment(double bytes);
-/* Returns a segment to the system: 1 if it went, 0 where that is not possible (wasm). */
+/* Returns a segment, on wasm also a part of one, to the system: 1 if it went, 0 where that is not possible. */
 CRESSET_HOST int32_t cresset_free_segment(double address, double bytes);
+/* The bytes of the largest segment that there may be now; natively what a process could address. */
+CRESSET_HOST double cresset_largest_segment(void);
 /* Copies from a JavaScript buffer (native; wasm is written through views). */
 CRESSET_HOST int32_t cresset_write(double address, const uint8_t *source, double bytes);
 /* Copies to a JavaScript buffer (native). */

@@ -16,6 +16,34 @@ export function numelOf(shape: readonly number[]): number {
   return n;
 }
 
+/**
+ * The number of elements of a shape of any origin, or an error: every size is an integer that is not negative, and their
+ * product (of those that are not 0, for the sake of strides) is exact.
+ *
+ * @throws {ArgumentError} if a size is no integer
+ * @throws {ShapeError} if one is negative, or there are too many elements to count
+ */
+export function countElements(op: string, shape: readonly number[]): number {
+  let step = 1, empty = false, whole = true;
+  for (let i = 0; i < shape.length; i++) {
+    const size = shape[i];
+    whole &&= Number.isInteger(size) && size >= 0;
+    if (size === 0) empty = true;
+    else step *= size;
+  }
+  // A product that is not exact stays above the largest exact one: all factors are at least 1.
+  if (!whole || step > Number.MAX_SAFE_INTEGER) throw badSizes(op, shape);
+  return empty ? 0 : step;
+}
+
+function badSizes(op: string, shape: readonly number[]): Error {
+  if (!shape.every(Number.isInteger)) return new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
+  if (shape.some((size) => size < 0)) return new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
+  return new ShapeError(
+    `${op}(): the size is too large to address: ${show(shape)} has more than ${Number.MAX_SAFE_INTEGER} elements`,
+  );
+}
+
 /** Row-major strides of a shape; a size of 0 counts as 1, as in PyTorch. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
@@ -64,6 +92,7 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
       out[at] = s[i];
     }
   }
+  countElements(op, out);
   return out;
 }
 
@@ -93,16 +122,10 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
   return ndim === 0 ? [] : list;
 }
 
-/** Checks sizes that make a shape: integers, none negative, and a count that an array can hold. */
-export function checkSizes(op: string, shape: readonly number[], itemsize = 1): void {
+/** Checks sizes that make a shape, before they are used: see {@linkcode countElements}. */
+export function checkSizes(op: string, shape: readonly number[]): void {
   if (!Array.isArray(shape)) throw new ArgumentError(`${op}(): the size must be an array: ${describe(shape)}`);
-  for (const s of shape) {
-    if (!Number.isInteger(s)) throw new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
-    if (s < 0) throw new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
-  }
-  if (numelOf(shape) * itemsize > Number.MAX_SAFE_INTEGER) {
-    throw new ShapeError(`${op}(): the size is too large to address: ${show(shape)}`);
-  }
+  countElements(op, shape);
 }
 
 /** The shape of a reduction over `dims`. */

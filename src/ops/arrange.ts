@@ -4,9 +4,8 @@
  * @module
  */
 
-import { NoArgs } from "../base/call.ts";
-import { type Op, op } from "./op.ts";
-import { type Args, intList, signature } from "../base/args.ts";
+import { intList } from "../base/args.ts";
+import { type Func, func, NoArgs } from "../base/call.ts";
 import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
@@ -17,16 +16,8 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
-import {
-  diagonalOf,
-  placed,
-  reshapeTo,
-  selectInOrder,
-  type Sizes,
-  sizesOf,
-  sliceAt,
-  transposeTo,
-} from "./view_core.ts";
+import { type Op, op, type SpreadOp, spreadOp } from "./op.ts";
+import { diagonalOf, placed, reshapeTo, selectInOrder, sliceAt, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
 export class RollArgs {
@@ -68,15 +59,21 @@ function rollDim(x: Tensor, shift: number, d: number): Tensor {
   return cat([sliceAt(x, d, start, size), sliceAt(x, d, 0, start)], d);
 }
 
-/**
- * Reverses dimensions; the result is a copy.
- *
- * @param input any tensor
- * @param dims which, spread or as an array
- */
-export function flip(input: Tensor, ...dims: Sizes | readonly [{ dims: readonly number[] }]): Tensor {
-  return flipDims("flip", input, sizesOf("flip", dims, "dims"));
+/** The parameters of {@linkcode flip}. */
+export class FlipArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions, spread or as an array. */
+    public dims: readonly number[],
+  ) {}
 }
+
+/** Reverses dimensions; the result is a copy. */
+export const flip: SpreadOp<typeof FlipArgs> = spreadOp(
+  "flip",
+  FlipArgs,
+  (input, { dims }) => flipDims("flip", input, dims),
+);
 
 function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
   checkAlive(op, x);
@@ -133,7 +130,7 @@ export const rot90: Op<typeof Rot90Args> = op("rot90", Rot90Args, (input, { k, d
 });
 
 /** The parameters of {@linkcode diag}, {@linkcode tril} and {@linkcode triu}. */
-export class DiagonalNumber {
+export class DiagonalNumberArgs {
   /** Parameters that may go by position. */
   constructor(
     /** Which diagonal: 0 the main one, positive above it. */
@@ -142,19 +139,27 @@ export class DiagonalNumber {
 }
 
 /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector (a copy). */
-export const diag: Op<typeof DiagonalNumber> = op("diag", DiagonalNumber, (input, { diagonal }) => {
+export const diag: Op<typeof DiagonalNumberArgs> = op("diag", DiagonalNumberArgs, (input, { diagonal }) => {
   if (input.ndim === 1) return embedDiagonal("diag", input, diagonal, -2, -1);
   if (input.ndim !== 2) throw new ShapeError(`diag(): a vector or a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, diagonal, 0, 1, "diag").clone();
 });
 
-const diagflatArgs = signature<{ offset?: number }>("diagflat", ["offset"]);
+/** The parameters of {@linkcode diagflat}. */
+export class DiagflatArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+  ) {}
+}
 
 /** The elements, in row-major order, as the diagonal of a matrix. */
-export function diagflat(input: Tensor, ...args: Args<{ offset?: number }, ["offset"]>): Tensor {
-  const { offset = 0 } = diagflatArgs(args);
-  return embedDiagonal("diagflat", reshapeTo(input, [-1]), offset, -2, -1);
-}
+export const diagflat: Op<typeof DiagflatArgs> = op(
+  "diagflat",
+  DiagflatArgs,
+  (input, { offset }) => embedDiagonal("diagflat", reshapeTo(input, [-1]), offset, -2, -1),
+);
 
 /** The parameters of {@linkcode diagEmbed}. */
 export class DiagEmbedArgs {
@@ -206,51 +211,54 @@ function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tens
   });
 }
 
-const trilArgs = signature<DiagonalNumber>("tril", ["diagonal"]);
-
 /** The lower triangle of matrices, zeros above `diagonal`. */
-export function tril(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("tril", input, trilArgs(args).diagonal ?? 0, true);
-}
-
-const triuArgs = signature<DiagonalNumber>("triu", ["diagonal"]);
+export const tril: Op<typeof DiagonalNumberArgs> = op(
+  "tril",
+  DiagonalNumberArgs,
+  (input, { diagonal }) => triangle("tril", input, diagonal, true),
+);
 
 /** The upper triangle of matrices, zeros below `diagonal`. */
-export function triu(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("triu", input, triuArgs(args).diagonal ?? 0, false);
-}
+export const triu: Op<typeof DiagonalNumberArgs> = op(
+  "triu",
+  DiagonalNumberArgs,
+  (input, { diagonal }) => triangle("triu", input, diagonal, false),
+);
 
 /** {@linkcode tril} in place. */
-export function tril_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return scope(() => self.copy_(tril(self, ...args)));
-}
+export const tril_: Op<typeof DiagonalNumberArgs> = op(
+  "tril_",
+  DiagonalNumberArgs,
+  (self, { diagonal }) => scope(() => self.copy_(triangle("tril_", self, diagonal, true))),
+);
 
 /** {@linkcode triu} in place. */
-export function triu_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return scope(() => self.copy_(triu(self, ...args)));
-}
+export const triu_: Op<typeof DiagonalNumberArgs> = op(
+  "triu_",
+  DiagonalNumberArgs,
+  (self, { diagonal }) => scope(() => self.copy_(triangle("triu_", self, diagonal, false))),
+);
 
 /** The parameters of {@linkcode trilIndices} and {@linkcode triuIndices}. */
-export interface TriangleIndicesArgs {
-  /** Which diagonal bounds the triangle; default 0. */
-  offset?: number;
-  /** Integer dtype; default int64. */
-  dtype?: DType;
-  /** Where; default: the default device. */
-  device?: string | Device;
+export class TriangleIndicesArgs {
+  /** Integer dtype. */
+  dtype: DType | null = int64;
+  /** Where; `null`: the default device. */
+  device: string | Device | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** Rows of the matrix. */
+    public row: number,
+    /** Columns of the matrix. */
+    public col: number,
+    /** Which diagonal bounds the triangle. */
+    public offset = 0,
+  ) {}
 }
-const trilIndicesArgs = signature<TriangleIndicesArgs>("trilIndices", ["offset"], ["dtype", "device"]);
-const triuIndicesArgs = signature<TriangleIndicesArgs>("triuIndices", ["offset"], ["dtype", "device"]);
 
-function triangleIndices(
-  op: string,
-  row: number,
-  col: number,
-  options: TriangleIndicesArgs,
-  lower: boolean,
-): Tensor {
+function triangleIndices(op: string, options: TriangleIndicesArgs, lower: boolean): Tensor {
+  const { row, col, offset, dtype, device } = options;
   checkSizes(op, [row, col]);
-  const { offset = 0, dtype = int64, device } = options;
   checkInteger(op, "the offset", offset);
   // The rows that have elements, and which columns of a row are in the triangle.
   const first = lower ? Math.max(-offset, 0) : 0, last = col === 0 ? 0 : lower ? row : Math.min(row, col - offset);
@@ -271,14 +279,18 @@ function triangleIndices(
 }
 
 /** Row and column numbers of the lower triangle of a `row` × `col` matrix, as `[2, count]`. */
-export function trilIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  return triangleIndices("trilIndices", row, col, trilIndicesArgs(args), true);
-}
+export const trilIndices: Func<typeof TriangleIndicesArgs, Tensor> = func(
+  "trilIndices",
+  TriangleIndicesArgs,
+  (o) => triangleIndices("trilIndices", o, true),
+);
 
 /** Row and column numbers of the upper triangle of a `row` × `col` matrix, as `[2, count]`. */
-export function triuIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  return triangleIndices("triuIndices", row, col, triuIndicesArgs(args), false);
-}
+export const triuIndices: Func<typeof TriangleIndicesArgs, Tensor> = func(
+  "triuIndices",
+  TriangleIndicesArgs,
+  (o) => triangleIndices("triuIndices", o, false),
+);
 
 /** The parameters of {@linkcode combinations}. */
 export class CombinationsArgs {

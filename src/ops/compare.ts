@@ -119,7 +119,7 @@ export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
 
 /** Whether every truth value of a tensor holds. */
 async function every(x: Tensor): Promise<boolean> {
-  const values = await x.data();
+  const values = await x.read();
   return values.every((v: number | bigint) => Boolean(v));
 }
 

@@ -127,7 +127,7 @@ export function dropoutAgain(x: Tensor, keep: number, base: number, key: bigint)
  *
  * const x = torch.ones(1000);
  * const y = dropout(x, 0.25);
- * assertEquals(new Set((await y.data()) as Float32Array).size, 2);
+ * assertEquals(new Set((await y.read()) as Float32Array).size, 2);
  * assertEquals(dropout(x, 0.25, false), x);
  * ```
  */

@@ -33,7 +33,7 @@ import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 /** The parameters of {@linkcode gather}. */
 export class GatherArgs extends OutArgs {
   /** Accepted for PyTorch's sake: the gradient is dense. */
-  sparseGrad: boolean | null = null;
+  sparseGrad = false;
   /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
@@ -291,24 +291,27 @@ function filledPart(grad: Tensor, d: number, index: Tensor): Tensor {
 }
 
 /** {@linkcode indexFill} in place. */
-export function indexFill_(self: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
-  return self.copy_(indexFill(self, ...args));
+export const indexFill_: Op<typeof IndexFillArgs> = op(
+  "indexFill_",
+  IndexFillArgs,
+  (self, { dim, index, value }) => self.copy_(indexFill(self, dim, index, value)),
+);
+
+/** The parameters of `put`. */
+export class PutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Positions in the flattened tensor; negative ones count from the end. */
+    public index: Tensor,
+    /** As many values. */
+    public source: Tensor,
+    /** Whether values are added, not written. */
+    public accumulate = false,
+  ) {}
 }
 
-/** The parameters of {@linkcode put}. */
-export interface PutArgs {
-  /** Positions in the flattened tensor; negative ones count from the end. */
-  index: Tensor;
-  /** As many values. */
-  source: Tensor;
-  /** Add instead of writing; default false. */
-  accumulate?: boolean;
-}
-const putArgs = signature<PutArgs>("put", ["index", "source", "accumulate"], [], 2);
-
-/** A copy of `x` with values written (or added) at positions of the flattened tensor. */
-function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumulate"]>): Tensor {
-  const { index, source, accumulate = false } = putArgs(args);
+/** A copy of the tensor with values written (or added) at positions of the flattened tensor. */
+export const put: Op<typeof PutArgs> = op("put", PutArgs, (x, { index, source, accumulate }) => {
   checkIndexDtype("put", index);
   checkSameDtype("put", x, source, "source");
   if (index.numel() !== source.numel()) {
@@ -316,14 +319,13 @@ function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumula
   }
   const flat = (t: Tensor) => reshapeTo(t, [-1]);
   return reshapeTo(putSlices("put", flat(x), 0, flat(index), flat(source), accumulate, true), x.shape);
-}
-export { putFlat as put };
+});
 
 /** The parameters of {@linkcode scatter}. */
 export class ScatterArgs {
   /** A number to write, by its PyTorch name. */
-  value: ScalarLike = src;
-  /** Combine with what is there instead of writing; without gradient for `"multiply"`. */
+  value: ScalarLike | null = null;
+  /** How values combine with what is there; `null`: they replace it. Without gradient for `"multiply"`. */
   reduce: "add" | "multiply" | null = null;
   /** Parameters that may go by position. */
   constructor(
@@ -373,17 +375,12 @@ function scattered(op: string, x: Tensor, d: number, index: Tensor, src: Tensor,
  * @throws {IndexError} if an index is out of range
  * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
  */
-export const scatter: Op<typeof ScatterArgs> = op("scatter", ScatterArgs, (input, given) => {
-  const value = given.src ?? given.value;
-  if (value === undefined) throw new ArgumentError('scatter(): missing argument: "src" or "value"');
-  const { dim, index, reduce } = given;
+export const scatter: Op<typeof ScatterArgs> = op("scatter", ScatterArgs, (input, args) => {
+  const { dim, index, reduce } = args;
   const d = wrapDim("scatter", dim, input.ndim);
-  const src = scatterSource("scatter", input, d, index, value);
+  const src = scatterSource("scatter", input, d, index, valueOf("scatter", args));
   if (reduce === "add") return scatterAdd(input, d, index, src);
   if (reduce === "multiply") return input.scatterReduce(d, index, src, "prod");
-  if (reduce !== undefined) {
-    throw new ArgumentError(`scatter(): reduce must be "add" or "multiply": ${describe(reduce)}`);
-  }
   const out = scattered("scatter", input, d, index, src, "set");
   return record("ScatterBackward0", out, [input, src], [index], (grad, [at], needs) => [
     needs[0] ? scatter(grad, d, at, 0) : null,
@@ -391,14 +388,26 @@ export const scatter: Op<typeof ScatterArgs> = op("scatter", ScatterArgs, (input
   ]);
 });
 
+/** What a scatter writes, under either of its names. */
+function valueOf(op: string, { src, value, reduce }: ScatterArgs): Tensor | ScalarLike {
+  if (reduce !== null && reduce !== "add" && reduce !== "multiply") {
+    throw new ArgumentError(`${op}(): reduce must be "add" or "multiply": ${describe(reduce)}`);
+  }
+  const given = src ?? value;
+  if (given === null) throw new ArgumentError(`${op}(): missing argument: "src" or "value"`);
+  return given;
+}
+
 /** {@linkcode scatter} in place. */
 export const scatter_: Op<typeof ScatterArgs> = op(
   "scatter_",
   ScatterArgs,
-  (self, { dim, index, src, value, reduce }) => {
-    if (value === undefined || reduce !== undefined) return self.copy_(scatter(self, ...args));
+  (self, args) => {
+    const { dim, index, reduce } = args;
+    const src = valueOf("scatter_", args);
+    if (reduce !== null) return self.copy_(scatter(self, { dim, index, src, reduce }));
     const d = wrapDim("scatter_", dim, self.ndim);
-    const source = scatterSource("scatter_", self, d, index, value);
+    const source = scatterSource("scatter_", self, d, index, src);
     checkInPlace("scatter_", self);
     checkNoOverlap("scatter_", self);
     rawScatter("scatter_", self, d, index, overlaps(source, self) ? source.clone() : source, "set");

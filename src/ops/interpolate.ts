@@ -14,6 +14,7 @@ import { float64, uint8 } from "../base/dtype.ts";
 import { checkListed } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { checkSizes } from "../base/shape.ts";
+import { checkRoom } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
@@ -105,6 +106,7 @@ export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", Interpo
     }
     return scope(() => interpolate(input.float(), { ...o }).round().clamp(0, 255).to(uint8));
   }
+  checkRoom("interpolate", [...input.shape.slice(0, 2), ...sizes], input.dtype, input);
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
   return scope(() => {
     let x = input;

@@ -8,9 +8,7 @@
  */
 
 import { NoArgs } from "../base/call.ts";
-import { type Op, op } from "./op.ts";
 import { mode } from "../autograd/mode.ts";
-import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -21,6 +19,7 @@ import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { writeOut } from "./define.ts";
 import { checkSameDtype, coordinates, inMode } from "./index_core.ts";
+import { type MethodForm, type Op, op, OutArgs } from "./op.ts";
 import { expandTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {
@@ -43,13 +42,15 @@ function fitted(op: string, value: ScalarLike, dtype: DType): Scalar {
 }
 
 /** The parameters of {@linkcode maskedFill}. */
-export interface MaskedFillArgs {
-  /** Where to write; broadcasts with the tensor. */
-  mask: Tensor;
-  /** A number or a 0-d tensor. */
-  value: ScalarLike | Tensor;
+export class MaskedFillArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where to write; broadcasts with the tensor. */
+    public mask: Tensor,
+    /** A number or a 0-d tensor. */
+    public value: ScalarLike | Tensor,
+  ) {}
 }
-const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"], [], 2);
 
 /**
  * `value` where the mask is true, the tensor elsewhere; row-major, whatever the layout of the tensor.
@@ -58,33 +59,34 @@ const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"]
  * @throws {DTypeError} if the mask is not bool, or a complex value is for a real tensor
  * @throws {ShapeError} if the value is a tensor that is not 0-d
  */
-export function maskedFill(input: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  return filled(input, args).contiguous();
-}
+export const maskedFill: Op<typeof MaskedFillArgs> = op(
+  "maskedFill",
+  MaskedFillArgs,
+  (input, args) => filled("maskedFill", input, args).contiguous(),
+);
 
-function filled(input: Tensor, args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  const { mask, value } = maskedFillArgs(args);
-  checkMask("maskedFill", mask);
-  if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, input.dtype), input);
+function filled(op: string, input: Tensor, { mask, value }: MaskedFillArgs): Tensor {
+  checkMask(op, mask);
+  if (!(value instanceof Tensor)) return where(mask, fitted(op, value, input.dtype), input);
   if (value.ndim !== 0) {
-    throw new ShapeError(`maskedFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
+    throw new ShapeError(`${op}(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
   }
   if (value.dtype.isComplex && !input.dtype.isComplex) {
-    throw new DTypeError(`maskedFill(): a complex value cannot be written into ${input.dtype}`);
+    throw new DTypeError(`${op}(): a complex value cannot be written into ${input.dtype}`);
   }
   return where(mask, value.to(input.dtype), input);
 }
 
 /** {@linkcode maskedFill} in place. */
-export function maskedFill_(self: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  const result = filled(self, args);
+export const maskedFill_: Op<typeof MaskedFillArgs> = op("maskedFill_", MaskedFillArgs, (self, args) => {
+  const result = filled("maskedFill_", self, args);
   if (!sameShape(result.shape, self.shape)) {
     throw new ShapeError(
       `maskedFill_(): the mask must broadcast to the tensor: ${show(result.shape)} and ${show(self.shape)}`,
     );
   }
   return self.copy_(result);
-}
+});
 
 /** A tensor whose elements say whether those of `x` are not zero; real, so that kernels take it. */
 function realMask(x: Tensor): Tensor {
@@ -92,11 +94,18 @@ function realMask(x: Tensor): Tensor {
 }
 
 /** The parameters of {@linkcode nonzero}. */
-export interface NonzeroArgs {
-  /** One vector of positions per dimension instead of a matrix of rows; default false. */
-  asTuple?: boolean;
+export class NonzeroArgs {
+  /** Whether the result is one vector of positions per dimension, not a matrix of rows. */
+  asTuple = false;
 }
-const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
+
+/** How {@linkcode nonzero} is called, after the arguments `S`. */
+export interface NonzeroCalls<S extends readonly unknown[]> {
+  /** As rows of coordinates. */
+  (...args: [...S, named?: { asTuple?: false }]): Promise<Tensor>;
+  /** As one vector per dimension. */
+  (...args: [...S, named: { asTuple: true }]): Promise<Tensor[]>;
+}
 
 /**
  * Where the elements are not zero: rows of coordinates (int64), in row-major order.
@@ -107,17 +116,16 @@ const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
  *
  * @param input any tensor
  */
-export function nonzero(input: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
-/** The same as rows of coordinates. */
-export function nonzero(input: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
-export async function nonzero(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const { asTuple = false } = nonzeroArgs(args);
+export const nonzero: NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]>> = op("nonzero", NonzeroArgs, async (
+  input,
+  { asTuple },
+) => {
   checkAlive("nonzero", input);
   const mask = realMask(asTuple && input.ndim === 0 ? reshapeTo(input.detach(), [1]) : input);
   const rows = coordinates(mask, await mask.storage.backend.countNonzero(mask));
   if (!asTuple) return rows;
   return mask.shape.map((_, d) => selectAt(rows, 1, d));
-}
+}) as NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]>>;
 
 /** The same as {@linkcode nonzero} without options. */
 export const argwhere: Op<typeof NoArgs, Promise<Tensor>> = op("argwhere", NoArgs, (input) => nonzero(input));
@@ -135,6 +143,7 @@ export const nonzeroStatic: Op<typeof NonzeroStaticArgs> = op(
   "nonzeroStatic",
   NonzeroStaticArgs,
   (input, { size, fillValue }) => {
+    if (size === null) throw new ArgumentError('nonzeroStatic(): missing argument: "size"');
     checkCount("nonzeroStatic", "size", size, 0);
     return scope(() => firstCoordinates(input, size, fillValue));
   },
@@ -161,21 +170,25 @@ function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
 }
 
 /** The parameters of {@linkcode maskedSelect}. */
-export interface MaskedSelectArgs {
-  /** Which elements; broadcasts with the tensor. */
-  mask: Tensor;
-  /** Where to write the result. */
-  out?: Tensor;
+export class MaskedSelectArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which elements; broadcasts with the tensor. */
+    public mask: Tensor,
+  ) {
+    super();
+  }
 }
-const maskedSelectArgs = signature<MaskedSelectArgs>("maskedSelect", ["mask"], ["out"], 1);
 
 /**
  * The elements where the mask is true, as a vector.
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  */
-export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
-  const { mask, out } = maskedSelectArgs(args);
+export const maskedSelect: Op<typeof MaskedSelectArgs, Promise<Tensor>> = op("maskedSelect", MaskedSelectArgs, async (
+  input,
+  { mask, out },
+) => {
   checkMask("maskedSelect", mask);
   if (out && (out.storage === input.storage || out.storage === mask.storage)) {
     throw new ArgumentError("maskedSelect(): out shares memory with an input; clone() one of them");
@@ -191,7 +204,7 @@ export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs
       return out ? writeOut("maskedSelect", out, result) : result;
     })
   );
-}
+});
 
 /** The parameters of {@linkcode maskedScatter}. */
 export class MaskedScatterArgs {
@@ -230,9 +243,11 @@ export const maskedScatter: Op<typeof MaskedScatterArgs> = op(
 );
 
 /** {@linkcode maskedScatter} in place. */
-export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
-  return scope(() => self.copy_(maskedScatter(self, ...args)));
-}
+export const maskedScatter_: Op<typeof MaskedScatterArgs> = op(
+  "maskedScatter_",
+  MaskedScatterArgs,
+  (self, args) => scope(() => self.copy_(maskedScatter(self, args.mask, args.source))),
+);
 
 /** The parameters of {@linkcode unravelIndex}. */
 export class UnravelIndexArgs {

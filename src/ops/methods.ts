@@ -23,7 +23,6 @@ import * as creation from "./creation.ts";
 import * as sampling from "./sampling.ts";
 import * as matmul from "./matmul.ts";
 import * as softmax from "./softmax.ts";
-import type { OverloadedMethods } from "./overloads.ts";
 import * as arrange from "./arrange.ts";
 import * as at from "./at.ts";
 import * as indexing from "./indexing.ts";
@@ -77,7 +76,7 @@ const FUNCTIONS_ONLY = [
   "bucketize",
 ] as const;
 
-type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads | keyof OverloadedMethods;
+type FunctionsOnly = typeof FUNCTIONS_ONLY[number];
 
 /** The families whose functions become methods: the one place where a family is named. */
 const FAMILIES = [
@@ -129,8 +128,7 @@ type Attached<F> = { [K in keyof F]: Method<F[K]> };
  *
  * @internal
  */
-export interface TensorMethods
-  extends convert.TensorReads, TensorProperties, TensorText, OverloadedMethods, Methods, Attached<typeof inPlace> {
+export interface TensorMethods extends TensorProperties, TensorText, Methods, Attached<typeof inPlace> {
   /** These elements where `condition` holds, else those of `other`. */
   where(...args: Args<typeof WhereMethodArgs>): Tensor;
 }

@@ -15,7 +15,7 @@ import { checkListed } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
-import { emptyWithStrides } from "../tensor/create.ts";
+import { checkRoom, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fillWith } from "./convert.ts";
@@ -118,6 +118,7 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
       `pad(): "${mode}" padding does not fit: [${before}, ${after}] for dimension ${d} of size ${size}`,
     );
   }
+  checkRoom("pad", x.shape.map((s, i) => i === d ? total : s), x.dtype, x);
   checkListed("pad", total);
   const index = new Array<number>(total);
   // Wrapping goes around what negative padding leaves.

@@ -18,16 +18,7 @@ import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, writeOut } from "./define.ts";
 import { hostValues, refuseWhere } from "./values.ts";
 import { sliceAt } from "./view_core.ts";
-import {
-  byParts,
-  drawKind,
-  type Filling,
-  fillRandom,
-  generatorOf,
-  integersBetween,
-  type RandomOptions,
-  wordsOf,
-} from "./random_core.ts";
+import { byParts, drawKind, type Filling, fillRandom, generatorOf, integersBetween, wordsOf } from "./random_core.ts";
 
 /** Fills `self` in place and records that its old value no longer matters. */
 function fillInPlace(op: string, node: string, self: Tensor, generator: Generator, filling: Filling): Tensor {
@@ -48,24 +39,32 @@ function needAbove(op: string, name: string, value: number, bound: number, inclu
   throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${value}`);
 }
 
-/** The parameters of {@linkcode normal_} and {@linkcode logNormal_}. */
-export class NormalFill {
+/** What every random method takes by name. */
+export class GeneratorArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
+}
+
+/** The parameters of {@linkcode normal_}. */
+export class NormalFillArgs extends GeneratorArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The mean. */
-    public mean = 1,
+    public mean = 0,
     /** The standard deviation. */
-    public std = 2,
-  ) {}
+    public std = 1,
+  ) {
+    super();
+  }
 }
 
 /**
- * Fills with normal values of the given mean and standard deviation (default 0 and 1).
+ * Fills with normal values of the given mean and standard deviation.
  *
  * DType: floating; complex parts are independent with half the variance each, and the mean is real.
  * @throws {ArgumentError} if `std` is negative
  */
-export const normal_: Op<typeof NormalFill> = op("normal_", NormalFill, (self, { mean, std, generator }) => {
+export const normal_: Op<typeof NormalFillArgs> = op("normal_", NormalFillArgs, (self, { mean, std, generator }) => {
   if (!self.dtype.isComplex) needFloating("normal_", self.dtype);
   needAbove("normal_", "std", std, 0, true);
   const kind = drawKind(self.dtype), words = wordsOf(kind);
@@ -81,22 +80,24 @@ export const normal_: Op<typeof NormalFill> = op("normal_", NormalFill, (self, {
 });
 
 /** The parameters of {@linkcode uniform_}. */
-export class UniformFill {
+export class UniformArgs extends GeneratorArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public from = 0,
     /** The end, which is left out. */
     public to = 1,
-  ) {}
+  ) {
+    super();
+  }
 }
 
 /**
- * Fills with values spread evenly over [`from`, `to`) (default 0 and 1).
+ * Fills with values spread evenly over [`from`, `to`).
  *
  * @throws {ArgumentError} if `from` is above `to`
  */
-export const uniform_: Op<typeof UniformFill> = op("uniform_", UniformFill, (self, { from, to, generator }) => {
+export const uniform_: Op<typeof UniformArgs> = op("uniform_", UniformArgs, (self, { from, to, generator }) => {
   if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
   if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
   if (!Number.isFinite(to - from)) throw new ArgumentError(`uniform_(): to - from must be finite: ${to - from}`);
@@ -114,18 +115,20 @@ export const uniform_: Op<typeof UniformFill> = op("uniform_", UniformFill, (sel
 });
 
 /** The parameters of {@linkcode exponential_}. */
-export class ExponentialFill {
+export class ExponentialArgs extends GeneratorArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The rate. */
     public lambd = 1,
-  ) {}
+  ) {
+    super();
+  }
 }
 
-/** Fills with exponential values of rate `lambd` (default 1). */
-export const exponential_: Op<typeof ExponentialFill> = op(
+/** Fills with exponential values of rate `lambd`. */
+export const exponential_: Op<typeof ExponentialArgs> = op(
   "exponential_",
-  ExponentialFill,
+  ExponentialArgs,
   (self, { lambd, generator }) => {
     needFloating("exponential_", self.dtype);
     needAbove("exponential_", "lambd", lambd, 0);
@@ -139,18 +142,20 @@ export const exponential_: Op<typeof ExponentialFill> = op(
 );
 
 /** The parameters of {@linkcode cauchy_}. */
-export class CauchyFill {
+export class CauchyArgs extends GeneratorArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The median. */
     public median = 0,
     /** The scale. */
     public sigma = 1,
-  ) {}
+  ) {
+    super();
+  }
 }
 
-/** Fills with Cauchy values of the given median and scale (default 0 and 1). */
-export const cauchy_: Op<typeof CauchyFill> = op("cauchy_", CauchyFill, (self, { median, sigma, generator }) => {
+/** Fills with Cauchy values of the given median and scale. */
+export const cauchy_: Op<typeof CauchyArgs> = op("cauchy_", CauchyArgs, (self, { median, sigma, generator }) => {
   needFloating("cauchy_", self.dtype);
   needAbove("cauchy_", "sigma", sigma, 0);
   const kind = drawKind(self.dtype);
@@ -161,29 +166,57 @@ export const cauchy_: Op<typeof CauchyFill> = op("cauchy_", CauchyFill, (self, {
   });
 });
 
-/** Fills with values whose logarithm is normal with the given mean and standard deviation (default 1 and 2). */
-export const logNormal_: Op<typeof NormalFill> = op("logNormal_", NormalFill, (self, { mean, std, generator }) => {
-  needFloating("logNormal_", self.dtype);
-  needAbove("logNormal_", "std", std, 0);
-  const kind = drawKind(self.dtype);
-  return fillInPlace("logNormal_", "LogNormalBackward0", self, generatorOf("logNormal_", generator), {
-    words: 2 * wordsOf(kind),
-    params: [mean, std],
-    value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
-  });
-});
+/** The parameters of {@linkcode logNormal_}. */
+export class LogNormalArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The mean of the logarithm. */
+    public mean = 1,
+    /** The standard deviation of the logarithm. */
+    public std = 2,
+  ) {
+    super();
+  }
+}
 
-/** Fills with the number of trials up to the first success of probability `p`, which lies in (0, 1). */
-export function geometric_(self: Tensor, p: number, options: RandomOptions = {}): Tensor {
+/** Fills with values whose logarithm is normal with the given mean and standard deviation. */
+export const logNormal_: Op<typeof LogNormalArgs> = op(
+  "logNormal_",
+  LogNormalArgs,
+  (self, { mean, std, generator }) => {
+    needFloating("logNormal_", self.dtype);
+    needAbove("logNormal_", "std", std, 0);
+    const kind = drawKind(self.dtype);
+    return fillInPlace("logNormal_", "LogNormalBackward0", self, generatorOf("logNormal_", generator), {
+      words: 2 * wordsOf(kind),
+      params: [mean, std],
+      value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
+    });
+  },
+);
+
+/** The parameters of {@linkcode geometric_}. */
+export class GeometricArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of success, in (0, 1). */
+    public p: number,
+  ) {
+    super();
+  }
+}
+
+/** Fills with the number of trials up to the first success of probability `p`. */
+export const geometric_: Op<typeof GeometricArgs> = op("geometric_", GeometricArgs, (self, { p, generator }) => {
   if (!(p > 0 && p < 1)) throw new ArgumentError(`geometric_(): p must be in (0, 1): ${p}`);
   if (self.dtype.isComplex) throw new DTypeError(`geometric_(): not defined for ${self.dtype}`);
   const kind = drawKind(self.dtype);
-  return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", options.generator), {
+  return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", generator), {
     words: wordsOf(kind),
     params: [1 / Math.log1p(-p)],
     value: (draws, [scale]) => draws.open(kind).log().mul(scale).ceil().max(1),
   });
-}
+});
 
 /** The first integer that `random_` leaves out when no bound is given: beyond it not all are exact, or none exists. */
 function integerLimit(dtype: DType): bigint {
@@ -208,27 +241,25 @@ function integerLimit(dtype: DType): bigint {
 }
 
 /** The parameters of {@linkcode random_}. */
-export class RandomBounds {
+export class RandomFillArgs extends GeneratorArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least value; alone, the end. */
     public from: number | bigint | null = null,
     /** The end, which is left out. */
     public to: number | bigint | null = null,
-  ) {}
+  ) {
+    super();
+  }
 }
 
 /**
  * Fills with integers: `random_()` from 0 to the dtype's limit, `random_(to)` below `to`, `random_(from, to)` from `from`
  * to `to - 1`.
  */
-export const random_: Op<typeof RandomBounds> = op("random_", RandomBounds, (self, { from, to, generator }) => {
+export const random_: Op<typeof RandomFillArgs> = op("random_", RandomFillArgs, (self, { from, to, generator }) => {
   if (self.dtype.isComplex) throw new DTypeError(`random_(): not defined for ${self.dtype}`);
-  const [low, high] = to !== undefined
-    ? [from ?? 0, to]
-    : from !== undefined
-    ? [0, from]
-    : [0, integerLimit(self.dtype)];
+  const [low, high] = to !== null ? [from ?? 0, to] : [0, from ?? integerLimit(self.dtype)];
   const filling = integersBetween("random_", low, high);
   return fillInPlace("random_", "RandomBackward0", self, generatorOf("random_", generator), filling);
 });
@@ -264,10 +295,12 @@ function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: G
 
 /** The parameters of {@linkcode bernoulli}. */
 export class BernoulliArgs extends OutArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
   /** Parameters that may go by position. */
   constructor(
-    /** The probability of a one. */
-    public p: number | Tensor = 0.5,
+    /** The probability of a one; `null`: each element of the tensor is that of its place. */
+    public p: number | Tensor | null = null,
   ) {
     super();
   }
@@ -297,23 +330,40 @@ function checkChance(op: string, p: number | Tensor): void {
   } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${p}`);
 }
 
-/** Fills with zeros and ones, the latter with probability `p` (default 0.5; a tensor gives one per element). */
-export const bernoulli_: Op<typeof BernoulliArgs> = op("bernoulli_", BernoulliArgs, (self, { p, generator }) => {
-  checkAlive("bernoulli_", self);
-  if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
-  checkChance("bernoulli_", p);
-  if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
-    throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
+/** The parameters of {@linkcode bernoulli_}. */
+export class BernoulliFillArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of a one; a tensor gives one per element. */
+    public p: number | Tensor = 0.5,
+  ) {
+    super();
   }
-  checkInPlace("bernoulli_", self);
-  checkNoOverlap("bernoulli_", self);
-  fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
-  self.storage.version++;
-  return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
-});
+}
+
+/** Fills with zeros and ones, the latter with probability `p`. */
+export const bernoulli_: Op<typeof BernoulliFillArgs> = op(
+  "bernoulli_",
+  BernoulliFillArgs,
+  (self, { p, generator }) => {
+    checkAlive("bernoulli_", self);
+    if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
+    checkChance("bernoulli_", p);
+    if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
+      throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
+    }
+    checkInPlace("bernoulli_", self);
+    checkNoOverlap("bernoulli_", self);
+    fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
+    self.storage.version++;
+    return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
+  },
+);
 
 /** The parameters of {@linkcode multinomial}. */
 export class MultinomialArgs extends OutArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
   /** Parameters that may go by position. */
   constructor(
     /** How many indices to draw per row. */

@@ -6,7 +6,6 @@
 
 import { type Op, op } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args } from "../base/args.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -56,12 +55,10 @@ export const scatterReduce: Op<typeof ScatterReduceArgs> = op(
 );
 
 /** {@linkcode scatterReduce} in place. */
-export function scatterReduce_(
-  self: Tensor,
-  ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>
-): Tensor {
-  return scope(() => self.copy_(scatterReduce(self, ...args)));
-}
+export const scatterReduce_: Op<typeof ScatterReduceArgs> = op("scatterReduce_", ScatterReduceArgs, (self, args) => {
+  const { dim, index, src, reduce, includeSelf } = args;
+  return scope(() => self.copy_(scatterReduce(self, dim, index, src, reduce, { includeSelf })));
+});
 
 /** The parameters of {@linkcode indexReduce}. */
 export class IndexReduceArgs {

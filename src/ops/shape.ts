@@ -7,15 +7,14 @@
  * @module
  */
 
-import { NoArgs } from "../base/call.ts";
-import { type Op, op } from "./op.ts";
+import { type Args, call, isPlainObject, NoArgs, type SpreadArgs, spreadCall } from "../base/call.ts";
 import { record, recordView } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
 import { checkCount, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { inferShape, wrapDim, wrapDims } from "../base/shape.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../tensor/tensor.ts";
+import { asMethod, type MethodForm, type Op, op, type SpreadOp, spreadOp } from "./op.ts";
 import { neededValues } from "./values.ts";
 import {
   asStridedTo,
@@ -25,19 +24,25 @@ import {
   permuteTo,
   reshapeTo,
   selectAt,
-  type Sizes,
-  sizesOf,
   sliceAt,
   transposeTo,
   unrecorded,
   viewTo,
 } from "./view_core.ts";
 
+/** The parameters of {@linkcode reshape}. */
+export class ReshapeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** New sizes, spread or as an array; one may be -1 and is inferred. */
+    public shape: readonly number[],
+  ) {}
+}
+
 /**
  * The same elements with another shape: a view where the layout allows one, else a copy.
  *
  * @param input any tensor
- * @param shape new sizes, spread or as an array; one may be -1 and is inferred
  * @throws {ShapeError} if the number of elements differs
  * @example
  * ```ts
@@ -47,15 +52,17 @@ import {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
  */
-export function reshape(input: Tensor, ...shape: Sizes): Tensor {
-  return reshapeTo(input, sizesOf("reshape", shape, "shape"));
-}
+export const reshape: SpreadOp<typeof ReshapeArgs> = spreadOp(
+  "reshape",
+  ReshapeArgs,
+  (input, { shape }) => reshapeTo(input, shape),
+);
 
 /** The parameters of {@linkcode reshapeAs}. */
 export class ReshapeAsArgs {
   /** Parameters that may go by position. */
   constructor(
-    /** DOC other */
+    /** The tensor whose shape is wanted. */
     public other: Tensor,
   ) {}
 }
@@ -67,20 +74,52 @@ export const reshapeAs: Op<typeof ReshapeAsArgs> = op(
   (input, { other }) => reshapeTo(input, other.shape, "reshapeAs"),
 );
 
+/** The parameters of {@linkcode view} with another shape. */
+export class ViewSizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** New sizes, spread or as an array; one may be -1 and is inferred. */
+    public size: readonly number[],
+  ) {}
+}
+
+/** The parameters of {@linkcode view} as another dtype. */
+export class ViewDtypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How the bytes are read. */
+    public dtype: DType,
+  ) {}
+}
+
+const viewSizes = spreadCall("view", ViewSizeArgs), viewArgs = call("view", ViewDtypeArgs);
+
+/** How {@linkcode view} is called, after the arguments `S`. */
+export interface ViewCalls<S extends readonly unknown[]> {
+  /** With another shape. */
+  (...args: [...S, ...SpreadArgs<typeof ViewSizeArgs>]): Tensor;
+  /** As another dtype. */
+  (...args: [...S, ...Args<typeof ViewDtypeArgs>]): Tensor;
+}
+
 /**
  * A view with another shape, or the same bytes read as another dtype.
  *
  * On WebGPU: only float32, int32 and complex64 are held as bytes that another dtype can read.
  *
  * @param input any tensor
- * @param shape new sizes (one may be -1), or a dtype
  * @throws {ShapeError} if the layout has no such view; `reshape` copies then
  */
-export function view(input: Tensor, ...shape: Sizes | readonly [DType]): Tensor {
-  const first = shape[0];
-  if (shape.length === 1 && first instanceof DTypeClass) return viewDtype(input, first);
-  return viewTo(input, sizesOf("view", shape, "shape"));
-}
+export const view: ViewCalls<[input: Tensor]> & MethodForm<ViewCalls<[]>> = asMethod((
+  input: Tensor,
+  ...args: readonly unknown[]
+): Tensor => {
+  checkTensor("view", "input", input);
+  const [first] = args;
+  if (args.length === 1 && first instanceof DTypeClass) return viewDtype(input, first);
+  if (args.length === 1 && isPlainObject(first) && "dtype" in first) return viewDtype(input, viewArgs(args).dtype);
+  return viewTo(input, viewSizes(args).size);
+});
 
 /**
  * The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. Such a view is
@@ -117,7 +156,7 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
 export class ViewAsArgs {
   /** Parameters that may go by position. */
   constructor(
-    /** DOC other */
+    /** The tensor whose shape is wanted. */
     public other: Tensor,
   ) {}
 }
@@ -213,26 +252,27 @@ export const squeeze: Op<typeof SqueezeArgs> = op("squeeze", SqueezeArgs, (input
 });
 
 /** The parameters of {@linkcode unsqueeze}. */
-export interface DimArgs {
-  /** The dimension. */
-  dim: number;
+export class UnsqueezeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where, from `-ndim - 1` to `ndim`. */
+    public dim: number,
+  ) {}
 }
-const unsqueezeArgs = signature<DimArgs>("unsqueeze", ["dim"], [], 1);
 
 /**
  * Inserts a dimension of size 1.
  *
  * @param input any tensor
- * @param args `dim`: where, from `-ndim - 1` to `ndim`
  */
-export function unsqueeze(input: Tensor, ...args: Args<DimArgs, ["dim"]>): Tensor {
+export const unsqueeze: Op<typeof UnsqueezeArgs> = op("unsqueeze", UnsqueezeArgs, (input, { dim }) => {
   checkAlive("unsqueeze", input);
-  const d = wrapDim("unsqueeze", unsqueezeArgs(args).dim, input.ndim + 1);
+  const d = wrapDim("unsqueeze", dim, input.ndim + 1);
   const step = d < input.ndim ? input.shape[d] * input.strides[d] : 1;
   const shape = [...input.shape.slice(0, d), 1, ...input.shape.slice(d)];
   const strides = [...input.strides.slice(0, d), step, ...input.strides.slice(d)];
   return recordView("UnsqueezeBackward0", input, makeView(input, shape, strides), (g) => squeeze(g, d));
-}
+});
 
 /** The parameters of {@linkcode transpose}. */
 export class TransposeArgs {
@@ -271,9 +311,11 @@ export const swapaxes: Op<typeof SwapaxesArgs> = op(
 );
 
 /** Swaps two dimensions; another name of {@linkcode transpose}. */
-export function swapdims(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
-  return transpose(input, ...args);
-}
+export const swapdims: Op<typeof TransposeArgs> = op(
+  "swapdims",
+  TransposeArgs,
+  (input, { dim0, dim1 }) => transposeTo(input, dim0, dim1, "swapdims"),
+);
 
 /** The transpose of a matrix; vectors and 0-d tensors are returned as they are. */
 export const t: Op<typeof NoArgs> = op("t", NoArgs, (input) => {
@@ -286,22 +328,22 @@ export const t: Op<typeof NoArgs> = op("t", NoArgs, (input) => {
 /** The conjugate transpose of the last two dimensions; the property `mH` as a method. */
 export const adjoint: Op<typeof NoArgs> = op("adjoint", NoArgs, (input) => input.mH);
 
-/**
- * Dimensions in another order.
- *
- * @param input any tensor
- * @param dims every dimension once, spread or as an array
- */
-export function permute(
-  input: Tensor,
-  ...dims: readonly number[] | readonly [readonly number[]] | readonly [{ dims: readonly number[] }]
-): Tensor {
-  const list = sizesOf("permute", dims, "dims");
+/** The parameters of {@linkcode permute}. */
+export class PermuteArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Every dimension once, spread or as an array. */
+    public dims: readonly number[],
+  ) {}
+}
+
+/** Dimensions in another order. */
+export const permute: SpreadOp<typeof PermuteArgs> = spreadOp("permute", PermuteArgs, (input, { dims: list }) => {
   if (list.length !== input.ndim) {
     throw new ShapeError(`permute(): every dimension is needed once: ${show(list)} for shape ${show(input.shape)}`);
   }
   return permuteTo(input, list.length === 0 ? [] : wrapDims("permute", list, input.ndim));
-}
+});
 
 /** The parameters of {@linkcode movedim}. */
 export class MovedimArgs {
@@ -315,59 +357,66 @@ export class MovedimArgs {
 }
 
 /** Moves dimensions to other places; the others keep their order. */
-export const movedim: Op<typeof MovedimArgs> = op("movedim", MovedimArgs, (input, { source, destination }) => {
+export const movedim: Op<typeof MovedimArgs> = op(
+  "movedim",
+  MovedimArgs,
+  (input, args) => movedimTo("movedim", input, args),
+);
+
+function movedimTo(op: string, input: Tensor, { source, destination }: MovedimArgs): Tensor {
   const list = (v: number | readonly number[]) => typeof v === "number" ? [v] : v;
-  checkIntegers("movedim", "source", list(source));
-  checkIntegers("movedim", "destination", list(destination));
+  checkIntegers(op, "source", list(source));
+  checkIntegers(op, "destination", list(destination));
   if (list(source).length !== list(destination).length) {
     throw new ArgumentError(
-      `movedim(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
+      `${op}(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
     );
   }
-  if (list(source).length === 0) return permuteTo(input, input.shape.map((_, i) => i), "movedim");
-  const from = wrapDims("movedim", source, input.ndim), to = wrapDims("movedim", destination, input.ndim);
+  if (list(source).length === 0) return permuteTo(input, input.shape.map((_, i) => i), op);
+  const from = wrapDims(op, source, input.ndim), to = wrapDims(op, destination, input.ndim);
   const order = new Array<number>(input.ndim).fill(-1);
   to.forEach((d, i) => order[d] = from[i]);
   const rest = input.shape.map((_, i) => i).filter((i) => !from.includes(i));
   for (let d = 0, next = 0; d < input.ndim; d++) if (order[d] < 0) order[d] = rest[next++];
-  return permuteTo(input, order, "movedim");
-});
+  return permuteTo(input, order, op);
+}
 
 /** Moves dimensions; NumPy's name of {@linkcode movedim}. */
-export function moveaxis(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
-  return movedim(input, ...args);
-}
+export const moveaxis: Op<typeof MovedimArgs> = op(
+  "moveaxis",
+  MovedimArgs,
+  (input, args) => movedimTo("moveaxis", input, args),
+);
 
-/**
- * Repeats dimensions of size 1 without copying.
- *
- * @param input any tensor
- * @param sizes new sizes, spread or as an array; -1 keeps a size
- */
-export function expand(input: Tensor, ...sizes: Sizes): Tensor {
-  return expandTo(input, sizesOf("expand", sizes, "size"));
-}
-
-/** The parameters of {@linkcode expandAs}. */
-export class ExpandAsArgs {
+/** The parameters of {@linkcode expand} and {@linkcode broadcastTo}. */
+export class ExpandArgs {
   /** Parameters that may go by position. */
   constructor(
-    /** DOC other */
-    public other: Tensor,
+    /** New sizes, spread or as an array; -1 keeps a size. */
+    public size: readonly number[],
   ) {}
 }
 
+/** Repeats dimensions of size 1 without copying. */
+export const expand: SpreadOp<typeof ExpandArgs> = spreadOp(
+  "expand",
+  ExpandArgs,
+  (input, { size }) => expandTo(input, size),
+);
+
 /** {@linkcode expand} to the shape of `other`. */
-export const expandAs: Op<typeof ExpandAsArgs> = op(
+export const expandAs: Op<typeof ReshapeAsArgs> = op(
   "expandAs",
-  ExpandAsArgs,
+  ReshapeAsArgs,
   (input, { other }) => expandTo(input, other.shape, "expandAs"),
 );
 
 /** {@linkcode expand} to `size`, as broadcasting does. */
-export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
-  return expandTo(input, sizesOf("broadcastTo", size, "size"), "broadcastTo");
-}
+export const broadcastTo: SpreadOp<typeof ExpandArgs> = spreadOp(
+  "broadcastTo",
+  ExpandArgs,
+  (input, { size }) => expandTo(input, size, "broadcastTo"),
+);
 
 /** The parameters of {@linkcode narrow}. */
 export class NarrowArgs {
@@ -409,9 +458,11 @@ export const narrow: Op<typeof NarrowArgs> = op("narrow", NarrowArgs, (input, { 
 });
 
 /** {@linkcode narrow} as a copy. */
-export function narrowCopy(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
-  return narrow(input, ...args).clone();
-}
+export const narrowCopy: Op<typeof NarrowArgs> = op(
+  "narrowCopy",
+  NarrowArgs,
+  (input, { dim, start, length }) => narrow(input, dim, start, length).clone(),
+);
 
 /** The parameters of {@linkcode select}. */
 export class SelectArgs {

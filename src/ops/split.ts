@@ -8,11 +8,11 @@
  */
 
 import { type Op, op } from "./op.ts";
-import { isPlainObject } from "../base/args.ts";
+import { type SpreadArgs, spreadCall } from "../base/call.ts";
 import { checkCount, checkIntegers, checkResults } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensors, Tensor } from "../tensor/tensor.ts";
 import { cat, stack } from "./join.ts";
 import { neededValues } from "./values.ts";
 import { makeView, recordViews, reshapeTo } from "./view_core.ts";
@@ -124,6 +124,19 @@ export const chunk: Op<typeof ChunkArgs, Tensor[]> = op("chunk", ChunkArgs, (inp
   return splitSizes("chunk", input, evenSizes(size, Math.ceil(size / chunks)), dim);
 });
 
+/** Where a dimension is cut: the number of parts, or the positions. */
+export class CutsArgs {
+  /** The number of parts. */
+  sections: number | null = null;
+  /** Where to cut. */
+  indices: readonly number[] | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The number of parts, or where to cut. */
+    public indicesOrSections: number | readonly number[] | null = null,
+  ) {}
+}
+
 /** The parameters of {@linkcode tensorSplit}. */
 export class TensorSplitArgs {
   /** The number of parts. */
@@ -135,7 +148,7 @@ export class TensorSplitArgs {
     /** The number of parts, or where to cut; a tensor of either is read at once. */
     public indicesOrSections: number | readonly number[] | Tensor | null = null,
     /** The dimension. */
-    public dim: number | null = null,
+    public dim = 0,
   ) {}
 }
 
@@ -147,7 +160,7 @@ export class TensorSplitArgs {
  * @param input at least 1 dimension
  */
 export const tensorSplit: Op<typeof TensorSplitArgs, Tensor[]> = op("tensorSplit", TensorSplitArgs, (input, given) => {
-  const dim = given.dim ?? 0;
+  const { dim } = given;
   let by = given.indicesOrSections ?? given.sections ?? given.indices;
   if (by instanceof Tensor) {
     if (by.ndim > 1 || by.dtype.name !== "int64") {
@@ -203,13 +216,13 @@ function splitAt(op: string, x: Tensor, by: number | readonly number[], d: numbe
   );
 }
 
-function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: number, dim: number): Tensor[] {
+/** {@linkcode tensorSplit} along a dimension of its own, into equal sections. */
+function axisSplit(op: string, x: Tensor, cuts: CutsArgs, least: number, dim: number): Tensor[] {
   if (x.ndim < least) {
     throw new ShapeError(`${op}(): at least ${least} dimension${least > 1 ? "s are" : " is"} needed: ${show(x.shape)}`);
   }
-  const last = args[0];
-  const by = isPlainObject(last) ? last.sections ?? last.indices ?? last.indicesOrSections : last;
-  if (Array.isArray(by)) return splitAt(op, x, by as number[], dim);
+  const by = cuts.sections ?? cuts.indices ?? cuts.indicesOrSections;
+  if (Array.isArray(by)) return splitAt(op, x, by, dim);
   if (typeof by !== "number") {
     throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${describe(by)}`);
   }
@@ -221,59 +234,25 @@ function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: numbe
   return splitAt(op, x, by, dim);
 }
 
-/** Sections or cutting positions. */
-export type Cuts = number | readonly number[] | {
-  indicesOrSections?: number | readonly number[];
-  sections?: number;
-  indices?: readonly number[];
-};
-
-/** The parameters of {@linkcode hsplit}. */
-export class HsplitArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC cuts */
-    public cuts: Cuts,
-  ) {}
-}
-
 /** {@linkcode tensorSplit} along dimension 1 (0 for vectors) into equal sections, or at indices. */
-export const hsplit: Op<typeof HsplitArgs, Tensor[]> = op(
+export const hsplit: Op<typeof CutsArgs, Tensor[]> = op(
   "hsplit",
-  HsplitArgs,
-  (input, { cuts }) => axisSplit("hsplit", input, [cuts], 1, input.ndim === 1 ? 0 : 1),
+  CutsArgs,
+  (input, cuts) => axisSplit("hsplit", input, cuts, 1, input.ndim === 1 ? 0 : 1),
 );
-
-/** The parameters of {@linkcode vsplit}. */
-export class VsplitArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC cuts */
-    public cuts: Cuts,
-  ) {}
-}
 
 /** {@linkcode tensorSplit} along dimension 0 into equal sections, or at indices. */
-export const vsplit: Op<typeof VsplitArgs, Tensor[]> = op(
+export const vsplit: Op<typeof CutsArgs, Tensor[]> = op(
   "vsplit",
-  VsplitArgs,
-  (input, { cuts }) => axisSplit("vsplit", input, [cuts], 2, 0),
+  CutsArgs,
+  (input, cuts) => axisSplit("vsplit", input, cuts, 2, 0),
 );
 
-/** The parameters of {@linkcode dsplit}. */
-export class DsplitArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC cuts */
-    public cuts: Cuts,
-  ) {}
-}
-
 /** {@linkcode tensorSplit} along dimension 2 into equal sections, or at indices. */
-export const dsplit: Op<typeof DsplitArgs, Tensor[]> = op(
+export const dsplit: Op<typeof CutsArgs, Tensor[]> = op(
   "dsplit",
-  DsplitArgs,
-  (input, { cuts }) => axisSplit("dsplit", input, [cuts], 3, 2),
+  CutsArgs,
+  (input, cuts) => axisSplit("dsplit", input, cuts, 3, 2),
 );
 
 /** The parameters of {@linkcode unbind}. */
@@ -302,40 +281,40 @@ export const unbind: Op<typeof UnbindArgs, Tensor[]> = op("unbind", UnbindArgs, 
   });
 });
 
-/** One tensor, or several in an array or spread. */
-export type OneOrMany = readonly [Tensor] | readonly Tensor[] | readonly [readonly Tensor[]];
+/** The parameters of {@linkcode atleast1d} and its kin. */
+export class AtleastArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor, or several, as an array or spread. */
+    public tensors: readonly Tensor[],
+  ) {}
+}
 
-function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Tensor | Tensor[] {
-  const list = Array.isArray(args[0]) ? args[0] as Tensor[] : args as readonly Tensor[];
-  for (const x of list) {
-    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${describe(x)}`);
-  }
-  return list.length === 1 && !Array.isArray(args[0]) ? raise(list[0]) : list.map(raise);
+/** How {@linkcode atleast1d} and its kin are called. */
+export interface AtleastCalls {
+  /** One tensor. */
+  (input: Tensor): Tensor;
+  /** Several tensors. */
+  (...args: SpreadArgs<typeof AtleastArgs, Tensor>): Tensor[];
+}
+
+function atleast(name: string, raise: (x: Tensor) => Tensor): AtleastCalls {
+  const parse = spreadCall(name, AtleastArgs, checkTensors);
+  const f = (...args: readonly unknown[]): Tensor | Tensor[] => {
+    const { tensors } = parse(args);
+    return args.length === 1 && args[0] instanceof Tensor ? raise(args[0]) : tensors.map(raise);
+  };
+  return f as AtleastCalls;
 }
 
 /** 0-d tensors as `[1]`; others as they are. Several tensors give an array. */
-export function atleast1d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast1d(...tensors: OneOrMany): Tensor[];
-export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast1d", tensors, (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
-}
+export const atleast1d: AtleastCalls = atleast("atleast1d", (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
 
 /** Tensors with fewer than 2 dimensions as `[1, n]`. Several tensors give an array. */
-export function atleast2d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast2d(...tensors: OneOrMany): Tensor[];
-export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast2d", tensors, (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
-}
+export const atleast2d: AtleastCalls = atleast("atleast2d", (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
 
 /** Tensors with fewer than 3 dimensions as `[1, n, 1]` or `[m, n, 1]`. Several tensors give an array. */
-export function atleast3d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast3d(...tensors: OneOrMany): Tensor[];
-export function atleast3d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast3d", tensors, (x) => {
-    if (x.ndim >= 3) return x;
-    return x.ndim === 2 ? reshapeTo(x, [...x.shape, 1]) : reshapeTo(x, [1, x.numel(), 1]);
-  });
-}
+export const atleast3d: AtleastCalls = atleast("atleast3d", (x) => {
+  if (x.ndim >= 3) return x;
+  return x.ndim === 2 ? reshapeTo(x, [...x.shape, 1]) : reshapeTo(x, [1, x.numel(), 1]);
+});

@@ -6,8 +6,7 @@
  * @module
  */
 
-import { type Op, op } from "./op.ts";
-import { type Args, signature } from "../base/args.ts";
+import type { Args, Params } from "../base/call.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -18,6 +17,7 @@ import { where } from "./compare.ts";
 import { arange } from "./ranges.ts";
 import { checkOrdered, coordinates } from "./index_core.ts";
 import { cat } from "./join.ts";
+import { type MethodForm, type Op, op } from "./op.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode unique}. */
@@ -25,18 +25,42 @@ export class UniqueArgs {
   /** Parameters that may go by position. */
   constructor(
     /** In order; always the case here. */
-    public sorted: boolean | null = null,
+    public sorted = true,
     /** Also give, per element, the position of its value in the result. */
-    public returnInverse: boolean | null = null,
+    public returnInverse = false,
     /** Also give how often each value occurs. */
-    public returnCounts: boolean | null = null,
-    /** Compare whole slices of this dimension; default: elements. */
+    public returnCounts = false,
+    /** Compare whole slices of this dimension; `null`: elements. */
     public dim: number | null = null,
   ) {}
 }
 
-/** The flags that ask for more than the values. */
-export type PlainUnique = { returnInverse?: false; returnCounts?: false };
+/** The parameters of {@linkcode uniqueConsecutive}. */
+export class UniqueConsecutiveArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Also give, per element, the position of its value in the result. */
+    public returnInverse = false,
+    /** Also give how often each value occurs. */
+    public returnCounts = false,
+    /** Compare whole slices of this dimension; `null`: elements. */
+    public dim: number | null = null,
+  ) {}
+}
+
+/** Options that ask for nothing but the values. */
+export type PlainUnique = { sorted?: boolean; returnInverse?: false; returnCounts?: false; dim?: number | null };
+
+/** How {@linkcode unique} and {@linkcode uniqueConsecutive} are called, after the arguments `S`. */
+export interface UniqueCalls<S extends readonly unknown[], C extends Params> {
+  /** The values alone. */
+  (...args: [...S, named?: PlainUnique]): Promise<Tensor>;
+  /** An array of the values and what else is asked for: positions, then counts. */
+  (...args: [...S, ...Args<C>]): Promise<Tensor | Tensor[]>;
+}
+
+/** The type of {@linkcode unique} and {@linkcode uniqueConsecutive}. */
+export type UniqueOp<C extends Params> = UniqueCalls<[input: Tensor], C> & MethodForm<UniqueCalls<[], C>>;
 
 /**
  * The distinct elements, sorted.
@@ -46,36 +70,19 @@ export type PlainUnique = { returnInverse?: false; returnCounts?: false };
  * @param input any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
-export function unique(input: Tensor, options?: UniqueArgs & PlainUnique): Promise<Tensor>;
-/** The same with what else is asked for. */
-export function unique(
-  input: Tensor,
-  ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
-): Promise<Tensor | Tensor[]>;
-export const unique: Op<typeof UniqueArgs, Promise<Tensor | Tensor[]>> = op(
+export const unique: UniqueOp<typeof UniqueArgs> = op(
   "unique",
   UniqueArgs,
-  (input, given) =>
-    runs("unique", input, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false),
-);
-
-const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
-  "uniqueConsecutive",
-  ["returnInverse", "returnCounts", "dim"],
-);
+  (input, { dim, returnInverse, returnCounts }) => runs("unique", input, dim, true, returnInverse, returnCounts),
+) as UniqueOp<typeof UniqueArgs>;
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
-export function uniqueConsecutive(input: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUnique): Promise<Tensor>;
-/** The same with what else is asked for. */
-export function uniqueConsecutive(
-  input: Tensor,
-  ...args: Args<Omit<UniqueArgs, "sorted">, ["returnInverse", "returnCounts", "dim"]>
-): Promise<Tensor | Tensor[]>;
-export function uniqueConsecutive(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const given = consecutiveArgs(args);
-  const { returnInverse = false, returnCounts = false } = given;
-  return runs("uniqueConsecutive", input, given.dim ?? null, false, returnInverse, returnCounts);
-}
+export const uniqueConsecutive: UniqueOp<typeof UniqueConsecutiveArgs> = op(
+  "uniqueConsecutive",
+  UniqueConsecutiveArgs,
+  (input, { dim, returnInverse, returnCounts }) =>
+    runs("uniqueConsecutive", input, dim, false, returnInverse, returnCounts),
+) as UniqueOp<typeof UniqueConsecutiveArgs>;
 
 /** Rows in lexicographic order: a stable sort by each column, the last one first. */
 function rowOrder(rows: Tensor): Tensor {
@@ -131,13 +138,15 @@ function findRuns(items: Tensor, d: number, n: number, sorts: boolean): { order:
 }
 
 /** The parameters of {@linkcode bincount}. */
-export interface BincountArgs {
-  /** What each element counts; default 1. */
-  weights?: Tensor | null;
-  /** The least size of the result; default 0. */
-  minlength?: number;
+export class BincountArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What each element counts; `null`: 1. */
+    public weights: Tensor | null = null,
+    /** The least size of the result. */
+    public minlength = 0,
+  ) {}
 }
-const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"]);
 
 /**
  * How often each number occurs in a vector of integers that are not negative.
@@ -146,8 +155,10 @@ const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"
  *
  * @param input 1-d, integer
  */
-export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weights", "minlength"]>): Promise<Tensor> {
-  const { weights = null, minlength = 0 } = bincountArgs(args);
+export const bincount: Op<typeof BincountArgs, Promise<Tensor>> = op("bincount", BincountArgs, async (
+  input,
+  { weights, minlength },
+) => {
   if (input.ndim !== 1 || input.dtype.kind !== "integer") {
     throw new ArgumentError(`bincount(): a 1-d integer tensor is needed: ${input.dtype} ${show(input.shape)}`);
   }
@@ -161,14 +172,14 @@ export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weig
   const least = input.numel() === 0 ? 0 : await index.min().item();
   if (least < 0) throw new ArgumentError(`bincount(): values must not be negative: ${least}`);
   const size = Math.max(input.numel() === 0 ? 0 : Number(await index.max().item()) + 1, minlength);
-  checkSizes("bincount", [size], 8);
+  checkSizes("bincount", [size]);
   const counted = weights === null
     ? index.newOnes(input.shape)
     : weights.dtype.isFloatingPoint
     ? weights
     : weights.to(float64);
   return unrecorded(() => counted.newZeros([size]).indexAdd(0, index, counted));
-}
+});
 
 /** The parameters of {@linkcode histc}. */
 export class HistcArgs {
@@ -187,7 +198,7 @@ export class HistcArgs {
 export const histc: Op<typeof HistcArgs> = op("histc", HistcArgs, (input, { bins, min, max }) => {
   if (!input.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${input.dtype}`);
   checkCount("histc", "bins", bins, 1);
-  checkSizes("histc", [bins], 8);
+  checkSizes("histc", [bins]);
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }

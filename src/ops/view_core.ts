@@ -14,7 +14,7 @@ import { intList, isPlainObject } from "../base/args.ts";
 import { checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
-import { inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
+import { countElements, inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
@@ -149,6 +149,7 @@ export function expandTo(x: Tensor, sizes: readonly number[], op = "expand"): Te
     }
     if (d >= lead && own === shape[d]) strides[d] = x.strides[d - lead];
   }
+  countElements(op, shape);
   const from = x.shape;
   return recordView("ExpandBackward0", x, makeView(x, shape, strides, x.offset, x.dtype, op), (g) => sumTo(g, from));
 }

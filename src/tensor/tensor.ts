@@ -174,6 +174,14 @@ export function checkTensor(op: string, name: string, value: unknown): asserts v
   throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${remedy}`);
 }
 
+/** Throws unless a value is an array of tensors. */
+export function checkTensors(op: string, name: string, values: unknown): asserts values is readonly Tensor[] {
+  if (!Array.isArray(values)) {
+    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}`);
+  }
+  for (let i = 0; i < values.length; i++) checkTensor(op, `${name}[${i}]`, values[i]);
+}
+
 /** Throws unless a value is a tensor, whose memory is alive. */
 export function checkAlive(op: string, x: Tensor): void {
   checkTensor(op, "input", x);

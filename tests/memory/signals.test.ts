@@ -51,14 +51,17 @@ if (await nativeBuilt()) {
   Deno.test("signals during native training run their listeners and damage nothing", async () => {
     const folder = await Deno.makeTempDir();
     try {
-      await Promise.all(Array.from({ length: RUNS }, async (_, i) => {
+      const runs = await Promise.allSettled(Array.from({ length: RUNS }, async (_, i) => {
         const path = `${folder}/${i}.safetensors`, text = await run(path);
         const [, state, counts] = /saved (\w+) (.*)/.exec(text) ?? [];
         assert(state === "finite", text);
-        for (const name of SENT) assert(JSON.parse(counts)[name] > 10, text);
+        // Signals that arrive during one step are one call of a listener, so a slow machine counts few.
+        for (const name of SENT) assert(JSON.parse(counts)[name] > 0, text);
         const saved = await torch.io.safetensors.loadFile(path);
         assert(Object.keys(saved).length === 6, `the checkpoint has ${Object.keys(saved)}`);
       }));
+      // All have ended before the folder goes.
+      for (const result of runs) if (result.status === "rejected") throw result.reason;
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -201,7 +201,7 @@ Deno.test("Module: tensors kept by a hook survive the outer call", async () => {
   }
   torch.noGrad(() => net.call(torch.randn(3, 4)));
   assertEquals(kept.get("0")!.shape, [3, 4]);
-  assert((await kept.get("1")!.data()).length === 12);
+  assert((await kept.get("1")!.read()).length === 12);
 });
 
 Deno.test("Module: an always-called hook runs when forward throws, which is not hidden", () => {

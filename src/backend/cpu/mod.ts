@@ -27,7 +27,7 @@ import { fft } from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import { type KernelLibrary, loadKernels } from "./lib.ts";
 import { matmul } from "./matmul.ts";
-import { cpuAllocator } from "./memory.ts";
+import { cpuAllocator, cpuBytes } from "./memory.ts";
 import { asIndex, ofDtype, ofProduct, ofProgram, oneDtype } from "./operands.ts";
 import * as order from "./order.ts";
 import { CompiledProgram, pointwise, ProgramStore } from "./pointwise.ts";
@@ -46,12 +46,14 @@ export class CpuBackend implements Backend {
   readonly lib: KernelLibrary;
   /** The allocator over the library's memory. */
   readonly allocator: Allocator;
+  readonly maxBytes: number;
   readonly #programs = new ProgramStore();
 
   /** A backend over `lib`; {@linkcode cpuBackend} is the usual one. */
   constructor(lib: KernelLibrary) {
     this.lib = lib;
     this.allocator = cpuAllocator(lib);
+    this.maxBytes = cpuBytes(lib);
   }
 
   /** Describes what runs. */
