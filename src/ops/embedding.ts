@@ -63,7 +63,7 @@ export const oneHot: OneHotFn = fn<typeof OneHotArgs, Tensor | Promise<Tensor>>(
 ) as OneHotFn;
 
 function hot(x: Tensor, classes: number): Tensor {
-  checkSizes("oneHot", [...x.shape, classes], 8);
+  checkSizes("oneHot", [...x.shape, classes]);
   return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
 }
 
