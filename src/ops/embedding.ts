@@ -9,8 +9,8 @@ import { record } from "../autograd/record.ts";
 import type { Args } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
-import { checkSizes } from "../base/shape.ts";
 import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
@@ -63,8 +63,7 @@ export const oneHot: OneHotFn = fn<typeof OneHotArgs, Tensor | Promise<Tensor>>(
 ) as OneHotFn;
 
 function hot(x: Tensor, classes: number): Tensor {
-  checkSizes("oneHot", [...x.shape, classes]);
-  return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
+  return emptyLikeDevice("oneHot", [...x.shape, classes], int64, x).zero_().scatter_(-1, x.unsqueeze(-1), 1);
 }
 
 /** The parameters of {@linkcode embedding}. */
