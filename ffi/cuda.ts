@@ -8,7 +8,7 @@
  */
 
 import { DeviceError, NativeError } from "../src/base/errors.ts";
-import { environment } from "./cpu.ts";
+import { environment } from "./permissions.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
 export const CUDA_ABI = 4;

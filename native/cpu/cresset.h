@@ -48,7 +48,7 @@
 extern CRESSET_THREAD_LOCAL double *cresset_args;
 
 /* The version of this interface; src/backend/cpu/lib.ts refuses a library with another one. */
-#define CRESSET_ABI 1
+#define CRESSET_ABI 2
 CRESSET_HOST int32_t cresset_abi(void);
 /* Registers the arena (native). */
 CRESSET_HOST int32_t cresset_set_arena(double *buffer);
@@ -112,6 +112,9 @@ CRESSET_KERNEL int32_t cresset_conv(int32_t dtype, int32_t nspatial, int32_t kin
 
 /* ---- onednn.c (compiled once) ---- */
 
+/* Names the files that may be opened as oneDNN, on first use: full paths, each ended by a zero, `bytes` in all, tried in
+   order (native). The first call with a path counts. `spin`: leave the OpenMP runtime's waiting as it is. */
+CRESSET_HOST int32_t cresset_onednn_paths(const uint8_t *list, int32_t bytes, int32_t spin);
 /* The version of the oneDNN that was found, as major · 10000 + minor · 100 + patch; 0 without one. */
 CRESSET_HOST int32_t cresset_onednn_version(void);
 /* Turns oneDNN off (0) or on (1), for tests and benchmarks. */

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { ArgumentError, IndexError, ShapeError, show } from "./errors.ts";
+import { checkIntegers } from "./checks.ts";
+import { ArgumentError, describe, IndexError, ShapeError, show } from "./errors.ts";
 
 /** The number of elements of a shape. */
 export function numelOf(shape: readonly number[]): number {
@@ -70,7 +71,7 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
 export function wrapDim(op: string, dim: number, ndim: number): number {
   const n = Math.max(ndim, 1);
   if (!Number.isInteger(dim)) {
-    throw new ArgumentError(`${op}(): a dimension must be an integer: ${String(dim)}`);
+    throw new ArgumentError(`${op}(): a dimension must be an integer: ${describe(dim)}`);
   }
   if (dim < -n || dim >= n) {
     throw new IndexError(`${op}(): dimension out of range: ${dim}; expected ${-n} to ${n - 1}`);
@@ -83,7 +84,9 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
   if (dims === null || dims === undefined || (typeof dims !== "number" && dims.length === 0)) {
     return Array.from({ length: ndim }, (_, i) => i);
   }
-  const list = (typeof dims === "number" ? [dims] : dims).map((d) => wrapDim(op, d, ndim));
+  const given: unknown = typeof dims === "number" ? [dims] : dims;
+  checkIntegers(op, "dim", given);
+  const list = given.map((d) => wrapDim(op, d, ndim));
   if (new Set(list).size !== list.length) {
     throw new ArgumentError(`${op}(): a dimension appears twice: ${show(list)}`);
   }
@@ -92,8 +95,8 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
 
 /** Checks sizes that make a shape: integers, none negative, and a count that an array can hold. */
 export function checkSizes(op: string, shape: readonly number[], itemsize = 1): void {
+  checkIntegers(op, "the size", shape);
   for (const s of shape) {
-    if (!Number.isInteger(s)) throw new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
     if (s < 0) throw new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
   }
   if (numelOf(shape) * itemsize > Number.MAX_SAFE_INTEGER) {
@@ -113,13 +116,14 @@ export function reducedShape(shape: readonly number[], dims: readonly number[], 
 
 /** A shape with one `-1` filled in so that it holds `numel` elements. */
 export function inferShape(op: string, shape: readonly number[], numel: number): number[] {
+  checkIntegers(op, "the shape", shape);
   const out = [...shape];
   const unknown = out.indexOf(-1);
   if (unknown !== out.lastIndexOf(-1)) {
     throw new ShapeError(`${op}(): only one size can be inferred: ${show(shape)}`);
   }
   for (const s of out) {
-    if (!Number.isInteger(s) || s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
+    if (s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
   }
   if (unknown >= 0) {
     out[unknown] = 1;

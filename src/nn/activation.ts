@@ -1,467 +1,248 @@
 /**
- * Activations as layers: each holds the options of the function of the same name and nothing else.
+ * Activations as layers: each holds the options of the function of the same name and calls it.
  *
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
+import {
+  AlphaArgs,
+  GeluArgs,
+  GluArgs,
+  HardtanhArgs,
+  InplaceArgs,
+  LeakyReluArgs,
+  ShrinkArgs,
+  SoftplusArgs,
+  ThresholdArgs,
+} from "../ops/activation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { constantParameter, type FactoryOptions } from "./factory.ts";
+import { constantParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
+import { type Layer, layer, shown } from "./layer.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { float, python } from "./repr.ts";
 
-/** What activations with nothing else to choose take. */
-export interface InplaceOptions {
-  /** Whether the result is written into the input. @default {false} */
-  inplace?: boolean;
+/** `inplace=True` where the layer writes into its input, after `before`. */
+function printed(before: string, { inplace }: InplaceArgs): string {
+  return [before, inplace ? "inplace=True" : ""].filter((part) => part !== "").join(", ");
 }
 
-const inplaceArgs = signature<InplaceOptions>("activation", ["inplace"]);
+/** An activation with nothing to choose but `inplace`. */
+function simple(name: string, activate: (input: Tensor, inplace: boolean) => Tensor): Layer<typeof InplaceArgs> {
+  return layer({
+    name,
+    params: InplaceArgs,
+    call: (o, input: Tensor) => activate(input, o.inplace),
+    repr: (o) => printed("", o),
+  });
+}
 
-/** An activation that may write into its input. */
-export abstract class InplaceActivation extends Module {
-  /** Whether the result is written into the input. */
-  readonly inplace: boolean;
-
-  /** Takes the options of the layer. */
-  constructor(inplace: boolean | undefined) {
-    super();
-    this.inplace = inplace ?? false;
-  }
-
-  /** Printed behind other options. */
-  protected get inplaceRepr(): string {
-    return this.inplace ? ", inplace=True" : "";
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return this.inplace ? "inplace=True" : "";
-  }
+/** An activation with nothing to choose. */
+function plain(name: string, activate: (input: Tensor) => Tensor): Layer<typeof NoArgs> {
+  return layer({ name, params: NoArgs, call: (_, input: Tensor) => activate(input) });
 }
 
 /** `max(x, 0)`. */
-export class ReLU extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
+export const ReLU: Layer<typeof InplaceArgs> = simple("ReLU", F.relu);
+/** See the class of the same name. */
+export type ReLU = InstanceType<typeof ReLU>;
 
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.relu(input, this.inplace);
-  }
-}
-
-/**
- * Self-normalising: a scaled ELU with the constants that keep mean 0 and variance 1.
- *
- * @see https://arxiv.org/abs/1706.02515
- */
-export class SELU extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.selu(input, this.inplace);
-  }
-}
+/** Self-normalising: a scaled ELU with the constants that keep mean 0 and variance 1 (https://arxiv.org/abs/1706.02515). */
+export const SELU: Layer<typeof InplaceArgs> = simple("SELU", F.selu);
+/** See the class of the same name. */
+export type SELU = InstanceType<typeof SELU>;
 
 /** `x · sigmoid(x)`. */
-export class SiLU extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.silu(input, this.inplace);
-  }
-}
+export const SiLU: Layer<typeof InplaceArgs> = simple("SiLU", F.silu);
+/** See the class of the same name. */
+export type SiLU = InstanceType<typeof SiLU>;
 
 /** `x · tanh(softplus(x))`. */
-export class Mish extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.mish(input, this.inplace);
-  }
-}
+export const Mish: Layer<typeof InplaceArgs> = simple("Mish", F.mish);
+/** See the class of the same name. */
+export type Mish = InstanceType<typeof Mish>;
 
 /** `x / 6 + 1 / 2`, limited to [0, 1]. */
-export class Hardsigmoid extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.hardsigmoid(input, this.inplace);
-  }
-}
+export const Hardsigmoid: Layer<typeof InplaceArgs> = simple("Hardsigmoid", F.hardsigmoid);
+/** See the class of the same name. */
+export type Hardsigmoid = InstanceType<typeof Hardsigmoid>;
 
 /** `x · hardsigmoid(x)`. */
-export class Hardswish extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.hardswish(input, this.inplace);
-  }
-}
-
-/** `1 / (1 + e^-x)`. */
-export class Sigmoid extends Module {
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.sigmoid(input);
-  }
-}
-
-/** The hyperbolic tangent. */
-export class Tanh extends Module {
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.tanh(input);
-  }
-}
-
-/** `x / (1 + |x|)`. */
-export class Softsign extends Module {
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.softsign(input);
-  }
-}
-
-/** `x - tanh(x)`. */
-export class Tanhshrink extends Module {
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.tanhshrink(input);
-  }
-}
-
-/** The logarithm of the sigmoid. */
-export class LogSigmoid extends Module {
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.logsigmoid(input);
-  }
-}
+export const Hardswish: Layer<typeof InplaceArgs> = simple("Hardswish", F.hardswish);
+/** See the class of the same name. */
+export type Hardswish = InstanceType<typeof Hardswish>;
 
 /** `x` limited to [0, 6]. */
-export class ReLU6 extends InplaceActivation {
-  /** Takes `inplace`. */
-  constructor(...args: Args<InplaceOptions, ["inplace"]>) {
-    super(inplaceArgs(args).inplace);
-  }
+export const ReLU6: Layer<typeof InplaceArgs> = simple("ReLU6", F.relu6);
+/** See the class of the same name. */
+export type ReLU6 = InstanceType<typeof ReLU6>;
 
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.relu6(input, this.inplace);
-  }
+/** `1 / (1 + e^-x)`. */
+export const Sigmoid: Layer<typeof NoArgs> = plain("Sigmoid", F.sigmoid);
+/** See the class of the same name. */
+export type Sigmoid = InstanceType<typeof Sigmoid>;
 
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return this.inplace ? "inplace=True" : "";
-  }
-}
+/** The hyperbolic tangent. */
+export const Tanh: Layer<typeof NoArgs> = plain("Tanh", F.tanh);
+/** See the class of the same name. */
+export type Tanh = InstanceType<typeof Tanh>;
 
-/** What {@linkcode Hardtanh} takes. */
-export interface HardtanhOptions extends InplaceOptions {
-  /** Lowest value. @default {-1} */
-  minVal?: number;
-  /** Highest value. @default {1} */
-  maxVal?: number;
-}
-const hardtanhArgs = signature<HardtanhOptions>("Hardtanh", ["minVal", "maxVal", "inplace"]);
+/** `x / (1 + |x|)`. */
+export const Softsign: Layer<typeof NoArgs> = plain("Softsign", F.softsign);
+/** See the class of the same name. */
+export type Softsign = InstanceType<typeof Softsign>;
+
+/** `x - tanh(x)`. */
+export const Tanhshrink: Layer<typeof NoArgs> = plain("Tanhshrink", F.tanhshrink);
+/** See the class of the same name. */
+export type Tanhshrink = InstanceType<typeof Tanhshrink>;
+
+/** The logarithm of the sigmoid. */
+export const LogSigmoid: Layer<typeof NoArgs> = plain("LogSigmoid", F.logsigmoid);
+/** See the class of the same name. */
+export type LogSigmoid = InstanceType<typeof LogSigmoid>;
 
 /** `x` limited to [minVal, maxVal]. */
-export class Hardtanh extends InplaceActivation {
-  /** Lowest value. */
-  readonly minVal: number;
-  /** Highest value. */
-  readonly maxVal: number;
-
-  /** Takes `minVal, maxVal, inplace`. */
-  constructor(...args: Args<HardtanhOptions, ["minVal", "maxVal", "inplace"]>) {
-    const o = hardtanhArgs(args);
-    super(o.inplace);
-    this.minVal = o.minVal ?? -1;
-    this.maxVal = o.maxVal ?? 1;
-    if (!(this.maxVal > this.minVal)) {
-      throw new ArgumentError(`Hardtanh(): maxVal must be above minVal: ${this.maxVal} <= ${this.minVal}`);
-    }
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.hardtanh(input, this.minVal, this.maxVal, this.inplace);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `min_val=${float(this.minVal)}, max_val=${float(this.maxVal)}${this.inplaceRepr}`;
-  }
-}
-
-/** What {@linkcode LeakyReLU} takes. */
-export interface LeakyReLUOptions extends InplaceOptions {
-  /** Slope below 0. @default {0.01} */
-  negativeSlope?: number;
-}
-const leakyReLUArgs = signature<LeakyReLUOptions>("LeakyReLU", ["negativeSlope", "inplace"]);
+export const Hardtanh: Layer<typeof HardtanhArgs> = layer({
+  name: "Hardtanh",
+  params: HardtanhArgs,
+  init: ({ minVal, maxVal }) => {
+    if (!(maxVal > minVal)) throw new ArgumentError(`Hardtanh(): maxVal must be above minVal: ${maxVal} <= ${minVal}`);
+  },
+  call: (o, input: Tensor) => F.hardtanh(input, o.minVal, o.maxVal, o.inplace),
+  repr: (o) => printed(`min_val=${float(o.minVal)}, max_val=${float(o.maxVal)}`, o),
+});
+/** See the class of the same name. */
+export type Hardtanh = InstanceType<typeof Hardtanh>;
 
 /** `x` above 0, `negativeSlope · x` below. */
-export class LeakyReLU extends InplaceActivation {
-  /** Slope below 0. */
-  readonly negativeSlope: number;
-
-  /** Takes `negativeSlope, inplace`. */
-  constructor(...args: Args<LeakyReLUOptions, ["negativeSlope", "inplace"]>) {
-    const o = leakyReLUArgs(args);
-    super(o.inplace);
-    this.negativeSlope = o.negativeSlope ?? 0.01;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.leakyRelu(input, this.negativeSlope, this.inplace);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `negative_slope=${python(this.negativeSlope)}${this.inplaceRepr}`;
-  }
-}
-
-/** What {@linkcode ELU} and {@linkcode CELU} take. */
-export interface ELUOptions extends InplaceOptions {
-  /** Minus the limit at -∞. @default {1} */
-  alpha?: number;
-}
-const eluArgs = signature<ELUOptions>("ELU", ["alpha", "inplace"]);
+export const LeakyReLU: Layer<typeof LeakyReluArgs> = layer({
+  name: "LeakyReLU",
+  params: LeakyReluArgs,
+  call: (o, input: Tensor) => F.leakyRelu(input, o.negativeSlope, o.inplace),
+  repr: (o) => printed(shown(o, "negativeSlope"), o),
+});
+/** See the class of the same name. */
+export type LeakyReLU = InstanceType<typeof LeakyReLU>;
 
 /** `x` above 0, `alpha · (e^x - 1)` below. */
-export class ELU extends InplaceActivation {
-  /** Minus the limit at -∞. */
-  readonly alpha: number;
-
-  /** Takes `alpha, inplace`. */
-  constructor(...args: Args<ELUOptions, ["alpha", "inplace"]>) {
-    const o = eluArgs(args);
-    super(o.inplace);
-    this.alpha = o.alpha ?? 1;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.elu(input, this.alpha, this.inplace);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `alpha=${float(this.alpha)}${this.inplaceRepr}`;
-  }
-}
+export const ELU: Layer<typeof AlphaArgs> = layer({
+  name: "ELU",
+  params: AlphaArgs,
+  call: (o, input: Tensor) => F.elu(input, o.alpha, o.inplace),
+  repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
+});
+/** See the class of the same name. */
+export type ELU = InstanceType<typeof ELU>;
 
 /** `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
-export class CELU extends InplaceActivation {
-  /** Minus the limit at -∞. */
-  readonly alpha: number;
-
-  /** Takes `alpha, inplace`. */
-  constructor(...args: Args<ELUOptions, ["alpha", "inplace"]>) {
-    const o = eluArgs(args);
-    super(o.inplace);
-    this.alpha = o.alpha ?? 1;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.celu(input, this.alpha, this.inplace);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `alpha=${float(this.alpha)}${this.inplaceRepr}`;
-  }
-}
-
-/** What {@linkcode GELU} takes. */
-export interface GELUOptions {
-  /** `"tanh"` for the approximation. @default {"none"} */
-  approximate?: "none" | "tanh";
-}
-const geluArgs = signature<GELUOptions>("GELU", ["approximate"]);
+export const CELU: Layer<typeof AlphaArgs> = layer({
+  name: "CELU",
+  params: AlphaArgs,
+  call: (o, input: Tensor) => F.celu(input, o.alpha, o.inplace),
+  repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
+});
+/** See the class of the same name. */
+export type CELU = InstanceType<typeof CELU>;
 
 /** `x · Φ(x)`, Φ being the normal distribution function. */
-export class GELU extends Module {
-  /** `"none"` or `"tanh"`. */
-  readonly approximate: "none" | "tanh";
-
-  /** Takes `approximate`. */
-  constructor(...args: Args<GELUOptions, ["approximate"]>) {
-    super();
-    this.approximate = geluArgs(args).approximate ?? "none";
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.gelu(input, { approximate: this.approximate });
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `approximate=${python(this.approximate)}`;
-  }
-}
-
-/** What {@linkcode Softplus} takes. */
-export interface SoftplusOptions {
-  /** Sharpness. @default {1} */
-  beta?: number;
-  /** Where `beta · x` is above it the function is `x`. @default {20} */
-  threshold?: number;
-}
-const softplusArgs = signature<SoftplusOptions>("Softplus", ["beta", "threshold"]);
+export const GELU: Layer<typeof GeluArgs> = layer({
+  name: "GELU",
+  params: GeluArgs,
+  call: (o, input: Tensor) => F.gelu(input, o.approximate),
+  repr: (o) => shown(o, "approximate"),
+});
+/** See the class of the same name. */
+export type GELU = InstanceType<typeof GELU>;
 
 /** `log(1 + e^(beta · x)) / beta`. */
-export class Softplus extends Module {
-  /** Sharpness. */
-  readonly beta: number;
-  /** Where `beta · x` is above it the function is `x`. */
-  readonly threshold: number;
-
-  /** Takes `beta, threshold`. */
-  constructor(...args: Args<SoftplusOptions, ["beta", "threshold"]>) {
-    super();
-    const o = softplusArgs(args);
-    this.beta = o.beta ?? 1;
-    this.threshold = o.threshold ?? 20;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.softplus(input, this.beta, this.threshold);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `beta=${float(this.beta)}, threshold=${float(this.threshold)}`;
-  }
-}
-
-/** What {@linkcode Hardshrink} and {@linkcode Softshrink} take. */
-export interface ShrinkOptions {
-  /** Where 0 begins. @default {0.5} */
-  lambd?: number;
-}
-const shrinkArgs = signature<ShrinkOptions>("Shrink", ["lambd"]);
+export const Softplus: Layer<typeof SoftplusArgs> = layer({
+  name: "Softplus",
+  params: SoftplusArgs,
+  call: (o, input: Tensor) => F.softplus(input, o.beta, o.threshold),
+  repr: (o) => `beta=${float(o.beta)}, threshold=${float(o.threshold)}`,
+});
+/** See the class of the same name. */
+export type Softplus = InstanceType<typeof Softplus>;
 
 /** `x` outside of [-lambd, lambd], else 0. */
-export class Hardshrink extends Module {
-  /** Where 0 begins. */
-  readonly lambd: number;
-
-  /** Takes `lambd`. */
-  constructor(...args: Args<ShrinkOptions, ["lambd"]>) {
-    super();
-    this.lambd = shrinkArgs(args).lambd ?? 0.5;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.hardshrink(input, this.lambd);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return python(this.lambd);
-  }
-}
+export const Hardshrink: Layer<typeof ShrinkArgs> = layer({
+  name: "Hardshrink",
+  params: ShrinkArgs,
+  call: (o, input: Tensor) => F.hardshrink(input, o.lambd),
+  repr: (o) => python(o.lambd),
+});
+/** See the class of the same name. */
+export type Hardshrink = InstanceType<typeof Hardshrink>;
 
 /** `x` moved toward 0 by `lambd`, 0 within. */
-export class Softshrink extends Module {
-  /** Where 0 begins. */
-  readonly lambd: number;
-
-  /** Takes `lambd`. */
-  constructor(...args: Args<ShrinkOptions, ["lambd"]>) {
-    super();
-    this.lambd = shrinkArgs(args).lambd ?? 0.5;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.softshrink(input, this.lambd);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return python(this.lambd);
-  }
-}
-
-/** What {@linkcode Threshold} takes. */
-export interface ThresholdOptions extends InplaceOptions {
-  /** The limit. */
-  threshold: number;
-  /** What takes the place of values up to the limit. */
-  value: number;
-}
-const thresholdArgs = signature<ThresholdOptions>("Threshold", ["threshold", "value", "inplace"], [], 2);
+export const Softshrink: Layer<typeof ShrinkArgs> = layer({
+  name: "Softshrink",
+  params: ShrinkArgs,
+  call: (o, input: Tensor) => F.softshrink(input, o.lambd),
+  repr: (o) => python(o.lambd),
+});
+/** See the class of the same name. */
+export type Softshrink = InstanceType<typeof Softshrink>;
 
 /** `x` above `threshold`, else `value`. */
-export class Threshold extends InplaceActivation {
-  /** The limit. */
-  readonly threshold: number;
-  /** What takes the place of values up to the limit. */
-  readonly value: number;
+export const Threshold: Layer<typeof ThresholdArgs> = layer({
+  name: "Threshold",
+  params: ThresholdArgs,
+  call: (o, input: Tensor) => F.threshold(input, o.threshold, o.value, o.inplace),
+  repr: (o) => printed(shown(o, "threshold", "value"), o),
+});
+/** See the class of the same name. */
+export type Threshold = InstanceType<typeof Threshold>;
 
-  /** Takes `threshold, value, inplace`. */
-  constructor(...args: Args<ThresholdOptions, ["threshold", "value", "inplace"]>) {
-    const o = thresholdArgs(args);
-    super(o.inplace);
-    this.threshold = o.threshold;
-    this.value = o.value;
-  }
+/** The parameters of {@linkcode RReLU}. */
+export class RReLUArgs {
+  constructor(
+    /** The least slope. */
+    public lower = 1 / 8,
+    /** The largest slope. */
+    public upper = 1 / 3,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
 
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.threshold(input, this.threshold, this.value, this.inplace);
-  }
+/** `x` above 0; below, times a slope drawn from [lower, upper] in training and their mean otherwise. */
+export const RReLU: Layer<typeof RReLUArgs> = layer({
+  name: "RReLU",
+  params: RReLUArgs,
+  call: (o, input: Tensor) => F.rrelu(input, o.lower, o.upper, o.training, o.inplace),
+  repr: (o) => printed(shown(o, "lower", "upper"), o),
+});
+/** See the class of the same name. */
+export type RReLU = InstanceType<typeof RReLU>;
 
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `threshold=${python(this.threshold)}, value=${python(this.value)}${this.inplaceRepr}`;
+/** The first half along a dimension times the sigmoid of the second. */
+export const GLU: Layer<typeof GluArgs> = layer({
+  name: "GLU",
+  params: GluArgs,
+  call: (o, input: Tensor) => F.glu(input, o.dim),
+  repr: (o) => shown(o, "dim"),
+});
+/** See the class of the same name. */
+export type GLU = InstanceType<typeof GLU>;
+
+/** The parameters of {@linkcode PReLU}. */
+export class PReLUArgs extends FactoryArgs {
+  constructor(
+    /** How many slopes are learned: 1, or one per channel. */
+    public numParameters = 1,
+    /** Their initial value. */
+    public init = 0.25,
+  ) {
+    super();
   }
 }
 
-/** What {@linkcode PReLU} takes. */
-export interface PReLUOptions extends FactoryOptions {
-  /** How many slopes are learned: 1, or one per channel. @default {1} */
-  numParameters?: number;
-  /** Their initial value. @default {0.25} */
-  init?: number;
-}
-const preluArgs = signature<PReLUOptions>("PReLU", ["numParameters", "init"], ["device", "dtype"]);
+const preluArgs = call("PReLU", PReLUArgs);
 
 /** `x` above 0, a learned multiple of it below. */
 export class PReLU extends Module {
@@ -472,13 +253,13 @@ export class PReLU extends Module {
   /** The slopes. */
   weight: Parameter;
 
-  /** Takes `numParameters, init`. */
-  constructor(...args: Args<PReLUOptions, ["numParameters", "init"]>) {
+  /** Takes what {@linkcode PReLUArgs} declares. */
+  constructor(...args: Args<typeof PReLUArgs>) {
     super();
     const o = preluArgs(args);
-    this.numParameters = o.numParameters ?? 1;
-    this.init = o.init ?? 0.25;
-    this.weight = constantParameter([this.numParameters], this.init, o);
+    this.numParameters = o.numParameters;
+    this.init = o.init;
+    this.weight = constantParameter([o.numParameters], o.init, o);
   }
 
   /** The activated input. */
@@ -489,69 +270,5 @@ export class PReLU extends Module {
   /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `num_parameters=${this.numParameters}`;
-  }
-}
-
-/** What {@linkcode RReLU} takes. */
-export interface RReLUOptions extends InplaceOptions {
-  /** Lowest slope. @default {1 / 8} */
-  lower?: number;
-  /** Highest slope. @default {1 / 3} */
-  upper?: number;
-}
-const rreluArgs = signature<RReLUOptions>("RReLU", ["lower", "upper", "inplace"]);
-
-/** `x` above 0; below, times a slope drawn from [lower, upper] in training and their mean otherwise. */
-export class RReLU extends InplaceActivation {
-  /** Lowest slope. */
-  readonly lower: number;
-  /** Highest slope. */
-  readonly upper: number;
-
-  /** Takes `lower, upper, inplace`. */
-  constructor(...args: Args<RReLUOptions, ["lower", "upper", "inplace"]>) {
-    const o = rreluArgs(args);
-    super(o.inplace);
-    this.lower = o.lower ?? 1 / 8;
-    this.upper = o.upper ?? 1 / 3;
-  }
-
-  /** The activated input. */
-  override forward(input: Tensor): Tensor {
-    return F.rrelu(input, this.lower, this.upper, this.training, this.inplace);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `lower=${python(this.lower)}, upper=${python(this.upper)}${this.inplaceRepr}`;
-  }
-}
-
-/** What {@linkcode GLU} takes. */
-export interface GLUOptions {
-  /** The dimension that is halved. @default {-1} */
-  dim?: number;
-}
-const gluArgs = signature<GLUOptions>("GLU", ["dim"]);
-
-/** The first half along a dimension times the sigmoid of the second. */
-export class GLU extends Module {
-  /** The dimension that is halved. */
-  readonly dim: number;
-
-  /** Takes `dim`. */
-  constructor(...args: Args<GLUOptions, ["dim"]>) {
-    super();
-    this.dim = gluArgs(args).dim ?? -1;
-  }
-
-  /** The gated input. */
-  override forward(input: Tensor): Tensor {
-    return F.glu(input, this.dim);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
   }
 }

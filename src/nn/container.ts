@@ -9,8 +9,7 @@
 
 import { isPlainObject } from "../base/args.ts";
 import type { DTypeName } from "../base/dtype.ts";
-import { ArgumentError, IndexError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, IndexError } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { chained } from "./linear_chain.ts";
 import { Module } from "./module.ts";

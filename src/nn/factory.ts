@@ -6,25 +6,32 @@
 
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { empty, full, ones, zeros } from "../ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 
-/** Where and as what a layer makes its parameters. */
+/** Where and as what a layer makes its parameters: the parameters by name that layers with weights share. */
+export class FactoryArgs {
+  /** The device; `null`: the default one. */
+  device: string | Device | null = null;
+  /** The dtype; `null`: the default floating one. */
+  dtype: DType | null = null;
+}
+
+/** {@linkcode FactoryArgs}, of which some may be missing. */
 export interface FactoryOptions {
   /** The device; the default one if missing. */
-  device?: string | Device;
+  device?: string | Device | null;
   /** The dtype; the default floating one if missing. */
-  dtype?: DType;
+  dtype?: DType | null;
 }
 
 /** One size for all dimensions, or one per dimension. */
 export type Size = number | readonly number[];
 
-function factory(o: FactoryOptions): FactoryOptions {
-  return { device: o.device, dtype: o.dtype };
+function factory(o: FactoryOptions): { device?: string | Device; dtype?: DType } {
+  return { device: o.device ?? undefined, dtype: o.dtype ?? undefined };
 }
 
 /** A parameter whose values are about to be drawn. */

@@ -124,38 +124,3 @@ export {
   TripletMarginLoss,
   TripletMarginWithDistanceLoss,
 } from "./loss_margin.ts";
-
-// Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { InplaceActivation } from "./activation.ts";
-export type { AttentionCallOptions, NonDynamicallyQuantizableLinear } from "./attention.ts";
-export type { BatchNorm, InstanceNorm, NormBase } from "./batchnorm.ts";
-export type { Entries, ModuleSequence } from "./container.ts";
-export type { ConvBase, ConvNd, Convolve, ConvolveTranspose, ConvTransposeNd, PaddingMode } from "./conv.ts";
-export type { DropoutBase } from "./dropout.ts";
-export type { Size } from "./factory.ts";
-export type { HookList } from "./hooks.ts";
-export type { InPlace } from "./in_place.ts";
-export type { LossModule, WeightedLossModule } from "./loss_base.ts";
-export type { ModuleState } from "./module.ts";
-export type { ForwardHook, ForwardHookOptions, Grads, ModuleHooks } from "./module_hooks.ts";
-export type { CircularPad, ConstantPad, PadBase, ReflectionPad, ReplicationPad, ZeroPad } from "./padding.ts";
-export type {
-  AdaptivePoolBase,
-  AvgPoolBase,
-  IndexedPoolFunction,
-  LPPoolBase,
-  MaxPoolBase,
-  MaxUnpoolBase,
-  OutputSize,
-  PoolFunction,
-} from "./pooling.ts";
-export type { Cell, Kind, Recurrent, Step, Weights } from "./rnn.ts";
-export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs, Parameters } from "./softmax.ts";
-export type { LoadStateDictArgs } from "./state_dict.ts";
-export type {
-  DecoderCall,
-  DecoderCallParameters,
-  EncoderCall,
-  EncoderLayerCall,
-  TransformerCall,
-} from "./transformer.ts";

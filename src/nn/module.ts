@@ -86,26 +86,35 @@ export interface ToOptions {
  * assertEquals(Object.keys(net.stateDict()), ["conv.weight", "conv.bias", "fc.weight", "fc.bias"]);
  * ```
  */
-export abstract class Module {
+export class Module {
   /** Whether the module is in training mode; set by {@linkcode Module.train} and {@linkcode Module.eval}. */
   training = true;
   /** What is not a field of the user. */
   readonly [STATE]: ModuleState = new ModuleState();
 
-  /** The computation; written by the subclass, called through {@linkcode Module.call}. */
-  abstract forward(...args: never[]): unknown;
+  /**
+   * The computation; written by the subclass, called through {@linkcode Module.call}.
+   *
+   * @throws {ArgumentError} if the subclass has none
+   */
+  // deno-lint-ignore no-explicit-any -- a field typed `Module` can be called with what its class takes, whatever that is
+  forward(..._args: any[]): any {
+    throw new ArgumentError(
+      `${this._name()}(): the module has no forward(); write one, \`forward(x) { return … }\`, in its class`,
+    );
+  }
 
   /**
    * Runs the module: hooks and `forward`, inside an ownership scope that releases what the call made and nothing keeps.
    *
    * @param args what `forward` takes
    */
-  call(...args: Parameters<this["forward"]>): ReturnType<this["forward"]> {
+  call<F extends (...args: never[]) => unknown>(this: Module & { forward: F }, ...args: Parameters<F>): ReturnType<F> {
     const hooks = this[STATE].hooks;
     const run = hooks.none
-      ? () => this.forward(...(args as never[]))
-      : () => callWithHooks(this, hooks, args, (input) => this.forward(...(input as never[])));
-    return runOwned(run, (result, visit) => this.reachable(result, visit)) as ReturnType<this["forward"]>;
+      ? () => this.forward(...args)
+      : () => callWithHooks(this, hooks, args, (input) => this.forward(...(input as Parameters<F>)));
+    return runOwned(run, (result, visit) => this.reachable(result, visit)) as ReturnType<F>;
   }
 
   /** The storages that outlive a call: those of its result and of everything the module's fields hold. */

@@ -5,8 +5,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";

@@ -8,9 +8,8 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** What {@linkcode Parameter} takes. */
 export interface ParameterOptions {
@@ -21,11 +20,6 @@ export interface ParameterOptions {
 }
 
 const parameterArgs = signature<ParameterOptions>("Parameter", ["data", "requiresGrad"], [], 1);
-
-function checkTensor(op: string, data: unknown): Tensor {
-  if (data instanceof Tensor) return data;
-  throw new ArgumentError(`${op}(): expected a Tensor: ${describe(data)}`);
-}
 
 /**
  * A tensor that is trained: in a field of a module it appears in `parameters()`.
@@ -49,7 +43,8 @@ export class Parameter extends Tensor {
   constructor(...args: Args<ParameterOptions, ["data", "requiresGrad"]>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
-    const t = checkTensor("Parameter", data);
+    checkTensor("Parameter", "data", data);
+    const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
     if (requiresGrad ?? true) this.requiresGrad_(true);
   }
@@ -88,7 +83,8 @@ export class Buffer extends Tensor {
   /** Takes `data` and, by name, `persistent`. */
   constructor(...args: Args<BufferOptions, ["data"]>) {
     const { data, persistent } = bufferArgs(args);
-    const t = checkTensor("Buffer", data);
+    checkTensor("Buffer", "data", data);
+    const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
     this.persistent = persistent ?? true;
   }

@@ -9,6 +9,7 @@
 
 import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
+import { checkCount, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
 import { cat, stack } from "../ops/join.ts";
@@ -188,8 +189,9 @@ export abstract class Recurrent extends Module {
       throw new ArgumentError(`${name}(): hidden_size must be greater than zero: ${hiddenSize}`);
     }
     if (!(Number.isInteger(numLayers) && numLayers > 0)) {
-      throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${numLayers}`);
+      throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${show(numLayers)}`);
     }
+    checkCount(name, "num_layers", numLayers, 1, MOST_LAYERS);
     if (projSize < 0 || projSize >= hiddenSize) {
       throw new ArgumentError(`${name}(): proj_size has to be smaller than hidden_size: ${projSize} >= ${hiddenSize}`);
     }

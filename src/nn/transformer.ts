@@ -6,6 +6,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
+import { checkCount, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
@@ -330,7 +331,8 @@ export interface EncoderCall {
 }
 const encoderCall = signature<EncoderCall>("TransformerEncoder", ["mask", "srcKeyPaddingMask", "isCausal"]);
 
-function copies<M extends Module>(layer: M, count: number): ModuleList<M> {
+function copies<M extends Module>(op: string, layer: M, count: number): ModuleList<M> {
+  checkCount(op, "numLayers", count, 0, MOST_LAYERS);
   return new ModuleList(Array.from({ length: count }, () => layer.clone()));
 }
 
@@ -357,7 +359,7 @@ export class TransformerEncoder extends Module {
   ) {
     super();
     const o = encoderArgs(args);
-    this.layers = copies(o.encoderLayer, o.numLayers);
+    this.layers = copies("TransformerEncoder", o.encoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
     this.norm = o.norm ?? null;
   }
@@ -411,7 +413,7 @@ export class TransformerDecoder extends Module {
   constructor(...args: Args<TransformerDecoderOptions, ["decoderLayer", "numLayers", "norm"]>) {
     super();
     const o = decoderArgs(args);
-    this.layers = copies(o.decoderLayer, o.numLayers);
+    this.layers = copies("TransformerDecoder", o.decoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
     this.norm = o.norm ?? null;
   }
@@ -573,6 +575,8 @@ export class Transformer extends Module {
    */
   static generateSquareSubsequentMask(size: number, options: FactoryOptions = {}): Tensor {
     const { device, dtype } = options;
-    return scope(() => full([size, size], -Infinity, { device, dtype }).triu(1));
+    return scope(() =>
+      full([size, size], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1)
+    );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * ActivationOp functions: each entry is its formula.
+ * Activation functions: each entry is its formula.
  *
  * Shape: any, the result has the input's. DType: floating (complex where it says so). Functions whose symbolic derivative
  * would cancel or overflow state their own beside the formula. `inplace: true`, where PyTorch has it, is the form with a
@@ -8,24 +8,28 @@
  * @module
  */
 
-import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { NoArgs, type Params } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import type { ScalarLike } from "../base/scalar.ts";
 import { wrapDim } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
+import { type Pointwise, pointwise, pointwiseFn, type PointwiseSpec } from "./define.ts";
+import { type Op, op } from "./op.ts";
 import { rand } from "./random.ts";
 
-/** A function of one tensor with options `O`, of which `K` may be given by position. */
-export type ActivationOp<
-  O = Record<never, never>,
-  K extends readonly (keyof (O & { inplace?: boolean }))[] = ["inplace" & keyof (O & { inplace?: boolean })],
-> = (input: Tensor, ...args: Args<O & { inplace?: boolean }, K>) => Tensor;
+/** The parameters of activations with nothing to choose. */
+export class InplaceArgs {
+  constructor(
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
+
+/** The parameters of functions with nothing to choose at all. */
+export { NoArgs };
 
 function onlyFloating(name: string): (dtype: DType) => void {
   return (dtype) => {
@@ -41,31 +45,9 @@ function floatingOrComplex(name: string): (dtype: DType) => void {
   };
 }
 
-interface Entry {
-  readonly name: string;
-  readonly numbers?: Readonly<Record<string, number>>;
-  readonly options?: Readonly<Record<string, unknown>>;
-  readonly check?: (dtype: DType) => void;
-  readonly compute?: "float";
-  readonly autocast?: AutocastRule;
-  readonly validate?: (call: PointwiseCall) => void;
-  // deno-lint-ignore no-explicit-any -- entries take real or any values
-  readonly expr: (x: any, context: Context) => Value;
-}
-
-/** Defines an activation: a pointwise op that also takes `inplace`. */
-// deno-lint-ignore no-explicit-any -- any parameter list may be a signature
-function activation<F extends (input: Tensor, ...args: any[]) => Tensor>(entry: Entry): F & PointwiseFunction {
-  const op = pointwise<(input: Tensor, ...args: unknown[]) => Tensor>({ check: onlyFloating(entry.name), ...entry });
-  const names = [...Object.keys(entry.numbers ?? {}), ...Object.keys(entry.options ?? {})];
-  const parse = signature<Record<string, unknown>>(entry.name, [...names, "inplace"]);
-  const fn = (input: Tensor, ...args: unknown[]): Tensor => {
-    if (args.length === 0) return op(input);
-    const { inplace, ...rest } = parse(args);
-    return inplace ? op.inPlace(input, rest) : op(input, rest);
-  };
-  Object.defineProperty(fn, "name", { value: entry.name });
-  return Object.assign(fn, { inPlace: op.inPlace }) as unknown as F & PointwiseFunction;
+/** An activation: a pointwise op of floating tensors, unless its entry says otherwise. */
+function activation<C extends Params>(params: C, spec: PointwiseSpec): Pointwise<C> {
+  return pointwise(params, { check: onlyFloating(spec.name), ...spec });
 }
 
 /** The constant 1 or 0 by a condition, as a derivative. */
@@ -91,7 +73,7 @@ export function reluFormula(x: Expr): Expr {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  */
-export const relu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const relu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "relu",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu(): not defined for ${dtype}`);
@@ -100,7 +82,7 @@ export const relu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
 });
 
 /** min(max(x, 0), 6). */
-export const relu6: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const relu6: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "relu6",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu6(): not defined for ${dtype}`);
@@ -113,31 +95,43 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
   return where(x.le(low), low, where(x.ge(high), high, x));
 }
 
-/** The type of {@linkcode leakyRelu}. */
-export type LeakyReluOp = ActivationOp<{ negativeSlope?: number }, ["negativeSlope", "inplace"]>;
+/** The parameters of {@linkcode leakyRelu}. */
+export class LeakyReluArgs {
+  constructor(
+    /** The slope of negative values. */
+    public negativeSlope = 0.01,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
 
 /**
  * x where positive, else negativeSlope · x.
  *
  * @param negativeSlope default 0.01
  */
-export const leakyRelu: LeakyReluOp & PointwiseFunction = activation<LeakyReluOp>({
+export const leakyRelu: Pointwise<typeof LeakyReluArgs> = activation(LeakyReluArgs, {
   name: "leakyRelu",
-  numbers: { negativeSlope: 0.01 },
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.mul(numbers.negativeSlope)),
 });
 
-/** The type of {@linkcode elu} and {@linkcode celu}. */
-export type AlphaOp = ActivationOp<{ alpha?: number }, ["alpha", "inplace"]>;
+/** The parameters of {@linkcode elu} and {@linkcode celu}. */
+export class AlphaArgs {
+  constructor(
+    /** The value that is approached at -∞, with the opposite sign. */
+    public alpha = 1,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
 
 /**
  * x where positive, else alpha · (e^x - 1).
  *
  * @param alpha default 1
  */
-export const elu: AlphaOp & PointwiseFunction = activation<AlphaOp>({
+export const elu: Pointwise<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "elu",
-  numbers: { alpha: 1 },
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.expm1().mul(numbers.alpha)),
 });
 
@@ -146,7 +140,7 @@ const SELU_ALPHA = 1.6732632423543772848170429916717;
 const SELU_SCALE = 1.0507009873554804934193349852946;
 
 /** scale · (x where positive, else alpha · (e^x - 1)) with the constants that keep mean 0 and variance 1. */
-export const selu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const selu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "selu",
   expr: (x: Expr) => where(x.gt(0), x.mul(SELU_SCALE), x.expm1().mul(SELU_ALPHA * SELU_SCALE)),
 });
@@ -156,9 +150,8 @@ export const selu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
  *
  * @param alpha default 1
  */
-export const celu: AlphaOp & PointwiseFunction = activation<AlphaOp>({
+export const celu: Pointwise<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "celu",
-  numbers: { alpha: 1 },
   expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
 });
 
@@ -169,8 +162,13 @@ export function geluFormula(x: Expr, tanh: boolean): Expr {
   return x.mul(0.5).mul(inner.tanh().add(1));
 }
 
-/** The type of {@linkcode gelu}. */
-export type GeluOp = ActivationOp<{ approximate?: "none" | "tanh" }, ["approximate", "inplace"]>;
+/** The parameters of {@linkcode gelu}. */
+export class GeluArgs {
+  constructor(
+    /** `"none"`, or `"tanh"` for the approximation by Hendrycks and Gimpel. */
+    public approximate: "none" | "tanh" = "none",
+  ) {}
+}
 
 /**
  * x · Φ(x), Φ being the distribution function of the standard normal distribution.
@@ -185,9 +183,9 @@ export type GeluOp = ActivationOp<{ approximate?: "none" | "tanh" }, ["approxima
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  */
-export const gelu: GeluOp & PointwiseFunction = activation<GeluOp>({
+export const gelu: Pointwise<typeof GeluArgs> = activation(GeluArgs, {
   name: "gelu",
-  options: { approximate: "none" },
+  options: ["approximate"],
   expr: (x: Expr, { options: { approximate } }) => {
     if (approximate !== "tanh" && approximate !== "none") {
       throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${String(approximate)}`);
@@ -197,7 +195,7 @@ export const gelu: GeluOp & PointwiseFunction = activation<GeluOp>({
 });
 
 /** x · sigmoid(x); complex too. */
-export const silu: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const silu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "silu",
   check: floatingOrComplex("silu"),
   expr: (x: Value) => x.mul(x.sigmoid()),
@@ -211,11 +209,15 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
   return withDerivative(value, [{ by: x, is: where(linear, x.like(1), z.sigmoid()) }]);
 }
 
-/** The type of {@linkcode softplus}. */
-export type SoftplusOp = (
-  input: Tensor,
-  ...args: Args<{ beta?: number; threshold?: number }, ["beta", "threshold"]>
-) => Tensor;
+/** The parameters of {@linkcode softplus}. */
+export class SoftplusArgs {
+  constructor(
+    /** The steepness. */
+    public beta = 1,
+    /** Where `beta · x` is above it the function is x. */
+    public threshold = 20,
+  ) {}
+}
 
 /**
  * log(1 + e^(beta · x)) / beta.
@@ -231,27 +233,26 @@ export type SoftplusOp = (
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  */
-export const softplus: SoftplusOp & PointwiseFunction = activation<SoftplusOp>({
+export const softplus: Pointwise<typeof SoftplusArgs> = activation(SoftplusArgs, {
   name: "softplus",
-  numbers: { beta: 1, threshold: 20 },
   autocast: { gpu: "float32" },
   expr: (x: Expr, { numbers: { beta, threshold } }) => softplusOf(x, beta as Expr, threshold as Expr),
 });
 
 /** x · tanh(softplus(x)). */
-export const mish: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const mish: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "mish",
   expr: (x: Expr) => x.mul(softplusOf(x, 1, 20).tanh()),
 });
 
 /** log(sigmoid(x)). */
-export const logsigmoid: ((input: Tensor) => Tensor) & PointwiseFunction = activation<(input: Tensor) => Tensor>({
+export const logsigmoid: Pointwise<typeof NoArgs> = activation(NoArgs, {
   name: "logsigmoid",
   expr: (x: Expr) => withDerivative(x.min(0).sub(x.abs().neg().exp().log1p()), [{ by: x, is: x.neg().sigmoid() }]),
 });
 
 /** x / (1 + |x|). */
-export const softsign: ((input: Tensor) => Tensor) & PointwiseFunction = activation<(input: Tensor) => Tensor>({
+export const softsign: Pointwise<typeof NoArgs> = activation(NoArgs, {
   name: "softsign",
   compute: "float",
   check: floatingOrComplex("softsign"),
@@ -264,7 +265,7 @@ export const softsign: ((input: Tensor) => Tensor) & PointwiseFunction = activat
 });
 
 /** x - tanh(x). */
-export const tanhshrink: ((input: Tensor) => Tensor) & PointwiseFunction = activation<(input: Tensor) => Tensor>({
+export const tanhshrink: Pointwise<typeof NoArgs> = activation(NoArgs, {
   name: "tanhshrink",
   compute: "float",
   check: floatingOrComplex("tanhshrink"),
@@ -276,8 +277,17 @@ export const tanhshrink: ((input: Tensor) => Tensor) & PointwiseFunction = activ
   },
 });
 
-/** The type of {@linkcode hardtanh}. */
-export type HardtanhOp = ActivationOp<{ minVal?: number; maxVal?: number }, ["minVal", "maxVal", "inplace"]>;
+/** The parameters of {@linkcode hardtanh}. */
+export class HardtanhArgs {
+  constructor(
+    /** The least value. */
+    public minVal = -1,
+    /** The largest value. */
+    public maxVal = 1,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
 
 /**
  * x limited to [minVal, maxVal].
@@ -285,9 +295,8 @@ export type HardtanhOp = ActivationOp<{ minVal?: number; maxVal?: number }, ["mi
  * @param minVal default -1
  * @param maxVal default 1
  */
-export const hardtanh: HardtanhOp & PointwiseFunction = activation<HardtanhOp>({
+export const hardtanh: Pointwise<typeof HardtanhArgs> = activation(HardtanhArgs, {
   name: "hardtanh",
-  numbers: { minVal: -1, maxVal: 1 },
   validate: ({ numbers: [low, high] }) => {
     if (low.value > high.value) {
       throw new ArgumentError(`hardtanh(): minVal must not exceed maxVal: ${low.value} > ${high.value}`);
@@ -300,55 +309,63 @@ export const hardtanh: HardtanhOp & PointwiseFunction = activation<HardtanhOp>({
 });
 
 /** min(max(x + 3, 0), 6) / 6. */
-export const hardsigmoid: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const hardsigmoid: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "hardsigmoid",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), 1, x.div(6).add(0.5))),
 });
 
 /** x · min(max(x + 3, 0), 6) / 6. */
-export const hardswish: ActivationOp & PointwiseFunction = activation<ActivationOp>({
+export const hardswish: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "hardswish",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), x, x.mul(x.add(3)).div(6))),
 });
 
-/** The type of {@linkcode hardshrink} and {@linkcode softshrink}. */
-export type ShrinkOp = (input: Tensor, ...args: Args<{ lambd?: number }, ["lambd"]>) => Tensor;
+/** The parameters of {@linkcode hardshrink} and {@linkcode softshrink}. */
+export class ShrinkArgs {
+  constructor(
+    /** The distance from 0 within which values become 0. */
+    public lambd = 0.5,
+  ) {}
+}
 
 /**
  * x outside of [-lambd, lambd], else 0.
  *
  * @param lambd default 0.5
  */
-export const hardshrink: ShrinkOp & PointwiseFunction = activation<ShrinkOp>({
+export const hardshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
   name: "hardshrink",
-  numbers: { lambd: 0.5 },
   expr: (x: Expr, { numbers }) => where(x.abs().le(numbers.lambd as Expr), 0, x),
 });
 
-const shrink = activation<ShrinkOp>({
+/**
+ * x moved toward 0 by lambd, 0 within.
+ *
+ * @throws {ArgumentError} if `lambd` is negative
+ */
+export const softshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
   name: "softshrink",
-  numbers: { lambd: 0.5 },
+  validate: ({ numbers: [lambd] }) => {
+    if (lambd.value < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${lambd.value}`);
+  },
   expr: (x: Expr, { numbers }) => {
     const lambd = numbers.lambd as Expr;
     // Between the bounds x · 0, so that NaN stays.
     return where(x.gt(lambd), x.sub(lambd), where(x.lt(lambd.neg()), x.add(lambd), x.mul(0)));
   },
 });
-const parseShrink = signature<{ lambd?: number }>("softshrink", ["lambd"]);
 
-/**
- * x moved toward 0 by lambd, 0 within.
- *
- * @param lambd not negative, default 0.5
- */
-export const softshrink: ShrinkOp = (input, ...args): Tensor => {
-  const { lambd = 0.5 } = parseShrink(args);
-  if (lambd < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${lambd}`);
-  return shrink(input, lambd);
-};
-
-/** The type of {@linkcode threshold}. */
-export type ThresholdOp = ActivationOp<{ threshold: number; value: number }, ["threshold", "value", "inplace"]>;
+/** The parameters of {@linkcode threshold}. */
+export class ThresholdArgs {
+  constructor(
+    /** The limit. */
+    public threshold: number,
+    /** What takes the place of values that are not above it. */
+    public value: number,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
+}
 
 /**
  * x where above threshold, else value.
@@ -356,18 +373,25 @@ export type ThresholdOp = ActivationOp<{ threshold: number; value: number }, ["t
  * @param threshold the limit
  * @param value what takes the place
  */
-export const threshold: ThresholdOp & PointwiseFunction = activation<ThresholdOp>({
+export const threshold: Pointwise<typeof ThresholdArgs> = activation(ThresholdArgs, {
   name: "threshold",
-  numbers: { threshold: 0, value: 0 },
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`threshold(): not defined for ${dtype}`);
   },
   expr: (x: Expr, { numbers }) => where(x.le(numbers.threshold as Expr), numbers.value as Expr, x),
 });
 
-const slope = pointwise<(input: Tensor, weight: Tensor) => Tensor>({
+/** The parameters of {@linkcode prelu}. */
+export class PreluArgs {
+  constructor(
+    /** One slope, or one per channel (dimension 1 of the input). */
+    public weight: Tensor,
+  ) {}
+}
+
+const slope = pointwiseFn(PreluArgs, {
   name: "prelu",
-  operands: ["input", "weight"],
+  operands: ["weight"],
   check: onlyFloating("prelu"),
   validate: ({ operands: [x, weight] }) => {
     const [a, b] = [x as Tensor, weight as Tensor];
@@ -376,17 +400,12 @@ const slope = pointwise<(input: Tensor, weight: Tensor) => Tensor>({
   expr: (x: Expr, weight: Expr) => where(x.gt(0), x, x.mul(weight)),
 });
 
-const parsePrelu = signature<{ weight: Tensor }>("prelu", ["weight"], [], 1);
-
 /**
  * x where positive, else weight · x.
  *
- * @param weight one slope, or one per channel (dimension 1 of the input)
- * @throws {ShapeError} if there is another number of slopes
+ * @throws {ShapeError} if there are neither 1 nor as many slopes as channels
  */
-export function prelu(input: Tensor, ...args: Args<{ weight: Tensor }, ["weight"]>): Tensor {
-  if (autocasting.active) return autocasted("lower", prelu, input, ...args);
-  const { weight } = parsePrelu(args);
+export const prelu: Op<typeof PreluArgs> = op({ name: "prelu", autocast: "lower" }, PreluArgs, (input, { weight }) => {
   const channels = input.ndim >= 2 ? input.shape[1] : 1;
   if (weight.ndim > 1) throw new ShapeError(`prelu(): weight must have at most 1 dimension: ${show(weight.shape)}`);
   if (weight.numel() === 1) return slope(input, input.ndim === 0 ? weight.reshape([]) : weight);
@@ -394,28 +413,24 @@ export function prelu(input: Tensor, ...args: Args<{ weight: Tensor }, ["weight"
     throw new ShapeError(`prelu(): weight needs 1 or ${channels} elements: ${weight.numel()}`);
   }
   return scope(() => slope(input, weight.reshape([channels, ...input.shape.slice(2).map(() => 1)])));
+});
+
+/** The parameters of {@linkcode rrelu}. */
+export class RreluArgs {
+  constructor(
+    /** The least slope. */
+    public lower = 1 / 8,
+    /** The largest slope. */
+    public upper = 1 / 3,
+    /** Whether slopes are drawn. */
+    public training = false,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
 }
 
-const parseRrelu = signature<{ lower?: number; upper?: number; training?: boolean; inplace?: boolean }>(
-  "rrelu",
-  ["lower", "upper", "training", "inplace"],
-);
-
-/**
- * Leaky ReLU with slopes drawn uniformly from [lower, upper] while training, their mean otherwise.
- *
- * @param lower default 1/8
- * @param upper default 1/3
- * @param training whether to draw, default false
- */
-export function rrelu(
-  input: Tensor,
-  ...args: Args<
-    { lower?: number; upper?: number; training?: boolean; inplace?: boolean },
-    ["lower", "upper", "training", "inplace"]
-  >
-): Tensor {
-  const { lower = 1 / 8, upper = 1 / 3, training = false, inplace = false } = parseRrelu(args);
+/** Leaky ReLU with slopes drawn uniformly from [lower, upper] while training, their mean otherwise. */
+export const rrelu: Op<typeof RreluArgs> = op("rrelu", RreluArgs, (input, { lower, upper, training, inplace }) => {
   if (lower > upper) throw new ArgumentError(`rrelu(): lower must not exceed upper: ${lower} > ${upper}`);
   if (!training) return leakyRelu(input, (lower + upper) / 2, inplace);
   return scope(() => {
@@ -423,30 +438,35 @@ export function rrelu(
     const out = slope(input, slopes);
     return inplace ? input.copy_(out) : out;
   });
+});
+
+class GateArgs {
+  constructor(public gate: Tensor) {}
 }
 
-const gate = pointwise<(input: Tensor, gate: Tensor) => Tensor>({
+const gate = pointwiseFn(GateArgs, {
   name: "glu",
-  operands: ["input", "gate"],
+  operands: ["gate"],
   check: onlyFloating("glu"),
   expr: (x: Expr, y: Expr) => x.mul(y.sigmoid()),
 });
-const parseGlu = signature<{ dim?: number }>("glu", ["dim"]);
+/** The parameters of {@linkcode glu}. */
+export class GluArgs {
+  constructor(
+    /** The dimension that is halved. */
+    public dim = -1,
+  ) {}
+}
 
 /**
  * The first half along `dim` times the sigmoid of the second.
  *
- * @param dim default -1
  * @throws {ShapeError} if the size there is odd
  */
-export function glu(input: Tensor, ...args: Args<{ dim?: number }, ["dim"]>): Tensor {
-  const { dim = -1 } = parseGlu(args);
+export const glu: Op<typeof GluArgs> = op("glu", GluArgs, (input, { dim }) => {
   if (input.ndim === 0) throw new ShapeError("glu(): not defined for 0-d tensors");
   const d = wrapDim("glu", dim, input.ndim);
   const size = input.shape[d];
   if (size % 2 !== 0) throw new ShapeError(`glu(): the size of dimension ${d} must be even: ${size}`);
   return gate(input.narrow(d, 0, size / 2), input.narrow(d, size / 2, size / 2));
-}
-
-/** Numbers as activations take them. */
-export type { ScalarLike };
+});

@@ -6,6 +6,7 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, intList, signature } from "../base/args.ts";
+import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -39,7 +40,7 @@ const rollArgs = signature<RollArgs>("roll", ["shifts", "dims"], [], 1);
 export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
   checkAlive("roll", input);
   const { shifts, dims = null } = rollArgs(args);
-  const by = typeof shifts === "number" ? [shifts] : intList("roll", [shifts]);
+  const by = intList("roll", [shifts]);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {
@@ -240,31 +241,37 @@ function triangleIndices(
   row: number,
   col: number,
   options: TriangleIndicesArgs,
-  inside: (distance: number) => boolean,
+  lower: boolean,
 ): Tensor {
   checkSizes(op, [row, col]);
+  const { offset = 0, dtype = int64, device } = options;
+  checkInteger(op, "the offset", offset);
+  // The rows that have elements, and which columns of a row are in the triangle.
+  const first = lower ? Math.max(-offset, 0) : 0, last = col === 0 ? 0 : lower ? row : Math.min(row, col - offset);
+  checkListed(op, Math.max(last - first, 0));
+  const from = (i: number) => lower ? 0 : Math.max(i + offset, 0);
+  const to = (i: number) => lower ? Math.min(i + offset + 1, col) : col;
+  let count = 0;
+  for (let i = first; i < last; i++) count += to(i) - from(i);
+  checkListed(op, count);
   const rows: number[] = [], columns: number[] = [];
-  for (let i = 0; i < row; i++) {
-    for (let j = 0; j < col; j++) {
-      if (!inside(j - i)) continue;
+  for (let i = first; i < last; i++) {
+    for (let j = from(i), end = to(i); j < end; j++) {
       rows.push(i);
       columns.push(j);
     }
   }
-  const { dtype = int64, device } = options;
-  return fromData([...rows, ...columns], [2, rows.length], { dtype, device });
+  return fromData(rows.concat(columns), [2, count], { dtype, device });
 }
 
 /** Row and column numbers of the lower triangle of a `row` × `col` matrix, as `[2, count]`. */
 export function trilIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  const options = trilIndicesArgs(args), offset = options.offset ?? 0;
-  return triangleIndices("trilIndices", row, col, options, (distance) => distance <= offset);
+  return triangleIndices("trilIndices", row, col, trilIndicesArgs(args), true);
 }
 
 /** Row and column numbers of the upper triangle of a `row` × `col` matrix, as `[2, count]`. */
 export function triuIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  const options = triuIndicesArgs(args), offset = options.offset ?? 0;
-  return triangleIndices("triuIndices", row, col, options, (distance) => distance >= offset);
+  return triangleIndices("triuIndices", row, col, triuIndicesArgs(args), false);
 }
 
 /** The parameters of {@linkcode combinations}. */
@@ -276,25 +283,41 @@ export interface CombinationsArgs {
 }
 const combinationsArgs = signature<CombinationsArgs>("combinations", ["r", "withReplacement"]);
 
-/** Every combination of `r` elements of a vector, in order, as rows. */
+/** How many ways there are to choose `r` of `n`; an inexact large number where they are many. */
+function ways(n: number, r: number): number {
+  if (r > n) return 0;
+  let count = 1;
+  for (let k = 1, most = Math.min(r, n - r); k <= most && count < Number.MAX_SAFE_INTEGER; k++) {
+    count = count * (n - most + k) / k;
+  }
+  return Math.round(count);
+}
+
+/**
+ * Every combination of `r` elements of a vector, in order, as rows.
+ *
+ * @throws {ShapeError} if there are more than can be listed
+ */
 export function combinations(input: Tensor, ...args: Args<CombinationsArgs, ["r", "withReplacement"]>): Tensor {
   const { r = 2, withReplacement = false } = combinationsArgs(args);
+  checkAlive("combinations", input);
   if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
-  if (!Number.isInteger(r) || r < 0) throw new ArgumentError(`combinations(): r must not be negative: ${r}`);
+  checkCount("combinations", "r", r, 0);
   if (r === 0) return input.newZeros([0]);
-  const picked: number[] = [], current: number[] = [];
-  const choose = (from: number) => {
-    if (current.length === r) {
-      picked.push(...current);
-      return;
-    }
-    for (let i = from; i < input.shape[0]; i++) {
-      current.push(i);
-      choose(withReplacement ? i : i + 1);
-      current.pop();
-    }
-  };
-  choose(0);
+  const n = input.shape[0];
+  const count = withReplacement ? (n === 0 ? 0 : ways(n + r - 1, r)) : ways(n, r);
+  checkListed("combinations", count * r);
+  const picked: number[] = [];
+  const current = Array.from({ length: count === 0 ? 0 : r }, (_, i) => withReplacement ? 0 : i);
+  for (let row = 0; row < count; row++) {
+    for (const i of current) picked.push(i);
+    // The next one: the last place that can move does, and those after it follow as closely as they may.
+    let at = r - 1;
+    while (at >= 0 && current[at] === (withReplacement ? n - 1 : n - r + at)) at--;
+    if (at < 0) break;
+    current[at]++;
+    for (let k = at + 1; k < r; k++) current[k] = withReplacement ? current[at] : current[k - 1] + 1;
+  }
   const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
-  return reshapeTo(input.indexSelect(0, index), [picked.length / r, r]);
+  return reshapeTo(input.indexSelect(0, index), [count, r]);
 }

@@ -10,9 +10,10 @@
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { checkInPlace, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
+import { MOST_DIMS } from "../base/checks.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, numelOf } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -59,9 +60,13 @@ function expandParts(op: string, x: Tensor, parts: readonly Index[]): Exclude<In
 }
 
 function indexTensor(x: Tensor, values: IndexArray): Tensor {
-  const flat = (values as readonly unknown[]).flat(Infinity);
-  const isBool = flat.length > 0 && flat.every((v) => typeof v === "boolean");
-  return tensor(values as TensorData, { dtype: isBool ? BOOL : int64, device: x.device });
+  return tensor(values as TensorData, { dtype: allBooleans(values) ? BOOL : int64, device: x.device });
+}
+
+/** Whether nested arrays hold booleans only; `tensor` refuses arrays that contain themselves. */
+function allBooleans(value: unknown, depth = 0): boolean {
+  if (!Array.isArray(value)) return typeof value === "boolean";
+  return depth < MOST_DIMS && value.length > 0 && value.every((v) => allBooleans(v, depth + 1));
 }
 
 /** Applies numbers, slices and `null`, and lines up the index tensors with the dimensions that are left. */

@@ -10,7 +10,6 @@
  * @module
  */
 
-import type { Args } from "../base/args.ts";
 import { complex128, type DType, type DTypeKind, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
@@ -18,16 +17,31 @@ import { autocasting, type AutocastRule, computesWide } from "../autograd/autoca
 import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseCall, type PointwiseFunction } from "./define.ts";
+import {
+  type Context,
+  OutArgs,
+  type Pointwise,
+  pointwise,
+  type PointwiseCall,
+  type PointwiseFn,
+  pointwiseFn,
+} from "./define.ts";
 
-/** A function of two operands, at least one of them a tensor. */
-export type BinaryOp<O = Record<never, never>> = (
-  input: Tensor | ScalarLike,
-  ...args: Args<{ other: Tensor | ScalarLike; out?: Tensor } & O, ["other"]>
-) => Tensor;
+/** The parameters of functions of two operands. */
+export class OtherArgs extends OutArgs {
+  constructor(
+    /** The second operand; it broadcasts with the first. */
+    public other: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
-/** {@linkcode BinaryOp} with its in-place form. */
-export type BinaryFunction = BinaryOp & PointwiseFunction;
+/** A first operand that may be a number where the second is a tensor. */
+export type Operand = Tensor | ScalarLike;
+
+/** A pointwise op of two operands. */
+export type BinaryFunction = Pointwise<typeof OtherArgs, Operand>;
 
 /** The kinds of dtypes that an op takes. */
 function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
@@ -38,8 +52,8 @@ function only(name: string, ...kinds: DTypeKind[]): (dtype: DType) => void {
 
 /** An op of two tensors, neither of them a number. */
 function ofTensors(name: string, expr: (x: Value, y: Value) => Value, ...kinds: DTypeKind[]): BinaryFunction {
-  const operands = ["input", "other"];
-  return pointwise<BinaryOp>({ name, operands, tensors: operands, expr, check: only(name, ...kinds) });
+  const tensors = ["input", "other"];
+  return pointwise(OtherArgs, { name, operands: ["other"], tensors, expr, check: only(name, ...kinds) });
 }
 
 function binaryFloat(
@@ -49,7 +63,7 @@ function binaryFloat(
   autocast?: AutocastRule,
 ): BinaryFunction {
   const check = only(name, "floating");
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, compute: "float", expr, check, autocast });
+  return pointwise(OtherArgs, { name, operands: ["other"], tensors, compute: "float", expr, check, autocast });
 }
 
 /** Whether every operand of a call is of a kind. */
@@ -80,13 +94,15 @@ function checkDivisor(name: string): (call: PointwiseCall) => void {
   };
 }
 
-/** The type of {@linkcode add}, {@linkcode sub} and {@linkcode rsub}. */
-export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
+/** The parameters of {@linkcode add} and {@linkcode sub}. */
+export class AddArgs extends OtherArgs {
+  /** Multiplies `other`. */
+  alpha: ScalarLike = 1;
+}
 
 /**
  * input + alpha · other.
  *
- * @param alpha multiplies `other`, default 1
  * @throws {DTypeError} if `alpha` has a fraction and the tensors are integers
  * @example
  * ```ts
@@ -98,12 +114,10 @@ export type ScaledOp = BinaryOp<{ alpha?: ScalarLike }>;
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
  */
-export const add: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
+export const add: Pointwise<typeof AddArgs, Operand> = pointwise(AddArgs, {
   name: "add",
-  operands: ["input", "other"],
+  operands: ["other"],
   numbersAlone: true,
-  numbers: { alpha: 1 },
-  keywordOnly: ["alpha"],
   validate: checkMultiplier("add", "alpha"),
   expr: (x: Value, y: Value, { numbers }: Context) => x.add(y.mul(numbers.alpha)),
 });
@@ -113,48 +127,61 @@ const noBoolDifference = (dtype: DType): void => {
 };
 
 /** input - alpha · other. */
-export const sub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
+export const sub: Pointwise<typeof AddArgs, Operand> = pointwise(AddArgs, {
   name: "sub",
-  operands: ["input", "other"],
+  operands: ["other"],
   numbersAlone: true,
-  numbers: { alpha: 1 },
-  keywordOnly: ["alpha"],
   check: noBoolDifference,
   validate: checkMultiplier("sub", "alpha"),
   expr: (x: Value, y: Value, { numbers }: Context) => x.sub(y.mul(numbers.alpha)),
 });
 /** Same as {@linkcode sub}. */
-export const subtract: ScaledOp & PointwiseFunction = sub;
+export const subtract: Pointwise<typeof AddArgs, Operand> = sub;
+
+/** The parameters of {@linkcode rsub}. */
+export class RsubArgs extends OutArgs {
+  constructor(
+    /** What is subtracted from. */
+    public other: Tensor | ScalarLike,
+    /** Multiplies the tensor. */
+    public alpha: ScalarLike = 1,
+  ) {
+    super();
+  }
+}
 
 /** other - alpha · input. */
-export const rsub: ScaledOp & PointwiseFunction = pointwise<ScaledOp>({
+export const rsub: Pointwise<typeof RsubArgs, Operand> = pointwise(RsubArgs, {
   name: "rsub",
-  operands: ["input", "other"],
+  operands: ["other"],
   tensors: ["input"],
-  numbers: { alpha: 1 },
   check: noBoolDifference,
   validate: checkMultiplier("rsub", "alpha"),
   expr: (x: Value, y: Value, { numbers }: Context) => y.sub(x.mul(numbers.alpha)),
 });
 
 /** input · other. */
-export const mul: BinaryFunction = pointwise<BinaryOp>({
+export const mul: BinaryFunction = pointwise(OtherArgs, {
   name: "mul",
-  operands: ["input", "other"],
+  operands: ["other"],
   numbersAlone: true,
   expr: (x: Value, y: Value) => x.mul(y),
 });
 /** Same as {@linkcode mul}. */
 export const multiply: BinaryFunction = mul;
 
-/** The type of {@linkcode div}. */
-export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
+/** The parameters of {@linkcode div}. */
+export class DivArgs extends OtherArgs {
+  /**
+   * `null`: true division, integers giving the default floating dtype; `"trunc"`: rounded toward 0; `"floor"`: rounded down;
+   * both keep integers.
+   */
+  roundingMode: "trunc" | "floor" | null = null;
+}
 
 /**
  * input / other.
  *
- * @param roundingMode `null`: true division, integers giving the default floating dtype; `"trunc"`: rounded toward 0;
- * `"floor"`: rounded down; both keep integers
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -165,12 +192,11 @@ export type DivOp = BinaryOp<{ roundingMode?: "trunc" | "floor" | null }>;
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
  */
-export const div: DivOp & PointwiseFunction = pointwise<DivOp>({
+export const div: Pointwise<typeof DivArgs, Operand> = pointwise(DivArgs, {
   name: "div",
-  operands: ["input", "other"],
+  operands: ["other"],
   numbersAlone: true,
-  options: { roundingMode: null },
-  keywordOnly: ["roundingMode"],
+  options: ["roundingMode"],
   compute: (dtype, { roundingMode }) => {
     if (roundingMode !== null && roundingMode !== "trunc" && roundingMode !== "floor") {
       throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${String(roundingMode)}`);
@@ -186,58 +212,62 @@ export const div: DivOp & PointwiseFunction = pointwise<DivOp>({
   },
 });
 /** Same as {@linkcode div}. */
-export const divide: DivOp & PointwiseFunction = div;
+export const divide: Pointwise<typeof DivArgs, Operand> = div;
 
 function trueDivision(dtype: DType): DType {
   return dtype.kind === "bool" || dtype.kind === "integer" ? getDefaultDtype() : dtype;
 }
 
 /** input / other, integers giving the default floating dtype. */
-export const trueDivide: BinaryFunction = pointwise<BinaryOp>({
+export const trueDivide: BinaryFunction = pointwise(OtherArgs, {
   name: "trueDivide",
-  operands: ["input", "other"],
+  operands: ["other"],
   numbersAlone: true,
   compute: "float",
   expr: (x: Value, y: Value) => x.div(y),
 });
 /** other / input: Python's `other / input` with a number on the left; a method of tensors. */
-export const rdiv: BinaryFunction = pointwise<BinaryOp>({
+export const rdiv: BinaryFunction = pointwise(OtherArgs, {
   name: "rdiv",
-  operands: ["input", "other"],
+  operands: ["other"],
   tensors: ["input"],
   compute: "float",
   expr: (x: Value, y: Value) => y.div(x),
 });
 /** The quotient rounded down. */
-export const floorDivide: BinaryFunction = pointwise<BinaryOp>({
+export const floorDivide: BinaryFunction = pointwise(OtherArgs, {
   name: "floorDivide",
-  operands: ["input", "other"],
+  operands: ["other"],
   validate: checkDivisor("floorDivide"),
   expr: (x: Value, y: Value) => x.floorDivide(y),
 });
 /** The remainder with the divisor's sign, as Python's `%`. */
-export const remainder: BinaryFunction = pointwise<BinaryOp>({
+export const remainder: BinaryFunction = pointwise(OtherArgs, {
   name: "remainder",
-  operands: ["input", "other"],
+  operands: ["other"],
   check: only("remainder", "integer", "floating"),
   validate: checkDivisor("remainder"),
   expr: (x: Value, y: Value) => x.remainder(y),
 });
 /** The remainder with the dividend's sign, as C's `fmod`. */
-export const fmod: BinaryFunction = pointwise<BinaryOp>({
+export const fmod: BinaryFunction = pointwise(OtherArgs, {
   name: "fmod",
-  operands: ["input", "other"],
+  operands: ["other"],
   tensors: ["input"],
   check: only("fmod", "integer", "floating"),
   validate: checkDivisor("fmod"),
   expr: (x: Value, y: Value) => x.fmod(y),
 });
 
-/** The type of {@linkcode pow}. */
-export type PowOp = (
-  input: Tensor | ScalarLike,
-  ...args: Args<{ exponent: Tensor | ScalarLike; out?: Tensor }, ["exponent"]>
-) => Tensor;
+/** The parameters of {@linkcode pow}. */
+export class PowArgs extends OutArgs {
+  constructor(
+    /** The power. */
+    public exponent: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
 /** Exponents that need no logarithm. */
 const SIMPLE_EXPONENTS = [0, 1, 2, 3, 4, 0.5, -0.5, -1, -2];
@@ -265,18 +295,18 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
  */
-export const pow: PowOp & PointwiseFunction = pointwise<PowOp>({
+export const pow: Pointwise<typeof PowArgs, Operand> = pointwise(PowArgs, {
   name: "pow",
-  operands: ["input", "exponent"],
+  operands: ["exponent"],
   constants: { exponent: SIMPLE_EXPONENTS },
   autocast: { gpu: "float32" },
   validate: checkExponent,
   expr: (x: Value, y: Value) => x.pow(y),
 });
 /** input to the power of exponent, computed in float64 (complex128 where an operand is complex). */
-export const floatPower: PowOp & PointwiseFunction = pointwise<PowOp>({
+export const floatPower: Pointwise<typeof PowArgs, Operand> = pointwise(PowArgs, {
   name: "floatPower",
-  operands: ["input", "exponent"],
+  operands: ["exponent"],
   constants: { exponent: SIMPLE_EXPONENTS },
   compute: (dtype) => dtype.isComplex ? complex128 : float64,
   expr: (x: Value, y: Value) => x.pow(y),
@@ -310,9 +340,9 @@ export const hypot: BinaryFunction = ofTensors("hypot", (x, y) => x.hypot(y), "f
 /** The magnitude of input with the sign of other, zeros' signs included. */
 export const copysign: BinaryFunction = binaryFloat("copysign", (x, y) => x.copysign(y), ["input"]);
 /** The next representable value from input towards other. */
-export const nextafter: BinaryFunction = pointwise<BinaryOp>({
+export const nextafter: BinaryFunction = pointwise(OtherArgs, {
   name: "nextafter",
-  operands: ["input", "other"],
+  operands: ["other"],
   check: (dtype) => {
     if (dtype.kind !== "floating" || dtype.itemsize === 2) {
       throw new DTypeError(`nextafter(): not defined for ${dtype}; use float32 or float64`);
@@ -322,9 +352,9 @@ export const nextafter: BinaryFunction = pointwise<BinaryOp>({
 });
 
 /** log(e^x + e^y), without overflow between. */
-export const logaddexp: BinaryFunction = pointwise<BinaryOp>({
+export const logaddexp: BinaryFunction = pointwise(OtherArgs, {
   name: "logaddexp",
-  operands: ["input", "other"],
+  operands: ["other"],
   check: only("logaddexp", "floating", "complex"),
   expr: (x: Value, y: Value) =>
     x instanceof Complex ? complexLogaddexp(x, y as Complex) : realLogaddexp(x as Expr, y as Expr),
@@ -343,9 +373,9 @@ function complexLogaddexp(x: Complex, y: Complex): Value {
 }
 
 /** log₂(2^x + 2^y), without overflow between. */
-export const logaddexp2: BinaryFunction = pointwise<BinaryOp>({
+export const logaddexp2: BinaryFunction = pointwise(OtherArgs, {
   name: "logaddexp2",
-  operands: ["input", "other"],
+  operands: ["other"],
   check: only("logaddexp2", "floating"),
   expr: (x: Expr, y: Expr) => {
     const sum = x.max(y).add(x.sub(y).abs().neg().exp2().log1p().mul(1 / Math.LN2));
@@ -367,16 +397,20 @@ export const xlogy: BinaryFunction = binaryFloat("xlogy", (x, y) => timesLog(x, 
 /** input · log(1 + other), 0 where input is 0. */
 export const xlog1py: BinaryFunction = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
 
-/** The type of {@linkcode heaviside}. */
-export type HeavisideOp = (
-  input: Tensor,
-  ...args: Args<{ values: Tensor; out?: Tensor }, ["values"]>
-) => Tensor;
+/** The parameters of {@linkcode heaviside}. */
+export class HeavisideArgs extends OutArgs {
+  constructor(
+    /** The result where input is 0. */
+    public values: Tensor,
+  ) {
+    super();
+  }
+}
 
 /** 0 where input is negative, values where it is 0, 1 where it is positive. */
-export const heaviside: HeavisideOp & PointwiseFunction = pointwise<HeavisideOp>({
+export const heaviside: Pointwise<typeof HeavisideArgs> = pointwise(HeavisideArgs, {
   name: "heaviside",
-  operands: ["input", "values"],
+  operands: ["values"],
   tensors: ["input", "values"],
   check: only("heaviside", "bool", "integer", "floating"),
   validate: ({ operands: [x, y] }) => {
@@ -395,25 +429,29 @@ export const lcm: BinaryFunction = ofTensors("lcm", (x, y) => {
   return divisor.eq(0).where(0, (x as Expr).truncDivide(divisor).mul(y as Expr).abs());
 }, "integer");
 /** input · 2^other. */
-export const ldexp: BinaryFunction = pointwise<BinaryOp>({
+export const ldexp: BinaryFunction = pointwise(OtherArgs, {
   name: "ldexp",
-  operands: ["input", "other"],
+  operands: ["other"],
   tensors: ["input", "other"],
   compute: "float",
   expr: (x: Value, y: Value) => x.mul(y.exp2()),
 });
 
-/** The type of {@linkcode lerp}. */
-export type LerpOp = (
-  input: Tensor,
-  ...args: Args<{ end: Tensor; weight: Tensor | ScalarLike; out?: Tensor }, ["end", "weight"]>
-) => Tensor;
+/** The parameters of {@linkcode lerp}. */
+export class LerpArgs extends OutArgs {
+  constructor(
+    /** Where weight 1 leads. */
+    public end: Tensor,
+    /** The part of the way. */
+    public weight: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
 /**
  * input + weight · (end - input), exact at both ends.
  *
- * @param end where weight 1 leads
- * @param weight a number or a tensor
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -423,9 +461,9 @@ export type LerpOp = (
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.lerp.html
  */
-export const lerp: LerpOp & PointwiseFunction = pointwise<LerpOp>({
+export const lerp: Pointwise<typeof LerpArgs> = pointwise(LerpArgs, {
   name: "lerp",
-  operands: ["input", "end", "weight"],
+  operands: ["end", "weight"],
   tensors: ["input", "end"],
   check: only("lerp", "floating", "complex"),
   validate: ({ operands: [x, end, weight] }) => {
@@ -451,25 +489,26 @@ export const lerp: LerpOp & PointwiseFunction = pointwise<LerpOp>({
   },
 });
 
-/** The type of {@linkcode addcmul} and {@linkcode addcdiv}. */
-export type AddcOp = (
-  input: Tensor,
-  ...args: Args<
-    { tensor1: Tensor | ScalarLike; tensor2: Tensor | ScalarLike; value?: ScalarLike; out?: Tensor },
-    ["tensor1", "tensor2"]
-  >
-) => Tensor;
+/** The parameters of {@linkcode addcmul} and {@linkcode addcdiv}. */
+export class AddcArgs extends OutArgs {
+  /** Multiplies the product or quotient. */
+  value: ScalarLike = 1;
+  constructor(
+    /** The first factor, or the dividend. */
+    public tensor1: Tensor | ScalarLike,
+    /** The second factor, or the divisor. */
+    public tensor2: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
 /**
  * input + value · tensor1 · tensor2.
- *
- * @param value multiplies the product, default 1
  */
-export const addcmul: AddcOp & PointwiseFunction = pointwise<AddcOp>({
+export const addcmul: Pointwise<typeof AddcArgs> = pointwise(AddcArgs, {
   name: "addcmul",
-  operands: ["input", "tensor1", "tensor2"],
-  numbers: { value: 1 },
-  keywordOnly: ["value"],
+  operands: ["tensor1", "tensor2"],
   autocast: { gpu: "promote" },
   validate: checkMultiplier("addcmul", "value"),
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).mul(b)),
@@ -477,14 +516,11 @@ export const addcmul: AddcOp & PointwiseFunction = pointwise<AddcOp>({
 /**
  * input + value · tensor1 / tensor2.
  *
- * @param value multiplies the quotient, default 1
  * @throws {DTypeError} for integer tensors, whose quotient is no integer
  */
-export const addcdiv: AddcOp & PointwiseFunction = pointwise<AddcOp>({
+export const addcdiv: Pointwise<typeof AddcArgs> = pointwise(AddcArgs, {
   name: "addcdiv",
-  operands: ["input", "tensor1", "tensor2"],
-  numbers: { value: 1 },
-  keywordOnly: ["value"],
+  operands: ["tensor1", "tensor2"],
   autocast: { gpu: "promote" },
   check: only("addcdiv", "floating", "complex"),
   expr: (x: Value, a: Value, b: Value, { numbers }: Context) => x.add(a.mul(numbers.value).div(b)),
@@ -505,36 +541,50 @@ function complexParts(name: string, autocast?: AutocastRule): (call: PointwiseCa
   };
 }
 
-/** The type of {@linkcode complex}. */
-export type ComplexOp = (real: Tensor, ...args: Args<{ imag: Tensor; out?: Tensor }, ["imag"]>) => Tensor;
+/** The parameters of {@linkcode complex} after the real parts. */
+export class ComplexArgs extends OutArgs {
+  constructor(
+    /** The imaginary parts, of the same dtype. */
+    public imag: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * Complex numbers of real and imaginary parts.
  *
  * @param real float32 (giving complex64) or float64 (complex128)
- * @param imag of the same dtype
  */
-export const complex: ComplexOp & PointwiseFunction = pointwise<ComplexOp>({
+export const complex: PointwiseFn<typeof ComplexArgs> = pointwiseFn(ComplexArgs, {
   name: "complex",
-  operands: ["real", "imag"],
+  input: "real",
+  operands: ["imag"],
   tensors: ["real", "imag"],
   check: only("complex", "floating"),
   validate: complexParts("complex"),
   expr: (re: Expr, im: Expr) => new Complex(re, im),
 });
 
-/** The type of {@linkcode polar}. */
-export type PolarOp = (abs: Tensor, ...args: Args<{ angle: Tensor; out?: Tensor }, ["angle"]>) => Tensor;
+/** The parameters of {@linkcode polar} after the moduli. */
+export class PolarArgs extends OutArgs {
+  constructor(
+    /** The angles in radians, of the same dtype. */
+    public angle: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * Complex numbers of modulus `abs` and angle `angle`.
  *
  * @param abs float32 (giving complex64) or float64 (complex128)
- * @param angle radians, of the same dtype
  */
-export const polar: PolarOp & PointwiseFunction = pointwise<PolarOp>({
+export const polar: PointwiseFn<typeof PolarArgs> = pointwiseFn(PolarArgs, {
   name: "polar",
-  operands: ["abs", "angle"],
+  input: "abs",
+  operands: ["angle"],
   tensors: ["abs", "angle"],
   autocast: { cpu: "float32" },
   check: only("polar", "floating"),

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
@@ -15,8 +14,9 @@ import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { BinaryFunction, BinaryOp } from "./binary.ts";
-import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
+import { type BinaryFunction, OtherArgs } from "./binary.ts";
+import { type Context, OutArgs, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { type Op, op } from "./op.ts";
 
 function binary(
   name: string,
@@ -24,7 +24,7 @@ function binary(
   check?: (dtype: DType) => void,
   tensors: readonly string[] = [],
 ): BinaryFunction {
-  return pointwise<BinaryOp>({ name, operands: ["input", "other"], tensors, expr, check });
+  return pointwise(OtherArgs, { name, operands: ["other"], tensors, expr, check });
 }
 
 function comparison(name: string, expr: (x: Value, y: Value) => Value): BinaryFunction {
@@ -68,27 +68,23 @@ export const ge: BinaryFunction = comparison("ge", (x, y) => x.ge(y));
 /** Same as {@linkcode ge}. */
 export const greaterEqual: BinaryFunction = ge;
 
-/** The tolerances of {@linkcode isclose} and {@linkcode allclose}. */
-export interface CloseOptions {
-  /** The tensor to compare with. */
-  other: Tensor;
-  /** Relative tolerance, default 1e-5. */
-  rtol?: number;
-  /** Absolute tolerance, default 1e-8. */
-  atol?: number;
-  /** Whether NaN is close to NaN, default false. */
-  equalNan?: boolean;
+/** The parameters of {@linkcode isclose} and {@linkcode allclose}. */
+export class CloseArgs {
+  constructor(
+    /** The tensor to compare with. */
+    public other: Tensor,
+    /** Relative tolerance. */
+    public rtol = 1e-5,
+    /** Absolute tolerance. */
+    public atol = 1e-8,
+    /** Whether NaN is close to NaN. */
+    public equalNan = false,
+  ) {}
 }
-
-/** The type of {@linkcode isclose}. */
-export type IscloseOp = (input: Tensor, ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>) => Tensor;
 
 /**
  * Whether |input - other| ≤ atol + rtol · |other|, or both are the same.
  *
- * @param rtol relative tolerance, default 1e-5
- * @param atol absolute tolerance, default 1e-8
- * @param equalNan whether NaN is close to NaN, default false
  * @throws {ArgumentError} if a tolerance is negative
  * @example
  * ```ts
@@ -99,10 +95,10 @@ export type IscloseOp = (input: Tensor, ...args: Args<CloseOptions, ["other", "r
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.isclose.html
  */
-export const isclose: IscloseOp & PointwiseFunction = pointwise<IscloseOp>({
+export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
   name: "isclose",
-  operands: ["input", "other"],
-  options: { rtol: 1e-5, atol: 1e-8, equalNan: false },
+  operands: ["other"],
+  options: ["rtol", "atol", "equalNan"],
   validate: ({ operands: [x, y], options }) => {
     if ((options.rtol as number) < 0 || (options.atol as number) < 0) {
       throw new ArgumentError(`isclose(): tolerances must not be negative: rtol ${options.rtol}, atol ${options.atol}`);
@@ -126,8 +122,6 @@ async function every(x: Tensor): Promise<boolean> {
   return values.every((v: number | bigint) => Boolean(v));
 }
 
-const parseClose = signature<CloseOptions>("allclose", ["other", "rtol", "atol", "equalNan"], [], 1);
-
 /**
  * Whether all elements are close, see {@linkcode isclose}.
  *
@@ -143,15 +137,20 @@ const parseClose = signature<CloseOptions>("allclose", ["other", "rtol", "atol",
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.allclose.html
  */
-export async function allclose(
-  input: Tensor,
-  ...args: Args<CloseOptions, ["other", "rtol", "atol", "equalNan"]>
-): Promise<boolean> {
-  const { other, rtol = 1e-5, atol = 1e-8, equalNan = false } = parseClose(args);
+export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op("allclose", CloseArgs, async (input, args) => {
+  const { other, rtol, atol, equalNan } = args;
   const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
   const result = await every(close);
   close.dispose();
   return result;
+});
+
+/** The parameters of {@linkcode equal}. */
+export class EqualArgs {
+  constructor(
+    /** The tensor to compare with. */
+    public other: Tensor,
+  ) {}
 }
 
 /**
@@ -159,13 +158,13 @@ export async function allclose(
  *
  * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
  */
-export async function equal(input: Tensor, other: Tensor): Promise<boolean> {
+export const equal: Op<typeof EqualArgs, Promise<boolean>> = op("equal", EqualArgs, async (input, { other }) => {
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());
   const result = await every(same);
   same.dispose();
   return result;
-}
+});
 
 /** Whether both are true (not 0). */
 export const logicalAnd: BinaryFunction = logic("logicalAnd", (x, y) => x.logicalAnd(y));
@@ -174,7 +173,7 @@ export const logicalOr: BinaryFunction = logic("logicalOr", (x, y) => x.logicalO
 /** Whether exactly one is true (not 0). */
 export const logicalXor: BinaryFunction = logic("logicalXor", (x, y) => x.logicalXor(y));
 /** Whether the element is 0. */
-export const logicalNot: UnaryFunction = pointwise<UnaryOp>({ name: "logicalNot", expr: (x: Value) => x.logicalNot() });
+export const logicalNot: Pointwise = pointwise(OutArgs, { name: "logicalNot", expr: (x: Value) => x.logicalNot() });
 
 function noFloat(name: string): (dtype: DType) => void {
   return (dtype) => {
@@ -191,7 +190,7 @@ export const bitwiseOr: BinaryFunction = binary("bitwiseOr", (x, y) => x.bitwise
 /** The bits that exactly one has. */
 export const bitwiseXor: BinaryFunction = binary("bitwiseXor", (x, y) => x.bitwiseXor(y), noFloat("bitwiseXor"));
 /** Every bit turned; of bools the opposite. */
-export const bitwiseNot: UnaryFunction = pointwise<UnaryOp>({
+export const bitwiseNot: Pointwise = pointwise(OutArgs, {
   name: "bitwiseNot",
   check: noFloat("bitwiseNot"),
   expr: (x: Value) => x.bitwiseNot(),
@@ -208,8 +207,8 @@ export const bitwiseLeftShift: BinaryFunction = shift("bitwiseLeftShift", (x, y)
 /** input / 2^other rounded down. */
 export const bitwiseRightShift: BinaryFunction = shift("bitwiseRightShift", (x, y) => x.shiftRight(y));
 
-function predicate(name: string, expr: (x: Value) => Value, check?: (dtype: DType) => void): UnaryFunction {
-  return pointwise<UnaryOp>({ name, expr, check });
+function predicate(name: string, expr: (x: Value) => Value, check?: (dtype: DType) => void): Pointwise {
+  return pointwise(OutArgs, { name, expr, check });
 }
 
 function noComplex(name: string): (dtype: DType) => void {
@@ -219,32 +218,42 @@ function noComplex(name: string): (dtype: DType) => void {
 }
 
 /** Whether the element is NaN. */
-export const isnan: UnaryFunction = predicate("isnan", (x) => x.isnan());
+export const isnan: Pointwise = predicate("isnan", (x) => x.isnan());
 /** Whether the element is infinite. */
-export const isinf: UnaryFunction = predicate("isinf", (x) => x.isinf());
+export const isinf: Pointwise = predicate("isinf", (x) => x.isinf());
 /** Whether the element is neither infinite nor NaN. */
-export const isfinite: UnaryFunction = predicate("isfinite", (x) => x.isfinite());
+export const isfinite: Pointwise = predicate("isfinite", (x) => x.isfinite());
 /** Whether the element is +∞. */
-export const isposinf: UnaryFunction = predicate("isposinf", (x) => (x as Expr).eq(Infinity), noComplex("isposinf"));
+export const isposinf: Pointwise = predicate("isposinf", (x) => (x as Expr).eq(Infinity), noComplex("isposinf"));
 /** Whether the element is -∞. */
-export const isneginf: UnaryFunction = predicate("isneginf", (x) => (x as Expr).eq(-Infinity), noComplex("isneginf"));
+export const isneginf: Pointwise = predicate("isneginf", (x) => (x as Expr).eq(-Infinity), noComplex("isneginf"));
 /** Whether the imaginary part is 0. */
-export const isreal: UnaryFunction = predicate(
+export const isreal: Pointwise = predicate(
   "isreal",
   (x) => x instanceof Complex ? x.im.eq(0) : constant(true, "bool"),
 );
 /** Whether the sign bit is set: of -0 too. */
-export const signbit: UnaryFunction = predicate("signbit", (x) => {
+export const signbit: Pointwise = predicate("signbit", (x) => {
   if (x.kind === "bool") return constant(false, "bool");
   return x.kind === "i64" ? x.lt(0) : constant(1, x.kind).copysign(x as Expr).lt(0);
 }, noComplex("signbit"));
 
-/** The type of {@linkcode where} with three operands. */
-export type WhereOp = (condition: Tensor, input: Tensor | ScalarLike, other: Tensor | ScalarLike) => Tensor;
+/** The parameters of {@linkcode where}. */
+export class WhereArgs extends OutArgs {
+  constructor(
+    /** The elements where the condition holds. */
+    public input: Tensor | ScalarLike,
+    /** The elements where it does not. */
+    public other: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
-const choose = pointwise<WhereOp>({
+const choose = pointwiseFn(WhereArgs, {
   name: "where",
-  operands: ["condition", "input", "other"],
+  input: "condition",
+  operands: ["input", "other"],
   raw: ["condition"],
   validate: ({ operands: [condition] }) => {
     const { dtype } = condition as Tensor;
@@ -268,16 +277,19 @@ const choose = pointwise<WhereOp>({
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
  */
-export const where: WhereOp = (condition, input, other): Tensor => choose(condition, input, other);
+export const where: PointwiseFn<typeof WhereArgs> = choose;
 
-/** The type of {@linkcode clamp}. */
-export type ClampOp = (
-  input: Tensor,
-  ...args: Args<
-    { min?: Tensor | ScalarLike | null; max?: Tensor | ScalarLike | null; out?: Tensor },
-    ["min", "max"]
-  >
-) => Tensor;
+/** The parameters of {@linkcode clamp}. */
+export class ClampArgs extends OutArgs {
+  constructor(
+    /** The lower bound. */
+    public min: Tensor | ScalarLike | null = null,
+    /** The upper bound. */
+    public max: Tensor | ScalarLike | null = null,
+  ) {
+    super();
+  }
+}
 
 /** The value between bounds; the gradient passes where the value is within them, edges included. */
 function clamped(x: Expr, low: Expr | null, high: Expr | null): Expr {
@@ -309,10 +321,9 @@ function isUnordered(x: Expr): Expr {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
  */
-export const clamp: ClampOp & PointwiseFunction = pointwise<ClampOp>({
+export const clamp: Pointwise<typeof ClampArgs> = pointwise(ClampArgs, {
   name: "clamp",
-  operands: ["input", "min", "max"],
-  optional: 2,
+  operands: ["min", "max"],
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`clamp(): not defined for ${dtype}`);
   },
@@ -325,32 +336,40 @@ export const clamp: ClampOp & PointwiseFunction = pointwise<ClampOp>({
       : clamped(x, low, high),
 });
 /** Same as {@linkcode clamp}. */
-export const clip: ClampOp & PointwiseFunction = clamp;
+export const clip: Pointwise<typeof ClampArgs> = clamp;
 
-/** The type of {@linkcode clampMin}. */
-export type ClampMinOp = (
-  input: Tensor,
-  ...args: Args<{ min: Tensor | ScalarLike; out?: Tensor }, ["min"]>
-) => Tensor;
+/** The parameters of {@linkcode clampMin}. */
+export class ClampMinArgs extends OutArgs {
+  constructor(
+    /** The lower bound. */
+    public min: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
 /** The elements, at least `min`. */
-export const clampMin: ClampMinOp & PointwiseFunction = pointwise<ClampMinOp>({
+export const clampMin: Pointwise<typeof ClampMinArgs> = pointwise(ClampMinArgs, {
   name: "clampMin",
-  operands: ["input", "min"],
+  operands: ["min"],
   tensors: ["input"],
   check: noComplex("clampMin"),
   expr: (x: Expr, low: Expr) => clamped(x, low, null),
 });
-/** The type of {@linkcode clampMax}. */
-export type ClampMaxOp = (
-  input: Tensor,
-  ...args: Args<{ max: Tensor | ScalarLike; out?: Tensor }, ["max"]>
-) => Tensor;
+/** The parameters of {@linkcode clampMax}. */
+export class ClampMaxArgs extends OutArgs {
+  constructor(
+    /** The upper bound. */
+    public max: Tensor | ScalarLike,
+  ) {
+    super();
+  }
+}
 
 /** The elements, at most `max`. */
-export const clampMax: ClampMaxOp & PointwiseFunction = pointwise<ClampMaxOp>({
+export const clampMax: Pointwise<typeof ClampMaxArgs> = pointwise(ClampMaxArgs, {
   name: "clampMax",
-  operands: ["input", "max"],
+  operands: ["max"],
   tensors: ["input"],
   check: noComplex("clampMax"),
   expr: (x: Expr, high: Expr) => clamped(x, null, high),

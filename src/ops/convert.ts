@@ -23,8 +23,8 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../base/dtype.ts";
-import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { type ScalarLike, toScalar } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
 import { backendOf } from "../backend/mod.ts";

@@ -25,12 +25,14 @@ import {
   toComplex,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
+import { bytesOf } from "../base/bytes.ts";
+import { MOST_DIMS } from "../base/checks.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, Scalar, type ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat } from "../base/layout.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
-import { emptyOn } from "../tensor/create.ts";
+import { checkDtype, emptyOn } from "../tensor/create.ts";
 import { encode } from "../tensor/encode.ts";
 import { emptyAs } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
@@ -286,10 +288,13 @@ function gather(data: TensorData, depth: number, out: Gathered): void {
       `tensor(): cannot be made from ${describe(data)}; use clone() for a copy, stack() for a list of tensors`,
     );
   }
-  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
+  if (!Array.isArray(data) && (!ArrayBuffer.isView(data) || data instanceof DataView)) {
     throw new ArgumentError(
       `tensor(): cannot be made from ${describe(data)}; pass numbers, nested arrays or typed arrays`,
     );
+  }
+  if (depth === MOST_DIMS) {
+    throw new ShapeError(`tensor(): arrays are nested deeper than ${MOST_DIMS} levels, or contain themselves`);
   }
   const list = data as ArrayLike<TensorData>;
   if (depth === out.shape.length) {
@@ -335,12 +340,8 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   if (ArrayBuffer.isView(data)) {
     const own = typedArrayDtype(data);
     if (own === null) throw new DTypeError(`tensor(): unsupported typed array: ${describe(data)}`);
-    const x = fromBytes(
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      [(data as DataArray).length],
-      own,
-      options,
-    );
+    const bytes = bytesOf("tensor", "the data", data);
+    const x = fromBytes(bytes, [bytes.length / own.itemsize], own, { ...options, dtype: own, requiresGrad: false });
     return finish(options.dtype && options.dtype !== own ? x.to(options.dtype) : x, options);
   }
   const gathered: Gathered = { shape: [], values: [] };
@@ -351,15 +352,23 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
     values.push(plain(v));
     if (dtype.isComplex) values.push(v instanceof Scalar ? v.imag : 0);
   }
-  if (dtype.kind === "integer") { for (const v of values) checkWhole(v, dtype); }
+  checkValues("tensor", values, dtype);
   const x = make("tensor", gathered.shape, options, dtype);
   x.storage.backend.write(x, encode(values, dtype));
   return finish(x, options);
 }
 
-function checkWhole(v: number | bigint | boolean, dtype: DType): void {
-  if (typeof v === "number" && !Number.isFinite(v)) {
-    throw new ArgumentError(`tensor(): ${dtype} cannot hold ${v}`);
+/** Throws unless all values are numbers, and finite ones where the dtype is an integer one. */
+function checkValues(op: string, values: ArrayLike<unknown>, dtype: DType): void {
+  const integer = dtype.kind === "integer";
+  if (ArrayBuffer.isView(values) && !integer) return;
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (typeof v === "number") {
+      if (integer && !Number.isFinite(v)) throw new ArgumentError(`${op}(): ${dtype} cannot hold ${v}`);
+    } else if (typeof v !== "boolean" && typeof v !== "bigint") {
+      throw new ArgumentError(`${op}(): a value must be a number: ${describe(v)} at position ${i}`);
+    }
   }
 }
 
@@ -391,13 +400,17 @@ export function fromData(
   options: FromDataOptions = {},
 ): Tensor {
   checkSizes("fromData", shape, 16);
+  if (!Array.isArray(data) && (!ArrayBuffer.isView(data) || data instanceof DataView)) {
+    throw new ArgumentError(`fromData(): the data must be an array or a typed array: ${describe(data)}`);
+  }
   const dtype = options.dtype ?? (ArrayBuffer.isView(data) ? typedArrayDtype(data) : null) ?? getDefaultDtype();
   const expected = numelOf(shape) * (dtype.isComplex ? 2 : 1);
   if (data.length !== expected) {
     throw new ShapeError(`fromData(): shape ${show(shape)} of ${dtype} needs ${expected} values: ${data.length} given`);
   }
   const raw = data instanceof Uint16Array && (dtype === float16 || dtype === bfloat16);
-  const bytes = raw ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : encode(data, dtype);
+  if (!raw) checkValues("fromData", data, dtype);
+  const bytes = raw ? bytesOf("fromData", "the data", data) : encode(data, dtype);
   const { strides } = options;
   if (strides === undefined || sameShape(strides, contiguousStrides(shape))) {
     return finish(fromBytes(bytes, shape, dtype, { device: options.device }), options);
@@ -419,23 +432,27 @@ export function fromData(
 /**
  * A tensor over a copy of raw little-endian bytes.
  *
- * @param bytes row-major elements of `dtype`
+ * @param bytes row-major elements of `dtype`, in a `Uint8Array`, another view of a buffer, or a buffer
+ * @throws {ArgumentError} if the buffer is detached, or no buffer
+ * @throws {ShapeError} if the bytes are not as many as the shape needs
  */
 export function fromBytes(
-  bytes: Uint8Array,
+  bytes: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
   shape: readonly number[],
   dtype: DType,
   options: TensorOptions = {},
 ): Tensor {
   checkSizes("fromBytes", shape, 16);
-  if (bytes.byteLength !== numelOf(shape) * dtype.itemsize) {
+  const given = bytesOf("fromBytes", "bytes", bytes);
+  checkDtype("fromBytes", dtype);
+  if (given.length !== numelOf(shape) * dtype.itemsize) {
     throw new ShapeError(
       `fromBytes(): shape ${show(shape)} of ${dtype} needs ${
         numelOf(shape) * dtype.itemsize
-      } bytes: ${bytes.byteLength} given`,
+      } bytes: ${given.length} given`,
     );
   }
   const x = make("fromBytes", [...shape], options, dtype);
-  x.storage.backend.write(x, bytes);
+  x.storage.backend.write(x, given);
   return finish(x, options);
 }

@@ -1,13 +1,14 @@
 /**
  * `pointwise`: defines an elementwise op from one scalar expression.
  *
- * From the entry it derives the function, its in-place form, dtype promotion, broadcasting, argument parsing and, through
- * {@linkcode Kernel}, the gradients of every order. Kernels are cached per combination of operand dtypes.
+ * An entry says its parameters (a class, see `src/base/call.ts`) and its formula. From these follow the function, its in-place
+ * form, dtype promotion, broadcasting and, through {@linkcode Kernel}, the gradients of every order. Kernels are cached per
+ * combination of operand dtypes.
  *
  * @module
  */
 
-import { isPlainObject, signature } from "../base/args.ts";
+import { type Args, call, isPlainObject, type Params, type Parser } from "../base/call.ts";
 import {
   bfloat16,
   bool as BOOL,
@@ -22,8 +23,8 @@ import {
   toComplex,
   toReal,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
@@ -41,6 +42,7 @@ import {
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
+import { asMethod, type IsMethod } from "./op.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {
@@ -53,33 +55,25 @@ export interface Context {
   readonly dtype: DType;
 }
 
-/** The entry of a pointwise op. */
+/** The entry of a pointwise op. Parameters that are neither operands nor options are numbers, which do not promote. */
 export interface PointwiseSpec {
   /** PyTorch's name in camelCase. */
   readonly name: string;
-  /** Parameters that promote together: tensors or numbers. The first is `input`. Default: `["input"]`. */
+  /** What the first operand is called. @default {"input"} */
+  readonly input?: string;
+  /** Parameters that promote together with the first operand: tensors or numbers; `null` where their default is. */
   readonly operands?: readonly string[];
-  /** Operands that must be tensors, as PyTorch has it. */
+  /** Operands that must be tensors, as PyTorch has it; the first is `"input"`. */
   readonly tensors?: readonly string[];
   /** Whether numbers alone are taken, and give a 0-d tensor. */
   readonly numbersAlone?: boolean;
-  /** How many of the last operands may be null or missing. */
-  readonly optional?: number;
-  /** Values of operands that were not given. */
-  readonly operandDefaults?: Readonly<Record<string, number>>;
-  /** Run-time numbers that do not promote, with their defaults. */
-  readonly numbers?: Readonly<Record<string, number>>;
-  /** Static options with their defaults. */
-  readonly options?: Readonly<Record<string, unknown>>;
-  /** Order of the positional parameters after `input`; default: operands, numbers, options, less `keywordOnly`. */
-  readonly positional?: readonly string[];
+  /** Static parameters: each combination of their values makes its own kernel. */
+  readonly options?: readonly string[];
   /** The formula; operands arrive in the compute dtype's kind, `null` where not given. */
   // deno-lint-ignore no-explicit-any -- entries take as many operands as they declare, nulls only where they allow them
   readonly expr: (...args: any[]) => Value;
   /** Operands that keep their own dtype: they neither promote nor are converted (the condition of `where`). */
   readonly raw?: readonly string[];
-  /** Numbers and options that are given by name only. */
-  readonly keywordOnly?: readonly string[];
   /** Values of number operands that get kernels of their own, so that formulas can be specialised for them. */
   readonly constants?: Readonly<Record<string, readonly number[]>>;
   /** `"float"`: integers and bools compute in the default floating dtype; or a function of the promoted dtype. */
@@ -94,17 +88,25 @@ export interface PointwiseSpec {
   readonly result?: (dtype: DType, options: Readonly<Record<string, unknown>>) => DType;
 }
 
+/** Parameters of functions whose result may be written into a tensor. */
+export class OutArgs {
+  /** Where the result goes. */
+  out: Tensor | null = null;
+}
+
 /** What `pointwise` attaches to the function it makes. */
-export interface PointwiseFunction {
-  /** The in-place form, attached to `Tensor` as `name_`. */
+export interface InPlace {
+  /** The in-place form; `in_place.ts` names those that become methods. */
   readonly inPlace: (self: Tensor, ...args: unknown[]) => Tensor;
 }
 
-/** A function of one tensor. */
-export type UnaryOp = (input: Tensor, options?: { out?: Tensor }) => Tensor;
+/** A pointwise function that is no method: of a first operand `I` and the parameters that `C` declares. */
+export type PointwiseFn<C extends Params = typeof OutArgs, I = Tensor> =
+  & ((input: I, ...args: Args<C>) => Tensor)
+  & InPlace;
 
-/** {@linkcode UnaryOp} with its in-place form. */
-export type UnaryFunction = UnaryOp & PointwiseFunction;
+/** A pointwise function that is a method of `Tensor` too. */
+export type Pointwise<C extends Params = typeof OutArgs, I = Tensor> = PointwiseFn<C, I> & IsMethod;
 
 type OperandValue = Tensor | Scalar | null;
 
@@ -118,6 +120,8 @@ export interface PointwiseCall {
   readonly options: Readonly<Record<string, unknown>>;
   /** Where the result goes, if given. */
   readonly out: Tensor | null;
+  /** Whether the result goes into the first operand. */
+  readonly inplace: boolean;
 }
 
 interface Plan {
@@ -144,60 +148,61 @@ class PointwiseOp {
   private readonly optionNames: readonly string[];
   private readonly defaults: Readonly<Record<string, unknown>>;
   private readonly defaultNumbers: readonly Scalar[];
-  private readonly parse: (args: readonly unknown[]) => Record<string, unknown>;
+  private readonly parse: Parser<object>;
+  private readonly parseInPlace: Parser<object>;
+  /** Whether a number has no default, so that operands alone are not enough. */
+  private readonly numbersRequired: boolean;
+  /** Per operand, whether it may be null. */
+  private readonly optional: readonly boolean[];
   private readonly plans = new Map<number | string, Plan>();
   private readonly node: string;
   private lastKey = -1;
   private lastPlan: Plan | null = null;
 
-  constructor(spec: PointwiseSpec) {
+  constructor(params: Params, spec: PointwiseSpec) {
+    const { name, operands = [], options = [] } = spec;
     this.spec = spec;
-    this.operandNames = spec.operands ?? ["input"];
-    this.numberNames = Object.keys(spec.numbers ?? {});
-    this.optionNames = Object.keys(spec.options ?? {});
-    this.defaults = spec.options ?? {};
-    this.defaultNumbers = Object.values(spec.numbers ?? {}).map((v) => toScalar(spec.name, v));
-    const positional = spec.positional ??
-      [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames].filter((name) =>
-        !spec.keywordOnly?.includes(name)
-      );
-    const all = [...this.operandNames.slice(1), ...this.numberNames, ...this.optionNames, "out"];
-    const required = positional.indexOf(this.operandNames[this.operandNames.length - 1 - (spec.optional ?? 0)]) + 1;
-    this.parse = signature<Record<string, unknown>>(spec.name, positional, all, spec.operandDefaults ? 0 : required);
-    this.node = spec.name[0].toUpperCase() + spec.name.slice(1) + "Backward0";
+    const defaults = new params() as Record<string, unknown>;
+    this.operandNames = [spec.input ?? "input", ...operands];
+    this.optional = this.operandNames.map((operand, i) => i > 0 && defaults[operand] === null);
+    this.optionNames = options;
+    this.numberNames = Object.keys(defaults).filter((key) =>
+      !operands.includes(key) && !options.includes(key) && key !== "out" && key !== "inplace"
+    );
+    this.defaults = Object.fromEntries(options.map((option) => [option, defaults[option]]));
+    this.numbersRequired = this.numberNames.some((key) => defaults[key] === undefined);
+    this.defaultNumbers = this.numberNames.map((key) => toScalar(name, defaults[key] ?? 0));
+    this.parse = call(name, params);
+    this.parseInPlace = call(`${name}_`, params);
+    this.node = name[0].toUpperCase() + name.slice(1) + "Backward0";
   }
 
   /** Reads the arguments of a call. */
-  read(first: unknown, args: readonly unknown[]): PointwiseCall {
+  read(first: unknown, args: readonly unknown[], parse: Parser<object> = this.parse): PointwiseCall {
     const names = this.operandNames;
     // The usual case, every operand by position and nothing else, skips the parser.
-    if (
-      args.length === names.length - 1 && this.spec.positional === undefined && !isPlainObject(args[args.length - 1])
-    ) {
+    if (args.length === names.length - 1 && !isPlainObject(args[args.length - 1]) && !this.numbersRequired) {
       const operands = new Array<OperandValue>(names.length);
       operands[0] = this.operand(first, 0);
       for (let i = 1; i < names.length; i++) operands[i] = this.operand(args[i - 1], i);
-      return { operands, numbers: this.defaultNumbers, options: this.defaults, out: null };
+      return { operands, numbers: this.defaultNumbers, options: this.defaults, out: null, inplace: false };
     }
-    const given = this.parse(args);
-    const operands = names.map((name, i) => {
-      const value = i === 0 ? first : given[name] ?? this.spec.operandDefaults?.[name];
-      return this.operand(value, i);
-    });
+    const given = parse(args) as Record<string, unknown>;
+    const operands = names.map((name, i) => this.operand(i === 0 ? first : given[name], i));
     const numbers = this.numberNames.map((name, i) =>
-      given[name] === undefined ? this.defaultNumbers[i] : toScalar(this.spec.name, given[name])
+      given[name] === this.defaultNumbers[i].value ? this.defaultNumbers[i] : toScalar(this.spec.name, given[name])
     );
     let options = this.defaults;
     for (const name of this.optionNames) {
-      if (name in given) options = { ...options, [name]: given[name] };
+      if (given[name] !== this.defaults[name]) options = { ...options, [name]: given[name] };
     }
-    return { operands, numbers, options, out: (given.out as Tensor | undefined) ?? null };
+    return { operands, numbers, options, out: (given.out as Tensor | null) ?? null, inplace: given.inplace === true };
   }
 
   private operand(value: unknown, i: number): OperandValue {
     if (value instanceof Tensor) return value;
     if (value === null || value === undefined) {
-      if (i >= this.operandNames.length - (this.spec.optional ?? 0)) return null;
+      if (this.optional[i]) return null;
       throw new ArgumentError(`${this.spec.name}(): missing argument: "${this.operandNames[i]}"`);
     }
     if (!isScalar(value) || this.spec.tensors?.includes(this.operandNames[i])) {
@@ -342,6 +347,7 @@ class PointwiseOp {
 
   call(first: unknown, args: readonly unknown[]): Tensor {
     const call = this.withTensor(this.read(first, args));
+    if (call.inplace) return this.applyInPlace(this.spec.name, first as Tensor, call);
     const wide = autocasting.active && this.spec.autocast !== undefined && call.out === null &&
       computesWide(this.spec.autocast, call.operands);
     const a = this.application(call, this.plan(call, wide));
@@ -350,8 +356,10 @@ class PointwiseOp {
   }
 
   callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
-    const name = `${this.spec.name}_`;
-    const call = this.read(self, args);
+    return this.applyInPlace(`${this.spec.name}_`, self, this.read(self, args, this.parseInPlace));
+  }
+
+  private applyInPlace(name: string, self: Tensor, call: PointwiseCall): Tensor {
     const a = this.application(call, this.plan(call, false));
     checkOperands(name, a.operands);
     checkInPlace(name, self);
@@ -415,17 +423,22 @@ export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
 }
 
 /**
- * Defines a pointwise op.
+ * Defines a pointwise op that is a function only.
  *
- * @typeParam F the function's type; give it explicitly, it is the public signature
+ * @param params the class that declares the parameters after the first operand
+ * @param spec the name, the formula, and what the parameters are
  */
-// deno-lint-ignore no-explicit-any -- any parameter list may be a signature
-export function pointwise<F extends (...args: any[]) => Tensor>(spec: PointwiseSpec): F & PointwiseFunction {
-  const op = new PointwiseOp(spec);
+export function pointwiseFn<C extends Params, I = Tensor>(params: C, spec: PointwiseSpec): PointwiseFn<C, I> {
+  const op = new PointwiseOp(params, spec);
   const fn = (first: unknown, ...args: unknown[]) => op.call(first, args);
   const inPlace = (self: Tensor, ...args: unknown[]) => op.callInPlace(self, args);
   Object.defineProperty(fn, "name", { value: spec.name });
-  return Object.assign(fn, { inPlace }) as unknown as F & PointwiseFunction;
+  return Object.assign(fn, { inPlace }) as unknown as PointwiseFn<C, I>;
+}
+
+/** Defines a pointwise op that is a method of `Tensor` too: {@linkcode pointwiseFn}. */
+export function pointwise<C extends Params, I = Tensor>(params: C, spec: PointwiseSpec): Pointwise<C, I> {
+  return asMethod(pointwiseFn<C, I>(params, spec));
 }
 
 /** Number operands as the public signatures spell them. */

@@ -9,11 +9,12 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
+import { resultType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkDims, checkProduct, checkTensor, multiplyChain, product } from "./matmul_core.ts";
+import { checkDims, checkProduct, multiplyChain, product } from "./matmul_core.ts";
 import { diagonalOf, expandTo, permuteTo, reshapeTo } from "./view_core.ts";
 
 /** A tensor whose dimensions have names (numbers: letters, then the ellipsis' dimensions). */
@@ -102,6 +103,10 @@ function contract(op: string, first: Labelled, second: Labelled, kept: ReadonlyS
   const inA = new Set(a.labels), inB = new Set(b.labels);
   a = reduceTo(a, new Set([...kept, ...inB]));
   b = reduceTo(b, new Set([...kept, ...inA]));
+  // A sum of small integers is int64, so that one operand may have outgrown the other.
+  const dtype = resultType([a.x.dtype, b.x.dtype], [], []);
+  a = { x: a.x.to(dtype), labels: a.labels };
+  b = { x: b.x.to(dtype), labels: b.labels };
   const batch = a.labels.filter((l) => inB.has(l) && kept.has(l));
   const inner = a.labels.filter((l) => inB.has(l) && !kept.has(l));
   const rows = a.labels.filter((l) => !inB.has(l)), columns = b.labels.filter((l) => !inA.has(l));

@@ -7,10 +7,12 @@
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
+import { checkSizes } from "../base/shape.ts";
 import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
-import { checkCount, checkIndexDtype, rawIndexSelect } from "./index_core.ts";
+import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
 import { expandTo, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */
@@ -42,11 +44,12 @@ export function oneHot(input: Tensor, ...args: unknown[]): Tensor | Promise<Tens
   if (input.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
   return input.max().item().then((largest) => {
     if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
-    return hot(input, largest + 1);
+    return hot(input, Number(largest) + 1);
   });
 }
 
 function hot(x: Tensor, classes: number): Tensor {
+  checkSizes("oneHot", [...x.shape, classes], 8);
   return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
 }
 

@@ -12,10 +12,9 @@ import { type Args, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkAtLeast, perDimension } from "./conv_core.ts";
 import { checkOperands } from "./kernel.ts";
-import { checkTensor } from "./matmul_core.ts";
 import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** One value for both dimensions, or one for each. */

@@ -10,6 +10,7 @@
 
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
+import { checkListed } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { alias } from "../autograd/node.ts";
 import { record } from "../autograd/record.ts";
@@ -31,6 +32,7 @@ const affineArgs = signature<AffineGridArgs>("affineGrid", ["size", "alignCorner
 
 /** Evenly spaced places from -1 to 1. */
 function places(count: number, align: boolean): number[] {
+  checkListed("affineGrid", count);
   return Array.from({ length: count }, (_, i) => {
     if (align) return count > 1 ? (2 * i) / (count - 1) - 1 : 0;
     return (2 * i + 1) / count - 1;

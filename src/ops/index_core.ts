@@ -9,7 +9,7 @@
 import type { ScatterMode, Strided } from "../backend/backend.ts";
 import { mode } from "../autograd/mode.ts";
 import { type DType, int64, toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
@@ -121,13 +121,6 @@ export function rawIndexPut(
 /** Throws for a complex tensor where values must be ordered. */
 export function checkOrdered(op: string, dtype: DType): void {
   if (dtype.isComplex) throw new DTypeError(`${op}(): complex numbers have no order: ${dtype}`);
-}
-
-/** Checks that a list of counts is not negative and whole. */
-export function checkCount(op: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new ArgumentError(`${op}(): ${name} must be an integer of at least ${least}: ${value}`);
-  }
 }
 
 /** Runs `fn` with the grad mode of the time when an asynchronous op was called. */

@@ -11,7 +11,9 @@
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { float64, uint8 } from "../base/dtype.ts";
+import { checkListed } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { checkSizes } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
@@ -181,9 +183,13 @@ function target(
     if (o.recomputeScaleFactor) {
       throw new ArgumentError("interpolate(): recompute_scale_factor is not meaningful with an explicit size");
     }
+    checkSizes("interpolate", list);
+    for (const s of list) checkListed("interpolate", s);
     return { sizes: list, factors: null };
   }
   const sizes = list.map((f, d) => Math.floor(input.shape[d + 2] * f));
+  checkSizes("interpolate", sizes);
+  for (const s of sizes) checkListed("interpolate", s);
   return { sizes, factors: o.recomputeScaleFactor || mode === "area" ? null : list };
 }
 

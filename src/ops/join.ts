@@ -11,13 +11,13 @@ import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { type DType, resultType } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { checkCount } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 import { writeOut } from "./define.ts";
 import { checkOperands } from "./kernel.ts";
@@ -259,6 +259,7 @@ export function repeatInterleave(
   const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
   if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
   const { shape } = source;
+  checkTensor("repeatInterleave", "repeats", repeats);
   if (repeats.ndim > 1 || repeats.dtype.kind !== "integer") {
     throw new ArgumentError(
       `repeatInterleave(): repeats must be a 0-d or 1-d integer tensor: ${repeats.dtype} of shape ${
@@ -275,7 +276,10 @@ export function repeatInterleave(
   // Slice number i is repeated where the running total first exceeds the position.
   const take = (total: number) =>
     scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
-  if (outputSize !== null) return take(outputSize);
+  if (outputSize !== null) {
+    checkCount("repeatInterleave", "outputSize", outputSize, 0);
+    return take(outputSize);
+  }
   if (shape[d] === 0) return take(0);
   return ends.select(0, -1).item().then((total) => take(total as number));
 }

@@ -9,10 +9,10 @@ import { record, recording } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { runLinear, runWeightGradient } from "./epilogue.ts";
-import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product } from "./matmul_core.ts";
+import { checkDims, checkProduct, conjOf, matmulOf, product } from "./matmul_core.ts";
 import { sumTo } from "./sum_to.ts";
 import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
 

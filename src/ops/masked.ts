@@ -10,6 +10,7 @@
 import { mode } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
@@ -17,7 +18,7 @@ import { scope } from "../tensor/scope.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { writeOut } from "./define.ts";
-import { checkCount, checkSameDtype, coordinates, inMode } from "./index_core.ts";
+import { checkSameDtype, coordinates, inMode } from "./index_core.ts";
 import { expandTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {

@@ -11,21 +11,11 @@ import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeOut } from "./define.ts";
 import { runBiased } from "./epilogue.ts";
-import {
-  addProduct,
-  checkDims,
-  checkProduct,
-  checkTensor,
-  conjOf,
-  matmulOf,
-  product,
-  type Scales,
-  withDim,
-} from "./matmul_core.ts";
+import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, type Scales, withDim } from "./matmul_core.ts";
 import { expandTo, reshapeTo, transposeTo } from "./view_core.ts";
 
 /** The option of ops that can write into a given tensor. */

@@ -7,12 +7,14 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { TensorText } from "./display.ts";
 import type { TensorProperties } from "./properties.ts";
 import "./properties.ts";
-import type { PointwiseFunction } from "./define.ts";
+import type { InPlace } from "./define.ts";
+import * as inPlace from "./in_place.ts";
 import * as activation from "./activation.ts";
 import * as binary from "./binary.ts";
 import * as compare from "./compare.ts";
@@ -108,17 +110,19 @@ type Intersection<U> = (U extends unknown ? (family: U) => void : never) extends
 type Functions = Intersection<typeof FAMILIES[number]>;
 
 /** A function's type without its first parameter. */
-// deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
-type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
+type Method<F> = F extends { readonly methodForm?: infer M } ? NonNullable<M>
+  // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter is
+  : F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R
+  : never;
+
+/** Names of what is no function: the classes that declare parameters. */
+type Declarations = `${string}Args`;
 
 /** The methods of all families. */
-type Methods = { [K in Exclude<keyof Functions, FunctionsOnly>]: Method<Functions[K]> };
+type Methods = Attached<Pick<Functions, Exclude<keyof Functions, FunctionsOnly | Declarations>>>;
 
-/** Names of pointwise ops, which have an in-place form. */
-type Pointwise = keyof (typeof activation & typeof binary & typeof compare & typeof unary);
-
-/** The in-place methods of the pointwise families. */
-type InPlace = { [K in Exclude<Pointwise, typeof FUNCTIONS_ONLY[number]> & string as `${K}_`]: Method<Functions[K]> };
+/** The functions `F` as methods; without renaming, so that each keeps its documentation. */
+type Attached<F> = { [K in keyof F]: Method<F[K]> };
 
 /**
  * What `Tensor` inherits from the op families: see the function of the same name.
@@ -126,9 +130,19 @@ type InPlace = { [K in Exclude<Pointwise, typeof FUNCTIONS_ONLY[number]> & strin
  * @internal
  */
 export interface TensorMethods
-  extends convert.TensorReads, TensorProperties, TensorText, OverloadedMethods, Methods, InPlace {
+  extends convert.TensorReads, TensorProperties, TensorText, OverloadedMethods, Methods, Attached<typeof inPlace> {
   /** These elements where `condition` holds, else those of `other`. */
-  where(condition: Tensor, other: Tensor | ScalarLike): Tensor;
+  where(...args: Args<typeof WhereMethodArgs>): Tensor;
+}
+
+/** The parameters of `x.where(…)`. */
+export class WhereMethodArgs {
+  constructor(
+    /** A bool tensor. */
+    public condition: Tensor,
+    /** The elements where the condition does not hold. */
+    public other: Tensor | ScalarLike,
+  ) {}
 }
 
 type AnyFunction = (self: Tensor, ...args: unknown[]) => unknown;
@@ -156,12 +170,14 @@ function method(fn: AnyFunction): unknown {
 for (const family of FAMILIES) {
   for (const [name, fn] of Object.entries(family)) {
     if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
-    define(name, method(fn as AnyFunction));
-    const { inPlace } = fn as Partial<PointwiseFunction>;
-    if (inPlace) define(`${name}_`, method(inPlace));
+    if (!name.endsWith("Args")) define(name, method(fn as unknown as AnyFunction));
   }
 }
+for (const [name, fn] of Object.entries(inPlace)) define(name, method((fn as InPlace).inPlace));
 
-define("where", function (this: Tensor, condition: Tensor, other: Tensor | ScalarLike) {
+const whereArgs = call("where", WhereMethodArgs);
+
+define("where", function (this: Tensor, ...args: unknown[]) {
+  const { condition, other } = whereArgs(args);
   return compare.where(condition, this, other);
 });

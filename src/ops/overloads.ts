@@ -7,9 +7,6 @@
 import type { Args } from "../base/args.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { RepeatInterleaveArgs } from "./join.ts";
-import type { ValuesIndices } from "./named.ts";
-import type { MaxList } from "./reduce.ts";
-import type { MedianArgs } from "./sort.ts";
 import type { PlainUnique, UniqueArgs } from "./unique.ts";
 
 /** The parameters of uniqueConsecutive. */
@@ -27,34 +24,6 @@ export interface OverloadedMethods {
   repeatInterleave(repeats: number, dim?: number | null): Tensor;
   /** Each element repeated in place; a promise where the counts must be read. */
   repeatInterleave(...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>): Tensor | Promise<Tensor>;
-  /** The largest element; ties share the gradient. */
-  max(): Tensor;
-  /** The larger of each pair. */
-  max(other: Tensor): Tensor;
-  /** The largest along a dimension, and where it is. */
-  max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-  /** The largest element, or along a dimension. */
-  max(...args: MaxList): Tensor | ValuesIndices;
-  /** The smallest element; ties share the gradient. */
-  min(): Tensor;
-  /** The smaller of each pair. */
-  min(other: Tensor): Tensor;
-  /** The smallest along a dimension, and where it is. */
-  min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-  /** The smallest element, or along a dimension. */
-  min(...args: MaxList): Tensor | ValuesIndices;
-  /** The lower median of all elements. */
-  median(): Tensor;
-  /** The lower median along a dimension. */
-  median(dim: number, keepdim?: boolean): ValuesIndices;
-  /** The lower median. */
-  median(...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
-  /** The lower median of all elements that are not NaN. */
-  nanmedian(): Tensor;
-  /** The lower median along a dimension, without NaN. */
-  nanmedian(dim: number, keepdim?: boolean): ValuesIndices;
-  /** The lower median without NaN. */
-  nanmedian(...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
   /** The distinct elements, sorted. */
   unique(options?: UniqueArgs & PlainUnique): Promise<Tensor>;
   /** The distinct elements, and what else is asked for. */

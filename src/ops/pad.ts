@@ -11,8 +11,9 @@ import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe, type ScalarLike } from "../base/scalar.ts";
+import { checkListed } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
+import type { ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
@@ -115,6 +116,7 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
       `pad(): "${mode}" padding does not fit: [${before}, ${after}] for dimension ${d} of size ${size}`,
     );
   }
+  checkListed("pad", total);
   const index = new Array<number>(total);
   // Wrapping goes around what negative padding leaves.
   const first = mode === "circular" ? Math.max(-before, 0) : 0;

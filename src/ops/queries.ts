@@ -5,8 +5,8 @@
  */
 
 import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
+import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

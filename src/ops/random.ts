@@ -10,8 +10,7 @@
 import { checkNames, isPlainObject } from "../base/args.ts";
 import { device as parseDevice } from "../base/device.ts";
 import { type DType, getDefaultDtype, int32, int64, promoteTypes } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, checkSizes } from "../base/shape.ts";
 import { getDefaultDevice } from "../backend/mod.ts";
 import { record } from "../autograd/record.ts";

@@ -6,8 +6,8 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { type DType, float32, float64, getDefaultDtype, int64, toComplex, toReal } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
+import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { checkSizes } from "../base/shape.ts";
 import { backendOf } from "../backend/mod.ts";
 import { scope } from "../tensor/scope.ts";

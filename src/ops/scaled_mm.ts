@@ -9,15 +9,14 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { bfloat16, type DType, float32 } from "../base/dtype.ts";
-import { ArgumentError, AutogradError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, AutogradError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { recording } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 import { checkOperands } from "./kernel.ts";
-import { checkDims, checkTensor, runProduct } from "./matmul_core.ts";
+import { checkDims, runProduct } from "./matmul_core.ts";
 import { unrecorded } from "./view_core.ts";
 
 /** What one factor of {@linkcode scaledMm} holds for: the whole matrix, or each row of the left and column of the right one. */

@@ -6,11 +6,10 @@
 
 import { record } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkIndexDtype, checkIndexShape, checkOrdered, checkSameDtype, rawScatter } from "./index_core.ts";
 import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 

@@ -11,6 +11,7 @@ import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recordView } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
+import { checkCount, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { inferShape, wrapDim, wrapDims } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
@@ -69,7 +70,10 @@ export function view(input: Tensor, ...shape: Sizes | readonly [DType]): Tensor 
   return viewTo(input, sizesOf("view", shape, "shape"));
 }
 
-/** The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. */
+/**
+ * The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. Such a view is
+ * no part of the graph, as in PyTorch: writes to it show in the storage's version only.
+ */
 function viewDtype(x: Tensor, dtype: DType): Tensor {
   checkAlive("view", x);
   const from = x.dtype, last = x.ndim - 1;
@@ -78,7 +82,7 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
       `view(): ${x.device} does not hold ${from} as bytes that ${dtype} could read; use await x.cpu()`,
     );
   }
-  if (dtype.itemsize === from.itemsize) return retyped(x, makeView(x, x.shape, x.strides, x.offset, dtype));
+  if (dtype.itemsize === from.itemsize) return makeView(x, x.shape, x.strides, x.offset, dtype);
   if (x.ndim === 0 || (x.strides[last] !== 1 && x.shape[last] !== 1)) {
     throw new ShapeError(
       `view(): the last dimension must be contiguous to change the size of elements: ${from} to ${dtype}, shape ${
@@ -94,12 +98,7 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
       `view(): sizes, strides and offset must be multiples of ${dtype}: shape ${show(x.shape)} of ${from}`,
     );
   }
-  return retyped(x, makeView(x, shape, strides, scale(x.offset), dtype));
-}
-
-/** A view of another dtype carries no gradient, but its base must notice writes. */
-function retyped(x: Tensor, out: Tensor): Tensor {
-  return unrecorded(() => recordView("ViewBackward1", x, out, (g) => g));
+  return makeView(x, shape, strides, scale(x.offset), dtype);
 }
 
 /** A view of `input` with the shape of `other`; see {@linkcode view}. */
@@ -155,6 +154,7 @@ const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], []
  */
 export function unflatten(input: Tensor, ...args: Args<UnflattenArgs, ["dim", "sizes"]>): Tensor {
   const { dim, sizes } = unflattenArgs(args);
+  checkIntegers("unflatten", "sizes", sizes);
   const d = wrapDim("unflatten", dim, input.ndim);
   if (sizes.length === 0) throw new ShapeError("unflatten(): sizes must not be empty: []");
   const inner = inferShape("unflatten", sizes, input.shape[d]);
@@ -284,6 +284,8 @@ const movedimArgs = signature<MovedimArgs>("movedim", ["source", "destination"],
 export function movedim(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
   const { source, destination } = movedimArgs(args);
   const list = (v: number | readonly number[]) => typeof v === "number" ? [v] : v;
+  checkIntegers("movedim", "source", list(source));
+  checkIntegers("movedim", "destination", list(destination));
   if (list(source).length !== list(destination).length) {
     throw new ArgumentError(
       `movedim(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
@@ -347,11 +349,13 @@ export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start",
     throw new ArgumentError(`narrow(): start must be a 0-d integer tensor: ${start.dtype} ${show(start.shape)}`);
   }
   const first = start instanceof Tensor ? neededValues("narrow", "start", start)[0] : start;
-  if (!Number.isInteger(first) || first < -size || first > size) {
+  checkInteger("narrow", "start", first);
+  if (first < -size || first > size) {
     throw new IndexError(`narrow(): start out of range: ${first} along dimension ${d} of size ${size}`);
   }
   const from = first < 0 ? first + size : first;
-  if (!Number.isInteger(length) || length < 0 || from + length > size) {
+  checkCount("narrow", "length", length, 0);
+  if (from + length > size) {
     throw new ShapeError(
       `narrow(): start + length exceeds the size: ${from} + ${length} along dimension ${d} of size ${size}`,
     );
@@ -494,10 +498,11 @@ export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "s
   const { dimension, size, step } = unfoldArgs(args);
   const d = wrapDim("unfold", dimension, input.ndim);
   const n = input.ndim === 0 ? 1 : input.shape[d];
-  if (!Number.isInteger(size) || size < 0 || size > n) {
+  checkCount("unfold", "size", size, 0);
+  checkCount("unfold", "step", step, 1);
+  if (size > n) {
     throw new ShapeError(`unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`);
   }
-  if (!Number.isInteger(step) || step < 1) throw new ShapeError(`unfold(): the step must be positive: ${step}`);
   const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
   if (input.ndim > 0) {
     shape[d] = Math.floor((n - size) / step) + 1;
@@ -507,7 +512,7 @@ export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "s
   return recordView(
     "UnfoldBackward0",
     input,
-    makeView(input, shape, strides),
+    makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
     (g) => unfoldGradient(g, from, d, size, step),
   );
 }

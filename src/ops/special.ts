@@ -9,8 +9,8 @@
 
 import { DTypeError } from "../base/errors.ts";
 import type { Expr, Value } from "../expr/expr.ts";
-import type { BinaryFunction, BinaryOp } from "./binary.ts";
-import { pointwise, type UnaryFunction, type UnaryOp } from "./define.ts";
+import { type BinaryFunction, OtherArgs } from "./binary.ts";
+import { OutArgs, type Pointwise, pointwise } from "./define.ts";
 import * as core from "./special_core.ts";
 
 export { xlog1py, xlogy } from "./binary.ts";
@@ -34,8 +34,8 @@ export {
   sinc,
 } from "./unary.ts";
 
-function special(name: string, expr: (x: Expr) => Value): UnaryFunction {
-  return pointwise<UnaryOp>({
+function special(name: string, expr: (x: Expr) => Value): Pointwise {
+  return pointwise(OutArgs, {
     name,
     compute: "float",
     check: (dtype) => {
@@ -46,27 +46,27 @@ function special(name: string, expr: (x: Expr) => Value): UnaryFunction {
 }
 
 /** -x log x, 0 at 0 and -∞ for negative x: the terms of an entropy. */
-export const entr: UnaryFunction = special("entr", core.entrOf);
+export const entr: Pointwise = special("entr", core.entrOf);
 /** e^(x²) erfc(x), which does not underflow. */
-export const erfcx: UnaryFunction = special("erfcx", core.erfcxOf);
+export const erfcx: Pointwise = special("erfcx", core.erfcxOf);
 /** The modified Bessel function of the first kind, order 0. */
-export const i0: UnaryFunction = special("i0", core.i0Of);
+export const i0: Pointwise = special("i0", core.i0Of);
 /** e^-|x| · {@linkcode i0}. */
-export const i0e: UnaryFunction = special("i0e", core.i0eOf);
+export const i0e: Pointwise = special("i0e", core.i0eOf);
 /** The modified Bessel function of the first kind, order 1. */
-export const i1: UnaryFunction = special("i1", core.i1Of);
+export const i1: Pointwise = special("i1", core.i1Of);
 /** e^-|x| · {@linkcode i1}. */
-export const i1e: UnaryFunction = special("i1e", core.i1eOf);
+export const i1e: Pointwise = special("i1e", core.i1eOf);
 /** The distribution function of the standard normal distribution. */
-export const ndtr: UnaryFunction = special("ndtr", core.ndtrOf);
+export const ndtr: Pointwise = special("ndtr", core.ndtrOf);
 /** The inverse of {@linkcode ndtr}. */
-export const ndtri: UnaryFunction = special("ndtri", core.ndtriOf);
+export const ndtri: Pointwise = special("ndtri", core.ndtriOf);
 /** The logarithm of {@linkcode ndtr}, accurate far to the left. */
-export const logNdtr: UnaryFunction = special("logNdtr", core.logNdtrOf);
+export const logNdtr: Pointwise = special("logNdtr", core.logNdtrOf);
 /** Hurwitz's zeta function Σ (other + n)^-input; differentiable by `other` alone. */
-export const zeta: BinaryFunction = pointwise<BinaryOp>({
+export const zeta: BinaryFunction = pointwise(OtherArgs, {
   name: "zeta",
-  operands: ["input", "other"],
+  operands: ["other"],
   compute: "float",
   expr: (s: Expr, q: Expr) => s.zeta(q),
 });

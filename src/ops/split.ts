@@ -8,7 +8,8 @@
  */
 
 import { type Args, isPlainObject, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { checkCount, checkIntegers, checkResults } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { cat, stack } from "./join.ts";
@@ -20,6 +21,7 @@ function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number
   checkAlive(op, x);
   if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor cannot be split`);
   const d = wrapDim(op, dim, x.ndim);
+  checkResults(op, sizes.length);
   let at = 0;
   const views = sizes.map((size) => {
     const shape = [...x.shape];
@@ -58,6 +60,7 @@ export function split(input: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSecti
   if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
     throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
   }
+  checkResults("split", by === 0 ? 1 : Math.ceil(size / by));
   return splitSizes("split", input, evenSizes(size, by), dim);
 }
 
@@ -82,8 +85,8 @@ export function splitWithSizes(input: Tensor, ...args: Args<SplitWithSizesArgs, 
   const { splitSizes: sizes, dim = 0 } = splitWithSizesArgs(args);
   if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
   const size = input.shape[wrapDim("split", dim, input.ndim)];
-  const valid = sizes.every((s) => Number.isInteger(s) && s >= 0);
-  if (!valid || sizes.reduce((a, b) => a + b, 0) !== size) {
+  checkIntegers("split", "sizes", sizes);
+  if (sizes.some((s) => s < 0) || sizes.reduce((a, b) => a + b, 0) !== size) {
     throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
   }
   return splitSizes("split", input, sizes, dim);
@@ -102,10 +105,9 @@ const chunkArgs = signature<ChunkArgs>("chunk", ["chunks", "dim"], [], 1);
 export function chunk(input: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
   const { chunks, dim = 0 } = chunkArgs(args);
   if (input.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
-  if (!Number.isInteger(chunks) || chunks < 1) {
-    throw new ShapeError(`chunk(): the number of chunks must be positive: ${chunks}`);
-  }
+  checkCount("chunk", "the number of chunks", chunks, 1);
   const size = input.shape[wrapDim("chunk", dim, input.ndim)];
+  checkResults("chunk", size === 0 ? chunks : Math.min(chunks, size));
   if (size === 0) return splitSizes("chunk", input, new Array<number>(chunks).fill(0), dim);
   return splitSizes("chunk", input, evenSizes(size, Math.ceil(size / chunks)), dim);
 }
@@ -147,7 +149,7 @@ export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indi
     by = by.ndim === 0 ? values[0] : values;
   }
   if (typeof by !== "number" && !Array.isArray(by)) {
-    throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${String(by)}`);
+    throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${describe(by)}`);
   }
   if (input.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
   return splitAt("tensorSplit", input, by, wrapDim("tensorSplit", dim, input.ndim));
@@ -159,10 +161,13 @@ function splitAt(op: string, x: Tensor, by: number | readonly number[], d: numbe
     if (!Number.isInteger(by) || by < 1) {
       throw new ShapeError(`${op}(): the number of sections must be positive: ${by}`);
     }
+    checkResults(op, by);
     const small = Math.floor(size / by), larger = size % by;
     return splitSizes(op, x, Array.from({ length: by }, (_, i) => small + (i < larger ? 1 : 0)), d);
   }
   // Cuts follow Python's slicing: clamped, negative from the end, and a cut before the last one gives an empty part.
+  checkIntegers(op, "indices", by);
+  checkResults(op, by.length + 1);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
   const starts = [0, ...by.map(clamp)], ends = [...by.map(clamp), size];
   return recordViews(
@@ -196,7 +201,7 @@ function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: numbe
   const by = isPlainObject(last) ? last.sections ?? last.indices ?? last.indicesOrSections : last;
   if (Array.isArray(by)) return splitAt(op, x, by as number[], dim);
   if (typeof by !== "number") {
-    throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${String(by)}`);
+    throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${describe(by)}`);
   }
   if (by < 1 || x.shape[dim] % by !== 0) {
     throw new ShapeError(
@@ -241,6 +246,7 @@ export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tenso
   const { dim = 0 } = unbindArgs(args);
   if (input.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
   const d = wrapDim("unbind", dim, input.ndim);
+  checkResults("unbind", input.shape[d]);
   const shape = input.shape.filter((_, i) => i !== d), strides = input.strides.filter((_, i) => i !== d);
   const views = Array.from(
     { length: input.shape[d] },
@@ -258,7 +264,7 @@ export type OneOrMany = readonly [Tensor] | readonly Tensor[] | readonly [readon
 function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Tensor | Tensor[] {
   const list = Array.isArray(args[0]) ? args[0] as Tensor[] : args as readonly Tensor[];
   for (const x of list) {
-    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${String(x)}`);
+    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${describe(x)}`);
   }
   return list.length === 1 && !Array.isArray(args[0]) ? raise(list[0]) : list.map(raise);
 }

@@ -7,22 +7,24 @@
  * @module
  */
 
-import type { Args } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
+import { checkCount } from "../base/checks.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, pointwise, type PointwiseFunction, type UnaryFunction, type UnaryOp } from "./define.ts";
+import { type Context, OutArgs, type Pointwise, pointwise } from "./define.ts";
+import { asMethod, type IsMethod, type Op, op } from "./op.ts";
 
 /** A function whose values are not integers. */
-function floating(name: string, expr: (x: Value) => Value): UnaryFunction {
-  return pointwise<UnaryOp>({ name, compute: "float", expr });
+function floating(name: string, expr: (x: Value) => Value): Pointwise {
+  return pointwise(OutArgs, { name, compute: "float", expr });
 }
 
 /** The same, of a range or a steepness that half precision does not hold. */
-function steep(name: string, expr: (x: Value) => Value): UnaryFunction {
-  return pointwise<UnaryOp>({ name, compute: "float", autocast: { gpu: "float32" }, expr });
+function steep(name: string, expr: (x: Value) => Value): Pointwise {
+  return pointwise(OutArgs, { name, compute: "float", autocast: { gpu: "float32" }, expr });
 }
 
 function noBool(name: string): (dtype: DType) => void {
@@ -32,8 +34,8 @@ function noBool(name: string): (dtype: DType) => void {
 }
 
 /** A rounding: integers are what they are. */
-function rounding(name: string, expr: (x: Value) => Value): UnaryFunction {
-  return pointwise<UnaryOp>({
+function rounding(name: string, expr: (x: Value) => Value): Pointwise {
+  return pointwise(OutArgs, {
     name,
     check: noBool(name),
     expr: (x: Value, { dtype }: Context) => dtype.isInteger ? x : expr(x),
@@ -41,58 +43,56 @@ function rounding(name: string, expr: (x: Value) => Value): UnaryFunction {
 }
 
 /** The absolute value; of a complex number its modulus, a real tensor. The derivative at 0 is 0. */
-export const abs: UnaryFunction = pointwise<UnaryOp>({
+export const abs: Pointwise = pointwise(OutArgs, {
   name: "abs",
   check: noBool("abs"),
   expr: (x: Value) => x.abs(),
 });
 /** Same as {@linkcode abs}. */
-export const absolute: UnaryFunction = abs;
+export const absolute: Pointwise = abs;
 /** The angle in radians: of a real number 0, or π where it is negative. */
-export const angle: UnaryFunction = floating("angle", angleOf);
+export const angle: Pointwise = floating("angle", angleOf);
 /** -x. */
-export const neg: UnaryFunction = pointwise<UnaryOp>({
+export const neg: Pointwise = pointwise(OutArgs, {
   name: "neg",
   check: noBool("neg"),
   expr: (x: Value) => x.neg(),
 });
 /** Same as {@linkcode neg}. */
-export const negative: UnaryFunction = neg;
+export const negative: Pointwise = neg;
 /** x itself, a new tensor: the unary plus. */
-export const positive: UnaryOp = (input): Tensor => {
+export const positive: Op<typeof NoArgs> = op("positive", NoArgs, (input) => {
   noBool("positive")(input.dtype);
   return input;
-};
+});
 /** The sign: -1, 0 or 1; of NaN 0. */
-export const sign: UnaryFunction = pointwise<UnaryOp>({ name: "sign", expr: (x: Value) => x.sign() });
+export const sign: Pointwise = pointwise(OutArgs, { name: "sign", expr: (x: Value) => x.sign() });
 /** The sign; of a complex number z / |z|, 0 at 0. */
-export const sgn: UnaryFunction = pointwise<UnaryOp>({ name: "sgn", expr: sgnOf });
-const conjugate = pointwise<UnaryOp>({ name: "conjPhysical", expr: conjOf });
+export const sgn: Pointwise = pointwise(OutArgs, { name: "sgn", expr: sgnOf });
+const conjugate = pointwise(OutArgs, { name: "conjPhysical", expr: conjOf });
 
 /** The complex conjugate, computed at once; a real tensor is its own. */
-export const conjPhysical: UnaryFunction = Object.assign(
-  (input: Tensor, options?: { out?: Tensor }) => {
-    if (options) return conjugate(input, options);
+export const conjPhysical: Pointwise = Object.assign(
+  op("conjPhysical", OutArgs, (input, { out }) => {
+    if (out) return conjugate(input, { out });
     return input.dtype.isComplex ? conjugate(input) : input;
-  },
+  }),
   { inPlace: conjugate.inPlace },
 );
 
 /** The complex conjugate. Differs from PyTorch: computed at once, not a view with a flag. */
-export function conj(input: Tensor): Tensor {
-  return conjPhysical(input);
-}
+export const conj: Op<typeof NoArgs> = op("conj", NoArgs, (input) => conjPhysical(input));
 
 /** The largest integer that is at most x. */
-export const floor: UnaryFunction = rounding("floor", (x) => x.floor());
+export const floor: Pointwise = rounding("floor", (x) => x.floor());
 /** The least integer that is at least x. */
-export const ceil: UnaryFunction = rounding("ceil", (x) => x.ceil());
+export const ceil: Pointwise = rounding("ceil", (x) => x.ceil());
 /** x without its fraction. */
-export const trunc: UnaryFunction = rounding("trunc", (x) => x.trunc());
+export const trunc: Pointwise = rounding("trunc", (x) => x.trunc());
 /** Same as {@linkcode trunc}. */
-export const fix: UnaryFunction = trunc;
+export const fix: Pointwise = trunc;
 /** x - trunc(x). */
-export const frac: UnaryFunction = pointwise<UnaryOp>({
+export const frac: Pointwise = pointwise(OutArgs, {
   name: "frac",
   check: (dtype) => {
     if (dtype.kind !== "floating") {
@@ -102,13 +102,15 @@ export const frac: UnaryFunction = pointwise<UnaryOp>({
   expr: (x: Value) => x.sub(x.trunc()),
 });
 
-/** The type of {@linkcode round}. */
-export type RoundOp = (input: Tensor, ...args: Args<{ decimals?: number; out?: Tensor }, []>) => Tensor;
+/** The parameters of {@linkcode round}. */
+export class RoundArgs extends OutArgs {
+  /** Digits to keep after the decimal point (before it, where negative). */
+  decimals = 0;
+}
 
 /**
  * Rounds to the nearest integer, halves to the even one.
  *
- * @param decimals digits to keep after the decimal point (before it, where negative)
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -117,10 +119,9 @@ export type RoundOp = (input: Tensor, ...args: Args<{ decimals?: number; out?: T
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
  */
-export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
+export const round: Pointwise<typeof RoundArgs> = pointwise(RoundArgs, {
   name: "round",
-  options: { decimals: 0 },
-  keywordOnly: ["decimals"],
+  options: ["decimals"],
   check: noBool("round"),
   expr: (x: Value, { options, dtype }: Context) => {
     const decimals = options.decimals as number;
@@ -145,27 +146,27 @@ export const round: RoundOp & PointwiseFunction = pointwise<RoundOp>({
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
  */
-export const exp: UnaryFunction = steep("exp", (x) => x.exp());
+export const exp: Pointwise = steep("exp", (x) => x.exp());
 /** 2^x. */
-export const exp2: UnaryFunction = floating("exp2", (x) => x.exp2());
+export const exp2: Pointwise = floating("exp2", (x) => x.exp2());
 /** e^x - 1, accurate near 0. */
-export const expm1: UnaryFunction = steep("expm1", (x) => x.expm1());
+export const expm1: Pointwise = steep("expm1", (x) => x.expm1());
 /** The natural logarithm. */
-export const log: UnaryFunction = steep("log", (x) => x.log());
+export const log: Pointwise = steep("log", (x) => x.log());
 /** The logarithm to base 2. */
-export const log2: UnaryFunction = steep("log2", (x) => x.log2());
+export const log2: Pointwise = steep("log2", (x) => x.log2());
 /** The logarithm to base 10. */
-export const log10: UnaryFunction = steep("log10", (x) => x.log10());
+export const log10: Pointwise = steep("log10", (x) => x.log10());
 /** log(1 + x), accurate near 0. */
-export const log1p: UnaryFunction = steep("log1p", (x) => x.log1p());
+export const log1p: Pointwise = steep("log1p", (x) => x.log1p());
 /** The square root. */
-export const sqrt: UnaryFunction = floating("sqrt", (x) => x.sqrt());
+export const sqrt: Pointwise = floating("sqrt", (x) => x.sqrt());
 /** 1 / √x. */
-export const rsqrt: UnaryFunction = steep("rsqrt", (x) => x.rsqrt());
+export const rsqrt: Pointwise = steep("rsqrt", (x) => x.rsqrt());
 /** 1 / x. */
-export const reciprocal: UnaryFunction = steep("reciprocal", (x) => x.reciprocal());
+export const reciprocal: Pointwise = steep("reciprocal", (x) => x.reciprocal());
 /** x². */
-export const square: UnaryFunction = pointwise<UnaryOp>({
+export const square: Pointwise = pointwise(OutArgs, {
   name: "square",
   // PyTorch squares bools into integers.
   compute: (dtype) => dtype.kind === "bool" ? int64 : dtype,
@@ -174,76 +175,79 @@ export const square: UnaryFunction = pointwise<UnaryOp>({
 });
 
 /** The sine of radians. */
-export const sin: UnaryFunction = floating("sin", (x) => x.sin());
+export const sin: Pointwise = floating("sin", (x) => x.sin());
 /** The cosine of radians. */
-export const cos: UnaryFunction = floating("cos", (x) => x.cos());
+export const cos: Pointwise = floating("cos", (x) => x.cos());
 /** The tangent of radians. */
-export const tan: UnaryFunction = steep("tan", (x) => x.tan());
+export const tan: Pointwise = steep("tan", (x) => x.tan());
 /** The inverse sine. */
-export const asin: UnaryFunction = steep("asin", (x) => x.asin());
+export const asin: Pointwise = steep("asin", (x) => x.asin());
 /** Same as {@linkcode asin}. */
-export const arcsin: UnaryFunction = asin;
+export const arcsin: Pointwise = asin;
 /** The inverse cosine. */
-export const acos: UnaryFunction = steep("acos", (x) => x.acos());
+export const acos: Pointwise = steep("acos", (x) => x.acos());
 /** Same as {@linkcode acos}. */
-export const arccos: UnaryFunction = acos;
+export const arccos: Pointwise = acos;
 /** The inverse tangent. */
-export const atan: UnaryFunction = floating("atan", (x) => x.atan());
+export const atan: Pointwise = floating("atan", (x) => x.atan());
 /** Same as {@linkcode atan}. */
-export const arctan: UnaryFunction = atan;
+export const arctan: Pointwise = atan;
 /** The hyperbolic sine. */
-export const sinh: UnaryFunction = steep("sinh", (x) => x.sinh());
+export const sinh: Pointwise = steep("sinh", (x) => x.sinh());
 /** The hyperbolic cosine. */
-export const cosh: UnaryFunction = steep("cosh", (x) => x.cosh());
+export const cosh: Pointwise = steep("cosh", (x) => x.cosh());
 /** The hyperbolic tangent. */
-export const tanh: UnaryFunction = floating("tanh", (x) => x.tanh());
+export const tanh: Pointwise = floating("tanh", (x) => x.tanh());
 /** The inverse hyperbolic sine. */
-export const asinh: UnaryFunction = floating("asinh", (x) => x.asinh());
+export const asinh: Pointwise = floating("asinh", (x) => x.asinh());
 /** Same as {@linkcode asinh}. */
-export const arcsinh: UnaryFunction = asinh;
+export const arcsinh: Pointwise = asinh;
 /** The inverse hyperbolic cosine. */
-export const acosh: UnaryFunction = floating("acosh", (x) => x.acosh());
+export const acosh: Pointwise = floating("acosh", (x) => x.acosh());
 /** Same as {@linkcode acosh}. */
-export const arccosh: UnaryFunction = acosh;
+export const arccosh: Pointwise = acosh;
 /** The inverse hyperbolic tangent. */
-export const atanh: UnaryFunction = floating("atanh", (x) => x.atanh());
+export const atanh: Pointwise = floating("atanh", (x) => x.atanh());
 /** Same as {@linkcode atanh}. */
-export const arctanh: UnaryFunction = atanh;
+export const arctanh: Pointwise = atanh;
 /** Degrees as radians. */
-export const deg2rad: UnaryFunction = floating("deg2rad", (x) => x.mul(Math.PI / 180));
+export const deg2rad: Pointwise = floating("deg2rad", (x) => x.mul(Math.PI / 180));
 /** Radians as degrees. */
-export const rad2deg: UnaryFunction = floating("rad2deg", (x) => x.mul(180 / Math.PI));
+export const rad2deg: Pointwise = floating("rad2deg", (x) => x.mul(180 / Math.PI));
 /** sin(πx) / (πx), 1 at 0. */
-export const sinc: UnaryFunction = floating("sinc", (x) => {
+export const sinc: Pointwise = floating("sinc", (x) => {
   const scaled = x.mul(Math.PI);
   return where(x.eq(0) as Expr, 1, scaled.sin().div(scaled));
 });
 
 /** The error function. */
-export const erf: UnaryFunction = floating("erf", (x) => x.erf());
+export const erf: Pointwise = floating("erf", (x) => x.erf());
 /** 1 - erf(x), accurate for large x. */
-export const erfc: UnaryFunction = floating("erfc", (x) => x.erfc());
+export const erfc: Pointwise = floating("erfc", (x) => x.erfc());
 /** The inverse of {@linkcode erf}, for values between -1 and 1. */
-export const erfinv: UnaryFunction = steep("erfinv", (x) => x.erfinv());
+export const erfinv: Pointwise = steep("erfinv", (x) => x.erfinv());
 /** log |Γ(x)|. */
-export const lgamma: UnaryFunction = floating("lgamma", (x) => x.lgamma());
+export const lgamma: Pointwise = floating("lgamma", (x) => x.lgamma());
 /** The derivative of {@linkcode lgamma}. */
-export const digamma: UnaryFunction = floating("digamma", (x) => x.digamma());
+export const digamma: Pointwise = floating("digamma", (x) => x.digamma());
 /** 1 / (1 + e^-x). */
-export const sigmoid: UnaryFunction = floating("sigmoid", (x) => x.sigmoid());
+export const sigmoid: Pointwise = floating("sigmoid", (x) => x.sigmoid());
 
-/** The type of {@linkcode logit}. */
-export type LogitOp = (input: Tensor, ...args: Args<{ eps?: number | null; out?: Tensor }, ["eps"]>) => Tensor;
+/** The parameters of {@linkcode logit}. */
+export class LogitArgs extends OutArgs {
+  constructor(
+    /** Where given, x is clamped to `[eps, 1 - eps]` first; the gradient outside is 0. */
+    public eps: number | null = null,
+  ) {
+    super();
+  }
+}
 
-/**
- * log(x / (1 - x)), the inverse of {@linkcode sigmoid}.
- *
- * @param eps where given, x is clamped to `[eps, 1 - eps]` first; the gradient outside is 0
- */
-export const logit: LogitOp & PointwiseFunction = pointwise<LogitOp>({
+/** log(x / (1 - x)), the inverse of {@linkcode sigmoid}. */
+export const logit: Pointwise<typeof LogitArgs> = pointwise(LogitArgs, {
   name: "logit",
   compute: "float",
-  options: { eps: null },
+  options: ["eps"],
   expr: (x: Expr, { options }: Context) => {
     const eps = options.eps as number | null;
     const z = eps === null ? x : where(x.lt(eps), eps, where(x.gt(1 - eps), 1 - eps, x));
@@ -252,13 +256,14 @@ export const logit: LogitOp & PointwiseFunction = pointwise<LogitOp>({
   },
 });
 
-const polygammas = new Map<number, UnaryFunction>();
+const polygammas = new Map<number, Pointwise>();
 
-function polygammaOf(n: number): UnaryFunction {
+function polygammaOf(n: number): Pointwise {
   let op = polygammas.get(n);
   if (op === undefined) {
     let factor = n % 2 === 0 ? -1 : 1;
-    for (let k = 2; k <= n; k++) factor *= k;
+    // Beyond 170 the factorial is infinite, as it is in PyTorch.
+    for (let k = 2; k <= n && Number.isFinite(factor); k++) factor *= k;
     op = floating("polygamma", (x) => {
       if (x instanceof Complex) throw new DTypeError("polygamma(): not defined for complex values");
       const real = x as Expr;
@@ -270,49 +275,74 @@ function polygammaOf(n: number): UnaryFunction {
   return op;
 }
 
+/** The parameters of {@linkcode polygamma} as a function. */
+export class PolygammaArgs {
+  constructor(
+    /** Which derivative, 0 or more. */
+    public n: number | Tensor,
+    /** The tensor. */
+    public input: Tensor | number,
+  ) {}
+}
+const polygammaArgs = call("polygamma", PolygammaArgs);
+
 /**
  * The n-th derivative of {@linkcode digamma}: `polygamma(n, x)` or `x.polygamma(n)`.
  *
- * @param n which derivative, 0 or more
  * @throws {ArgumentError} if `n` is negative or not an integer
  */
-export function polygamma(n: number | Tensor, input: Tensor | number): Tensor {
+export const polygamma: ((...args: Args<typeof PolygammaArgs>) => Tensor) & IsMethod = asMethod((...args) => {
+  const { n, input } = polygammaArgs(args);
   const [order, x] = n instanceof Tensor ? [input as number, n] : [n, input as Tensor];
-  if (!Number.isInteger(order) || order < 0) {
-    throw new ArgumentError(`polygamma(): n must be a non-negative integer: ${order}`);
-  }
+  checkCount("polygamma", "n", order, 0);
   return polygammaOf(order)(x);
-}
+});
 
-const mvlgammas = new Map<number, UnaryFunction>();
+/** The largest dimension of {@linkcode mvlgamma}: each takes one evaluation of lgamma in the kernel. */
+const MOST_DIMENSIONS = 128;
+
+const mvlgammas = new Map<number, Pointwise>();
+
+/** The parameters of {@linkcode mvlgamma}. */
+export class MvlgammaArgs {
+  constructor(
+    /** The dimension, from 1 to 128. */
+    public p: number,
+  ) {}
+}
 
 /**
  * The multivariate log-gamma function of dimension `p`: Σ lgamma(x - i/2) + p(p - 1)/4 · log π.
  *
- * @throws {ArgumentError} if `p` is not a positive integer
+ * @throws {ArgumentError} if `p` is not an integer from 1 to 128
  */
-export function mvlgamma(input: Tensor, p: number): Tensor {
-  if (!Number.isInteger(p) || p < 1) throw new ArgumentError(`mvlgamma(): p must be a positive integer: ${p}`);
-  let op = mvlgammas.get(p);
-  if (op === undefined) {
-    op = floating("mvlgamma", (x) => {
+export const mvlgamma: Op<typeof MvlgammaArgs> = op("mvlgamma", MvlgammaArgs, (input, { p }) => {
+  checkCount("mvlgamma", "p", p, 1, MOST_DIMENSIONS);
+  let found = mvlgammas.get(p);
+  if (found === undefined) {
+    found = floating("mvlgamma", (x) => {
       let sum = x.lgamma();
       for (let i = 1; i < p; i++) sum = sum.add(x.sub(i / 2).lgamma());
       return sum.add((p * (p - 1) / 4) * Math.log(Math.PI));
     });
-    mvlgammas.set(p, op);
+    mvlgammas.set(p, found);
   }
-  return op(input);
-}
+  return found(input);
+});
 
-/** The type of {@linkcode nanToNum}. */
-export type NanToNumOp = (
-  input: Tensor,
-  ...args: Args<
-    { nan?: number | null; posinf?: number | null; neginf?: number | null; out?: Tensor },
-    ["nan", "posinf", "neginf"]
-  >
-) => Tensor;
+/** The parameters of {@linkcode nanToNum}. */
+export class NanToNumArgs extends OutArgs {
+  constructor(
+    /** For NaN; 0 if `null`. */
+    public nan: number | null = null,
+    /** For infinity; the largest finite value of the dtype if `null`. */
+    public posinf: number | null = null,
+    /** For minus infinity; the least finite value if `null`. */
+    public neginf: number | null = null,
+  ) {
+    super();
+  }
+}
 
 /** The largest finite value of a floating dtype. */
 function largest(dtype: DType): number {
@@ -332,9 +362,6 @@ function largest(dtype: DType): number {
 /**
  * Replaces NaN and infinities by numbers.
  *
- * @param nan for NaN, default 0
- * @param posinf for infinity, default the largest finite value of the dtype
- * @param neginf for minus infinity, default the least finite value
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -344,9 +371,9 @@ function largest(dtype: DType): number {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html
  */
-export const nanToNum: NanToNumOp & PointwiseFunction = pointwise<NanToNumOp>({
+export const nanToNum: Pointwise<typeof NanToNumArgs> = pointwise(NanToNumArgs, {
   name: "nanToNum",
-  options: { nan: 0, posinf: null, neginf: null },
+  options: ["nan", "posinf", "neginf"],
   expr: (x: Value, { options, dtype }: Context) => {
     if (dtype.isInteger || dtype.kind === "bool") return x;
     const nan = (options.nan as number | null) ?? 0;

@@ -8,13 +8,14 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { wrapDim } from "../base/shape.ts";
+import { checkSizes, wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { arange } from "./ranges.ts";
-import { checkCount, checkOrdered, coordinates } from "./index_core.ts";
+import { checkOrdered, coordinates } from "./index_core.ts";
 import { cat } from "./join.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
 
@@ -154,7 +155,8 @@ export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weig
   const index = input.to(int64);
   const least = input.numel() === 0 ? 0 : await index.min().item();
   if (least < 0) throw new ArgumentError(`bincount(): values must not be negative: ${least}`);
-  const size = Math.max(input.numel() === 0 ? 0 : await index.max().item() + 1, minlength);
+  const size = Math.max(input.numel() === 0 ? 0 : Number(await index.max().item()) + 1, minlength);
+  checkSizes("bincount", [size], 8);
   const counted = weights === null
     ? index.newOnes(input.shape)
     : weights.dtype.isFloatingPoint
@@ -179,6 +181,7 @@ export function histc(input: Tensor, ...args: Args<HistcArgs, ["bins", "min", "m
   const { bins = 100, min = 0, max = 0 } = histcArgs(args);
   if (!input.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${input.dtype}`);
   checkCount("histc", "bins", bins, 1);
+  checkSizes("histc", [bins], 8);
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }

@@ -12,7 +12,7 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { toCamel, toSnake } from "./names.ts";
+import { toCamel, toSnake } from "../base/spelling.ts";
 import { readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
 

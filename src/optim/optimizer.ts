@@ -13,8 +13,7 @@
 
 import { isPlainObject } from "../base/args.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
@@ -23,7 +22,7 @@ import { batched } from "../ops/fused.ts";
 import { zeroEach } from "../ops/grads.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { toCamel, toSnake } from "./names.ts";
+import { toCamel, toSnake } from "../base/spelling.ts";
 import { type ParamGroup, readLr } from "./param_group.ts";
 import type { Scalars } from "./scalars.ts";
 import { currentScaling, withScaling } from "./variants.ts";

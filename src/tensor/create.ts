@@ -6,8 +6,7 @@
 
 import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../base/shape.ts";
 import type { Backend } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -31,11 +30,16 @@ export function emptyWithStrides(
   return new Tensor(storage, shape, strides, 0, dtype, isContiguous(shape, strides));
 }
 
-/** An uninitialised dense tensor on a device. */
-export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+/** Throws unless a value is a dtype. */
+export function checkDtype(op: string, dtype: unknown): asserts dtype is DType {
   if (!(dtype instanceof DType)) {
     throw new ArgumentError(`${op}(): dtype must be a dtype such as float32: ${describe(dtype)}`);
   }
+}
+
+/** An uninitialised dense tensor on a device. */
+export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+  checkDtype(op, dtype);
   return allocate(op, shape, dtype, backendOf(device), device);
 }
 

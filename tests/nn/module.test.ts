@@ -311,7 +311,11 @@ Deno.test("Parameter shares memory with its data and requires grad", () => {
   assertStrictEquals(parameter.storage, data.storage);
   assert(!new nn.Parameter(data, { requiresGrad: false }).requiresGrad);
   assertEquals(Deno.inspect(parameter), "Parameter containing:\ntensor([1., 1.], requires_grad=True)");
-  assertThrows(() => new nn.Parameter(3 as unknown as Tensor), torch.ArgumentError, "expected a Tensor");
+  assertThrows(
+    () => new nn.Parameter(3 as unknown as Tensor),
+    torch.ArgumentError,
+    "Parameter(): data must be a Tensor: 3",
+  );
 });
 
 Deno.test("BatchNorm: running statistics move in training only, and the simple average works", async () => {

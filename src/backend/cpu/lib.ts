@@ -9,7 +9,8 @@
  */
 
 import * as wasm from "../../../native/cpu/cpu.wasm";
-import { ABI, ARENA_SLOTS, type BufferKernels, environment, type Kernels, openNative } from "../../../ffi/cpu.ts";
+import { ABI, ARENA_SLOTS, type BufferKernels, type Kernels, openNative } from "../../../ffi/cpu.ts";
+import { environment } from "../../../ffi/permissions.ts";
 import { DeviceError, DTypeError, NativeError } from "../../base/errors.ts";
 
 /** Status codes of `native/cpu/status.h`. */

@@ -8,7 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { environment } from "../../../ffi/cpu.ts";
+import { environment } from "../../../ffi/permissions.ts";
 
 const HASH_BYTES = 32;
 

@@ -1,0 +1,236 @@
+/**
+ * PyTorch's calling convention: arguments by position in PyTorch's order, any of them by name in a final plain object.
+ *
+ * A call is declared once, as a class. Its constructor's parameters are those that may go by position; its fields may go by
+ * name only; a default makes a parameter optional:
+ *
+ * ```ts
+ * class SumArgs {
+ *   dtype: DType | null = null; // by name only
+ *   constructor(public dim: Dims = null, public keepdim = false) {} // by position or by name
+ * }
+ * const sumArgs = call("sum", SumArgs);
+ * function sum(input: Tensor, ...args: Args<typeof SumArgs>): Tensor {
+ *   const { dim, keepdim, dtype } = sumArgs(args);
+ * ```
+ *
+ * The type {@linkcode Args}, the parser, the order, the defaults and the names in the editor all come from the class. A
+ * default is never `undefined`, since `undefined` means "not given", as for JavaScript's own parameters.
+ *
+ * @module
+ */
+
+import { ArgumentError, describe } from "./errors.ts";
+import { nearestName } from "./spelling.ts";
+
+/** A class that declares the parameters of a call. */
+// deno-lint-ignore no-explicit-any -- stands for every parameter list
+export type Params = new (...args: any[]) => object;
+
+/** Parameters by name: every one of `O`, all optional because they may have been given by position. */
+export type Named<O> = { readonly [K in keyof O]?: O[K] | undefined };
+
+/** The first element of a tuple, as a tuple that keeps its label. */
+type First<P extends readonly unknown[]> = P extends readonly [unknown?, ...infer R]
+  ? P extends readonly [...infer F, ...R] ? F : never
+  : never;
+
+/** Every prefix of `P` followed by the rest by name; the list by name comes last, because errors quote the last. */
+type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = []> = number extends P["length"]
+  ? readonly unknown[]
+  :
+    | (P extends readonly [] ? never
+      : P extends readonly [unknown?, ...infer R] ? Lists<R, N, [...Given, ...First<P>]>
+      : never)
+    | (P extends readonly [unknown, ...unknown[]] ? [...Given, named: N] : [...Given, named?: N]);
+
+/** The argument lists of a call declared by `C`: any number of them by position, the others by name in a final object. */
+export type Args<C extends Params> = Lists<ConstructorParameters<C>, Named<InstanceType<C>>>;
+
+/** {@linkcode Args} of a call whose first parameter is a list of numbers that may also be spread over the arguments. */
+export type SpreadArgs<C extends Params> =
+  | readonly number[]
+  | readonly [...list: number[], named: Named<InstanceType<C>>]
+  | Args<C>;
+
+/** Reads the arguments of a call: gives every parameter its value. */
+export type Parser<O> = (args: readonly unknown[]) => O;
+
+/** What a declaration says of a call. */
+export interface Declaration {
+  /** The call's name, as users write it. */
+  readonly op: string;
+  /** Names that may go by position, in order. */
+  readonly positional: readonly string[];
+  /** How many of them must be given. */
+  readonly required: number;
+  /** All names, those by position first. */
+  readonly names: readonly string[];
+}
+
+/** A parameter list without parameters. */
+export class NoArgs {}
+
+/** Whether a value is an object literal: the only thing that is read as named arguments. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const proto = Object.getPrototypeOf(value);
+  return proto === Object.prototype || proto === null;
+}
+
+/** More than any call has parameters by position. */
+const MANY = 32;
+
+/** What the class of a call declares: which names its constructor takes is seen from what a marked argument becomes. */
+function inspect(op: string, params: Params): Declaration {
+  const marks = Array.from({ length: MANY }, (_, i) => ({ i }));
+  const marked = Object.entries(new params(...marks));
+  const positional: string[] = [];
+  for (const [name, value] of marked) {
+    const place = marks.indexOf(value as { i: number });
+    if (place >= 0) positional[place] = name;
+  }
+  const defaults = new params() as Record<string, unknown>;
+  const required = positional.findLastIndex((name) => defaults[name] === undefined) + 1;
+  const named = marked.map(([name]) => name).filter((name) => !positional.includes(name));
+  return { op, positional, required, names: [...positional, ...named] };
+}
+
+/** The parser of one call. */
+class Call {
+  readonly op: string;
+  readonly params: Params;
+  #declaration: Declaration | null = null;
+  #defaults: object | null = null;
+
+  constructor(op: string, params: Params) {
+    this.op = op;
+    this.params = params;
+  }
+
+  /** What the class says; read when first needed, so that loading the library constructs nothing. */
+  get declaration(): Declaration {
+    return this.#declaration ??= inspect(this.op, this.params);
+  }
+
+  parse(args: readonly unknown[]): object {
+    const { length } = args;
+    const { positional, required } = this.#declaration ?? this.declaration;
+    if (length === 0 && required === 0) return this.#defaults ??= Object.freeze(new this.params());
+    const last = args[length - 1];
+    if (isPlainObject(last)) return this.#withNames(args, last);
+    if (length > positional.length) throw this.#tooMany(length);
+    for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
+    // The usual lengths are spelt out: spreading costs more than the rest of the parser.
+    if (length === 1) return new this.params(args[0]);
+    if (length === 2) return new this.params(args[0], args[1]);
+    return new this.params(...args);
+  }
+
+  #withNames(args: readonly unknown[], given: Record<string, unknown>): object {
+    const { positional, required, names } = this.declaration;
+    const count = args.length - 1;
+    if (count > positional.length) throw this.#tooMany(count);
+    const values = args.slice(0, count);
+    for (const name of Object.keys(given)) {
+      const value = given[name];
+      const place = positional.indexOf(name);
+      if (place < 0) {
+        if (!names.includes(name)) throw this.#unknown(name);
+        continue;
+      }
+      if (place < count && args[place] !== undefined) {
+        throw new ArgumentError(
+          `${this.op}(): argument given twice: ${name} is ${describe(args[place])} by position and ` +
+            `${describe(value)} by name`,
+        );
+      }
+      values[place] = value;
+    }
+    for (let i = 0; i < required; i++) if (values[i] === undefined) throw this.#missing(positional[i]);
+    const out = new this.params(...values) as Record<string, unknown>;
+    for (let i = positional.length; i < names.length; i++) {
+      const value = given[names[i]];
+      if (value !== undefined) out[names[i]] = value;
+    }
+    return out;
+  }
+
+  #tooMany(count: number): ArgumentError {
+    const { positional, names } = this.declaration;
+    const named = names.slice(positional.length);
+    return new ArgumentError(
+      `${this.op}(): too many arguments: ${count} given, at most ${positional.length} by position` +
+        (positional.length > 0 ? ` (${positional.join(", ")})` : "") +
+        (named.length > 0 ? `; by name in a final object: ${named.join(", ")}` : ""),
+    );
+  }
+
+  #missing(name: string): ArgumentError {
+    return new ArgumentError(`${this.op}(): missing argument: "${name}"`);
+  }
+
+  #unknown(name: string): ArgumentError {
+    const { names } = this.declaration;
+    const near = nearestName(name, names);
+    const known = names.length > 0 ? `expected one of ${names.join(", ")}` : "it takes no named arguments";
+    return new ArgumentError(
+      `${this.op}(): unknown argument: "${name}"; ${near === null ? "" : `did you mean "${near}"? `}${known}`,
+    );
+  }
+}
+
+const calls: Call[] = [];
+
+/** Every call that was declared: what tests drive the library by. */
+export function declarations(): Declaration[] {
+  return calls.map((c) => c.declaration);
+}
+
+/**
+ * Makes the parser of a call.
+ *
+ * The result is not to be written to: calls without arguments share one.
+ *
+ * @param op the name that users write, for messages
+ * @param params the class that declares the parameters
+ */
+export function call<C extends Params>(op: string, params: C): Parser<Readonly<InstanceType<C>>> {
+  const made = new Call(op, params);
+  calls.push(made);
+  return (args) => made.parse(args) as InstanceType<C>;
+}
+
+/**
+ * {@linkcode call} whose first parameter is a list of numbers that may be spread over the arguments: `permute(2, 0, 1)` is
+ * `permute([2, 0, 1])`.
+ */
+export function spreadCall<C extends Params>(op: string, params: C): Parser<Readonly<InstanceType<C>>> {
+  const parse = call(op, params);
+  return (args) => {
+    let count = 0;
+    while (count < args.length && typeof args[count] === "number") count++;
+    return parse(count > 0 ? [args.slice(0, count), ...args.slice(count)] : args);
+  };
+}
+
+/** A function of the parameters that `C` declares. */
+export type Func<C extends Params, R> = (...args: Args<C>) => R;
+
+/**
+ * Defines a function whose arguments `params` declares, all of them.
+ *
+ * @param op its name
+ * @param params the class that declares the parameters
+ * @param compute the function, given all parameters
+ */
+export function func<C extends Params, R>(
+  op: string,
+  params: C,
+  compute: (args: Readonly<InstanceType<C>>) => R,
+): Func<C, R> {
+  const parse = call(op, params);
+  const made = (...args: readonly unknown[]) => compute(parse(args));
+  Object.defineProperty(made, "name", { value: op });
+  return made as unknown as Func<C, R>;
+}

@@ -1,0 +1,81 @@
+/**
+ * `op` and `fn`: how functions of tensors are defined, when they are more than one scalar expression.
+ *
+ * A definition says the name, the parameters (a class, see `src/base/call.ts`), what autocast does, and what is computed.
+ * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `map` in `define.ts` does the same
+ * for pointwise ops.
+ *
+ * @module
+ */
+
+import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
+import { type Args, call, type Params } from "../base/call.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+
+/** What a definition says besides its parameters. */
+export interface OpSpec {
+  /** The name that users write, PyTorch's in camelCase. */
+  readonly name: string;
+  /** How autocast treats it; default: it runs in the dtype of its operands. */
+  readonly autocast?: AutocastRule;
+}
+
+/** A function of a tensor and the parameters that `C` declares. */
+export type Fn<C extends Params, R = Tensor> = (input: Tensor, ...args: Args<C>) => R;
+
+/** Marks functions that are methods of `Tensor` too. */
+export interface IsMethod {
+  /** Whether `f(x, …)` can be written `x.f(…)`. */
+  readonly isMethod: true;
+}
+
+/** A method whose type `M` is written out, because it has several signatures. */
+export interface MethodForm<M> extends IsMethod {
+  /** The type of the method; nothing at run time. */
+  readonly methodForm?: M;
+}
+
+/** A {@linkcode Fn} that is a method of `Tensor` too. */
+export type Op<C extends Params, R = Tensor> = Fn<C, R> & IsMethod;
+
+/** A function that is not yet typed: what `op` and `fn` make. */
+type Untyped = (input: Tensor, ...args: readonly unknown[]) => unknown;
+
+/** Says that a function is a method of `Tensor` too. */
+export function asMethod<F extends object>(f: F): F & IsMethod {
+  return Object.assign(f, { isMethod: true as const });
+}
+
+/**
+ * Defines a function whose first argument is a tensor.
+ *
+ * @param spec its name, or its name and more
+ * @param params the class that declares the parameters after the tensor
+ * @param compute the function, given all parameters
+ */
+export function fn<C extends Params, R = Tensor>(
+  spec: OpSpec | string,
+  params: C,
+  compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
+): Fn<C, R> {
+  const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
+  const parse = call(name, params);
+  const plain: Untyped = (input, ...args) => {
+    checkTensor(name, "input", input);
+    return compute(input, parse(args));
+  };
+  const made: Untyped = autocast === undefined
+    ? plain
+    : (input, ...args) => autocasting.active ? autocasted(autocast, made, input, ...args) : plain(input, ...args);
+  Object.defineProperty(made, "name", { value: name });
+  return made as Fn<C, R>;
+}
+
+/** {@linkcode fn} that is also a method of `Tensor`. */
+export function op<C extends Params, R = Tensor>(
+  spec: OpSpec | string,
+  params: C,
+  compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
+): Op<C, R> {
+  return asMethod(fn(spec, params, compute));
+}
