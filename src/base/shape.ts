@@ -95,8 +95,9 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
 
 /** Checks sizes that make a shape: integers, none negative, and a count that an array can hold. */
 export function checkSizes(op: string, shape: readonly number[], itemsize = 1): void {
-  checkIntegers(op, "the size", shape);
+  if (!Array.isArray(shape)) throw new ArgumentError(`${op}(): the size must be an array: ${describe(shape)}`);
   for (const s of shape) {
+    if (!Number.isInteger(s)) throw new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
     if (s < 0) throw new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
   }
   if (numelOf(shape) * itemsize > Number.MAX_SAFE_INTEGER) {

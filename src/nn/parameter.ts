@@ -8,7 +8,6 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** What {@linkcode Parameter} takes. */

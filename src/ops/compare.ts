@@ -13,7 +13,7 @@ import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
 import { type Context, OutArgs, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
 import { type Op, op } from "./op.ts";
@@ -139,6 +139,7 @@ async function every(x: Tensor): Promise<boolean> {
  */
 export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op("allclose", CloseArgs, async (input, args) => {
   const { other, rtol, atol, equalNan } = args;
+  checkTensor("allclose", "other", other);
   const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
   const result = await every(close);
   close.dispose();
@@ -159,6 +160,7 @@ export class EqualArgs {
  * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
  */
 export const equal: Op<typeof EqualArgs, Promise<boolean>> = op("equal", EqualArgs, async (input, { other }) => {
+  checkTensor("equal", "other", other);
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());
   const result = await every(same);

@@ -30,7 +30,7 @@ import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
 import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { checkInPlace } from "../autograd/record.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { scalarTensor } from "./creation.ts";
 import {
   type Application,
@@ -413,6 +413,7 @@ export function checkNoOverlap(op: string, x: Tensor): void {
 
 /** Copies a result into the tensor given as `out`. */
 export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
+  checkTensor(op, "out", out);
   if (!sameShape(out.shape, result.shape)) {
     throw new ShapeError(`${op}(): out has shape ${show(out.shape)}, the result ${show(result.shape)}`);
   }

@@ -377,6 +377,8 @@ export function blockDiag(...tensors: TensorList): Tensor {
 
 /** The Kronecker product: each element of `input` times the whole of `other`. */
 export function kron(input: Tensor, other: Tensor): Tensor {
+  checkTensor("kron", "input", input);
+  checkTensor("kron", "other", other);
   const ndim = Math.max(input.ndim, other.ndim);
   const a = [...new Array<number>(ndim - input.ndim).fill(1), ...input.shape];
   const b = [...new Array<number>(ndim - other.ndim).fill(1), ...other.shape];

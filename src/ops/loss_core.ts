@@ -10,7 +10,7 @@
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, sameShape } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
-import { checkTensor, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 
 /** How the losses of the elements become the result. */

@@ -15,7 +15,7 @@ import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fused } from "./fused.ts";
 import { pad } from "./pad.ts";
 import { type Normalized, normalized, normalizeOver, rmsOver } from "./norm_core.ts";
@@ -35,6 +35,7 @@ function alongDim(v: Tensor | null | undefined, dim: number, ndim: number): Tens
 }
 
 function checkFloating(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint) throw new ArgumentError(`${op}(): expected a floating tensor: ${x.dtype}`);
 }
 
@@ -274,7 +275,9 @@ function checkChannels(
   vectors: Readonly<Record<string, Tensor | null | undefined>>,
 ): void {
   for (const [name, v] of Object.entries(vectors)) {
-    if (v && v.numel() !== channels) {
+    if (v === null || v === undefined) continue;
+    checkTensor(op, name, v);
+    if (v.numel() !== channels) {
       throw new ShapeError(`${op}(): ${name} should contain ${channels} elements: ${show(v.shape)}`);
     }
   }

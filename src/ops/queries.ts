@@ -8,7 +8,7 @@ import { type DType, type DTypeKind, resultType as promoteOperands } from "../ba
 import { ArgumentError, describe } from "../base/errors.ts";
 import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Whether a value is a tensor. */
 export function isTensor(obj: unknown): obj is Tensor {
@@ -17,21 +17,26 @@ export function isTensor(obj: unknown): obj is Tensor {
 
 /** The number of elements. */
 export function numel(input: Tensor): number {
+  checkTensor("numel", "input", input);
   return input.numel();
 }
 
 /** Whether the dtype is floating (not complex). */
 export function isFloatingPoint(input: Tensor): boolean {
+  checkTensor("isFloatingPoint", "input", input);
   return input.dtype.isFloatingPoint;
 }
 
 /** Whether the dtype is complex. */
 export function isComplex(input: Tensor): boolean {
+  checkTensor("isComplex", "input", input);
   return input.dtype.isComplex;
 }
 
 /** Whether two tensors have the same sizes. */
 export function isSameSize(input: Tensor, other: Tensor): boolean {
+  checkTensor("isSameSize", "input", input);
+  checkTensor("isSameSize", "other", other);
   return sameShape(input.shape, other.shape);
 }
 

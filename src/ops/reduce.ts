@@ -83,6 +83,7 @@ export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, k
 });
 
 function checkFloating(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
     throw new DTypeError(`${op}(): expected a floating or complex tensor: ${x.dtype}; convert it with .to()`);
   }
@@ -199,7 +200,7 @@ export class DimsArgs {
 }
 
 function extreme(op: string, node: string, kind: "max" | "min", x: Tensor, { dim, keepdim }: DimsArgs): Tensor {
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const dims = dimsOf(op, dim, x);
   checkNotEmpty(op, x, dims, dim === null || (typeof dim !== "number" && dim.length === 0));
   const out = mapReduce(op, "extreme", kind, [x], x.dtype, dims, keepdim, (v) => v);
@@ -317,7 +318,7 @@ function maxOrMin(kind: "max" | "min"): MaxOp {
     }
     const { dim, keepdim } = dimArgs(args);
     checkOperands(kind, [x]);
-    checkOrdered(kind, x.dtype);
+    checkOrdered(kind, x);
     const d = wrapDim(kind, dim, x.ndim);
     const { values, indices } = searched(kind, kind, x, d);
     return along(`${node}0`, x, d, keepdim, values!, indices);
@@ -362,7 +363,7 @@ function makeReduced(t: Tensor, dims: readonly number[]): Tensor {
 
 function argExtreme(op: string, kind: "max" | "min", x: Tensor, { dim, keepdim }: ArgmaxArgs): Tensor {
   checkOperands(op, [x]);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (dim === null) {
     checkNotEmpty(op, x, dimsOf(op, null, x), true);
     const flat = unrecorded(() => x.detach().reshape([-1]));

@@ -9,7 +9,7 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { checkIndexDtype, checkIndexShape, checkOrdered, checkSameDtype, rawScatter } from "./index_core.ts";
 import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 
@@ -105,7 +105,7 @@ function combined(
   if (!["sum", "prod", "mean", "amax", "amin"].includes(reduce)) {
     throw new ArgumentError(`${op}(): reduce must be sum, prod, mean, amax or amin: ${describe(reduce)}`);
   }
-  if (reduce === "amax" || reduce === "amin") checkOrdered(op, x.dtype);
+  if (reduce === "amax" || reduce === "amin") checkOrdered(op, x);
   let out = x.clone().detach();
   if (!includeSelf) {
     // What the first value is combined with: the neutral element, or for extremes any of the values themselves.

@@ -68,7 +68,7 @@ export const sort: Op<typeof SortArgs, ValuesIndices> = op(
 
 function sorted(op: string, x: Tensor, dim: number, descending: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const d = wrapDim(op, dim, x.ndim);
   const values = emptyLikeDevice(op, x.shape, x.dtype, x), indices = emptyLikeDevice(op, x.shape, int64, x);
   if (x.numel() > 0) x.storage.backend.sort(x, d, descending, values, indices);
@@ -114,7 +114,7 @@ export const topk: Op<typeof TopkArgs, ValuesIndices> = op("topk", TopkArgs, (in
 
 function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const shape = x.shape.map((s, i) => i === d ? k : s);
   const values = emptyLikeDevice(op, shape, x.dtype, x), indices = emptyLikeDevice(op, shape, int64, x);
   if (values.numel() > 0) x.storage.backend.topk(x, d, largest, values, indices);
@@ -210,7 +210,7 @@ export const median: MedianOp = medianOp("median", (x, d) => medianAlong("median
 
 /** The median of all elements; equal elements share its gradient. */
 function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndices): Tensor {
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (x.numel() === 0) return x.newFull([], NaN);
   const flat = reshapeTo(makeView(x, x.shape, x.strides), [-1]);
   const out = reshapeTo(along(flat).values, []).clone();
@@ -350,7 +350,7 @@ function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right:
   }
   const values = input instanceof Tensor ? input : sequence.newFull([], input);
   checkOperands(op, [sequence, values]);
-  checkOrdered(op, sequence.dtype);
+  checkOrdered(op, sequence);
   if (values.dtype !== sequence.dtype) {
     throw new DTypeError(`${op}(): values and sequence must have one dtype: ${values.dtype} and ${sequence.dtype}`);
   }

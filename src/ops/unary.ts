@@ -10,7 +10,7 @@
 import { type Args, call, NoArgs } from "../base/call.ts";
 import { checkCount } from "../base/checks.ts";
 import { type DType, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";

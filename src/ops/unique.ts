@@ -89,7 +89,7 @@ async function runs(
   returnInverse: boolean,
   returnCounts: boolean,
 ): Promise<Tensor | Tensor[]> {
-  checkOrdered(op, input.dtype);
+  checkOrdered(op, input);
   const x = input.detach();
   const d = dim === null ? 0 : wrapDim(op, dim, x.ndim);
   const items = dim === null ? reshapeTo(x, [-1]) : x;

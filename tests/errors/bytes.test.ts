@@ -6,8 +6,7 @@ import * as torch from "../../mod.ts";
 const { ArgumentError, ShapeError } = torch;
 const values = new Float32Array([9, 1, 2, 3, 4]);
 const four = [1, 2, 3, 4];
-// deno-lint-ignore no-explicit-any -- the arguments are wrong on purpose
-const wrong = (v: unknown) => v as any;
+const wrong = (v: unknown) => v as never;
 
 /** The bytes of 1 to 4 as float32 in `buffer`, from byte 4 on. */
 function filled<B extends ArrayBuffer | SharedArrayBuffer>(buffer: B): B {

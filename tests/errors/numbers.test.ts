@@ -68,3 +68,16 @@ Deno.test("combinations and triangles are what they were", async () => {
   assertEquals(await torch.triuIndices(2 ** 50, 2).tolist(), [[0, 0, 1], [0, 1, 1]]);
   assertEquals(torch.trilIndices(0, 0).shape, [2, 0]);
 });
+
+Deno.test("what is no tensor, where one belongs, is refused by the op's name", () => {
+  const wrong = (v: unknown) => v as never;
+  for (const value of [undefined, null, 5, "x", {}, [], Symbol("x"), 2n ** 70n, () => 1, Object.create(null)]) {
+    for (const name of ["sort", "mean", "reshape", "conjPhysical", "isComplex", "unbind"] as const) {
+      assertThrows(() => (torch[name] as (x: unknown) => unknown)(value), torch.ArgumentError, `${name}(`);
+    }
+    assertThrows(() => x.kron(wrong(value)), torch.ArgumentError, "kron()");
+    assertThrows(() => x.gather(0, wrong(value)), torch.ArgumentError, "gather()");
+  }
+  assertThrows(() => x.add(x, { out: wrong(5) }), torch.ArgumentError, "add(): out must be a Tensor: 5");
+  assertThrows(() => x.exp({ out: wrong(Symbol("o")) }), torch.ArgumentError, "exp(): out must be a Tensor: Symbol(o)");
+});

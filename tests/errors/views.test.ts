@@ -3,10 +3,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 
-// deno-lint-ignore no-explicit-any -- the arguments are wrong on purpose
-const x = torch.arange(8) as any;
-// deno-lint-ignore no-explicit-any -- the arguments are wrong on purpose
-const wrong = (v: unknown) => v as any;
+const x = torch.arange(8) as unknown as Record<string, (...args: unknown[]) => torch.Tensor>;
+const wrong = (v: unknown) => v as never;
 
 const REFUSED: Record<string, () => unknown> = {
   "asStrided(): strides are NaN": () => x.asStrided([2], [NaN]),
