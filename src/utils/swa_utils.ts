@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkInstance, checkIterable } from "../base/checks.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";
@@ -90,6 +91,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
       throw new ArgumentError("AveragedModel(): give only one of avgFn and multiAvgFn");
     }
     this.useBuffers = o.useBuffers ?? false;
+    checkInstance("AveragedModel", "model", o.model, Module);
     this.module = o.model.clone();
     if (o.device != null) this.module.to(o.device);
     const device = o.device ?? [...this.module.parameters()][0]?.device;
@@ -110,6 +112,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
    * @param model what is trained
    */
   updateParameters(model: Module): void {
+    checkInstance("updateParameters", "model", model, Module);
     noGrad(() => scope(() => this.update(model)));
   }
 
@@ -213,6 +216,8 @@ export async function updateBn(
   model: Module,
   device: string | Device | null = null,
 ): Promise<void> {
+  checkIterable("updateBn", "loader", loader);
+  checkInstance("updateBn", "model", model, Module);
   const layers = [...model.modules()].filter((module) => module instanceof BatchNorm);
   if (layers.length === 0) return;
   const momenta = layers.map((layer) => layer.momentum);

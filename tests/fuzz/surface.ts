@@ -7,6 +7,7 @@
 
 import * as torch from "../../mod.ts";
 import { FAULTS } from "./faults.ts";
+import { hiddenMembers } from "./hidden.ts";
 import type { Random } from "./random.ts";
 import { type Recipe, RECIPES } from "./recipes.ts";
 import { show } from "./show.ts";
@@ -63,6 +64,8 @@ const LEFT_OUT =
 const NOT_MADE =
   /^(Tensor|autograd\.(Node|FunctionCtx|Function)|io\.safetensors\.SafetensorsFile|nn\.Module|optim\.Optimizer|optim\.lrScheduler\.LRScheduler|utils\.data\.(Dataset|IterableDataset|Sampler)|vision\.datasets\.MNIST|vision\.transforms\.TransformBase|vision\.models\.ResNet|cuda\.\w+)$/;
 
+const HIDDEN = hiddenMembers();
+
 function isClass(value: unknown): value is Class {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
@@ -72,6 +75,7 @@ function members(owner: object, name: string): Target[] {
   const found: Target[] = [];
   for (const key of Object.getOwnPropertyNames(owner).sort()) {
     if (/^(constructor|length|name|prototype|_.*)$/.test(key) || LEFT_OUT.test(`${name}.${key}`)) continue;
+    if (HIDDEN.has(`${owner.constructor?.name}.${key}`)) continue;
     const { value, get, set } = Object.getOwnPropertyDescriptor(owner, key)!;
     if (typeof value === "function") {
       found.push({ name: `${name}.${key}`, invoke: (receiver, args) => (value as Callee).apply(receiver, args) });
