@@ -9,6 +9,7 @@
 
 import { isPlainObject } from "../base/args.ts";
 import type { DTypeName } from "../base/dtype.ts";
+import { checkIterable, checkText } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { chained } from "./linear_chain.ts";
@@ -81,6 +82,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
 
   /** Adds modules at the end. */
   extend(modules: Iterable<T>): this {
+    checkIterable(`${this._name()}.extend`, "modules", modules);
     for (const module of [...modules]) this.append(module);
     return this;
   }
@@ -217,8 +219,14 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
 /** Entries of a dictionary, in any of the forms that it takes. */
 export type Entries<V> = Record<string, V> | Iterable<readonly [string, V]>;
 
-function entriesOf<V>(items: Entries<V>): [string, V][] {
+function entriesOf<V>(op: string, items: Entries<V>): [string, V][] {
+  if (typeof items !== "object" || items === null) {
+    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
+  }
   const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);
+  if (!list.every((pair) => Array.isArray(pair) && pair.length === 2)) {
+    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
+  }
   return list.map(([key, value]) => [key, value]);
 }
 
@@ -258,7 +266,10 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
 
   /** Sets the module of a key. */
   set(key: string, module: T): this {
-    if (key === "" || key.includes(".")) throw new ArgumentError(`module name can't be empty or contain ".": "${key}"`);
+    checkText("ModuleDict.set", "key", key);
+    if (key === "" || key.includes(".")) {
+      throw new ArgumentError(`ModuleDict.set(): a key can't be empty or contain ".": "${key}"`);
+    }
     this._setOwn(key, module);
     return this;
   }
@@ -307,7 +318,7 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
 
   /** Adds or replaces several modules. */
   update(modules: Entries<T>): void {
-    for (const [key, module] of entriesOf(modules)) this.set(key, module);
+    for (const [key, module] of entriesOf("ModuleDict.update", modules)) this.set(key, module);
   }
 
   /** A dictionary has no computation of its own. */
@@ -392,6 +403,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
 
   /** Adds items at the end. */
   extend(values: Iterable<Tensor>): this {
+    checkIterable("ParameterList.extend", "values", values);
     for (const value of [...values]) this.append(value);
     return this;
   }
@@ -534,7 +546,7 @@ export class ParameterDict extends Module implements Iterable<string> {
 
   /** Adds or replaces several parameters. */
   update(values: Entries<Tensor>): void {
-    for (const [key, value] of entriesOf(values)) this.set(key, value);
+    for (const [key, value] of entriesOf("ParameterDict.update", values)) this.set(key, value);
   }
 
   /** What stands in the parentheses when the module is printed. */

@@ -11,7 +11,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { randperm } from "../ops/random.ts";
 import type { RandomOptions } from "../ops/random_core.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 
 /** Which dimension a variance is preserved for: forward or backward. */
 export type FanMode = "fan_in" | "fan_out";
@@ -123,7 +123,8 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
   }
 }
 
-function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
+function written(op: string, tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
+  checkTensor(op, "tensor", tensor);
   noGrad(() => write(tensor));
   return tensor;
 }
@@ -135,7 +136,7 @@ function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
  */
 export function uniform_(tensor: Tensor, ...args: Args<UniformArgs, ["a", "b", "generator"]>): Tensor {
   const { a = 0, b = 1, ...options } = parseUniform(args);
-  return written(tensor, (t) => t.uniform_(a, b, options));
+  return written("uniform_", tensor, (t) => t.uniform_(a, b, options));
 }
 
 /**
@@ -145,7 +146,7 @@ export function uniform_(tensor: Tensor, ...args: Args<UniformArgs, ["a", "b", "
  */
 export function normal_(tensor: Tensor, ...args: Args<NormalArgs, ["mean", "std", "generator"]>): Tensor {
   const { mean = 0, std = 1, ...options } = parseNormal(args);
-  return written(tensor, (t) => t.normal_(mean, std, options));
+  return written("normal_", tensor, (t) => t.normal_(mean, std, options));
 }
 
 /**
@@ -160,7 +161,7 @@ export function truncNormal_(
   const { mean = 0, std = 1, a = -2, b = 2, ...options } = parseTruncNormal(args);
   const below = normalCdf((a - mean) / std);
   const above = normalCdf((b - mean) / std);
-  return written(tensor, (t) => {
+  return written("truncNormal_", tensor, (t) => {
     t.uniform_(2 * below - 1, 2 * above - 1, options);
     t.erfinv_().mul_(std * Math.SQRT2).add_(mean).clamp_(a, b);
   });
@@ -180,17 +181,17 @@ function normalCdf(x: number): number {
 
 /** Fills with one value. */
 export function constant_(tensor: Tensor, val: number): Tensor {
-  return written(tensor, (t) => t.fill_(val));
+  return written("constant_", tensor, (t) => t.fill_(val));
 }
 
 /** Fills with ones. */
 export function ones_(tensor: Tensor): Tensor {
-  return constant_(tensor, 1);
+  return written("ones_", tensor, (t) => t.fill_(1));
 }
 
 /** Fills with zeros. */
 export function zeros_(tensor: Tensor): Tensor {
-  return constant_(tensor, 0);
+  return written("zeros_", tensor, (t) => t.fill_(0));
 }
 
 /**
@@ -200,7 +201,7 @@ export function zeros_(tensor: Tensor): Tensor {
  */
 export function eye_(tensor: Tensor): Tensor {
   requireMatrix("eye_", tensor);
-  return written(tensor, (t) => {
+  return written("eye_", tensor, (t) => {
     t.zero_();
     t.diagonal().fill_(1);
   });
@@ -214,6 +215,7 @@ export function eye_(tensor: Tensor): Tensor {
  * @throws {ShapeError} if the tensor has other dimensions, or the groups do not divide its channels
  */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
+  checkTensor("dirac_", "tensor", tensor);
   if (tensor.ndim < 3 || tensor.ndim > 5) {
     throw new ShapeError(`dirac_(): expected a weight of 3, 4 or 5 dimensions: ${show(tensor.shape)}`);
   }
@@ -223,7 +225,7 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const perGroup = tensor.shape[0] / groups;
   const channels = Math.min(perGroup, tensor.shape[1]);
   const centre = tensor.shape.slice(2).map((size) => Math.floor(size / 2));
-  return written(tensor, (t) => {
+  return written("dirac_", tensor, (t) => {
     t.zero_();
     for (let g = 0; g < groups; g++) {
       for (let c = 0; c < channels; c++) t.setAt([g * perGroup + c, c, ...centre], 1);
@@ -237,11 +239,12 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
  * @throws {ShapeError} if the weight has fewer than two dimensions
  */
 export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
-  if (tensor.ndim < 2) {
-    throw new ShapeError(
-      `fanInAndFanOut(): at least 2 dimensions are needed: ${show(tensor.shape)}`,
-    );
-  }
+  return fans("fanInAndFanOut", tensor);
+}
+
+function fans(op: string, tensor: Tensor): [fanIn: number, fanOut: number] {
+  checkTensor(op, "tensor", tensor);
+  if (tensor.ndim < 2) throw new ShapeError(`${op}(): at least 2 dimensions are needed: ${show(tensor.shape)}`);
   const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);
   return [tensor.shape[1] * receptive, tensor.shape[0] * receptive];
 }
@@ -253,7 +256,7 @@ export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] 
  */
 export function xavierUniform_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
   const { gain = 1, generator } = parseXavierUniform(args);
-  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  const [fanIn, fanOut] = fans("xavierUniform_", tensor);
   const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
   return uniform_(tensor, -bound, bound, { generator });
 }
@@ -265,7 +268,7 @@ export function xavierUniform_(tensor: Tensor, ...args: Args<GainArgs, ["gain", 
  */
 export function xavierNormal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
   const { gain = 1, generator } = parseXavierNormal(args);
-  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  const [fanIn, fanOut] = fans("xavierNormal_", tensor);
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator });
 }
 
@@ -274,7 +277,7 @@ function kaimingStd(op: string, tensor: Tensor, args: KaimingArgs): number {
   if (mode !== "fan_in" && mode !== "fan_out") {
     throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": "${String(mode)}"`);
   }
-  const fan = fanInAndFanOut(tensor)[mode === "fan_in" ? 0 : 1];
+  const fan = fans(op, tensor)[mode === "fan_in" ? 0 : 1];
   return calculateGain(nonlinearity, a) / Math.sqrt(fan);
 }
 
@@ -324,7 +327,7 @@ export function orthogonal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "ge
   if (tensor.numel() === 0) return tensor;
   const rows = tensor.shape[0], columns = tensor.numel() / rows;
   const [long, short] = [Math.max(rows, columns), Math.min(rows, columns)];
-  return written(tensor, (t) =>
+  return written("orthogonal_", tensor, (t) =>
     scope(() => {
       const basis = t.detach().newEmpty([short, long]).normal_(0, 1, options); // one vector per row
       for (let k = 0; k < short; k++) {
@@ -348,7 +351,7 @@ export function sparse_(tensor: Tensor, ...args: Args<SparseArgs, ["sparsity", "
   requireMatrix("sparse_", tensor);
   const [rows, columns] = tensor.shape;
   const zeros = Math.ceil(sparsity * rows);
-  return written(tensor, (t) => {
+  return written("sparse_", tensor, (t) => {
     t.normal_(0, std, options);
     for (let column = 0; column < columns; column++) {
       const chosen = randperm(rows, { ...options, device: tensor.device }).narrow(0, 0, zeros);
@@ -358,5 +361,6 @@ export function sparse_(tensor: Tensor, ...args: Args<SparseArgs, ["sparsity", "
 }
 
 function requireMatrix(op: string, tensor: Tensor): void {
+  checkTensor(op, "tensor", tensor);
   if (tensor.ndim !== 2) throw new ShapeError(`${op}(): expected a matrix: ${show(tensor.shape)}`);
 }

@@ -13,7 +13,8 @@
  */
 
 import type { Args } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { checkInstance, checkText } from "../base/checks.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Device } from "../base/device.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
@@ -138,7 +139,7 @@ export class Module {
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken
    */
   registerBuffer(name: string, tensor: Tensor | null, persistent: boolean | { persistent?: boolean } = true): void {
-    checkName(this, "buffer", name, this[STATE].buffers.has(name));
+    checkName(this, "registerBuffer", name, this[STATE].buffers.has(name));
     if (tensor !== null && !(tensor instanceof Tensor)) {
       throw new ArgumentError(`registerBuffer(): the buffer "${name}" must be a Tensor or null`);
     }
@@ -154,7 +155,7 @@ export class Module {
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken, or the value is not a parameter
    */
   registerParameter(name: string, parameter: Parameter | null): void {
-    checkName(this, "parameter", name, fields(this)[name] instanceof Parameter);
+    checkName(this, "registerParameter", name, fields(this)[name] instanceof Parameter);
     if (parameter !== null && !(parameter instanceof Parameter)) {
       throw new ArgumentError(
         `registerParameter(): "${name}" must be a Parameter or null; wrap it: new nn.Parameter(…)`,
@@ -171,7 +172,7 @@ export class Module {
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken
    */
   registerModule(name: string, module: Module | null): void {
-    checkName(this, "module", name, fields(this)[name] instanceof Module);
+    checkName(this, "registerModule", name, fields(this)[name] instanceof Module);
     if (module !== null && !(module instanceof Module)) {
       throw new ArgumentError(`registerModule(): "${name}" must be a Module or null`);
     }
@@ -235,6 +236,7 @@ export class Module {
    * @param removeDuplicate whether a shared module appears once
    */
   *namedModules(memo: Set<Module> = new Set(), prefix = "", removeDuplicate = true): Generator<[string, Module]> {
+    checkInstance("namedModules", "memo", memo, Set);
     if (memo.has(this)) return;
     if (removeDuplicate) memo.add(this);
     yield [prefix, this];
@@ -286,6 +288,7 @@ export class Module {
    * @throws {ArgumentError} if there is none
    */
   getSubmodule(target: string): Module {
+    checkText("getSubmodule", "target", target);
     if (target === "") return this;
     const [name, ...rest] = target.split(".");
     const found = [...this._ownModules()].find(([own]) => own === name);
@@ -300,7 +303,10 @@ export class Module {
    */
   setSubmodule(target: string, module: Module): void {
     if (target === "") throw new ArgumentError("setSubmodule(): the target must not be empty");
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("setSubmodule", target);
+    if (!(module instanceof Module)) {
+      throw new ArgumentError(`setSubmodule(): "${target}" must be a Module: ${describe(module)}`);
+    }
     parent._setOwn(name, module);
   }
 
@@ -310,7 +316,7 @@ export class Module {
    * @throws {ArgumentError} if there is none
    */
   getParameter(target: string): Parameter {
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("getParameter", target);
     const found = [...parent._ownParameters()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getParameter(): ${parent._name()} has no parameter "${name}": "${target}"`);
     return found[1];
@@ -322,14 +328,15 @@ export class Module {
    * @throws {ArgumentError} if there is none
    */
   getBuffer(target: string): Tensor {
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("getBuffer", target);
     const found = [...parent._ownBuffers()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getBuffer(): ${parent._name()} has no buffer "${name}": "${target}"`);
     return found[1];
   }
 
   /** The module that a dotted name ends in, and the last part of the name. */
-  private parentOf(target: string): [Module, string] {
+  private parentOf(op: string, target: string): [Module, string] {
+    checkText(op, "target", target);
     const dot = target.lastIndexOf(".");
     return [this.getSubmodule(target.slice(0, Math.max(dot, 0))), target.slice(dot + 1)];
   }
@@ -643,11 +650,14 @@ function fields(module: Module): Record<string, unknown> {
   return module as unknown as Record<string, unknown>;
 }
 
-function checkName(module: Module, what: string, name: string, replace: boolean): void {
-  if (name === "") throw new ArgumentError(`${what} name can't be empty string ""`);
-  if (name.includes(".")) throw new ArgumentError(`${what} name can't contain ".": "${name}"`);
+function checkName(module: Module, op: string, name: string, replace: boolean): void {
+  checkText(op, "name", name);
+  if (name === "") throw new ArgumentError(`${op}(): name can't be empty string ""`);
+  if (name.includes(".")) throw new ArgumentError(`${op}(): name can't contain ".": "${name}"`);
   const value = fields(module)[name];
-  if (!replace && value !== undefined && value !== null) throw new ArgumentError(`attribute '${name}' already exists`);
+  if (!replace && value !== undefined && value !== null) {
+    throw new ArgumentError(`${op}(): attribute '${name}' already exists`);
+  }
 }
 
 function toOptions(target: string | Device | DType | Tensor | ToOptions, dtype?: DType): ToOptions {

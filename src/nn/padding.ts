@@ -5,7 +5,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
+import { ArgumentError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -35,10 +35,10 @@ export abstract class PadBase extends Module {
   /** Takes the options of the layer. */
   constructor(dims: number, padding: Size) {
     super();
-    const list = typeof padding === "number" ? Array.from({ length: 2 * dims }, () => padding) : [...padding];
+    const list = Array.isArray(padding) ? Array.from(padding) : new Array(2 * dims).fill(padding);
     if (list.length !== 2 * dims || !list.every((p) => Number.isInteger(p))) {
       throw new ArgumentError(
-        `Pad${dims}d(): padding must be an integer or a list of ${2 * dims}: ${describe(padding)}`,
+        `${new.target.name}(): padding must be an integer or a list of ${2 * dims}: ${show(padding)}`,
       );
     }
     this.padding = list;

@@ -8,8 +8,7 @@
  */
 
 import { signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { show } from "../base/errors.ts";
+import { ArgumentError, describe, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -79,7 +78,7 @@ interface Loading {
 export function loadStateDict(module: Module, state: StateDict, args: readonly unknown[]): IncompatibleKeys {
   const { strict = true, assign = false } = parseLoad(args);
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
-    throw new ArgumentError(`Expected state_dict to be dict-like, got ${String(state)}.`);
+    throw new ArgumentError(`loadStateDict(): expected state_dict to be dict-like: ${describe(state)}`);
   }
   const loading: Loading = { assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);
@@ -93,7 +92,9 @@ export function loadStateDict(module: Module, state: StateDict, args: readonly u
     if (missingKeys.length > 0) messages.unshift(`Missing key(s) in state_dict: ${list(missingKeys)}. `);
   }
   if (messages.length > 0) {
-    throw new ArgumentError(`Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`);
+    throw new ArgumentError(
+      `loadStateDict(): Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`,
+    );
   }
   return loading.keys;
 }

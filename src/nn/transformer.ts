@@ -6,7 +6,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { checkCount, MOST_LAYERS } from "../base/checks.ts";
+import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
@@ -333,6 +333,7 @@ const encoderCall = signature<EncoderCall>("TransformerEncoder", ["mask", "srcKe
 
 function copies<M extends Module>(op: string, layer: M, count: number): ModuleList<M> {
   checkCount(op, "numLayers", count, 0, MOST_LAYERS);
+  checkInstance(op, "the layer", layer, Module);
   return new ModuleList(Array.from({ length: count }, () => layer.clone()));
 }
 

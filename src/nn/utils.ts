@@ -7,6 +7,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
+import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
@@ -15,18 +16,22 @@ import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { refuseWhere } from "../ops/values.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { peekGrad, setData } from "./parameter.ts";
 
 /** One tensor or several: what `model.parameters()` gives. */
 export type TensorsInput = Tensor | Iterable<Tensor>;
 
-function listOf(parameters: TensorsInput): Tensor[] {
-  return parameters instanceof Tensor ? [parameters] : [...parameters];
+function listOf(op: string, parameters: TensorsInput): Tensor[] {
+  if (parameters instanceof Tensor) return [parameters];
+  checkIterable(op, "parameters", parameters);
+  const list = [...parameters];
+  for (const x of list) checkTensor(op, "each parameter", x);
+  return list;
 }
 
-function gradsOf(parameters: TensorsInput): Tensor[] {
-  return listOf(parameters).flatMap((p) => peekGrad(p) ?? []);
+function gradsOf(op: string, parameters: TensorsInput): Tensor[] {
+  return listOf(op, parameters).flatMap((p) => peekGrad(p) ?? []);
 }
 
 /** Tensors by device and dtype. */
@@ -64,7 +69,7 @@ export function getTotalNorm(
   normType = 2,
   errorIfNonfinite = false,
 ): Tensor {
-  const list = listOf(tensors);
+  const list = listOf("getTotalNorm", tensors);
   if (list.length === 0) return makeTensor(0);
   return noGrad(() =>
     scope(() => {
@@ -106,8 +111,8 @@ export function clipGradNorm_(
   ...args: Args<ClipGradNormArgs, ["maxNorm", "normType", "errorIfNonfinite", "foreach"]>
 ): Tensor {
   const { maxNorm, normType = 2, errorIfNonfinite = false } = clipNormArgs(args);
-  const list = listOf(parameters);
-  const total = getTotalNorm(gradsOf(list), normType, errorIfNonfinite);
+  const list = listOf("clipGradNorm_", parameters);
+  const total = getTotalNorm(gradsOf("clipGradNorm_", list), normType, errorIfNonfinite);
   clipGradsWithNorm_(list, maxNorm, total);
   return total;
 }
@@ -120,11 +125,12 @@ export function clipGradNorm_(
  * @param totalNorm their norm
  */
 export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, totalNorm: Tensor): void {
+  checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
   noGrad(() =>
     scope(() => {
       // The small number is PyTorch's guard against dividing by zero.
       const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
-      for (const grads of byDevice(gradsOf(parameters))) {
+      for (const grads of byDevice(gradsOf("clipGradsWithNorm_", parameters))) {
         const [{ device, dtype }] = grads;
         multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
       }
@@ -140,7 +146,7 @@ export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, to
  */
 export function clipGradValue_(parameters: TensorsInput, clipValue: number): void {
   noGrad(() => {
-    for (const grads of byDevice(gradsOf(parameters))) {
+    for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
       if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
       clampEach(grads, -clipValue, clipValue);
     }
@@ -149,7 +155,7 @@ export function clipGradValue_(parameters: TensorsInput, clipValue: number): voi
 
 /** All parameters as one vector, in order. */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  return scope(() => cat([...parameters].map((p) => p.reshape(-1))));
+  return scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1))));
 }
 
 /**
@@ -160,8 +166,9 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * @throws {ShapeError} if the vector has too few elements
  */
 export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>): void {
+  checkTensor("vectorToParameters", "vec", vec);
   let at = 0;
-  for (const parameter of parameters) {
+  for (const parameter of listOf("vectorToParameters", parameters)) {
     const count = parameter.numel();
     if (at + count > vec.numel()) {
       throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);

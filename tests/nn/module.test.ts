@@ -98,7 +98,7 @@ Deno.test("Module.loadStateDict() reports every mismatch in one error, in PyTorc
   delete state["a.bias"];
   state["b.weight"] = torch.zeros(2, 3);
   state["c.weight"] = torch.zeros(1);
-  const expected = "Error(s) in loading state_dict for Sequential:\n" +
+  const expected = "loadStateDict(): Error(s) in loading state_dict for Sequential:\n" +
     '\tMissing key(s) in state_dict: "a.bias". \n' +
     '\tUnexpected key(s) in state_dict: "c.weight". \n' +
     "\tsize mismatch for b.weight: copying a param with shape torch.Size([2, 3]) from checkpoint, " +
