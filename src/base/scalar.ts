@@ -60,5 +60,12 @@ export function toScalar(op: string, value: unknown): Scalar {
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "object") return value.constructor?.name ?? "object";
+  // The source of a function would fill the screen.
+  if (typeof value === "function") return `${isClass(value) ? "class" : "function"} ${value.name || "without a name"}`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+/** Whether a function is a class, which only `new` can call. */
+export function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }

@@ -124,4 +124,3 @@ export {
   TripletMarginLoss,
   TripletMarginWithDistanceLoss,
 } from "./loss_margin.ts";
-

@@ -573,6 +573,8 @@ export class Transformer extends Module {
    */
   static generateSquareSubsequentMask(size: number, options: FactoryOptions = {}): Tensor {
     const { device, dtype } = options;
-    return scope(() => full([size, size], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1));
+    return scope(() =>
+      full([size, size], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1)
+    );
   }
 }

@@ -21,6 +21,36 @@ import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 /** One value for both dimensions, or one for each. */
 export type WindowSize = number | readonly number[];
 
+/** The parameters of {@linkcode unfold} and its layer. */
+export class UnfoldArgs {
+  constructor(
+    /** Size of the window. */
+    public kernelSize: WindowSize,
+    /** Step between the window's elements. */
+    public dilation: WindowSize = 1,
+    /** Zeros on both sides. */
+    public padding: WindowSize = 0,
+    /** Step of the window. */
+    public stride: WindowSize = 1,
+  ) {}
+}
+
+/** The parameters of {@linkcode fold} and its layer. */
+export class FoldArgs {
+  constructor(
+    /** Height and width of the result. */
+    public outputSize: WindowSize,
+    /** Size of the window. */
+    public kernelSize: WindowSize,
+    /** Step between the window's elements. */
+    public dilation: WindowSize = 1,
+    /** Zeros on both sides. */
+    public padding: WindowSize = 0,
+    /** Step of the window. */
+    public stride: WindowSize = 1,
+  ) {}
+}
+
 /** The parameters of {@linkcode unfold}. */
 export interface UnfoldWindowArgs {
   /** Size of the window. */
@@ -34,13 +64,13 @@ export interface UnfoldWindowArgs {
 }
 
 /** The parameters of {@linkcode fold}. */
-export interface FoldArgs extends UnfoldWindowArgs {
+export interface FoldOptions extends UnfoldWindowArgs {
   /** Height and width of the result. */
   outputSize: WindowSize;
 }
 
 const unfoldArgs = signature<UnfoldWindowArgs>("unfold", ["kernelSize", "dilation", "padding", "stride"], [], 1);
-const foldArgs = signature<FoldArgs>("fold", ["outputSize", "kernelSize", "dilation", "padding", "stride"], [], 2);
+const foldArgs = signature<FoldOptions>("fold", ["outputSize", "kernelSize", "dilation", "padding", "stride"], [], 2);
 
 /** Checked windows over a plane. */
 interface Windows {
@@ -175,7 +205,7 @@ export function unfold(
  */
 export function fold(
   input: Tensor,
-  ...args: Args<FoldArgs, ["outputSize", "kernelSize", "dilation", "padding", "stride"]>
+  ...args: Args<FoldOptions, ["outputSize", "kernelSize", "dilation", "padding", "stride"]>
 ): Tensor {
   checkTensor("fold", "input", input);
   checkOperands("fold", [input]);

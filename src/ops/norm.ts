@@ -408,8 +408,22 @@ export function instanceNorm(
 
 // ---------------------------------------------------------------- local response norm
 
+/** The parameters of {@linkcode localResponseNorm} and its layer. */
+export class LocalResponseNormArgs {
+  constructor(
+    /** How many neighbouring channels are looked at. */
+    public size: number,
+    /** Factor of their mean square. */
+    public alpha = 1e-4,
+    /** Exponent. */
+    public beta = 0.75,
+    /** Added before the exponent. */
+    public k = 1,
+  ) {}
+}
+
 /** The parameters of {@linkcode localResponseNorm}. */
-export interface LocalResponseNormArgs {
+export interface LocalResponseNormOptions {
   /** How many neighbouring channels are looked at. */
   size: number;
   /** Factor of their mean square. @default {1e-4} */
@@ -419,7 +433,7 @@ export interface LocalResponseNormArgs {
   /** Added before the exponent. @default {1} */
   k?: number;
 }
-const localResponseArgs = signature<LocalResponseNormArgs>(
+const localResponseArgs = signature<LocalResponseNormOptions>(
   "localResponseNorm",
   ["size", "alpha", "beta", "k"],
   [],
@@ -435,7 +449,7 @@ const localResponseArgs = signature<LocalResponseNormArgs>(
  */
 export function localResponseNorm(
   input: Tensor,
-  ...args: Args<LocalResponseNormArgs, ["size", "alpha", "beta", "k"]>
+  ...args: Args<LocalResponseNormOptions, ["size", "alpha", "beta", "k"]>
 ): Tensor {
   const { size, alpha = 1e-4, beta = 0.75, k = 1 } = localResponseArgs(args);
   if (input.ndim < 3) {

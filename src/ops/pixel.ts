@@ -26,11 +26,14 @@ function checkImage(op: string, x: Tensor): void {
   if (x.ndim < 3) throw new ShapeError(`${op}(): expected at least 3 dimensions: ${show(x.shape)}`);
 }
 
-/** The parameters of {@linkcode pixelShuffle}. */
-export interface PixelShuffleArgs {
-  /** By how much height and width grow, r. */
-  upscaleFactor: number;
+/** The parameters of {@linkcode pixelShuffle} and its layer. */
+export class PixelShuffleArgs {
+  constructor(
+    /** By how much height and width grow, r. */
+    public upscaleFactor: number,
+  ) {}
 }
+
 const pixelShuffleArgs = signature<PixelShuffleArgs>("pixelShuffle", ["upscaleFactor"], [], 1);
 
 /**
@@ -59,11 +62,14 @@ export function pixelShuffle(input: Tensor, ...args: Args<PixelShuffleArgs, ["up
   );
 }
 
-/** The parameters of {@linkcode pixelUnshuffle}. */
-export interface PixelUnshuffleArgs {
-  /** By how much height and width shrink, r. */
-  downscaleFactor: number;
+/** The parameters of {@linkcode pixelUnshuffle} and its layer. */
+export class PixelUnshuffleArgs {
+  constructor(
+    /** By how much height and width shrink, r. */
+    public downscaleFactor: number,
+  ) {}
 }
+
 const pixelUnshuffleArgs = signature<PixelUnshuffleArgs>("pixelUnshuffle", ["downscaleFactor"], [], 1);
 
 /**
@@ -91,11 +97,14 @@ export function pixelUnshuffle(input: Tensor, ...args: Args<PixelUnshuffleArgs, 
   );
 }
 
-/** The parameters of {@linkcode channelShuffle}. */
-export interface ChannelShuffleArgs {
-  /** Into how many groups channels are split. */
-  groups: number;
+/** The parameters of {@linkcode channelShuffle} and its layer. */
+export class ChannelShuffleArgs {
+  constructor(
+    /** Into how many groups channels are split. */
+    public groups: number,
+  ) {}
 }
+
 const channelShuffleArgs = signature<ChannelShuffleArgs>("channelShuffle", ["groups"], [], 1);
 
 /**

@@ -132,8 +132,26 @@ export function maxPool3dWithIndices(input: Tensor, ...args: MaxPoolPlain): [Ten
 /** Sizes of an adaptive pooling's output; `null` keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
 
+/** The parameters of {@linkcode adaptiveAvgPool2d}, its relatives and their layers. */
+export class AdaptivePoolArgs {
+  constructor(
+    /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
+    public outputSize: OutputSize,
+  ) {}
+}
+
+/** The parameters of {@linkcode adaptiveMaxPool2d}, its relatives and their layers. */
+export class AdaptiveMaxPoolArgs {
+  constructor(
+    /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
+    public outputSize: OutputSize,
+    /** Whether to give `[output, indices]`. */
+    public returnIndices = false,
+  ) {}
+}
+
 /** The parameters of {@linkcode adaptiveMaxPool2d} and its relatives. */
-export interface AdaptiveMaxPoolArgs {
+export interface AdaptiveMaxPoolOptions {
   /** Spatial sizes of the output. */
   outputSize: OutputSize;
   /** Whether to give `[output, indices]`. @default {false} */
@@ -149,7 +167,7 @@ export type AdaptiveBoth = Args<{ outputSize: OutputSize; returnIndices: true },
 /** Arguments of adaptive poolings with one result form. */
 export type AdaptivePlain = Args<{ outputSize: OutputSize }, ["outputSize"]>;
 const adaptiveMaxArgs = [1, 2, 3].map((n) =>
-  signature<AdaptiveMaxPoolArgs>(`adaptiveMaxPool${n}d`, ["outputSize", "returnIndices"], [], 1)
+  signature<AdaptiveMaxPoolOptions>(`adaptiveMaxPool${n}d`, ["outputSize", "returnIndices"], [], 1)
 );
 
 function adaptiveMaxPool(
@@ -215,14 +233,48 @@ export function adaptiveMaxPool3dWithIndices(input: Tensor, ...args: AdaptivePla
 
 // ---------------------------------------------------------------- means
 
+/** The parameters of {@linkcode avgPool1d} and its layer. */
+export class AvgPool1dArgs {
+  constructor(
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Zeros on both sides. */
+    public padding: Size = 0,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+    /** Whether the zeros of the padding count in the mean's divisor. */
+    public countIncludePad = true,
+  ) {}
+}
+
+/** The parameters of {@linkcode avgPool2d}, {@linkcode avgPool3d} and their layers. */
+export class AvgPoolArgs {
+  constructor(
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Zeros on both sides. */
+    public padding: Size = 0,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+    /** Whether the zeros of the padding count in the mean's divisor. */
+    public countIncludePad = true,
+    /** What sums are divided by; `null`: the window's size. */
+    public divisorOverride: number | null = null,
+  ) {}
+}
+
 /** The parameters of {@linkcode avgPool1d}. */
-export interface AvgPool1dArgs extends Omit<WindowOptions, "dilation"> {
+export interface AvgPool1dOptions extends Omit<WindowOptions, "dilation"> {
   /** Whether padding counts in the mean's divisor. @default {true} */
   countIncludePad?: boolean;
 }
 
 /** The parameters of {@linkcode avgPool2d} and {@linkcode avgPool3d}. */
-export interface AvgPoolArgs extends AvgPool1dArgs {
+export interface AvgPoolOptions extends AvgPool1dOptions {
   /** The divisor, instead of the window's size. */
   divisorOverride?: number | null;
 }
@@ -233,9 +285,9 @@ export type AvgPool1dPositional = ["kernelSize", "stride", "padding", "ceilMode"
 export type AvgPoolPositional = [...AvgPool1dPositional, "divisorOverride"];
 const AVG_POOL = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
 const avgPoolArgs = [
-  signature<AvgPoolArgs>("avgPool1d", AVG_POOL, [], 1),
-  signature<AvgPoolArgs>("avgPool2d", [...AVG_POOL, "divisorOverride"], [], 1),
-  signature<AvgPoolArgs>("avgPool3d", [...AVG_POOL, "divisorOverride"], [], 1),
+  signature<AvgPoolOptions>("avgPool1d", AVG_POOL, [], 1),
+  signature<AvgPoolOptions>("avgPool2d", [...AVG_POOL, "divisorOverride"], [], 1),
+  signature<AvgPoolOptions>("avgPool3d", [...AVG_POOL, "divisorOverride"], [], 1),
 ];
 
 function avgPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
@@ -280,7 +332,7 @@ function means(op: string, x: Tensor, pooling: Pooling, counts: readonly (readon
  * @param input any numeric dtype
  * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`
  */
-export function avgPool1d(input: Tensor, ...args: Args<AvgPool1dArgs, AvgPool1dPositional>): Tensor {
+export function avgPool1d(input: Tensor, ...args: Args<AvgPool1dOptions, AvgPool1dPositional>): Tensor {
   return avgPool(1, input, args);
 }
 
@@ -294,7 +346,7 @@ export function avgPool1d(input: Tensor, ...args: Args<AvgPool1dArgs, AvgPool1dP
  * @throws {ArgumentError} if the padding is more than half of the window
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  */
-export function avgPool2d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPositional>): Tensor {
+export function avgPool2d(input: Tensor, ...args: Args<AvgPoolOptions, AvgPoolPositional>): Tensor {
   return avgPool(2, input, args);
 }
 
@@ -304,7 +356,7 @@ export function avgPool2d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPosit
  * @param input any numeric dtype
  * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`, `divisorOverride`
  */
-export function avgPool3d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPositional>): Tensor {
+export function avgPool3d(input: Tensor, ...args: Args<AvgPoolOptions, AvgPoolPositional>): Tensor {
   if (autocasting.active) return autocasted({ cpu: "float32" }, avgPool3d, input, ...args);
   return avgPool(3, input, args);
 }
@@ -346,8 +398,22 @@ export function adaptiveAvgPool3d(input: Tensor, ...args: AdaptivePlain): Tensor
 
 // ---------------------------------------------------------------- p-norms
 
+/** The parameters of {@linkcode lpPool2d}, its relatives and their layers. */
+export class LpPoolArgs {
+  constructor(
+    /** The exponent p. */
+    public normType: number,
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+  ) {}
+}
+
 /** The parameters of {@linkcode lpPool2d} and its relatives. */
-export interface LpPoolArgs {
+export interface LpPoolOptions {
   /** The exponent. */
   normType: number;
   /** Size of the window. */
@@ -361,7 +427,7 @@ export interface LpPoolArgs {
 /** The positional parameters of p-norm pooling. */
 export type LpPositional = ["normType", "kernelSize", "stride", "ceilMode"];
 const lpPoolArgs = [1, 2, 3].map((n) =>
-  signature<LpPoolArgs>(`lpPool${n}d`, ["normType", "kernelSize", "stride", "ceilMode"], [], 2)
+  signature<LpPoolOptions>(`lpPool${n}d`, ["normType", "kernelSize", "stride", "ceilMode"], [], 2)
 );
 
 function lpPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
@@ -374,16 +440,16 @@ function lpPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
 }
 
 /** The p-norm of each window over one dimension: `(Σ x^p)^(1/p)`. */
-export function lpPool1d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
+export function lpPool1d(input: Tensor, ...args: Args<LpPoolOptions, LpPositional>): Tensor {
   return lpPool(1, input, args);
 }
 
 /** The p-norm of each window over two dimensions: `(Σ x^p)^(1/p)`. */
-export function lpPool2d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
+export function lpPool2d(input: Tensor, ...args: Args<LpPoolOptions, LpPositional>): Tensor {
   return lpPool(2, input, args);
 }
 
 /** The p-norm of each window over three dimensions: `(Σ x^p)^(1/p)`. */
-export function lpPool3d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
+export function lpPool3d(input: Tensor, ...args: Args<LpPoolOptions, LpPositional>): Tensor {
   return lpPool(3, input, args);
 }
