@@ -98,7 +98,7 @@ export {
   MaxUnpool2d,
   MaxUnpool3d,
 } from "./pooling.ts";
-export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell } from "./rnn.ts";
+export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNBase, RNNCell } from "./rnn.ts";
 export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./shaping.ts";
 export { Embedding, EmbeddingBag } from "./sparse.ts";
 export {

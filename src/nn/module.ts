@@ -65,6 +65,30 @@ export interface ToOptions {
   memoryFormat?: MemoryFormat;
 }
 
+/** The `forward` of a module whose class has none. */
+class WithoutForward {
+  /**
+   * The computation; written by the subclass, called through {@linkcode Module.call}.
+   *
+   * @throws {ArgumentError} if the subclass has none
+   */
+  // deno-lint-ignore no-explicit-any -- a field typed `Module` can be called with what its class takes, whatever that is
+  forward(..._args: any[]): any {
+    throw new ArgumentError(
+      `${this.constructor.name}(): the module has no forward(); write one, \`forward(x) { return … }\`, in its class`,
+    );
+  }
+}
+
+/** Says that `forward` is there to be written, so that TypeScript does not ask for `override` before it. */
+abstract class WritesForward {
+  /** The computation. */
+  // deno-lint-ignore no-explicit-any -- as above
+  abstract forward(...args: any[]): any;
+}
+
+const ModuleBase: new () => WithoutForward & WritesForward = WithoutForward;
+
 /**
  * Base class of all layers and networks.
  *
@@ -86,23 +110,11 @@ export interface ToOptions {
  * assertEquals(Object.keys(net.stateDict()), ["conv.weight", "conv.bias", "fc.weight", "fc.bias"]);
  * ```
  */
-export class Module {
+export class Module extends ModuleBase {
   /** Whether the module is in training mode; set by {@linkcode Module.train} and {@linkcode Module.eval}. */
   training = true;
   /** What is not a field of the user. */
   readonly [STATE]: ModuleState = new ModuleState();
-
-  /**
-   * The computation; written by the subclass, called through {@linkcode Module.call}.
-   *
-   * @throws {ArgumentError} if the subclass has none
-   */
-  // deno-lint-ignore no-explicit-any -- a field typed `Module` can be called with what its class takes, whatever that is
-  forward(..._args: any[]): any {
-    throw new ArgumentError(
-      `${this._name()}(): the module has no forward(); write one, \`forward(x) { return … }\`, in its class`,
-    );
-  }
 
   /**
    * Runs the module: hooks and `forward`, inside an ownership scope that releases what the call made and nothing keeps.
@@ -627,7 +639,7 @@ export class Module {
   }
 
   /** The module as PyTorch prints it. */
-  toString(): string {
+  override toString(): string {
     const children: [string, string][] = [];
     for (const [name, module] of this._ownModules()) children.push([name, module.toString()]);
     return block(this._name(), this.extraRepr(), children);
