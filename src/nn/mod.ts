@@ -7,7 +7,7 @@
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * as utils from "./utils.ts";
-export { Module, type ToOptions } from "./module.ts";
+export { Module } from "./module.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export { IncompatibleKeys, type StateDict } from "./state_dict.ts";
 

@@ -7,20 +7,22 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** What {@linkcode Parameter} takes. */
-export interface ParameterOptions {
-  /** The values; memory is shared with this tensor. */
-  data: Tensor;
-  /** Whether gradients are recorded. @default {true} */
-  requiresGrad?: boolean;
+/** The parameters of {@linkcode Parameter}. */
+export class ParameterArgs {
+  constructor(
+    /** The values; memory is shared with this tensor. */
+    public data: Tensor,
+    /** Whether gradients are recorded. */
+    public requiresGrad = true,
+  ) {}
 }
 
-const parameterArgs = signature<ParameterOptions>("Parameter", ["data", "requiresGrad"], [], 1);
+const parameterArgs = call("Parameter", ParameterArgs);
 
 function checkTensor(op: string, data: unknown): Tensor {
   if (data instanceof Tensor) return data;
@@ -45,13 +47,13 @@ function checkTensor(op: string, data: unknown): Tensor {
  * ```
  */
 export class Parameter extends Tensor {
-  /** Takes `data, requiresGrad`. */
-  constructor(...args: Args<ParameterOptions, ["data", "requiresGrad"]>) {
+  /** Takes what {@linkcode ParameterArgs} declares. */
+  constructor(...args: Args<typeof ParameterArgs>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
     const t = checkTensor("Parameter", data);
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
-    if (requiresGrad ?? true) this.requiresGrad_(true);
+    if (requiresGrad) this.requiresGrad_(true);
   }
 
   /** As PyTorch prints it: the tensor below a line that says what it is. */
@@ -70,27 +72,29 @@ export class Parameter extends Tensor {
   }
 }
 
-/** What {@linkcode Buffer} takes. */
-export interface BufferOptions {
-  /** The values; memory is shared with this tensor. */
-  data: Tensor;
-  /** Whether it is part of the state dict. @default {true} */
-  persistent?: boolean;
+/** The parameters of {@linkcode Buffer}. */
+export class BufferArgs {
+  /** Whether it is part of the state dict. */
+  persistent = true;
+  constructor(
+    /** The values; memory is shared with this tensor. */
+    public data: Tensor,
+  ) {}
 }
 
-const bufferArgs = signature<BufferOptions>("Buffer", ["data"], ["persistent"], 1);
+const bufferArgs = call("Buffer", BufferArgs);
 
 /** A tensor that is state but not trained: in a field of a module it appears in `buffers()`. */
 export class Buffer extends Tensor {
   /** Whether it is part of the state dict. */
   readonly persistent: boolean;
 
-  /** Takes `data` and, by name, `persistent`. */
-  constructor(...args: Args<BufferOptions, ["data"]>) {
+  /** Takes what {@linkcode BufferArgs} declares. */
+  constructor(...args: Args<typeof BufferArgs>) {
     const { data, persistent } = bufferArgs(args);
     const t = checkTensor("Buffer", data);
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
-    this.persistent = persistent ?? true;
+    this.persistent = persistent;
   }
 }
 
