@@ -39,9 +39,10 @@ export {
 } from "./activation.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./batchnorm.ts";
 export { MultiheadAttention } from "./attention.ts";
-export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./container.ts";
+export { ModuleList, ParameterList, Sequential } from "./container.ts";
 export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv.ts";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./dropout.ts";
+export { ModuleDict, ParameterDict } from "./dictionary.ts";
 export { Bilinear, Identity, Linear } from "./linear.ts";
 export {
   BCELoss,
