@@ -73,7 +73,7 @@ export interface NormTensors<A extends readonly unknown[], D extends boolean> {
   /** The factors. */
   weight: Where<Affine<A, D>>;
   /** The shifts. */
-  bias: Where<Both<Affine<A, D>, Given<A, "bias", never, true>>>;
+  bias: Where<Both<Affine<A, D>, Given<A, "bias", "by name", true>>>;
   /** Every running statistic. */
   running: Where<Given<A, "trackRunningStats", "4", D>, Tensor>;
 }

@@ -193,7 +193,7 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
   /** A factor per channel, or `null`. */
   weight: Where<Given<A, "affine", "3", true>>;
   /** A shift per channel, or `null`. */
-  bias: Where<Both<Given<A, "affine", "3", true>, Given<A, "bias", never, true>>>;
+  bias: Where<Both<Given<A, "affine", "3", true>, Given<A, "bias", "by name", true>>>;
 
   /** Takes what {@linkcode GroupNormLayerArgs} declares. */
   constructor(...args: A) {
