@@ -6,6 +6,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
+import { checkTensor } from "../tensor/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type BiasOf, checkSizes, emptyParameter, FactoryArgs, type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -199,6 +200,7 @@ export type Convolve = (
 export abstract class ConvNd<A extends Args<typeof ConvLayerArgs>> extends ConvBase<BiasOf<A, "7">> {
   /** Runs the layer on checked arguments. */
   protected run(convolve: Convolve, input: Tensor): Tensor {
+    checkTensor(this._name(), "input", input);
     const { weight, bias, stride, dilation, groups } = this;
     if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
     const padded = F.pad(input, this.borders, this.paddingMode);
@@ -293,6 +295,7 @@ export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerAr
 
   /** Runs the layer on checked arguments. */
   protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    checkTensor(this._name(), "input", input);
     const { weight, bias, stride, groups, dilation } = this;
     const outputPadding = outputSize ? this.paddingFor(input, outputSize) : this.outputPadding;
     return convolve(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);

@@ -8,6 +8,7 @@
  */
 
 import { type Args, call, type Params } from "../base/call.ts";
+import { checkTensor } from "../tensor/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { toSnake } from "../base/spelling.ts";
@@ -67,6 +68,7 @@ export function layer<C extends Params, A extends readonly unknown[] = [input: T
         spec.init?.(this as unknown as Writable<InstanceType<C>>);
       }
       override forward(...args: A): R {
+        checkTensor(name, "input", args[0]);
         return spec.call(this as unknown as LayerOf<C, A, R>, ...args);
       }
       override extraRepr(): string {

@@ -6,6 +6,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { checkTensor } from "../tensor/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { LocalResponseNormArgs } from "../ops/norm.ts";
 import {
@@ -88,7 +89,13 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
-    return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
+    return F.layerNorm(
+      checkTensor("LayerNorm", "input", input),
+      this.normalizedShape,
+      this.weight,
+      this.bias,
+      this.eps,
+    );
   }
 
   /** What stands in the parentheses when the module is printed. */
@@ -146,7 +153,7 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 
   /** The normalised input. */
   override forward(x: Tensor): Tensor {
-    return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
+    return F.rmsNorm(checkTensor("RMSNorm", "x", x), this.normalizedShape, this.weight, this.eps);
   }
 
   /** What stands in the parentheses when the module is printed. */
@@ -222,7 +229,7 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
-    return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
+    return F.groupNorm(checkTensor("GroupNorm", "input", input), this.numGroups, this.weight, this.bias, this.eps);
   }
 
   /** What stands in the parentheses when the module is printed. */

@@ -13,6 +13,7 @@ import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
 import { cat, stack } from "../ops/join.ts";
 import { scope } from "../tensor/scope.ts";
+import { checkTensor } from "../tensor/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -283,7 +284,7 @@ export abstract class RNNBase extends Module {
     initial: readonly Tensor[] | null,
     weights: readonly Weights[],
   ): [output: Tensor, states: Tensor[]] {
-    if (input.ndim !== 2 && input.ndim !== 3) {
+    if (checkTensor(this._name(), "input", input).ndim !== 2 && input.ndim !== 3) {
       throw new ShapeError(`${this._name()}(): the input must have 2 or 3 dimensions: ${show(input.shape)}`);
     }
     if (input.shape[input.ndim - 1] !== this.inputSize) {
@@ -534,7 +535,7 @@ export abstract class Cell extends Module {
 
   /** One step in time. */
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
-    for (const x of [input, ...(initial ?? [])]) {
+    for (const x of [checkTensor(this._name(), "input", input), ...(initial ?? [])]) {
       if (x.ndim !== 1 && x.ndim !== 2) {
         throw new ShapeError(`${this._name()}(): input and states must have 1 or 2 dimensions: ${show(x.shape)}`);
       }

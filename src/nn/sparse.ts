@@ -9,6 +9,7 @@ import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/embedding_bag.ts";
+import { checkTensor } from "../tensor/checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -126,6 +127,7 @@ export class Embedding extends Module {
   /** The rows of the numbers. */
   override forward(input: Tensor): Tensor {
     const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
+    checkTensor("Embedding", "input", input);
     return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
@@ -237,6 +239,7 @@ export class EmbeddingBag extends Module {
   override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
     const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
+    checkTensor("EmbeddingBag", "input", input);
     return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
   }
 

@@ -11,6 +11,7 @@ import { Tensor } from "./tensor.ts";
 /** Throws unless the parameter `name` of `op` is a tensor; gives it back. */
 export function checkTensor(op: string, name: string, value: unknown): Tensor {
   if (value instanceof Tensor) return value;
-  const promised = value instanceof Promise ? "; await it first" : "";
-  throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${promised}`);
+  const list = Array.isArray(value) || ArrayBuffer.isView(value);
+  const remedy = value instanceof Promise ? "; await it first" : list ? "; make one of it: torch.tensor(…)" : "";
+  throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${remedy}`);
 }

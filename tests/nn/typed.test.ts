@@ -202,6 +202,22 @@ const MISTAKES: readonly [what: string, make: () => unknown, message: string][] 
     () => new (class Net extends nn.Module {})().call(torch.ones(1)),
     "Net(): the module has no forward(); write one",
   ],
+  [
+    "an array for a tensor",
+    () => new nn.Linear(2, 1).call([1, 2] as never),
+    "Linear(): input must be a Tensor: Array; make one of it: torch.tensor(…)",
+  ],
+  [
+    "an array for a tensor of a table's layer",
+    () => new nn.Flatten().call([1] as never),
+    "Flatten(): input must be a Tensor",
+  ],
+  [
+    "an array for images",
+    () => new nn.BatchNorm2d(3).call([1] as never),
+    "BatchNorm2d(): input must be a Tensor: Array",
+  ],
+  ["an array for a sequence", () => new nn.LSTM(3, 2).call([1] as never), "LSTM(): input must be a Tensor: Array"],
   ["a mode that is none", () => new nn.ReLU().train("on" as never), 'train(): mode must be true or false: "on"'],
 ];
 
