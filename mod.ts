@@ -445,7 +445,7 @@ export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose
 export * as fft from "./src/ops/fft.ts";
 export * as special from "./src/ops/special.ts";
 export * as nn from "./src/nn/mod.ts";
-export * as optim from "./src/utils/optim.ts";
+export * as optim from "./src/optim/mod.ts";
 export { logSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
 export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";

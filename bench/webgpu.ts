@@ -202,7 +202,7 @@ const WORKLOADS: readonly Workload[] = [
 
 /** The largest difference relative to the largest value. */
 async function difference(ours: torch.Tensor, theirs: torch.Tensor): Promise<number> {
-  const [a, b] = [await ours.data() as Float32Array, await theirs.data() as Float32Array];
+  const [a, b] = [await ours.read() as Float32Array, await theirs.read() as Float32Array];
   let worst = 0, largest = Number.MIN_VALUE;
   for (let i = 0; i < a.length; i++) {
     worst = Math.max(worst, Math.abs(a[i] - b[i]));

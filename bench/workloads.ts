@@ -45,7 +45,7 @@ export interface Workload {
 const MILLION = 2 ** 20;
 
 async function values(t: Tensor): Promise<ArrayLike<number>> {
-  return (await t.data()) as ArrayLike<number>;
+  return (await t.read()) as ArrayLike<number>;
 }
 
 function close(what: string, actual: number, expected: number, relative: number, absolute: number): void {

@@ -9,9 +9,11 @@
  */
 
 import { NativeError } from "../src/base/errors.ts";
+import { oneDnnPaths, waitIsSet } from "./onednn.ts";
+import { environment, granted, mayExist } from "./permissions.ts";
 
 /** The version of the interface in `native/cpu/cresset.h`. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** Slots of the argument arena (`CRESSET_ARENA`). */
 export const ARENA_SLOTS = 4096;
@@ -29,6 +31,8 @@ export const SYMBOLS = {
   cresset_alloc_segment: { parameters: ["f64"], result: "f64" },
   /** `int32_t cresset_free_segment(double address, double bytes)` */
   cresset_free_segment: { parameters: ["f64", "f64"], result: "i32" },
+  /** `double cresset_largest_segment(void)` */
+  cresset_largest_segment: { parameters: [], result: "f64" },
   /** `int32_t cresset_write(double address, const uint8_t *source, double bytes)` */
   cresset_write: { parameters: ["f64", "buffer", "f64"], result: "i32" },
   /** `int32_t cresset_read(double address, uint8_t *target, double bytes)` */
@@ -56,6 +60,8 @@ export const SYMBOLS = {
   cresset_matmul: { parameters: ["i32", "i32", "f64", "f64"], result: "i32" },
   /** `int32_t cresset_conv(int32_t dtype, int32_t nspatial, int32_t kind)` */
   cresset_conv: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** `int32_t cresset_onednn_paths(const uint8_t *list, int32_t bytes, int32_t spin)` */
+  cresset_onednn_paths: { parameters: ["buffer", "i32", "i32"], result: "i32" },
   /** `int32_t cresset_onednn_version(void)` */
   cresset_onednn_version: { parameters: [], result: "i32" },
   /** `int32_t cresset_set_onednn(int32_t on)` */
@@ -99,7 +105,7 @@ export type Kernels = {
   readonly [K in keyof typeof SYMBOLS]: (...parameters: Parameters<(typeof SYMBOLS)[K]["parameters"]>) => number;
 };
 
-/** The two symbols that take JavaScript buffers (native only). */
+/** The symbols that take JavaScript buffers (native only). */
 export interface BufferKernels {
   /** Registers the arena. */
   cresset_set_arena(buffer: BufferSource): number;
@@ -107,6 +113,8 @@ export interface BufferKernels {
   cresset_write(address: number, source: BufferSource, bytes: number): number;
   /** Copies to JavaScript. */
   cresset_read(address: number, target: BufferSource, bytes: number): number;
+  /** Names what may be opened as oneDNN. */
+  cresset_onednn_paths(list: BufferSource, bytes: number, spin: number): number;
 }
 
 /** An opened native library. */
@@ -119,35 +127,12 @@ export interface NativeLibrary {
   readonly buffers: BufferKernels;
 }
 
-function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  try {
-    return Deno.permissions.querySync(descriptor).state === "granted";
-  } catch {
-    return false;
-  }
-}
-
-/** An environment variable, or `undefined` where it is unset or may not be read. */
-export function environment(name: string): string | undefined {
-  return granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined;
-}
-
 /** The path beside this file where `deno task native` puts the library; `null` for code loaded from a URL. */
 function builtPath(): string | null {
   if (!import.meta.url.startsWith("file:")) return null;
   const file = Deno.build.os === "darwin" ? "libcresset_cpu.dylib" : "libcresset_cpu.so";
   const path = decodeURIComponent(new URL(`../native/cpu/build/${file}`, import.meta.url).pathname);
   return Deno.build.os === "windows" ? path.slice(1) : path;
-}
-
-function exists(path: string): boolean {
-  if (!granted({ name: "read", path })) return true;
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -161,13 +146,15 @@ export function openNative(): NativeLibrary | null {
   const named = environment("CRESSET_CPU_LIBRARY");
   const path = named ?? builtPath();
   if (path === null || !granted({ name: "ffi", path })) return null;
-  if (named === undefined && !exists(path)) return null;
+  if (named === undefined && !mayExist(path)) return null;
+  const list = new TextEncoder().encode(oneDnnPaths().map((p) => `${p}\0`).join(""));
   try {
     const { symbols } = Deno.dlopen(path, SYMBOLS);
     const abi = symbols.cresset_abi();
     if (abi !== ABI) {
       throw new NativeError(`dlopen(): the library has another interface version: ${abi} != ${ABI}`, abi);
     }
+    symbols.cresset_onednn_paths(list, list.length, waitIsSet() ? 1 : 0);
     // The two views type the same functions: numbers only for kernels, buffers for the copying ones.
     return { path, kernels: symbols as unknown as Kernels, buffers: symbols as unknown as BufferKernels };
   } catch (cause) {

@@ -1,17 +1,19 @@
 /**
  * The CUDA shim: its symbols, where it and CUDA's libraries are looked for, and the only `Deno.dlopen` for CUDA.
  *
- * The shim (`native/cuda`, built by `deno task native`) opens the driver, NVRTC, cuBLASLt and cuDNN itself, in the folders
- * given here: `CUDA_PATH`, `LD_LIBRARY_PATH`, the pip wheels of the Pythons in `PATH`, and the system's own.
+ * The shim (`native/cuda`, built by `deno task native`) opens the driver, NVRTC, cuBLASLt, cuDNN and the others from the
+ * full paths that are found here under Deno's permissions: in `CUDA_PATH` and `LD_LIBRARY_PATH` where they may be read, the
+ * pip wheels of the Pythons in `PATH`, and the system's folders. A library that `--allow-ffi` does not cover stays closed.
+ * What NVIDIA's libraries open themselves is the loader's business.
  *
  * @module
  */
 
 import { DeviceError, NativeError } from "../src/base/errors.ts";
-import { environment } from "./cpu.ts";
+import { environment, folderEntries, granted, mayExist, systemFolders } from "./permissions.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
-export const CUDA_ABI = 4;
+export const CUDA_ABI = 5;
 
 /** Slots of the argument arena; a kernel's parameter block is at most 4 KiB. */
 export const CUDA_ARENA_SLOTS = 512;
@@ -24,8 +26,10 @@ export const CUDA_SYMBOLS = {
   cresset_cuda_set_arena: { parameters: ["buffer"], result: "i32" },
   /** `int32_t cresset_cuda_error(uint8_t *text, int32_t size)` */
   cresset_cuda_error: { parameters: ["buffer", "i32"], result: "i32" },
-  /** `int32_t cresset_cuda_open(const uint8_t *folders, int32_t count)` */
-  cresset_cuda_open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** `int32_t cresset_cuda_open(int32_t which, const uint8_t *path, const uint8_t *before)` */
+  cresset_cuda_open: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  /** `int32_t cresset_cuda_searched(const uint8_t *text)` */
+  cresset_cuda_searched: { parameters: ["buffer"], result: "i32" },
   /** `int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size)` */
   cresset_cuda_library: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   /** `int32_t cresset_cuda_device_count(void)` */
@@ -121,16 +125,50 @@ export const CUDA_SYMBOLS = {
 /** The shim's functions. */
 export type CudaSymbols = Deno.DynamicLibrary<typeof CUDA_SYMBOLS>["symbols"];
 
+/** One of CUDA's libraries. */
+interface CudaLibrary {
+  /** Its name. */
+  readonly name: string;
+  /** Its files' names, newest first: where there are three, of CUDA 13, of CUDA 12, of any. */
+  readonly files: readonly string[];
+  /** How the names of files begin that must be open before it. */
+  readonly before?: string;
+  /** What does not work without it. */
+  readonly without: string;
+}
+
 /** CUDA's libraries, in the order of the shim's numbers. */
-export const CUDA_LIBRARIES = [
-  { name: "driver", without: "nothing runs on CUDA" },
-  { name: "NVRTC", without: "no kernel can be compiled" },
-  { name: "cuBLASLt", without: "matrix products run on our own kernels" },
-  { name: "cuDNN", without: "convolutions run on our own kernels" },
-  { name: "cuSOLVER", without: 'decompositions are refused: move tensors by x.to("cpu")' },
-  { name: "cuFFT", without: "Fourier transforms are composed of matrix products" },
-  { name: "NCCL", without: "collectives over several devices are refused" },
-] as const;
+export const CUDA_LIBRARIES: readonly CudaLibrary[] = [
+  { name: "driver", files: ["libcuda.so.1", "libcuda.so"], without: "nothing runs on CUDA" },
+  {
+    name: "NVRTC",
+    files: ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"],
+    // It finds its builtins only among libraries that are open already when it lies outside the system's path.
+    before: "libnvrtc-builtins.so",
+    without: "no kernel can be compiled",
+  },
+  {
+    name: "cuBLASLt",
+    files: ["libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"],
+    without: "matrix products run on our own kernels",
+  },
+  { name: "cuDNN", files: ["libcudnn.so.9", "libcudnn.so"], without: "convolutions run on our own kernels" },
+  {
+    name: "cuSOLVER",
+    files: ["libcusolver.so.12", "libcusolver.so.11", "libcusolver.so"],
+    without: 'decompositions are refused: move tensors by x.to("cpu")',
+  },
+  {
+    name: "cuFFT",
+    files: ["libcufft.so.12", "libcufft.so.11", "libcufft.so"],
+    without: "Fourier transforms are composed of matrix products",
+  },
+  {
+    name: "NCCL",
+    files: ["libnccl.so.2", "libnccl.so"],
+    without: "collectives over several devices are refused",
+  },
+];
 
 /** What was found of one library. */
 export interface CudaLibraryStatus {
@@ -173,14 +211,6 @@ export function cudaError(c: CudaSymbols): string {
   return text(bytes);
 }
 
-function folderEntries(path: string): string[] {
-  try {
-    return [...Deno.readDirSync(path)].map((entry) => entry.name);
-  } catch {
-    return [];
-  }
-}
-
 /** The folders of Pythons: those in `PATH`, and where a `python3` there really lies. */
 function pythonFolders(): string[] {
   const found: string[] = [];
@@ -218,7 +248,7 @@ function toolkitFolders(): string[] {
 
 /**
  * The folders in which CUDA's libraries are looked for, in order: `CUDA_PATH`, `LD_LIBRARY_PATH`, wheels, toolkits, and
- * where containers and WSL put the driver.
+ * where containers, WSL and the system put the driver.
  */
 export function cudaFolders(): string[] {
   const folders: string[] = [];
@@ -226,7 +256,8 @@ export function cudaFolders(): string[] {
   if (root) folders.push(`${root}/lib64`, `${root}/lib`);
   folders.push(...(environment("LD_LIBRARY_PATH") ?? "").split(":").filter((p) => p !== ""));
   folders.push(...wheelFolders(), ...toolkitFolders());
-  return [...new Set([...folders, "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib"])];
+  folders.push("/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib");
+  return [...new Set([...folders, ...systemFolders()])];
 }
 
 /** The shim's path: `CRESSET_CUDA_LIBRARY`, else where `deno task native` puts it. */
@@ -235,6 +266,49 @@ export function shimPath(): string | null {
   if (named !== undefined) return named;
   if (!import.meta.url.startsWith("file:")) return null;
   return decodeURIComponent(new URL("../native/cuda/build/libcresset_cuda.so", import.meta.url).pathname);
+}
+
+const encoder = new TextEncoder();
+
+/** Opens one library from the first folder that has it and may be loaded from; notes what may not be. */
+function openLibrary(
+  c: CudaSymbols,
+  which: number,
+  folders: readonly string[],
+  files: readonly string[],
+  refused: string[],
+): boolean {
+  const { before } = CUDA_LIBRARIES[which];
+  for (const folder of folders) {
+    if (!folder.startsWith("/")) continue;
+    for (const path of files.map((file) => `${folder}/${file}`).filter(mayExist)) {
+      if (!granted({ name: "ffi", path })) {
+        if (granted({ name: "read", path })) refused.push(path);
+        continue;
+      }
+      const first = before === undefined ? [] : folderEntries(folder).filter((name) => name.startsWith(before))
+        .map((name) => `${folder}/${name}`).filter((full) => granted({ name: "ffi", path: full }));
+      const list = first.map((full) => `${full}\0`).join("") + "\0";
+      if (c.cresset_cuda_open(which, encoder.encode(`${path}\0`), encoder.encode(list)) === 1) return true;
+    }
+  }
+  return false;
+}
+
+/** Opens CUDA's libraries: which of them are open, a bit each. */
+function openLibraries(c: CudaSymbols): number {
+  const folders = cudaFolders(), refused: string[] = [];
+  let found = 0, version = 0;
+  CUDA_LIBRARIES.forEach(({ files }, which) => {
+    // What an older driver cannot run is only taken where there is nothing else.
+    const older = files.length > 2 && version > 0 && version < 13000 ? [files[1]] : [];
+    const open = openLibrary(c, which, folders, older, refused) || openLibrary(c, which, folders, files, refused);
+    if (open) found |= 1 << which;
+    if (open && which === 0) version = c.cresset_cuda_library(which, new Uint8Array(1), 1);
+  });
+  const closed = refused.length > 0 ? `; --allow-ffi leaves out ${[...new Set(refused)].join(", ")}` : "";
+  c.cresset_cuda_searched(encoder.encode(`${folders.join(", ")}${closed}\0`));
+  return found;
 }
 
 /**
@@ -267,9 +341,7 @@ export function openCudaShim(): CudaShim {
   }
   const args = new Float64Array(CUDA_ARENA_SLOTS);
   c.cresset_cuda_set_arena(args);
-  const folders = cudaFolders();
-  const found = c.cresset_cuda_open(new TextEncoder().encode(folders.join("\0") + "\0"), folders.length);
-  return { c, args, words: new BigInt64Array(args.buffer), found };
+  return { c, args, words: new BigInt64Array(args.buffer), found: openLibraries(c) };
 }
 
 /** What was found of each of CUDA's libraries. */

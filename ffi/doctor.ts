@@ -7,7 +7,9 @@
  * @module
  */
 
-import { environment, openNative } from "./cpu.ts";
+import { openNative } from "./cpu.ts";
+import { oneDnnPaths } from "./onednn.ts";
+import { environment } from "./permissions.ts";
 import { cudaError, cudaLibraries, type CudaShim, openCudaShim, shimPath } from "./cuda.ts";
 
 /** One finding: whether it is there, what it is, and what lacks without it. */
@@ -33,6 +35,18 @@ function cpu(): Finding {
     };
   } catch (error) {
     return { ok: false, name: "CPU kernels", text: (error as Error).message, without };
+  }
+}
+
+function oneDnn(): Finding {
+  const without = "large products and convolutions run on our own CPU kernels";
+  try {
+    const [path] = oneDnnPaths();
+    if (path !== undefined) return { ok: true, name: "oneDNN", text: path };
+    const text = "not found in the system's folders, or CRESSET_ONEDNN or --allow-ffi leaves it out";
+    return { ok: false, name: "oneDNN", text, without };
+  } catch (error) {
+    return { ok: false, name: "oneDNN", text: (error as Error).message, without };
   }
 }
 
@@ -116,7 +130,7 @@ function cuda(): Finding[] {
 
 /** Everything that was found or missed. */
 async function examine(): Promise<Finding[]> {
-  return [cpu(), await webgpu(), ...cuda()];
+  return [cpu(), oneDnn(), await webgpu(), ...cuda()];
 }
 
 if (import.meta.main) {

@@ -48,7 +48,7 @@
 extern CRESSET_THREAD_LOCAL double *cresset_args;
 
 /* The version of this interface; src/backend/cpu/lib.ts refuses a library with another one. */
-#define CRESSET_ABI 1
+#define CRESSET_ABI 2
 CRESSET_HOST int32_t cresset_abi(void);
 /* Registers the arena (native). */
 CRESSET_HOST int32_t cresset_set_arena(double *buffer);
@@ -56,8 +56,10 @@ CRESSET_HOST int32_t cresset_set_arena(double *buffer);
 CRESSET_HOST double cresset_arena(void);
 /* Gets `bytes` of 64-byte aligned memory from the system: its address, or 0. */
 CRESSET_HOST double cresset_alloc_segment(double bytes);
-/* Returns a segment to the system: 1 if it went, 0 where that is not possible (wasm). */
+/* Returns a segment, on wasm also a part of one, to the system: 1 if it went, 0 where that is not possible. */
 CRESSET_HOST int32_t cresset_free_segment(double address, double bytes);
+/* The bytes of the largest segment that there may be now; natively what a process could address. */
+CRESSET_HOST double cresset_largest_segment(void);
 /* Copies from a JavaScript buffer (native; wasm is written through views). */
 CRESSET_HOST int32_t cresset_write(double address, const uint8_t *source, double bytes);
 /* Copies to a JavaScript buffer (native). */
@@ -112,6 +114,9 @@ CRESSET_KERNEL int32_t cresset_conv(int32_t dtype, int32_t nspatial, int32_t kin
 
 /* ---- onednn.c (compiled once) ---- */
 
+/* Names the files that may be opened as oneDNN, on first use: full paths, each ended by a zero, `bytes` in all, tried in
+   order (native). The first call with a path counts. `spin`: leave the OpenMP runtime's waiting as it is. */
+CRESSET_HOST int32_t cresset_onednn_paths(const uint8_t *list, int32_t bytes, int32_t spin);
 /* The version of the oneDNN that was found, as major · 10000 + minor · 100 + patch; 0 without one. */
 CRESSET_HOST int32_t cresset_onednn_version(void);
 /* Turns oneDNN off (0) or on (1), for tests and benchmarks. */

@@ -22,11 +22,46 @@ int32_t cresset_set_arena(double *buffer) {
   return CRESSET_OK;
 }
 
-double cresset_alloc_segment(double bytes) {
+/* What was given back below the top: ranges in the order of their addresses, neighbours merged. */
+#define HOLES 1024
+#define MEMORY_END ((uint64_t)65536 * 65536 - 64)
+static struct {
+  uint64_t start, end;
+} holes[HOLES];
+static int32_t hole_count;
+
+static uint64_t top(void) {
   if (heap_top == 0) heap_top = ((uint64_t)(uintptr_t)&__heap_base + 63) & ~(uint64_t)63;
-  uint64_t start = heap_top;
-  uint64_t end = (start + (uint64_t)bytes + 63) & ~(uint64_t)63;
-  if (!(bytes >= 0) || end > (uint64_t)65536 * 65536 - 64) return 0;
+  return heap_top;
+}
+
+static void remove_hole(int32_t at) {
+  hole_count--;
+  for (int32_t i = at; i < hole_count; i++) holes[i] = holes[i + 1];
+}
+
+/* Takes from the start of the smallest hole that is large enough; 0 if there is none. */
+static uint64_t take_hole(uint64_t size) {
+  int32_t best = -1;
+  for (int32_t i = 0; i < hole_count; i++) {
+    uint64_t room = holes[i].end - holes[i].start;
+    if (room >= size && (best < 0 || room < holes[best].end - holes[best].start)) best = i;
+  }
+  if (best < 0) return 0;
+  uint64_t start = holes[best].start;
+  holes[best].start += size;
+  if (holes[best].start == holes[best].end) remove_hole(best);
+  return start;
+}
+
+double cresset_alloc_segment(double bytes) {
+  if (!(bytes >= 0 && bytes <= (double)MEMORY_END)) return 0;
+  uint64_t size = ((uint64_t)bytes + 63) & ~(uint64_t)63;
+  uint64_t start = size > 0 ? take_hole(size) : 0;
+  if (start) return (double)start;
+  start = top();
+  uint64_t end = start + size;
+  if (end > MEMORY_END) return 0;
   uint64_t have = (uint64_t)__builtin_wasm_memory_size(0) * 65536;
   if (end > have) {
     uint64_t pages = (end - have + 65535) / 65536;
@@ -37,11 +72,37 @@ double cresset_alloc_segment(double bytes) {
 }
 
 int32_t cresset_free_segment(double address, double bytes) {
-  /* Only the newest segment can be taken back; the pages stay, but their addresses are used again. */
-  uint64_t end = ((uint64_t)address + (uint64_t)bytes + 63) & ~(uint64_t)63;
-  if (end != heap_top) return 0;
-  heap_top = (uint64_t)address;
+  uint64_t start = (uint64_t)address, end = (start + (uint64_t)bytes + 63) & ~(uint64_t)63;
+  if (start == end) return 1;
+  int32_t at = 0;
+  while (at < hole_count && holes[at].start < start) at++;
+  int32_t joins_before = at > 0 && holes[at - 1].end == start;
+  int32_t joins_after = at < hole_count && holes[at].start == end;
+  if (joins_before) {
+    holes[at - 1].end = joins_after ? holes[at].end : end;
+    if (joins_after) remove_hole(at);
+  } else if (joins_after) {
+    holes[at].start = start;
+  } else if (hole_count == HOLES) {
+    /* No room to note it: whoever has it keeps it, unless it is the top. */
+    if (end != heap_top) return 0;
+    heap_top = start;
+    return 1;
+  } else {
+    for (int32_t i = hole_count++; i > at; i--) holes[i] = holes[i - 1];
+    holes[at].start = start;
+    holes[at].end = end;
+  }
+  /* The pages of the top stay, but may become part of anything. */
+  if (holes[hole_count - 1].end == heap_top) heap_top = holes[--hole_count].start;
   return 1;
+}
+
+double cresset_largest_segment(void) {
+  uint64_t largest = MEMORY_END - top();
+  for (int32_t i = 0; i < hole_count; i++)
+    if (holes[i].end - holes[i].start > largest) largest = holes[i].end - holes[i].start;
+  return (double)largest;
 }
 
 int32_t cresset_write(double address, const uint8_t *source, double bytes) {
@@ -61,6 +122,9 @@ int32_t cresset_read(double address, uint8_t *target, double bytes) {
 
 CRESSET_THREAD_LOCAL double *cresset_args;
 
+/* Less than what processors address, more than machines have. */
+#define LARGEST 0x1p46
+
 double cresset_arena(void) { return (double)(uintptr_t)cresset_args; }
 int32_t cresset_set_arena(double *buffer) {
   cresset_args = buffer;
@@ -68,7 +132,7 @@ int32_t cresset_set_arena(double *buffer) {
 }
 
 double cresset_alloc_segment(double bytes) {
-  if (!(bytes >= 0) || bytes > 0x1p46) return 0;
+  if (!(bytes >= 0 && bytes <= LARGEST)) return 0;
   size_t size = (size_t)bytes;
   void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return 0;
@@ -82,6 +146,8 @@ double cresset_alloc_segment(double bytes) {
 int32_t cresset_free_segment(double address, double bytes) {
   return munmap(POINTER(void, address), (size_t)bytes) == 0;
 }
+
+double cresset_largest_segment(void) { return LARGEST; }
 
 int32_t cresset_write(double address, const uint8_t *source, double bytes) {
   memcpy(POINTER(uint8_t, address), source, (size_t)bytes);
@@ -102,7 +168,7 @@ static CRESSET_THREAD_LOCAL struct {
 
 void *cresset_scratch(int32_t slot, int64_t bytes) {
   if (scratch[slot].bytes >= bytes) return scratch[slot].at;
-  /* Doubling keeps the number of regrowths, and on wasm the memory they strand, small. */
+  /* Doubling keeps the number of regrowths small. */
   int64_t size = scratch[slot].bytes * 2 > bytes ? scratch[slot].bytes * 2 : bytes;
   size = (size + 65535) & ~(int64_t)65535;
   if (scratch[slot].at) cresset_free_segment((double)(uintptr_t)scratch[slot].at, (double)scratch[slot].bytes);

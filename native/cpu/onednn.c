@@ -1,6 +1,7 @@
 /*
  * oneDNN, opened at run time (CRESSET_ONCE: compiled once, not per vector level). Its few functions are declared here,
- * so that building needs neither its headers nor its library, and both majors in use (2 and 3) work.
+ * so that building needs neither its headers nor its library, and both majors in use (2 and 3) work. Which file is
+ * opened is decided in ffi/onednn.ts, under Deno's permissions: nothing is read from the environment or searched here.
  *
  * Large float32 products go to dnnl_sgemm, convolutions to primitives that are kept per geometry. Where the library is
  * missing, or our own kernel is faster, the functions here return 0, and matmul.c and conv.c take over.
@@ -11,7 +12,10 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+
+#include "signals.h"
 
 typedef struct {
   int major, minor, patch;
@@ -26,23 +30,37 @@ static void (*set_omp_threads)(int count);
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static int32_t enabled = 1;
 
-/* OpenMP's threads spin for milliseconds after each call unless told otherwise before the runtime is loaded: on the very
-   cores that our own pool wants for the next kernel. A user's setting stands. */
-static void tame_openmp(void) {
-  if (!getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "1000", 0);
-  setenv("KMP_BLOCKTIME", "0", 0);
+/* Full paths, each ended by a zero, the last by two; what they name is opened on first use. */
+static char paths[8192];
+static int patient;
+static pthread_mutex_t paths_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int32_t cresset_onednn_paths(const uint8_t *list, int32_t bytes, int32_t spin) {
+  if (bytes < 0 || (size_t)bytes + 2 > sizeof paths) return CRESSET_BAD_ARGUMENT;
+  pthread_mutex_lock(&paths_lock);
+  /* Deno's workers share this library: the first that may open oneDNN decides. */
+  if (paths[0] == '\0') {
+    memcpy(paths, list, (size_t)bytes);
+    patient = spin;
+  }
+  pthread_mutex_unlock(&paths_lock);
+  return CRESSET_OK;
 }
 
 static void open_library(void) {
-  static const char *names[] = { "libdnnl.so.3", "libdnnl.so.2", "libdnnl.3.dylib", "libdnnl.2.dylib" };
-  tame_openmp();
-  const char *own = getenv("CRESSET_ONEDNN");
-  if (own) {
-    if (own[0] == '\0' || strcmp(own, "0") == 0) return;
-    library = dlopen(own, RTLD_NOW | RTLD_LOCAL);
+  char copy[sizeof paths];
+  pthread_mutex_lock(&paths_lock);
+  memcpy(copy, paths, sizeof copy);
+  int spin = patient;
+  pthread_mutex_unlock(&paths_lock);
+  /* OpenMP's threads spin for milliseconds after each call unless told otherwise before the runtime is loaded: on the
+     very cores that our own pool wants for the next kernel. */
+  if (copy[0] && !spin) {
+    setenv("GOMP_SPINCOUNT", "1000", 0);
+    setenv("KMP_BLOCKTIME", "0", 0);
   }
-  for (size_t i = 0; !library && !own && i < sizeof names / sizeof *names; i++)
-    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  for (const char *path = copy; !library && *path; path += strlen(path) + 1)
+    if (*path == '/') library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) return;
   const Version *(*get_version)(void) = (const Version *(*)(void))dlsym(library, "dnnl_version");
   sgemm = (int32_t (*)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t,
@@ -52,8 +70,17 @@ static void open_library(void) {
   if (!get_version || version.major < 2 || version.major > 3) sgemm = NULL;
 }
 
+/* oneDNN 2 runs its products on a stack of its own inside memory from malloc, and the frame of a signal that is handled
+   there overwrites what lies below: the heap. So signals wait, or go to another thread, while the library has this one.
+   Its OpenMP threads inherit the mask of the call that starts them. */
+static void enter_library(sigset_t *before) { cresset_block_signals(before); }
+static void leave_library(const sigset_t *before) { pthread_sigmask(SIG_SETMASK, before, NULL); }
+
 int32_t cresset_onednn_version(void) {
+  sigset_t before;
+  enter_library(&before);
   pthread_once(&opened, open_library);
+  leave_library(&before);
   return sgemm ? version.major * 10000 + version.minor * 100 + version.patch : 0;
 }
 
@@ -86,13 +113,20 @@ static char layout(isize rows, isize cols, isize rs, isize cs, int64_t *ld) {
 
 int32_t cresset_onednn_sgemm(const Gemm *g) {
   if (!enabled || g->m < 16 || g->n < 16 || g->k < 16 || (double)g->m * g->n * g->k < ONEDNN_WORK) return 0;
-  pthread_once(&opened, open_library);
-  if (!sgemm || g->ccs != 1 || g->crs < g->n) return 0;
+  if (g->ccs != 1 || g->crs < g->n) return 0;
   int64_t lda, ldb;
   char ta = layout(g->m, g->k, g->ars, g->acs, &lda), tb = layout(g->k, g->n, g->brs, g->bcs, &ldb);
   if (!ta || !tb) return 0;
-  use_threads(1);
-  return sgemm(ta, tb, g->m, g->n, g->k, (float)g->alpha, g->a, lda, g->b, ldb, (float)g->beta, g->c, g->crs) == 0;
+  sigset_t before;
+  enter_library(&before);
+  pthread_once(&opened, open_library);
+  int done = 0;
+  if (sgemm) {
+    use_threads(1);
+    done = sgemm(ta, tb, g->m, g->n, g->k, (float)g->alpha, g->a, lda, g->b, ldb, (float)g->beta, g->c, g->crs) == 0;
+  }
+  leave_library(&before);
+  return done;
 }
 
 /* ---- convolution ---- */
@@ -405,13 +439,18 @@ static int worthwhile(const OneDnnConv *v) {
 
 int32_t cresset_onednn_conv(const OneDnnConv *v) {
   if (!enabled || !worthwhile(v)) return 0;
+  sigset_t before;
+  enter_library(&before);
   pthread_once(&prepared, prepare);
-  if (!ready) return 0;
-  pthread_mutex_lock(&lock);
-  use_threads(cresset_get_threads());
-  Kept *k = keep(v);
-  int done = k->state == 1 && run(k, v);
-  pthread_mutex_unlock(&lock);
+  int done = 0;
+  if (ready) {
+    pthread_mutex_lock(&lock);
+    use_threads(cresset_get_threads());
+    Kept *k = keep(v);
+    done = k->state == 1 && run(k, v);
+    pthread_mutex_unlock(&lock);
+  }
+  leave_library(&before);
   return done;
 }
 

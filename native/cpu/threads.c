@@ -26,8 +26,11 @@ int32_t cresset_get_threads(void) { return 1; }
 #else
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+#include "signals.h"
 
 #define MAX_THREADS 256
 #define SPINS 2000
@@ -118,8 +121,11 @@ static void initialise(void) {
   pthread_atfork(NULL, NULL, at_fork_child);
 }
 
-/* Starts missing workers; called with caller_lock held. */
+/* Starts missing workers; called with caller_lock held. They inherit a mask that leaves signals to other threads: what a
+   kernel calls may run on a stack of its own that has no room for a signal's frame. */
 static void start_workers(int count) {
+  sigset_t before;
+  cresset_block_signals(&before);
   while (started < count) {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -128,9 +134,10 @@ static void start_workers(int count) {
     pthread_attr_setstacksize(&attributes, (size_t)8 << 20);
     int failed = pthread_create(&thread, &attributes, worker, NULL);
     pthread_attr_destroy(&attributes);
-    if (failed) return;
+    if (failed) break;
     started++;
   }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void cresset_parallel_for(int64_t count, int64_t grain, cresset_task task, void *context) {

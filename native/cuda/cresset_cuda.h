@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define CRESSET_CUDA_ABI 4
+#define CRESSET_CUDA_ABI 5
 
 enum {
   CRESSET_CUDA_OK = 0,
@@ -39,8 +39,11 @@ CRESSET_CUDA int32_t cresset_cuda_set_arena(double *arena);
 /* Copies the text of the last failure, NUL-terminated; returns its length. */
 CRESSET_CUDA int32_t cresset_cuda_error(uint8_t *text, int32_t size);
 
-/* Opens the libraries. `folders`: NUL-separated folders to look in first (count of them). Returns a bit set of those found. */
-CRESSET_CUDA int32_t cresset_cuda_open(const uint8_t *folders, int32_t count);
+/* Opens library `which` from a full path, unless it is open already; `before`: the full paths of libraries that must be
+   open first with their symbols visible, NUL-terminated each, the last by two. Whether it is open. */
+CRESSET_CUDA int32_t cresset_cuda_open(int32_t which, const uint8_t *path, const uint8_t *before);
+/* Notes where libraries were looked for, for messages. */
+CRESSET_CUDA int32_t cresset_cuda_searched(const uint8_t *text);
 /* Describes library `which`: writes "path", or where it was looked for, NUL-terminated; returns its version (0: not found). */
 CRESSET_CUDA int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size);
 

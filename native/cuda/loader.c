@@ -1,18 +1,16 @@
 /*
- * Finding and opening CUDA's libraries at run time.
+ * Opening CUDA's libraries at run time.
  *
- * Each library is looked for by its known sonames in the given folders (CUDA_PATH, pip wheels, … as the caller orders them),
- * then by the system's own search. A missing one is no error until something needs it.
+ * Each is opened from the full path that ffi/cuda.ts found under Deno's permissions; nothing is searched or read from the
+ * environment here. A missing one is no error until something needs it.
  */
 #define _GNU_SOURCE
 #include "api.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 Driver driver;
 Nvrtc nvrtc;
@@ -51,60 +49,27 @@ int32_t cresset_cuda_set_arena(double *slots) {
 }
 
 typedef struct {
-  const char *name;       /* for messages */
-  const char *sonames[4]; /* newest first: for CUDA 13, for 12, any */
-  const char *before;     /* a library that must be open first, with its symbols visible */
-  const char *purpose;
+  const char *name, *soname, *purpose; /* for messages */
   void *handle;
   char path[1024];
 } Library;
 
 static Library libraries[LIB_COUNT] = {
-    {"the NVIDIA driver", {"libcuda.so.1", "libcuda.so"}, NULL, "everything", NULL, ""},
-    /* NVRTC finds its builtins only among libraries that are loaded already when it lies outside the system's path. */
-    {"NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}, "libnvrtc-builtins.so", "kernels", NULL, ""},
-    {"cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"}, NULL, "matrix products", NULL, ""},
-    {"cuDNN", {"libcudnn.so.9", "libcudnn.so"}, NULL, "convolutions", NULL, ""},
-    {"cuSOLVER", {"libcusolver.so.12", "libcusolver.so.11", "libcusolver.so"}, NULL, "decompositions", NULL, ""},
-    {"cuFFT", {"libcufft.so.12", "libcufft.so.11", "libcufft.so"}, NULL, "Fourier transforms", NULL, ""},
-    {"NCCL", {"libnccl.so.2", "libnccl.so"}, NULL, "several devices", NULL, ""},
+    {"the NVIDIA driver", "libcuda.so.1", "everything", NULL, ""},
+    {"NVRTC", "libnvrtc.so.13", "kernels", NULL, ""},
+    {"cuBLASLt", "libcublasLt.so.13", "matrix products", NULL, ""},
+    {"cuDNN", "libcudnn.so.9", "convolutions", NULL, ""},
+    {"cuSOLVER", "libcusolver.so.12", "decompositions", NULL, ""},
+    {"cuFFT", "libcufft.so.12", "Fourier transforms", NULL, ""},
+    {"NCCL", "libnccl.so.2", "several devices", NULL, ""},
 };
-static char searched[2048];
-
-/* The builtins of NVRTC lie beside it under a name with the full version, one of which fits. */
-static void open_builtins(const char *folder, const char *prefix) {
-  DIR *entries = opendir(folder);
-  if (!entries) return;
-  for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-    char path[2048];
-    if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-  }
-  closedir(entries);
-}
-
-/* Opens a library by its names from `first` to `last`. */
-static int try_open(Library *library, const char *folder, int first, int last) {
-  for (int i = first; i <= last && library->sonames[i]; i++) {
-    char path[1024];
-    if (folder) snprintf(path, sizeof path, "%s/%s", folder, library->sonames[i]);
-    else snprintf(path, sizeof path, "%s", library->sonames[i]);
-    if (folder && library->before && access(path, F_OK) == 0) open_builtins(folder, library->before);
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) continue;
-    library->handle = handle;
-    snprintf(library->path, sizeof library->path, "%s", path);
-    return 1;
-  }
-  return 0;
-}
+static char searched[4096];
 
 /* Fills a table from a library; a missing symbol closes it, since an older version cannot serve. */
 #define FILL(result, name, parameters)                                                     \
   table->name = (result(*) parameters)dlsym(library->handle, #name);                       \
   if (!table->name) {                                                                      \
-    snprintf(library->path, sizeof library->path, "%s (lacks %s: too old)", library->sonames[0], #name); \
+    snprintf(library->path, sizeof library->path, "%s (lacks %s: too old)", library->soname, #name); \
     library->handle = NULL;                                                                \
     return;                                                                                \
   }
@@ -128,42 +93,27 @@ static void fill(int which) {
   else if (which == LIB_CUFFT) fill_cufft(library, &cufft);
 }
 
-/* Looks for a library by its names from `first` to `last` in every folder, then where the system looks. */
-static void find(int which, const uint8_t *folders, int32_t count, int first, int last) {
+int32_t cresset_cuda_open(int32_t which, const uint8_t *path, const uint8_t *before) {
+  if (which < 0 || which >= LIB_COUNT || path[0] != '/') return 0;
   Library *library = &libraries[which];
-  const char *folder = (const char *)folders;
-  for (int32_t i = 0; i < count && !library->handle; i++, folder += strlen(folder) + 1) {
-    if (try_open(library, folder, first, last)) fill(which);
-  }
-  if (!library->handle && try_open(library, NULL, first, last)) fill(which);
+  if (library->handle) return 1;
+  for (const char *at = (const char *)before; *at == '/'; at += strlen(at) + 1) dlopen(at, RTLD_NOW | RTLD_GLOBAL);
+  library->handle = dlopen((const char *)path, RTLD_NOW | RTLD_LOCAL);
+  if (!library->handle) return 0;
+  snprintf(library->path, sizeof library->path, "%s", (const char *)path);
+  fill(which);
+  return library->handle != NULL;
 }
 
-int32_t cresset_cuda_open(const uint8_t *folders, int32_t count) {
-  int32_t found = 0;
-  size_t length = 0;
-  const char *folder = (const char *)folders;
-  for (int32_t i = 0; i < count; i++, folder += strlen(folder) + 1) {
-    if (length + strlen(folder) + 3 < sizeof searched) {
-      length += (size_t)snprintf(searched + length, sizeof searched - length, "%s%s", i ? ", " : "", folder);
-    }
-  }
-  if (length + 24 < sizeof searched) snprintf(searched + length, sizeof searched - length, "%sthe system's path", length ? ", " : "");
-  int version = 0;
-  for (int which = 0; which < LIB_COUNT; which++) {
-    /* What an older driver cannot run is only taken where there is nothing else. */
-    int versioned = libraries[which].sonames[2] != NULL;
-    if (versioned && version > 0 && version < 13000) find(which, folders, count, 1, 1);
-    find(which, folders, count, 0, 3);
-    if (libraries[which].handle) found |= 1 << which;
-    if (which == LIB_DRIVER && libraries[which].handle) driver.cuDriverGetVersion(&version);
-  }
-  return found;
+int32_t cresset_cuda_searched(const uint8_t *text) {
+  snprintf(searched, sizeof searched, "%s", (const char *)text);
+  return CRESSET_CUDA_OK;
 }
 
 int library_ready(int which) {
   Library *library = &libraries[which];
   if (library->handle) return 1;
-  set_error("%s (%s) was not found, it is needed for %s; looked in %s", library->name, library->sonames[0],
+  set_error("%s (%s) was not found, it is needed for %s; looked in %s", library->name, library->soname,
             library->purpose, searched);
   return 0;
 }
@@ -172,8 +122,8 @@ int32_t cresset_cuda_library(int32_t which, uint8_t *text, int32_t size) {
   if (which < 0 || which >= LIB_COUNT) return 0;
   Library *library = &libraries[which];
   if (!library->handle) {
-    char message[2400];
-    snprintf(message, sizeof message, "%s: %s; looked in %s", library->sonames[0],
+    char message[6144];
+    snprintf(message, sizeof message, "%s: %s; looked in %s", library->soname,
              library->path[0] ? library->path : "not found", searched);
     copy_text(message, text, size);
     return 0;

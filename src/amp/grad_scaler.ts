@@ -13,8 +13,7 @@
 import { type Args, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";
 import { float16, float32, int32 } from "../base/dtype.ts";
-import { ArgumentError, AutogradError, DeviceError, DTypeError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, AutogradError, describe, DeviceError, DTypeError } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { full } from "../ops/creation.ts";
 import { multiplyEach } from "../ops/grads.ts";

@@ -14,8 +14,7 @@ import { isPlainObject, signature } from "../base/args.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { during } from "../base/during.ts";
-import { ArgumentError, AutogradError, DTypeError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, AutogradError, describe, DTypeError } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -137,7 +136,7 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   nesting++;
   autocasting.active = anyEnabled();
   let open = true;
-  return during(() => {
+  return during("autocast", () => {
     // Disposing twice must not end the region around this one.
     if (!open) return;
     open = false;

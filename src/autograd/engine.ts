@@ -12,7 +12,7 @@ import { sameShape } from "../base/shape.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { pauseAutocast } from "./autocast.ts";
 import { metaOf, setGrad } from "./meta.ts";
 import { mode, setGradEnabled } from "./mode.ts";
@@ -177,6 +177,11 @@ function runHooks(task: Task): void {
 }
 
 function replace(grads: (Tensor | null)[], nr: number, grad: Tensor): void {
+  checkTensor("registerHook", "what a hook returns", grad);
+  const before = grads[nr];
+  if (before && before.dtype !== grad.dtype) {
+    throw new AutogradError(`registerHook(): a hook changed the gradient's dtype: ${before.dtype} to ${grad.dtype}`);
+  }
   grad.storage.claim();
   grads[nr]?.storage.unclaim();
   grads[nr] = grad;

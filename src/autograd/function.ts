@@ -5,7 +5,8 @@
  * @module
  */
 
-import { AutogradError } from "../base/errors.ts";
+import type { DType } from "../base/dtype.ts";
+import { AutogradError, describe } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -78,6 +79,7 @@ class FunctionNode extends Node {
   private readonly positions: readonly number[];
   private readonly outputs: readonly Tensor[];
   private readonly claimed: Storage[] = [];
+  private readonly dtypes: readonly DType[];
 
   constructor(cls: FunctionClass, ctx: FunctionCtx, inputs: Tensor[], positions: number[], outputs: Tensor[]) {
     super(`${cls.name}Backward`, inputs);
@@ -85,6 +87,7 @@ class FunctionNode extends Node {
     this.ctx = ctx;
     this.positions = positions;
     this.outputs = outputs.map(alias);
+    this.dtypes = inputs.map((x) => x.dtype);
     const kept = ctx.toSave;
     this.save(kept.filter((t) => t !== null), outputs);
     ctx.toSave = [];
@@ -115,7 +118,18 @@ class FunctionNode extends Node {
         })`,
       );
     }
-    return this.positions.map((p) => list[p]);
+    return this.positions.map((p, i) => this.gradientOf(list[p], p, i));
+  }
+
+  /** A gradient that backward returned, in the dtype of its input: the nodes before have kernels for that one. */
+  private gradientOf(grad: unknown, argument: number, input: number): Tensor | null {
+    if (grad === null || grad === undefined || !this.needs(input)) return null;
+    if (!(grad instanceof Tensor)) {
+      throw new AutogradError(
+        `${this.cls.name}.backward(): a gradient must be a Tensor or null: ${describe(grad)} for argument ${argument}`,
+      );
+    }
+    return grad.dtype === this.dtypes[input] ? grad : grad.to(this.dtypes[input]);
   }
 
   override release(): void {

@@ -33,7 +33,7 @@ function outputsOf(fn: CheckedFunction, inputs: readonly Tensor[]): Tensor[] {
 
 /** The real numbers of a tensor, complex parts interleaved. */
 async function reals(x: Tensor): Promise<Float64Array> {
-  return Float64Array.from(await x.detach().data() as ArrayLike<number>);
+  return Float64Array.from(await x.detach().read() as ArrayLike<number>);
 }
 
 /** `x` with its real number number `i` replaced. */

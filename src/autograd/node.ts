@@ -225,16 +225,42 @@ export class AccumulateGrad extends Node {
   }
 }
 
+/** Memory for a gradient of `base`: a vector in which every element lies as in the storage of `base`, from `start` on. */
+interface Mirror {
+  readonly memory: Tensor;
+  /** The element of the storage that the vector begins with; even, so that complex values may begin where pairs do. */
+  readonly start: number;
+}
+
+/** Zeros for {@linkcode Mirror}, of the dtype of `base`. */
+function mirror(grad: Tensor, base: Tensor): Mirror {
+  const start = base.offset - base.offset % 2;
+  let length = base.offset - start;
+  if (base.numel() > 0) length += 1 + base.shape.reduce((sum, size, d) => sum + (size - 1) * base.strides[d], 0);
+  return { memory: grad.newZeros([length + length % 2], { dtype: base.dtype }), start };
+}
+
+/** The part of a mirrored `base` that `view` sees: a view of another dtype sees complex values as pairs, or the reverse. */
+function mirrored({ memory, start }: Mirror, base: Tensor, view: Tensor): Tensor {
+  const { shape, strides, offset } = view;
+  if (view.dtype.isComplex === base.dtype.isComplex) return memory.asStrided(shape, strides, offset - start);
+  if (view.dtype.isComplex) {
+    return memory.reshape([-1, 2]).viewAsComplex().asStrided(shape, strides, offset - start / 2);
+  }
+  return memory.viewAsReal().reshape([-1]).asStrided(shape, strides, offset - 2 * start);
+}
+
 /** Copies `grad` into zeros of the base's geometry at the view's place; overlapping (expanded) elements are summed. */
 function scatterView(grad: Tensor, base: Tensor, view: Tensor): Tensor {
-  const zeros = grad.newZeros(base.shape);
+  const zeros = mirror(grad, base);
   const repeated: number[] = [];
   view.strides.forEach((s, d) => {
     if (s === 0 && view.shape[d] > 1) repeated.push(d);
   });
   const summed = repeated.length > 0 ? grad.sum(repeated, true) : grad;
-  zeros.asStrided(summed.shape, view.strides, view.offset - base.offset).add_(summed);
-  return zeros;
+  const once = view.shape.map((size, d) => repeated.includes(d) ? 1 : size);
+  mirrored(zeros, base, view).asStrided(once, view.strides).add_(summed);
+  return mirrored(zeros, base, base);
 }
 
 /** The history of a view after an in-place write to its base. */
@@ -272,8 +298,10 @@ export class CopySlices extends Node {
   /** Runs the op's formula on the view's part of the gradient. */
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
     const grad = grads[0]!;
-    const result = grad.clone().contiguous();
-    const part = result.asStrided(this.view.shape, this.view.strides, this.view.offset - this.base.offset);
+    const memory = mirror(grad, this.base);
+    const result = mirrored(memory, this.base, this.base);
+    result.copy_(grad);
+    const part = mirrored(memory, this.base, this.view);
     const inner = this.fn.apply([part.clone()]);
     if (inner[0]) part.copy_(inner[0]);
     else part.zero_();

@@ -21,8 +21,12 @@ export interface SegmentSource {
   readonly device: string;
   /** Gets memory aligned to {@linkcode ALIGNMENT}: its address, or 0. */
   allocate(bytes: number): number;
+  /** The bytes of the largest segment that there may be now, where that is known. */
+  largest?(): number;
   /** What else to say when there is no memory left, begun by a comma. */
   describe?(): string;
+  /** Whether parts of a segment may be returned, not only whole ones. */
+  readonly divisible?: boolean;
   /** Returns it: whether it went. */
   free(address: number, bytes: number): boolean;
 }
@@ -118,11 +122,34 @@ class Pool {
     this.ranges = merged;
   }
 
-  /** Returns segments that are entirely free: how many bytes went. */
+  /** The bytes of the largest range, as of the last time that ranges were merged. */
+  largest(): number {
+    return this.ranges.reduce((most, range) => Math.max(most, range.bytes), 0);
+  }
+
+  /** Returns what is free, a range each, and leaves segments of what is between: how many bytes went. */
+  #releaseParts(source: SegmentSource): number {
+    let released = 0;
+    this.ranges = this.ranges.filter(({ address, bytes }) => {
+      if (!source.free(address, bytes)) return true;
+      const at = this.segments.findIndex((s) => s.address <= address && address < s.address + s.bytes);
+      const segment = this.segments[at], end = address + bytes;
+      const parts = [
+        { address: segment.address, bytes: address - segment.address },
+        { address: end, bytes: segment.address + segment.bytes - end },
+      ];
+      this.segments.splice(at, 1, ...parts.filter((part) => part.bytes > 0));
+      released += bytes;
+      return false;
+    });
+    return released;
+  }
+
+  /** Returns segments that are entirely free, or whatever is free where segments may be divided: how many bytes went. */
   release(source: SegmentSource): number {
     this.coalesce();
+    if (source.divisible) return this.#releaseParts(source);
     let released = 0;
-    // Newest first: memory that only grows (WebAssembly) can take back the top.
     for (let i = this.segments.length - 1; i >= 0; i--) {
       const segment = this.segments[i];
       const at = this.ranges.findIndex((r) => r.address === segment.address && r.bytes === segment.bytes);
@@ -363,12 +390,23 @@ export class Allocator {
     const address = pool.carve(bytes);
     if (address >= 0) return address;
     if (this.#addSegment(pool, bytes)) return pool.carve(bytes);
-    throw new OutOfMemoryError(
-      `alloc(): no memory left on ${this.#source.device}: ${requested} bytes asked for, ${this.#allocated} in use in ` +
-        `${this.#live} blocks, ${this.#reserved} reserved${
-          this.#source.describe?.() ?? ""
-        }; dispose tensors (\`using\`, dispose(), scope()), or await ` +
-        `now and then so that the collector can free those that are unreachable`,
+    throw this.#outOfMemory(pool, requested);
+  }
+
+  /** What is left, and what to do. */
+  #outOfMemory(pool: Pool, requested: number): OutOfMemoryError {
+    const { device, largest, describe } = this.#source;
+    const known = largest?.call(this.#source) ?? 0;
+    const left = Math.max(pool.largest(), Math.min(known, Math.max(0, this.#limit - this.#reserved)));
+    const limit = this.#limit < Infinity ? `, limited to ${this.#limit}` : "";
+    return new OutOfMemoryError(
+      `alloc(): no memory left on ${device}: ${requested} bytes asked for, ${this.#allocated} in use in ` +
+        `${this.#live} blocks, ${this.#reserved} reserved${limit}${
+          largest || pool.largest() > 0 ? `, ${left} in the largest free piece` : ""
+        }${
+          describe?.call(this.#source) ?? ""
+        }; dispose tensors (\`using\`, dispose(), scope()), or await now and then so that the collector can free those ` +
+        "that are unreachable",
     );
   }
 

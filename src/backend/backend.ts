@@ -199,6 +199,8 @@ export interface Backend {
   aliases?(from: DType, to: DType): boolean;
 
   // Memory
+  /** The most bytes, as PyTorch counts them, that a tensor can have on the device. */
+  readonly maxBytes: number;
   /** Allocates room for `elements` elements of `dtype` as the device stores them, uninitialised. Throws `OutOfMemoryError`. */
   alloc(elements: number, dtype: DType): Block;
   /** Returns a block to the pool. */

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 
 /** The switches of `backends.cuda.matmul`. */
 export interface CudaMatmulSwitches {

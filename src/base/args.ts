@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, show } from "./errors.ts";
 
 /** The argument lists that `signature` accepts: every prefix of `K`, each followed by the rest by name. */
 export type Args<
@@ -86,7 +86,7 @@ export function intList(op: string, args: readonly unknown[]): number[] {
   const list = args.length === 1 && Array.isArray(args[0]) ? args[0] as unknown[] : args;
   for (const v of list) {
     if (typeof v !== "number" || !Number.isInteger(v)) {
-      throw new ArgumentError(`${op}(): expected integers: [${list.map(String).join(", ")}]`);
+      throw new ArgumentError(`${op}(): expected integers: ${show(list)}`);
     }
   }
   return [...list] as number[];

@@ -20,8 +20,8 @@
  * @module
  */
 
-import { ArgumentError } from "./errors.ts";
-import { describe } from "./scalar.ts";
+import { checkIntegers } from "./checks.ts";
+import { ArgumentError, describe } from "./errors.ts";
 import { nearestName } from "./spelling.ts";
 
 /** A class that declares the parameters of a call. */
@@ -48,10 +48,10 @@ type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = [
 /** The argument lists of a call declared by `C`: any number of them by position, the others by name in a final object. */
 export type Args<C extends Params> = Lists<ConstructorParameters<C>, Named<InstanceType<C>>>;
 
-/** {@linkcode Args} of a call whose first parameter is a list of numbers that may also be spread over the arguments. */
-export type SpreadArgs<C extends Params> =
-  | readonly number[]
-  | readonly [...list: number[], named: Named<InstanceType<C>>]
+/** {@linkcode Args} of a call whose first parameter is a list that may also be spread over the arguments. */
+export type SpreadArgs<C extends Params, T = number> =
+  | readonly T[]
+  | readonly [...list: T[], named: Named<InstanceType<C>>]
   | Args<C>;
 
 /** Reads the arguments of a call: gives every parameter its value. */
@@ -203,15 +203,25 @@ export function call<C extends Params>(op: string, params: C): Parser<Readonly<I
 }
 
 /**
- * {@linkcode call} whose first parameter is a list of numbers that may be spread over the arguments: `permute(2, 0, 1)` is
- * `permute([2, 0, 1])`.
+ * {@linkcode call} whose first parameter is a list that may be spread over the arguments: `permute(2, 0, 1)` is
+ * `permute([2, 0, 1])`. No list at all is an empty one.
+ *
+ * @param check refuses lists of other things; given the call's name, the parameter's, and the list
  */
-export function spreadCall<C extends Params>(op: string, params: C): Parser<Readonly<InstanceType<C>>> {
-  const parse = call(op, params);
+export function spreadCall<C extends Params>(
+  op: string,
+  params: C,
+  check: (op: string, name: string, list: unknown) => void = checkIntegers,
+): Parser<Readonly<InstanceType<C>>> {
+  const made = new Call(op, params);
+  calls.push(made);
   return (args) => {
     let count = 0;
-    while (count < args.length && typeof args[count] === "number") count++;
-    return parse(count > 0 ? [args.slice(0, count), ...args.slice(count)] : args);
+    while (count < args.length && !Array.isArray(args[count]) && !isPlainObject(args[count])) count++;
+    const given = made.parse(count > 0 || args.length === 0 ? [args.slice(0, count), ...args.slice(count)] : args);
+    const [name] = made.declaration.positional;
+    check(op, name, (given as Record<string, unknown>)[name]);
+    return given as InstanceType<C>;
   };
 }
 
@@ -234,4 +244,17 @@ export function func<C extends Params, R>(
   const made = (...args: readonly unknown[]) => compute(parse(args));
   Object.defineProperty(made, "name", { value: op });
   return made as unknown as Func<C, R>;
+}
+
+/** {@linkcode func} whose first parameter is a list that may be spread over the arguments: `ones(2, 3)`. */
+export function spreadFunc<C extends Params, R>(
+  op: string,
+  params: C,
+  compute: (args: Readonly<InstanceType<C>>) => R,
+  check?: (op: string, name: string, list: unknown) => void,
+): (...args: SpreadArgs<C>) => R {
+  const parse = spreadCall(op, params, check);
+  const made = (...args: readonly unknown[]) => compute(parse(args));
+  Object.defineProperty(made, "name", { value: op });
+  return made;
 }

@@ -75,7 +75,36 @@ export class ReleasedError extends Error {
   override name = "ReleasedError";
 }
 
-/** `[2, 3]`, as shapes and index lists are shown in messages. */
-export function show(values: readonly (number | bigint)[]): string {
-  return `[${values.join(", ")}]`;
+/** A short description of any value, for messages: it never throws, whatever the value is. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+    case "function":
+      return value.name ? `${isClass(value) ? "class" : "function"} ${value.name}` : "a function";
+    case "object": {
+      if (value === null) return "null";
+      // An object may have no prototype, or a constructor that is anything.
+      const { constructor } = value as { constructor?: unknown };
+      return typeof constructor === "function" && constructor.name ? constructor.name : "object";
+    }
+    default:
+      return String(value);
+  }
+}
+
+/** Whether a value is a class, which only `new` can call. */
+export function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** How many elements of a list a message shows. */
+const SHOWN = 32;
+
+/** `[2, 3]`, as shapes and index lists are shown in messages; anything else by {@linkcode describe}. */
+export function show(values: unknown): string {
+  if (!Array.isArray(values)) return describe(values);
+  const shown = Array.from(values.slice(0, SHOWN), describe);
+  if (values.length > SHOWN) shown.push(`… ${values.length} in all`);
+  return `[${shown.join(", ")}]`;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { bytesOf } from "./bytes.ts";
 import { CPU, type Device, device as toDevice } from "./device.ts";
 import { ArgumentError, FormatError } from "./errors.ts";
 import { philoxWord } from "./philox.ts";
@@ -102,10 +103,11 @@ export class Generator {
    * @throws {FormatError} if the bytes are not such a state
    */
   setState(state: Uint8Array): this {
-    if (state.byteLength !== STATE_BYTES) {
-      throw new FormatError(`Generator.setState(): a state has ${STATE_BYTES} bytes: ${state.byteLength}`);
+    const bytes = bytesOf("Generator.setState", "state", state);
+    if (bytes.length !== STATE_BYTES) {
+      throw new FormatError(`Generator.setState(): a state has ${STATE_BYTES} bytes: ${bytes.length}`);
     }
-    const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const offset = view.getBigUint64(8, true);
     if (offset > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new FormatError(`Generator.setState(): the position is beyond 2^53: ${offset}`);

@@ -8,8 +8,7 @@
  * @module
  */
 
-import { ArgumentError, ShapeError, show } from "./errors.ts";
-import { describe } from "./scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "./errors.ts";
 import { contiguousStrides, isContiguous } from "./shape.ts";
 
 /** How elements are laid out: row-major, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for 5-d). */

@@ -8,7 +8,7 @@
  */
 
 import type { DTypeKind } from "./dtype.ts";
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, describe } from "./errors.ts";
 
 /** A number with its kind stated. */
 export class Scalar {
@@ -54,18 +54,4 @@ export function toScalar(op: string, value: unknown): Scalar {
   if (typeof value === "boolean") return new Scalar(Number(value), 0, "bool");
   if (typeof value === "bigint") return new Scalar(value, 0, "integer");
   throw new ArgumentError(`${op}(): expected a Tensor or a number: ${describe(value)}`);
-}
-
-/** A short description of any value, for messages. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === "object") return value.constructor?.name ?? "object";
-  // The source of a function would fill the screen.
-  if (typeof value === "function") return `${isClass(value) ? "class" : "function"} ${value.name || "without a name"}`;
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-/** Whether a function is a class, which only `new` can call. */
-export function isClass(value: unknown): boolean {
-  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }

@@ -6,13 +6,42 @@
  * @module
  */
 
-import { ArgumentError, IndexError, ShapeError, show } from "./errors.ts";
+import { checkIntegers } from "./checks.ts";
+import { ArgumentError, describe, IndexError, ShapeError, show } from "./errors.ts";
 
 /** The number of elements of a shape. */
 export function numelOf(shape: readonly number[]): number {
   let n = 1;
   for (let i = 0; i < shape.length; i++) n *= shape[i];
   return n;
+}
+
+/**
+ * The number of elements of a shape of any origin, or an error: every size is an integer that is not negative, and their
+ * product (of those that are not 0, for the sake of strides) is exact.
+ *
+ * @throws {ArgumentError} if a size is no integer
+ * @throws {ShapeError} if one is negative, or there are too many elements to count
+ */
+export function countElements(op: string, shape: readonly number[]): number {
+  let step = 1, empty = false, whole = true;
+  for (let i = 0; i < shape.length; i++) {
+    const size = shape[i];
+    whole &&= Number.isInteger(size) && size >= 0;
+    if (size === 0) empty = true;
+    else step *= size;
+  }
+  // A product that is not exact stays above the largest exact one: all factors are at least 1.
+  if (!whole || step > Number.MAX_SAFE_INTEGER) throw badSizes(op, shape);
+  return empty ? 0 : step;
+}
+
+function badSizes(op: string, shape: readonly number[]): Error {
+  if (!shape.every(Number.isInteger)) return new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
+  if (shape.some((size) => size < 0)) return new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
+  return new ShapeError(
+    `${op}(): the size is too large to address: ${show(shape)} has more than ${Number.MAX_SAFE_INTEGER} elements`,
+  );
 }
 
 /** Row-major strides of a shape; a size of 0 counts as 1, as in PyTorch. */
@@ -63,6 +92,7 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
       out[at] = s[i];
     }
   }
+  countElements(op, out);
   return out;
 }
 
@@ -70,7 +100,7 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
 export function wrapDim(op: string, dim: number, ndim: number): number {
   const n = Math.max(ndim, 1);
   if (!Number.isInteger(dim)) {
-    throw new ArgumentError(`${op}(): a dimension must be an integer: ${String(dim)}`);
+    throw new ArgumentError(`${op}(): a dimension must be an integer: ${describe(dim)}`);
   }
   if (dim < -n || dim >= n) {
     throw new IndexError(`${op}(): dimension out of range: ${dim}; expected ${-n} to ${n - 1}`);
@@ -83,22 +113,19 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
   if (dims === null || dims === undefined || (typeof dims !== "number" && dims.length === 0)) {
     return Array.from({ length: ndim }, (_, i) => i);
   }
-  const list = (typeof dims === "number" ? [dims] : dims).map((d) => wrapDim(op, d, ndim));
+  const given: unknown = typeof dims === "number" ? [dims] : dims;
+  checkIntegers(op, "dim", given);
+  const list = given.map((d) => wrapDim(op, d, ndim));
   if (new Set(list).size !== list.length) {
     throw new ArgumentError(`${op}(): a dimension appears twice: ${show(list)}`);
   }
   return ndim === 0 ? [] : list;
 }
 
-/** Checks sizes that make a shape: integers, none negative, and a count that an array can hold. */
-export function checkSizes(op: string, shape: readonly number[], itemsize = 1): void {
-  for (const s of shape) {
-    if (!Number.isInteger(s)) throw new ArgumentError(`${op}(): a size must be an integer: ${show(shape)}`);
-    if (s < 0) throw new ShapeError(`${op}(): sizes must not be negative: ${show(shape)}`);
-  }
-  if (numelOf(shape) * itemsize > Number.MAX_SAFE_INTEGER) {
-    throw new ShapeError(`${op}(): the size is too large to address: ${show(shape)}`);
-  }
+/** Checks sizes that make a shape, before they are used: see {@linkcode countElements}. */
+export function checkSizes(op: string, shape: readonly number[]): void {
+  if (!Array.isArray(shape)) throw new ArgumentError(`${op}(): the size must be an array: ${describe(shape)}`);
+  countElements(op, shape);
 }
 
 /** The shape of a reduction over `dims`. */
@@ -113,13 +140,14 @@ export function reducedShape(shape: readonly number[], dims: readonly number[], 
 
 /** A shape with one `-1` filled in so that it holds `numel` elements. */
 export function inferShape(op: string, shape: readonly number[], numel: number): number[] {
+  checkIntegers(op, "the shape", shape);
   const out = [...shape];
   const unknown = out.indexOf(-1);
   if (unknown !== out.lastIndexOf(-1)) {
     throw new ShapeError(`${op}(): only one size can be inferred: ${show(shape)}`);
   }
   for (const s of out) {
-    if (!Number.isInteger(s) || s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
+    if (s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
   }
   if (unknown >= 0) {
     out[unknown] = 1;

@@ -8,10 +8,9 @@
  */
 
 import { type DataArray, int64 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { isPlainObject } from "../base/args.ts";
-import { describe } from "../base/scalar.ts";
 import { tensor } from "../ops/creation.ts";
 import { stack } from "../ops/join.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -27,9 +27,9 @@ import {
   int8,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, FormatError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, FormatError } from "../base/errors.ts";
 import { bytes as bytesOf } from "../ops/convert.ts";
+import { bytesOf as plainBytes } from "../base/bytes.ts";
 import { fromBytes } from "../ops/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
@@ -200,7 +200,7 @@ export async function loadFile(
 ): Promise<Record<string, Tensor>> {
   const op = "loadFile";
   const options = parseLoadFile(args);
-  const path = localPath(filename);
+  const path = localPath(op, filename);
   if (path === null) {
     return loadBytes({ op, file: `"${filename}"` }, await readBytes(op, filename), options);
   }
@@ -227,14 +227,16 @@ async function collect(
 /**
  * Reads a state dict from the bytes of a file.
  *
- * @param data the bytes
+ * @param data the bytes, in a `Uint8Array`, another view of a buffer, or a buffer
  * @param args device ("cpu"), widen (false)
  * @throws {FormatError} if the bytes are malformed
  * @throws {DTypeError} if they hold an element type that Cresset lacks
  */
-export function load(data: Uint8Array, ...args: Args<LoadOptions, ["device"]>): Record<string, Tensor> {
-  if (!(data instanceof Uint8Array)) throw new ArgumentError(`load(): expected a Uint8Array: ${describe(data)}`);
-  return loadBytes({ op: "load", file: "the data" }, data, parseLoadBytes(args));
+export function load(
+  data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
+  ...args: Args<LoadOptions, ["device"]>
+): Record<string, Tensor> {
+  return loadBytes({ op: "load", file: "the data" }, plainBytes("load", "data", data), parseLoadBytes(args));
 }
 
 function loadBytes(origin: Origin, data: Uint8Array, options: LoadOptions): Record<string, Tensor> {

@@ -8,8 +8,7 @@ import { type Args, call } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import {
   type Both,
   checkSizes,
@@ -189,7 +188,8 @@ export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A
 }
 
 function expectDims(op: string, input: Tensor, ...dims: number[]): void {
-  if (dims.includes(checkTensor(op, "input", input).ndim)) return;
+  checkTensor(op, "input", input);
+  if (dims.includes(input.ndim)) return;
   const names = dims.map((d) => `${d}D`).join(" or ");
   throw new ShapeError(`${op}(): expected a ${names} input: ${show(input.shape)}`);
 }

@@ -7,8 +7,8 @@
  */
 
 import { type Args, call, isPlainObject } from "../base/call.ts";
+import { checkIterable } from "../base/checks.ts";
 import { ArgumentError, IndexError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asParameter, checkModule, describeItem, indented } from "./items.ts";
 import { chained } from "./linear_chain.ts";
@@ -25,12 +25,6 @@ function position(op: string, index: number, size: number): number {
     throw new IndexError(`${op}(): index ${index} is out of range; there are ${size} items`);
   }
   return index < 0 ? index + size : index;
-}
-
-/** The items of an iterable; a module by itself is a mistake that is easily made. */
-function checkIterable<T>(op: string, items: Iterable<T>): T[] {
-  if (typeof items === "object" && items !== null && Symbol.iterator in items) return [...items];
-  throw new ArgumentError(`${op}(): expected an array of modules, got ${describe(items)}`);
 }
 
 /** The parameters of `insert`. */
@@ -112,7 +106,9 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
 
   /** Adds modules at the end. */
   extend(modules: Iterable<T>): this {
-    for (const module of checkIterable(`${this._name()}.extend`, modules)) this.add(`${this._name()}.extend`, module);
+    const op = `${this._name()}.extend`;
+    checkIterable(op, "modules", modules);
+    for (const module of [...modules]) this.add(op, module);
     return this;
   }
 
@@ -235,7 +231,8 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
    */
   constructor(modules: Iterable<T> = []) {
     super();
-    for (const module of checkIterable("ModuleList", modules)) this.add("ModuleList", module);
+    checkIterable("ModuleList", "modules", modules);
+    for (const module of modules) this.add("ModuleList", module);
   }
 
   /** A list has no computation of its own. */
@@ -296,6 +293,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
 
   /** Adds items at the end. */
   extend(values: Iterable<Tensor>): this {
+    checkIterable("ParameterList.extend", "values", values);
     for (const value of [...values]) this.append(value);
     return this;
   }

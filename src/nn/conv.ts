@@ -6,8 +6,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BiasOf, checkSizes, emptyParameter, FactoryArgs, type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
 import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";

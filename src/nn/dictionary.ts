@@ -8,8 +8,8 @@
  */
 
 import type { DTypeName } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { checkText } from "../base/checks.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { asParameter, checkModule, describeItem, indented } from "./items.ts";
 import { Module } from "./module.ts";
@@ -25,8 +25,14 @@ export type Item<R, K extends keyof R> = string extends keyof R ? R[K] | undefin
 /** The items as attributes, where the type of the dictionary names them. */
 export type Attributes<R> = string extends keyof R ? unknown : R;
 
-function entriesOf<V>(items: Entries<V>): [string, V][] {
+function entriesOf<V>(op: string, items: Entries<V>): [string, V][] {
+  if (typeof items !== "object" || items === null) {
+    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
+  }
   const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);
+  if (!list.every((pair) => Array.isArray(pair) && pair.length === 2)) {
+    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
+  }
   return list.map(([key, value]) => [key, value]);
 }
 
@@ -60,6 +66,7 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
    * @throws {ArgumentError} if the key is empty or holds a dot, or the value is of the wrong kind
    */
   set(key: string, value: V): this {
+    checkText(`${this._name()}.set`, "key", key);
     if (key === "" || key.includes(".")) {
       throw new ArgumentError(`${this._name()}.set(): a key must not be empty or contain ".": "${key}"`);
     }
@@ -121,7 +128,7 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
 
   /** Adds or replaces several items. */
   update(items: Entries<V>): void {
-    for (const [key, value] of entriesOf(items)) this.set(key, value);
+    for (const [key, value] of entriesOf(`${this._name()}.update`, items)) this.set(key, value);
   }
 
   /** A dictionary has no computation of its own. */

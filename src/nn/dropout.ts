@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import { type Layer, layer, shown } from "./layer.ts";

@@ -6,8 +6,7 @@
 
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { empty, full, ones, zeros } from "../ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";

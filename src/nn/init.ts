@@ -7,9 +7,8 @@
 
 import { noGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
-import { describe } from "../base/scalar.ts";
 import { type Fn, fn } from "../ops/op.ts";
 import { randperm } from "../ops/random.ts";
 import { scope } from "../tensor/scope.ts";
@@ -277,16 +276,14 @@ export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { g
 export const fanInAndFanOut: Fn<typeof NoArgs, [fanIn: number, fanOut: number]> = fn(
   "fanInAndFanOut",
   NoArgs,
-  (tensor) => {
-    if (tensor.ndim < 2) {
-      throw new ShapeError(
-        `fanInAndFanOut(): at least 2 dimensions are needed: ${show(tensor.shape)}`,
-      );
-    }
-    const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);
-    return [tensor.shape[1] * receptive, tensor.shape[0] * receptive];
-  },
+  (tensor) => fans("fanInAndFanOut", tensor),
 );
+
+function fans(op: string, tensor: Tensor): [fanIn: number, fanOut: number] {
+  if (tensor.ndim < 2) throw new ShapeError(`${op}(): at least 2 dimensions are needed: ${show(tensor.shape)}`);
+  const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);
+  return [tensor.shape[1] * receptive, tensor.shape[0] * receptive];
+}
 
 /**
  * Glorot's initialisation: uniform with variance `gain² · 2 / (fanIn + fanOut)`.
@@ -294,7 +291,7 @@ export const fanInAndFanOut: Fn<typeof NoArgs, [fanIn: number, fanOut: number]> 
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
 export const xavierUniform_: Fn<typeof GainArgs> = fn("xavierUniform_", GainArgs, (tensor, { gain, generator }) => {
-  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  const [fanIn, fanOut] = fans("xavierUniform_", tensor);
   const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
   return uniform_(tensor, -bound, bound, { generator });
 });
@@ -305,7 +302,7 @@ export const xavierUniform_: Fn<typeof GainArgs> = fn("xavierUniform_", GainArgs
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
 export const xavierNormal_: Fn<typeof GainArgs> = fn("xavierNormal_", GainArgs, (tensor, { gain, generator }) => {
-  const [fanIn, fanOut] = fanInAndFanOut(tensor);
+  const [fanIn, fanOut] = fans("xavierNormal_", tensor);
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator });
 });
 
@@ -313,7 +310,7 @@ function kaimingStd(op: string, tensor: Tensor, { a, mode, nonlinearity }: Reado
   if (mode !== "fan_in" && mode !== "fan_out") {
     throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": ${describe(mode)}`);
   }
-  const fan = fanInAndFanOut(tensor)[mode === "fan_in" ? 0 : 1];
+  const fan = fans(op, tensor)[mode === "fan_in" ? 0 : 1];
   return calculateGain(nonlinearity, a) / Math.sqrt(fan);
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
-import { describe, isClass } from "../base/scalar.ts";
+import { ArgumentError, describe, isClass } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";

@@ -8,8 +8,7 @@
  */
 
 import { type Args, call, type Params } from "../base/call.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { toSnake } from "../base/spelling.ts";
 import { python } from "./repr.ts";

@@ -6,8 +6,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BiasOf, checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";
@@ -96,7 +95,8 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
 
   /** The product of input and weight, plus the bias. */
   override forward(input: Tensor): Tensor {
-    return F.linear(checkTensor("Linear", "input", input), this.weight, this.bias);
+    checkTensor("Linear", "input", input);
+    return F.linear(input, this.weight, this.bias);
   }
 
   /** What stands in the parentheses when the module is printed. */

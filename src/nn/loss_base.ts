@@ -5,8 +5,7 @@
  */
 
 import type { Params } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Reduction } from "../ops/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Layer, layer, type LayerSpec, type Writable } from "./layer.ts";

@@ -13,9 +13,9 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { checkInstance, checkText } from "../base/checks.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
-import { describe } from "../base/scalar.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { noGrad } from "../autograd/mode.ts";
@@ -160,7 +160,7 @@ export class Module extends ModuleBase {
    */
   registerBuffer(...args: Args<typeof RegisterBufferArgs>): void {
     const { name, tensor, persistent } = parse.registerBuffer(args);
-    checkName(this, "buffer", name, this[STATE].buffers.has(name));
+    checkName(this, "registerBuffer", name, this[STATE].buffers.has(name));
     if (tensor !== null && !(tensor instanceof Tensor)) {
       throw new ArgumentError(`registerBuffer(): the buffer "${name}" must be a Tensor or null`);
     }
@@ -175,7 +175,7 @@ export class Module extends ModuleBase {
    */
   registerParameter(...args: Args<typeof RegisterParameterArgs>): void {
     const { name, param } = parse.registerParameter(args);
-    checkName(this, "parameter", name, fields(this)[name] instanceof Parameter);
+    checkName(this, "registerParameter", name, fields(this)[name] instanceof Parameter);
     if (param !== null && !(param instanceof Parameter)) {
       throw new ArgumentError(
         `registerParameter(): "${name}" must be a Parameter or null; wrap it: new nn.Parameter(…)`,
@@ -247,6 +247,7 @@ export class Module extends ModuleBase {
   /** The module itself (name `""`) and all modules below it, parents first. */
   namedModules(...args: Args<typeof NamedModulesArgs>): Generator<[string, Module]> {
     const { memo, prefix, removeDuplicate } = parse.namedModules(args);
+    if (memo !== null) checkInstance("namedModules", "memo", memo, Set);
     return namedModules(this, memo ?? new Set(), prefix, removeDuplicate);
   }
 
@@ -286,6 +287,7 @@ export class Module extends ModuleBase {
    */
   getSubmodule(...args: Args<typeof TargetArgs>): Module {
     const { target } = parse.getSubmodule(args);
+    checkText("getSubmodule", "target", target);
     if (target === "") return this;
     const [name, ...rest] = target.split(".");
     const found = [...this._ownModules()].find(([own]) => own === name);
@@ -301,7 +303,10 @@ export class Module extends ModuleBase {
   setSubmodule(...args: Args<typeof SetSubmoduleArgs>): void {
     const { target, module } = parse.setSubmodule(args);
     if (target === "") throw new ArgumentError("setSubmodule(): the target must not be empty");
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("setSubmodule", target);
+    if (!(module instanceof Module)) {
+      throw new ArgumentError(`setSubmodule(): "${target}" must be a Module: ${describe(module)}`);
+    }
     parent._setOwn(name, module);
   }
 
@@ -312,7 +317,7 @@ export class Module extends ModuleBase {
    */
   getParameter(...args: Args<typeof TargetArgs>): Parameter {
     const { target } = parse.getParameter(args);
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("getParameter", target);
     const found = [...parent._ownParameters()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getParameter(): ${parent._name()} has no parameter "${name}": "${target}"`);
     return found[1];
@@ -325,14 +330,15 @@ export class Module extends ModuleBase {
    */
   getBuffer(...args: Args<typeof TargetArgs>): Tensor {
     const { target } = parse.getBuffer(args);
-    const [parent, name] = this.parentOf(target);
+    const [parent, name] = this.parentOf("getBuffer", target);
     const found = [...parent._ownBuffers()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getBuffer(): ${parent._name()} has no buffer "${name}": "${target}"`);
     return found[1];
   }
 
   /** The module that a dotted name ends in, and the last part of the name. */
-  private parentOf(target: string): [Module, string] {
+  private parentOf(op: string, target: string): [Module, string] {
+    checkText(op, "target", target);
     const dot = target.lastIndexOf(".");
     return [this.getSubmodule(target.slice(0, Math.max(dot, 0))), target.slice(dot + 1)];
   }
@@ -623,16 +629,19 @@ function fields(module: Module): Record<string, unknown> {
   return module as unknown as Record<string, unknown>;
 }
 
-function checkName(module: Module, what: string, name: string, replace: boolean): void {
-  if (name === "") throw new ArgumentError(`${what} name can't be empty string ""`);
-  if (name.includes(".")) throw new ArgumentError(`${what} name can't contain ".": "${name}"`);
+function checkName(module: Module, op: string, name: string, replace: boolean): void {
+  checkText(op, "name", name);
+  if (name === "") throw new ArgumentError(`${op}(): name can't be empty string ""`);
+  if (name.includes(".")) throw new ArgumentError(`${op}(): name can't contain ".": "${name}"`);
   const value = fields(module)[name];
-  if (!replace && value !== undefined && value !== null) throw new ArgumentError(`attribute '${name}' already exists`);
+  if (!replace && value !== undefined && value !== null) {
+    throw new ArgumentError(`${op}(): attribute '${name}' already exists`);
+  }
 }
 
 /** Sets a submodule by name. */
 function setModule(parent: Module, op: string, name: string, module: Module | null): void {
-  checkName(parent, "module", name, fields(parent)[name] instanceof Module);
+  checkName(parent, op, name, fields(parent)[name] instanceof Module);
   if (module !== null && !(module instanceof Module)) {
     throw new ArgumentError(`${op}(): "${name}" must be a Module or null: ${describe(module)}`);
   }

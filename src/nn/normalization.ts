@@ -6,8 +6,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { LocalResponseNormArgs } from "../ops/norm.ts";
 import {
   type Both,
@@ -89,13 +88,8 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
-    return F.layerNorm(
-      checkTensor("LayerNorm", "input", input),
-      this.normalizedShape,
-      this.weight,
-      this.bias,
-      this.eps,
-    );
+    checkTensor("LayerNorm", "input", input);
+    return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
   }
 
   /** What stands in the parentheses when the module is printed. */
@@ -153,7 +147,8 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 
   /** The normalised input. */
   override forward(x: Tensor): Tensor {
-    return F.rmsNorm(checkTensor("RMSNorm", "x", x), this.normalizedShape, this.weight, this.eps);
+    checkTensor("RMSNorm", "x", x);
+    return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
   }
 
   /** What stands in the parentheses when the module is printed. */
@@ -229,7 +224,8 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
-    return F.groupNorm(checkTensor("GroupNorm", "input", input), this.numGroups, this.weight, this.bias, this.eps);
+    checkTensor("GroupNorm", "input", input);
+    return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
   }
 
   /** What stands in the parentheses when the module is printed. */

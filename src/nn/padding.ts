@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -34,10 +33,10 @@ export class ConstantPaddingArgs {
 function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void {
   return (o) => {
     const { padding } = o;
-    const list = typeof padding === "number" ? Array.from({ length: 2 * dims }, () => padding) : [...padding];
+    const list = Array.isArray(padding) ? Array.from(padding) : new Array(2 * dims).fill(padding);
     if (list.length !== 2 * dims || !list.every((p) => Number.isInteger(p))) {
       throw new ArgumentError(
-        `${name}(): padding must be an integer or a list of ${2 * dims}: ${describe(padding)}`,
+        `${name}(): padding must be an integer or a list of ${2 * dims}: ${show(padding)}`,
       );
     }
     o.padding = list;

@@ -8,9 +8,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
@@ -23,11 +21,6 @@ export class ParameterArgs {
 }
 
 const parameterArgs = call("Parameter", ParameterArgs);
-
-function checkTensor(op: string, data: unknown): Tensor {
-  if (data instanceof Tensor) return data;
-  throw new ArgumentError(`${op}(): expected a Tensor: ${describe(data)}`);
-}
 
 /**
  * A tensor that is trained: in a field of a module it appears in `parameters()`.
@@ -51,7 +44,8 @@ export class Parameter extends Tensor {
   constructor(...args: Args<typeof ParameterArgs>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
-    const t = checkTensor("Parameter", data);
+    checkTensor("Parameter", "data", data);
+    const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
     if (requiresGrad) this.requiresGrad_(true);
   }
@@ -92,7 +86,8 @@ export class Buffer extends Tensor {
   /** Takes what {@linkcode BufferArgs} declares. */
   constructor(...args: Args<typeof BufferArgs>) {
     const { data, persistent } = bufferArgs(args);
-    const t = checkTensor("Buffer", data);
+    checkTensor("Buffer", "data", data);
+    const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
     this.persistent = persistent;
   }

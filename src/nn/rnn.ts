@@ -9,12 +9,12 @@
 
 import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts";
 import { type Args, call } from "../base/call.ts";
+import { checkCount, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
 import { cat, stack } from "../ops/join.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { uniform_ } from "./init.ts";
@@ -220,8 +220,9 @@ export abstract class RNNBase extends Module {
       throw new ArgumentError(`${name}(): hidden_size must be greater than zero: ${hiddenSize}`);
     }
     if (!(Number.isInteger(numLayers) && numLayers > 0)) {
-      throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${numLayers}`);
+      throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${show(numLayers)}`);
     }
+    checkCount(name, "num_layers", numLayers, 1, MOST_LAYERS);
     if (projSize < 0 || projSize >= hiddenSize) {
       throw new ArgumentError(`${name}(): proj_size has to be smaller than hidden_size: ${projSize} >= ${hiddenSize}`);
     }
@@ -284,7 +285,8 @@ export abstract class RNNBase extends Module {
     initial: readonly Tensor[] | null,
     weights: readonly Weights[],
   ): [output: Tensor, states: Tensor[]] {
-    if (checkTensor(this._name(), "input", input).ndim !== 2 && input.ndim !== 3) {
+    checkTensor(this._name(), "input", input);
+    if (input.ndim !== 2 && input.ndim !== 3) {
       throw new ShapeError(`${this._name()}(): the input must have 2 or 3 dimensions: ${show(input.shape)}`);
     }
     if (input.shape[input.ndim - 1] !== this.inputSize) {
@@ -535,7 +537,8 @@ export abstract class Cell extends Module {
 
   /** One step in time. */
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
-    for (const x of [checkTensor(this._name(), "input", input), ...(initial ?? [])]) {
+    for (const x of [input, ...(initial ?? [])]) {
+      checkTensor(this._name(), "input and states", x);
       if (x.ndim !== 1 && x.ndim !== 2) {
         throw new ShapeError(`${this._name()}(): input and states must have 1 or 2 dimensions: ${show(x.shape)}`);
       }

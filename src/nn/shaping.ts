@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FoldArgs, UnfoldArgs } from "../ops/fold.ts";
+import { FoldArgs, UnfoldWindowArgs } from "../ops/fold.ts";
 import { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "../ops/pixel.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
@@ -51,9 +51,9 @@ export const Unflatten: Layer<typeof UnflattenLayerArgs> = layer({
 export type Unflatten = InstanceType<typeof Unflatten>;
 
 /** The windows of `(N, C, H, W)` as columns `(N, C · window, windows)`. */
-export const Unfold: Layer<typeof UnfoldArgs> = layer({
+export const Unfold: Layer<typeof UnfoldWindowArgs> = layer({
   name: "Unfold",
-  params: UnfoldArgs,
+  params: UnfoldWindowArgs,
   call: (o, input: Tensor) => F.unfold(input, o.kernelSize, o.dilation, o.padding, o.stride),
   repr: (o) => shown(o, "kernelSize", "dilation", "padding", "stride"),
 });

@@ -7,9 +7,8 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -73,7 +72,7 @@ export function loadStateDict(
   { strict, assign }: Readonly<LoadStateDictArgs>,
 ): IncompatibleKeys {
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
-    throw new ArgumentError(`Expected state_dict to be dict-like, got ${describe(state)}.`);
+    throw new ArgumentError(`loadStateDict(): expected state_dict to be dict-like: ${describe(state)}`);
   }
   const loading: Loading = { assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);
@@ -87,7 +86,9 @@ export function loadStateDict(
     if (missingKeys.length > 0) messages.unshift(`Missing key(s) in state_dict: ${list(missingKeys)}. `);
   }
   if (messages.length > 0) {
-    throw new ArgumentError(`Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`);
+    throw new ArgumentError(
+      `loadStateDict(): Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`,
+    );
   }
   return loading.keys;
 }

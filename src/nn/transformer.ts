@@ -6,6 +6,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
+import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
@@ -287,7 +288,9 @@ export class EncoderCallArgs {
 }
 const encoderCall = call("TransformerEncoder", EncoderCallArgs);
 
-function copies<M extends Module>(layer: M, count: number): ModuleList<M> {
+function copies<M extends Module>(op: string, layer: M, count: number): ModuleList<M> {
+  checkCount(op, "numLayers", count, 0, MOST_LAYERS);
+  checkInstance(op, "the layer", layer, Module);
   return new ModuleList(Array.from({ length: count }, () => layer.clone()));
 }
 
@@ -309,7 +312,7 @@ export class TransformerEncoder extends Module {
   constructor(...args: Args<typeof TransformerEncoderArgs>) {
     super();
     const o = encoderArgs(args);
-    this.layers = copies(o.encoderLayer, o.numLayers);
+    this.layers = copies("TransformerEncoder", o.encoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
     this.norm = o.norm;
   }
@@ -359,7 +362,7 @@ export class TransformerDecoder extends Module {
   constructor(...args: Args<typeof TransformerDecoderArgs>) {
     super();
     const o = decoderArgs(args);
-    this.layers = copies(o.decoderLayer, o.numLayers);
+    this.layers = copies("TransformerDecoder", o.decoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
     this.norm = o.norm;
   }

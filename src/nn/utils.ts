@@ -7,6 +7,7 @@
  */
 
 import { type Func, func } from "../base/call.ts";
+import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
@@ -15,18 +16,22 @@ import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { refuseWhere } from "../ops/values.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { peekGrad, setData } from "./parameter.ts";
 
 /** One tensor or several: what `model.parameters()` gives. */
 export type TensorsInput = Tensor | Iterable<Tensor>;
 
-function listOf(parameters: TensorsInput): Tensor[] {
-  return parameters instanceof Tensor ? [parameters] : [...parameters];
+function listOf(op: string, parameters: TensorsInput): Tensor[] {
+  if (parameters instanceof Tensor) return [parameters];
+  checkIterable(op, "parameters", parameters);
+  const list = [...parameters];
+  for (const x of list) checkTensor(op, "each parameter", x);
+  return list;
 }
 
-function gradsOf(parameters: TensorsInput): Tensor[] {
-  return listOf(parameters).flatMap((p) => peekGrad(p) ?? []);
+function gradsOf(op: string, parameters: TensorsInput): Tensor[] {
+  return listOf(op, parameters).flatMap((p) => peekGrad(p) ?? []);
 }
 
 /** Tensors by device and dtype. */
@@ -119,7 +124,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
   "getTotalNorm",
   TotalNormArgs,
   ({ tensors, normType, errorIfNonfinite }) => {
-    const list = listOf(tensors);
+    const list = listOf("getTotalNorm", tensors);
     if (list.length === 0) return makeTensor(0);
     return noGrad(() =>
       scope(() => {
@@ -160,8 +165,8 @@ export const clipGradNorm_: Func<typeof ClipGradNormArgs, Tensor> = func(
   "clipGradNorm_",
   ClipGradNormArgs,
   ({ parameters, maxNorm, normType, errorIfNonfinite }) => {
-    const list = listOf(parameters);
-    const total = getTotalNorm(gradsOf(list), normType, errorIfNonfinite);
+    const list = listOf("clipGradNorm_", parameters);
+    const total = getTotalNorm(gradsOf("clipGradNorm_", list), normType, errorIfNonfinite);
     clipGradsWithNorm_(list, maxNorm, total);
     return total;
   },
@@ -174,11 +179,12 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
   "clipGradsWithNorm_",
   ClipGradsWithNormArgs,
   ({ parameters, maxNorm, totalNorm }) => {
+    checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
     noGrad(() =>
       scope(() => {
         // The small number is PyTorch's guard against dividing by zero.
         const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
-        for (const grads of byDevice(gradsOf(parameters))) {
+        for (const grads of byDevice(gradsOf("clipGradsWithNorm_", parameters))) {
           const [{ device, dtype }] = grads;
           multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
         }
@@ -195,7 +201,7 @@ export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   ClipGradValueArgs,
   ({ parameters, clipValue }) => {
     noGrad(() => {
-      for (const grads of byDevice(gradsOf(parameters))) {
+      for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
         if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
         clampEach(grads, -clipValue, clipValue);
       }
@@ -208,7 +214,7 @@ export const parametersToVector: Func<typeof ParametersToVectorArgs, Tensor> = f
   "parametersToVector",
   ParametersToVectorArgs,
   ({ parameters }) => {
-    return scope(() => cat([...parameters].map((p) => p.reshape(-1))));
+    return scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1))));
   },
 );
 
@@ -221,8 +227,9 @@ export const vectorToParameters: Func<typeof VectorToParametersArgs, void> = fun
   "vectorToParameters",
   VectorToParametersArgs,
   ({ vec, parameters }) => {
+    checkTensor("vectorToParameters", "vec", vec);
     let at = 0;
-    for (const parameter of parameters) {
+    for (const parameter of listOf("vectorToParameters", parameters)) {
       const count = parameter.numel();
       if (at + count > vec.numel()) {
         throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);

@@ -15,7 +15,7 @@ import { wrapDim } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type Pointwise, pointwise, pointwiseFn, type PointwiseSpec } from "./define.ts";
 import { type Op, op } from "./op.ts";
 import { rand } from "./random.ts";
@@ -406,6 +406,7 @@ const slope = pointwiseFn(PreluArgs, {
  * @throws {ShapeError} if there are neither 1 nor as many slopes as channels
  */
 export const prelu: Op<typeof PreluArgs> = op({ name: "prelu", autocast: "lower" }, PreluArgs, (input, { weight }) => {
+  checkTensor("prelu", "weight", weight);
   const channels = input.ndim >= 2 ? input.shape[1] : 1;
   if (weight.ndim > 1) throw new ShapeError(`prelu(): weight must have at most 1 dimension: ${show(weight.shape)}`);
   if (weight.numel() === 1) return slope(input, input.ndim === 0 ? weight.reshape([]) : weight);

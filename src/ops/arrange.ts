@@ -4,8 +4,9 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, intList, signature } from "../base/args.ts";
+import { intList } from "../base/args.ts";
+import { type Func, func, NoArgs } from "../base/call.ts";
+import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -15,31 +16,24 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
-import {
-  diagonalOf,
-  placed,
-  reshapeTo,
-  selectInOrder,
-  type Sizes,
-  sizesOf,
-  sliceAt,
-  transposeTo,
-} from "./view_core.ts";
+import { type Op, op, type SpreadOp, spreadOp } from "./op.ts";
+import { diagonalOf, placed, reshapeTo, selectInOrder, sliceAt, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
-export interface RollArgs {
-  /** How far, one per dimension of `dims`. */
-  shifts: number | readonly number[];
-  /** Which dimensions; default: the flattened tensor. */
-  dims?: number | readonly number[] | null;
+export class RollArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How far, one per dimension of `dims`. */
+    public shifts: number | readonly number[],
+    /** Which dimensions; default: the flattened tensor. */
+    public dims: number | readonly number[] | null = null,
+  ) {}
 }
-const rollArgs = signature<RollArgs>("roll", ["shifts", "dims"], [], 1);
 
 /** Moves elements along dimensions; those that leave at the end come back at the start. */
-export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>): Tensor {
+export const roll: Op<typeof RollArgs> = op("roll", RollArgs, (input, { shifts, dims }) => {
   checkAlive("roll", input);
-  const { shifts, dims = null } = rollArgs(args);
-  const by = typeof shifts === "number" ? [shifts] : intList("roll", [shifts]);
+  const by = intList("roll", [shifts]);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {
@@ -55,7 +49,7 @@ export function roll(input: Tensor, ...args: Args<RollArgs, ["shifts", "dims"]>)
     over.forEach((d, i) => out = rollDim(out, by[i], wrapDim("roll", d, input.ndim)));
     return out;
   });
-}
+});
 
 function rollDim(x: Tensor, shift: number, d: number): Tensor {
   const size = x.shape[d];
@@ -65,15 +59,21 @@ function rollDim(x: Tensor, shift: number, d: number): Tensor {
   return cat([sliceAt(x, d, start, size), sliceAt(x, d, 0, start)], d);
 }
 
-/**
- * Reverses dimensions; the result is a copy.
- *
- * @param input any tensor
- * @param dims which, spread or as an array
- */
-export function flip(input: Tensor, ...dims: Sizes | readonly [{ dims: readonly number[] }]): Tensor {
-  return flipDims("flip", input, sizesOf("flip", dims, "dims"));
+/** The parameters of {@linkcode flip}. */
+export class FlipArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions, spread or as an array. */
+    public dims: readonly number[],
+  ) {}
 }
+
+/** Reverses dimensions; the result is a copy. */
+export const flip: SpreadOp<typeof FlipArgs> = spreadOp(
+  "flip",
+  FlipArgs,
+  (input, { dims }) => flipDims("flip", input, dims),
+);
 
 function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
   checkAlive(op, x);
@@ -89,29 +89,30 @@ function flipDims(op: string, x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Reverses dimension 1. */
-export function fliplr(input: Tensor): Tensor {
+export const fliplr: Op<typeof NoArgs> = op("fliplr", NoArgs, (input) => {
   if (input.ndim < 2) throw new ShapeError(`fliplr(): at least 2 dimensions are needed: ${show(input.shape)}`);
   return flipDims("fliplr", input, [1]);
-}
+});
 
 /** Reverses dimension 0. */
-export function flipud(input: Tensor): Tensor {
+export const flipud: Op<typeof NoArgs> = op("flipud", NoArgs, (input) => {
   if (input.ndim < 1) throw new ShapeError(`flipud(): at least 1 dimension is needed: ${show(input.shape)}`);
   return flipDims("flipud", input, [0]);
-}
+});
 
 /** The parameters of {@linkcode rot90}. */
-export interface Rot90Args {
-  /** How many quarter turns, from the first of `dims` to the second; default 1. */
-  k?: number;
-  /** The plane; default `[0, 1]`. */
-  dims?: readonly number[];
+export class Rot90Args {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many quarter turns, from the first of `dims` to the second. */
+    public k = 1,
+    /** The plane. */
+    public dims: readonly number[] = [0, 1],
+  ) {}
 }
-const rot90Args = signature<Rot90Args>("rot90", ["k", "dims"]);
 
 /** Turns a plane by multiples of 90 degrees. */
-export function rot90(input: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): Tensor {
-  const { k = 1, dims = [0, 1] } = rot90Args(args);
+export const rot90: Op<typeof Rot90Args> = op("rot90", Rot90Args, (input, { k, dims }) => {
   if (dims.length !== 2) throw new ArgumentError(`rot90(): two dimensions are needed: ${show(dims)}`);
   if (input.ndim < 2) throw new ShapeError(`rot90(): at least 2 dimensions are needed: ${show(input.shape)}`);
   const [a, b] = dims.map((d) => wrapDim("rot90", d, input.ndim));
@@ -126,47 +127,59 @@ export function rot90(input: Tensor, ...args: Args<Rot90Args, ["k", "dims"]>): T
     default:
       return input.clone();
   }
-}
+});
 
 /** The parameters of {@linkcode diag}, {@linkcode tril} and {@linkcode triu}. */
-export interface DiagonalNumber {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  diagonal?: number;
+export class DiagonalNumberArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public diagonal = 0,
+  ) {}
 }
-const diagArgs = signature<DiagonalNumber>("diag", ["diagonal"]);
 
 /** A vector as the diagonal of a matrix, or the diagonal of a matrix as a vector (a copy). */
-export function diag(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  const { diagonal = 0 } = diagArgs(args);
+export const diag: Op<typeof DiagonalNumberArgs> = op("diag", DiagonalNumberArgs, (input, { diagonal }) => {
   if (input.ndim === 1) return embedDiagonal("diag", input, diagonal, -2, -1);
   if (input.ndim !== 2) throw new ShapeError(`diag(): a vector or a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, diagonal, 0, 1, "diag").clone();
-}
+});
 
-const diagflatArgs = signature<{ offset?: number }>("diagflat", ["offset"]);
+/** The parameters of {@linkcode diagflat}. */
+export class DiagflatArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+  ) {}
+}
 
 /** The elements, in row-major order, as the diagonal of a matrix. */
-export function diagflat(input: Tensor, ...args: Args<{ offset?: number }, ["offset"]>): Tensor {
-  const { offset = 0 } = diagflatArgs(args);
-  return embedDiagonal("diagflat", reshapeTo(input, [-1]), offset, -2, -1);
-}
+export const diagflat: Op<typeof DiagflatArgs> = op(
+  "diagflat",
+  DiagflatArgs,
+  (input, { offset }) => embedDiagonal("diagflat", reshapeTo(input, [-1]), offset, -2, -1),
+);
 
 /** The parameters of {@linkcode diagEmbed}. */
-export interface DiagEmbedArgs {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  offset?: number;
-  /** First dimension of the matrices in the result; default -2. */
-  dim1?: number;
-  /** Second dimension of the matrices; default -1. */
-  dim2?: number;
+export class DiagEmbedArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension of the matrices in the result. */
+    public dim1 = -2,
+    /** Second dimension of the matrices. */
+    public dim2 = -1,
+  ) {}
 }
-const diagEmbedArgs = signature<DiagEmbedArgs>("diagEmbed", ["offset", "dim1", "dim2"]);
 
 /** The last dimension as diagonals of matrices that are zero elsewhere. */
-export function diagEmbed(input: Tensor, ...args: Args<DiagEmbedArgs, ["offset", "dim1", "dim2"]>): Tensor {
-  const { offset = 0, dim1 = -2, dim2 = -1 } = diagEmbedArgs(args);
-  return embedDiagonal("diagEmbed", input, offset, dim1, dim2);
-}
+export const diagEmbed: Op<typeof DiagEmbedArgs> = op(
+  "diagEmbed",
+  DiagEmbedArgs,
+  (input, { offset, dim1, dim2 }) => embedDiagonal("diagEmbed", input, offset, dim1, dim2),
+);
 
 function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2: number): Tensor {
   checkAlive(op, x);
@@ -181,11 +194,10 @@ function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2
 }
 
 /** The sum of a matrix's diagonal. */
-export function trace(input: Tensor): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, trace, input);
+export const trace: Op<typeof NoArgs> = op({ name: "trace", autocast: { cpu: "float32" } }, NoArgs, (input) => {
   if (input.ndim !== 2) throw new ShapeError(`trace(): a matrix is needed: ${show(input.shape)}`);
   return diagonalOf(input, 0, 0, 1, "trace").sum();
-}
+});
 
 /** Zeros where the column minus the row is beyond `diagonal`, above or below. */
 function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tensor {
@@ -199,102 +211,136 @@ function triangle(op: string, x: Tensor, diagonal: number, lower: boolean): Tens
   });
 }
 
-const trilArgs = signature<DiagonalNumber>("tril", ["diagonal"]);
-
 /** The lower triangle of matrices, zeros above `diagonal`. */
-export function tril(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("tril", input, trilArgs(args).diagonal ?? 0, true);
-}
-
-const triuArgs = signature<DiagonalNumber>("triu", ["diagonal"]);
+export const tril: Op<typeof DiagonalNumberArgs> = op(
+  "tril",
+  DiagonalNumberArgs,
+  (input, { diagonal }) => triangle("tril", input, diagonal, true),
+);
 
 /** The upper triangle of matrices, zeros below `diagonal`. */
-export function triu(input: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return triangle("triu", input, triuArgs(args).diagonal ?? 0, false);
-}
+export const triu: Op<typeof DiagonalNumberArgs> = op(
+  "triu",
+  DiagonalNumberArgs,
+  (input, { diagonal }) => triangle("triu", input, diagonal, false),
+);
 
 /** {@linkcode tril} in place. */
-export function tril_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return scope(() => self.copy_(tril(self, ...args)));
-}
+export const tril_: Op<typeof DiagonalNumberArgs> = op(
+  "tril_",
+  DiagonalNumberArgs,
+  (self, { diagonal }) => scope(() => self.copy_(triangle("tril_", self, diagonal, true))),
+);
 
 /** {@linkcode triu} in place. */
-export function triu_(self: Tensor, ...args: Args<DiagonalNumber, ["diagonal"]>): Tensor {
-  return scope(() => self.copy_(triu(self, ...args)));
-}
+export const triu_: Op<typeof DiagonalNumberArgs> = op(
+  "triu_",
+  DiagonalNumberArgs,
+  (self, { diagonal }) => scope(() => self.copy_(triangle("triu_", self, diagonal, false))),
+);
 
 /** The parameters of {@linkcode trilIndices} and {@linkcode triuIndices}. */
-export interface TriangleIndicesArgs {
-  /** Which diagonal bounds the triangle; default 0. */
-  offset?: number;
-  /** Integer dtype; default int64. */
-  dtype?: DType;
-  /** Where; default: the default device. */
-  device?: string | Device;
+export class TriangleIndicesArgs {
+  /** Integer dtype. */
+  dtype: DType | null = int64;
+  /** Where; `null`: the default device. */
+  device: string | Device | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** Rows of the matrix. */
+    public row: number,
+    /** Columns of the matrix. */
+    public col: number,
+    /** Which diagonal bounds the triangle. */
+    public offset = 0,
+  ) {}
 }
-const trilIndicesArgs = signature<TriangleIndicesArgs>("trilIndices", ["offset"], ["dtype", "device"]);
-const triuIndicesArgs = signature<TriangleIndicesArgs>("triuIndices", ["offset"], ["dtype", "device"]);
 
-function triangleIndices(
-  op: string,
-  row: number,
-  col: number,
-  options: TriangleIndicesArgs,
-  inside: (distance: number) => boolean,
-): Tensor {
+function triangleIndices(op: string, options: TriangleIndicesArgs, lower: boolean): Tensor {
+  const { row, col, offset, dtype, device } = options;
   checkSizes(op, [row, col]);
+  checkInteger(op, "the offset", offset);
+  // The rows that have elements, and which columns of a row are in the triangle.
+  const first = lower ? Math.max(-offset, 0) : 0, last = col === 0 ? 0 : lower ? row : Math.min(row, col - offset);
+  checkListed(op, Math.max(last - first, 0));
+  const from = (i: number) => lower ? 0 : Math.max(i + offset, 0);
+  const to = (i: number) => lower ? Math.min(i + offset + 1, col) : col;
+  let count = 0;
+  for (let i = first; i < last; i++) count += to(i) - from(i);
+  checkListed(op, count);
   const rows: number[] = [], columns: number[] = [];
-  for (let i = 0; i < row; i++) {
-    for (let j = 0; j < col; j++) {
-      if (!inside(j - i)) continue;
+  for (let i = first; i < last; i++) {
+    for (let j = from(i), end = to(i); j < end; j++) {
       rows.push(i);
       columns.push(j);
     }
   }
-  const { dtype = int64, device } = options;
-  return fromData([...rows, ...columns], [2, rows.length], { dtype, device });
+  return fromData(rows.concat(columns), [2, count], { dtype, device });
 }
 
 /** Row and column numbers of the lower triangle of a `row` × `col` matrix, as `[2, count]`. */
-export function trilIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  const options = trilIndicesArgs(args), offset = options.offset ?? 0;
-  return triangleIndices("trilIndices", row, col, options, (distance) => distance <= offset);
-}
+export const trilIndices: Func<typeof TriangleIndicesArgs, Tensor> = func(
+  "trilIndices",
+  TriangleIndicesArgs,
+  (o) => triangleIndices("trilIndices", o, true),
+);
 
 /** Row and column numbers of the upper triangle of a `row` × `col` matrix, as `[2, count]`. */
-export function triuIndices(row: number, col: number, ...args: Args<TriangleIndicesArgs, ["offset"]>): Tensor {
-  const options = triuIndicesArgs(args), offset = options.offset ?? 0;
-  return triangleIndices("triuIndices", row, col, options, (distance) => distance >= offset);
-}
+export const triuIndices: Func<typeof TriangleIndicesArgs, Tensor> = func(
+  "triuIndices",
+  TriangleIndicesArgs,
+  (o) => triangleIndices("triuIndices", o, false),
+);
 
 /** The parameters of {@linkcode combinations}. */
-export interface CombinationsArgs {
-  /** Elements per combination; default 2. */
-  r?: number;
-  /** Whether an element may repeat; default false. */
-  withReplacement?: boolean;
+export class CombinationsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Elements per combination. */
+    public r = 2,
+    /** Whether an element may repeat. */
+    public withReplacement = false,
+  ) {}
 }
-const combinationsArgs = signature<CombinationsArgs>("combinations", ["r", "withReplacement"]);
 
-/** Every combination of `r` elements of a vector, in order, as rows. */
-export function combinations(input: Tensor, ...args: Args<CombinationsArgs, ["r", "withReplacement"]>): Tensor {
-  const { r = 2, withReplacement = false } = combinationsArgs(args);
-  if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
-  if (!Number.isInteger(r) || r < 0) throw new ArgumentError(`combinations(): r must not be negative: ${r}`);
-  if (r === 0) return input.newZeros([0]);
-  const picked: number[] = [], current: number[] = [];
-  const choose = (from: number) => {
-    if (current.length === r) {
-      picked.push(...current);
-      return;
-    }
-    for (let i = from; i < input.shape[0]; i++) {
-      current.push(i);
-      choose(withReplacement ? i : i + 1);
-      current.pop();
-    }
-  };
-  choose(0);
-  const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
-  return reshapeTo(input.indexSelect(0, index), [picked.length / r, r]);
+/** How many ways there are to choose `r` of `n`; an inexact large number where they are many. */
+function ways(n: number, r: number): number {
+  if (r > n) return 0;
+  let count = 1;
+  for (let k = 1, most = Math.min(r, n - r); k <= most && count < Number.MAX_SAFE_INTEGER; k++) {
+    count = count * (n - most + k) / k;
+  }
+  return Math.round(count);
 }
+
+/**
+ * Every combination of `r` elements of a vector, in order, as rows.
+ *
+ * @throws {ShapeError} if there are more than can be listed
+ */
+export const combinations: Op<typeof CombinationsArgs> = op(
+  "combinations",
+  CombinationsArgs,
+  (input, { r, withReplacement }) => {
+    checkAlive("combinations", input);
+    if (input.ndim !== 1) throw new ShapeError(`combinations(): a vector is needed: ${show(input.shape)}`);
+    checkCount("combinations", "r", r, 0);
+    if (r === 0) return input.newZeros([0]);
+    const n = input.shape[0];
+    const count = withReplacement ? (n === 0 ? 0 : ways(n + r - 1, r)) : ways(n, r);
+    checkListed("combinations", count * r);
+    const picked: number[] = [];
+    const current = Array.from({ length: count === 0 ? 0 : r }, (_, i) => withReplacement ? 0 : i);
+    for (let row = 0; row < count; row++) {
+      for (const i of current) picked.push(i);
+      // The next one: the last place that can move does, and those after it follow as closely as they may.
+      let at = r - 1;
+      while (at >= 0 && current[at] === (withReplacement ? n - 1 : n - r + at)) at--;
+      if (at < 0) break;
+      current[at]++;
+      for (let k = at + 1; k < r; k++) current[k] = withReplacement ? current[at] : current[k - 1] + 1;
+    }
+    const index = fromData(picked, [picked.length], { dtype: int64, device: input.device });
+    return reshapeTo(input.indexSelect(0, index), [count, r]);
+  },
+);

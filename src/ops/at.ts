@@ -1,5 +1,5 @@
 /**
- * Indexing: `x.at(0, slice(1, 3), null, index)` reads, `x.setAt([0, slice(1, 3)], value)` writes; PyTorch's `x[…]`.
+ * Indexing: `x.at(0, slice(1, 3), null, index)` reads, `x.setAt(0, slice(1, 3), value)` writes; PyTorch's `x[…]`.
  *
  * Numbers, slices, `null` and `"..."` give a view. Integer tensors (or arrays) select positions, several of them together,
  * and are turned into one `indexSelect` over their dimensions merged. A boolean tensor selects where it is true.
@@ -7,21 +7,21 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { checkInPlace, recordInPlace } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
+import { MOST_DIMS } from "../base/checks.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, numelOf } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { mode } from "../autograd/mode.ts";
 import { where } from "./compare.ts";
 import { tensor, type TensorData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { checkNoOverlap } from "./define.ts";
 import { coordinates, inMode, rawIndexPut, rawIndexSelect } from "./index_core.ts";
+import { asMethod, type IsMethod, type Op, op } from "./op.ts";
 import { Slice } from "./slice.ts";
 import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
@@ -29,8 +29,11 @@ import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "./v
 /** Nested arrays of whole numbers or booleans, read as an index tensor. */
 export type IndexArray = readonly (number | bigint | boolean | IndexArray)[];
 
-/** One part of an index: a position, a range, a new dimension, all remaining dimensions, or an index tensor. */
-export type Index = number | Slice | null | "..." | boolean | Tensor | IndexArray;
+/**
+ * One part of an index: a position, a range (`":"` is all of a dimension), a new dimension (`null`), all remaining dimensions
+ * (`"..."`), or an index tensor.
+ */
+export type Index = number | Slice | null | ":" | "..." | boolean | Tensor | IndexArray;
 
 /** The view that the basic parts of an index make, and the index tensor of each of its dimensions. */
 interface Plan {
@@ -45,23 +48,36 @@ function consumes(part: Index): number {
 }
 
 /** Parts with arrays made tensors and the ellipsis (or the missing end) spelled out. */
-function expandParts(op: string, x: Tensor, parts: readonly Index[]): Exclude<Index, "..." | IndexArray>[] {
-  const given = parts.map((p) => Array.isArray(p) ? indexTensor(x, p) : p) as Exclude<Index, IndexArray>[];
+function expandParts(op: string, x: Tensor, parts: readonly Index[]): Exclude<Index, "..." | ":" | IndexArray>[] {
+  const all = new Slice(null, null, null);
+  const given = parts.map((p) => Array.isArray(p) ? indexTensor(op, x, p) : p === ":" ? all : p) as Exclude<
+    Index,
+    IndexArray | ":"
+  >[];
   const used = given.reduce<number>((sum, p) => sum + consumes(p), 0);
   if (used > x.ndim) {
     throw new IndexError(`${op}(): too many indices: ${used} for a tensor of shape ${show(x.shape)}`);
   }
-  const rest = new Array<Slice>(x.ndim - used).fill(new Slice(null, null, null));
+  const rest = new Array<Slice>(x.ndim - used).fill(all);
   const at = given.indexOf("...");
   if (at !== given.lastIndexOf("...")) throw new IndexError(`${op}(): an index can have a single "..."`);
   const out = at < 0 ? [...given, ...rest] : [...given.slice(0, at), ...rest, ...given.slice(at + 1)];
-  return out as Exclude<Index, "..." | IndexArray>[];
+  return out as Exclude<Index, "..." | ":" | IndexArray>[];
 }
 
-function indexTensor(x: Tensor, values: IndexArray): Tensor {
-  const flat = (values as readonly unknown[]).flat(Infinity);
-  const isBool = flat.length > 0 && flat.every((v) => typeof v === "boolean");
-  return tensor(values as TensorData, { dtype: isBool ? BOOL : int64, device: x.device });
+function indexTensor(op: string, x: Tensor, values: IndexArray): Tensor {
+  if (values.some((v) => (v as unknown) instanceof Slice || v === null || v as unknown === "...")) {
+    throw new ArgumentError(
+      `${op}(): the parts of an index are given one by one, not in an array: ${op}(0, slice(1, 3))`,
+    );
+  }
+  return tensor(values as TensorData, { dtype: allBooleans(values) ? BOOL : int64, device: x.device });
+}
+
+/** Whether nested arrays hold booleans only; `tensor` refuses arrays that contain themselves. */
+function allBooleans(value: unknown, depth = 0): boolean {
+  if (!Array.isArray(value)) return typeof value === "boolean";
+  return depth < MOST_DIMS && value.length > 0 && value.every((v) => allBooleans(v, depth + 1));
 }
 
 /** Applies numbers, slices and `null`, and lines up the index tensors with the dimensions that are left. */
@@ -86,7 +102,7 @@ function planIndex(op: string, x: Tensor, parts: readonly Index[]): Plan {
       d += consumes(part);
     } else {
       throw new ArgumentError(
-        `${op}(): an index is a number, slice(), null, "...", a boolean, a Tensor or an array: ${describe(part)}`,
+        `${op}(): an index is a number, slice(), ":", null, "...", a boolean, a Tensor or an array: ${describe(part)}`,
       );
     }
   }
@@ -206,8 +222,8 @@ function readMerged(op: string, view: Tensor, m: Merged): Tensor {
  *
  * Numbers, `slice(a, b, s)`, `null` (a new dimension) and `"..."` give a view; integer tensors or arrays a copy.
  *
- * Differs from PyTorch: with a boolean tensor or array the size of the result depends on values, which are read, and a
- * **promise** of the tensor is returned: write `await x.at(mask)`.
+ * Differs from PyTorch: a boolean tensor is refused, because the size of the result would depend on its values, which must
+ * be read: write `await x.atMask(mask)`.
  *
  * @param input any tensor
  * @param index parts, one per dimension; missing ones mean all
@@ -220,25 +236,49 @@ function readMerged(op: string, view: Tensor, m: Merged): Tensor {
  * assertEquals(await x.at(1).tolist(), [4, 5, 6, 7]);
  * assertEquals(await x.at("...", torch.slice(1, 3)).tolist(), [[1, 2], [5, 6], [9, 10]]);
  * assertEquals(await x.at([0, 2], [1, -1]).tolist(), [1, 11]);
- * assertEquals(await (await x.at(x.gt(9))).tolist(), [10, 11]);
+ * assertEquals(await x.at("...", ":", -1).tolist(), [3, 7, 11]);
  * ```
  */
-export function at(input: Tensor, ...index: Index[]): Tensor {
+export const at: ((input: Tensor, ...index: Index[]) => Tensor) & IsMethod = asMethod((input, ...index) => {
+  checkTensor("at", "input", input);
   const { view, advanced } = planIndex("at", input, index);
-  const masks = advanced.filter(isMask);
-  if (masks.length === 0) {
-    if (advanced.every((t) => t === null)) {
-      return view === input ? permuteTo(input, input.shape.map((_, d) => d)) : view;
-    }
-    return scope(() => readMerged("at", view, merge("at", view, advanced)));
+  if (advanced.some(isMask)) {
+    throw new ArgumentError(
+      "at(): how many elements a mask selects must be read: use await x.atMask(mask), or where() or maskedFill()",
+    );
   }
-  const { gradEnabled } = mode;
-  const counts = Promise.all(masks.map((m) => m.storage.backend.countNonzero(m)));
-  const result = counts.then((n) =>
-    scope(() => inMode(gradEnabled, () => readMerged("at", view, merge("at", view, withCoordinates(advanced, n)))))
-  );
-  // The type says Tensor, so that integer indices read naturally; awaiting it gives the tensor either way.
-  return result as unknown as Tensor;
+  return indexed("at", input, view, advanced);
+});
+
+/**
+ * {@linkcode at} with boolean tensors or arrays among the parts: the elements where they are true.
+ *
+ * Differs from PyTorch: it is a promise, because the size of the result depends on values, which are read.
+ *
+ * @param input any tensor
+ * @param index parts, one per dimension (a mask stands for as many as it has); missing ones mean all
+ * @example
+ * ```ts
+ * import * as torch from "../../mod.ts";
+ * import { assertEquals } from "@std/assert";
+ * const x = torch.arange(12).reshape(3, 4);
+ * assertEquals(await (await x.atMask(x.gt(9))).tolist(), [10, 11]);
+ * ```
+ */
+export const atMask: ((input: Tensor, ...index: Index[]) => Promise<Tensor>) & IsMethod = asMethod(
+  async (input, ...index) => {
+    checkTensor("atMask", "input", input);
+    const { view, advanced } = planIndex("atMask", input, index);
+    const { gradEnabled } = mode;
+    const counts = await Promise.all(advanced.filter(isMask).map((m) => m.storage.backend.countNonzero(m)));
+    return inMode(gradEnabled, () => indexed("atMask", input, view, withCoordinates(advanced, counts)));
+  },
+);
+
+/** What a planned index without masks selects. */
+function indexed(op: string, input: Tensor, view: Tensor, advanced: readonly (Tensor | null)[]): Tensor {
+  if (advanced.some((t) => t !== null)) return scope(() => readMerged(op, view, merge(op, view, advanced)));
+  return view === input ? permuteTo(input, input.shape.map((_, d) => d)) : view;
 }
 
 /** How many elements each mask selects, read at once where the device can wait. */
@@ -275,18 +315,24 @@ function asWhere(view: Tensor, advanced: readonly (Tensor | null)[], value: Tens
   return reshapeTo(value, [...lead, ...new Array<number>(mask.ndim).fill(1), ...tail]);
 }
 
+/** The arguments of {@linkcode setAt}: the parts of an index as of {@linkcode at}, then the value. */
+export type SetAtList = readonly [...index: Index[], value: Tensor | ScalarLike | TensorData];
+
 /**
- * Writes `value` at an index, as Python's `x[…] = value`. The value broadcasts and is converted.
+ * Writes a value at an index, as Python's `x[…] = value`: `x.setAt(0, slice(1, 3), value)`. The value, a tensor, a number or
+ * nested arrays, broadcasts and is converted.
  *
  * On WebGPU: at a mask, the value must broadcast to the tensor, since counting what the mask selects is asynchronous.
  *
  * @param self the tensor to write to
- * @param index parts as of {@linkcode at}, in an array
- * @param value a tensor, a number, or nested arrays
  * @returns the tensor
  */
-export function setAt(self: Tensor, index: Index | readonly Index[], value: Tensor | ScalarLike | TensorData): Tensor {
-  const parts = Array.isArray(index) ? index as readonly Index[] : [index as Index];
+export const setAt: ((self: Tensor, ...args: SetAtList) => Tensor) & IsMethod = asMethod((self, ...args) => {
+  checkTensor("setAt", "input", self);
+  if (args.length < 2) {
+    throw new ArgumentError("setAt(): an index and a value are needed: setAt(0, slice(1, 3), value)");
+  }
+  const parts = args.slice(0, -1) as Index[], value = args[args.length - 1] as Tensor | ScalarLike | TensorData;
   const { view, advanced } = planIndex("setAt", self, parts);
   return scope(() => {
     const source = valueFor(self, value);
@@ -295,7 +341,7 @@ export function setAt(self: Tensor, index: Index | readonly Index[], value: Tens
     else write("setAt", view, advanced, source, false);
     return self;
   });
-}
+});
 
 /** Leading dimensions of size 1 beyond `ndim` are dropped, as PyTorch does when it assigns. */
 function trimmed(x: Tensor, ndim: number): Tensor {
@@ -385,29 +431,33 @@ function fitting(op: string, source: Tensor, shape: readonly number[]): Tensor {
 }
 
 /** The parameters of {@linkcode indexPut}. */
-export interface IndexPutArgs {
-  /** One integer or boolean tensor per dimension; missing ones mean all. */
-  indices: readonly (Tensor | null)[];
-  /** The values; they broadcast. */
-  values: Tensor;
-  /** Add instead of writing; a position may then occur several times. Default false. */
-  accumulate?: boolean;
+export class IndexPutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One integer or boolean tensor per dimension; missing ones mean all. */
+    public indices: readonly (Tensor | null)[],
+    /** The values; they broadcast. */
+    public values: Tensor,
+    /** Add instead of writing; a position may then occur several times. */
+    public accumulate = false,
+  ) {}
 }
-const indexPutArgs = signature<IndexPutArgs>("indexPut", ["indices", "values", "accumulate"], [], 2);
 
 /** Writes (or adds) values at positions given by tensors, in a copy. */
-export function indexPut(input: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, indexPut, input, ...args);
-  const given = indexPutArgs(args);
-  return scope(() => putInto("indexPut", input.clone(), given));
-}
+export const indexPut: Op<typeof IndexPutArgs> = op(
+  { name: "indexPut", autocast: { gpu: "promote" } },
+  IndexPutArgs,
+  (input, given) => scope(() => putInto("indexPut", input.clone(), given)),
+);
 
 /** {@linkcode indexPut} in place. */
-export function indexPut_(self: Tensor, ...args: Args<IndexPutArgs, ["indices", "values", "accumulate"]>): Tensor {
-  return scope(() => putInto("indexPut_", self, indexPutArgs(args)));
-}
+export const indexPut_: Op<typeof IndexPutArgs> = op(
+  "indexPut_",
+  IndexPutArgs,
+  (self, given) => scope(() => putInto("indexPut_", self, given)),
+);
 
-function putInto(op: string, self: Tensor, { indices, values, accumulate = false }: IndexPutArgs): Tensor {
+function putInto(op: string, self: Tensor, { indices, values, accumulate }: IndexPutArgs): Tensor {
   if (values.dtype !== self.dtype) {
     throw new DTypeError(`${op}(): values must have the tensor's dtype: ${values.dtype} and ${self.dtype}; use .to()`);
   }

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -14,28 +13,25 @@ import { composedAttention, shareHeads } from "./attention_core.ts";
 import { fusedAttention } from "./attention_fused.ts";
 
 /** The parameters of {@linkcode scaledDotProductAttention}. */
-export interface AttentionArgs {
-  /** What is looked up, `(N, …, S, E)`. */
-  key: Tensor;
-  /** What is found, `(N, …, S, Ev)`. */
-  value: Tensor;
-  /** `true` where attention is allowed, or numbers that are added to the scores; broadcasts to `(N, …, L, S)`. */
-  attnMask?: Tensor | null;
-  /** The probability that a weight is dropped. @default {0} */
-  dropoutP?: number;
-  /** Whether position i sees positions up to i only. @default {false} */
-  isCausal?: boolean;
+export class AttentionArgs {
   /** Factor of the scores; 1/√E if missing. */
-  scale?: number | null;
-  /** Whether several heads of the query share one of key and value. @default {false} */
-  enableGqa?: boolean;
+  scale: number | null = null;
+  /** Whether several heads of the query share one of key and value. */
+  enableGqa: boolean | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is looked up, `(N, …, S, E)`. */
+    public key: Tensor,
+    /** What is found, `(N, …, S, Ev)`. */
+    public value: Tensor,
+    /** `true` where attention is allowed, or numbers that are added to the scores; broadcasts to `(N, …, L, S)`. */
+    public attnMask: Tensor | null = null,
+    /** The probability that a weight is dropped. */
+    public dropoutP: number | null = null,
+    /** Whether position i sees positions up to i only. */
+    public isCausal: boolean | null = null,
+  ) {}
 }
-const attentionArgs = signature<AttentionArgs>(
-  "scaledDotProductAttention",
-  ["key", "value", "attnMask", "dropoutP", "isCausal"],
-  ["scale", "enableGqa"],
-  2,
-);
 
 /**
  * `softmax(query · keyᵀ · scale + mask) · value`.
@@ -57,43 +53,44 @@ const attentionArgs = signature<AttentionArgs>(
  *
  * @see https://arxiv.org/abs/1706.03762
  */
-export function scaledDotProductAttention(
-  query: Tensor,
-  ...args: Args<AttentionArgs, ["key", "value", "attnMask", "dropoutP", "isCausal"]>
-): Tensor {
-  if (autocasting.active) return autocasted("lower", scaledDotProductAttention, query, ...args);
-  const o = attentionArgs(args);
-  const { dropoutP = 0, isCausal = false } = o;
-  const mask = o.attnMask ?? null;
-  const op = "scaledDotProductAttention";
-  if (mask !== null && isCausal) throw new ArgumentError(`${op}(): give either attnMask or isCausal`);
-  for (const x of [query, o.key, o.value]) {
-    if (x.ndim < 2) throw new ShapeError(`${op}(): expected at least 2 dimensions: ${show(x.shape)}`);
-  }
-  const width = query.shape[query.ndim - 1];
-  if (o.key.shape[o.key.ndim - 1] !== width) {
-    throw new ShapeError(`${op}(): query and key must be equally wide: ${show(query.shape)} and ${show(o.key.shape)}`);
-  }
-  if (o.value.shape[o.value.ndim - 2] !== o.key.shape[o.key.ndim - 2]) {
-    throw new ShapeError(
-      `${op}(): key and value must be equally long: ${show(o.key.shape)} and ${show(o.value.shape)}`,
-    );
-  }
-  const scale = o.scale ?? 1 / Math.sqrt(width);
-  return scope(() => {
-    const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa ?? false };
-    const fused = fusedAttention(query, o.key, o.value, mask, call);
-    if (fused !== null) return fused;
-    // Half precision is too coarse for scores and sums: compute in float32, as PyTorch does.
-    const { dtype } = query;
-    if (dtype.itemsize < 4) {
-      const wide = { ...o, scale, key: o.key.float(), value: o.value.float(), attnMask: mask && widened(mask) };
-      return scaledDotProductAttention(query.float(), wide).to(dtype);
+export const scaledDotProductAttention: Fn<typeof AttentionArgs> = fn(
+  { name: "scaledDotProductAttention", autocast: "lower" },
+  AttentionArgs,
+  (query, o) => {
+    const { dropoutP = 0, isCausal = false } = o;
+    const mask = o.attnMask ?? null;
+    const op = "scaledDotProductAttention";
+    if (mask !== null && isCausal) throw new ArgumentError(`${op}(): give either attnMask or isCausal`);
+    for (const x of [query, o.key, o.value]) {
+      if (x.ndim < 2) throw new ShapeError(`${op}(): expected at least 2 dimensions: ${show(x.shape)}`);
     }
-    const [key, value] = o.enableGqa ? shareHeads(query, o.key, o.value) : [o.key, o.value];
-    return composedAttention(query, key, value, mask, scale, isCausal, dropoutP);
-  });
-}
+    const width = query.shape[query.ndim - 1];
+    if (o.key.shape[o.key.ndim - 1] !== width) {
+      throw new ShapeError(
+        `${op}(): query and key must be equally wide: ${show(query.shape)} and ${show(o.key.shape)}`,
+      );
+    }
+    if (o.value.shape[o.value.ndim - 2] !== o.key.shape[o.key.ndim - 2]) {
+      throw new ShapeError(
+        `${op}(): key and value must be equally long: ${show(o.key.shape)} and ${show(o.value.shape)}`,
+      );
+    }
+    const scale = o.scale ?? 1 / Math.sqrt(width);
+    return scope(() => {
+      const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa ?? false };
+      const fused = fusedAttention(query, o.key, o.value, mask, call);
+      if (fused !== null) return fused;
+      // Half precision is too coarse for scores and sums: compute in float32, as PyTorch does.
+      const { dtype } = query;
+      if (dtype.itemsize < 4) {
+        const wide = { ...o, scale, key: o.key.float(), value: o.value.float(), attnMask: mask && widened(mask) };
+        return scaledDotProductAttention(query.float(), wide).to(dtype);
+      }
+      const [key, value] = o.enableGqa ? shareHeads(query, o.key, o.value) : [o.key, o.value];
+      return composedAttention(query, key, value, mask, scale, isCausal, dropoutP);
+    });
+  },
+);
 
 function widened(mask: Tensor): Tensor {
   return mask.dtype.kind === "bool" ? mask : mask.float();

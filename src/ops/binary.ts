@@ -19,13 +19,13 @@ import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {
   type Context,
-  OutArgs,
   type Pointwise,
   pointwise,
   type PointwiseCall,
   type PointwiseFn,
   pointwiseFn,
 } from "./define.ts";
+import { OutArgs } from "./op.ts";
 
 /** The parameters of functions of two operands. */
 export class OtherArgs extends OutArgs {

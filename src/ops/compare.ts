@@ -13,9 +13,10 @@ import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { type Context, OutArgs, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { type Op, op } from "./op.ts";
 
 function binary(
@@ -118,7 +119,7 @@ export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
 
 /** Whether every truth value of a tensor holds. */
 async function every(x: Tensor): Promise<boolean> {
-  const values = await x.data();
+  const values = await x.read();
   return values.every((v: number | bigint) => Boolean(v));
 }
 
@@ -139,6 +140,7 @@ async function every(x: Tensor): Promise<boolean> {
  */
 export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op("allclose", CloseArgs, async (input, args) => {
   const { other, rtol, atol, equalNan } = args;
+  checkTensor("allclose", "other", other);
   const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
   const result = await every(close);
   close.dispose();
@@ -159,6 +161,7 @@ export class EqualArgs {
  * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
  */
 export const equal: Op<typeof EqualArgs, Promise<boolean>> = op("equal", EqualArgs, async (input, { other }) => {
+  checkTensor("equal", "other", other);
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());
   const result = await every(same);

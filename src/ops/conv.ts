@@ -9,10 +9,9 @@
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAtLeast, checkConvOperands, convolveAny, convOutput, perDimension } from "./conv_core.ts";
-import { checkTensor } from "./matmul_core.ts";
 import { pad } from "./pad.ts";
 import { reshapeTo } from "./view_core.ts";
 

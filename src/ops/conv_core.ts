@@ -215,7 +215,7 @@ export function convolveAny(
 export function perDimension(op: string, name: string, value: number | readonly number[], n: number): number[] {
   const list = typeof value === "number" ? [value] : value;
   const ok = Array.isArray(list) && (list.length === 1 || list.length === n) && list.every(Number.isInteger);
-  if (!ok) throw new ArgumentError(`${op}(): ${name} must be an integer or ${n} of them: ${JSON.stringify(value)}`);
+  if (!ok) throw new ArgumentError(`${op}(): ${name} must be an integer or ${n} of them: ${show(value)}`);
   return list.length === n ? [...list] : new Array<number>(n).fill(list[0]);
 }
 

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Args, isPlainObject, signature } from "../base/args.ts";
-import { type Device, device as parseDevice } from "../base/device.ts";
+import { call, isPlainObject, type Named, NoArgs } from "../base/call.ts";
+import { Device as DeviceClass, device as parseDevice } from "../base/device.ts";
+import type { Device } from "../base/device.ts";
 import {
   bfloat16 as BFLOAT16,
   bool as BOOL,
@@ -23,8 +24,8 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../base/dtype.ts";
-import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { type ScalarLike, toScalar } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -38,6 +39,7 @@ import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "./define.ts";
 import { applyKernel, Kernel, type Number64, partsOf, runInto } from "./kernel.ts";
+import { asMethod, type Fn, fn, type IsMethod, type MethodForm, type Op, op, type SpreadOp, spreadOp } from "./op.ts";
 import { sumTo } from "./sum_to.ts";
 
 const identities = new Map<number, Kernel>();
@@ -72,21 +74,57 @@ function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "pre
   return record(node, out, [x], [], (grad) => [grad.to(from)]);
 }
 
-/** The parameters of {@linkcode to}. */
-export interface ToArgs {
-  /** Target dtype. */
-  dtype?: DType;
-  /** Target device. */
-  device?: string | Device;
-  /** Copy even when nothing changes. */
-  copy?: boolean;
+/** The parameters of {@linkcode to} by name. */
+export class ToArgs {
+  /** Target dtype; `null`: the tensor's own. */
+  dtype: DType | null = null;
+  /** Target device; `null`: the tensor's own. */
+  device: string | Device | null = null;
+  /** Whether to copy even when nothing changes. */
+  copy = false;
   /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
-  nonBlocking?: boolean;
+  nonBlocking = false;
   /** The layout of a copy. */
-  memoryFormat?: MemoryFormat;
+  memoryFormat: MemoryFormat = "preserve_format";
 }
 
-const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBlocking", "memoryFormat"]);
+/** The arguments of {@linkcode to} by position: a dtype, a device, both in either order, or a tensor; then flags. */
+export type ToList = readonly (DType | Device | string | Tensor | Named<ToArgs> | boolean | undefined)[];
+
+const toArgs = call("to", ToArgs);
+
+/** Reads {@linkcode ToList}. */
+function readTo(args: ToList): ToArgs {
+  const last = args[args.length - 1];
+  const options: ToArgs = { ...toArgs(isPlainObject(last) ? [last] : []) };
+  const flags: boolean[] = []; // nonBlocking, copy
+  for (const a of args) {
+    if (a === undefined || isPlainObject(a)) continue;
+    if (a instanceof DType) options.dtype = a;
+    else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
+    else if (typeof a === "boolean") flags.push(a);
+    else if (typeof a === "string" || a instanceof DeviceClass) options.device = deviceOrRemedy(a);
+    else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
+  }
+  if (flags.length > 2) throw new ArgumentError(`to(): too many flags: ${flags.join(", ")}; at most nonBlocking, copy`);
+  options.copy ||= flags[1] ?? false;
+  return options;
+}
+
+/** A device; the name of a dtype is told from one. */
+function deviceOrRemedy(name: string | Device): string | Device {
+  if (typeof name === "string" && dtypeNames.has(name)) {
+    throw new ArgumentError(`to(): a dtype is no string here: ${describe(name)}; use torch.${name}`);
+  }
+  return name;
+}
+
+const dtypeNames: ReadonlySet<string> = new Set([
+  ...[BFLOAT16, BOOL, COMPLEX128, COMPLEX64, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT8].map((d) =>
+    d.name
+  ),
+  ...["half", "float", "double", "int", "long", "short"],
+]);
 
 /**
  * The tensor with another dtype or on another device; itself where nothing changes.
@@ -98,37 +136,21 @@ const parseTo = signature<ToArgs>("to", [], ["dtype", "device", "copy", "nonBloc
  *
  * @throws {DeviceError} if the tensor's device cannot be read at once
  */
-export function to(
-  input: Tensor,
-  ...args: (DType | Device | string | Tensor | ToArgs | boolean | undefined)[]
-): Tensor {
-  const last = args[args.length - 1];
-  const options: ToArgs = { ...(isPlainObject(last) ? parseTo([last]) : {}) };
-  const flags: boolean[] = []; // nonBlocking, copy
-  for (const a of args) {
-    if (a instanceof DType) options.dtype = a;
-    else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
-    else if (typeof a === "string" || (typeof a === "object" && !isPlainObject(a))) {
-      options.device = a as string | Device;
-    } else if (typeof a === "boolean") flags.push(a);
-    else if (a === undefined || isPlainObject(a)) continue;
-    else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
-  }
-  options.copy ??= flags[1];
+export const to: ((input: Tensor, ...args: ToList) => Tensor) & IsMethod = asMethod((input, ...args) => {
   checkAlive("to", input);
-  const dtype = options.dtype ?? input.dtype;
+  const { memoryFormat, copy, ...target } = readTo(args);
+  const dtype = target.dtype ?? input.dtype;
   if (!(dtype instanceof DType)) {
     throw new ArgumentError(`to(): dtype must be a dtype such as float32: ${describe(dtype)}`);
   }
-  const device = options.device === undefined ? input.device : parseDevice(options.device);
-  const { memoryFormat = "preserve_format" } = options;
+  const device = target.device ? parseDevice(target.device) : input.device;
   if (memoryFormat !== "preserve_format") checkFormat("to", input.shape, memoryFormat);
   let out = input;
   if (device !== input.device) out = toDevice(out, device);
   const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
   if (dtype !== input.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
-  return out === input && options.copy ? copyTo("to", out, dtype, memoryFormat) : out;
-}
+  return out === input && copy ? copyTo("to", out, dtype, memoryFormat) : out;
+});
 
 /** The format that a tensor's strides ask for. */
 function formatOf(x: Tensor): MemoryFormat {
@@ -172,21 +194,27 @@ function moved(x: Tensor, device: Device, fill: (dense: Tensor) => void): Tensor
   return record("ToCopyBackward0", out, [x], [], (grad) => [grad.to(from)]);
 }
 
-/** Arguments of copies: the memory format. */
-export type FormatArgs = Args<{ memoryFormat?: MemoryFormat }, []>;
+/** The parameters of {@linkcode clone} and the casts. */
+export class CloneArgs {
+  /** The layout of the copy. */
+  memoryFormat: MemoryFormat = "preserve_format";
+}
 
-const parseFormat = signature<{ memoryFormat?: MemoryFormat }>("clone", [], ["memoryFormat"]);
+/** The parameters of {@linkcode contiguous}. */
+export class ContiguousArgs {
+  /** The layout asked for. */
+  memoryFormat: MemoryFormat = "contiguous_format";
+}
 
 /**
  * A copy in new memory, laid out as `input` is (without its gaps), or as `memoryFormat` says.
  *
  * @throws {ShapeError} if the format is for another number of dimensions
  */
-export function clone(input: Tensor, ...args: FormatArgs): Tensor {
-  const { memoryFormat = "preserve_format" } = parseFormat(args);
+export const clone: Op<typeof CloneArgs> = op("clone", CloneArgs, (input, { memoryFormat }) => {
   checkFormat("clone", input.shape, memoryFormat);
   return copyTo("clone", input, input.dtype, memoryFormat);
-}
+});
 
 /**
  * The tensor in row-major memory, or as `memoryFormat` says: itself, or a copy.
@@ -203,25 +231,31 @@ export function clone(input: Tensor, ...args: FormatArgs): Tensor {
  * assertEquals(x.mul(2).isContiguous({ memoryFormat: torch.channelsLast }), true);
  * ```
  */
-export function contiguous(input: Tensor, ...args: FormatArgs): Tensor {
+export const contiguous: Op<typeof ContiguousArgs> = op("contiguous", ContiguousArgs, (input, { memoryFormat }) => {
   checkAlive("contiguous", input);
   // The usual call costs nothing.
-  if (args.length === 0 && input.dense) return input;
-  const { memoryFormat = "contiguous_format" } = parseFormat(args);
+  if (memoryFormat === "contiguous_format" && input.dense) return input;
   if (memoryFormat === "preserve_format") {
     throw new ArgumentError("contiguous(): preserve_format says nothing here; use clone()");
   }
   checkFormat("contiguous", input.shape, memoryFormat);
   if (input.isContiguous({ memoryFormat })) return input;
   return copyTo("contiguous", input, input.dtype, memoryFormat);
+});
+
+/** The parameters of {@linkcode copy_}. */
+export class CopyArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The values, which broadcast. */
+    public src: Tensor | ScalarLike,
+    /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
+    public nonBlocking = false,
+  ) {}
 }
 
 /** Writes the values of `src`, broadcast and converted, into `self`. */
-export function copy_(
-  self: Tensor,
-  src: Tensor | ScalarLike,
-  ..._args: Args<{ nonBlocking?: boolean }, ["nonBlocking"]>
-): Tensor {
+export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) => {
   if (!(src instanceof Tensor)) return fill_(self, src);
   checkAlive("copy_", self);
   checkAlive("copy_", src);
@@ -240,7 +274,7 @@ export function copy_(
     needs[0] ? grad.newZeros(grad.shape) : null,
     needs[1] ? sumTo(realIfNeeded(grad, dtype), shape).to(dtype) : null,
   ]);
-}
+});
 
 /** A gradient for a real tensor that was written into a complex one is the real part. */
 function realIfNeeded(grad: Tensor, dtype: DType): Tensor {
@@ -282,8 +316,17 @@ function integerOf(op: string, value: number): number {
   return Math.trunc(value);
 }
 
+/** The parameters of {@linkcode fill_}. */
+export class FillArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A number or a 0-d tensor. */
+    public value: ScalarLike | Tensor,
+  ) {}
+}
+
 /** Writes `value` (a number, or a 0-d tensor) into every element. */
-export function fill_(self: Tensor, value: ScalarLike | Tensor): Tensor {
+export const fill_: Op<typeof FillArgs> = op("fill_", FillArgs, (self, { value }) => {
   checkAlive("fill_", self);
   if (value instanceof Tensor) {
     if (value.ndim !== 0) throw new ShapeError(`fill_(): the value must be 0-d: ${show(value.shape)}`);
@@ -293,67 +336,92 @@ export function fill_(self: Tensor, value: ScalarLike | Tensor): Tensor {
   fillWith("fill_", self, value);
   self.storage.version++;
   return recordInPlace("FillBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
-}
+});
 
 /** Writes zeros. */
-export function zero_(self: Tensor): Tensor {
-  return fill_(self, 0);
-}
+export const zero_: Op<typeof NoArgs> = op("zero_", NoArgs, (self) => fill_(self, 0));
 
 /** A copy filled with `value`. */
-export function fill(input: Tensor, value: ScalarLike | Tensor): Tensor {
-  return fill_(clone(input), value);
+export const fill: Fn<typeof FillArgs> = fn("fill", FillArgs, (input, { value }) => fill_(clone(input), value));
+
+/** The parameters of {@linkcode typeAs}. */
+export class TypeAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The tensor to be like. */
+    public other: Tensor,
+  ) {}
 }
 
 /** The tensor of another tensor's dtype. */
-export function typeAs(input: Tensor, other: Tensor): Tensor {
-  return to(input, other.dtype);
+export const typeAs: Op<typeof TypeAsArgs> = op("typeAs", TypeAsArgs, (input, { other }) => to(input, other.dtype));
+
+type Cast = Op<typeof CloneArgs>;
+
+function cast(name: string, dtype: DType): Cast {
+  return op(name, CloneArgs, (input, { memoryFormat }) => to(input, { dtype, memoryFormat }));
 }
 
-type Cast = (input: Tensor, ...args: FormatArgs) => Tensor;
-
-const cast = (dtype: DType): Cast => (input, ...args) => to(input, { dtype, ...parseFormat(args) });
-
 /** As float32. */
-export const float: Cast = cast(FLOAT32);
+export const float: Cast = cast("float", FLOAT32);
 /** As float64. */
-export const double: Cast = cast(FLOAT64);
+export const double: Cast = cast("double", FLOAT64);
 /** As float16. */
-export const half: Cast = cast(FLOAT16);
+export const half: Cast = cast("half", FLOAT16);
 /** As bfloat16. */
-export const bfloat16: Cast = cast(BFLOAT16);
+export const bfloat16: Cast = cast("bfloat16", BFLOAT16);
 /** As int32. */
-export const int: Cast = cast(INT32);
+export const int: Cast = cast("int", INT32);
 /** As int64. */
-export const long: Cast = cast(INT64);
+export const long: Cast = cast("long", INT64);
 /** As int16. */
-export const short: Cast = cast(INT16);
+export const short: Cast = cast("short", INT16);
 /** As int8. */
-export const char: Cast = cast(INT8);
+export const char: Cast = cast("char", INT8);
 /** As uint8. */
-export const byte: Cast = cast(UINT8);
+export const byte: Cast = cast("byte", UINT8);
 /** As bool: whether the value is not zero. */
-export const bool: Cast = cast(BOOL);
+export const bool: Cast = cast("bool", BOOL);
 /** As complex64. */
-export const cfloat: Cast = cast(COMPLEX64);
+export const cfloat: Cast = cast("cfloat", COMPLEX64);
 /** As complex128. */
-export const cdouble: Cast = cast(COMPLEX128);
+export const cdouble: Cast = cast("cdouble", COMPLEX128);
 
 /**
  * The tensor on the CPU.
  *
  * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
  */
-export async function cpu(input: Tensor): Promise<Tensor> {
+export const cpu: Op<typeof NoArgs, Promise<Tensor>> = op("cpu", NoArgs, async (input) => {
   if (input.device.type === "cpu") return input;
   const values = await input.storage.backend.read(inMemoryOrder("cpu", input));
   await yieldToFinalizers(input.storage.backend);
   return uploaded(input, values, parseDevice("cpu"));
+});
+
+/** The parameters of {@linkcode cuda}. */
+export class CudaArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device, or its number. */
+    public device: number | string | Device = 0,
+  ) {}
 }
 
 /** On a CUDA device. */
-export function cuda(input: Tensor, index = 0): Tensor {
-  return to(input, `cuda:${index}`);
+export const cuda: Op<typeof CudaArgs> = op(
+  "cuda",
+  CudaArgs,
+  (input, { device }) => to(input, typeof device === "number" ? `cuda:${device}` : device),
+);
+
+/** The parameters of {@linkcode recordStream}. */
+export class RecordStreamArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The stream that uses it. */
+    public stream: Stream,
+  ) {}
 }
 
 /**
@@ -362,10 +430,14 @@ export function cuda(input: Tensor, index = 0): Tensor {
  *
  * @throws {DeviceError} if the stream is another device's
  */
-export function recordStream(input: Tensor, stream: Stream): void {
-  checkAlive("recordStream", input);
-  if (input.device.type === "cuda") recordBlock(input.device, input.storage.block, stream);
-}
+export const recordStream: Op<typeof RecordStreamArgs, void> = op(
+  "recordStream",
+  RecordStreamArgs,
+  (input, { stream }) => {
+    checkAlive("recordStream", input);
+    if (input.device.type === "cuda") recordBlock(input.device, input.storage.block, stream);
+  },
+);
 
 // ---------------------------------------------------------------- reading values
 
@@ -375,35 +447,40 @@ function denseView(op: string, x: Tensor): Tensor {
 }
 
 /** The raw little-endian bytes of the elements, row-major. */
-export async function bytes(input: Tensor): Promise<Uint8Array<ArrayBuffer>> {
+export const bytes: Op<typeof NoArgs, Promise<Uint8Array<ArrayBuffer>>> = op("bytes", NoArgs, async (input) => {
   const x = denseView("bytes", input);
   const out = await x.storage.backend.read(x);
   await yieldToFinalizers(x.storage.backend);
   return out;
-}
+});
 
 /**
  * The values as a typed array, row-major: halves as float32, bools as bytes, complex values as pairs.
  *
- * Differs from PyTorch: there `.data` is a detached tensor; that is `detach()` here.
+ * A promise, because some devices (WebGPU) are read asynchronously.
  */
-export async function data(input: Tensor): Promise<DataArray> {
+export const read: Op<typeof NoArgs, Promise<DataArray>> = op("read", NoArgs, (input) => readArray(input));
+
+/** The same as {@linkcode read}, by PyTorch's name: a typed array stands for NumPy's, without its shape. */
+export const numpy: Op<typeof NoArgs, Promise<DataArray>> = op("numpy", NoArgs, (input) => readArray(input));
+
+async function readArray(input: Tensor): Promise<DataArray> {
   return decode(await bytes(input), input.dtype);
 }
 
 /**
- * {@linkcode data} at once, where the device can wait.
+ * {@linkcode read} at once, where the device can wait.
  *
  * On WebGPU: throws; nothing there can be read at once (`itemSync`, `tolistSync` neither).
  */
-export function dataSync(input: Tensor): DataArray {
-  const x = denseView("dataSync", input);
+export const readSync: Op<typeof NoArgs, DataArray> = op("readSync", NoArgs, (input) => {
+  const x = denseView("readSync", input);
   const { backend } = x.storage;
   if (!backend.readSync) {
-    throw new DeviceError(`dataSync(): ${x.device} is read asynchronously; use await x.data()`);
+    throw new DeviceError(`readSync(): ${x.device} is read asynchronously; use await x.read()`);
   }
   return decode(backend.readSync(x), x.dtype);
-}
+});
 
 /** One value as JavaScript holds it; complex ones as `[re, im]`. */
 export type Element = number | bigint | boolean | [number, number];
@@ -426,16 +503,30 @@ function checkSingle(op: string, x: Tensor): void {
  *
  * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
  */
-export async function item<T extends Element = number>(input: Tensor): Promise<T> {
-  checkSingle("item", input);
-  return single(input, await data(input)) as T;
-}
+export const item:
+  & (<T extends Element = number>(input: Tensor) => Promise<T>)
+  & MethodForm<<T extends Element = number>() => Promise<T>> = op(
+    "item",
+    NoArgs,
+    async (input) => {
+      checkSingle("item", input);
+      return single(input, await readArray(input));
+    },
+  ) as
+    & (<T extends Element = number>(input: Tensor) => Promise<T>)
+    & MethodForm<<T extends Element = number>() => Promise<T>>;
 
 /** {@linkcode item} at once, where the device can wait. */
-export function itemSync<T extends Element = number>(input: Tensor): T {
-  checkSingle("itemSync", input);
-  return single(input, dataSync(input)) as T;
-}
+export const itemSync:
+  & (<T extends Element = number>(input: Tensor) => T)
+  & MethodForm<<T extends Element = number>() => T> = op(
+    "itemSync",
+    NoArgs,
+    (input) => {
+      checkSingle("itemSync", input);
+      return single(input, readSync(input));
+    },
+  ) as (<T extends Element = number>(input: Tensor) => T) & MethodForm<<T extends Element = number>() => T>;
 
 /** Nested arrays of values. */
 export type Nested = Element | Nested[];
@@ -457,25 +548,30 @@ function nest(x: Tensor, values: DataArray): Nested {
  *
  * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
  */
-export async function tolist<T = Nested>(input: Tensor): Promise<T> {
-  return nest(input, await data(input)) as T;
-}
+export const tolist: (<T = Nested>(input: Tensor) => Promise<T>) & MethodForm<<T = Nested>() => Promise<T>> = op(
+  "tolist",
+  NoArgs,
+  async (input) => {
+    return nest(input, await readArray(input));
+  },
+) as (<T = Nested>(input: Tensor) => Promise<T>) & MethodForm<<T = Nested>() => Promise<T>>;
 
 /** {@linkcode tolist} at once, where the device can wait. */
-export function tolistSync<T = Nested>(input: Tensor): T {
-  return nest(input, dataSync(input)) as T;
-}
+export const tolistSync: (<T = Nested>(input: Tensor) => T) & MethodForm<<T = Nested>() => T> = op(
+  "tolistSync",
+  NoArgs,
+  (input) => {
+    return nest(input, readSync(input));
+  },
+) as (<T = Nested>(input: Tensor) => T) & MethodForm<<T = Nested>() => T>;
 
-/** The reads whose result type the caller states; typed here since method types are derived without type parameters. */
-export interface TensorReads {
-  /** The value of a single-element tensor. */
-  item<T extends Element = number>(): Promise<T>;
-  /** The value at once, where the device can wait. */
-  itemSync<T extends Element = number>(): T;
-  /** The values as nested arrays. */
-  tolist<T = Nested>(): Promise<T>;
-  /** The nested arrays at once, where the device can wait. */
-  tolistSync<T = Nested>(): T;
+/** The parameters of {@linkcode sumToSize}. */
+export class SumToSizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The sizes, spread or as an array. */
+    public size: readonly number[],
+  ) {}
 }
 
 /**
@@ -483,11 +579,14 @@ export interface TensorReads {
  *
  * @throws {ShapeError} if the shape does not broadcast to that of `input`
  */
-export function sumToSize(input: Tensor, ...size: number[] | [readonly number[]]): Tensor {
-  const target = (Array.isArray(size[0]) ? size[0] : size) as readonly number[];
-  const lead = input.ndim - target.length;
-  if (lead < 0 || !target.every((n, d) => n === 1 || n === input.shape[lead + d])) {
-    throw new ShapeError(`sumToSize(): shape ${show(input.shape)} does not reduce to ${show(target)}`);
-  }
-  return sumTo(input, target);
-}
+export const sumToSize: SpreadOp<typeof SumToSizeArgs> = spreadOp(
+  "sumToSize",
+  SumToSizeArgs,
+  (input, { size: target }) => {
+    const lead = input.ndim - target.length;
+    if (lead < 0 || !target.every((n, d) => n === 1 || n === input.shape[lead + d])) {
+      throw new ShapeError(`sumToSize(): shape ${show(input.shape)} does not reduce to ${show(target)}`);
+    }
+    return sumTo(input, target);
+  },
+);

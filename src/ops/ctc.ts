@@ -9,8 +9,7 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, where, withDerivative } from "../expr/expr.ts";
@@ -27,26 +26,23 @@ import { hostValues, refuseWhere } from "./values.ts";
 export type Lengths = Tensor | number | readonly number[];
 
 /** The parameters of {@linkcode ctcLoss}. */
-export interface CTCLossArgs {
-  /** Labels, `(N, S)` padded, or all in one `(sum of lengths)`. */
-  targets: Tensor;
-  /** Lengths of the inputs. */
-  inputLengths: Lengths;
-  /** Lengths of the targets. */
-  targetLengths: Lengths;
-  /** The class of the blank. @default {0} */
-  blank?: number;
-  /** How the examples' losses become the result; the mean divides by the targets' lengths first. @default {"mean"} */
-  reduction?: Reduction;
-  /** Whether infinite losses count as 0. @default {false} */
-  zeroInfinity?: boolean;
+export class CTCLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Labels, `(N, S)` padded, or all in one `(sum of lengths)`. */
+    public targets: Tensor,
+    /** Lengths of the inputs. */
+    public inputLengths: Lengths,
+    /** Lengths of the targets. */
+    public targetLengths: Lengths,
+    /** The class of the blank. */
+    public blank: number | null = null,
+    /** How the examples' losses become the result; the mean divides by the targets' lengths first. */
+    public reduction: Reduction | null = null,
+    /** Whether infinite losses count as 0. */
+    public zeroInfinity: boolean | null = null,
+  ) {}
 }
-const ctcArgs = signature<CTCLossArgs>(
-  "ctcLoss",
-  ["targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"],
-  [],
-  3,
-);
 
 /** `log Σ e^x`, with derivatives that are 0, not undefined, where all terms are -∞. */
 function logSum(terms: readonly Expr[]): Expr {
@@ -102,33 +98,29 @@ function lengthsOf(op: string, name: string, value: Lengths, device: Tensor["dev
  * @param logProbs logarithms of probabilities, from `logSoftmax`
  * @throws {ShapeError} if lengths do not fit
  */
-export function ctcLoss(
-  logProbs: Tensor,
-  ...args: Args<
-    CTCLossArgs,
-    ["targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"]
-  >
-): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, ctcLoss, logProbs, ...args);
-  const o = ctcArgs(args);
-  const reduction = reductionOf("ctcLoss", o);
-  const batched = logProbs.ndim === 3;
-  if (!batched && logProbs.ndim !== 2) {
-    throw new ShapeError(`ctcLoss(): expected 2 or 3 dimensions: ${show(logProbs.shape)}`);
-  }
-  return scope(() => {
-    const inputs = lengthsOf("ctcLoss", "inputLengths", o.inputLengths, logProbs.device);
-    const labels = lengthsOf("ctcLoss", "targetLengths", o.targetLengths, logProbs.device);
-    const x = batched ? logProbs : logProbs.unsqueeze(1); // (T, N, C)
-    check(x, inputs, labels, o.blank ?? 0);
-    const targets = padTargets(o.targets, labels);
-    let losses = alignments(x, targets, inputs, labels, o.blank ?? 0).add(normaliser(x, inputs));
-    if (o.zeroInfinity) losses = losses.maskedFill(losses.detach().isinf(), 0);
-    if (reduction === "none") return batched ? losses : losses.squeeze(0);
-    if (reduction === "sum") return losses.sum();
-    return losses.div(labels.tensor.clampMin(1).to(x.dtype)).mean();
-  });
-}
+export const ctcLoss: Fn<typeof CTCLossArgs> = fn(
+  { name: "ctcLoss", autocast: { cpu: "float32" } },
+  CTCLossArgs,
+  (logProbs, o) => {
+    const reduction = reductionOf("ctcLoss", o);
+    const batched = logProbs.ndim === 3;
+    if (!batched && logProbs.ndim !== 2) {
+      throw new ShapeError(`ctcLoss(): expected 2 or 3 dimensions: ${show(logProbs.shape)}`);
+    }
+    return scope(() => {
+      const inputs = lengthsOf("ctcLoss", "inputLengths", o.inputLengths, logProbs.device);
+      const labels = lengthsOf("ctcLoss", "targetLengths", o.targetLengths, logProbs.device);
+      const x = batched ? logProbs : logProbs.unsqueeze(1); // (T, N, C)
+      check(x, inputs, labels, o.blank ?? 0);
+      const targets = padTargets(o.targets, labels);
+      let losses = alignments(x, targets, inputs, labels, o.blank ?? 0).add(normaliser(x, inputs));
+      if (o.zeroInfinity) losses = losses.maskedFill(losses.detach().isinf(), 0);
+      if (reduction === "none") return batched ? losses : losses.squeeze(0);
+      if (reduction === "sum") return losses.sum();
+      return losses.div(labels.tensor.clampMin(1).to(x.dtype)).mean();
+    });
+  },
+);
 
 function check(x: Tensor, inputs: KnownLengths, labels: KnownLengths, blank: number): void {
   const [time, batch, classes] = x.shape;

@@ -23,14 +23,14 @@ import {
   toComplex,
   toReal,
 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
 import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { checkInPlace } from "../autograd/record.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { scalarTensor } from "./creation.ts";
 import {
   type Application,
@@ -42,7 +42,7 @@ import {
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
-import { asMethod, type IsMethod } from "./op.ts";
+import { asMethod, type IsMethod, OutArgs } from "./op.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {
@@ -86,12 +86,6 @@ export interface PointwiseSpec {
   readonly check?: (dtype: DType, options: Readonly<Record<string, unknown>>) => void;
   /** The result's dtype, where it is neither the compute dtype nor, for a truth value, bool. */
   readonly result?: (dtype: DType, options: Readonly<Record<string, unknown>>) => DType;
-}
-
-/** Parameters of functions whose result may be written into a tensor. */
-export class OutArgs {
-  /** Where the result goes. */
-  out: Tensor | null = null;
 }
 
 /** What `pointwise` attaches to the function it makes. */
@@ -413,6 +407,7 @@ export function checkNoOverlap(op: string, x: Tensor): void {
 
 /** Copies a result into the tensor given as `out`. */
 export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
+  checkTensor(op, "out", out);
   if (!sameShape(out.shape, result.shape)) {
     throw new ShapeError(`${op}(): out has shape ${show(out.shape)}, the result ${show(result.shape)}`);
   }

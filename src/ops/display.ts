@@ -11,7 +11,7 @@ import { gradFnOf, requiresGrad } from "../autograd/node.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { formatTensor } from "../tensor/print.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { data as readData, dataSync, type Nested, tolistSync } from "./convert.ts";
+import { type Nested, read, readSync, tolistSync } from "./convert.ts";
 
 function text(x: Tensor, values: ArrayLike<number | bigint>): string {
   const gradFn = gradFnOf(x)?.name;
@@ -33,7 +33,7 @@ export interface TensorText {
 }
 
 async function repr(this: Tensor): Promise<string> {
-  return text(this, await readData(this.detach()));
+  return text(this, await read(this.detach()));
 }
 
 function toJSON(this: Tensor): Nested {
@@ -53,7 +53,7 @@ function inspect(this: Tensor): string {
   if (!this.storage.backend.readSync) {
     return `tensor(..., size=(${this.shape.join(", ")}), dtype=${this.dtype}, device='${this.device}')`;
   }
-  return text(this, dataSync(this.detach()));
+  return text(this, readSync(this.detach()));
 }
 
 for (const key of [Symbol.for("Deno.customInspect"), Symbol.for("nodejs.util.inspect.custom"), "toString"]) {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { type Args, signature } from "../base/args.ts";
 import { type DType, float32, float64, toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -94,10 +95,25 @@ function dropAt(op: string, x: Tensor, affine: boolean, base: number, key: bigin
   });
 }
 
-/** Dropout that keeps with probability `keep`, by the words of the stream of `key` from `base` on: the same mask each time. */
-export function dropoutAgain(x: Tensor, keep: number, base: number, key: bigint): Tensor {
-  return dropAt("dropout", x, false, base, key, [keep, 1 / keep]);
+/** The parameters of {@linkcode dropoutAgain}. */
+export class DropoutAgainArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC keep */
+    public keep: number,
+    /** DOC base */
+    public base: number,
+    /** DOC key */
+    public key: bigint,
+  ) {}
 }
+
+/** Dropout that keeps with probability `keep`, by the words of the stream of `key` from `base` on: the same mask each time. */
+export const dropoutAgain: Fn<typeof DropoutAgainArgs> = fn(
+  "dropoutAgain",
+  DropoutAgainArgs,
+  (x, { keep, base, key }) => dropAt("dropout", x, false, base, key, [keep, 1 / keep]),
+);
 
 /**
  * Sets each element to zero with probability `p` and divides the others by `1 - p`; the input itself when not training.
@@ -111,7 +127,7 @@ export function dropoutAgain(x: Tensor, keep: number, base: number, key: bigint)
  *
  * const x = torch.ones(1000);
  * const y = dropout(x, 0.25);
- * assertEquals(new Set((await y.data()) as Float32Array).size, 2);
+ * assertEquals(new Set((await y.read()) as Float32Array).size, 2);
  * assertEquals(dropout(x, 0.25, false), x);
  * ```
  */

@@ -7,13 +7,14 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { resultType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkDims, checkProduct, checkTensor, multiplyChain, product } from "./matmul_core.ts";
+import { checkDims, checkProduct, multiplyChain, product } from "./matmul_core.ts";
 import { diagonalOf, expandTo, permuteTo, reshapeTo } from "./view_core.ts";
 
 /** A tensor whose dimensions have names (numbers: letters, then the ellipsis' dimensions). */
@@ -102,6 +103,10 @@ function contract(op: string, first: Labelled, second: Labelled, kept: ReadonlyS
   const inA = new Set(a.labels), inB = new Set(b.labels);
   a = reduceTo(a, new Set([...kept, ...inB]));
   b = reduceTo(b, new Set([...kept, ...inA]));
+  // A sum of small integers is int64, so that one operand may have outgrown the other.
+  const dtype = resultType([a.x.dtype, b.x.dtype], [], []);
+  a = { x: a.x.to(dtype), labels: a.labels };
+  b = { x: b.x.to(dtype), labels: b.labels };
   const batch = a.labels.filter((l) => inB.has(l) && kept.has(l));
   const inner = a.labels.filter((l) => inB.has(l) && !kept.has(l));
   const rows = a.labels.filter((l) => !inB.has(l)), columns = b.labels.filter((l) => !inA.has(l));
@@ -204,13 +209,15 @@ function contractAll(operands: readonly Labelled[], out: readonly number[]): Ten
 }
 
 /** The parameters of {@linkcode tensordot}. */
-export interface TensordotArgs {
-  /** The right operand. */
-  b: Tensor;
-  /** How many of the last and first dimensions are summed, or which of each. @default {2} */
-  dims?: number | readonly [readonly number[], readonly number[]];
+export class TensordotArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The right operand. */
+    public b: Tensor,
+    /** How many of the last and first dimensions are summed, or which of each. */
+    public dims: number | readonly [readonly number[], readonly number[]] = 2,
+  ) {}
 }
-const tensordotArgs = signature<TensordotArgs>("tensordot", ["b", "dims"], [], 1);
 
 /**
  * Sums of products over chosen dimensions of two tensors.
@@ -218,38 +225,40 @@ const tensordotArgs = signature<TensordotArgs>("tensordot", ["b", "dims"], [], 1
  * @param a the left operand, whose other dimensions come first in the result
  * @param args `b`, `dims`
  */
-export function tensordot(a: Tensor, ...args: Args<TensordotArgs, ["b", "dims"]>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "lower", gpu: "promote" }, tensordot, a, ...args);
-  const { b, dims = 2 } = tensordotArgs(args);
-  checkTensor("tensordot", "a", a);
-  checkTensor("tensordot", "b", b);
-  checkProduct("tensordot", [a, b]);
-  if (typeof dims === "number" && (dims < 0 || dims > Math.min(a.ndim, b.ndim))) {
-    throw new ArgumentError(`tensordot(): dims must be 0 to ${Math.min(a.ndim, b.ndim)}: ${dims}`);
-  }
-  const range = (from: number, n: number) => Array.from({ length: n }, (_, i) => from + i);
-  const wrap = (list: readonly number[], ndim: number) => list.length === 0 ? [] : wrapDims("tensordot", list, ndim);
-  const left = typeof dims === "number" ? range(a.ndim - dims, dims) : wrap(dims[0], a.ndim);
-  const right = typeof dims === "number" ? range(0, dims) : wrap(dims[1], b.ndim);
-  if (left.length !== right.length) {
-    throw new ArgumentError(`tensordot(): as many dimensions of both are needed: ${show(left)} and ${show(right)}`);
-  }
-  const labelsA = range(0, a.ndim), labelsB = range(a.ndim, b.ndim);
-  left.forEach((d, i) => {
-    const [m, n] = [a.shape[d], b.shape[right[i]]];
-    if (m !== n && m !== 1 && n !== 1) {
-      throw new ShapeError(
-        `tensordot(): contracted sizes differ: ${m} (dimension ${d}) and ${n} (dimension ${right[i]})`,
-      );
+export const tensordot: Fn<typeof TensordotArgs> = fn(
+  { name: "tensordot", autocast: { cpu: "lower", gpu: "promote" } },
+  TensordotArgs,
+  (a, { b, dims }) => {
+    checkTensor("tensordot", "a", a);
+    checkTensor("tensordot", "b", b);
+    checkProduct("tensordot", [a, b]);
+    if (typeof dims === "number" && (dims < 0 || dims > Math.min(a.ndim, b.ndim))) {
+      throw new ArgumentError(`tensordot(): dims must be 0 to ${Math.min(a.ndim, b.ndim)}: ${dims}`);
     }
-    labelsB[right[i]] = d;
-  });
-  const out = [...labelsA.filter((d) => !left.includes(d)), ...labelsB.filter((l) => l >= a.ndim)];
-  return scope(() => {
-    const result = contract("tensordot", { x: a, labels: labelsA }, { x: b, labels: labelsB }, new Set(out));
-    return ordered(reduceTo(result, new Set(out)), out);
-  });
-}
+    const range = (from: number, n: number) => Array.from({ length: n }, (_, i) => from + i);
+    const wrap = (list: readonly number[], ndim: number) => list.length === 0 ? [] : wrapDims("tensordot", list, ndim);
+    const left = typeof dims === "number" ? range(a.ndim - dims, dims) : wrap(dims[0], a.ndim);
+    const right = typeof dims === "number" ? range(0, dims) : wrap(dims[1], b.ndim);
+    if (left.length !== right.length) {
+      throw new ArgumentError(`tensordot(): as many dimensions of both are needed: ${show(left)} and ${show(right)}`);
+    }
+    const labelsA = range(0, a.ndim), labelsB = range(a.ndim, b.ndim);
+    left.forEach((d, i) => {
+      const [m, n] = [a.shape[d], b.shape[right[i]]];
+      if (m !== n && m !== 1 && n !== 1) {
+        throw new ShapeError(
+          `tensordot(): contracted sizes differ: ${m} (dimension ${d}) and ${n} (dimension ${right[i]})`,
+        );
+      }
+      labelsB[right[i]] = d;
+    });
+    const out = [...labelsA.filter((d) => !left.includes(d)), ...labelsB.filter((l) => l >= a.ndim)];
+    return scope(() => {
+      const result = contract("tensordot", { x: a, labels: labelsA }, { x: b, labels: labelsB }, new Set(out));
+      return ordered(reduceTo(result, new Set(out)), out);
+    });
+  },
+);
 
 /**
  * The product of several matrices, in the order that needs the fewest multiplications.

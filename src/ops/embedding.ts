@@ -4,21 +4,26 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
+import { checkSizes } from "../base/shape.ts";
 import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
-import { checkCount, checkIndexDtype, rawIndexSelect } from "./index_core.ts";
+import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
 import { expandTo, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */
-export interface OneHotArgs {
-  /** How many classes; default -1: one more than the largest value, which has to be read. */
-  numClasses?: number;
+export class OneHotArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many classes. */
+    public numClasses = -1,
+  ) {}
 }
-const oneHotArgs = signature<OneHotArgs>("oneHot", ["numClasses"]);
 
 /**
  * Zeros with a one at each class number, as a new last dimension.
@@ -32,45 +37,50 @@ const oneHotArgs = signature<OneHotArgs>("oneHot", ["numClasses"]);
 export function oneHot(input: Tensor, numClasses: number): Tensor;
 /** The same with the number of classes by name, or to be read. */
 export function oneHot(input: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
-export function oneHot(input: Tensor, ...args: unknown[]): Tensor | Promise<Tensor> {
-  const { numClasses = -1 } = oneHotArgs(args);
-  if (input.dtype !== int64) throw new DTypeError(`oneHot(): class numbers must be int64: ${input.dtype}; use .long()`);
-  if (numClasses !== -1) {
-    checkCount("oneHot", "numClasses", numClasses, 1);
-    return hot(input, numClasses);
-  }
-  if (input.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
-  return input.max().item().then((largest) => {
-    if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
-    return hot(input, largest + 1);
-  });
-}
+export const oneHot: Fn<typeof OneHotArgs, Tensor | Promise<Tensor>> = fn(
+  "oneHot",
+  OneHotArgs,
+  (input, { numClasses }) => {
+    if (input.dtype !== int64) {
+      throw new DTypeError(
+        `oneHot(): class numbers must be int64: ${input.dtype}; use .long()`,
+      );
+    }
+    if (numClasses !== -1) {
+      checkCount("oneHot", "numClasses", numClasses, 1);
+      return hot(input, numClasses);
+    }
+    if (input.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
+    return input.max().item().then((largest) => {
+      if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
+      return hot(input, Number(largest) + 1);
+    });
+  },
+);
 
 function hot(x: Tensor, classes: number): Tensor {
+  checkSizes("oneHot", [...x.shape, classes], 8);
   return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
 }
 
 /** The parameters of {@linkcode embedding}. */
-export interface EmbeddingArgs {
-  /** The table: one row per number. */
-  weight: Tensor;
-  /** A row that gets no gradient; negative counts from the end. */
-  paddingIdx?: number | null;
-  /** Rows that are looked up and longer than this are scaled down to it, in place. */
-  maxNorm?: number | null;
-  /** Which norm; default 2. */
-  normType?: number;
-  /** Divide gradients by how often a row was looked up; default false. */
-  scaleGradByFreq?: boolean;
-  /** Accepted for PyTorch's sake: the gradient is dense. */
-  sparse?: boolean;
+export class EmbeddingArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The table: one row per number. */
+    public weight: Tensor,
+    /** A row that gets no gradient; negative counts from the end. */
+    public paddingIdx: number | null = null,
+    /** Rows that are looked up and longer than this are scaled down to it, in place. */
+    public maxNorm: number | null = null,
+    /** Which norm. */
+    public normType = 2,
+    /** Divide gradients by how often a row was looked up. */
+    public scaleGradByFreq = false,
+    /** Accepted for PyTorch's sake: the gradient is dense. */
+    public sparse: boolean | null = null,
+  ) {}
 }
-const embeddingArgs = signature<EmbeddingArgs>(
-  "embedding",
-  ["weight", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"],
-  [],
-  1,
-);
 
 /**
  * Rows of a table, looked up by number.
@@ -80,32 +90,29 @@ const embeddingArgs = signature<EmbeddingArgs>(
  * @param input row numbers, int64 or int32
  * @throws {IndexError} if a number is not one of a row
  */
-export function embedding(
-  input: Tensor,
-  ...args: Args<
-    EmbeddingArgs,
-    ["weight", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"]
-  >
-): Tensor {
-  const { weight, paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = embeddingArgs(args);
-  if (weight.ndim !== 2) throw new ShapeError(`embedding(): the weight must be a matrix: ${show(weight.shape)}`);
-  checkIndexDtype("embedding", input);
-  const [count, width] = weight.shape;
-  const padding = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + count : paddingIdx;
-  if (padding !== null && (!Number.isInteger(padding) || padding < 0 || padding >= count)) {
-    throw new IndexError(`embedding(): paddingIdx out of range: ${paddingIdx} for ${count} rows`);
-  }
-  const index = reshapeTo(input, [-1]);
-  if (maxNorm !== null) unrecorded(() => renormalise(weight, index, maxNorm, normType));
-  const rows = record(
-    "EmbeddingBackward0",
-    rawIndexSelect("embedding", weight, 0, index, false),
-    [weight],
-    [index],
-    (grad, [at]) => [embeddingGradient(grad, at, count, padding, scaleGradByFreq)],
-  );
-  return reshapeTo(rows, [...input.shape, width]);
-}
+export const embedding: Fn<typeof EmbeddingArgs> = fn(
+  "embedding",
+  EmbeddingArgs,
+  (input, { weight, paddingIdx, maxNorm, normType, scaleGradByFreq }) => {
+    if (weight.ndim !== 2) throw new ShapeError(`embedding(): the weight must be a matrix: ${show(weight.shape)}`);
+    checkIndexDtype("embedding", input);
+    const [count, width] = weight.shape;
+    const padding = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + count : paddingIdx;
+    if (padding !== null && (!Number.isInteger(padding) || padding < 0 || padding >= count)) {
+      throw new IndexError(`embedding(): paddingIdx out of range: ${paddingIdx} for ${count} rows`);
+    }
+    const index = reshapeTo(input, [-1]);
+    if (maxNorm !== null) unrecorded(() => renormalise(weight, index, maxNorm, normType));
+    const rows = record(
+      "EmbeddingBackward0",
+      rawIndexSelect("embedding", weight, 0, index, false),
+      [weight],
+      [index],
+      (grad, [at]) => [embeddingGradient(grad, at, count, padding, scaleGradByFreq)],
+    );
+    return reshapeTo(rows, [...input.shape, width]);
+  },
+);
 
 function renormalise(weight: Tensor, index: Tensor, maxNorm: number, normType: number): void {
   const rows = weight.detach().indexSelect(0, index);

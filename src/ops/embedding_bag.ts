@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -16,45 +16,31 @@ import { embedding } from "./embedding.ts";
 export type BagMode = "sum" | "mean" | "max";
 
 /** The parameters of {@linkcode embeddingBag}. */
-export interface EmbeddingBagArgs {
-  /** The table: one row per number. */
-  weight: Tensor;
-  /** Where each bag starts, for an input of one dimension. */
-  offsets?: Tensor | null;
-  /** Rows that are longer than this are scaled down to it, in place. */
-  maxNorm?: number | null;
-  /** Which norm. @default {2} */
-  normType?: number;
-  /** Divide gradients by how often a row was looked up. @default {false} */
-  scaleGradByFreq?: boolean;
-  /** How the rows of a bag become one. @default {"mean"} */
-  mode?: BagMode;
-  /** Accepted for compatibility: the gradient is dense. */
-  sparse?: boolean;
-  /** A factor per number, for sums. */
-  perSampleWeights?: Tensor | null;
-  /** Whether the last offset is the end of the last bag. @default {false} */
-  includeLastOffset?: boolean;
-  /** A number that does not count; negative counts from the end. */
-  paddingIdx?: number | null;
+export class EmbeddingBagArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The table: one row per number. */
+    public weight: Tensor,
+    /** Where each bag starts, for an input of one dimension. */
+    public offsets: Tensor | null = null,
+    /** Rows that are longer than this are scaled down to it, in place. */
+    public maxNorm: number | null = null,
+    /** Which norm. */
+    public normType: number | null = null,
+    /** Divide gradients by how often a row was looked up. */
+    public scaleGradByFreq: boolean | null = null,
+    /** How the rows of a bag become one. */
+    public mode: BagMode | null = null,
+    /** Accepted for compatibility: the gradient is dense. */
+    public sparse: boolean | null = null,
+    /** A factor per number, for sums. */
+    public perSampleWeights: Tensor | null = null,
+    /** Whether the last offset is the end of the last bag. */
+    public includeLastOffset: boolean | null = null,
+    /** A number that does not count; negative counts from the end. */
+    public paddingIdx: number | null = null,
+  ) {}
 }
-const bagArgs = signature<EmbeddingBagArgs>(
-  "embeddingBag",
-  [
-    "weight",
-    "offsets",
-    "maxNorm",
-    "normType",
-    "scaleGradByFreq",
-    "mode",
-    "sparse",
-    "perSampleWeights",
-    "includeLastOffset",
-    "paddingIdx",
-  ],
-  [],
-  1,
-);
 
 /**
  * Rows of a table, looked up by number and joined per bag.
@@ -65,14 +51,7 @@ const bagArgs = signature<EmbeddingBagArgs>(
  * @throws {ShapeError} if input, offsets and weights do not fit
  * @throws {IndexError} if a number is not one of a row
  */
-export function embeddingBag(
-  input: Tensor,
-  ...args: Args<
-    EmbeddingBagArgs,
-    ["weight", "offsets", "maxNorm", "normType", "scaleGradByFreq", "mode", "sparse", "perSampleWeights"]
-  >
-): Tensor {
-  const o = bagArgs(args);
+export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", EmbeddingBagArgs, (input, o) => {
   const mode = o.mode ?? "mean";
   const factors = o.perSampleWeights ?? null;
   if (mode !== "sum" && mode !== "mean" && mode !== "max") {
@@ -97,7 +76,7 @@ export function embeddingBag(
     const scaled = factors ? found.mul(factors.reshape(-1, 1)) : found;
     return join(mode, scaled, bags, count, used);
   });
-}
+});
 
 /** Which bag each number is in. */
 function bagsOf(input: Tensor, o: EmbeddingBagArgs): { index: Tensor; bags: Tensor; count: number } {

@@ -13,15 +13,13 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
-import { checkAlive, type Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { roll } from "./arrange.ts";
 import type { TensorOptions } from "./creation.ts";
 import { transform } from "./fft_core.ts";
 import { cat } from "./join.ts";
-import { checkTensor } from "./matmul_core.ts";
 import { arange } from "./ranges.ts";
 
 /** Which direction divides by n: the inverse (`"backward"`, the default), the forward one, or both by √n (`"ortho"`). */

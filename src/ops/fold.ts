@@ -7,22 +7,21 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkAtLeast, perDimension } from "./conv_core.ts";
 import { checkOperands } from "./kernel.ts";
-import { checkTensor } from "./matmul_core.ts";
 import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** One value for both dimensions, or one for each. */
 export type WindowSize = number | readonly number[];
 
 /** The parameters of {@linkcode unfold} and its layer. */
-export class UnfoldArgs {
+export class UnfoldWindowArgs {
   constructor(
     /** Size of the window. */
     public kernelSize: WindowSize,
@@ -51,27 +50,6 @@ export class FoldArgs {
   ) {}
 }
 
-/** The parameters of {@linkcode unfold}. */
-export interface UnfoldWindowArgs {
-  /** Size of the window. */
-  kernelSize: WindowSize;
-  /** Step between the window's taps. @default {1} */
-  dilation?: WindowSize;
-  /** Zeros on both sides. @default {0} */
-  padding?: WindowSize;
-  /** Step of the window. @default {1} */
-  stride?: WindowSize;
-}
-
-/** The parameters of {@linkcode fold}. */
-export interface FoldOptions extends UnfoldWindowArgs {
-  /** Height and width of the result. */
-  outputSize: WindowSize;
-}
-
-const unfoldArgs = signature<UnfoldWindowArgs>("unfold", ["kernelSize", "dilation", "padding", "stride"], [], 1);
-const foldArgs = signature<FoldOptions>("fold", ["outputSize", "kernelSize", "dilation", "padding", "stride"], [], 2);
-
 /** Checked windows over a plane. */
 interface Windows {
   readonly kernel: readonly number[];
@@ -85,9 +63,9 @@ interface Windows {
 }
 
 function windowsOf(op: string, o: UnfoldWindowArgs, plane: readonly number[]): Windows {
-  const kernel = perDimension(op, "kernelSize", o.kernelSize, 2), stride = perDimension(op, "stride", o.stride ?? 1, 2);
-  const dilation = perDimension(op, "dilation", o.dilation ?? 1, 2);
-  const padding = perDimension(op, "padding", o.padding ?? 0, 2);
+  const kernel = perDimension(op, "kernelSize", o.kernelSize, 2), stride = perDimension(op, "stride", o.stride, 2);
+  const dilation = perDimension(op, "dilation", o.dilation, 2);
+  const padding = perDimension(op, "padding", o.padding, 2);
   checkAtLeast(op, "kernelSize", kernel, 1);
   checkAtLeast(op, "dilation", dilation, 1);
   checkAtLeast(op, "padding", padding, 0);
@@ -177,13 +155,8 @@ function tapOf(x: Tensor, i: number, j: number): Tensor {
  * @throws {ShapeError} if the window is larger than the padded image
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
  */
-export function unfold(
-  input: Tensor,
-  ...args: Args<UnfoldWindowArgs, ["kernelSize", "dilation", "padding", "stride"]>
-): Tensor {
-  checkTensor("unfold", "input", input);
+export const unfold: Fn<typeof UnfoldWindowArgs> = fn("unfold", UnfoldWindowArgs, (input, options) => {
   checkOperands("unfold", [input]);
-  const options = unfoldArgs(args);
   if ((input.ndim !== 3 && input.ndim !== 4) || input.shape.slice(-3).some((s) => s === 0)) {
     throw new ShapeError(`unfold(): the input must be [N, C, H, W] or [C, H, W]: ${show(input.shape)}`);
   }
@@ -191,25 +164,18 @@ export function unfold(
   if (input.ndim === 4) return toColumns(input, w);
   const out = toColumns(reshapeTo(input, [1, ...input.shape]), w);
   return reshapeTo(out, out.shape.slice(1));
-}
+});
 
 /**
  * Images from the columns of {@linkcode unfold}; values of overlapping windows are added.
  *
  * Shape: `[N, C · kernel taps, windows]` or without `N` to `[N, C, H, W]`.
  *
- * @param input the columns
- * @param args `outputSize`, `kernelSize`, `dilation`, `padding`, `stride`
  * @throws {ShapeError} if the columns do not fit the windows
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
  */
-export function fold(
-  input: Tensor,
-  ...args: Args<FoldOptions, ["outputSize", "kernelSize", "dilation", "padding", "stride"]>
-): Tensor {
-  checkTensor("fold", "input", input);
+export const fold: Fn<typeof FoldArgs> = fn("fold", FoldArgs, (input, { outputSize, ...options }) => {
   checkOperands("fold", [input]);
-  const { outputSize, ...options } = foldArgs(args);
   const w = windowsOf("fold", options, perDimension("fold", "outputSize", outputSize, 2));
   const taps = w.kernel[0] * w.kernel[1], windows = w.count[0] * w.count[1];
   const [rows, columns] = input.shape.slice(-2);
@@ -221,4 +187,4 @@ export function fold(
   if (input.ndim === 3) return fromColumns(input, rows / taps, w);
   const out = fromColumns(reshapeTo(input, [1, ...input.shape]), rows / taps, w);
   return reshapeTo(out, out.shape.slice(1));
-}
+});

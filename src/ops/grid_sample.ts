@@ -8,8 +8,8 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
+import { checkListed } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { alias } from "../autograd/node.ts";
 import { record } from "../autograd/record.ts";
@@ -21,16 +21,19 @@ import { expression, type ExpressionFunction } from "./expression.ts";
 import { stack } from "./join.ts";
 
 /** The parameters of {@linkcode affineGrid}. */
-export interface AffineGridArgs {
-  /** The size of the output: `(N, C, H, W)` or `(N, C, D, H, W)`. */
-  size: readonly number[];
-  /** Whether ±1 are the centres of corner pixels, not their outer corners. @default {false} */
-  alignCorners?: boolean | null;
+export class AffineGridArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The size of the output: `(N, C, H, W)` or `(N, C, D, H, W)`. */
+    public size: readonly number[],
+    /** Whether ±1 are the centres of corner pixels, not their outer corners. */
+    public alignCorners: boolean | null = null,
+  ) {}
 }
-const affineArgs = signature<AffineGridArgs>("affineGrid", ["size", "alignCorners"], [], 1);
 
 /** Evenly spaced places from -1 to 1. */
 function places(count: number, align: boolean): number[] {
+  checkListed("affineGrid", count);
   return Array.from({ length: count }, (_, i) => {
     if (align) return count > 1 ? (2 * i) / (count - 1) - 1 : 0;
     return (2 * i + 1) / count - 1;
@@ -43,44 +46,49 @@ function places(count: number, align: boolean): number[] {
  * @param theta `(N, 2, 3)`, or `(N, 3, 4)` for volumes
  * @throws {ShapeError} if map and size do not fit
  */
-export function affineGrid(theta: Tensor, ...args: Args<AffineGridArgs, ["size", "alignCorners"]>): Tensor {
-  const { size, alignCorners } = affineArgs(args);
-  const dims = size.length - 2;
-  const fits = (dims === 2 || dims === 3) && theta.ndim === 3 && theta.shape[0] === size[0] &&
-    theta.shape[1] === dims && theta.shape[2] === dims + 1;
-  if (!fits || size.some((s) => s <= 0)) {
-    throw new ShapeError(
-      `affineGrid(): expected theta (N, 2, 3) for size (N, C, H, W), or (N, 3, 4) for (N, C, D, H, W): ${
-        show(theta.shape)
-      }, ${show(size)}`,
-    );
-  }
-  const spatial = size.slice(2);
-  return scope(() => {
-    const place = { device: theta.device, dtype: theta.dtype };
-    // x comes first: the last dimension of the image.
-    const axes = spatial.map((count, d) => {
-      const shape = spatial.map((_, k) => k === d ? count : 1);
-      return fromData(places(count, alignCorners ?? false), shape, place).expand(spatial);
-    }).reverse();
-    const base = stack([...axes, axes[0].onesLike()], -1).reshape(1, -1, dims + 1); // (1, places, dims + 1)
-    const wide = base.expand(size[0], base.shape[1], dims + 1);
-    return wide.matmul(theta.transpose(1, 2)).reshape([size[0], ...spatial, dims]);
-  });
-}
+export const affineGrid: Fn<typeof AffineGridArgs> = fn(
+  "affineGrid",
+  AffineGridArgs,
+  (theta, { size, alignCorners }) => {
+    const dims = size.length - 2;
+    const fits = (dims === 2 || dims === 3) && theta.ndim === 3 && theta.shape[0] === size[0] &&
+      theta.shape[1] === dims && theta.shape[2] === dims + 1;
+    if (!fits || size.some((s) => s <= 0)) {
+      throw new ShapeError(
+        `affineGrid(): expected theta (N, 2, 3) for size (N, C, H, W), or (N, 3, 4) for (N, C, D, H, W): ${
+          show(theta.shape)
+        }, ${show(size)}`,
+      );
+    }
+    const spatial = size.slice(2);
+    return scope(() => {
+      const place = { device: theta.device, dtype: theta.dtype };
+      // x comes first: the last dimension of the image.
+      const axes = spatial.map((count, d) => {
+        const shape = spatial.map((_, k) => k === d ? count : 1);
+        return fromData(places(count, alignCorners ?? false), shape, place).expand(spatial);
+      }).reverse();
+      const base = stack([...axes, axes[0].onesLike()], -1).reshape(1, -1, dims + 1); // (1, places, dims + 1)
+      const wide = base.expand(size[0], base.shape[1], dims + 1);
+      return wide.matmul(theta.transpose(1, 2)).reshape([size[0], ...spatial, dims]);
+    });
+  },
+);
 
 /** The parameters of {@linkcode gridSample}. */
-export interface GridSampleArgs {
-  /** Places from -1 to 1, `(N, Ho, Wo, 2)` or `(N, Do, Ho, Wo, 3)`; x first. */
-  grid: Tensor;
-  /** How values are found. @default {"bilinear"} */
-  mode?: "bilinear" | "nearest" | "bicubic";
-  /** What lies outside. @default {"zeros"} */
-  paddingMode?: "zeros" | "border" | "reflection";
-  /** Whether ±1 are the centres of corner pixels, not their outer corners. @default {false} */
-  alignCorners?: boolean | null;
+export class GridSampleArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Places from -1 to 1, `(N, Ho, Wo, 2)` or `(N, Do, Ho, Wo, 3)`; x first. */
+    public grid: Tensor,
+    /** How values are found. */
+    public mode: "bilinear" | "nearest" | "bicubic" | null = null,
+    /** What lies outside. */
+    public paddingMode: "zeros" | "border" | "reflection" | null = null,
+    /** Whether ±1 are the centres of corner pixels, not their outer corners. */
+    public alignCorners: boolean | null = null,
+  ) {}
 }
-const gridArgs = signature<GridSampleArgs>("gridSample", ["grid", "mode", "paddingMode", "alignCorners"], [], 1);
 
 type Padding = "zeros" | "border" | "reflection";
 
@@ -190,43 +198,42 @@ function axisTaps(x: Tensor, size: number, mode: string, padding: Padding, align
  * @throws {ShapeError} if image and grid do not fit
  * @throws {ArgumentError} if a mode is unknown
  */
-export function gridSample(
-  input: Tensor,
-  ...args: Args<GridSampleArgs, ["grid", "mode", "paddingMode", "alignCorners"]>
-): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32", gpu: "promote" }, gridSample, input, ...args);
-  const o = gridArgs(args);
-  const { grid, mode = "bilinear", paddingMode = "zeros" } = o;
-  const align = o.alignCorners ?? false;
-  check(input, grid, mode, paddingMode);
-  const spatial = input.shape.slice(2);
-  return scope(() => {
-    const [n, channels] = input.shape;
-    const out = grid.shape.slice(1, -1);
-    const count = out.reduce((product, size) => product * size, 1);
-    // Dimension d of the image is coordinate dims - 1 - d of the grid.
-    const axes = spatial.map((size, d) => {
-      const x = grid.select(-1, spatial.length - 1 - d).reshape(n, count);
-      return axisTaps(x, size, mode, paddingMode, align);
+export const gridSample: Fn<typeof GridSampleArgs> = fn(
+  { name: "gridSample", autocast: { cpu: "float32", gpu: "promote" } },
+  GridSampleArgs,
+  (input, o) => {
+    const { grid, mode = "bilinear", paddingMode = "zeros" } = o;
+    const align = o.alignCorners ?? false;
+    check(input, grid, mode, paddingMode);
+    const spatial = input.shape.slice(2);
+    return scope(() => {
+      const [n, channels] = input.shape;
+      const out = grid.shape.slice(1, -1);
+      const count = out.reduce((product, size) => product * size, 1);
+      // Dimension d of the image is coordinate dims - 1 - d of the grid.
+      const axes = spatial.map((size, d) => {
+        const x = grid.select(-1, spatial.length - 1 - d).reshape(n, count);
+        return axisTaps(x, size, mode, paddingMode, align);
+      });
+      const pixels = input.reshape(n, channels, -1);
+      let total: Tensor | null = null;
+      for (const taps of combinations(axes)) {
+        const index = taps.reduce<Tensor | null>(
+          (at, tap, d) => at ? at.mul(spatial[d]).add(tap.index) : tap.index,
+          null,
+        )!;
+        const share = taps.reduce<Tensor | null>((s, tap) => s && tap.share ? s.mul(tap.share) : s ?? tap.share, null);
+        const value = pixels.gather(2, index.unsqueeze(1).expand(n, channels, count));
+        const part = share ? value.mul(share.unsqueeze(1)) : value;
+        total = total ? total.add(part) : part;
+      }
+      const result = total!.reshape([n, channels, ...out]);
+      if (mode !== "nearest") return result;
+      // The nearest pixel does not depend smoothly on the place: its gradient is zero, but there is one.
+      return record("GridSamplerBackward0", alias(result), [result, grid], [grid], (g, [at]) => [g, at.zerosLike()]);
     });
-    const pixels = input.reshape(n, channels, -1);
-    let total: Tensor | null = null;
-    for (const taps of combinations(axes)) {
-      const index = taps.reduce<Tensor | null>(
-        (at, tap, d) => at ? at.mul(spatial[d]).add(tap.index) : tap.index,
-        null,
-      )!;
-      const share = taps.reduce<Tensor | null>((s, tap) => s && tap.share ? s.mul(tap.share) : s ?? tap.share, null);
-      const value = pixels.gather(2, index.unsqueeze(1).expand(n, channels, count));
-      const part = share ? value.mul(share.unsqueeze(1)) : value;
-      total = total ? total.add(part) : part;
-    }
-    const result = total!.reshape([n, channels, ...out]);
-    if (mode !== "nearest") return result;
-    // The nearest pixel does not depend smoothly on the place: its gradient is zero, but there is one.
-    return record("GridSamplerBackward0", alias(result), [result, grid], [grid], (g, [at]) => [g, at.zerosLike()]);
-  });
-}
+  },
+);
 
 /** One tap per dimension, in every combination. */
 function combinations(axes: readonly Axis[][]): Axis[][] {

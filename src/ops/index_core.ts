@@ -8,15 +8,16 @@
 
 import type { ScatterMode, Strided } from "../backend/backend.ts";
 import { mode } from "../autograd/mode.ts";
-import { type DType, int64, toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { int64, toReal } from "../base/dtype.ts";
+import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
 import { makeView } from "./view_core.ts";
 
 /** Checks an index tensor's dtype: int64 or int32 (any integer dtype where it is empty). */
 export function checkIndexDtype(op: string, index: Tensor): void {
+  checkTensor(op, "index", index);
   const { name, kind } = index.dtype;
   if (name === "int64" || name === "int32" || (kind === "integer" && index.numel() === 0)) return;
   throw new DTypeError(`${op}(): the index must be int64 or int32: ${index.dtype}`);
@@ -41,6 +42,7 @@ export function checkIndexShape(op: string, index: Tensor, x: Tensor, dim: numbe
 
 /** Checks that two tensors have one dtype. */
 export function checkSameDtype(op: string, x: Tensor, other: Tensor, name: string): void {
+  checkTensor(op, name, other);
   if (x.dtype !== other.dtype) {
     throw new DTypeError(`${op}(): ${name} must have the tensor's dtype: ${other.dtype} and ${x.dtype}; use .to()`);
   }
@@ -119,15 +121,9 @@ export function rawIndexPut(
 }
 
 /** Throws for a complex tensor where values must be ordered. */
-export function checkOrdered(op: string, dtype: DType): void {
-  if (dtype.isComplex) throw new DTypeError(`${op}(): complex numbers have no order: ${dtype}`);
-}
-
-/** Checks that a list of counts is not negative and whole. */
-export function checkCount(op: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new ArgumentError(`${op}(): ${name} must be an integer of at least ${least}: ${value}`);
-  }
+export function checkOrdered(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
+  if (x.dtype.isComplex) throw new DTypeError(`${op}(): complex numbers have no order: ${x.dtype}`);
 }
 
 /** Runs `fn` with the grad mode of the time when an asynchronous op was called. */

@@ -7,13 +7,13 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
+import { type Op, op, OutArgs } from "./op.ts";
 import type { ScatterMode } from "../backend/backend.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
 import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL } from "../base/dtype.ts";
-import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
-import { describe, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
+import type { ScalarLike } from "../base/scalar.ts";
 import { broadcastShapes, wrapDim } from "../base/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
@@ -31,17 +31,19 @@ import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 
 /** The parameters of {@linkcode gather}. */
-export interface GatherArgs {
-  /** The dimension. */
-  dim: number;
-  /** Positions along `dim`, int64 or int32; no larger than the tensor in the other dimensions. */
-  index: Tensor;
+export class GatherArgs extends OutArgs {
   /** Accepted for PyTorch's sake: the gradient is dense. */
-  sparseGrad?: boolean;
-  /** Where to write the result. */
-  out?: Tensor;
+  sparseGrad = false;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Positions along `dim`, int64 or int32; no larger than the tensor in the other dimensions. */
+    public index: Tensor,
+  ) {
+    super();
+  }
 }
-const gatherArgs = signature<GatherArgs>("gather", ["dim", "index"], ["sparseGrad", "out"], 2);
 
 /**
  * `out[i][j] = x[i][index[i][j]]` along `dim`.
@@ -52,14 +54,13 @@ const gatherArgs = signature<GatherArgs>("gather", ["dim", "index"], ["sparseGra
  * @throws {IndexError} if an index is out of range
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
  */
-export function gather(input: Tensor, ...args: Args<GatherArgs, ["dim", "index"]>): Tensor {
-  const { dim, index, out } = gatherArgs(args);
+export const gather: Op<typeof GatherArgs> = op("gather", GatherArgs, (input, { dim, index, out }) => {
   const d = wrapDim("gather", dim, input.ndim);
   checkIndexDtype("gather", index);
   checkIndexShape("gather", index, input, d, input.shape);
   const result = gatherFor("gather", input, d, index);
   return out ? writeInto("gather", out, result, [input, index]) : result;
-}
+});
 
 /** {@linkcode gather} of checked operands for `op`, which an index out of range is an error of. */
 export function gatherFor(op: string, input: Tensor, dim: number, index: Tensor): Tensor {
@@ -84,62 +85,70 @@ function writeInto(op: string, out: Tensor, result: Tensor, inputs: readonly Ten
 }
 
 /** The parameters of {@linkcode takeAlongDim}. */
-export interface TakeAlongDimArgs {
-  /** Positions along `dim`; broadcasts with the tensor in the other dimensions. */
-  indices: Tensor;
-  /** The dimension; default: the flattened tensor. */
-  dim?: number | null;
+export class TakeAlongDimArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Positions along `dim`; broadcasts with the tensor in the other dimensions. */
+    public indices: Tensor,
+    /** The dimension; default: the flattened tensor. */
+    public dim: number | null = null,
+  ) {}
 }
-const takeAlongDimArgs = signature<TakeAlongDimArgs>("takeAlongDim", ["indices", "dim"], [], 1);
 
 /** {@linkcode gather} with broadcasting; fits the indices of `argsort` and `argmax`. */
-export function takeAlongDim(input: Tensor, ...args: Args<TakeAlongDimArgs, ["indices", "dim"]>): Tensor {
-  const { indices, dim = null } = takeAlongDimArgs(args);
-  checkIndexDtype("takeAlongDim", indices);
-  if (dim === null) return gather(reshapeTo(input, [-1]), 0, reshapeTo(indices, [-1]));
-  if (input.ndim !== indices.ndim) {
-    throw new ShapeError(
-      `takeAlongDim(): tensor and indices must have as many dimensions: ${show(input.shape)} and ${
-        show(indices.shape)
-      }`,
-    );
-  }
-  const d = wrapDim("takeAlongDim", dim, input.ndim);
-  const one = (shape: readonly number[]) => shape.map((s, i) => i === d ? 1 : s);
-  const common = broadcastShapes("takeAlongDim", one(input.shape), one(indices.shape));
-  const sized = (t: Tensor) => expandTo(t, common.map((s, i) => i === d ? t.shape[d] : s));
-  const wrapped = where(indices.lt(0), indices.add(input.shape[d] ?? 1), indices);
-  return gather(sized(input), d, sized(wrapped));
-}
+export const takeAlongDim: Op<typeof TakeAlongDimArgs> = op(
+  "takeAlongDim",
+  TakeAlongDimArgs,
+  (input, { indices, dim }) => {
+    checkIndexDtype("takeAlongDim", indices);
+    if (dim === null) return gather(reshapeTo(input, [-1]), 0, reshapeTo(indices, [-1]));
+    if (input.ndim !== indices.ndim) {
+      throw new ShapeError(
+        `takeAlongDim(): tensor and indices must have as many dimensions: ${show(input.shape)} and ${
+          show(indices.shape)
+        }`,
+      );
+    }
+    const d = wrapDim("takeAlongDim", dim, input.ndim);
+    const one = (shape: readonly number[]) => shape.map((s, i) => i === d ? 1 : s);
+    const common = broadcastShapes("takeAlongDim", one(input.shape), one(indices.shape));
+    const sized = (t: Tensor) => expandTo(t, common.map((s, i) => i === d ? t.shape[d] : s));
+    const wrapped = where(indices.lt(0), indices.add(input.shape[d] ?? 1), indices);
+    return gather(sized(input), d, sized(wrapped));
+  },
+);
 
 /** The parameters of {@linkcode take}. */
-export interface TakeArgs {
-  /** Positions in the flattened tensor; negative ones count from the end. */
-  index: Tensor;
-  /** Where to write the result. */
-  out?: Tensor;
+export class TakeArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Positions in the flattened tensor; negative ones count from the end. */
+    public index: Tensor,
+  ) {
+    super();
+  }
 }
-const takeArgs = signature<TakeArgs>("take", ["index"], ["out"], 1);
 
 /** Elements at positions of the flattened tensor. Shape: that of `index`. */
-export function take(input: Tensor, ...args: Args<TakeArgs, ["index"]>): Tensor {
-  const { index, out } = takeArgs(args);
+export const take: Op<typeof TakeArgs> = op("take", TakeArgs, (input, { index, out }) => {
   checkIndexDtype("take", index);
   if (input.numel() === 0 && index.numel() > 0) throw new IndexError("take(): an empty tensor has no elements to take");
   const result = reshapeTo(selectSlices("take", reshapeTo(input, [-1]), 0, reshapeTo(index, [-1]), true), index.shape);
   return out ? writeInto("take", out, result, [input, index]) : result;
-}
+});
 
 /** The parameters of {@linkcode indexSelect}. */
-export interface IndexSelectArgs {
-  /** The dimension. */
-  dim: number;
-  /** Which slices: a vector of int64 or int32. */
-  index: Tensor;
-  /** Where to write the result. */
-  out?: Tensor;
+export class IndexSelectArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Which slices: a vector of int64 or int32. */
+    public index: Tensor,
+  ) {
+    super();
+  }
 }
-const indexSelectArgs = signature<IndexSelectArgs>("indexSelect", ["dim", "index"], ["out"], 2);
 
 /**
  * The slices of a dimension chosen by a vector of positions.
@@ -147,16 +156,19 @@ const indexSelectArgs = signature<IndexSelectArgs>("indexSelect", ["dim", "index
  * @param input any tensor
  * @throws {IndexError} if an index is negative or too large
  */
-export function indexSelect(input: Tensor, ...args: Args<IndexSelectArgs, ["dim", "index"]>): Tensor {
-  const { dim, index, out } = indexSelectArgs(args);
-  const d = wrapDim("indexSelect", dim, input.ndim);
-  checkSliceIndex("indexSelect", index);
-  if (input.ndim === 0 && index.numel() !== 1) {
-    throw new ShapeError(`indexSelect(): a 0-d tensor takes one index: ${index.numel()} given`);
-  }
-  const result = selectSlices("indexSelect", input, d, index, false);
-  return out ? writeInto("indexSelect", out, result, [input, index]) : result;
-}
+export const indexSelect: Op<typeof IndexSelectArgs> = op(
+  "indexSelect",
+  IndexSelectArgs,
+  (input, { dim, index, out }) => {
+    const d = wrapDim("indexSelect", dim, input.ndim);
+    checkSliceIndex("indexSelect", index);
+    if (input.ndim === 0 && index.numel() !== 1) {
+      throw new ShapeError(`indexSelect(): a 0-d tensor takes one index: ${index.numel()} given`);
+    }
+    const result = selectSlices("indexSelect", input, d, index, false);
+    return out ? writeInto("indexSelect", out, result, [input, index]) : result;
+  },
+);
 
 /** Checks index and source of the slice-writing ops, and gives the source the shape that the kernel expects. */
 function sliceSource(op: string, x: Tensor, d: number, index: Tensor, source: Tensor): Tensor {
@@ -172,33 +184,41 @@ function sliceSource(op: string, x: Tensor, d: number, index: Tensor, source: Te
 }
 
 /** The parameters of {@linkcode indexAdd}. */
-export interface IndexAddArgs {
-  /** The dimension. */
-  dim: number;
-  /** Where slices go: a vector. */
-  index: Tensor;
-  /** What is added: as many slices as indices. */
-  source: Tensor;
-  /** A factor of `source`; default 1. */
-  alpha?: ScalarLike;
+export class IndexAddArgs {
+  /** A factor of `source`. */
+  alpha: ScalarLike = 1;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Where slices go: a vector. */
+    public index: Tensor,
+    /** What is added: as many slices as indices. */
+    public source: Tensor,
+  ) {}
 }
-const indexAddArgs = signature<IndexAddArgs>("indexAdd", ["dim", "index", "source"], ["alpha"], 3);
 
 /** Adds slices of `source` at positions along `dim`; a position may occur several times. */
-export function indexAdd(input: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
-  const { dim, index, source, alpha = 1 } = indexAddArgs(args);
-  const d = wrapDim("indexAdd", dim, input.ndim);
-  const src = sliceSource("indexAdd", input, d, index, source);
-  return putSlices("indexAdd", input, d, index, alpha === 1 ? src : src.mul(alpha).to(input.dtype), true, false);
-}
+export const indexAdd: Op<typeof IndexAddArgs> = op(
+  "indexAdd",
+  IndexAddArgs,
+  (input, { dim, index, source, alpha }) => {
+    const d = wrapDim("indexAdd", dim, input.ndim);
+    const src = sliceSource("indexAdd", input, d, index, source);
+    return putSlices("indexAdd", input, d, index, alpha === 1 ? src : src.mul(alpha).to(input.dtype), true, false);
+  },
+);
 
 /** {@linkcode indexAdd} in place. */
-export function indexAdd_(self: Tensor, ...args: Args<IndexAddArgs, ["dim", "index", "source"]>): Tensor {
-  const { dim, index, source, alpha = 1 } = indexAddArgs(args);
-  const d = wrapDim("indexAdd_", dim, self.ndim);
-  const src = sliceSource("indexAdd_", self, d, index, source);
-  return putInPlace("indexAdd_", self, d, index, alpha === 1 ? src : src.mul(alpha).to(self.dtype), true);
-}
+export const indexAdd_: Op<typeof IndexAddArgs> = op(
+  "indexAdd_",
+  IndexAddArgs,
+  (self, { dim, index, source, alpha }) => {
+    const d = wrapDim("indexAdd_", dim, self.ndim);
+    const src = sliceSource("indexAdd_", self, d, index, source);
+    return putInPlace("indexAdd_", self, d, index, alpha === 1 ? src : src.mul(alpha).to(self.dtype), true);
+  },
+);
 
 function putInPlace(op: string, self: Tensor, d: number, index: Tensor, src: Tensor, add: boolean): Tensor {
   checkInPlace(op, self);
@@ -216,43 +236,37 @@ function putInPlace(op: string, self: Tensor, d: number, index: Tensor, src: Ten
   );
 }
 
-const indexCopyArgs = signature<IndexAddArgs>("indexCopy", ["dim", "index", "source"], [], 3);
-
 /** Writes slices of `source` at positions along `dim`. */
-export function indexCopy(
-  input: Tensor,
-  ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>
-): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "promote" }, indexCopy, input, ...args);
-  const { dim, index, source } = indexCopyArgs(args);
-  const d = wrapDim("indexCopy", dim, input.ndim);
-  return putSlices("indexCopy", input, d, index, sliceSource("indexCopy", input, d, index, source), false, false);
-}
+export const indexCopy: Op<typeof IndexAddArgs> = op(
+  { name: "indexCopy", autocast: { cpu: "promote" } },
+  IndexAddArgs,
+  (input, { dim, index, source }) => {
+    const d = wrapDim("indexCopy", dim, input.ndim);
+    return putSlices("indexCopy", input, d, index, sliceSource("indexCopy", input, d, index, source), false, false);
+  },
+);
 
 /** {@linkcode indexCopy} in place. */
-export function indexCopy_(
-  self: Tensor,
-  ...args: Args<Omit<IndexAddArgs, "alpha">, ["dim", "index", "source"]>
-): Tensor {
-  const { dim, index, source } = indexCopyArgs(args);
+export const indexCopy_: Op<typeof IndexAddArgs> = op("indexCopy_", IndexAddArgs, (self, { dim, index, source }) => {
   const d = wrapDim("indexCopy_", dim, self.ndim);
   return putInPlace("indexCopy_", self, d, index, sliceSource("indexCopy_", self, d, index, source), false);
-}
+});
 
 /** The parameters of {@linkcode indexFill}. */
-export interface IndexFillArgs {
-  /** The dimension. */
-  dim: number;
-  /** Which slices: a vector. */
-  index: Tensor;
-  /** A number, or a 0-d tensor. */
-  value: ScalarLike | Tensor;
+export class IndexFillArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Which slices: a vector. */
+    public index: Tensor,
+    /** A number, or a 0-d tensor. */
+    public value: ScalarLike | Tensor,
+  ) {}
 }
-const indexFillArgs = signature<IndexFillArgs>("indexFill", ["dim", "index", "value"], [], 3);
 
 /** Fills the slices at positions along `dim` with one value. */
-export function indexFill(input: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
-  const { dim, index, value } = indexFillArgs(args);
+export const indexFill: Op<typeof IndexFillArgs> = op("indexFill", IndexFillArgs, (input, { dim, index, value }) => {
   const d = wrapDim("indexFill", dim, input.ndim);
   checkSliceIndex("indexFill", index);
   if (value instanceof Tensor && value.ndim !== 0) {
@@ -267,7 +281,7 @@ export function indexFill(input: Tensor, ...args: Args<IndexFillArgs, ["dim", "i
     needs[0] ? indexFill(grad, d, at, 0) : null,
     needs[1] ? filledPart(grad, d, at).sum() : null,
   ]);
-}
+});
 
 /** `grad` where the index points, each position once however often it occurs, and zeros elsewhere. */
 function filledPart(grad: Tensor, d: number, index: Tensor): Tensor {
@@ -277,24 +291,27 @@ function filledPart(grad: Tensor, d: number, index: Tensor): Tensor {
 }
 
 /** {@linkcode indexFill} in place. */
-export function indexFill_(self: Tensor, ...args: Args<IndexFillArgs, ["dim", "index", "value"]>): Tensor {
-  return self.copy_(indexFill(self, ...args));
+export const indexFill_: Op<typeof IndexFillArgs> = op(
+  "indexFill_",
+  IndexFillArgs,
+  (self, { dim, index, value }) => self.copy_(indexFill(self, dim, index, value)),
+);
+
+/** The parameters of `put`. */
+export class PutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Positions in the flattened tensor; negative ones count from the end. */
+    public index: Tensor,
+    /** As many values. */
+    public source: Tensor,
+    /** Whether values are added, not written. */
+    public accumulate = false,
+  ) {}
 }
 
-/** The parameters of {@linkcode put}. */
-export interface PutArgs {
-  /** Positions in the flattened tensor; negative ones count from the end. */
-  index: Tensor;
-  /** As many values. */
-  source: Tensor;
-  /** Add instead of writing; default false. */
-  accumulate?: boolean;
-}
-const putArgs = signature<PutArgs>("put", ["index", "source", "accumulate"], [], 2);
-
-/** A copy of `x` with values written (or added) at positions of the flattened tensor. */
-function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumulate"]>): Tensor {
-  const { index, source, accumulate = false } = putArgs(args);
+/** A copy of the tensor with values written (or added) at positions of the flattened tensor. */
+export const put: Op<typeof PutArgs> = op("put", PutArgs, (x, { index, source, accumulate }) => {
   checkIndexDtype("put", index);
   checkSameDtype("put", x, source, "source");
   if (index.numel() !== source.numel()) {
@@ -302,23 +319,24 @@ function putFlat(x: Tensor, ...args: Args<PutArgs, ["index", "source", "accumula
   }
   const flat = (t: Tensor) => reshapeTo(t, [-1]);
   return reshapeTo(putSlices("put", flat(x), 0, flat(index), flat(source), accumulate, true), x.shape);
-}
-export { putFlat as put };
+});
 
 /** The parameters of {@linkcode scatter}. */
-export interface ScatterArgs {
-  /** The dimension. */
-  dim: number;
-  /** Positions along `dim`. */
-  index: Tensor;
-  /** What is written: at least as large as `index`; or a number. */
-  src?: Tensor | ScalarLike;
+export class ScatterArgs {
   /** A number to write, by its PyTorch name. */
-  value?: ScalarLike;
-  /** Combine with what is there instead of writing; without gradient for `"multiply"`. */
-  reduce?: "add" | "multiply";
+  value: ScalarLike | null = null;
+  /** How values combine with what is there; `null`: they replace it. Without gradient for `"multiply"`. */
+  reduce: "add" | "multiply" | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Positions along `dim`. */
+    public index: Tensor,
+    /** What is written: at least as large as `index`; or a number. */
+    public src: Tensor | ScalarLike | null = null,
+  ) {}
 }
-const scatterArgs = signature<ScatterArgs>("scatter", ["dim", "index", "src"], ["value", "reduce"], 2);
 
 /** Checks the arguments of the scatters; gives `src` cut to the size of `index`. */
 function scatterSource(op: string, x: Tensor, d: number, index: Tensor, src: Tensor | ScalarLike): Tensor {
@@ -357,67 +375,79 @@ function scattered(op: string, x: Tensor, d: number, index: Tensor, src: Tensor,
  * @throws {IndexError} if an index is out of range
  * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
  */
-export function scatter(input: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
-  const given = scatterArgs(args);
-  const value = given.src ?? given.value;
-  if (value === undefined) throw new ArgumentError('scatter(): missing argument: "src" or "value"');
-  const { dim, index, reduce } = given;
+export const scatter: Op<typeof ScatterArgs> = op("scatter", ScatterArgs, (input, args) => {
+  const { dim, index, reduce } = args;
   const d = wrapDim("scatter", dim, input.ndim);
-  const src = scatterSource("scatter", input, d, index, value);
+  const src = scatterSource("scatter", input, d, index, valueOf("scatter", args));
   if (reduce === "add") return scatterAdd(input, d, index, src);
   if (reduce === "multiply") return input.scatterReduce(d, index, src, "prod");
-  if (reduce !== undefined) {
-    throw new ArgumentError(`scatter(): reduce must be "add" or "multiply": ${describe(reduce)}`);
-  }
   const out = scattered("scatter", input, d, index, src, "set");
   return record("ScatterBackward0", out, [input, src], [index], (grad, [at], needs) => [
     needs[0] ? scatter(grad, d, at, 0) : null,
     needs[1] ? gather(grad, d, at) : null,
   ]);
+});
+
+/** What a scatter writes, under either of its names. */
+function valueOf(op: string, { src, value, reduce }: ScatterArgs): Tensor | ScalarLike {
+  if (reduce !== null && reduce !== "add" && reduce !== "multiply") {
+    throw new ArgumentError(`${op}(): reduce must be "add" or "multiply": ${describe(reduce)}`);
+  }
+  const given = src ?? value;
+  if (given === null) throw new ArgumentError(`${op}(): missing argument: "src" or "value"`);
+  return given;
 }
 
 /** {@linkcode scatter} in place. */
-export function scatter_(self: Tensor, ...args: Args<ScatterArgs, ["dim", "index", "src"]>): Tensor {
-  const { dim, index, src, value = src, reduce } = scatterArgs(args);
-  if (value === undefined || reduce !== undefined) return self.copy_(scatter(self, ...args));
-  const d = wrapDim("scatter_", dim, self.ndim);
-  const source = scatterSource("scatter_", self, d, index, value);
-  checkInPlace("scatter_", self);
-  checkNoOverlap("scatter_", self);
-  rawScatter("scatter_", self, d, index, overlaps(source, self) ? source.clone() : source, "set");
-  return recordInPlace("ScatterBackward0", self, [self, source], [index], (grad, [at], needs) => [
-    needs[0] ? scatter(grad, d, at, 0) : null,
-    needs[1] ? gather(grad, d, at) : null,
-  ]);
-}
+export const scatter_: Op<typeof ScatterArgs> = op(
+  "scatter_",
+  ScatterArgs,
+  (self, args) => {
+    const { dim, index, reduce } = args;
+    const src = valueOf("scatter_", args);
+    if (reduce !== null) return self.copy_(scatter(self, { dim, index, src, reduce }));
+    const d = wrapDim("scatter_", dim, self.ndim);
+    const source = scatterSource("scatter_", self, d, index, src);
+    checkInPlace("scatter_", self);
+    checkNoOverlap("scatter_", self);
+    rawScatter("scatter_", self, d, index, overlaps(source, self) ? source.clone() : source, "set");
+    return recordInPlace("ScatterBackward0", self, [self, source], [index], (grad, [at], needs) => [
+      needs[0] ? scatter(grad, d, at, 0) : null,
+      needs[1] ? gather(grad, d, at) : null,
+    ]);
+  },
+);
 
 /** The parameters of {@linkcode scatterAdd}. */
-export interface ScatterAddArgs {
-  /** The dimension. */
-  dim: number;
-  /** Positions along `dim`. */
-  index: Tensor;
-  /** What is added: at least as large as `index`. */
-  src: Tensor;
+export class ScatterAddArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Positions along `dim`. */
+    public index: Tensor,
+    /** What is added: at least as large as `index`. */
+    public src: Tensor,
+  ) {}
 }
-const scatterAddArgs = signature<ScatterAddArgs>("scatterAdd", ["dim", "index", "src"], [], 3);
 
 /** Adds `src[i][j]` at `[i][index[i][j]]` along `dim`; a position may occur several times. */
-export function scatterAdd(input: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, scatterAdd, input, ...args);
-  const { dim, index, src } = scatterAddArgs(args);
-  const d = wrapDim("scatterAdd", dim, input.ndim);
-  const source = scatterSource("scatterAdd", input, d, index, src);
-  const out = scattered("scatterAdd", input, d, index, source, "sum");
-  return record("ScatterAddBackward0", out, [input, source], [index], (grad, [at], needs) => [
-    needs[0] ? grad : null,
-    needs[1] ? gather(grad, d, at) : null,
-  ]);
-}
+export const scatterAdd: Op<typeof ScatterAddArgs> = op(
+  { name: "scatterAdd", autocast: { gpu: "promote" } },
+  ScatterAddArgs,
+  (input, { dim, index, src }) => {
+    const d = wrapDim("scatterAdd", dim, input.ndim);
+    const source = scatterSource("scatterAdd", input, d, index, src);
+    const out = scattered("scatterAdd", input, d, index, source, "sum");
+    return record("ScatterAddBackward0", out, [input, source], [index], (grad, [at], needs) => [
+      needs[0] ? grad : null,
+      needs[1] ? gather(grad, d, at) : null,
+    ]);
+  },
+);
 
 /** {@linkcode scatterAdd} in place. */
-export function scatterAdd_(self: Tensor, ...args: Args<ScatterAddArgs, ["dim", "index", "src"]>): Tensor {
-  const { dim, index, src } = scatterAddArgs(args);
+export const scatterAdd_: Op<typeof ScatterAddArgs> = op("scatterAdd_", ScatterAddArgs, (self, { dim, index, src }) => {
   const d = wrapDim("scatterAdd_", dim, self.ndim);
   const source = scatterSource("scatterAdd_", self, d, index, src);
   checkInPlace("scatterAdd_", self);
@@ -427,4 +457,4 @@ export function scatterAdd_(self: Tensor, ...args: Args<ScatterAddArgs, ["dim", 
     needs[0] ? grad : null,
     needs[1] ? gather(grad, d, at) : null,
   ]);
-}
+});

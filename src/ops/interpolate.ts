@@ -8,10 +8,13 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { float64, uint8 } from "../base/dtype.ts";
+import { checkListed } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { checkSizes } from "../base/shape.ts";
+import { checkRoom } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
@@ -30,24 +33,23 @@ export type InterpolateMode =
   | "area";
 
 /** The parameters of {@linkcode interpolate}. */
-export interface InterpolateArgs {
-  /** Sizes of the output, one for all dimensions or one each. */
-  size?: number | readonly number[] | null;
-  /** Or factors of the input's sizes. */
-  scaleFactor?: number | readonly number[] | null;
-  /** How values are found. @default {"nearest"} */
-  mode?: InterpolateMode;
-  /** Whether the centres of corner pixels keep their values; for linear and cubic modes. @default {false} */
-  alignCorners?: boolean | null;
-  /** Whether the factor is computed again from the sizes. */
-  recomputeScaleFactor?: boolean | null;
-  /** Whether shrinking averages over all pixels; for bilinear and bicubic. @default {false} */
-  antialias?: boolean;
+export class InterpolateArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Sizes of the output, one for all dimensions or one each. */
+    public size: number | readonly number[] | null = null,
+    /** Or factors of the input's sizes. */
+    public scaleFactor: number | readonly number[] | null = null,
+    /** How values are found. */
+    public mode: InterpolateMode | null = null,
+    /** Whether the centres of corner pixels keep their values; for linear and cubic modes. */
+    public alignCorners: boolean | null = null,
+    /** Whether the factor is computed again from the sizes. */
+    public recomputeScaleFactor: boolean | null = null,
+    /** Whether shrinking averages over all pixels; for bilinear and bicubic. */
+    public antialias: boolean | null = null,
+  ) {}
 }
-const interpolateArgs = signature<InterpolateArgs>(
-  "interpolate",
-  ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"],
-);
 
 /** Spatial dimensions that each mode works in. */
 const DIMENSIONS: Readonly<Record<InterpolateMode, readonly number[]>> = {
@@ -87,14 +89,7 @@ interface Taps {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
-export function interpolate(
-  input: Tensor,
-  ...args: Args<
-    InterpolateArgs,
-    ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"]
-  >
-): Tensor {
-  const o = interpolateArgs(args);
+export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", InterpolateArgs, (input, o) => {
   const mode = o.mode ?? "nearest";
   if (autocasting.active && mode !== "area") return autocasted({ gpu: "float32" }, interpolate, input, ...args);
   const dims = input.ndim - 2;
@@ -112,6 +107,7 @@ export function interpolate(
     }
     return scope(() => interpolate(input.float(), o).round().clamp(0, 255).to(uint8));
   }
+  checkRoom("interpolate", [...input.shape.slice(0, 2), ...sizes], input.dtype, input);
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
   return scope(() => {
     let x = input;
@@ -130,7 +126,7 @@ export function interpolate(
     });
     return x === input ? input.clone() : x;
   });
-}
+});
 
 function checkMode(input: Tensor, mode: InterpolateMode, o: InterpolateArgs): void {
   const possible = DIMENSIONS[mode];
@@ -181,9 +177,13 @@ function target(
     if (o.recomputeScaleFactor) {
       throw new ArgumentError("interpolate(): recompute_scale_factor is not meaningful with an explicit size");
     }
+    checkSizes("interpolate", list);
+    for (const s of list) checkListed("interpolate", s);
     return { sizes: list, factors: null };
   }
   const sizes = list.map((f, d) => Math.floor(input.shape[d + 2] * f));
+  checkSizes("interpolate", sizes);
+  for (const s of sizes) checkListed("interpolate", s);
   return { sizes, factors: o.recomputeScaleFactor || mode === "area" ? null : list };
 }
 

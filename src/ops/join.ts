@@ -7,39 +7,31 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { type Func, type SpreadArgs } from "../base/call.ts";
 import { type DType, resultType } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { checkCount, checkIntegers } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 import { writeOut } from "./define.ts";
 import { checkOperands } from "./kernel.ts";
-import { expandTo, permuteTo, placed, reshapeTo, type Sizes, sizesOf, sliceAt, unrecorded } from "./view_core.ts";
-
-/** Several tensors, as an array or spread. */
-export type TensorList = readonly [readonly Tensor[]] | readonly Tensor[];
-
-/** Reads {@linkcode TensorList}, with options last if there are any. */
-function listOf(op: string, args: readonly unknown[]): Tensor[] {
-  const list = args.length === 1 && Array.isArray(args[0]) ? args[0] as unknown[] : args;
-  for (const x of list) {
-    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${describe(x)}`);
-  }
-  return list as Tensor[];
-}
-
-function nonEmpty(op: string, tensors: readonly Tensor[]): readonly Tensor[] {
-  if (!Array.isArray(tensors)) throw new ArgumentError(`${op}(): expected an array of tensors: ${describe(tensors)}`);
-  if (tensors.length === 0) throw new ArgumentError(`${op}(): at least one tensor is needed: []`);
-  return listOf(op, tensors);
-}
+import {
+  listFn,
+  type ListParams,
+  type MethodForm,
+  type Op,
+  op,
+  OutArgs,
+  spreadFn,
+  type SpreadOp,
+  spreadOp,
+} from "./op.ts";
+import { expandTo, permuteTo, placed, reshapeTo, sliceAt, unrecorded } from "./view_core.ts";
 
 /** The dtype that tensors promote to. */
 function commonDtype(tensors: readonly Tensor[]): DType {
@@ -56,21 +48,52 @@ function gradientAs(grad: Tensor, dtype: DType): Tensor {
   return (grad.dtype.isComplex && !dtype.isComplex ? grad.real : grad).to(dtype);
 }
 
-/** The parameters of {@linkcode cat}. */
-export interface CatArgs {
-  /** The dimension along which they are joined; default 0. */
-  dim?: number;
-  /** Where to write the result. */
-  out?: Tensor;
+/** The parameters of functions that join a list of tensors. */
+export class StackArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** At least one. */
+    public tensors: readonly Tensor[],
+  ) {
+    super();
+  }
 }
-const catArgs = signature<CatArgs>("cat", ["dim"], ["out"]);
+
+/** The parameters of {@linkcode cat} and {@linkcode stack}. */
+export class CatArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** At least one. */
+    public tensors: readonly Tensor[],
+    /** The dimension along which they are joined. */
+    public dim = 0,
+  ) {
+    super();
+  }
+}
+
+/** The parameters of functions of several tensors, which may be spread. */
+export class TensorsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** At least one, spread or as an array. */
+    public tensors: readonly Tensor[],
+  ) {}
+}
+
+/** A function that joins a list of tensors. */
+export type JoinFunction<C extends ListParams = typeof StackArgs> = Func<C, Tensor>;
+
+/** Writes a result where the caller wants it. */
+function into(op: string, out: Tensor | null, result: Tensor): Tensor {
+  return out ? writeOut(op, out, result) : result;
+}
 
 /**
  * Joins tensors along a dimension. Dtypes promote; empty 1-d tensors are skipped, as in PyTorch.
  *
  * Shape: all the same but for `dim`.
  *
- * @param tensors at least one
  * @throws {ShapeError} if other dimensions differ
  * @example
  * ```ts
@@ -80,10 +103,27 @@ const catArgs = signature<CatArgs>("cat", ["dim"], ["out"]);
  * assertEquals(torch.cat([x, x], 1).shape, [2, 6]);
  * ```
  */
-export function cat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "promote" }, cat, tensors, ...args);
-  const { dim = 0, out } = catArgs(args);
-  const list = nonEmpty("cat", tensors);
+export const cat: JoinFunction<typeof CatArgs> = joining("cat", catOf);
+
+/** Another name of {@linkcode cat}. */
+export const concat: JoinFunction<typeof CatArgs> = joining("concat", catOf);
+
+/** Another name of {@linkcode cat}. */
+export const concatenate: JoinFunction<typeof CatArgs> = joining("concatenate", catOf);
+
+/** Defines a function along one dimension. */
+function joining(
+  name: string,
+  join: (list: readonly Tensor[], dim: number) => Tensor,
+): JoinFunction<typeof CatArgs> {
+  return listFn(
+    { name, autocast: { cpu: "promote" } },
+    CatArgs,
+    ({ tensors, dim, out }) => into(name, out, join(tensors, dim)),
+  );
+}
+
+function catOf(list: readonly Tensor[], dim: number): Tensor {
   checkOperands("cat", list);
   const joined = list.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
   const first = joined[0] ?? list[0];
@@ -107,13 +147,12 @@ export function cat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>)
   });
   starts.push(at);
   const shapes = list.map((x) => x.shape), dtypes = list.map((x) => x.dtype);
-  const joinedResult = record("CatBackward0", result, list, [], (grad, _saved, needs) =>
+  return record("CatBackward0", result, list, [], (grad, _saved, needs) =>
     shapes.map((s, i) => {
       if (!needs[i]) return null;
       if (numelOf(s) === 0) return grad.newZeros(s, { dtype: dtypes[i] });
       return gradientAs(sliceAt(grad, d, starts[i], starts[i + 1]), dtypes[i]);
     }));
-  return out ? writeOut("cat", out, joinedResult) : joinedResult;
 }
 
 function checkJoins(x: Tensor, first: Tensor, d: number): number {
@@ -124,28 +163,10 @@ function checkJoins(x: Tensor, first: Tensor, d: number): number {
   return x.shape[d];
 }
 
-/** Another name of {@linkcode cat}. */
-export function concat(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
-  return cat(tensors, ...args);
-}
+/** Joins tensors of one shape along a new dimension, `dim`. */
+export const stack: JoinFunction<typeof CatArgs> = joining("stack", stackOf);
 
-/** Another name of {@linkcode cat}. */
-export function concatenate(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
-  return cat(tensors, ...args);
-}
-
-const stackArgs = signature<CatArgs>("stack", ["dim"], ["out"]);
-
-/**
- * Joins tensors of one shape along a new dimension.
- *
- * @param tensors at least one
- * @param args `dim`: where the new dimension goes; default 0
- */
-export function stack(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "promote" }, stack, tensors, ...args);
-  const { dim = 0, out } = stackArgs(args);
-  const list = nonEmpty("stack", tensors);
+function stackOf(list: readonly Tensor[], dim: number): Tensor {
   const d = wrapDim("stack", dim, list[0].ndim + 1);
   const { shape } = list[0];
   for (const x of list) {
@@ -153,48 +174,56 @@ export function stack(tensors: readonly Tensor[], ...args: Args<CatArgs, ["dim"]
       throw new ShapeError(`stack(): all tensors must have one shape: ${show(shape)} and ${show(x.shape)}`);
     }
   }
-  return cat(list.map((x) => reshapeTo(x, [...shape.slice(0, d), 1, ...shape.slice(d)])), { dim: d, out });
+  return cat(list.map((x) => reshapeTo(x, [...shape.slice(0, d), 1, ...shape.slice(d)])), d);
 }
 
 /** Joins along dimension 1, or 0 for tensors of fewer than 2 dimensions. */
-export function hstack(tensors: readonly Tensor[]): Tensor {
-  const list = nonEmpty("hstack", tensors).map((x) => x.ndim === 0 ? reshapeTo(x, [1]) : x);
-  return cat(list, list[0].ndim === 1 ? 0 : 1);
-}
+export const hstack: JoinFunction = listFn("hstack", StackArgs, ({ tensors, out }) => {
+  const list = tensors.map((x) => x.ndim === 0 ? reshapeTo(x, [1]) : x);
+  return cat(list, { dim: list[0].ndim === 1 ? 0 : 1, out });
+});
 
 /** Joins rows: along dimension 0, where 1-d tensors are single rows. */
-export function vstack(tensors: readonly Tensor[]): Tensor {
-  return cat(nonEmpty("vstack", tensors).map((x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x), 0);
-}
+export const vstack: JoinFunction = listFn("vstack", StackArgs, joinRows);
 
 /** Another name of {@linkcode vstack}. */
-export function rowStack(tensors: readonly Tensor[]): Tensor {
-  return vstack(tensors);
+export const rowStack: JoinFunction = listFn("rowStack", StackArgs, joinRows);
+
+function joinRows({ tensors, out }: StackArgs): Tensor {
+  return cat(tensors.map((x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x), { out });
 }
 
 /** Joins along dimension 2, where 1-d tensors become `[1, n, 1]` and matrices `[m, n, 1]`. */
-export function dstack(tensors: readonly Tensor[]): Tensor {
+export const dstack: JoinFunction = listFn("dstack", StackArgs, ({ tensors, out }) => {
   const raise = (x: Tensor) => {
     if (x.ndim >= 3) return x;
     return reshapeTo(x, x.ndim === 2 ? [...x.shape, 1] : [1, x.numel(), 1]);
   };
-  return cat(nonEmpty("dstack", tensors).map(raise), 2);
-}
+  return cat(tensors.map(raise), { dim: 2, out });
+});
 
 /** Joins columns: along dimension 1, where tensors of fewer than 2 dimensions are single columns. */
-export function columnStack(tensors: readonly Tensor[]): Tensor {
-  return cat(nonEmpty("columnStack", tensors).map((x) => x.ndim < 2 ? reshapeTo(x, [x.numel(), 1]) : x), 1);
+export const columnStack: JoinFunction = listFn(
+  "columnStack",
+  StackArgs,
+  ({ tensors, out }) => cat(tensors.map((x) => x.ndim < 2 ? reshapeTo(x, [x.numel(), 1]) : x), { dim: 1, out }),
+);
+
+/** The parameters of {@linkcode repeat}. */
+export class RepeatArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How often, spread or as an array; at least one count per dimension. */
+    public repeats: readonly number[],
+  ) {}
 }
 
-/**
- * The tensor repeated along each dimension; leading dimensions are added for extra counts.
- *
- * @param input any tensor
- * @param sizes how often, spread or as an array; at least one count per dimension
- */
-export function repeat(input: Tensor, ...sizes: Sizes): Tensor {
-  return repeatTo(input, sizesOf("repeat", sizes, "repeats"), "repeat");
-}
+/** The tensor repeated along each dimension; leading dimensions are added for extra counts. */
+export const repeat: SpreadOp<typeof RepeatArgs> = spreadOp(
+  "repeat",
+  RepeatArgs,
+  (input, { repeats }) => repeatTo(input, repeats, "repeat"),
+);
 
 function repeatTo(x: Tensor, counts: readonly number[], op: string): Tensor {
   if (counts.length < x.ndim) {
@@ -209,76 +238,76 @@ function repeatTo(x: Tensor, counts: readonly number[], op: string): Tensor {
   return reshapeTo(expanded.clone(), shape.map((s, i) => s * counts[i]));
 }
 
-/**
- * The tensor repeated; unlike {@linkcode repeat}, missing counts are 1.
- *
- * @param input any tensor
- * @param dims counts, spread or as an array
- */
-export function tile(input: Tensor, ...dims: Sizes): Tensor {
-  const counts = sizesOf("tile", dims, "dims");
-  const lead = new Array<number>(Math.max(input.ndim - counts.length, 0)).fill(1);
-  return repeatTo(input, [...lead, ...counts], "tile");
+/** The parameters of {@linkcode tile}. */
+export class TileArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How often, spread or as an array. */
+    public dims: readonly number[],
+  ) {}
 }
 
+/** The tensor repeated; unlike {@linkcode repeat}, missing counts are 1. */
+export const tile: SpreadOp<typeof TileArgs> = spreadOp("tile", TileArgs, (input, { dims: counts }) => {
+  const lead = new Array<number>(Math.max(input.ndim - counts.length, 0)).fill(1);
+  return repeatTo(input, [...lead, ...counts], "tile");
+});
+
 /** The parameters of {@linkcode repeatInterleave}. */
-export interface RepeatInterleaveArgs {
-  /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
-  repeats: number | Tensor;
-  /** The dimension; default: the flattened tensor. */
-  dim?: number | null;
-  /** The size of the result along `dim`, where it is known; the result is then given at once. */
-  outputSize?: number | null;
+export class RepeatInterleaveArgs {
+  /** The size of the result along `dim`; needed where `repeats` is a tensor. */
+  outputSize: number | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
+    public repeats: number | Tensor,
+    /** The dimension; default: the flattened tensor. */
+    public dim: number | null = null,
+  ) {}
 }
-const repeatInterleaveArgs = signature<RepeatInterleaveArgs>("repeatInterleave", ["repeats", "dim"], ["outputSize"], 1);
 
 /**
  * Each element (or slice along `dim`) repeated in place.
  *
  * @param input any tensor
- * @returns a promise where `repeats` is a tensor and `outputSize` is not given: the shape depends on values
+ * Differs from PyTorch: with a tensor of counts the size of the result depends on values, so `outputSize` must be given
+ * (`await repeats.sum().item()`).
  */
-export function repeatInterleave(
-  input: Tensor,
-  repeats: number,
-  options?: { dim?: number | null; outputSize?: number },
-): Tensor;
-/** The same with the dimension by position. */
-export function repeatInterleave(input: Tensor, repeats: number, dim?: number | null): Tensor;
-/** The same with counts that may be a tensor. */
-export function repeatInterleave(
-  input: Tensor,
-  ...args: Args<RepeatInterleaveArgs, ["repeats", "dim"]>
-): Tensor | Promise<Tensor>;
-export function repeatInterleave(
-  input: Tensor,
-  ...args: unknown[]
-): Tensor | Promise<Tensor> {
-  const { repeats, dim = null, outputSize = null } = repeatInterleaveArgs(args);
-  const source = dim === null ? reshapeTo(input, [-1]) : input;
-  const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
-  if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
-  const { shape } = source;
-  if (repeats.ndim > 1 || repeats.dtype.kind !== "integer") {
+export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
+  "repeatInterleave",
+  RepeatInterleaveArgs,
+  (input, { repeats, dim, outputSize }) => {
+    const source = dim === null ? reshapeTo(input, [-1]) : input;
+    const d = wrapDim("repeatInterleave", dim ?? 0, source.ndim);
+    if (typeof repeats === "number") return interleaveEvenly(source, d, repeats);
+    const { shape } = source;
+    checkTensor("repeatInterleave", "repeats", repeats);
+    if (repeats.ndim > 1 || repeats.dtype.kind !== "integer") {
+      throw new ArgumentError(
+        `repeatInterleave(): repeats must be a 0-d or 1-d integer tensor: ${repeats.dtype} of shape ${
+          show(repeats.shape)
+        }`,
+      );
+    }
+    if (repeats.numel() !== 1 && repeats.numel() !== shape[d]) {
+      throw new ShapeError(
+        `repeatInterleave(): one count per slice is needed: ${repeats.numel()} for dimension ${d} of size ${shape[d]}`,
+      );
+    }
+    const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
+    // Slice number i is repeated where the running total first exceeds the position.
+    const take = (total: number) =>
+      scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
+    if (outputSize !== null) {
+      checkCount("repeatInterleave", "outputSize", outputSize, 0);
+      return take(outputSize);
+    }
+    if (shape[d] === 0) return take(0);
     throw new ArgumentError(
-      `repeatInterleave(): repeats must be a 0-d or 1-d integer tensor: ${repeats.dtype} of shape ${
-        show(repeats.shape)
-      }`,
+      "repeatInterleave(): the size of the result depends on the counts: pass outputSize: await repeats.sum().item()",
     );
-  }
-  if (repeats.numel() !== 1 && repeats.numel() !== shape[d]) {
-    throw new ShapeError(
-      `repeatInterleave(): one count per slice is needed: ${repeats.numel()} for dimension ${d} of size ${shape[d]}`,
-    );
-  }
-  const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
-  // Slice number i is repeated where the running total first exceeds the position.
-  const take = (total: number) =>
-    scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
-  if (outputSize !== null) return take(outputSize);
-  if (shape[d] === 0) return take(0);
-  return ends.select(0, -1).item().then((total) => take(total as number));
-}
+  },
+);
 
 function interleaveEvenly(x: Tensor, d: number, repeats: number): Tensor {
   if (!Number.isInteger(repeats) || repeats < 0) {
@@ -292,39 +321,41 @@ function interleaveEvenly(x: Tensor, d: number, repeats: number): Tensor {
 }
 
 /** Tensors broadcast to their common shape, as views. */
-export function broadcastTensors(...tensors: TensorList): Tensor[] {
-  const list = listOf("broadcastTensors", tensors);
-  const shape = broadcastShapes("broadcastTensors", ...list.map((x) => x.shape));
-  return list.map((x) => expandTo(x, shape, "broadcastTensors"));
-}
+export const broadcastTensors: (...args: SpreadArgs<typeof TensorsArgs, Tensor>) => Tensor[] = spreadFn(
+  "broadcastTensors",
+  TensorsArgs,
+  ({ tensors }) => {
+    const shape = broadcastShapes("broadcastTensors", ...tensors.map((x) => x.shape));
+    return tensors.map((x) => expandTo(x, shape, "broadcastTensors"));
+  },
+);
 
 /** The shape that all `shapes` broadcast to. */
 function commonShape(...shapes: readonly (number | readonly number[])[]): number[] {
-  return broadcastShapes("broadcastShapes", ...shapes.map((s) => typeof s === "number" ? [s] : s));
+  const lists = shapes.map((s) => typeof s === "number" ? [s] : s);
+  for (const list of lists) checkIntegers("broadcastShapes", "a shape", list);
+  return broadcastShapes("broadcastShapes", ...lists);
 }
 export { commonShape as broadcastShapes };
 
-/** Options of {@linkcode meshgrid}. */
-export interface MeshgridOptions {
-  /** `"ij"`: the first tensor varies along dimension 0; `"xy"`: along dimension 1. Default `"ij"`. */
-  indexing?: "ij" | "xy";
+/** The parameters of {@linkcode meshgrid}. */
+export class MeshgridArgs extends TensorsArgs {
+  /** `"ij"`: the first tensor varies along dimension 0; `"xy"`: along dimension 1. */
+  indexing: "ij" | "xy" = "ij";
 }
 
 /**
- * Coordinate grids: each 1-d tensor varies along its own dimension. The results are views.
+ * Coordinate grids: each 1-d tensor (0-d ones count as such) varies along its own dimension. The results are views.
  *
- * @param tensors 0-d or 1-d, spread or as an array, then options
+ * @throws {ShapeError} if a tensor has more dimensions
  */
-export function meshgrid(
-  ...tensors: [...Tensor[], MeshgridOptions] | [readonly Tensor[], MeshgridOptions?] | Tensor[]
-): Tensor[] {
-  const last = tensors[tensors.length - 1];
-  const options = isPlainObject(last) ? last as MeshgridOptions : {};
-  const list = nonEmpty(
-    "meshgrid",
-    listOf("meshgrid", isPlainObject(last) ? tensors.slice(0, -1) : tensors.filter((x) => x !== undefined)),
-  );
-  const { indexing = "ij" } = options;
+export const meshgrid: (...args: SpreadArgs<typeof MeshgridArgs, Tensor>) => Tensor[] = spreadFn(
+  "meshgrid",
+  MeshgridArgs,
+  gridsOf,
+);
+
+function gridsOf({ tensors: list, indexing }: MeshgridArgs): Tensor[] {
   if (indexing !== "ij" && indexing !== "xy") {
     throw new ArgumentError(`meshgrid(): indexing must be "ij" or "xy": ${describe(indexing)}`);
   }
@@ -342,19 +373,28 @@ export function meshgrid(
 }
 
 /** Every combination of one element from each 1-d tensor, as rows; a single tensor is returned as it is. */
-export function cartesianProd(...tensors: TensorList): Tensor {
-  const list = nonEmpty("cartesianProd", listOf("cartesianProd", tensors));
+export const cartesianProd: (...args: SpreadArgs<typeof TensorsArgs, Tensor>) => Tensor = spreadFn(
+  "cartesianProd",
+  TensorsArgs,
+  ({ tensors }) => product(tensors),
+);
+
+function product(list: readonly Tensor[]): Tensor {
   for (const x of list) {
     if (x.ndim !== 1) throw new ShapeError(`cartesianProd(): tensors must be 1-d: ${show(x.shape)}`);
   }
   if (list.length === 1) return permuteTo(list[0], [0]);
-  return stack(meshgrid(list).map((g) => reshapeTo(g, [-1])), 1);
+  return stack(meshgrid([...list]).map((g) => reshapeTo(g, [-1])), 1);
 }
 
 /** A matrix with the given matrices on its diagonal; tensors of fewer than 2 dimensions are rows. */
-export function blockDiag(...tensors: TensorList): Tensor {
-  const list = listOf("blockDiag", tensors);
-  if (list.length === 0) throw new ArgumentError("blockDiag(): at least one tensor is needed: []");
+export const blockDiag: (...args: SpreadArgs<typeof TensorsArgs, Tensor>) => Tensor = spreadFn(
+  "blockDiag",
+  TensorsArgs,
+  ({ tensors }) => diagonalBlocks(tensors),
+);
+
+function diagonalBlocks(list: readonly Tensor[]): Tensor {
   const blocks = list.map((x) => {
     if (x.ndim > 2) throw new ShapeError(`blockDiag(): tensors must have at most 2 dimensions: ${show(x.shape)}`);
     return x.ndim === 2 ? x : reshapeTo(x, [1, x.numel()]);
@@ -371,11 +411,21 @@ export function blockDiag(...tensors: TensorList): Tensor {
   return cat(rows, 0);
 }
 
+/** The parameters of {@linkcode kron}. */
+export class KronArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The second factor. */
+    public other: Tensor,
+  ) {}
+}
+
 /** The Kronecker product: each element of `input` times the whole of `other`. */
-export function kron(input: Tensor, other: Tensor): Tensor {
+export const kron: Op<typeof KronArgs> = op("kron", KronArgs, (input, { other }) => {
+  checkTensor("kron", "other", other);
   const ndim = Math.max(input.ndim, other.ndim);
   const a = [...new Array<number>(ndim - input.ndim).fill(1), ...input.shape];
   const b = [...new Array<number>(ndim - other.ndim).fill(1), ...other.shape];
   const product = reshapeTo(input, a.flatMap((s) => [s, 1])).mul(reshapeTo(other, b.flatMap((s) => [1, s])));
   return reshapeTo(product, a.map((s, i) => s * b[i]));
-}
+});

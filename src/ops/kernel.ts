@@ -22,7 +22,7 @@ import { rebase, recording, setHistory } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { emptyResult, iterationOrder, reordered } from "../tensor/layout.ts";
 import { throwReleased } from "../tensor/storage.ts";
-import { partView, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, partView, Tensor } from "../tensor/tensor.ts";
 
 /** A run-time scalar's value. */
 export type Number64 = number | bigint;
@@ -202,6 +202,7 @@ export function checkOperands(op: string, operands: readonly Tensor[]): void {
   const first = operands[0];
   for (let i = 0; i < operands.length; i++) {
     const x = operands[i];
+    checkTensor(op, i === 0 ? "input" : `operand ${i}`, x);
     if (x.storage.released) throwReleased(op, x.storage);
     if (x.storage.backend !== first.storage.backend) {
       const remedy = first.device === x.device

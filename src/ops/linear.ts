@@ -4,15 +4,16 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { runLinear, runWeightGradient } from "./epilogue.ts";
-import { checkDims, checkProduct, checkTensor, conjOf, matmulOf, product } from "./matmul_core.ts";
+import { checkDims, checkProduct, conjOf, matmulOf, product } from "./matmul_core.ts";
 import { sumTo } from "./sum_to.ts";
 import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
 
@@ -98,15 +99,17 @@ function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 }
 
 /** The parameters of {@linkcode bilinear}. */
-export interface BilinearArgs {
-  /** The second input, `[…, in2]`. */
-  input2: Tensor;
-  /** `[out, in1, in2]`. */
-  weight: Tensor;
-  /** `[out]`. */
-  bias?: Tensor | null;
+export class BilinearArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The second input, `[…, in2]`. */
+    public input2: Tensor,
+    /** `[out, in1, in2]`. */
+    public weight: Tensor,
+    /** `[out]`. */
+    public bias: Tensor | null = null,
+  ) {}
 }
-const bilinearArgs = signature<BilinearArgs>("bilinear", ["input2", "weight", "bias"], [], 2);
 
 /**
  * `out[o] = input1ᵀ weight[o] input2 + bias[o]`.
@@ -114,31 +117,33 @@ const bilinearArgs = signature<BilinearArgs>("bilinear", ["input2", "weight", "b
  * @param input1 `[…, in1]`
  * @param args `input2` `[…, in2]`, `weight` `[out, in1, in2]`, `bias` `[out]`
  */
-export function bilinear(input1: Tensor, ...args: Args<BilinearArgs, ["input2", "weight", "bias"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, bilinear, input1, ...args);
-  const { input2, weight, bias = null } = bilinearArgs(args);
-  checkTensor("bilinear", "input1", input1);
-  checkTensor("bilinear", "input2", input2);
-  checkDims("bilinear", "weight", weight, 3);
-  checkProduct("bilinear", bias === null ? [input1, input2, weight] : [input1, input2, weight, bias]);
-  const [o, i1, i2] = weight.shape;
-  const lead = input1.shape.slice(0, -1);
-  if (
-    input1.ndim !== input2.ndim || lead.some((s, d) => s !== input2.shape[d]) ||
-    input1.shape[lead.length] !== i1 || input2.shape[lead.length] !== i2
-  ) {
-    throw new ShapeError(
-      `bilinear(): inputs must be […, ${i1}] and […, ${i2}] with equal leading sizes: ${show(input1.shape)} and ${
-        show(input2.shape)
-      }`,
-    );
-  }
-  return scope(() => {
-    const n = lead.reduce((x, y) => x * y, 1);
-    const left = reshapeTo(input1, [n, i1]), right = reshapeTo(input2, [n, i2, 1]);
-    const flat = reshapeTo(permuteTo(weight, [1, 0, 2]), [i1, o * i2]);
-    const mixed = reshapeTo(product("bilinear", left, flat), [n, o, i2]); // (n, out, in2)
-    const out = reshapeTo(product("bilinear", mixed, right), [...lead, o]);
-    return bias === null ? out : out.add(bias);
-  });
-}
+export const bilinear: Fn<typeof BilinearArgs> = fn(
+  { name: "bilinear", autocast: { gpu: "promote" } },
+  BilinearArgs,
+  (input1, { input2, weight, bias }) => {
+    checkTensor("bilinear", "input1", input1);
+    checkTensor("bilinear", "input2", input2);
+    checkDims("bilinear", "weight", weight, 3);
+    checkProduct("bilinear", bias === null ? [input1, input2, weight] : [input1, input2, weight, bias]);
+    const [o, i1, i2] = weight.shape;
+    const lead = input1.shape.slice(0, -1);
+    if (
+      input1.ndim !== input2.ndim || lead.some((s, d) => s !== input2.shape[d]) ||
+      input1.shape[lead.length] !== i1 || input2.shape[lead.length] !== i2
+    ) {
+      throw new ShapeError(
+        `bilinear(): inputs must be […, ${i1}] and […, ${i2}] with equal leading sizes: ${show(input1.shape)} and ${
+          show(input2.shape)
+        }`,
+      );
+    }
+    return scope(() => {
+      const n = lead.reduce((x, y) => x * y, 1);
+      const left = reshapeTo(input1, [n, i1]), right = reshapeTo(input2, [n, i2, 1]);
+      const flat = reshapeTo(permuteTo(weight, [1, 0, 2]), [i1, o * i2]);
+      const mixed = reshapeTo(product("bilinear", left, flat), [n, o, i2]); // (n, out, in2)
+      const out = reshapeTo(product("bilinear", mixed, right), [...lead, o]);
+      return bias === null ? out : out.add(bias);
+    });
+  },
+);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -44,39 +45,53 @@ const mse = elementLoss("mseLoss", ([x, y, w]) => {
   const d = x!.sub(y!);
   return w ? d.mul(d).mul(w) : d.mul(d);
 });
-const mseArgs = signature<WeightedLossOptions>("mseLoss", [...LEGACY, "reduction", "weight"]);
+
+/** The parameters of {@linkcode mseLoss}. */
+export class MseLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+    /** Factor of each element's loss. */
+    public weight: Tensor | null = null,
+  ) {}
+}
 
 /**
  * The mean of `(input - target)²`.
  *
  * @param target the values to meet; broadcasts
  */
-export function mseLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", mseLoss, input, target, ...args);
-  const o = mseArgs(args);
+export const mseLoss: Fn<typeof MseLossArgs> = fn({ name: "mseLoss", autocast: "float32" }, MseLossArgs, (input, o) => {
+  const { target } = o;
   checkTensors("mseLoss", { input, target });
   return mse([input, target, o.weight ?? null], [], reductionOf("mseLoss", o));
-}
+});
 
 const l1 = elementLoss("l1Loss", ([x, y, w]) => w ? x!.sub(y!).abs().mul(w) : x!.sub(y!).abs());
-const l1Args = signature<WeightedLossOptions>("l1Loss", [...LEGACY, "reduction", "weight"]);
+
+/** The parameters of {@linkcode l1Loss}. */
+export class L1LossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+    /** Factor of each element's loss. */
+    public weight: Tensor | null = null,
+  ) {}
+}
 
 /**
  * The mean of `|input - target|`.
  *
  * @param target the values to meet; broadcasts
  */
-export function l1Loss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<WeightedLossOptions, [...StandardLoss, "weight"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", l1Loss, input, target, ...args);
-  const o = l1Args(args);
+export const l1Loss: Fn<typeof L1LossArgs> = fn({ name: "l1Loss", autocast: "float32" }, L1LossArgs, (input, o) => {
+  const { target } = o;
   checkTensors("l1Loss", { input, target });
   const reduction = reductionOf("l1Loss", o);
   if (input.dtype.isComplex || target.dtype.isComplex) {
@@ -86,7 +101,7 @@ export function l1Loss(
     });
   }
   return l1([input, target, o.weight ?? null], [], reduction);
-}
+});
 
 const smoothL1 = elementLoss("smoothL1Loss", ([x, y], [beta]) => {
   const d = x!.sub(y!).abs();
@@ -98,7 +113,19 @@ export interface SmoothL1Options extends LossOptions {
   /** Where the square ends. @default {1} */
   beta?: number;
 }
-const smoothL1Args = signature<SmoothL1Options>("smoothL1Loss", [...LEGACY, "reduction", "beta"]);
+
+/** The parameters of {@linkcode smoothL1Loss}. */
+export class SmoothL1LossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+    /** Where the square ends. */
+    public beta: number | null = null,
+  ) {}
+}
 
 /**
  * Half the square of the difference divided by `beta` below `beta`, the absolute difference less `beta / 2` above.
@@ -106,19 +133,18 @@ const smoothL1Args = signature<SmoothL1Options>("smoothL1Loss", [...LEGACY, "red
  * @param target the values to meet; broadcasts
  * @throws {ArgumentError} if `beta` is negative
  */
-export function smoothL1Loss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<SmoothL1Options, [...StandardLoss, "beta"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", smoothL1Loss, input, target, ...args);
-  const o = smoothL1Args(args);
-  checkTensors("smoothL1Loss", { input, target });
-  const beta = o.beta ?? 1;
-  if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${beta}`);
-  const reduction = reductionOf("smoothL1Loss", o);
-  return beta === 0 ? l1([input, target, null], [], reduction) : smoothL1([input, target], [beta], reduction);
-}
+export const smoothL1Loss: Fn<typeof SmoothL1LossArgs> = fn(
+  { name: "smoothL1Loss", autocast: "float32" },
+  SmoothL1LossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("smoothL1Loss", { input, target });
+    const beta = o.beta ?? 1;
+    if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${beta}`);
+    const reduction = reductionOf("smoothL1Loss", o);
+    return beta === 0 ? l1([input, target, null], [], reduction) : smoothL1([input, target], [beta], reduction);
+  },
+);
 
 const huber = elementLoss("huberLoss", ([x, y, w], [delta]) => {
   const d = x!.sub(y!).abs();
@@ -135,7 +161,21 @@ export interface HuberOptions {
   /** Factor of each element's loss. */
   weight?: Tensor | null;
 }
-const huberArgs = signature<HuberOptions>("huberLoss", ["reduction", "delta", "weight"]);
+
+/** The parameters of {@linkcode huberLoss}. */
+export class HuberLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+    /** Where the square ends. */
+    public delta: number | null = null,
+    /** Factor of each element's loss. */
+    public weight: Tensor | null = null,
+  ) {}
+}
 
 /**
  * Half the square of the difference up to `delta`, `delta · (|difference| - delta / 2)` above.
@@ -143,18 +183,17 @@ const huberArgs = signature<HuberOptions>("huberLoss", ["reduction", "delta", "w
  * @param target the values to meet; broadcasts
  * @throws {ArgumentError} if `delta` is not positive
  */
-export function huberLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<HuberOptions, ["reduction", "delta", "weight"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", huberLoss, input, target, ...args);
-  const o = huberArgs(args);
-  checkTensors("huberLoss", { input, target });
-  const delta = o.delta ?? 1;
-  if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${delta}`);
-  return huber([input, target, o.weight ?? null], [delta], reductionOf("huberLoss", o));
-}
+export const huberLoss: Fn<typeof HuberLossArgs> = fn(
+  { name: "huberLoss", autocast: "float32" },
+  HuberLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("huberLoss", { input, target });
+    const delta = o.delta ?? 1;
+    if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${delta}`);
+    return huber([input, target, o.weight ?? null], [delta], reductionOf("huberLoss", o));
+  },
+);
 
 // The smallest logarithm that counts, and the smallest denominator of the gradient, as in PyTorch.
 const LEAST_LOG = -100;
@@ -172,7 +211,19 @@ const bce = elementLoss("binaryCrossEntropy", ([x, y, w]) => {
   ]);
   return w ? stated.mul(w) : stated;
 });
-const bceArgs = signature<WeightedLossOptions>("binaryCrossEntropy", ["weight", ...LEGACY, "reduction"]);
+
+/** The parameters of {@linkcode binaryCrossEntropy}. */
+export class BinaryCrossEntropyArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** Factor of each element's loss. */
+    public weight: Tensor | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * `-(target · log input + (1 - target) · log(1 - input))`, logarithms bounded below by -100.
@@ -182,28 +233,30 @@ const bceArgs = signature<WeightedLossOptions>("binaryCrossEntropy", ["weight", 
  * @throws {ShapeError} if the shapes differ
  * @throws {ArgumentError} if an input is not between 0 and 1 (on the CPU)
  */
-export function binaryCrossEntropy(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<WeightedLossOptions, ["weight", ...StandardLoss]>
-): Tensor {
-  if (autocasting.active) {
-    return autocasted({ cpu: "float32", gpu: "unsafe" }, binaryCrossEntropy, input, target, ...args);
-  }
-  const o = bceArgs(args);
-  checkTensors("binaryCrossEntropy", { input, target });
-  checkSameShape("binaryCrossEntropy", target, input);
-  // As PyTorch does; on a GPU, where that is a failed assertion, the result is NaN, since a check would wait.
-  if (input.device.type === "cpu") {
-    refuseWhere(
-      input,
-      (x) => x.ge(0).logicalAnd(x.le(1)).logicalNot(),
-      () =>
-        new ArgumentError("binaryCrossEntropy(): inputs must be probabilities, between 0 and 1; apply sigmoid() first"),
-    );
-  }
-  return bce([input, target, o.weight ?? null], [], reductionOf("binaryCrossEntropy", o));
-}
+export const binaryCrossEntropy: Fn<typeof BinaryCrossEntropyArgs> = fn(
+  "binaryCrossEntropy",
+  BinaryCrossEntropyArgs,
+  (input, o) => {
+    if (autocasting.active) {
+      return autocasted({ cpu: "float32", gpu: "unsafe" }, binaryCrossEntropy, input, target, ...args);
+    }
+    const { target } = o;
+    checkTensors("binaryCrossEntropy", { input, target });
+    checkSameShape("binaryCrossEntropy", target, input);
+    // As PyTorch does; on a GPU, where that is a failed assertion, the result is NaN, since a check would wait.
+    if (input.device.type === "cpu") {
+      refuseWhere(
+        input,
+        (x) => x.ge(0).logicalAnd(x.le(1)).logicalNot(),
+        () =>
+          new ArgumentError(
+            "binaryCrossEntropy(): inputs must be probabilities, between 0 and 1; apply sigmoid() first",
+          ),
+      );
+    }
+    return bce([input, target, o.weight ?? null], [], reductionOf("binaryCrossEntropy", o));
+  },
+);
 
 /** `log(1 + e^x)` without overflow, with its exact derivative. */
 function softplus(x: Expr): Expr {
@@ -224,10 +277,21 @@ export interface BCEWithLogitsOptions extends WeightedLossOptions {
   /** Factor of the loss of positive examples; broadcasts. */
   posWeight?: Tensor | null;
 }
-const bceLogitsArgs = signature<BCEWithLogitsOptions>(
-  "binaryCrossEntropyWithLogits",
-  ["weight", ...LEGACY, "reduction", "posWeight"],
-);
+
+/** The parameters of {@linkcode binaryCrossEntropyWithLogits}. */
+export class BinaryCrossEntropyWithLogitsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** Factor of each element's loss. */
+    public weight: Tensor | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+    /** Factor of the loss of positive examples; broadcasts. */
+    public posWeight: Tensor | null = null,
+  ) {}
+}
 
 /**
  * Binary cross entropy of `sigmoid(input)`, computed without overflow.
@@ -236,18 +300,17 @@ const bceLogitsArgs = signature<BCEWithLogitsOptions>(
  * @param target probabilities, of the same shape
  * @throws {ShapeError} if the shapes differ
  */
-export function binaryCrossEntropyWithLogits(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<BCEWithLogitsOptions, ["weight", ...StandardLoss, "posWeight"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", binaryCrossEntropyWithLogits, input, target, ...args);
-  const o = bceLogitsArgs(args);
-  checkTensors("binaryCrossEntropyWithLogits", { input, target });
-  checkSameShape("binaryCrossEntropyWithLogits", target, input);
-  const tensors = [input, target, o.weight ?? null, o.posWeight ?? null];
-  return bceLogits(tensors, [], reductionOf("binaryCrossEntropyWithLogits", o));
-}
+export const binaryCrossEntropyWithLogits: Fn<typeof BinaryCrossEntropyWithLogitsArgs> = fn(
+  { name: "binaryCrossEntropyWithLogits", autocast: "float32" },
+  BinaryCrossEntropyWithLogitsArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("binaryCrossEntropyWithLogits", { input, target });
+    checkSameShape("binaryCrossEntropyWithLogits", target, input);
+    const tensors = [input, target, o.weight ?? null, o.posWeight ?? null];
+    return bceLogits(tensors, [], reductionOf("binaryCrossEntropyWithLogits", o));
+  },
+);
 
 const kl = elementLoss("klDiv", ([x, t]) => {
   // x·log x is 0 at 0, where its derivative by the target does not exist.
@@ -263,7 +326,19 @@ export interface KLDivOptions extends LegacyReduction {
   /** Whether the target is given as logarithms. @default {false} */
   logTarget?: boolean;
 }
-const klArgs = signature<KLDivOptions>("klDiv", [...LEGACY, "reduction", "logTarget"]);
+
+/** The parameters of {@linkcode klDiv}. */
+export class KlDivArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. */
+    public reduction: Reduction | "batchmean" | null = null,
+    /** Whether the target is given as logarithms. */
+    public logTarget: boolean | null = null,
+  ) {}
+}
 
 /**
  * `target · (log target - input)`: the divergence of two distributions, the first given as logarithms.
@@ -271,13 +346,8 @@ const klArgs = signature<KLDivOptions>("klDiv", [...LEGACY, "reduction", "logTar
  * @param input logarithms of probabilities
  * @param target probabilities, or logarithms with `logTarget`
  */
-export function klDiv(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<KLDivOptions, [...StandardLoss, "logTarget"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", klDiv, input, target, ...args);
-  const o = klArgs(args);
+export const klDiv: Fn<typeof KlDivArgs> = fn({ name: "klDiv", autocast: "float32" }, KlDivArgs, (input, o) => {
+  const { target } = o;
   checkTensors("klDiv", { input, target });
   const run = o.logTarget ? klLog : kl;
   if (o.reduction !== "batchmean") {
@@ -285,7 +355,7 @@ export function klDiv(
   }
   const total = run([input, target], [], "sum");
   return input.ndim === 0 ? total : scope(() => total.div(input.shape[0]));
-}
+});
 
 const softMargin = elementLoss("softMarginLoss", ([x, y]) => softplus(y!.mul(x!).neg()));
 const standardArgs = (op: string) => signature<LossOptions>(op, [...LEGACY, "reduction"]);
@@ -314,49 +384,74 @@ export interface MarginOptions extends LossOptions {
   /** The distance that is asked for. */
   margin?: number;
 }
-const marginRankingArgs = signature<MarginOptions>("marginRankingLoss", ["margin", ...LEGACY, "reduction"]);
+
+/** The parameters of {@linkcode marginRankingLoss}. */
+export class MarginRankingLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC input2 */
+    public input2: Tensor,
+    /** DOC target */
+    public target: Tensor,
+    /** The distance that is asked for. */
+    public margin: number | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * `max(0, margin - target · (input1 - input2))`: target 1 wants the first larger, -1 the second.
  *
  * @throws {ShapeError} if the inputs and the target differ in number of dimensions
  */
-export function marginRankingLoss(
-  input1: Tensor,
-  input2: Tensor,
-  target: Tensor,
-  ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", marginRankingLoss, input1, input2, target, ...args);
-  const o = marginRankingArgs(args);
-  checkTensors("marginRankingLoss", { input1, input2, target });
-  if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
-    throw new ShapeError(
-      `marginRankingLoss(): all tensors must have as many dimensions: ${show(input1.shape)}, ${show(input2.shape)}, ` +
-        show(target.shape),
-    );
-  }
-  return marginRanking([input1, input2, target], [o.margin ?? 0], reductionOf("marginRankingLoss", o));
-}
+export const marginRankingLoss: Fn<typeof MarginRankingLossArgs> = fn(
+  { name: "marginRankingLoss", autocast: "float32" },
+  MarginRankingLossArgs,
+  (input1, o) => {
+    const { input2, target } = o;
+    checkTensors("marginRankingLoss", { input1, input2, target });
+    if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
+      throw new ShapeError(
+        `marginRankingLoss(): all tensors must have as many dimensions: ${show(input1.shape)}, ${
+          show(input2.shape)
+        }, ` +
+          show(target.shape),
+      );
+    }
+    return marginRanking([input1, input2, target], [o.margin ?? 0], reductionOf("marginRankingLoss", o));
+  },
+);
 
 const hinge = elementLoss("hingeEmbeddingLoss", ([x, y], [margin]) => {
   const distance = margin.sub(x!);
   const apart = distance.ge(0).where(distance, 0);
   return y!.ne(1).where(apart, 0).add(y!.ne(-1).where(x!, 0));
 });
-const hingeArgs = signature<MarginOptions>("hingeEmbeddingLoss", ["margin", ...LEGACY, "reduction"]);
+
+/** The parameters of {@linkcode hingeEmbeddingLoss}. */
+export class HingeEmbeddingLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** The distance that is asked for. */
+    public margin: number | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /** The input where the target is 1, `max(0, margin - input)` where it is -1. */
-export function hingeEmbeddingLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<MarginOptions, ["margin", ...StandardLoss]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", hingeEmbeddingLoss, input, target, ...args);
-  const o = hingeArgs(args);
-  checkTensors("hingeEmbeddingLoss", { input, target });
-  return hinge([input, target], [o.margin ?? 1], reductionOf("hingeEmbeddingLoss", o));
-}
+export const hingeEmbeddingLoss: Fn<typeof HingeEmbeddingLossArgs> = fn(
+  { name: "hingeEmbeddingLoss", autocast: "float32" },
+  HingeEmbeddingLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("hingeEmbeddingLoss", { input, target });
+    return hinge([input, target], [o.margin ?? 1], reductionOf("hingeEmbeddingLoss", o));
+  },
+);
 
 /** Stirling's approximation of `log t!`, 0 up to 1. */
 function stirling(t: Expr): Expr {
@@ -381,10 +476,27 @@ export interface PoissonNllOptions extends LossOptions {
   /** Added to the rate before its logarithm is taken. @default {1e-8} */
   eps?: number;
 }
-const poissonArgs = signature<PoissonNllOptions>(
-  "poissonNllLoss",
-  ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"],
-);
+
+/** The parameters of {@linkcode poissonNllLoss}. */
+export class PoissonNllLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** Whether the input is the logarithm of the rate. */
+    public logInput: boolean | null = null,
+    /** Whether Stirling's approximation of the constant term is added. */
+    public full: boolean | null = null,
+    /** TODOFIELD */
+    public sizeAverage: unknown = null,
+    /** Added to the rate before its logarithm is taken. */
+    public eps: number | null = null,
+    /** TODOFIELD */
+    public reduce: unknown = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * The negative log-likelihood of counts under a Poisson distribution.
@@ -392,18 +504,17 @@ const poissonArgs = signature<PoissonNllOptions>(
  * @param input the rate or its logarithm
  * @param target the counts
  */
-export function poissonNllLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<PoissonNllOptions, ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", poissonNllLoss, input, target, ...args);
-  const o = poissonArgs(args);
-  checkTensors("poissonNllLoss", { input, target });
-  const reduction = reductionOf("poissonNllLoss", o);
-  if (o.logInput ?? true) return (o.full ? poissonLogFull : poissonLog)([input, target], [], reduction);
-  return (o.full ? poissonFull : poisson)([input, target], [o.eps ?? 1e-8], reduction);
-}
+export const poissonNllLoss: Fn<typeof PoissonNllLossArgs> = fn(
+  { name: "poissonNllLoss", autocast: "float32" },
+  PoissonNllLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("poissonNllLoss", { input, target });
+    const reduction = reductionOf("poissonNllLoss", o);
+    if (o.logInput ?? true) return (o.full ? poissonLogFull : poissonLog)([input, target], [], reduction);
+    return (o.full ? poissonFull : poisson)([input, target], [o.eps ?? 1e-8], reduction);
+  },
+);
 
 const gaussian = elementLoss("gaussianNllLoss", ([x, t, variance], [eps, constantTerm]) => {
   const d = x!.sub(t!);
@@ -421,7 +532,23 @@ export interface GaussianNllOptions {
   /** How the elements' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const gaussianArgs = signature<GaussianNllOptions>("gaussianNllLoss", ["full", "eps", "reduction"]);
+
+/** The parameters of {@linkcode gaussianNllLoss}. */
+export class GaussianNllLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** DOC variance */
+    public variance: Tensor | number,
+    /** Whether the constant term is added. */
+    public full: boolean | null = null,
+    /** The least variance. */
+    public eps: number | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * The negative log-likelihood of values under normal distributions.
@@ -431,31 +558,30 @@ const gaussianArgs = signature<GaussianNllOptions>("gaussianNllLoss", ["full", "
  * @param variance the variances: a number, of the input's shape, without its last dimension, or with size 1 in one dimension
  * @throws {ShapeError} if the variances do not fit
  */
-export function gaussianNllLoss(
-  input: Tensor,
-  target: Tensor,
-  variance: Tensor | number,
-  ...args: Args<GaussianNllOptions, ["full", "eps", "reduction"]>
-): Tensor {
-  const o = gaussianArgs(args);
-  checkTensors("gaussianNllLoss", { input, target });
-  const reduction = reductionOf("gaussianNllLoss", o);
-  return scope(() => {
-    let v = typeof variance === "number" ? input.newFull([], variance) : variance;
-    const lead = input.shape.slice(0, -1);
-    if (typeof variance !== "number" && !fits(v, input)) {
-      if (v.shape.length !== lead.length || !v.shape.every((s, d) => s === lead[d])) {
-        throw new ShapeError(
-          `gaussianNllLoss(): var is of incorrect size: ${show(v.shape)} for input ${show(input.shape)}`,
-        );
+export const gaussianNllLoss: Fn<typeof GaussianNllLossArgs> = fn(
+  "gaussianNllLoss",
+  GaussianNllLossArgs,
+  (input, o) => {
+    const { target, variance } = o;
+    checkTensors("gaussianNllLoss", { input, target });
+    const reduction = reductionOf("gaussianNllLoss", o);
+    return scope(() => {
+      let v = typeof variance === "number" ? input.newFull([], variance) : variance;
+      const lead = input.shape.slice(0, -1);
+      if (typeof variance !== "number" && !fits(v, input)) {
+        if (v.shape.length !== lead.length || !v.shape.every((s, d) => s === lead[d])) {
+          throw new ShapeError(
+            `gaussianNllLoss(): var is of incorrect size: ${show(v.shape)} for input ${show(input.shape)}`,
+          );
+        }
+        v = v.unsqueeze(-1);
       }
-      v = v.unsqueeze(-1);
-    }
-    refuseWhere(v, (x) => x.lt(0), () => new ArgumentError("gaussianNllLoss(): var has negative entries"));
-    const term = o.full ? 0.5 * Math.log(2 * Math.PI) : 0;
-    return gaussian([input, target, v], [o.eps ?? 1e-6, term], reduction);
-  });
-}
+      refuseWhere(v, (x) => x.lt(0), () => new ArgumentError("gaussianNllLoss(): var has negative entries"));
+      const term = o.full ? 0.5 * Math.log(2 * Math.PI) : 0;
+      return gaussian([input, target, v], [o.eps ?? 1e-6, term], reduction);
+    });
+  },
+);
 
 /** Whether variances have the input's shape, up to one dimension of size 1. */
 function fits(v: Tensor, input: Tensor): boolean {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -52,7 +53,6 @@ const NLL = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"] as c
 /** The options of the negative log-likelihood. */
 export type NLLParameters = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"];
 const nllArgs = signature<NLLOptions>("nllLoss", NLL);
-const crossEntropyArgs = signature<CrossEntropyOptions>("crossEntropy", [...NLL, "labelSmoothing"]);
 
 function classDim(input: Tensor): 0 | 1 {
   return input.ndim === 1 ? 0 : 1;
@@ -151,6 +151,17 @@ export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions,
   });
 }
 
+/** The parameters of {@linkcode crossEntropy}. */
+export class CrossEntropyArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** Share of the target that is spread over all classes. */
+    public labelSmoothing: number | null = null,
+  ) {}
+}
+
 /**
  * The cross entropy of logits and targets: `nllLoss` of `logSoftmax`.
  *
@@ -173,31 +184,30 @@ export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions,
  * assertAlmostEquals(await loss.item(), Math.log(1 + 2 * Math.exp(-2)) + Math.log(3), 1e-6);
  * ```
  */
-export function crossEntropy(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<CrossEntropyOptions, [...NLLParameters, "labelSmoothing"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", crossEntropy, input, target, ...args);
-  const o = crossEntropyArgs(args);
-  checkTensors("crossEntropy", { input, target });
-  const reduction = reductionOf("crossEntropy", o);
-  const smoothing = o.labelSmoothing ?? 0;
-  if (!(smoothing >= 0 && smoothing <= 1)) {
-    throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${smoothing}`);
-  }
-  const weight = o.weight ?? null;
-  if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint) {
-    return scope(() => probabilityEntropy(input, target, weight, reduction, smoothing));
-  }
-  checkTarget("crossEntropy", input, target, weight);
-  return scope(() => {
-    const logits = input.logSoftmax(classDim(input));
-    const targets = targetsOf(target, o.ignoreIndex ?? -100);
-    const loss = nll("crossEntropy", logits, targets, weightsOf(targets, weight), reduction);
-    return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
-  });
-}
+export const crossEntropy: Fn<typeof CrossEntropyArgs> = fn(
+  { name: "crossEntropy", autocast: "float32" },
+  CrossEntropyArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("crossEntropy", { input, target });
+    const reduction = reductionOf("crossEntropy", o);
+    const smoothing = o.labelSmoothing ?? 0;
+    if (!(smoothing >= 0 && smoothing <= 1)) {
+      throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${smoothing}`);
+    }
+    const weight = o.weight ?? null;
+    if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint) {
+      return scope(() => probabilityEntropy(input, target, weight, reduction, smoothing));
+    }
+    checkTarget("crossEntropy", input, target, weight);
+    return scope(() => {
+      const logits = input.logSoftmax(classDim(input));
+      const targets = targetsOf(target, o.ignoreIndex ?? -100);
+      const loss = nll("crossEntropy", logits, targets, weightsOf(targets, weight), reduction);
+      return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
+    });
+  },
+);
 
 /** A factor per class, shaped to broadcast with the input. */
 function perClass(weight: Tensor, input: Tensor): Tensor {
@@ -249,10 +259,23 @@ export interface MultiMarginOptions extends LegacyReduction {
   /** How the examples' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const multiMarginArgs = signature<MultiMarginOptions>(
-  "multiMarginLoss",
-  ["p", "margin", "weight", ...LEGACY, "reduction"],
-);
+
+/** The parameters of {@linkcode multiMarginLoss}. */
+export class MultiMarginLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** The exponent, 1 or 2. */
+    public p: number | null = null,
+    /** The margin. */
+    public margin: number | null = null,
+    /** A factor per class. */
+    public weight: Tensor | null = null,
+    /** How the examples' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * The mean over classes of `max(0, margin - input[target] + input[i])^p`, `i` not being the target.
@@ -261,50 +284,61 @@ const multiMarginArgs = signature<MultiMarginOptions>(
  * @param target class numbers, `(N)` or a 0-d tensor
  * @throws {ArgumentError} if `p` is neither 1 nor 2
  */
-export function multiMarginLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<MultiMarginOptions, ["p", "margin", "weight", ...StandardClassLoss]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", multiMarginLoss, input, target, ...args);
-  const o = multiMarginArgs(args);
-  checkTensors("multiMarginLoss", { input, target });
-  const { p = 1, margin = 1 } = o;
-  const weight = o.weight ?? null;
-  const reduction = reductionOf("multiMarginLoss", o);
-  if (p !== 1 && p !== 2) throw new ArgumentError(`multiMarginLoss(): only p == 1 and p == 2 supported: ${p}`);
-  if (input.ndim > 2 || input.numel() === 0 && input.shape.at(-1) === 0) {
-    throw new ShapeError(`multiMarginLoss(): expected a non-empty vector or matrix: ${show(input.shape)}`);
-  }
-  const single = input.ndim < 2;
-  const rows = single ? 1 : input.shape[0];
-  if (target.ndim > 1 || target.numel() !== rows) {
-    throw new ShapeError(`multiMarginLoss(): inconsistent target size: ${show(target.shape)} for ${show(input.shape)}`);
-  }
-  const classes = input.shape.at(-1) ?? 1;
-  if (weight !== null && (weight.ndim > 1 || weight.numel() !== classes)) {
-    throw new ShapeError(`multiMarginLoss(): inconsistent weight size: ${show(weight.shape)} for ${classes} classes`);
-  }
-  return scope(() => {
-    const x = input.reshape(rows, classes); // (N, C)
-    const index = target.long().reshape(rows, 1); // (N, 1)
-    const excess = x.sub(x.gather(1, index)).add(margin);
-    const positive = excess.clampMin(0);
-    const powered = p === 1 ? positive : positive.mul(positive);
-    const factor = weight ? weight.to(x.dtype).indexSelect(0, index.reshape(-1)).unsqueeze(1) : null;
-    const weighted = factor ? powered.mul(factor) : powered;
-    const others = arange(classes, { device: input.device }).ne(index);
-    const losses = weighted.mul(others).sum(1).div(classes);
-    return reduceLoss(single && target.ndim === 0 ? losses.reshape([]) : losses, reduction);
-  });
-}
+export const multiMarginLoss: Fn<typeof MultiMarginLossArgs> = fn(
+  { name: "multiMarginLoss", autocast: "float32" },
+  MultiMarginLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("multiMarginLoss", { input, target });
+    const { p = 1, margin = 1 } = o;
+    const weight = o.weight ?? null;
+    const reduction = reductionOf("multiMarginLoss", o);
+    if (p !== 1 && p !== 2) throw new ArgumentError(`multiMarginLoss(): only p == 1 and p == 2 supported: ${p}`);
+    if (input.ndim > 2 || input.numel() === 0 && input.shape.at(-1) === 0) {
+      throw new ShapeError(`multiMarginLoss(): expected a non-empty vector or matrix: ${show(input.shape)}`);
+    }
+    const single = input.ndim < 2;
+    const rows = single ? 1 : input.shape[0];
+    if (target.ndim > 1 || target.numel() !== rows) {
+      throw new ShapeError(
+        `multiMarginLoss(): inconsistent target size: ${show(target.shape)} for ${show(input.shape)}`,
+      );
+    }
+    const classes = input.shape.at(-1) ?? 1;
+    if (weight !== null && (weight.ndim > 1 || weight.numel() !== classes)) {
+      throw new ShapeError(`multiMarginLoss(): inconsistent weight size: ${show(weight.shape)} for ${classes} classes`);
+    }
+    return scope(() => {
+      const x = input.reshape(rows, classes); // (N, C)
+      const index = target.long().reshape(rows, 1); // (N, 1)
+      const excess = x.sub(x.gather(1, index)).add(margin);
+      const positive = excess.clampMin(0);
+      const powered = p === 1 ? positive : positive.mul(positive);
+      const factor = weight ? weight.to(x.dtype).indexSelect(0, index.reshape(-1)).unsqueeze(1) : null;
+      const weighted = factor ? powered.mul(factor) : powered;
+      const others = arange(classes, { device: input.device }).ne(index);
+      const losses = weighted.mul(others).sum(1).div(classes);
+      return reduceLoss(single && target.ndim === 0 ? losses.reshape([]) : losses, reduction);
+    });
+  },
+);
 
 /** Options of losses with nothing but a reduction. */
 export interface PlainOptions extends LegacyReduction {
   /** How the examples' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const multilabelMarginArgs = signature<PlainOptions>("multilabelMarginLoss", [...LEGACY, "reduction"]);
+
+/** The parameters of {@linkcode multilabelMarginLoss}. */
+export class MultilabelMarginLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** How the examples' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * The sum over target classes and other classes of `max(0, 1 - (input[target] - input[other])) / C`.
@@ -313,42 +347,50 @@ const multilabelMarginArgs = signature<PlainOptions>("multilabelMarginLoss", [..
  * @param target class numbers of the input's shape; those from the first -1 on do not count
  * @throws {ShapeError} if the shapes differ
  */
-export function multilabelMarginLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<PlainOptions, StandardClassLoss>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", multilabelMarginLoss, input, target, ...args);
-  const o = multilabelMarginArgs(args);
-  checkTensors("multilabelMarginLoss", { input, target });
-  if (input.ndim > 2) {
-    throw new ShapeError(`multilabelMarginLoss(): expected a vector or a matrix: ${show(input.shape)}`);
-  }
-  checkSameShape("multilabelMarginLoss", target, input);
-  const reduction = reductionOf("multilabelMarginLoss", o);
-  return scope(() => {
-    const classes = input.shape.at(-1) ?? 1;
-    const x = input.reshape(-1, classes); // (N, C)
-    const raw = target.long().reshape(-1, classes);
-    const listed = raw.ge(0).to(x.dtype).cumprod(1); // (N, C): 1 before the first -1
-    const index = raw.clampMin(0);
-    const isTarget = x.detach().zerosLike().scatterAdd(1, index, listed).gt(0);
-    const gaps = x.unsqueeze(1).sub(x.gather(1, index).unsqueeze(2)).add(1); // (N, target, other)
-    const counted = gaps.clampMin(0).mul(listed.unsqueeze(2)).mul(isTarget.logicalNot().unsqueeze(1));
-    const losses = counted.sum([1, 2]).div(classes);
-    return reduceLoss(input.ndim < 2 ? losses.reshape([]) : losses, reduction);
-  });
-}
+export const multilabelMarginLoss: Fn<typeof MultilabelMarginLossArgs> = fn(
+  { name: "multilabelMarginLoss", autocast: "float32" },
+  MultilabelMarginLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("multilabelMarginLoss", { input, target });
+    if (input.ndim > 2) {
+      throw new ShapeError(`multilabelMarginLoss(): expected a vector or a matrix: ${show(input.shape)}`);
+    }
+    checkSameShape("multilabelMarginLoss", target, input);
+    const reduction = reductionOf("multilabelMarginLoss", o);
+    return scope(() => {
+      const classes = input.shape.at(-1) ?? 1;
+      const x = input.reshape(-1, classes); // (N, C)
+      const raw = target.long().reshape(-1, classes);
+      const listed = raw.ge(0).to(x.dtype).cumprod(1); // (N, C): 1 before the first -1
+      const index = raw.clampMin(0);
+      const isTarget = x.detach().zerosLike().scatterAdd(1, index, listed).gt(0);
+      const gaps = x.unsqueeze(1).sub(x.gather(1, index).unsqueeze(2)).add(1); // (N, target, other)
+      const counted = gaps.clampMin(0).mul(listed.unsqueeze(2)).mul(isTarget.logicalNot().unsqueeze(1));
+      const losses = counted.sum([1, 2]).div(classes);
+      return reduceLoss(input.ndim < 2 ? losses.reshape([]) : losses, reduction);
+    });
+  },
+);
 
 /** Options of {@linkcode multilabelSoftMarginLoss}. */
 export interface WeightedPlainOptions extends PlainOptions {
   /** A factor per class. */
   weight?: Tensor | null;
 }
-const multilabelSoftArgs = signature<WeightedPlainOptions>(
-  "multilabelSoftMarginLoss",
-  ["weight", ...LEGACY, "reduction"],
-);
+
+/** The parameters of {@linkcode multilabelSoftMarginLoss}. */
+export class MultilabelSoftMarginLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC target */
+    public target: Tensor,
+    /** A factor per class. */
+    public weight: Tensor | null = null,
+    /** How the examples' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * The mean over classes of the binary cross entropy of logits.
@@ -356,20 +398,19 @@ const multilabelSoftArgs = signature<WeightedPlainOptions>(
  * @param input `(*, C)`
  * @param target 0 or 1 per class, of the same shape
  */
-export function multilabelSoftMarginLoss(
-  input: Tensor,
-  target: Tensor,
-  ...args: Args<WeightedPlainOptions, ["weight", ...StandardClassLoss]>
-): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, multilabelSoftMarginLoss, input, target, ...args);
-  const o = multilabelSoftArgs(args);
-  checkTensors("multilabelSoftMarginLoss", { input, target });
-  const reduction = reductionOf("multilabelSoftMarginLoss", o);
-  return scope(() => {
-    const hit = target.mul(logsigmoid(input));
-    const miss = target.neg().add(1).mul(logsigmoid(input.neg()));
-    const losses = hit.add(miss).neg();
-    const weighted = o.weight ? losses.mul(o.weight) : losses;
-    return reduceLoss(weighted.mean(-1), reduction);
-  });
-}
+export const multilabelSoftMarginLoss: Fn<typeof MultilabelSoftMarginLossArgs> = fn(
+  { name: "multilabelSoftMarginLoss", autocast: { gpu: "float32" } },
+  MultilabelSoftMarginLossArgs,
+  (input, o) => {
+    const { target } = o;
+    checkTensors("multilabelSoftMarginLoss", { input, target });
+    const reduction = reductionOf("multilabelSoftMarginLoss", o);
+    return scope(() => {
+      const hit = target.mul(logsigmoid(input));
+      const miss = target.neg().add(1).mul(logsigmoid(input.neg()));
+      const losses = hit.add(miss).neg();
+      const weighted = o.weight ? losses.mul(o.weight) : losses;
+      return reduceLoss(weighted.mean(-1), reduction);
+    });
+  },
+);

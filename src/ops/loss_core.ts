@@ -7,11 +7,10 @@
  * @module
  */
 
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, sameShape } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 
 /** How the losses of the elements become the result. */
@@ -64,7 +63,7 @@ export function checkSameShape(op: string, target: Tensor, input: Tensor): void 
 /** Throws unless every value is a tensor. */
 export function checkTensors(op: string, values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!(value instanceof Tensor)) throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}`);
+    checkTensor(op, name, value);
   }
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -19,7 +18,19 @@ export interface CosineSimilarityArgs {
   /** The least length that counts. @default {1e-8} */
   eps?: number;
 }
-const cosineArgs = signature<CosineSimilarityArgs>("cosineSimilarity", ["dim", "eps"]);
+
+/** The parameters of {@linkcode cosineSimilarity}. */
+export class CosineSimilarityArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC x2 */
+    public x2: Tensor,
+    /** The dimension of the vectors. */
+    public dim = 1,
+    /** The least length that counts. */
+    public eps = 1e-8,
+  ) {}
+}
 
 /**
  * The cosine of the angle between vectors.
@@ -27,21 +38,23 @@ const cosineArgs = signature<CosineSimilarityArgs>("cosineSimilarity", ["dim", "
  * @param x1 vectors
  * @param x2 vectors; the two broadcast
  */
-export function cosineSimilarity(x1: Tensor, x2: Tensor, ...args: Args<CosineSimilarityArgs, ["dim", "eps"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, cosineSimilarity, x1, x2, ...args);
-  const { dim = 1, eps = 1e-8 } = cosineArgs(args);
-  checkTensors("cosineSimilarity", { x1, x2 });
-  return scope(() => {
-    const product = x1.mul(x2);
-    const at = wrapDim("cosineSimilarity", dim, product.ndim);
-    const [a, b] = [x1.expand(product.shape), x2.expand(product.shape)];
-    const total = (t: Tensor) => t.ndim === 0 ? t : t.sum(at, true);
-    // Each vector is divided by its own length, as in PyTorch: the product of two lengths could underflow.
-    const unit = (t: Tensor) => t.div(lengthOf(total(t.mul(t)), eps));
-    const cosine = unit(a).mul(unit(b));
-    return cosine.ndim === 0 ? cosine : cosine.sum(at);
-  });
-}
+export const cosineSimilarity: Fn<typeof CosineSimilarityArgs> = fn(
+  { name: "cosineSimilarity", autocast: { gpu: "float32" } },
+  CosineSimilarityArgs,
+  (x1, { x2, dim, eps }) => {
+    checkTensors("cosineSimilarity", { x1, x2 });
+    return scope(() => {
+      const product = x1.mul(x2);
+      const at = wrapDim("cosineSimilarity", dim, product.ndim);
+      const [a, b] = [x1.expand(product.shape), x2.expand(product.shape)];
+      const total = (t: Tensor) => t.ndim === 0 ? t : t.sum(at, true);
+      // Each vector is divided by its own length, as in PyTorch: the product of two lengths could underflow.
+      const unit = (t: Tensor) => t.div(lengthOf(total(t.mul(t)), eps));
+      const cosine = unit(a).mul(unit(b));
+      return cosine.ndim === 0 ? cosine : cosine.sum(at);
+    });
+  },
+);
 
 /** The root of a sum of squares, at least `eps` where values are concerned; the gradient is that of the root. */
 function lengthOf(squares: Tensor, eps: number): Tensor {
@@ -60,7 +73,21 @@ export interface PairwiseDistanceArgs {
   /** Whether the last dimension stays, with size 1. @default {false} */
   keepdim?: boolean;
 }
-const pairwiseArgs = signature<PairwiseDistanceArgs>("pairwiseDistance", ["p", "eps", "keepdim"]);
+
+/** The parameters of {@linkcode pairwiseDistance}. */
+export class PairwiseDistanceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC x2 */
+    public x2: Tensor,
+    /** The exponent of the norm. */
+    public p = 2,
+    /** Added to the difference, so that the gradient exists at 0. */
+    public eps = 1e-6,
+    /** Whether the last dimension stays, with size 1. */
+    public keepdim = false,
+  ) {}
+}
 
 /**
  * The p-norm of the difference of vectors along the last dimension.
@@ -68,39 +95,39 @@ const pairwiseArgs = signature<PairwiseDistanceArgs>("pairwiseDistance", ["p", "
  * @param x1 vectors
  * @param x2 vectors; the two broadcast
  */
-export function pairwiseDistance(
-  x1: Tensor,
-  x2: Tensor,
-  ...args: Args<PairwiseDistanceArgs, ["p", "eps", "keepdim"]>
-): Tensor {
-  const { p = 2, eps = 1e-6, keepdim = false } = pairwiseArgs(args);
-  checkTensors("pairwiseDistance", { x1, x2 });
-  return scope(() => x1.sub(x2).add(eps).norm(p, -1, keepdim));
-}
+export const pairwiseDistance: Fn<typeof PairwiseDistanceArgs> = fn(
+  "pairwiseDistance",
+  PairwiseDistanceArgs,
+  (x1, { x2, p, eps, keepdim }) => {
+    checkTensors("pairwiseDistance", { x1, x2 });
+    return scope(() => x1.sub(x2).add(eps).norm(p, -1, keepdim));
+  },
+);
 
 /** The parameters of {@linkcode normalize}. */
-export interface NormalizeArgs {
-  /** The exponent of the norm. @default {2} */
-  p?: number;
-  /** The dimension or dimensions of the vectors. @default {1} */
-  dim?: number | readonly number[];
-  /** The least norm that is divided by. @default {1e-12} */
-  eps?: number;
-  /** Where the result is written. */
-  out?: Tensor | null;
+export class NormalizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The exponent of the norm. */
+    public p = 2,
+    /** The dimension or dimensions of the vectors. */
+    public dim: number | readonly number[] = 1,
+    /** The least norm that is divided by. */
+    public eps = 1e-12,
+    /** Where the result is written. */
+    public out: Tensor | null = null,
+  ) {}
 }
-const normalizeArgs = signature<NormalizeArgs>("normalize", ["p", "dim", "eps", "out"]);
 
 /** Vectors divided by their norm. */
-export function normalize(input: Tensor, ...args: Args<NormalizeArgs, ["p", "dim", "eps", "out"]>): Tensor {
-  const { p = 2, dim = 1, eps = 1e-12, out } = normalizeArgs(args);
+export const normalize: Fn<typeof NormalizeArgs> = fn("normalize", NormalizeArgs, (input, { p, dim, eps, out }) => {
   checkTensors("normalize", { input });
   const result = scope(() => {
     const length = input.norm(p, typeof dim === "number" ? dim : [...dim], true).clampMin(eps);
     return input.div(length.expand(input.shape));
   });
   return out ? out.copy_(result) : result;
-}
+});
 
 /** Options of losses with a margin. */
 export interface EmbeddingLossOptions extends LegacyReduction {
@@ -109,10 +136,24 @@ export interface EmbeddingLossOptions extends LegacyReduction {
   /** How the examples' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const cosineEmbeddingArgs = signature<EmbeddingLossOptions>("cosineEmbeddingLoss", ["margin", ...LEGACY, "reduction"]);
 
 // Added to the squares, as in PyTorch.
 const COSINE_EPSILON = 1e-12;
+
+/** The parameters of {@linkcode cosineEmbeddingLoss}. */
+export class CosineEmbeddingLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC input2 */
+    public input2: Tensor,
+    /** DOC target */
+    public target: Tensor,
+    /** The margin. */
+    public margin: number | null = null,
+    /** How the examples' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
 
 /**
  * `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1.
@@ -122,32 +163,32 @@ const COSINE_EPSILON = 1e-12;
  * @param target `(N)` or a 0-d tensor
  * @throws {ShapeError} if the shapes do not fit
  */
-export function cosineEmbeddingLoss(
-  input1: Tensor,
-  input2: Tensor,
-  target: Tensor,
-  ...args: Args<EmbeddingLossOptions, ["margin", "sizeAverage", "reduce", "reduction"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", cosineEmbeddingLoss, input1, input2, target, ...args);
-  const o = cosineEmbeddingArgs(args);
-  checkTensors("cosineEmbeddingLoss", { input1, input2, target });
-  const reduction = reductionOf("cosineEmbeddingLoss", o);
-  if (target.ndim > 1 || input1.ndim !== target.ndim + 1 || input2.ndim !== target.ndim + 1) {
-    throw new ShapeError(
-      `cosineEmbeddingLoss(): expected inputs of one dimension more than the target's 0 or 1: ${show(input1.shape)}, ` +
-        `${show(input2.shape)}, ${show(target.shape)}`,
-    );
-  }
-  return scope(() => {
-    const dot = input1.mul(input2).sum(-1);
-    const squares1 = input1.mul(input1).sum(-1).add(COSINE_EPSILON);
-    const squares2 = input2.mul(input2).sum(-1).add(COSINE_EPSILON);
-    const cosine = dot.div(squares1.mul(squares2).sqrt());
-    const near = cosine.neg().add(1).mul(target.eq(1));
-    const far = cosine.sub(o.margin ?? 0).clampMin(0).mul(target.eq(-1));
-    return reduceLoss(near.add(far), reduction);
-  });
-}
+export const cosineEmbeddingLoss: Fn<typeof CosineEmbeddingLossArgs> = fn(
+  { name: "cosineEmbeddingLoss", autocast: "float32" },
+  CosineEmbeddingLossArgs,
+  (input1, o) => {
+    const { input2, target } = o;
+    checkTensors("cosineEmbeddingLoss", { input1, input2, target });
+    const reduction = reductionOf("cosineEmbeddingLoss", o);
+    if (target.ndim > 1 || input1.ndim !== target.ndim + 1 || input2.ndim !== target.ndim + 1) {
+      throw new ShapeError(
+        `cosineEmbeddingLoss(): expected inputs of one dimension more than the target's 0 or 1: ${
+          show(input1.shape)
+        }, ` +
+          `${show(input2.shape)}, ${show(target.shape)}`,
+      );
+    }
+    return scope(() => {
+      const dot = input1.mul(input2).sum(-1);
+      const squares1 = input1.mul(input1).sum(-1).add(COSINE_EPSILON);
+      const squares2 = input2.mul(input2).sum(-1).add(COSINE_EPSILON);
+      const cosine = dot.div(squares1.mul(squares2).sqrt());
+      const near = cosine.neg().add(1).mul(target.eq(1));
+      const far = cosine.sub(o.margin ?? 0).clampMin(0).mul(target.eq(-1));
+      return reduceLoss(near.add(far), reduction);
+    });
+  },
+);
 
 /** Options of {@linkcode tripletMarginLoss}. */
 export interface TripletMarginOptions extends LegacyReduction {
@@ -162,10 +203,6 @@ export interface TripletMarginOptions extends LegacyReduction {
   /** How the examples' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const tripletArgs = signature<TripletMarginOptions>(
-  "tripletMarginLoss",
-  ["margin", "p", "eps", "swap", ...LEGACY, "reduction"],
-);
 
 function triplet(
   distance: (a: Tensor, b: Tensor) => Tensor,
@@ -180,34 +217,55 @@ function triplet(
   return reduceLoss(near.sub(far).add(margin).clampMin(0), reduction);
 }
 
+/** The parameters of {@linkcode tripletMarginLoss}. */
+export class TripletMarginLossArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC positive */
+    public positive: Tensor,
+    /** DOC negative */
+    public negative: Tensor,
+    /** The margin. */
+    public margin: number | null = null,
+    /** The exponent of the distance. */
+    public p: number | null = null,
+    /** Added to differences. */
+    public eps: number | null = null,
+    /** Whether the negative is compared with the nearer of anchor and positive. */
+    public swap: boolean | null = null,
+    /** How the examples' losses become the result. */
+    public reduction: Reduction | null = null,
+  ) {}
+}
+
 /**
  * `max(0, d(anchor, positive) - d(anchor, negative) + margin)`.
  *
  * @throws {ShapeError} if the three differ in number of dimensions
  * @see http://www.bmva.org/bmvc/2016/papers/paper119/index.html
  */
-export function tripletMarginLoss(
-  anchor: Tensor,
-  positive: Tensor,
-  negative: Tensor,
-  ...args: Args<TripletMarginOptions, ["margin", "p", "eps", "swap", "sizeAverage", "reduce", "reduction"]>
-): Tensor {
-  if (autocasting.active) return autocasted("float32", tripletMarginLoss, anchor, positive, negative, ...args);
-  const o = tripletArgs(args);
-  checkTensors("tripletMarginLoss", { anchor, positive, negative });
-  const { margin = 1, p = 2, eps = 1e-6, swap = false } = o;
-  if (!(margin > 0)) throw new ArgumentError(`tripletMarginLoss(): margin must be greater than 0: ${margin}`);
-  const reduction = reductionOf("tripletMarginLoss", o);
-  if (anchor.ndim !== positive.ndim || anchor.ndim !== negative.ndim) {
-    throw new ShapeError(
-      `tripletMarginLoss(): the three must have as many dimensions: ${show(anchor.shape)}, ${show(positive.shape)}, ` +
-        show(negative.shape),
+export const tripletMarginLoss: Fn<typeof TripletMarginLossArgs> = fn(
+  { name: "tripletMarginLoss", autocast: "float32" },
+  TripletMarginLossArgs,
+  (anchor, o) => {
+    const { positive, negative } = o;
+    checkTensors("tripletMarginLoss", { anchor, positive, negative });
+    const { margin = 1, p = 2, eps = 1e-6, swap = false } = o;
+    if (!(margin > 0)) throw new ArgumentError(`tripletMarginLoss(): margin must be greater than 0: ${margin}`);
+    const reduction = reductionOf("tripletMarginLoss", o);
+    if (anchor.ndim !== positive.ndim || anchor.ndim !== negative.ndim) {
+      throw new ShapeError(
+        `tripletMarginLoss(): the three must have as many dimensions: ${show(anchor.shape)}, ${
+          show(positive.shape)
+        }, ` +
+          show(negative.shape),
+      );
+    }
+    return scope(() =>
+      triplet((a, b) => pairwiseDistance(a, b, p, eps), [anchor, positive, negative], margin, swap, reduction)
     );
-  }
-  return scope(() =>
-    triplet((a, b) => pairwiseDistance(a, b, p, eps), [anchor, positive, negative], margin, swap, reduction)
-  );
-}
+  },
+);
 
 /** Options of {@linkcode tripletMarginWithDistanceLoss}. */
 export interface TripletDistanceOptions {
@@ -220,25 +278,38 @@ export interface TripletDistanceOptions {
   /** How the examples' losses become the result. @default {"mean"} */
   reduction?: Reduction;
 }
-const tripletDistanceArgs = signature<TripletDistanceOptions>(
-  "tripletMarginWithDistanceLoss",
-  [],
-  ["distanceFunction", "margin", "swap", "reduction"],
-);
+
+/** The parameters of {@linkcode tripletMarginWithDistanceLoss}. */
+export class TripletMarginWithDistanceLossArgs {
+  /** The distance of two batches of vectors; `pairwiseDistance` if missing. */
+  distanceFunction: ((a: Tensor, b: Tensor) => Tensor) | null = null;
+  /** The margin. */
+  margin: number | null = null;
+  /** Whether the negative is compared with the nearer of anchor and positive. */
+  swap: boolean | null = null;
+  /** How the examples' losses become the result. */
+  reduction: Reduction | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC positive */
+    public positive: Tensor,
+    /** DOC negative */
+    public negative: Tensor,
+  ) {}
+}
 
 /** {@linkcode tripletMarginLoss} with any distance. */
-export function tripletMarginWithDistanceLoss(
-  anchor: Tensor,
-  positive: Tensor,
-  negative: Tensor,
-  ...args: Args<TripletDistanceOptions, []>
-): Tensor {
-  const o = tripletDistanceArgs(args);
-  const { margin = 1, swap = false } = o;
-  const op = "tripletMarginWithDistanceLoss";
-  checkTensors(op, { anchor, positive, negative });
-  if (!(margin > 0)) throw new ArgumentError(`${op}(): margin must be greater than 0: ${margin}`);
-  const reduction = reductionOf(op, o);
-  const distance = o.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
-  return scope(() => triplet(distance, [anchor, positive, negative], margin, swap, reduction));
-}
+export const tripletMarginWithDistanceLoss: Fn<typeof TripletMarginWithDistanceLossArgs> = fn(
+  "tripletMarginWithDistanceLoss",
+  TripletMarginWithDistanceLossArgs,
+  (anchor, o) => {
+    const { positive, negative } = o;
+    const { margin = 1, swap = false } = o;
+    const op = "tripletMarginWithDistanceLoss";
+    checkTensors(op, { anchor, positive, negative });
+    if (!(margin > 0)) throw new ArgumentError(`${op}(): margin must be greater than 0: ${margin}`);
+    const reduction = reductionOf(op, o);
+    const distance = o.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
+    return scope(() => triplet(distance, [anchor, positive, negative], margin, swap, reduction));
+  },
+);

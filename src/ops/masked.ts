@@ -7,9 +7,10 @@
  * @module
  */
 
+import { NoArgs } from "../base/call.ts";
 import { mode } from "../autograd/mode.ts";
-import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL, type DType, int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
@@ -17,7 +18,8 @@ import { scope } from "../tensor/scope.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { writeOut } from "./define.ts";
-import { checkCount, checkSameDtype, coordinates, inMode } from "./index_core.ts";
+import { checkSameDtype, coordinates, inMode } from "./index_core.ts";
+import { type MethodForm, type Op, op, OutArgs } from "./op.ts";
 import { expandTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {
@@ -40,13 +42,15 @@ function fitted(op: string, value: ScalarLike, dtype: DType): Scalar {
 }
 
 /** The parameters of {@linkcode maskedFill}. */
-export interface MaskedFillArgs {
-  /** Where to write; broadcasts with the tensor. */
-  mask: Tensor;
-  /** A number or a 0-d tensor. */
-  value: ScalarLike | Tensor;
+export class MaskedFillArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where to write; broadcasts with the tensor. */
+    public mask: Tensor,
+    /** A number or a 0-d tensor. */
+    public value: ScalarLike | Tensor,
+  ) {}
 }
-const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"], [], 2);
 
 /**
  * `value` where the mask is true, the tensor elsewhere; row-major, whatever the layout of the tensor.
@@ -55,33 +59,34 @@ const maskedFillArgs = signature<MaskedFillArgs>("maskedFill", ["mask", "value"]
  * @throws {DTypeError} if the mask is not bool, or a complex value is for a real tensor
  * @throws {ShapeError} if the value is a tensor that is not 0-d
  */
-export function maskedFill(input: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  return filled(input, args).contiguous();
-}
+export const maskedFill: Op<typeof MaskedFillArgs> = op(
+  "maskedFill",
+  MaskedFillArgs,
+  (input, args) => filled("maskedFill", input, args).contiguous(),
+);
 
-function filled(input: Tensor, args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  const { mask, value } = maskedFillArgs(args);
-  checkMask("maskedFill", mask);
-  if (!(value instanceof Tensor)) return where(mask, fitted("maskedFill", value, input.dtype), input);
+function filled(op: string, input: Tensor, { mask, value }: MaskedFillArgs): Tensor {
+  checkMask(op, mask);
+  if (!(value instanceof Tensor)) return where(mask, fitted(op, value, input.dtype), input);
   if (value.ndim !== 0) {
-    throw new ShapeError(`maskedFill(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
+    throw new ShapeError(`${op}(): the value must be a number or a 0-d tensor: ${show(value.shape)}`);
   }
   if (value.dtype.isComplex && !input.dtype.isComplex) {
-    throw new DTypeError(`maskedFill(): a complex value cannot be written into ${input.dtype}`);
+    throw new DTypeError(`${op}(): a complex value cannot be written into ${input.dtype}`);
   }
   return where(mask, value.to(input.dtype), input);
 }
 
 /** {@linkcode maskedFill} in place. */
-export function maskedFill_(self: Tensor, ...args: Args<MaskedFillArgs, ["mask", "value"]>): Tensor {
-  const result = filled(self, args);
+export const maskedFill_: Op<typeof MaskedFillArgs> = op("maskedFill_", MaskedFillArgs, (self, args) => {
+  const result = filled("maskedFill_", self, args);
   if (!sameShape(result.shape, self.shape)) {
     throw new ShapeError(
       `maskedFill_(): the mask must broadcast to the tensor: ${show(result.shape)} and ${show(self.shape)}`,
     );
   }
   return self.copy_(result);
-}
+});
 
 /** A tensor whose elements say whether those of `x` are not zero; real, so that kernels take it. */
 function realMask(x: Tensor): Tensor {
@@ -89,11 +94,18 @@ function realMask(x: Tensor): Tensor {
 }
 
 /** The parameters of {@linkcode nonzero}. */
-export interface NonzeroArgs {
-  /** One vector of positions per dimension instead of a matrix of rows; default false. */
-  asTuple?: boolean;
+export class NonzeroArgs {
+  /** Whether the result is one vector of positions per dimension, not a matrix of rows. */
+  asTuple = false;
 }
-const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
+
+/** How {@linkcode nonzero} is called, after the arguments `S`. */
+export interface NonzeroCalls<S extends readonly unknown[]> {
+  /** As rows of coordinates. */
+  (...args: [...S, named?: { asTuple?: false }]): Promise<Tensor>;
+  /** As one vector per dimension. */
+  (...args: [...S, named: { asTuple: true }]): Promise<Tensor[]>;
+}
 
 /**
  * Where the elements are not zero: rows of coordinates (int64), in row-major order.
@@ -104,38 +116,38 @@ const nonzeroArgs = signature<NonzeroArgs>("nonzero", [], ["asTuple"]);
  *
  * @param input any tensor
  */
-export function nonzero(input: Tensor, options: { asTuple: true }): Promise<Tensor[]>;
-/** The same as rows of coordinates. */
-export function nonzero(input: Tensor, options?: { asTuple?: false }): Promise<Tensor>;
-export async function nonzero(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const { asTuple = false } = nonzeroArgs(args);
+export const nonzero: NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]>> = op("nonzero", NonzeroArgs, async (
+  input,
+  { asTuple },
+) => {
   checkAlive("nonzero", input);
   const mask = realMask(asTuple && input.ndim === 0 ? reshapeTo(input.detach(), [1]) : input);
   const rows = coordinates(mask, await mask.storage.backend.countNonzero(mask));
   if (!asTuple) return rows;
   return mask.shape.map((_, d) => selectAt(rows, 1, d));
-}
+}) as NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]>>;
 
 /** The same as {@linkcode nonzero} without options. */
-export function argwhere(input: Tensor): Promise<Tensor> {
-  return nonzero(input);
-}
+export const argwhere: Op<typeof NoArgs, Promise<Tensor>> = op("argwhere", NoArgs, (input) => nonzero(input));
 
 /** The parameters of {@linkcode nonzeroStatic}. */
-export interface NonzeroStaticArgs {
+export class NonzeroStaticArgs {
   /** How many rows the result has. */
-  size: number;
-  /** What missing rows hold; default -1. */
-  fillValue?: number;
+  size: number | null = null;
+  /** What missing rows hold. */
+  fillValue = -1;
 }
-const nonzeroStaticArgs = signature<NonzeroStaticArgs>("nonzeroStatic", [], ["size", "fillValue"]);
 
 /** {@linkcode nonzero} cut or filled up to `size` rows, so that the shape depends on no values. */
-export function nonzeroStatic(input: Tensor, ...args: Args<NonzeroStaticArgs, []>): Tensor {
-  const { size, fillValue = -1 } = nonzeroStaticArgs(args);
-  checkCount("nonzeroStatic", "size", size, 0);
-  return scope(() => firstCoordinates(input, size, fillValue));
-}
+export const nonzeroStatic: Op<typeof NonzeroStaticArgs> = op(
+  "nonzeroStatic",
+  NonzeroStaticArgs,
+  (input, { size, fillValue }) => {
+    if (size === null) throw new ArgumentError('nonzeroStatic(): missing argument: "size"');
+    checkCount("nonzeroStatic", "size", size, 0);
+    return scope(() => firstCoordinates(input, size, fillValue));
+  },
+);
 
 function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
   const flat = reshapeTo(realMask(x).detach().ne(0), [-1]);
@@ -158,21 +170,25 @@ function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
 }
 
 /** The parameters of {@linkcode maskedSelect}. */
-export interface MaskedSelectArgs {
-  /** Which elements; broadcasts with the tensor. */
-  mask: Tensor;
-  /** Where to write the result. */
-  out?: Tensor;
+export class MaskedSelectArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which elements; broadcasts with the tensor. */
+    public mask: Tensor,
+  ) {
+    super();
+  }
 }
-const maskedSelectArgs = signature<MaskedSelectArgs>("maskedSelect", ["mask"], ["out"], 1);
 
 /**
  * The elements where the mask is true, as a vector.
  *
  * Differs from PyTorch: it is a promise, because its size depends on values, which are read.
  */
-export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs, ["mask"]>): Promise<Tensor> {
-  const { mask, out } = maskedSelectArgs(args);
+export const maskedSelect: Op<typeof MaskedSelectArgs, Promise<Tensor>> = op("maskedSelect", MaskedSelectArgs, async (
+  input,
+  { mask, out },
+) => {
   checkMask("maskedSelect", mask);
   if (out && (out.storage === input.storage || out.storage === mask.storage)) {
     throw new ArgumentError("maskedSelect(): out shares memory with an input; clone() one of them");
@@ -188,16 +204,18 @@ export async function maskedSelect(input: Tensor, ...args: Args<MaskedSelectArgs
       return out ? writeOut("maskedSelect", out, result) : result;
     })
   );
-}
+});
 
 /** The parameters of {@linkcode maskedScatter}. */
-export interface MaskedScatterArgs {
-  /** Where to write; broadcasts with the tensor. */
-  mask: Tensor;
-  /** The values, in row-major order; at least as many as the mask selects. */
-  source: Tensor;
+export class MaskedScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where to write; broadcasts with the tensor. */
+    public mask: Tensor,
+    /** The values, in row-major order; at least as many as the mask selects. */
+    public source: Tensor,
+  ) {}
 }
-const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask", "source"], [], 2);
 
 /**
  * The values of `source`, in order, where the mask is true; the tensor elsewhere.
@@ -206,39 +224,49 @@ const maskedScatterArgs = signature<MaskedScatterArgs>("maskedScatter", ["mask",
  *
  * @param input any tensor; broadcasts with the mask
  */
-export function maskedScatter(input: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
-  const { mask, source } = maskedScatterArgs(args);
-  checkMask("maskedScatter", mask);
-  checkSameDtype("maskedScatter", input, source, "source");
-  const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
-  const selected = reshapeTo(expandTo(mask, shape), [-1]);
-  if (source.numel() === 0 || selected.numel() === 0) return expandTo(input, shape).clone();
-  return scope(() => {
-    // The n-th selected place reads value n.
-    const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
-    const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
-    return where(mask, values, input);
-  });
-}
+export const maskedScatter: Op<typeof MaskedScatterArgs> = op(
+  "maskedScatter",
+  MaskedScatterArgs,
+  (input, { mask, source }) => {
+    checkMask("maskedScatter", mask);
+    checkSameDtype("maskedScatter", input, source, "source");
+    const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
+    const selected = reshapeTo(expandTo(mask, shape), [-1]);
+    if (source.numel() === 0 || selected.numel() === 0) return expandTo(input, shape).clone();
+    return scope(() => {
+      // The n-th selected place reads value n.
+      const rank = selected.to(int64).cumsum(0).sub(1).clamp(0, source.numel() - 1);
+      const values = reshapeTo(reshapeTo(source, [-1]).indexSelect(0, rank), shape);
+      return where(mask, values, input);
+    });
+  },
+);
 
 /** {@linkcode maskedScatter} in place. */
-export function maskedScatter_(self: Tensor, ...args: Args<MaskedScatterArgs, ["mask", "source"]>): Tensor {
-  return scope(() => self.copy_(maskedScatter(self, ...args)));
-}
+export const maskedScatter_: Op<typeof MaskedScatterArgs> = op(
+  "maskedScatter_",
+  MaskedScatterArgs,
+  (self, args) => scope(() => self.copy_(maskedScatter(self, args.mask, args.source))),
+);
 
 /** The parameters of {@linkcode unravelIndex}. */
-export interface UnravelIndexArgs {
-  /** The shape that the positions are in. */
-  shape: number | readonly number[];
+export class UnravelIndexArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The shape that the positions are in. */
+    public shape: number | readonly number[],
+  ) {}
 }
-const unravelIndexArgs = signature<UnravelIndexArgs>("unravelIndex", ["shape"], [], 1);
 
 /** Coordinates of positions in a flattened tensor of the given shape, one tensor per dimension. */
-export function unravelIndex(input: Tensor, ...args: Args<UnravelIndexArgs, ["shape"]>): Tensor[] {
-  const { shape } = unravelIndexArgs(args);
-  if (input.dtype.kind !== "integer") {
-    throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
-  }
-  const sizes = typeof shape === "number" ? [shape] : shape;
-  return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
-}
+export const unravelIndex: Op<typeof UnravelIndexArgs, Tensor[]> = op(
+  "unravelIndex",
+  UnravelIndexArgs,
+  (input, { shape }) => {
+    if (input.dtype.kind !== "integer") {
+      throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
+    }
+    const sizes = typeof shape === "number" ? [shape] : shape;
+    return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
+  },
+);

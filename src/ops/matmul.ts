@@ -7,25 +7,16 @@
  * @module
  */
 
+import { type Op, op, OutArgs } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { type Args, signature } from "../base/args.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeOut } from "./define.ts";
 import { runBiased } from "./epilogue.ts";
-import {
-  addProduct,
-  checkDims,
-  checkProduct,
-  checkTensor,
-  conjOf,
-  matmulOf,
-  product,
-  type Scales,
-  withDim,
-} from "./matmul_core.ts";
+import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, type Scales, withDim } from "./matmul_core.ts";
 import { expandTo, reshapeTo, transposeTo } from "./view_core.ts";
 
 /** The option of ops that can write into a given tensor. */
@@ -36,6 +27,17 @@ export interface OutOption {
 
 function finish(op: string, result: Tensor, out: Tensor | undefined): Tensor {
   return out === undefined ? result : writeOut(op, out, result);
+}
+
+/** The parameters of {@linkcode matmul}. */
+export class MatmulArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -61,12 +63,26 @@ function finish(op: string, result: Tensor, out: Tensor | undefined): Tensor {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
  */
-export function matmul(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted("lower", matmul, input, other, options);
-  checkTensor("matmul", "input", input);
-  checkTensor("matmul", "other", other);
-  checkProduct("matmul", [input, other]);
-  return finish("matmul", matmulOf("matmul", input, other), options.out);
+export const matmul: Op<typeof MatmulArgs> = op(
+  { name: "matmul", autocast: "lower" },
+  MatmulArgs,
+  (input, { other, out }) => {
+    checkTensor("matmul", "input", input);
+    checkTensor("matmul", "other", other);
+    checkProduct("matmul", [input, other]);
+    return finish("matmul", matmulOf("matmul", input, other), out);
+  },
+);
+
+/** The parameters of {@linkcode mm}. */
+export class MmArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC mat2 */
+    public mat2: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -76,12 +92,22 @@ export function matmul(input: Tensor, other: Tensor, options: OutOption = {}): T
  * @param mat2 `[k, n]`
  * @throws {ShapeError} unless both have two dimensions that fit
  */
-export function mm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted("lower", mm, input, mat2, options);
+export const mm: Op<typeof MmArgs> = op({ name: "mm", autocast: "lower" }, MmArgs, (input, { mat2, out }) => {
   checkDims("mm", "input", input, 2);
   checkDims("mm", "mat2", mat2, 2);
   checkProduct("mm", [input, mat2]);
-  return finish("mm", product("mm", input, mat2), options.out);
+  return finish("mm", product("mm", input, mat2), out);
+});
+
+/** The parameters of {@linkcode bmm}. */
+export class BmmArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC mat2 */
+    public mat2: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -91,12 +117,11 @@ export function mm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor
  * @param mat2 `[b, k, n]`
  * @throws {ShapeError} unless both have three dimensions that fit
  */
-export function bmm(input: Tensor, mat2: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted("lower", bmm, input, mat2, options);
+export const bmm: Op<typeof BmmArgs> = op({ name: "bmm", autocast: "lower" }, BmmArgs, (input, { mat2, out }) => {
   checkBatches("bmm", input, mat2);
   checkProduct("bmm", [input, mat2]);
-  return finish("bmm", product("bmm", input, mat2), options.out);
-}
+  return finish("bmm", product("bmm", input, mat2), out);
+});
 
 function checkBatches(op: string, a: Tensor, b: Tensor): void {
   checkDims(op, "the first batch", a, 3);
@@ -106,18 +131,39 @@ function checkBatches(op: string, a: Tensor, b: Tensor): void {
   }
 }
 
+/** The parameters of {@linkcode mv}. */
+export class MvArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC vec */
+    public vec: Tensor,
+  ) {
+    super();
+  }
+}
+
 /**
  * The product of a matrix and a vector.
  *
  * @param input `[m, k]`
  * @param vec `[k]`
  */
-export function mv(input: Tensor, vec: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "lower" }, mv, input, vec, options);
+export const mv: Op<typeof MvArgs> = op({ name: "mv", autocast: { gpu: "lower" } }, MvArgs, (input, { vec, out }) => {
   checkDims("mv", "input", input, 2);
   checkDims("mv", "vec", vec, 1);
   checkProduct("mv", [input, vec]);
-  return finish("mv", matmulOf("mv", input, vec), options.out);
+  return finish("mv", matmulOf("mv", input, vec), out);
+});
+
+/** The parameters of {@linkcode dot}. */
+export class DotArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC tensor */
+    public tensor: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -126,10 +172,24 @@ export function mv(input: Tensor, vec: Tensor, options: OutOption = {}): Tensor 
  * @param input `[n]`
  * @param tensor `[n]`
  */
-export function dot(input: Tensor, tensor: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, dot, input, tensor, options);
-  checkVectors("dot", input, tensor);
-  return finish("dot", matmulOf("dot", input, tensor), options.out);
+export const dot: Op<typeof DotArgs> = op(
+  { name: "dot", autocast: { gpu: "promote" } },
+  DotArgs,
+  (input, { tensor, out }) => {
+    checkVectors("dot", input, tensor);
+    return finish("dot", matmulOf("dot", input, tensor), out);
+  },
+);
+
+/** The parameters of {@linkcode vdot}. */
+export class VdotArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -138,11 +198,14 @@ export function dot(input: Tensor, tensor: Tensor, options: OutOption = {}): Ten
  * @param input `[n]`
  * @param other `[n]`
  */
-export function vdot(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "promote" }, vdot, input, other, options);
-  checkVectors("vdot", input, other);
-  return finish("vdot", matmulOf("vdot", conjOf(input), other), options.out);
-}
+export const vdot: Op<typeof VdotArgs> = op(
+  { name: "vdot", autocast: { gpu: "promote" } },
+  VdotArgs,
+  (input, { other, out }) => {
+    checkVectors("vdot", input, other);
+    return finish("vdot", matmulOf("vdot", conjOf(input), other), out);
+  },
+);
 
 function checkVectors(op: string, a: Tensor, b: Tensor): void {
   checkDims(op, "input", a, 1);
@@ -153,21 +216,52 @@ function checkVectors(op: string, a: Tensor, b: Tensor): void {
   }
 }
 
+/** The parameters of {@linkcode outer}. */
+export class OuterArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC vec2 */
+    public vec2: Tensor,
+  ) {
+    super();
+  }
+}
+
 /**
  * The product of every element of one vector with every one of another.
  *
  * @param input `[n]`
  * @param vec2 `[m]`
  */
-export function outer(input: Tensor, vec2: Tensor, options: OutOption = {}): Tensor {
+export const outer: Op<typeof OuterArgs> = op("outer", OuterArgs, (input, { vec2, out }) => {
   checkDims("outer", "input", input, 1);
   checkDims("outer", "vec2", vec2, 1);
-  return finish("outer", withDim(input, 1).mul(vec2), options.out);
+  return finish("outer", withDim(input, 1).mul(vec2), out);
+});
+
+/** The parameters of {@linkcode ger}. */
+export class GerArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC vec2 */
+    public vec2: Tensor,
+  ) {
+    super();
+  }
 }
 
 /** Another name of {@linkcode outer}. */
-export function ger(input: Tensor, vec2: Tensor, options: OutOption = {}): Tensor {
-  return outer(input, vec2, options);
+export const ger: Op<typeof GerArgs> = op("ger", GerArgs, (input, { vec2, out }) => outer(input, vec2, options));
+
+/** The parameters of {@linkcode inner}. */
+export class InnerArgs extends OutArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -176,7 +270,7 @@ export function ger(input: Tensor, vec2: Tensor, options: OutOption = {}): Tenso
  * @param input `[…, n]`
  * @param other `[…, n]`
  */
-export function inner(input: Tensor, other: Tensor, options: OutOption = {}): Tensor {
+export const inner: Op<typeof InnerArgs> = op("inner", InnerArgs, (input, { other, out }) => {
   if (autocasting.active) {
     const cpu = input.ndim > 1 || other.ndim > 1 ? "lower" : undefined;
     return autocasted({ cpu, gpu: "promote" }, inner, input, other, options);
@@ -184,7 +278,7 @@ export function inner(input: Tensor, other: Tensor, options: OutOption = {}): Te
   checkTensor("inner", "input", input);
   checkTensor("inner", "other", other);
   checkProduct("inner", [input, other]);
-  if (input.ndim === 0 || other.ndim === 0) return finish("inner", input.mul(other), options.out);
+  if (input.ndim === 0 || other.ndim === 0) return finish("inner", input.mul(other), out);
   const k = input.shape[input.ndim - 1];
   if (k !== other.shape[other.ndim - 1]) {
     throw new ShapeError(`inner(): last dimensions differ: ${show(input.shape)} and ${show(other.shape)}`);
@@ -192,8 +286,8 @@ export function inner(input: Tensor, other: Tensor, options: OutOption = {}): Te
   const left = reshapeTo(input, [input.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
   const right = reshapeTo(other, [other.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
   const out = product("inner", left, transposeTo(right, 0, 1));
-  return finish("inner", reshapeTo(out, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), options.out);
-}
+  return finish("inner", reshapeTo(out, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), out);
+});
 
 /** The arguments of {@linkcode addmm}. */
 export type AddmmArgs = Args<Scales & { mat1: Tensor; mat2: Tensor }, ["mat1", "mat2"]>;

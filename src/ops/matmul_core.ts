@@ -9,21 +9,14 @@
 
 import { record, recording } from "../autograd/record.ts";
 import { type DType, toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
-import { partView, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, partView, type Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
 import { sumTo } from "./sum_to.ts";
 import { expandTo, reshapeTo, transposeTo, unrecorded } from "./view_core.ts";
-
-/** Throws unless a value that should be a tensor is one. */
-export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
-  if (!(value instanceof Tensor)) {
-    throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${value === null ? "null" : typeof value}`);
-  }
-}
 
 /** Throws unless operands share a dtype that has products, and a device. */
 export function checkProduct(op: string, operands: readonly Tensor[]): void {

@@ -23,7 +23,6 @@ import * as creation from "./creation.ts";
 import * as sampling from "./sampling.ts";
 import * as matmul from "./matmul.ts";
 import * as softmax from "./softmax.ts";
-import type { OverloadedMethods } from "./overloads.ts";
 import * as arrange from "./arrange.ts";
 import * as at from "./at.ts";
 import * as indexing from "./indexing.ts";
@@ -77,7 +76,7 @@ const FUNCTIONS_ONLY = [
   "bucketize",
 ] as const;
 
-type FunctionsOnly = typeof FUNCTIONS_ONLY[number] | keyof convert.TensorReads | keyof OverloadedMethods;
+type FunctionsOnly = typeof FUNCTIONS_ONLY[number];
 
 /** The families whose functions become methods: the one place where a family is named. */
 const FAMILIES = [
@@ -110,8 +109,10 @@ type Intersection<U> = (U extends unknown ? (family: U) => void : never) extends
 type Functions = Intersection<typeof FAMILIES[number]>;
 
 /** A function's type without its first parameter. */
-// deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter's exact type is
-type Method<F> = F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R : never;
+type Method<F> = F extends { readonly methodForm?: infer M } ? NonNullable<M>
+  // deno-lint-ignore no-explicit-any -- infers the rest whatever the first parameter is
+  : F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R
+  : never;
 
 /** Names of what is no function: the classes that declare parameters. */
 type Declarations = `${string}Args`;
@@ -127,8 +128,7 @@ type Attached<F> = { [K in keyof F]: Method<F[K]> };
  *
  * @internal
  */
-export interface TensorMethods
-  extends convert.TensorReads, TensorProperties, TensorText, OverloadedMethods, Methods, Attached<typeof inPlace> {
+export interface TensorMethods extends TensorProperties, TensorText, Methods, Attached<typeof inPlace> {
   /** These elements where `condition` holds, else those of `other`. */
   where(...args: Args<typeof WhereMethodArgs>): Tensor;
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -20,88 +20,59 @@ import { linear } from "./linear.ts";
 import { pad } from "./pad.ts";
 
 /** The parameters of {@linkcode multiHeadAttentionForward}, in PyTorch's order. */
-export interface MultiHeadArgs {
-  /** `(S, N, E)` or `(S, E)`. */
-  key: Tensor;
-  /** `(S, N, E)` or `(S, E)`. */
-  value: Tensor;
-  /** The size that the query must have. */
-  embedDimToCheck: number;
-  /** How many heads. */
-  numHeads: number;
-  /** `(3E, E)`: the weights of query, key and value; `null` with separate ones. */
-  inProjWeight: Tensor | null;
-  /** `(3E)`. */
-  inProjBias: Tensor | null;
-  /** A key that is added to every sequence, `(1, 1, E)`. */
-  biasK: Tensor | null;
-  /** A value that is added to every sequence, `(1, 1, E)`. */
-  biasV: Tensor | null;
-  /** Whether a key and a value of zeros are added. */
-  addZeroAttn: boolean;
-  /** The probability that a weight is dropped. */
-  dropoutP: number;
-  /** `(E, E)`. */
-  outProjWeight: Tensor;
-  /** `(E)`. */
-  outProjBias: Tensor | null;
-  /** Whether weights are dropped. @default {true} */
-  training?: boolean;
-  /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
-  keyPaddingMask?: Tensor | null;
-  /** Whether the weights are returned. @default {true} */
-  needWeights?: boolean;
-  /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
-  attnMask?: Tensor | null;
-  /** Whether separate projection weights are used. @default {false} */
-  useSeparateProjWeight?: boolean;
-  /** Of the query, `(E, E)`. */
-  qProjWeight?: Tensor | null;
-  /** Of the key, `(E, kdim)`. */
-  kProjWeight?: Tensor | null;
-  /** Of the value, `(E, vdim)`. */
-  vProjWeight?: Tensor | null;
-  /** Keys in place of the projected ones, `(N · heads, S, headDim)`. */
-  staticK?: Tensor | null;
-  /** Values in place of the projected ones, `(N · heads, S, headDim)`. */
-  staticV?: Tensor | null;
-  /** Whether returned weights are averaged over heads. @default {true} */
-  averageAttnWeights?: boolean;
-  /** Says that the mask is causal; it must be given all the same. @default {false} */
-  isCausal?: boolean;
+export class MultiHeadArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `(S, N, E)` or `(S, E)`. */
+    public key: Tensor,
+    /** `(S, N, E)` or `(S, E)`. */
+    public value: Tensor,
+    /** The size that the query must have. */
+    public embedDimToCheck: number,
+    /** How many heads. */
+    public numHeads: number,
+    /** `(3E, E)`: the weights of query, key and value; `null` with separate ones. */
+    public inProjWeight: Tensor | null,
+    /** `(3E)`. */
+    public inProjBias: Tensor | null,
+    /** A key that is added to every sequence, `(1, 1, E)`. */
+    public biasK: Tensor | null,
+    /** A value that is added to every sequence, `(1, 1, E)`. */
+    public biasV: Tensor | null,
+    /** Whether a key and a value of zeros are added. */
+    public addZeroAttn: boolean,
+    /** The probability that a weight is dropped. */
+    public dropoutP: number,
+    /** `(E, E)`. */
+    public outProjWeight: Tensor,
+    /** `(E)`. */
+    public outProjBias: Tensor | null,
+    /** Whether weights are dropped. */
+    public training: boolean | null = null,
+    /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
+    public keyPaddingMask: Tensor | null = null,
+    /** Whether the weights are returned. */
+    public needWeights: boolean | null = null,
+    /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
+    public attnMask: Tensor | null = null,
+    /** Whether separate projection weights are used. */
+    public useSeparateProjWeight: boolean | null = null,
+    /** Of the query, `(E, E)`. */
+    public qProjWeight: Tensor | null = null,
+    /** Of the key, `(E, kdim)`. */
+    public kProjWeight: Tensor | null = null,
+    /** Of the value, `(E, vdim)`. */
+    public vProjWeight: Tensor | null = null,
+    /** Keys in place of the projected ones, `(N · heads, S, headDim)`. */
+    public staticK: Tensor | null = null,
+    /** Values in place of the projected ones, `(N · heads, S, headDim)`. */
+    public staticV: Tensor | null = null,
+    /** Whether returned weights are averaged over heads. */
+    public averageAttnWeights: boolean | null = null,
+    /** Says that the mask is causal; it must be given all the same. */
+    public isCausal: boolean | null = null,
+  ) {}
 }
-
-const multiHeadArgs = signature<MultiHeadArgs>(
-  "multiHeadAttentionForward",
-  [
-    "key",
-    "value",
-    "embedDimToCheck",
-    "numHeads",
-    "inProjWeight",
-    "inProjBias",
-    "biasK",
-    "biasV",
-    "addZeroAttn",
-    "dropoutP",
-    "outProjWeight",
-    "outProjBias",
-    "training",
-    "keyPaddingMask",
-    "needWeights",
-    "attnMask",
-    "useSeparateProjWeight",
-    "qProjWeight",
-    "kProjWeight",
-    "vProjWeight",
-    "staticK",
-    "staticV",
-    "averageAttnWeights",
-    "isCausal",
-  ],
-  [],
-  12,
-);
 
 /**
  * Attention of several heads.
@@ -111,20 +82,20 @@ const multiHeadArgs = signature<MultiHeadArgs>(
  * @returns the output, shaped as the query, and the weights `(N, L, S)` or `null`
  * @throws {ShapeError} if the sizes do not fit
  */
-export function multiHeadAttentionForward(
-  query: Tensor,
-  ...args: [MultiHeadArgs] | unknown[]
-): [output: Tensor, weights: Tensor | null] {
-  const o = multiHeadArgs(args);
-  checkShapes(query, o);
-  if (o.isCausal && !o.attnMask) {
-    throw new ArgumentError(
-      "multiHeadAttentionForward(): need attnMask if specifying the isCausal hint; " +
-        "use nn.Transformer.generateSquareSubsequentMask",
-    );
-  }
-  return scope(() => attend(query, o));
-}
+export const multiHeadAttentionForward: Fn<typeof MultiHeadArgs, [output: Tensor, weights: Tensor | null]> = fn(
+  "multiHeadAttentionForward",
+  MultiHeadArgs,
+  (query, o) => {
+    checkShapes(query, o);
+    if (o.isCausal && !o.attnMask) {
+      throw new ArgumentError(
+        "multiHeadAttentionForward(): need attnMask if specifying the isCausal hint; " +
+          "use nn.Transformer.generateSquareSubsequentMask",
+      );
+    }
+    return scope(() => attend(query, o));
+  },
+);
 
 const OP = "multiHeadAttentionForward";
 

@@ -1,30 +1,25 @@
 /**
- * Several results under PyTorch's field names, which can also be destructured as an array.
+ * Several results at once, as PyTorch's named tuples: an array whose elements also have names.
  *
  * @module
  */
 
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Own fields, iterated in order. */
-class NamedResult implements Iterable<Tensor> {
-  *[Symbol.iterator](): Iterator<Tensor> {
-    for (const value of Object.values(this)) yield value as Tensor;
-  }
+/** Tensors in order and by name: `const [values, indices] = x.sort()`, `x.sort()[0]` and `x.sort().values` all work. */
+export type NamedTuple<K extends readonly string[]> =
+  & { readonly [I in keyof K]: Tensor }
+  & { readonly [P in K[number]]: Tensor };
+
+/** Values and where they were (int64), as sort, topk, median, max and others return them. */
+export type ValuesIndices = NamedTuple<["values", "indices"]>;
+
+/** Makes a result; the order of the fields is that of the tuple. */
+export function named<K extends readonly string[]>(fields: { readonly [P in K[number]]: Tensor }): NamedTuple<K> {
+  return Object.assign(Object.values(fields), fields) as unknown as NamedTuple<K>;
 }
 
-/** A result with the fields of `T`, iterable in their order. */
-export type Named<T> = T & Iterable<Tensor>;
-
-/** Values and where they were, as sort, topk, median, max and others return them. */
-export type ValuesIndices = Named<{
-  /** The values. */
-  values: Tensor;
-  /** Their positions (int64). */
-  indices: Tensor;
-}>;
-
-/** Makes a result: `const { values } = x.sort()` and `const [values] = x.sort()` both work. */
-export function named<T extends Record<string, Tensor>>(fields: T): Named<T> {
-  return Object.assign(new NamedResult(), fields);
+/** Values and indices as a result. */
+export function valuesIndices(values: Tensor, indices: Tensor): ValuesIndices {
+  return named<["values", "indices"]>({ values, indices });
 }

@@ -8,14 +8,13 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fused } from "./fused.ts";
 import { pad } from "./pad.ts";
 import { type Normalized, normalized, normalizeOver, rmsOver } from "./norm_core.ts";
@@ -35,23 +34,26 @@ function alongDim(v: Tensor | null | undefined, dim: number, ndim: number): Tens
 }
 
 function checkFloating(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint) throw new ArgumentError(`${op}(): expected a floating tensor: ${x.dtype}`);
 }
 
 // ---------------------------------------------------------------- layer and RMS norm
 
 /** The parameters of {@linkcode layerNorm}. */
-export interface LayerNormArgs {
-  /** The sizes of the last dimensions, over which is normalised. */
-  normalizedShape: number | readonly number[];
-  /** A factor per element of those. */
-  weight?: Tensor | null;
-  /** Added per element of those. */
-  bias?: Tensor | null;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
+export class LayerNormArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The sizes of the last dimensions, over which is normalised. */
+    public normalizedShape: number | readonly number[],
+    /** A factor per element of those. */
+    public weight: Tensor | null = null,
+    /** Added per element of those. */
+    public bias: Tensor | null = null,
+    /** Added to the variance. */
+    public eps = 1e-5,
+  ) {}
 }
-const layerNormArgs = signature<LayerNormArgs>("layerNorm", ["normalizedShape", "weight", "bias", "eps"], [], 1);
 
 function checkNormalizedShape(
   op: string,
@@ -97,38 +99,39 @@ function leadOnes(v: Tensor | null, ndim: number): Tensor | null {
  *
  * @see https://arxiv.org/abs/1607.06450
  */
-export function layerNorm(
-  input: Tensor,
-  ...args: Args<LayerNormArgs, ["normalizedShape", "weight", "bias", "eps"]>
-): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, layerNorm, input, ...args);
-  const { normalizedShape, weight = null, bias = null, eps = 1e-5 } = layerNormArgs(args);
-  checkFloating("layerNorm", input);
-  const shape = checkNormalizedShape("layerNorm", input, normalizedShape, weight, bias);
-  const lead = input.ndim - shape.length;
-  const statShape = input.shape.map((size, d) => d < lead ? size : 1);
-  return scope(() => {
-    return normalizeOver(input, {
-      node: "NativeLayerNormBackward0",
-      statShape,
-      weight: leadOnes(weight, input.ndim),
-      bias: leadOnes(bias, input.ndim),
-      eps,
-      groups: rowGroups(input, numelOf(shape)),
-    }).out;
-  });
-}
+export const layerNorm: Fn<typeof LayerNormArgs> = fn(
+  { name: "layerNorm", autocast: { gpu: "float32" } },
+  LayerNormArgs,
+  (input, { normalizedShape, weight, bias, eps }) => {
+    checkFloating("layerNorm", input);
+    const shape = checkNormalizedShape("layerNorm", input, normalizedShape, weight, bias);
+    const lead = input.ndim - shape.length;
+    const statShape = input.shape.map((size, d) => d < lead ? size : 1);
+    return scope(() => {
+      return normalizeOver(input, {
+        node: "NativeLayerNormBackward0",
+        statShape,
+        weight: leadOnes(weight, input.ndim),
+        bias: leadOnes(bias, input.ndim),
+        eps,
+        groups: rowGroups(input, numelOf(shape)),
+      }).out;
+    });
+  },
+);
 
 /** The parameters of {@linkcode rmsNorm}. */
-export interface RMSNormArgs {
-  /** The sizes of the last dimensions, over which is normalised. */
-  normalizedShape: number | readonly number[];
-  /** A factor per element of those. */
-  weight?: Tensor | null;
-  /** Added to the mean square; the dtype's epsilon if missing. */
-  eps?: number | null;
+export class RMSNormArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The sizes of the last dimensions, over which is normalised. */
+    public normalizedShape: number | readonly number[],
+    /** A factor per element of those. */
+    public weight: Tensor | null = null,
+    /** Added to the mean square; the dtype's epsilon if missing. */
+    public eps: number | null = null,
+  ) {}
 }
-const rmsNormArgs = signature<RMSNormArgs>("rmsNorm", ["normalizedShape", "weight", "eps"], [], 1);
 
 /**
  * `x / √(mean(x²) + eps) · weight` over the last dimensions.
@@ -136,18 +139,20 @@ const rmsNormArgs = signature<RMSNormArgs>("rmsNorm", ["normalizedShape", "weigh
  * @throws {ShapeError} if the input does not end in `normalizedShape`
  * @see https://arxiv.org/abs/1910.07467
  */
-export function rmsNorm(input: Tensor, ...args: Args<RMSNormArgs, ["normalizedShape", "weight", "eps"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, rmsNorm, input, ...args);
-  const o = rmsNormArgs(args);
-  const weight = o.weight ?? null;
-  const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, weight);
-  if (input.dtype.isComplex) return complexRmsNorm(input, shape, weight, o.eps ?? 2 ** -23);
-  checkFloating("rmsNorm", input);
-  const eps = o.eps ?? EPSILON[input.dtype.name];
-  const lead = input.ndim - shape.length;
-  const statShape = input.shape.map((size, d) => d < lead ? size : 1);
-  return scope(() => rmsOver(input, statShape, leadOnes(weight, input.ndim), eps, rowGroups(input, numelOf(shape))));
-}
+export const rmsNorm: Fn<typeof RMSNormArgs> = fn(
+  { name: "rmsNorm", autocast: { gpu: "float32" } },
+  RMSNormArgs,
+  (input, o) => {
+    const weight = o.weight ?? null;
+    const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, weight);
+    if (input.dtype.isComplex) return complexRmsNorm(input, shape, weight, o.eps ?? 2 ** -23);
+    checkFloating("rmsNorm", input);
+    const eps = o.eps ?? EPSILON[input.dtype.name];
+    const lead = input.ndim - shape.length;
+    const statShape = input.shape.map((size, d) => d < lead ? size : 1);
+    return scope(() => rmsOver(input, statShape, leadOnes(weight, input.ndim), eps, rowGroups(input, numelOf(shape))));
+  },
+);
 
 function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | null, eps: number): Tensor {
   return scope(() => {
@@ -160,17 +165,19 @@ function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | nu
 // ---------------------------------------------------------------- group norm
 
 /** The parameters of {@linkcode groupNorm}. */
-export interface GroupNormArgs {
-  /** Into how many groups the channels are split. */
-  numGroups: number;
-  /** A factor per channel. */
-  weight?: Tensor | null;
-  /** Added per channel. */
-  bias?: Tensor | null;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
+export class GroupNormArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Into how many groups the channels are split. */
+    public numGroups: number,
+    /** A factor per channel. */
+    public weight: Tensor | null = null,
+    /** Added per channel. */
+    public bias: Tensor | null = null,
+    /** Added to the variance. */
+    public eps = 1e-5,
+  ) {}
 }
-const groupNormArgs = signature<GroupNormArgs>("groupNorm", ["numGroups", "weight", "bias", "eps"], [], 1);
 
 /**
  * Normalises each example over groups of channels.
@@ -180,68 +187,67 @@ const groupNormArgs = signature<GroupNormArgs>("groupNorm", ["numGroups", "weigh
  * @throws {ShapeError} if the channels cannot be split so, or the parameters do not fit
  * @see https://arxiv.org/abs/1803.08494
  */
-export function groupNorm(input: Tensor, ...args: Args<GroupNormArgs, ["numGroups", "weight", "bias", "eps"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, groupNorm, input, ...args);
-  const { numGroups, weight = null, bias = null, eps = 1e-5 } = groupNormArgs(args);
-  checkFloating("groupNorm", input);
-  if (input.ndim < 2) throw new ShapeError(`groupNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
-  const [n, channels] = input.shape;
-  if (!(Number.isInteger(numGroups) && numGroups > 0) || channels % numGroups !== 0) {
-    throw new ShapeError(
-      `groupNorm(): expected number of channels in input to be divisible by numGroups: ${
-        show(input.shape)
-      }, ${numGroups}`,
-    );
-  }
-  for (const p of [weight, bias]) {
-    if (p && (p.ndim !== 1 || p.numel() !== channels)) {
+export const groupNorm: Fn<typeof GroupNormArgs> = fn(
+  { name: "groupNorm", autocast: { gpu: "float32" } },
+  GroupNormArgs,
+  (input, { numGroups, weight, bias, eps }) => {
+    checkFloating("groupNorm", input);
+    if (input.ndim < 2) throw new ShapeError(`groupNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
+    const [n, channels] = input.shape;
+    if (!(Number.isInteger(numGroups) && numGroups > 0) || channels % numGroups !== 0) {
       throw new ShapeError(
-        `groupNorm(): weight and bias must be vectors of ${channels} channels: ${show(p.shape)}`,
+        `groupNorm(): expected number of channels in input to be divisible by numGroups: ${
+          show(input.shape)
+        }, ${numGroups}`,
       );
     }
-  }
-  const perGroup = channels / numGroups;
-  return scope(() => {
-    const x = input.reshape(n, numGroups, perGroup, input.numel() === 0 ? 0 : input.numel() / (n * channels));
-    const vector = (v: Tensor | null) => v && v.reshape(1, numGroups, perGroup, 1);
-    const out = normalizeOver(x, {
-      node: "NativeGroupNormBackward0",
-      statShape: [n, numGroups, 1, 1],
-      weight: vector(weight),
-      bias: vector(bias),
-      eps,
-      groups: { groups: n * numGroups, run: perGroup * x.shape[3], factors: channels, factorRun: x.shape[3] },
-    }).out.reshape(input.shape);
-    if (!prefersChannelsLast(input)) return out;
-    return out.contiguous({ memoryFormat: input.ndim === 4 ? "channels_last" : "channels_last_3d" });
-  });
-}
+    for (const p of [weight, bias]) {
+      if (p && (p.ndim !== 1 || p.numel() !== channels)) {
+        throw new ShapeError(
+          `groupNorm(): weight and bias must be vectors of ${channels} channels: ${show(p.shape)}`,
+        );
+      }
+    }
+    const perGroup = channels / numGroups;
+    return scope(() => {
+      const x = input.reshape(n, numGroups, perGroup, input.numel() === 0 ? 0 : input.numel() / (n * channels));
+      const vector = (v: Tensor | null) => v && v.reshape(1, numGroups, perGroup, 1);
+      const out = normalizeOver(x, {
+        node: "NativeGroupNormBackward0",
+        statShape: [n, numGroups, 1, 1],
+        weight: vector(weight),
+        bias: vector(bias),
+        eps,
+        groups: { groups: n * numGroups, run: perGroup * x.shape[3], factors: channels, factorRun: x.shape[3] },
+      }).out.reshape(input.shape);
+      if (!prefersChannelsLast(input)) return out;
+      return out.contiguous({ memoryFormat: input.ndim === 4 ? "channels_last" : "channels_last_3d" });
+    });
+  },
+);
 
 // ---------------------------------------------------------------- batch and instance norm
 
 /** The parameters of {@linkcode batchNorm}. */
-export interface BatchNormArgs {
-  /** The running means, updated in place in training. */
-  runningMean: Tensor | null;
-  /** The running variances, updated in place in training. */
-  runningVar: Tensor | null;
-  /** A factor per channel. */
-  weight?: Tensor | null;
-  /** Added per channel. */
-  bias?: Tensor | null;
-  /** Whether the batch's own statistics are used. @default {false} */
-  training?: boolean;
-  /** Share of the batch in the running statistics. @default {0.1} */
-  momentum?: number;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
+export class BatchNormArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The running means, updated in place in training. */
+    public runningMean: Tensor | null,
+    /** The running variances, updated in place in training. */
+    public runningVar: Tensor | null,
+    /** A factor per channel. */
+    public weight: Tensor | null = null,
+    /** Added per channel. */
+    public bias: Tensor | null = null,
+    /** Whether the batch's own statistics are used. */
+    public training: boolean | null = null,
+    /** Share of the batch in the running statistics. */
+    public momentum: number | null = null,
+    /** Added to the variance. */
+    public eps: number | null = null,
+  ) {}
 }
-const batchNormArgs = signature<BatchNormArgs>(
-  "batchNorm",
-  ["runningMean", "runningVar", "weight", "bias", "training", "momentum", "eps"],
-  [],
-  2,
-);
 
 const runningUpdate = fused("batchNorm", ([running, batch], [keep, share]) => [
   running.mul(keep).add(batch.mul(share)),
@@ -274,7 +280,9 @@ function checkChannels(
   vectors: Readonly<Record<string, Tensor | null | undefined>>,
 ): void {
   for (const [name, v] of Object.entries(vectors)) {
-    if (v && v.numel() !== channels) {
+    if (v === null || v === undefined) continue;
+    checkTensor(op, name, v);
+    if (v.numel() !== channels) {
       throw new ShapeError(`${op}(): ${name} should contain ${channels} elements: ${show(v.shape)}`);
     }
   }
@@ -288,11 +296,7 @@ function checkChannels(
  * @throws {ShapeError} if a vector does not have one value per channel, or a channel has a single value in training
  * @see https://arxiv.org/abs/1502.03167
  */
-export function batchNorm(
-  input: Tensor,
-  ...args: Args<BatchNormArgs, ["runningMean", "runningVar", "weight", "bias", "training", "momentum", "eps"]>
-): Tensor {
-  const o = batchNormArgs(args);
+export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs, (input, o) => {
   const { runningMean, runningVar, training = false, momentum = 0.1, eps = 1e-5 } = o;
   const { weight = null, bias = null } = o;
   checkFloating("batchNorm", input);
@@ -332,29 +336,28 @@ export function batchNorm(
     updateRunning([runningMean, runningVar], result, count, momentum);
     return result.out;
   });
-}
+});
 
 /** The parameters of {@linkcode instanceNorm}. */
-export interface InstanceNormArgs {
-  /** The running means, updated in place while the input's statistics are used. */
-  runningMean?: Tensor | null;
-  /** The running variances, likewise. */
-  runningVar?: Tensor | null;
-  /** A factor per channel. */
-  weight?: Tensor | null;
-  /** Added per channel. */
-  bias?: Tensor | null;
-  /** Whether the input's own statistics are used. @default {true} */
-  useInputStats?: boolean;
-  /** Share of the batch in the running statistics. @default {0.1} */
-  momentum?: number;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
+export class InstanceNormArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The running means, updated in place while the input's statistics are used. */
+    public runningMean: Tensor | null = null,
+    /** The running variances, likewise. */
+    public runningVar: Tensor | null = null,
+    /** A factor per channel. */
+    public weight: Tensor | null = null,
+    /** Added per channel. */
+    public bias: Tensor | null = null,
+    /** Whether the input's own statistics are used. */
+    public useInputStats: boolean | null = null,
+    /** Share of the batch in the running statistics. */
+    public momentum: number | null = null,
+    /** Added to the variance. */
+    public eps: number | null = null,
+  ) {}
 }
-const instanceNormArgs = signature<InstanceNormArgs>(
-  "instanceNorm",
-  ["runningMean", "runningVar", "weight", "bias", "useInputStats", "momentum", "eps"],
-);
 
 /**
  * Normalises each channel of each example.
@@ -364,14 +367,7 @@ const instanceNormArgs = signature<InstanceNormArgs>(
  * @throws {ShapeError} if a vector does not have one value per channel, or a channel has a single value
  * @see https://arxiv.org/abs/1607.08022
  */
-export function instanceNorm(
-  input: Tensor,
-  ...args: Args<
-    InstanceNormArgs,
-    ["runningMean", "runningVar", "weight", "bias", "useInputStats", "momentum", "eps"]
-  >
-): Tensor {
-  const o = instanceNormArgs(args);
+export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", InstanceNormArgs, (input, o) => {
   const { runningMean = null, runningVar = null, weight = null, bias = null } = o;
   const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = o;
   if (!useInputStats) return batchNorm(input, runningMean, runningVar, weight, bias, false, momentum, eps);
@@ -404,12 +400,13 @@ export function instanceNorm(
     }
     return result.out;
   });
-}
+});
 
 // ---------------------------------------------------------------- local response norm
 
-/** The parameters of {@linkcode localResponseNorm} and its layer. */
+/** The parameters of {@linkcode localResponseNorm}. */
 export class LocalResponseNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** How many neighbouring channels are looked at. */
     public size: number,
@@ -422,24 +419,6 @@ export class LocalResponseNormArgs {
   ) {}
 }
 
-/** The parameters of {@linkcode localResponseNorm}. */
-export interface LocalResponseNormOptions {
-  /** How many neighbouring channels are looked at. */
-  size: number;
-  /** Factor of their mean square. @default {1e-4} */
-  alpha?: number;
-  /** Exponent. @default {0.75} */
-  beta?: number;
-  /** Added before the exponent. @default {1} */
-  k?: number;
-}
-const localResponseArgs = signature<LocalResponseNormOptions>(
-  "localResponseNorm",
-  ["size", "alpha", "beta", "k"],
-  [],
-  1,
-);
-
 /**
  * `x / (k + alpha · mean(x²))^beta`, the mean being over neighbouring channels.
  *
@@ -447,20 +426,20 @@ const localResponseArgs = signature<LocalResponseNormOptions>(
  *
  * @throws {ShapeError} if the input has fewer than 3 dimensions
  */
-export function localResponseNorm(
-  input: Tensor,
-  ...args: Args<LocalResponseNormOptions, ["size", "alpha", "beta", "k"]>
-): Tensor {
-  const { size, alpha = 1e-4, beta = 0.75, k = 1 } = localResponseArgs(args);
-  if (input.ndim < 3) {
-    throw new ShapeError(`localResponseNorm(): expected 3 or more dimensions: ${show(input.shape)}`);
-  }
-  return scope(() => {
-    if (input.numel() === 0) return input.clone();
-    const flat = input.mul(input).flatten(2); // (N, C, rest)
-    const padded = pad(flat, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
-    const total = padded.unfold(1, size, 1).sum(-1).reshape(input.shape);
-    const mean = input.dtype.isFloatingPoint ? total.div(size) : total.div(size, { roundingMode: "trunc" });
-    return input.div(mean.mul(alpha).add(k).pow(beta));
-  });
-}
+export const localResponseNorm: Fn<typeof LocalResponseNormArgs> = fn(
+  "localResponseNorm",
+  LocalResponseNormArgs,
+  (input, { size, alpha, beta, k }) => {
+    if (input.ndim < 3) {
+      throw new ShapeError(`localResponseNorm(): expected 3 or more dimensions: ${show(input.shape)}`);
+    }
+    return scope(() => {
+      if (input.numel() === 0) return input.clone();
+      const flat = input.mul(input).flatten(2); // (N, C, rest)
+      const padded = pad(flat, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
+      const total = padded.unfold(1, size, 1).sum(-1).reshape(input.shape);
+      const mean = input.dtype.isFloatingPoint ? total.div(size) : total.div(size, { roundingMode: "trunc" });
+      return input.div(mean.mul(alpha).add(k).pow(beta));
+    });
+  },
+);

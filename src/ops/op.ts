@@ -2,16 +2,16 @@
  * `op` and `fn`: how functions of tensors are defined, when they are more than one scalar expression.
  *
  * A definition says the name, the parameters (a class, see `src/base/call.ts`), what autocast does, and what is computed.
- * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `map` in `define.ts` does the same
+ * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does the same
  * for pointwise ops.
  *
  * @module
  */
 
 import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
-import { type Args, call, type Params } from "../base/call.ts";
-import { checkTensor } from "../tensor/checks.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Args, call, type Func, type Params, type Parser, type SpreadArgs, spreadCall } from "../base/call.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { checkTensor, checkTensors, type Tensor } from "../tensor/tensor.ts";
 
 /** What a definition says besides its parameters. */
 export interface OpSpec {
@@ -30,8 +30,20 @@ export interface IsMethod {
   readonly isMethod: true;
 }
 
+/** A method whose type `M` is written out, because it has several signatures. */
+export interface MethodForm<M> extends IsMethod {
+  /** The type of the method; nothing at run time. */
+  readonly methodForm?: M;
+}
+
 /** A {@linkcode Fn} that is a method of `Tensor` too. */
 export type Op<C extends Params, R = Tensor> = Fn<C, R> & IsMethod;
+
+/** Parameters of functions whose result may be written into a tensor. */
+export class OutArgs {
+  /** Where the result goes. */
+  out: Tensor | null = null;
+}
 
 /** A function that is not yet typed: what `op` and `fn` make. */
 type Untyped = (input: Tensor, ...args: readonly unknown[]) => unknown;
@@ -61,10 +73,7 @@ export function fn<C extends Params, R = Tensor>(
   };
   const made: Untyped = autocast === undefined
     ? plain
-    : (input, ...args) =>
-      autocasting.active
-        ? autocasted(autocast, made, input, ...args)
-        : compute(checkTensor(name, "input", input), parse(args));
+    : (input, ...args) => autocasting.active ? autocasted(autocast, made, input, ...args) : plain(input, ...args);
   Object.defineProperty(made, "name", { value: name });
   return made as Fn<C, R>;
 }
@@ -76,4 +85,69 @@ export function op<C extends Params, R = Tensor>(
   compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
 ): Op<C, R> {
   return asMethod(fn(spec, params, compute));
+}
+
+/** A method of `Tensor` whose first parameter is a list of integers that may be spread over the arguments. */
+export type SpreadOp<C extends Params, R = Tensor> = ((input: Tensor, ...args: SpreadArgs<C>) => R) & IsMethod;
+
+/** {@linkcode op} whose first parameter is a list of integers that may be spread: `x.permute(2, 0, 1)`. */
+export function spreadOp<C extends Params, R = Tensor>(
+  name: string,
+  params: C,
+  compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
+): SpreadOp<C, R> {
+  const parse = spreadCall(name, params);
+  const made: Untyped = (input, ...args) => {
+    checkTensor(name, "input", input);
+    return compute(input, parse(args));
+  };
+  Object.defineProperty(made, "name", { value: name });
+  return asMethod(made) as unknown as SpreadOp<C, R>;
+}
+
+/** A class of parameters whose first is a list of tensors. */
+// deno-lint-ignore no-explicit-any -- stands for every parameter list
+export type ListParams = new (...args: any[]) => { tensors: readonly Tensor[] };
+
+/**
+ * Defines a function of a list of tensors, at least one; no method.
+ *
+ * @param spec its name, or its name and more
+ * @param params the class that declares the parameters, `tensors` first
+ * @param compute the function, given all parameters
+ */
+export function listFn<C extends ListParams, R = Tensor>(
+  spec: OpSpec | string,
+  params: C,
+  compute: (args: Readonly<InstanceType<C>>) => R,
+): Func<C, R> {
+  const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
+  const parse = call(name, params);
+  return listFunction(name, autocast, parse, compute) as Func<C, R>;
+}
+
+/** {@linkcode listFn} whose tensors may be spread over the arguments. */
+export function spreadFn<C extends ListParams, R = Tensor>(
+  name: string,
+  params: C,
+  compute: (args: Readonly<InstanceType<C>>) => R,
+): (...args: SpreadArgs<C, Tensor>) => R {
+  return listFunction(name, undefined, spreadCall(name, params, checkTensors), compute);
+}
+
+function listFunction<O extends { tensors: readonly Tensor[] }, R>(
+  name: string,
+  autocast: AutocastRule | undefined,
+  parse: Parser<O>,
+  compute: (args: O) => R,
+): (...args: readonly unknown[]) => R {
+  const made = (...args: readonly unknown[]): R => {
+    if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, ...args);
+    const given = parse(args);
+    checkTensors(name, "tensors", given.tensors);
+    if (given.tensors.length === 0) throw new ArgumentError(`${name}(): at least one tensor is needed: []`);
+    return compute(given);
+  };
+  Object.defineProperty(made, "name", { value: name });
+  return made;
 }

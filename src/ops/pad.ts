@@ -7,14 +7,15 @@
  * @module
  */
 
+import { type Fn, fn } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { int64 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe, type ScalarLike } from "../base/scalar.ts";
+import { checkListed } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
+import type { ScalarLike } from "../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
-import { emptyWithStrides } from "../tensor/create.ts";
+import { checkRoom, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fillWith } from "./convert.ts";
@@ -25,15 +26,17 @@ import { selectInOrder, sliceAt, unrecorded } from "./view_core.ts";
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** The parameters of {@linkcode pad}. */
-export interface PadArgs {
-  /** Sizes before and after, from the last dimension backwards: `[left, right, top, bottom, …]`; negative ones crop. */
-  pad: readonly number[];
-  /** How positions outside are filled; default `"constant"`. */
-  mode?: PadMode;
-  /** The value of constant padding; default 0. */
-  value?: ScalarLike | null;
+export class PadArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Sizes before and after, from the last dimension backwards: `[left, right, top, bottom, …]`; negative ones crop. */
+    public pad: readonly number[],
+    /** How positions outside are filled. */
+    public mode: PadMode = "constant",
+    /** The value of constant padding. */
+    public value: ScalarLike | null = null,
+  ) {}
 }
-const padArgs = signature<PadArgs>("pad", ["pad", "mode", "value"], [], 1);
 
 /**
  * Pads (or crops) the last dimensions.
@@ -42,9 +45,8 @@ const padArgs = signature<PadArgs>("pad", ["pad", "mode", "value"], [], 1);
  * @throws {ShapeError} if the padding does not fit the shape
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */
-export function pad(input: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value"]>): Tensor {
+export const pad: Fn<typeof PadArgs> = fn("pad", PadArgs, (input, { pad: sizes, mode, value }) => {
   checkAlive("pad", input);
-  const { pad: sizes, mode = "constant", value = null } = padArgs(args);
   if (sizes.length % 2 !== 0 || sizes.length > 2 * input.ndim || !sizes.every(Number.isInteger)) {
     throw new ShapeError(
       `pad(): pairs of integers are needed, at most one per dimension: ${show(sizes)} for shape ${show(input.shape)}`,
@@ -74,7 +76,7 @@ export function pad(input: Tensor, ...args: Args<PadArgs, ["pad", "mode", "value
     for (let i = 0; i < padded; i++) out = padDim(out, input.ndim - 1 - i, sizes[2 * i], sizes[2 * i + 1], mode);
     return out === input ? input.clone() : out;
   });
-}
+});
 
 function padConstant(x: Tensor, sizes: readonly number[], value: ScalarLike): Tensor {
   const shape = [...x.shape];
@@ -115,6 +117,8 @@ function padDim(x: Tensor, d: number, before: number, after: number, mode: PadMo
       `pad(): "${mode}" padding does not fit: [${before}, ${after}] for dimension ${d} of size ${size}`,
     );
   }
+  checkRoom("pad", x.shape.map((s, i) => i === d ? total : s), x.dtype, x);
+  checkListed("pad", total);
   const index = new Array<number>(total);
   // Wrapping goes around what negative padding leaves.
   const first = mode === "circular" ? Math.max(-before, 0) : 0;

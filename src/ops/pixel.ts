@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { scope } from "../tensor/scope.ts";
@@ -26,15 +26,14 @@ function checkImage(op: string, x: Tensor): void {
   if (x.ndim < 3) throw new ShapeError(`${op}(): expected at least 3 dimensions: ${show(x.shape)}`);
 }
 
-/** The parameters of {@linkcode pixelShuffle} and its layer. */
+/** The parameters of {@linkcode pixelShuffle}. */
 export class PixelShuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width grow, r. */
     public upscaleFactor: number,
   ) {}
 }
-
-const pixelShuffleArgs = signature<PixelShuffleArgs>("pixelShuffle", ["upscaleFactor"], [], 1);
 
 /**
  * `(*, C · r², H, W)` to `(*, C, H · r, W · r)`.
@@ -42,70 +41,74 @@ const pixelShuffleArgs = signature<PixelShuffleArgs>("pixelShuffle", ["upscaleFa
  * @throws {ShapeError} if the channels are not divisible by r²
  * @see https://arxiv.org/abs/1609.05158
  */
-export function pixelShuffle(input: Tensor, ...args: Args<PixelShuffleArgs, ["upscaleFactor"]>): Tensor {
-  const { upscaleFactor } = pixelShuffleArgs(args);
-  const r = upscaleFactor;
-  checkFactor("pixelShuffle", "upscaleFactor", r);
-  checkImage("pixelShuffle", input);
-  const lead = input.shape.slice(0, -3);
-  const [c, h, w] = input.shape.slice(-3);
-  if (c % (r * r) !== 0) {
-    throw new ShapeError(`pixelShuffle(): channels must be divisible by the square of the factor: ${c} % ${r * r}`);
-  }
-  const n = lead.length;
-  const dims = [...lead.keys(), n, n + 3, n + 1, n + 4, n + 2]; // C, H, r, W, r
-  return scope(() =>
-    copied(
-      input.reshape([...lead, c / (r * r), r, r, h, w]).permute(dims).reshape([...lead, c / (r * r), h * r, w * r]),
-      input,
-    )
-  );
-}
+export const pixelShuffle: Fn<typeof PixelShuffleArgs> = fn(
+  "pixelShuffle",
+  PixelShuffleArgs,
+  (input, { upscaleFactor }) => {
+    const r = upscaleFactor;
+    checkFactor("pixelShuffle", "upscaleFactor", r);
+    checkImage("pixelShuffle", input);
+    const lead = input.shape.slice(0, -3);
+    const [c, h, w] = input.shape.slice(-3);
+    if (c % (r * r) !== 0) {
+      throw new ShapeError(`pixelShuffle(): channels must be divisible by the square of the factor: ${c} % ${r * r}`);
+    }
+    const n = lead.length;
+    const dims = [...lead.keys(), n, n + 3, n + 1, n + 4, n + 2]; // C, H, r, W, r
+    return scope(() =>
+      copied(
+        input.reshape([...lead, c / (r * r), r, r, h, w]).permute(dims).reshape([...lead, c / (r * r), h * r, w * r]),
+        input,
+      )
+    );
+  },
+);
 
-/** The parameters of {@linkcode pixelUnshuffle} and its layer. */
+/** The parameters of {@linkcode pixelUnshuffle}. */
 export class PixelUnshuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width shrink, r. */
     public downscaleFactor: number,
   ) {}
 }
 
-const pixelUnshuffleArgs = signature<PixelUnshuffleArgs>("pixelUnshuffle", ["downscaleFactor"], [], 1);
-
 /**
  * `(*, C, H · r, W · r)` to `(*, C · r², H, W)`: the reverse of {@linkcode pixelShuffle}.
  *
  * @throws {ShapeError} if height or width is not divisible by r
  */
-export function pixelUnshuffle(input: Tensor, ...args: Args<PixelUnshuffleArgs, ["downscaleFactor"]>): Tensor {
-  const { downscaleFactor } = pixelUnshuffleArgs(args);
-  const r = downscaleFactor;
-  checkFactor("pixelUnshuffle", "downscaleFactor", r);
-  checkImage("pixelUnshuffle", input);
-  const lead = input.shape.slice(0, -3);
-  const [c, h, w] = input.shape.slice(-3);
-  if (h % r !== 0 || w % r !== 0) {
-    throw new ShapeError(`pixelUnshuffle(): height and width must be divisible by the factor: ${show([h, w])}, ${r}`);
-  }
-  const n = lead.length;
-  const dims = [...lead.keys(), n, n + 2, n + 4, n + 1, n + 3]; // C, r, r, H, W
-  return scope(() =>
-    copied(
-      input.reshape([...lead, c, h / r, r, w / r, r]).permute(dims).reshape([...lead, c * r * r, h / r, w / r]),
-      input,
-    )
-  );
-}
+export const pixelUnshuffle: Fn<typeof PixelUnshuffleArgs> = fn(
+  "pixelUnshuffle",
+  PixelUnshuffleArgs,
+  (input, { downscaleFactor }) => {
+    const r = downscaleFactor;
+    checkFactor("pixelUnshuffle", "downscaleFactor", r);
+    checkImage("pixelUnshuffle", input);
+    const lead = input.shape.slice(0, -3);
+    const [c, h, w] = input.shape.slice(-3);
+    if (h % r !== 0 || w % r !== 0) {
+      throw new ShapeError(`pixelUnshuffle(): height and width must be divisible by the factor: ${show([h, w])}, ${r}`);
+    }
+    const n = lead.length;
+    const dims = [...lead.keys(), n, n + 2, n + 4, n + 1, n + 3]; // C, r, r, H, W
+    return scope(() =>
+      copied(
+        input.reshape([...lead, c, h / r, r, w / r, r]).permute(dims).reshape([...lead, c * r * r, h / r, w / r]),
+        input,
+      )
+    );
+  },
+);
 
-/** The parameters of {@linkcode channelShuffle} and its layer. */
+/** The parameters of {@linkcode channelShuffle}. */
 export class ChannelShuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups channels are split. */
     public groups: number,
   ) {}
 }
-
-const channelShuffleArgs = signature<ChannelShuffleArgs>("channelShuffle", ["groups"], [], 1);
 
 /**
  * Interleaves the channels of groups: channel `g · n + i` goes to `i · groups + g`.
@@ -114,15 +117,18 @@ const channelShuffleArgs = signature<ChannelShuffleArgs>("channelShuffle", ["gro
  *
  * @throws {ShapeError} if the channels are not divisible by the groups
  */
-export function channelShuffle(input: Tensor, ...args: Args<ChannelShuffleArgs, ["groups"]>): Tensor {
-  const { groups } = channelShuffleArgs(args);
-  checkFactor("channelShuffle", "groups", groups);
-  if (input.ndim < 3) throw new ShapeError(`channelShuffle(): expected at least 3 dimensions: ${show(input.shape)}`);
-  const [n, c, ...rest] = input.shape;
-  if (c % groups !== 0) {
-    throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${groups}`);
-  }
-  return scope(() =>
-    copied(input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape), input)
-  );
-}
+export const channelShuffle: Fn<typeof ChannelShuffleArgs> = fn(
+  "channelShuffle",
+  ChannelShuffleArgs,
+  (input, { groups }) => {
+    checkFactor("channelShuffle", "groups", groups);
+    if (input.ndim < 3) throw new ShapeError(`channelShuffle(): expected at least 3 dimensions: ${show(input.shape)}`);
+    const [n, c, ...rest] = input.shape;
+    if (c % groups !== 0) {
+      throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${groups}`);
+    }
+    return scope(() =>
+      copied(input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape), input)
+    );
+  },
+);

@@ -9,16 +9,16 @@
 
 import { record, recordMany } from "../autograd/record.ts";
 import { float64, int64 } from "../base/dtype.ts";
+import { checkListed } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { PoolWindows } from "../backend/backend.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkAtLeast, inFormat, lastFormat, perDimension, toChannelsLast } from "./conv_core.ts";
 import { fromData } from "./creation.ts";
 import { checkOperands } from "./kernel.ts";
-import { checkTensor } from "./matmul_core.ts";
 import { reshapeTo } from "./view_core.ts";
 
 /** One value for all dimensions, or one per dimension. */
@@ -111,6 +111,7 @@ export function evenPooling(op: string, sizes: readonly number[], g: Grid, ceilM
       }, padding ${show(g.padding)}: the output would be ${show(out)}`,
     );
   }
+  for (const count of out) checkListed(op, count);
   const starts = out.map((count, d) => Array.from({ length: count }, (_, i) => i * g.stride[d] - g.padding[d]));
   const ends = starts.map((list, d) => list.map((s) => s + g.dilation[d] * (g.kernel[d] - 1) + 1));
   return { windows: { starts, ends, dilation: g.dilation }, out };
@@ -125,12 +126,13 @@ export function adaptivePooling(
 ): Pooling {
   const list = Array.isArray(outputSize) ? outputSize as readonly (number | null)[] : null;
   if (list !== null && list.length !== n) {
-    throw new ArgumentError(`${op}(): outputSize must be a number or ${n} of them: ${JSON.stringify(outputSize)}`);
+    throw new ArgumentError(`${op}(): outputSize must be a number or ${n} of them: ${show(outputSize)}`);
   }
   const out = sizes.map((size, d) => (list === null ? outputSize as number | null : list[d]) ?? size);
   if (out.some((s) => !Number.isInteger(s) || s < 0)) {
     throw new ArgumentError(`${op}(): outputSize must hold non-negative integers: ${show(out)}`);
   }
+  for (const count of out) checkListed(op, count);
   const starts = out.map((count, d) => Array.from({ length: count }, (_, i) => Math.floor(i * sizes[d] / count)));
   const ends = out.map((count, d) => Array.from({ length: count }, (_, i) => Math.ceil((i + 1) * sizes[d] / count)));
   return { windows: { starts, ends, dilation: sizes.map(() => 1) }, out };

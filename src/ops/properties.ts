@@ -5,7 +5,8 @@
  */
 
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { sameShape } from "../base/shape.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { viewAsReal } from "./shape.ts";
 import { permuteTo, selectAt, transposeTo } from "./view_core.ts";
 
@@ -23,6 +24,14 @@ export interface TensorProperties {
   readonly real: Tensor;
   /** The imaginary part of a complex tensor: a view. */
   readonly imag: Tensor;
+  /**
+   * The tensor without its history, sharing memory: what PyTorch's scripts write to. Assigning puts another tensor's values
+   * in place, as `x.data.copy_(other)`; its shape must be the same.
+   */
+  get data(): Tensor;
+  set data(value: Tensor);
+  /** The size of the first dimension, as Python's `len(x)`. */
+  readonly length: number;
   /** The slices along the first dimension, as views: `for (const row of x)`. */
   [Symbol.iterator](): Iterator<Tensor>;
 }
@@ -66,6 +75,28 @@ for (const [name, get] of Object.entries({ T, mT, H, mH, real, imag })) {
     configurable: true,
   });
 }
+
+Object.defineProperty(Tensor.prototype, "data", {
+  get(this: Tensor) {
+    return this.detach();
+  },
+  set(this: Tensor, value: Tensor) {
+    checkTensor("data", "value", value);
+    if (!sameShape(value.shape, this.shape)) {
+      throw new ShapeError(`data: a tensor's shape is fixed: ${show(value.shape)} for ${show(this.shape)}`);
+    }
+    this.detach().copy_(value.detach());
+  },
+  configurable: true,
+});
+
+Object.defineProperty(Tensor.prototype, "length", {
+  get(this: Tensor) {
+    if (this.ndim === 0) throw new ShapeError("length: a 0-d tensor has no length");
+    return this.shape[0];
+  },
+  configurable: true,
+});
 
 function* slices(x: Tensor): Generator<Tensor> {
   if (x.ndim === 0) throw new ShapeError("[Symbol.iterator](): a 0-d tensor cannot be iterated over; use item()");

@@ -4,11 +4,13 @@
  * @module
  */
 
+import { NoArgs } from "../base/call.ts";
+import { type Fn, fn } from "./op.ts";
 import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
+import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Whether a value is a tensor. */
 export function isTensor(obj: unknown): obj is Tensor {
@@ -16,24 +18,36 @@ export function isTensor(obj: unknown): obj is Tensor {
 }
 
 /** The number of elements. */
-export function numel(input: Tensor): number {
-  return input.numel();
-}
+export const numel: Fn<typeof NoArgs, number> = fn("numel", NoArgs, (input) => input.numel());
 
 /** Whether the dtype is floating (not complex). */
-export function isFloatingPoint(input: Tensor): boolean {
-  return input.dtype.isFloatingPoint;
-}
+export const isFloatingPoint: Fn<typeof NoArgs, boolean> = fn(
+  "isFloatingPoint",
+  NoArgs,
+  (input) => input.dtype.isFloatingPoint,
+);
 
 /** Whether the dtype is complex. */
-export function isComplex(input: Tensor): boolean {
-  return input.dtype.isComplex;
+export const isComplex: Fn<typeof NoArgs, boolean> = fn("isComplex", NoArgs, (input) => input.dtype.isComplex);
+
+/** The parameters of {@linkcode isSameSize}. */
+export class IsSameSizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** DOC other */
+    public other: Tensor,
+  ) {}
 }
 
 /** Whether two tensors have the same sizes. */
-export function isSameSize(input: Tensor, other: Tensor): boolean {
-  return sameShape(input.shape, other.shape);
-}
+export const isSameSize: Fn<typeof IsSameSizeArgs, boolean> = fn(
+  "isSameSize",
+  IsSameSizeArgs,
+  (input, { other }) => {
+    checkTensor("isSameSize", "other", other);
+    return sameShape(input.shape, other.shape);
+  },
+);
 
 /**
  * The dtype that an arithmetic operation on two operands gives.

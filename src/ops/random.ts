@@ -7,73 +7,71 @@
  * @module
  */
 
-import { checkNames, isPlainObject } from "../base/args.ts";
-import { device as parseDevice } from "../base/device.ts";
+import {
+  type Args,
+  call,
+  type Func,
+  func,
+  isPlainObject,
+  type Named,
+  type SpreadArgs,
+  spreadFunc,
+} from "../base/call.ts";
+import { checkCount } from "../base/checks.ts";
+import type { Generator } from "../base/generator.ts";
+import type { MemoryFormat } from "../base/layout.ts";
 import { type DType, getDefaultDtype, int32, int64, promoteTypes } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, checkSizes } from "../base/shape.ts";
-import { getDefaultDevice } from "../backend/mod.ts";
 import { record } from "../autograd/record.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyOn } from "../tensor/create.ts";
 import { emptyAs } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
-import { type LikeOptions, type SizeArgs, sizeArgs, type TensorOptions } from "./creation.ts";
+import { checkSizeList, deviceOf, TensorArgs, type TensorOptions } from "./creation.ts";
 import { writeOut } from "./define.ts";
-import {
-  byParts,
-  drawKind,
-  type Filling,
-  fillRandom,
-  generatorOf,
-  integersBetween,
-  type RandomOptions,
-  wordsOf,
-} from "./random_core.ts";
+import { type Fn, fn } from "./op.ts";
+import { byParts, drawKind, type Filling, fillRandom, generatorOf, integersBetween, wordsOf } from "./random_core.ts";
 import { refuseWhere } from "./values.ts";
 
-/** Options of random creation ops. */
-export interface RandomTensorOptions extends TensorOptions, RandomOptions {
-  /** A tensor to write the result into. */
-  out?: Tensor;
+/** What every random creation op takes by name. */
+export class RandomArgs extends TensorArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
+  /** Where the result goes. */
+  out: Tensor | null = null;
 }
 
-/** What every random creation op takes by name; some also take sizes and the numbers of their distribution. */
-const OPTION_NAMES: ReadonlySet<string> = new Set([
-  "dtype",
-  "device",
-  "requiresGrad",
-  "layout",
-  "pinMemory",
-  "generator",
-  "out",
-]);
+/** The parameters of {@linkcode rand} and {@linkcode randn}. */
+export class RandArgs extends RandomArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The sizes, spread or as an array. */
+    public size: readonly number[],
+  ) {
+    super();
+  }
+}
 
-const NAMES_OF: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  Object.entries({
-    rand: ["size"],
-    randn: ["size"],
-    randint: ["low", "high", "size"],
-    randintLike: ["low", "high", "memoryFormat"],
-    normal: ["mean", "std", "size"],
-    randLike: ["memoryFormat"],
-    randnLike: ["memoryFormat"],
-  }).map(([op, names]) => [op, new Set([...names, ...OPTION_NAMES])]),
-);
+/** The parameters of {@linkcode randLike} and {@linkcode randnLike}. */
+export class RandLikeArgs extends RandomArgs {
+  /** The layout; `null`: that of the tensor to be like. */
+  memoryFormat: MemoryFormat | null = null;
+}
 
 /** Makes a tensor, draws it and finishes it as the options say. */
 function drawn(
   op: string,
   size: readonly number[],
   dtype: DType,
-  options: RandomTensorOptions & LikeOptions,
+  options: Named<RandLikeArgs>,
   filling: (dtype: DType) => Filling,
   like: Tensor | null = null,
 ): Tensor {
-  checkNames(op, options, NAMES_OF.get(op.split(" ")[0]) ?? OPTION_NAMES);
-  const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
-  const x = like ? emptyAs(op, like, dtype, device, options.memoryFormat) : emptyOn(op, size, dtype, device);
+  const device = deviceOf(options);
+  const x = like
+    ? emptyAs(op, like, dtype, device, options.memoryFormat ?? undefined)
+    : emptyOn(op, size, dtype, device);
   fillRandom(op, x, generatorOf(op, options.generator), filling(dtype));
   if (options.out) return writeOut(op, options.out, x);
   return options.requiresGrad ? x.requiresGrad_(true) : x;
@@ -88,7 +86,8 @@ function floatingDtype(op: string, options: TensorOptions, fallback: DType): DTy
   return dtype;
 }
 
-function likeInput<O extends RandomTensorOptions>(input: Tensor, options: O): O {
+/** Options with the device of `input` where they name none. */
+function likeInput<O extends Named<RandomArgs>>(input: Tensor, options: O): O {
   return { ...options, device: options.device ?? input.device };
 }
 
@@ -116,8 +115,6 @@ function normalFilling(dtype: DType): Filling {
 /**
  * Values spread evenly over [0, 1).
  *
- * @param args sizes, as an array or spread, then options
- *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -130,43 +127,44 @@ function normalFilling(dtype: DType): Filling {
  * assertEquals(await a.tolist(), await b.tolist());
  * ```
  */
-export function rand(...args: SizeArgs<RandomTensorOptions>): Tensor {
-  const [size, options] = sizeArgs<RandomTensorOptions>("rand", args);
-  return drawn("rand", size, floatingDtype("rand", options, getDefaultDtype()), options, uniformFilling);
-}
+export const rand: (...args: SpreadArgs<typeof RandArgs>) => Tensor = spreadFunc(
+  "rand",
+  RandArgs,
+  (o) => drawn("rand", [...o.size], floatingDtype("rand", o, getDefaultDtype()), o, uniformFilling),
+  checkSizeList,
+);
 
 /** Standard normal values; a complex one has variance 1 in all. */
-export function randn(...args: SizeArgs<RandomTensorOptions>): Tensor {
-  const [size, options] = sizeArgs<RandomTensorOptions>("randn", args);
-  return drawn("randn", size, floatingDtype("randn", options, getDefaultDtype()), options, normalFilling);
-}
+export const randn: (...args: SpreadArgs<typeof RandArgs>) => Tensor = spreadFunc(
+  "randn",
+  RandArgs,
+  (o) => drawn("randn", [...o.size], floatingDtype("randn", o, getDefaultDtype()), o, normalFilling),
+  checkSizeList,
+);
 
 /** {@linkcode rand} with the shape, dtype and device of `input`. */
-export function randLike(input: Tensor, options: RandomTensorOptions & LikeOptions = {}): Tensor {
+export const randLike: Fn<typeof RandLikeArgs> = fn("randLike", RandLikeArgs, (input, o) => {
   checkAlive("randLike", input);
-  const dtype = floatingDtype("randLike", options, input.dtype);
-  return drawn("randLike", input.shape, dtype, likeInput(input, options), uniformFilling, input);
-}
+  const dtype = floatingDtype("randLike", o, input.dtype);
+  return drawn("randLike", input.shape, dtype, likeInput(input, o), uniformFilling, input);
+});
 
 /** {@linkcode randn} with the shape, dtype and device of `input`. */
-export function randnLike(input: Tensor, options: RandomTensorOptions & LikeOptions = {}): Tensor {
+export const randnLike: Fn<typeof RandLikeArgs> = fn("randnLike", RandLikeArgs, (input, o) => {
   checkAlive("randnLike", input);
-  const dtype = floatingDtype("randnLike", options, input.dtype);
-  return drawn("randnLike", input.shape, dtype, likeInput(input, options), normalFilling, input);
-}
+  const dtype = floatingDtype("randnLike", o, input.dtype);
+  return drawn("randnLike", input.shape, dtype, likeInput(input, o), normalFilling, input);
+});
 
 /** An integer bound. */
 export type Bound = number | bigint;
 
-/** The bounds of `(high, …)`, `(low, high, …)` or `{ low, high }`. */
-function bounds(op: string, list: readonly unknown[], named: { low?: Bound; high?: Bound }): [Bound, Bound] {
-  const given = list.length === 2 ? list : list.length === 1 ? [named.low ?? 0, list[0]] : [named.low ?? 0, named.high];
-  for (const b of given) {
+function checkBounds(op: string, ...bounds: readonly unknown[]): void {
+  for (const b of bounds) {
     if (typeof b !== "number" && typeof b !== "bigint") {
       throw new ArgumentError(`${op}(): bounds must be integers: ${describe(b)}`);
     }
   }
-  return given as [Bound, Bound];
 }
 
 function integerDtype(op: string, dtype: DType): DType {
@@ -174,59 +172,116 @@ function integerDtype(op: string, dtype: DType): DType {
   return dtype;
 }
 
-/** The parameters of {@linkcode randint} by name. */
-export interface RandintOptions extends RandomTensorOptions {
-  /** The least value. @default {0} */
-  low?: Bound;
-  /** One above the greatest value. */
-  high?: Bound;
-  /** The sizes. */
-  size?: readonly number[];
+/** The parameters of {@linkcode randint} without a lower bound by position. */
+export class RandintArgs extends RandomArgs {
+  /** The least value. */
+  low: Bound = 0;
+  /** Parameters that may go by position. */
+  constructor(
+    /** One above the greatest value. */
+    public high: Bound,
+    /** The sizes. */
+    public size: readonly number[],
+  ) {
+    super();
+  }
 }
 
-/** Integers from `low` (default 0) to `high - 1`, int64 unless `dtype` says otherwise. */
-export function randint(
-  ...args:
-    | [high: Bound, size: readonly number[], options?: RandomTensorOptions]
-    | [low: Bound, high: Bound, size: readonly number[], options?: RandomTensorOptions]
-    | [high: Bound, options: RandintOptions]
-    | [low: Bound, high: Bound, options: RandintOptions]
-    | [options: RandintOptions]
-): Tensor {
-  const last = args[args.length - 1];
-  const options: RandintOptions = isPlainObject(last) ? last : {};
-  const rest: readonly unknown[] = isPlainObject(last) ? args.slice(0, -1) : args;
-  const at = rest.findIndex((a) => Array.isArray(a));
-  const size = at >= 0 ? (rest[at] as number[]) : options.size;
-  if (!size) throw new ArgumentError("randint(): missing argument: size, an array of sizes");
-  checkSizes("randint", size, 8);
-  const [low, high] = bounds("randint", at >= 0 ? rest.slice(0, at) : rest, options);
+/** The parameters of {@linkcode randint} with both bounds by position. */
+export class RandintLowArgs extends RandomArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value. */
+    public low: Bound,
+    /** One above the greatest value. */
+    public high: Bound,
+    /** The sizes. */
+    public size: readonly number[],
+  ) {
+    super();
+  }
+}
+
+const randintArgs = call("randint", RandintArgs), randintLowArgs = call("randint", RandintLowArgs);
+
+/** Whether a call of {@linkcode randint} begins with two bounds. */
+function hasLow(args: readonly unknown[]): boolean {
+  return args.length > 1 && !Array.isArray(args[1]) && !isPlainObject(args[1]);
+}
+
+/**
+ * Integers from `low` (0 if not given) to `high - 1`, int64 unless `dtype` says otherwise: `randint(high, size)` or
+ * `randint(low, high, size)`.
+ */
+export function randint(...args: Args<typeof RandintArgs> | Args<typeof RandintLowArgs>): Tensor {
+  const options = hasLow(args) ? randintLowArgs(args) : randintArgs(args);
+  const { low, high, size } = options;
+  checkSizes("randint", size);
+  checkBounds("randint", low, high);
   const dtype = integerDtype("randint", options.dtype ?? int64);
   return drawn("randint", [...size], dtype, options, () => integersBetween("randint", low, high));
 }
 
+/** The parameters of {@linkcode randintLike} without a lower bound by position. */
+export class RandintLikeArgs extends RandLikeArgs {
+  /** The least value. */
+  low: Bound = 0;
+  /** Parameters that may go by position. */
+  constructor(
+    /** One above the greatest value. */
+    public high: Bound,
+  ) {
+    super();
+  }
+}
+
+/** The parameters of {@linkcode randintLike} with both bounds by position. */
+export class RandintLikeLowArgs extends RandLikeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value. */
+    public low: Bound,
+    /** One above the greatest value. */
+    public high: Bound,
+  ) {
+    super();
+  }
+}
+
+const randintLikeArgs = call("randintLike", RandintLikeArgs);
+const randintLikeLowArgs = call("randintLike", RandintLikeLowArgs);
+
 /** {@linkcode randint} with the shape, dtype and device of `input`: `(input, high)` or `(input, low, high)`. */
 export function randintLike(
   input: Tensor,
-  ...args: [high: Bound, options?: RandomTensorOptions] | [low: Bound, high: Bound, options?: RandomTensorOptions] | [
-    options: Omit<RandintOptions, "size">,
-  ]
+  ...args: Args<typeof RandintLikeArgs> | Args<typeof RandintLikeLowArgs>
 ): Tensor {
   checkAlive("randintLike", input);
-  const last = args[args.length - 1];
-  const options: RandintOptions = isPlainObject(last) ? last : {};
-  const [low, high] = bounds("randintLike", isPlainObject(last) ? args.slice(0, -1) : args, options);
+  const options = hasLow(args) ? randintLikeLowArgs(args) : randintLikeArgs(args);
+  const { low, high } = options;
+  checkBounds("randintLike", low, high);
   const dtype = integerDtype("randintLike", options.dtype ?? input.dtype);
   const filling = () => integersBetween("randintLike", low, high);
   return drawn("randintLike", input.shape, dtype, likeInput(input, options), filling, input);
 }
 
+/** The parameters of {@linkcode randperm}. */
+export class RandpermArgs extends RandomArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many integers. */
+    public n: number,
+  ) {
+    super();
+  }
+}
+
 /** The integers from 0 to `n - 1` in random order, int64 unless `dtype` says otherwise. */
-export function randperm(n: number, options: RandomTensorOptions = {}): Tensor {
-  if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`randperm(): n must be a non-negative integer: ${n}`);
-  checkNames("randperm", options, OPTION_NAMES);
+export const randperm: Func<typeof RandpermArgs, Tensor> = func("randperm", RandpermArgs, (options) => {
+  const { n } = options;
+  checkCount("randperm", "n", n, 0);
   const dtype = integerDtype("randperm", options.dtype ?? int64);
-  const device = options.device === undefined ? getDefaultDevice() : parseDevice(options.device);
+  const device = deviceOf(options);
   // The order of random keys of 31 bits, which every device has; the few that are equal keep their order.
   const keys = emptyOn("randperm", [n], int32, device);
   fillRandom("randperm", keys, generatorOf("randperm", options.generator), {
@@ -239,7 +294,7 @@ export function randperm(n: number, options: RandomTensorOptions = {}): Tensor {
   const result = order.to(dtype);
   if (options.out) return writeOut("randperm", options.out, result);
   return options.requiresGrad ? result.requiresGrad_(true) : result;
-}
+});
 
 /** A tensor's or a number's value in the formula of {@linkcode normal}. */
 export type Moment = Tensor | number;
@@ -260,14 +315,19 @@ function checkMoments(mean: Moment, std: Moment): void {
   } else if ((std as number) < 0) throw new ArgumentError(`normal(): std must not be negative: ${std}`);
 }
 
-/** Options of {@linkcode normal}. */
-export interface NormalOptions extends RandomTensorOptions {
-  /** The mean. @default {0} */
-  mean?: Moment;
-  /** The standard deviation. @default {1} */
-  std?: Moment;
-  /** The sizes, where neither is a tensor. */
-  size?: readonly number[];
+/** The parameters of {@linkcode normal}. */
+export class NormalArgs extends RandomArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The mean, of all elements or of each. */
+    public mean: Moment = 0,
+    /** The standard deviation, of all elements or of each. */
+    public std: Moment = 1,
+    /** The sizes, where neither is a tensor. */
+    public size: readonly number[] | null = null,
+  ) {
+    super();
+  }
 }
 
 /**
@@ -276,17 +336,8 @@ export interface NormalOptions extends RandomTensorOptions {
  *
  * @throws {ArgumentError} if a standard deviation is negative, or the size is missing
  */
-export function normal(
-  ...args:
-    | [mean: Moment, std?: Moment, size?: readonly number[], options?: NormalOptions]
-    | [mean: Moment, std: Moment, options: NormalOptions]
-    | [mean: Moment, options: NormalOptions]
-    | [options: NormalOptions]
-): Tensor {
-  const last = args[args.length - 1];
-  const options: NormalOptions = isPlainObject(last) ? last : {};
-  const rest = (isPlainObject(last) ? args.slice(0, -1) : args) as [Moment?, Moment?, (readonly number[])?];
-  const [mean = options.mean ?? 0, std = options.std ?? 1, size = options.size] = rest;
+export const normal: Func<typeof NormalArgs, Tensor> = func("normal", NormalArgs, (options) => {
+  const { mean, std, size } = options;
   checkMoments(mean, std);
   const tensors = [mean, std].filter((m) => m instanceof Tensor);
   if (tensors.length === 0 && !size) {
@@ -295,7 +346,7 @@ export function normal(
   if (tensors.length > 0 && size) {
     throw new ShapeError(`normal(): the size ${show(size)} is given by the tensors; leave it out`);
   }
-  if (size) checkSizes("normal", size, 16);
+  if (size) checkSizes("normal", size);
   const shape = size ? [...size] : broadcastShapes("normal", ...tensors.map((t) => t.shape));
   const dtype = tensors.length === 0
     ? floatingDtype("normal", options, getDefaultDtype())
@@ -309,14 +360,14 @@ export function normal(
     (grad) => [mean, std].map((m) => m instanceof Tensor ? grad.newZeros(m.shape).to(m.dtype) : null),
   );
   return result;
-}
+});
 
 function drawnNormal(
   shape: readonly number[],
   dtype: DType,
   mean: Moment,
   std: Moment,
-  options: NormalOptions,
+  options: NormalArgs,
 ): Tensor {
   const kind = drawKind(dtype);
   const inputs: Tensor[] = [];

@@ -27,7 +27,7 @@ export function getRngState(): Tensor {
  */
 export function setRngState(newState: Tensor): void {
   if (newState.dtype !== uint8) throw new DTypeError(`setRngState(): a state is a uint8 tensor: ${newState.dtype}`);
-  defaultGenerator.setState(newState.dataSync() as Uint8Array);
+  defaultGenerator.setState(newState.readSync() as Uint8Array);
 }
 
 /** Puts the default generator back afterwards: `using _ = forkRng()`. */
@@ -36,5 +36,5 @@ export function forkRng(): Disposable;
 export function forkRng<R>(fn: () => R): R;
 export function forkRng<R>(fn?: () => R): R | Disposable {
   const state = defaultGenerator.getState();
-  return during(() => void defaultGenerator.setState(state), fn);
+  return during("forkRng", () => void defaultGenerator.setState(state), fn);
 }

@@ -4,43 +4,49 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, type Func, func, isPlainObject } from "../base/call.ts";
 import { type DType, float32, float64, getDefaultDtype, int64, toComplex, toReal } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
+import { Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { checkSizes } from "../base/shape.ts";
 import { backendOf } from "../backend/mod.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { pow } from "./binary.ts";
-import { empty, tensor, type TensorOptions } from "./creation.ts";
+import { empty, tensor, TensorArgs, type TensorOptions } from "./creation.ts";
 import { generate } from "./fused.ts";
 import { unrecorded } from "./view_core.ts";
 
-const optionNames: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad", "layout", "pinMemory"];
-
-interface RangeArgs extends TensorOptions {
-  start: number;
-  end?: number;
-  step?: number;
+/** The parameters of {@linkcode arange}. */
+export class ArangeArgs extends TensorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The first number; alone, the end. */
+    public start: ScalarLike = 0,
+    /** Where to stop; left out. */
+    public end: ScalarLike | null = null,
+    /** The distance between neighbours. */
+    public step: ScalarLike = 1,
+  ) {
+    super();
+  }
 }
 
-const parseRange = signature<RangeArgs>("arange", ["start", "end", "step"], ["start", "end", "step", ...optionNames]);
+const arangeArgs = call("arange", ArangeArgs);
 
 /**
  * Numbers from `start` to `end` (left out) by `step`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
  *
  * Integer arguments give int64, others the default floating dtype.
  */
-export function arange(
-  ...args:
-    | [end: number, options?: TensorOptions]
-    | [start: number, end: number, options?: TensorOptions]
-    | [start: number, end: number, step: number, options?: TensorOptions]
-    | [options: TensorOptions & { start?: number; end: number; step?: number }]
-): Tensor {
-  const parsed = parseRange(args);
-  const { start = 0, end, step = 1 } = parsed.end === undefined ? { ...parsed, start: 0, end: parsed.start } : parsed;
+export function arange(...args: Args<typeof ArangeArgs>): Tensor {
+  const parsed = arangeArgs(args);
+  const alone = parsed.end === null;
+  // A start by name is no end.
+  if (alone && (args.length === 0 || isPlainObject(args[0]))) {
+    throw new ArgumentError('arange(): missing argument: "end"');
+  }
+  const { step } = parsed, start = alone ? 0 : parsed.start, end = alone ? parsed.start : parsed.end!;
   const bounds = [start, end, step].map((v) => {
     const s = toScalar("arange", v);
     if (s.kind === "complex" || Number.isNaN(Number(s.value))) {
@@ -60,7 +66,7 @@ export function arange(
     throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
   }
   const size = [Math.ceil((last - first) / by)];
-  checkSizes("arange", size, dtype.itemsize);
+  checkSizes("arange", size);
   const x = empty(size, { dtype, device: parsed.device });
   generate("arange", x, [first, by], (i, [a, b]) => a.add(b.mul(i)));
   return parsed.requiresGrad ? x.requiresGrad_() : x;
@@ -78,17 +84,12 @@ function isComplex(v: ScalarLike | Tensor): boolean {
 }
 
 /** Evenly spaced numbers in the widest dtype that the device has for them; the upper half counts down from `end`. */
-function spaced(
-  op: string,
-  start: ScalarLike | Tensor,
-  end: ScalarLike | Tensor,
-  steps: number,
-  options: TensorOptions,
-): [Tensor, DType] {
+function spaced(op: string, options: LinspaceArgs): [Tensor, DType] {
+  const { start, end, steps } = options;
   if (!Number.isInteger(steps) || steps < 0) {
-    throw new ArgumentError(`${op}(): steps must be a non-negative integer: ${steps}`);
+    throw new ArgumentError(`${op}(): steps must be a non-negative integer: ${describe(steps)}`);
   }
-  checkSizes(op, [steps], 16);
+  checkSizes(op, [steps]);
   const complex = isComplex(start) || isComplex(end) || (options.dtype?.isComplex ?? false);
   const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
   const given = start instanceof Tensor ? start : end instanceof Tensor ? end : null;
@@ -108,50 +109,79 @@ function spaced(
   return [a.add(step.mul(i)).where(i.lt(steps / 2), down), dtype];
 }
 
+/** The parameters of {@linkcode linspace}. */
+export class LinspaceArgs extends TensorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The first number. */
+    public start: ScalarLike | Tensor,
+    /** The last number. */
+    public end: ScalarLike | Tensor,
+    /** How many. */
+    public steps: number,
+  ) {
+    super();
+  }
+}
+
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. */
-export function linspace(
-  start: ScalarLike | Tensor,
-  end: ScalarLike | Tensor,
-  steps: number,
-  options: TensorOptions = {},
-): Tensor {
+export const linspace: Func<typeof LinspaceArgs, Tensor> = func("linspace", LinspaceArgs, (options) => {
   const x = unrecorded(() =>
     scope(() => {
-      const [values, dtype] = spaced("linspace", start, end, steps, options);
+      const [values, dtype] = spaced("linspace", options);
       return values.to(dtype);
     })
   );
   return options.requiresGrad ? x.requiresGrad_() : x;
+});
+
+/** The parameters of {@linkcode logspace}. */
+export class LogspaceArgs extends TensorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The first exponent. */
+    public start: ScalarLike | Tensor,
+    /** The last exponent. */
+    public end: ScalarLike | Tensor,
+    /** How many numbers. */
+    public steps: number,
+    /** What the exponents are applied to. */
+    public base = 10,
+  ) {
+    super();
+  }
 }
 
-const parseLogspace = signature<TensorOptions & { base?: number }>("logspace", ["base"], optionNames);
-
 /** `steps` numbers from `base ** start` to `base ** end`, evenly spaced in their exponent. */
-export function logspace(
-  start: ScalarLike | Tensor,
-  end: ScalarLike | Tensor,
-  steps: number,
-  ...args: Args<TensorOptions & { base?: number }, ["base"]>
-): Tensor {
-  const { base = 10, ...options } = parseLogspace(args);
+export const logspace: Func<typeof LogspaceArgs, Tensor> = func("logspace", LogspaceArgs, (options) => {
   const x = unrecorded(() =>
     scope(() => {
-      const [exponents, dtype] = spaced("logspace", start, end, steps, options);
-      return pow(base, exponents).to(dtype);
+      const [exponents, dtype] = spaced("logspace", options);
+      return pow(options.base, exponents).to(dtype);
     })
   );
   return options.requiresGrad ? x.requiresGrad_() : x;
+});
+
+/** The parameters of {@linkcode eye}. */
+export class EyeArgs extends TensorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many rows. */
+    public n: number,
+    /** How many columns; `null`: as many as rows. */
+    public m: number | null = null,
+  ) {
+    super();
+  }
 }
 
-const parseEye = signature<TensorOptions & { m?: number }>("eye", ["m"], optionNames);
-
-/** The identity matrix of `n` rows and `m` columns (default `n`). */
-export function eye(n: number, ...args: Args<TensorOptions & { m?: number }, ["m"]>): Tensor {
-  const options = parseEye(args);
-  const { m = n } = options;
-  checkSizes("eye", [n, m], 16);
+/** The identity matrix of `n` rows and `m` columns. */
+export const eye: Func<typeof EyeArgs, Tensor> = func("eye", EyeArgs, (options) => {
+  const { n } = options, m = options.m ?? n;
+  checkSizes("eye", [n, m]);
   const x = empty([n, m], { dtype: options.dtype, device: options.device });
   // Row and column are the quotient and the remainder of the index.
   generate("eye", x, [m], (i, [columns]) => i.remainder(columns).eq(i.floorDivide(columns)), ["i64"]);
   return options.requiresGrad ? x.requiresGrad_() : x;
-}
+});

@@ -7,23 +7,24 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, isPlainObject } from "../base/call.ts";
 import { bool, type DType, float32, float64, getDefaultDtype, int64, toReal, uint8 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError } from "../base/errors.ts";
 import { reducedShape, wrapDim } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { cat } from "./join.ts";
 import { checkOrdered } from "./index_core.ts";
 import { checkOperands } from "./kernel.ts";
-import { type Named, named, type ValuesIndices } from "./named.ts";
+import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "./named.ts";
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "./reduce_core.ts";
 import { nuclearNorm } from "./svd.ts";
-import { type Op, op } from "./op.ts";
+import { asMethod, type MethodForm, type Op, op } from "./op.ts";
+import { writeOut } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { makeView, sliceAt, unrecorded } from "./view_core.ts";
 import { cumprod } from "./scan.ts";
 
@@ -83,6 +84,7 @@ export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, k
 });
 
 function checkFloating(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
     throw new DTypeError(`${op}(): expected a floating or complex tensor: ${x.dtype}; convert it with .to()`);
   }
@@ -123,20 +125,22 @@ export const nanmean: Op<typeof SumArgs> = op("nanmean", SumArgs, (input, { dim,
 });
 
 /** The parameters of {@linkcode prod}. */
-export interface ProdArgs {
-  /** The dimension to reduce; default all. */
-  dim?: number | null;
-  /** Keep it with size 1. */
-  keepdim?: boolean;
-  /** Converts the input first. */
-  dtype?: DType | null;
+export class ProdArgs {
+  /** What the input is converted to first. */
+  dtype: DType | null = null;
+  constructor(
+    /** The dimension to reduce; `null`: all. */
+    public dim: number | null = null,
+    /** Whether it stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-const prodArgs = signature<ProdArgs>("prod", ["dim", "keepdim"], ["dtype"]);
 
 /** The product of all elements, or along a dimension. */
-export function prod(input: Tensor, ...args: Args<ProdArgs, ["dim", "keepdim"]>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32", gpu: "dtype" }, prod, input, ...args);
-  const { dim = null, keepdim = false, dtype } = prodArgs(args);
+export const prod: Op<typeof ProdArgs> = op({ name: "prod", autocast: { cpu: "float32", gpu: "dtype" } }, ProdArgs, (
+  input,
+  { dim, keepdim, dtype },
+) => {
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (dim === null && x.ndim !== 1) return prod(x.reshape([-1]), 0);
   const dims = dimsOf("prod", dim, x);
@@ -147,7 +151,7 @@ export function prod(input: Tensor, ...args: Args<ProdArgs, ["dim", "keepdim"]>)
   return record("ProdBackward0", out, [x], [x, out], (grad, [v, result]) => [
     scope(() => prodGradient(grad, v, result, dims)),
   ]);
-}
+});
 
 /** The product of complex numbers, by halving. */
 function complexProduct(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
@@ -186,22 +190,18 @@ function prodGradient(grad: Tensor, x: Tensor, result: Tensor, dims: readonly nu
   return g.mul(restore(result, x.shape, dims).div(x.maskedFill(zero, 1)).mul(zeros.eq(0)).add(single));
 }
 
-/** The parameters of {@linkcode amax} and {@linkcode amin}. */
-export interface ExtremeArgs {
-  /** Dimensions to reduce; default all. */
-  dim?: Dims;
-  /** Keep them with size 1. */
-  keepdim?: boolean;
+/** The parameters of reductions over any dimensions that have nothing else to choose. */
+export class DimsArgs {
+  constructor(
+    /** Dimensions to reduce; `null`: all. */
+    public dim: Dims = null,
+    /** Whether they stay, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-/** The arguments of amax and amin after the tensor. */
-export type ExtremeList = Args<ExtremeArgs, ["dim", "keepdim"]>;
 
-const amaxArgs = signature<ExtremeArgs>("amax", ["dim", "keepdim"]);
-const aminArgs = signature<ExtremeArgs>("amin", ["dim", "keepdim"]);
-
-function extreme(op: string, node: string, kind: "max" | "min", x: Tensor, args: ExtremeArgs): Tensor {
-  const { dim = null, keepdim = false } = args;
-  checkOrdered(op, x.dtype);
+function extreme(op: string, node: string, kind: "max" | "min", x: Tensor, { dim, keepdim }: DimsArgs): Tensor {
+  checkOrdered(op, x);
   const dims = dimsOf(op, dim, x);
   checkNotEmpty(op, x, dims, dim === null || (typeof dim !== "number" && dim.length === 0));
   const out = mapReduce(op, "extreme", kind, [x], x.dtype, dims, keepdim, (v) => v);
@@ -220,49 +220,70 @@ function shareAmongTies(grad: Tensor, x: Tensor, result: Tensor, dims: readonly 
 }
 
 /** The largest element over dimensions; ties share the gradient. NaN wins. */
-export function amax(input: Tensor, ...args: ExtremeList): Tensor {
-  return extreme("amax", "AmaxBackward0", "max", input, amaxArgs(args));
-}
+export const amax: Op<typeof DimsArgs> = op(
+  "amax",
+  DimsArgs,
+  (input, args) => extreme("amax", "AmaxBackward0", "max", input, args),
+);
 
 /** The smallest element over dimensions; ties share the gradient. NaN wins. */
-export function amin(input: Tensor, ...args: ExtremeList): Tensor {
-  return extreme("amin", "AminBackward0", "min", input, aminArgs(args));
-}
+export const amin: Op<typeof DimsArgs> = op(
+  "amin",
+  DimsArgs,
+  (input, args) => extreme("amin", "AminBackward0", "min", input, args),
+);
 
 /** The parameters of {@linkcode aminmax}. */
-export interface AminmaxArgs {
-  /** The dimension to reduce; default all. */
-  dim?: number | null;
-  /** Keep it with size 1. */
-  keepdim?: boolean;
+export class AminmaxArgs {
+  /** The dimension to reduce; `null`: all. */
+  dim: number | null = null;
+  /** Whether it stays, with size 1. */
+  keepdim = false;
 }
-const aminmaxArgs = signature<AminmaxArgs>("aminmax", [], ["dim", "keepdim"]);
 
 /** The smallest and the largest element. */
-export function aminmax(input: Tensor, options: AminmaxArgs = {}): Named<{ min: Tensor; max: Tensor }> {
-  const given = aminmaxArgs([options]);
-  return named({
-    min: extreme("aminmax", "AminmaxBackward0", "min", input, given),
-    max: extreme("aminmax", "AminmaxBackward0", "max", input, given),
-  });
-}
+export const aminmax: Op<typeof AminmaxArgs, NamedTuple<["min", "max"]>> = op(
+  "aminmax",
+  AminmaxArgs,
+  (input, args) =>
+    named<["min", "max"]>({
+      min: extreme("aminmax", "AminmaxBackward0", "min", input, args),
+      max: extreme("aminmax", "AminmaxBackward0", "max", input, args),
+    }),
+);
 
 /** The parameters of {@linkcode max} and {@linkcode min} along a dimension. */
-export interface MaxArgs {
-  /** The dimension to reduce. */
-  dim?: number;
-  /** Keep it with size 1. */
-  keepdim?: boolean;
-  /** The tensor to compare with, element by element. */
-  other?: Tensor;
+export class MaxArgs {
+  constructor(
+    /** The dimension to reduce. */
+    public dim: number,
+    /** Whether it stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-/** The arguments of {@linkcode max}. */
-export type MaxList =
-  | Args<Omit<MaxArgs, "other">, ["dim", "keepdim"]>
-  | [other: Tensor]
-  | [options: { other: Tensor }];
-const maxArgs = signature<MaxArgs>("max", ["dim", "keepdim"], ["other"]);
-const minArgs = signature<MaxArgs>("min", ["dim", "keepdim"], ["other"]);
+
+/** The parameters of {@linkcode max} and {@linkcode min} of two tensors. */
+export class MaxOtherArgs extends OutArgs {
+  constructor(
+    /** The tensor to compare with, element by element. */
+    public other: Tensor,
+  ) {
+    super();
+  }
+}
+
+/** How {@linkcode max} and {@linkcode min} are called, after the arguments `S`. */
+export interface MaxCalls<S extends readonly unknown[]> {
+  /** The extreme of all elements; ties share the gradient. */
+  (...args: S): Tensor;
+  /** The extreme of each pair. */
+  (...args: [...S, ...Args<typeof MaxOtherArgs>]): Tensor;
+  /** The extreme along a dimension and where it is. */
+  (...args: [...S, ...Args<typeof MaxArgs>]): ValuesIndices;
+}
+
+/** The type of {@linkcode max} and {@linkcode min}. */
+export type MaxOp = MaxCalls<[input: Tensor]> & MethodForm<MaxCalls<[]>>;
 
 /**
  * The largest element; with a dimension, the largest along it and where it is; with a tensor, the larger of each pair.
@@ -275,57 +296,35 @@ const minArgs = signature<MaxArgs>("min", ["dim", "keepdim"], ["other"]);
  * import { assertEquals } from "@std/assert";
  * const x = torch.tensor([[1, 5], [7, 3]]);
  * assertEquals(await x.max().item(), 7);
- * const { values, indices } = x.max(1);
+ * const [values, indices] = x.max(1);
  * assertEquals(await values.tolist(), [5, 7]);
  * assertEquals(await indices.tolist(), [1, 0]);
  * ```
  */
-export function max(input: Tensor): Tensor;
-/** The larger of each pair. */
-export function max(input: Tensor, other: Tensor): Tensor;
-/** The largest along a dimension and where it is. */
-export function max(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-/** The largest element, or along a dimension. */
-export function max(input: Tensor, ...args: MaxList): Tensor | ValuesIndices;
-export function max(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
-  return maxOrMin("max", input, args, maxArgs);
-}
+export const max: MaxOp = maxOrMin("max");
 
 /** The smallest element; see {@linkcode max}. */
-export function min(input: Tensor): Tensor;
-/** The smaller of each pair. */
-export function min(input: Tensor, other: Tensor): Tensor;
-/** The smallest along a dimension and where it is. */
-export function min(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-/** The smallest element, or along a dimension. */
-export function min(input: Tensor, ...args: MaxList): Tensor | ValuesIndices;
-export function min(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
-  return maxOrMin("min", input, args, minArgs);
-}
+export const min: MaxOp = maxOrMin("min");
 
-/** Callers in JavaScript may pass a number where PyTorch takes only a tensor. */
-function checkTensor(op: string, x: unknown): void {
-  if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): input must be a Tensor: ${String(x)}`);
-}
-
-function maxOrMin(
-  kind: "max" | "min",
-  x: Tensor,
-  args: unknown[],
-  parse: (args: readonly unknown[]) => MaxArgs,
-): Tensor | ValuesIndices {
-  checkTensor(kind, x);
-  const pair = (other: Tensor) => kind === "max" ? x.maximum(other) : x.minimum(other);
-  if (args[0] instanceof Tensor) return pair(args[0]);
-  const { dim, keepdim = false, other } = parse(args);
-  if (other !== undefined) return pair(other);
+function maxOrMin(kind: "max" | "min"): MaxOp {
   const node = kind === "max" ? "MaxBackward" : "MinBackward";
-  if (dim === undefined || dim === null) return extreme(kind, `${node}1`, kind, x, {});
-  checkOperands(kind, [x]);
-  checkOrdered(kind, x.dtype);
-  const d = wrapDim(kind, dim, x.ndim);
-  const { values, indices } = searched(kind, kind, x, d);
-  return along(`${node}0`, x, d, keepdim, values!, indices);
+  const dimArgs = call(kind, MaxArgs), otherArgs = call(kind, MaxOtherArgs);
+  const f = (x: Tensor, ...args: readonly unknown[]): Tensor | ValuesIndices => {
+    checkTensor(kind, "input", x);
+    const [first] = args;
+    if (args.length === 0) return extreme(kind, `${node}1`, kind, x, new DimsArgs());
+    if (first instanceof Tensor || (isPlainObject(first) && "other" in first)) {
+      const { other, out } = otherArgs(args);
+      return kind === "max" ? x.maximum(other, { out }) : x.minimum(other, { out });
+    }
+    const { dim, keepdim } = dimArgs(args);
+    checkOperands(kind, [x]);
+    checkOrdered(kind, x);
+    const d = wrapDim(kind, dim, x.ndim);
+    const { values, indices } = searched(kind, kind, x, d);
+    return along(`${node}0`, x, d, keepdim, values!, indices);
+  };
+  return asMethod(f) as unknown as MaxOp;
 }
 
 /** Runs the arg-reduction; results keep the dimension with size 1. */
@@ -354,7 +353,7 @@ function along(name: string, x: Tensor, d: number, keepdim: boolean, values: Ten
   record(name, outValues, [x], [outIndices], (grad, [at]) => [
     shape.length === 0 ? grad : grad.newZeros(shape).scatter(d, restore(at, shape, dims), restore(grad, shape, dims)),
   ]);
-  return named({ values: outValues, indices: outIndices });
+  return valuesIndices(outValues, outIndices);
 }
 
 /** A result without its reduced dimensions of size 1, over the same memory. */
@@ -363,22 +362,9 @@ function makeReduced(t: Tensor, dims: readonly number[]): Tensor {
   return makeView(t, t.shape.filter(kept), t.strides.filter(kept));
 }
 
-/** The parameters of {@linkcode argmax} and {@linkcode argmin}. */
-export interface ArgExtremeArgs {
-  /** The dimension to search; default the flattened tensor. */
-  dim?: number | null;
-  /** Keep it with size 1. */
-  keepdim?: boolean;
-}
-/** The arguments of argmax and argmin after the tensor. */
-export type ArgExtremeList = Args<ArgExtremeArgs, ["dim", "keepdim"]>;
-const argmaxArgs = signature<ArgExtremeArgs>("argmax", ["dim", "keepdim"]);
-const argminArgs = signature<ArgExtremeArgs>("argmin", ["dim", "keepdim"]);
-
-function argExtreme(op: string, kind: "max" | "min", x: Tensor, args: ArgExtremeArgs): Tensor {
-  const { dim = null, keepdim = false } = args;
+function argExtreme(op: string, kind: "max" | "min", x: Tensor, { dim, keepdim }: ArgmaxArgs): Tensor {
   checkOperands(op, [x]);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (dim === null) {
     checkNotEmpty(op, x, dimsOf(op, null, x), true);
     const flat = unrecorded(() => x.detach().reshape([-1]));
@@ -390,71 +376,91 @@ function argExtreme(op: string, kind: "max" | "min", x: Tensor, args: ArgExtreme
   return keepdim || x.ndim === 0 ? indices : makeReduced(indices, [d]);
 }
 
-/** Where the largest element is (int64), the first of several; NaN wins. */
-export function argmax(input: Tensor, ...args: ArgExtremeList): Tensor {
-  return argExtreme("argmax", "max", input, argmaxArgs(args));
+/** The parameters of {@linkcode argmax} and {@linkcode argmin}. */
+export class ArgmaxArgs {
+  constructor(
+    /** The dimension to search; `null`: the flattened tensor. */
+    public dim: number | null = null,
+    /** Whether it stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
+
+/** Where the largest element is (int64), the first of several; NaN wins. */
+export const argmax: Op<typeof ArgmaxArgs> = op(
+  "argmax",
+  ArgmaxArgs,
+  (input, args) => argExtreme("argmax", "max", input, args),
+);
 
 /** Where the smallest element is (int64), the first of several; NaN wins. */
-export function argmin(input: Tensor, ...args: ArgExtremeList): Tensor {
-  return argExtreme("argmin", "min", input, argminArgs(args));
-}
+export const argmin: Op<typeof ArgmaxArgs> = op(
+  "argmin",
+  ArgmaxArgs,
+  (input, args) => argExtreme("argmin", "min", input, args),
+);
 
-const allArgs = signature<ExtremeArgs>("all", ["dim", "keepdim"]);
-const anyArgs = signature<ExtremeArgs>("any", ["dim", "keepdim"]);
-
-function truth(op: "all" | "any", x: Tensor, { dim, keepdim = false }: ExtremeArgs): Tensor {
+function truth(op: "all" | "any", x: Tensor, { dim, keepdim }: DimsArgs): Tensor {
   // uint8 was PyTorch's bool once, and answers in kind.
   const dtype = x.dtype === uint8 ? uint8 : bool;
   return mapReduce(op, "truth", op, [x], dtype, dimsOf(op, dim, x), keepdim, (v) => v.ne(0));
 }
 
 /** Whether all elements are true (not zero). */
-export function all(input: Tensor, ...args: ExtremeList): Tensor {
-  return truth("all", input, allArgs(args));
-}
+export const all: Op<typeof DimsArgs> = op("all", DimsArgs, (input, args) => truth("all", input, args));
 
 /** Whether any element is true (not zero). */
-export function any(input: Tensor, ...args: ExtremeList): Tensor {
-  return truth("any", input, anyArgs(args));
-}
+export const any: Op<typeof DimsArgs> = op("any", DimsArgs, (input, args) => truth("any", input, args));
 
 /** The parameters of {@linkcode countNonzero}. */
-export interface CountArgs {
-  /** Dimensions to count over; default all. */
-  dim?: Dims;
+export class CountArgs {
+  constructor(
+    /** Dimensions to count over; `null`: all. */
+    public dim: Dims = null,
+  ) {}
 }
-const countArgs = signature<CountArgs>("countNonzero", ["dim"]);
 
 /** How many elements are not zero (int64). */
-export function countNonzero(input: Tensor, ...args: Args<CountArgs, ["dim"]>): Tensor {
-  const { dim } = countArgs(args);
+export const countNonzero: Op<typeof CountArgs> = op("countNonzero", CountArgs, (input, { dim }) => {
   const dims = dimsOf("countNonzero", dim, input);
   return mapReduce("countNonzero", "truth", "sum", [input], int64, dims, false, (v) => v.ne(0));
-}
+});
 
-const logsumexpArgs = signature<ExtremeArgs>("logsumexp", ["dim", "keepdim"], [], 1);
+/** The parameters of {@linkcode logsumexp}. */
+export class LogsumexpArgs {
+  constructor(
+    /** Dimensions to reduce. */
+    public dim: Dims,
+    /** Whether they stay, with size 1. */
+    public keepdim = false,
+  ) {}
+}
 
 /**
  * `log Σ e^x` over dimensions, without overflow.
  *
  * @throws {ArgumentError} if no dimension is given
  */
-export function logsumexp(input: Tensor, ...args: Args<ExtremeArgs & { dim: Dims }, ["dim", "keepdim"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "float32" }, logsumexp, input, ...args);
-  const { dim, keepdim = false } = logsumexpArgs(args);
-  const floating = input.dtype.isFloatingPoint || input.dtype.isComplex;
-  const x = floating ? input : input.to(getDefaultDtype());
-  const dims = dimsOf("logsumexp", dim, x);
-  const out = unrecorded(() => scope(() => logsumexpForward(x, dims, keepdim)));
-  const { shape } = x;
-  return record("LogsumexpBackward0", out, [x], [x, out], (grad, [v, result]) => [
-    scope(() => {
-      const weights = v.sub(restore(result, shape, dims)).exp();
-      return restore(grad, shape, dims).mul(weights.dtype.isComplex ? weights.conjPhysical() : weights);
-    }),
-  ]);
-}
+export const logsumexp: Op<typeof LogsumexpArgs> = op(
+  { name: "logsumexp", autocast: { gpu: "float32" } },
+  LogsumexpArgs,
+  (
+    input,
+    { dim, keepdim },
+  ) => {
+    const floating = input.dtype.isFloatingPoint || input.dtype.isComplex;
+    const x = floating ? input : input.to(getDefaultDtype());
+    const dims = dimsOf("logsumexp", dim, x);
+    const out = unrecorded(() => scope(() => logsumexpForward(x, dims, keepdim)));
+    const { shape } = x;
+    return record("LogsumexpBackward0", out, [x], [x, out], (grad, [v, result]) => [
+      scope(() => {
+        const weights = v.sub(restore(result, shape, dims)).exp();
+        return restore(grad, shape, dims).mul(weights.dtype.isComplex ? weights.conjPhysical() : weights);
+      }),
+    ]);
+  },
+);
 
 function logsumexpForward(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
   const { dtype } = x;
@@ -467,21 +473,38 @@ function logsumexpForward(x: Tensor, dims: readonly number[], keepdim: boolean):
   return total.log().add(keepdim ? shift : makeReduced(shift, dims)).to(dtype);
 }
 
-/** Parameters of the variance family. */
-export interface VarArgs {
-  /** Dimensions to reduce; default all. */
-  dim?: Dims;
-  /** What is subtracted from the count: 1 for the sample variance. */
-  correction?: number | null;
-  /** `correction` as a truth value. */
-  unbiased?: boolean;
-  /** Keep the dimensions with size 1. */
-  keepdim?: boolean;
+/** The parameters of the variance family. */
+export class VarArgs {
+  /** What is subtracted from the count; `null`: 1, the sample variance. */
+  correction: number | null = null;
+  constructor(
+    /** Dimensions to reduce; `null`: all. */
+    public dim: Dims = null,
+    /** `correction` as a truth value. */
+    public unbiased: boolean | null = null,
+    /** Whether the dimensions stay, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-/** How the variance family is called: `(unbiased)`, `(dim, unbiased, keepdim)` or by name. */
-export type VarList =
-  | Args<VarArgs, ["dim", "unbiased", "keepdim"]>
-  | Args<VarArgs, ["unbiased"]>;
+
+/** The variance family's parameters where a truth value comes first. */
+export class VarUnbiasedArgs {
+  constructor(
+    /** Whether the sum is divided by the count less 1. */
+    public unbiased: boolean,
+  ) {}
+}
+
+/** How functions of the variance family are called, after the arguments `S`. */
+export interface VarCalls<S extends readonly unknown[], R> {
+  /** Over dimensions. */
+  (...args: [...S, ...Args<typeof VarArgs>]): R;
+  /** Over all elements. */
+  (...args: [...S, unbiased: boolean]): R;
+}
+
+/** The type of the variance family. */
+export type VarOp<R = Tensor> = VarCalls<[input: Tensor], R> & MethodForm<VarCalls<[], R>>;
 
 interface VarCall {
   dims: number[];
@@ -489,13 +512,19 @@ interface VarCall {
   correction: number;
 }
 
-const varPositional = signature<VarArgs>("var", ["dim", "unbiased", "keepdim"], ["correction"]);
-const varUnbiased = signature<VarArgs>("var", ["unbiased"], ["dim", "keepdim", "correction"]);
+/** Defines a function of the variance family. */
+function varOp<R>(name: string, compute: (input: Tensor, call: VarCall) => R): VarOp<R> {
+  const parse = call(name, VarArgs), parseUnbiased = call(name, VarUnbiasedArgs);
+  const f = (input: Tensor, ...args: readonly unknown[]): R => {
+    checkTensor(name, "input", input);
+    const unbiased = typeof args[0] === "boolean" ? parseUnbiased(args) : null;
+    return compute(input, varCall(name, input, unbiased ? new VarArgs(null, unbiased.unbiased) : parse(args)));
+  };
+  return asMethod(f) as unknown as VarOp<R>;
+}
 
-function varCall(op: string, x: Tensor, args: readonly unknown[]): VarCall {
-  const parse = typeof args[0] === "boolean" ? varUnbiased : varPositional;
-  const { dim, correction, unbiased, keepdim = false } = parse(args);
-  if (correction !== undefined && correction !== null && unbiased !== undefined) {
+function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: VarArgs): VarCall {
+  if (correction !== null && unbiased !== null) {
     throw new ArgumentError(`${op}(): correction and unbiased exclude each other: ${correction}, ${unbiased}`);
   }
   checkFloating(op, x);
@@ -524,8 +553,7 @@ function throughRoot(grad: Tensor, deviation: Tensor): Tensor {
   return grad.div(deviation.mul(2)).maskedFill(deviation.eq(0), 0);
 }
 
-function variance(op: "var" | "std", x: Tensor, args: readonly unknown[]): Tensor {
-  const call = varCall(op, x, args);
+function variance(op: "var" | "std", x: Tensor, call: VarCall): Tensor {
   const root = op === "std";
   const out = unrecorded(() =>
     scope(() => {
@@ -534,9 +562,9 @@ function variance(op: "var" | "std", x: Tensor, args: readonly unknown[]): Tenso
     })
   );
   // A single kept element has no dimensions to put back.
-  if (x.ndim === 0) call.dims = [];
+  const kept = x.ndim === 0 ? { ...call, dims: [] } : call;
   return record(root ? "StdBackward0" : "VarBackward0", out, [x], root ? [x, out] : [x], (grad, [v, deviation]) => [
-    scope(() => varGradient(root ? throughRoot(grad, deviation) : grad, v, call)),
+    scope(() => varGradient(root ? throughRoot(grad, deviation) : grad, v, kept)),
   ]);
 }
 
@@ -545,54 +573,54 @@ function variance(op: "var" | "std", x: Tensor, args: readonly unknown[]): Tenso
  *
  * @throws {DTypeError} if the input is neither floating nor complex
  */
-function var_(input: Tensor, ...args: VarList): Tensor {
-  return variance("var", input, args);
-}
+const var_: VarOp = varOp("var", (input, call) => variance("var", input, call));
 
 // The method and the export are PyTorch's `var`, which cannot be a bare name in JavaScript.
 export { var_ as var };
 
 /** The standard deviation, the root of {@linkcode var_}. */
-export function std(input: Tensor, ...args: VarList): Tensor {
-  return variance("std", input, args);
-}
+export const std: VarOp = varOp("std", (input, call) => variance("std", input, call));
 
 /** Variance and mean at once. */
-export function varMean(input: Tensor, ...args: VarList): [Tensor, Tensor] {
-  return [variance("var", input, args), meanOf(input, args)];
-}
+export const varMean: VarOp<[Tensor, Tensor]> = varOp("varMean", (input, call) => [
+  variance("var", input, call),
+  mean(input, call.dims, call.keepdim),
+]);
 
 /** Standard deviation and mean at once. */
-export function stdMean(input: Tensor, ...args: VarList): [Tensor, Tensor] {
-  return [variance("std", input, args), meanOf(input, args)];
-}
-
-function meanOf(x: Tensor, args: readonly unknown[]): Tensor {
-  const { dims, keepdim } = varCall("mean", x, args);
-  return mean(x, { dim: dims, keepdim });
-}
+export const stdMean: VarOp<[Tensor, Tensor]> = varOp("stdMean", (input, call) => [
+  variance("std", input, call),
+  mean(input, call.dims, call.keepdim),
+]);
 
 /** The parameters of {@linkcode norm}. */
-export interface NormArgs {
-  /** Which norm: a number, `Infinity`, `-Infinity` or `"fro"`. */
-  p?: number | "fro" | "nuc" | null;
-  /** Dimensions to reduce; default all. */
-  dim?: Dims;
-  /** Keep them with size 1. */
-  keepdim?: boolean;
-  /** Converts the input first. */
-  dtype?: DType | null;
+export class NormArgs {
+  constructor(
+    /** Which norm: a number, `Infinity`, `-Infinity`, `"fro"` or `"nuc"`; `null`: 2. */
+    public p: number | "fro" | "nuc" | null = "fro",
+    /** Dimensions to reduce; `null`: all. */
+    public dim: Dims = null,
+    /** Whether they stay, with size 1. */
+    public keepdim = false,
+    /** Where the result goes. */
+    public out: Tensor | null = null,
+    /** What the input is converted to first. */
+    public dtype: DType | null = null,
+  ) {}
 }
-const normArgs = signature<NormArgs>("norm", ["p", "dim", "keepdim"], ["dtype"]);
 
 /**
  * The p-norm over dimensions: `(Σ |x|^p)^(1/p)`; `"fro"` is the 2-norm of all.
  *
  * @throws {DTypeError} if the input is neither floating nor complex
  */
-export function norm(input: Tensor, ...args: Args<NormArgs, ["p", "dim", "keepdim"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, norm, input, ...args);
-  const { p, dim, keepdim = false, dtype } = normArgs(args);
+export const norm: Op<typeof NormArgs> = op({ name: "norm", autocast: { gpu: "dtype" } }, NormArgs, (input, args) => {
+  const { out } = args;
+  const result = normOf(input, args);
+  return out ? writeOut("norm", out, result) : result;
+});
+
+function normOf(input: Tensor, { p, dim, keepdim, dtype }: NormArgs): Tensor {
   if (p === "nuc") return nuclearNorm(dtype ? input.to(dtype) : input, dimsOf("norm", dim, input), keepdim);
   if (typeof p === "string" && p !== "fro") throw new ArgumentError(`norm(): unknown norm: "${String(p)}"`);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Op, op, OutArgs } from "./op.ts";
 import { type DType, float32, float64, int64 } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
@@ -18,16 +18,7 @@ import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { checkNoOverlap, writeOut } from "./define.ts";
 import { hostValues, refuseWhere } from "./values.ts";
 import { sliceAt } from "./view_core.ts";
-import {
-  byParts,
-  drawKind,
-  type Filling,
-  fillRandom,
-  generatorOf,
-  integersBetween,
-  type RandomOptions,
-  wordsOf,
-} from "./random_core.ts";
+import { byParts, drawKind, type Filling, fillRandom, generatorOf, integersBetween, wordsOf } from "./random_core.ts";
 
 /** Fills `self` in place and records that its old value no longer matters. */
 function fillInPlace(op: string, node: string, self: Tensor, generator: Generator, filling: Filling): Tensor {
@@ -48,23 +39,32 @@ function needAbove(op: string, name: string, value: number, bound: number, inclu
   throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${value}`);
 }
 
-/** The parameters of {@linkcode normal_} and {@linkcode logNormal_}. */
-export interface NormalFill extends RandomOptions {
-  /** The mean. */
-  mean?: number;
-  /** The standard deviation. */
-  std?: number;
+/** What every random method takes by name. */
+export class GeneratorArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
 }
-const parseNormal = signature<NormalFill>("normal_", ["mean", "std"], ["generator"]);
+
+/** The parameters of {@linkcode normal_}. */
+export class NormalFillArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The mean. */
+    public mean = 0,
+    /** The standard deviation. */
+    public std = 1,
+  ) {
+    super();
+  }
+}
 
 /**
- * Fills with normal values of the given mean and standard deviation (default 0 and 1).
+ * Fills with normal values of the given mean and standard deviation.
  *
  * DType: floating; complex parts are independent with half the variance each, and the mean is real.
  * @throws {ArgumentError} if `std` is negative
  */
-export function normal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
-  const { mean = 0, std = 1, generator } = parseNormal(args);
+export const normal_: Op<typeof NormalFillArgs> = op("normal_", NormalFillArgs, (self, { mean, std, generator }) => {
   if (!self.dtype.isComplex) needFloating("normal_", self.dtype);
   needAbove("normal_", "std", std, 0, true);
   const kind = drawKind(self.dtype), words = wordsOf(kind);
@@ -77,24 +77,27 @@ export function normal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>
         return part === 0 ? value.add(m) : value;
       }),
   });
-}
+});
 
 /** The parameters of {@linkcode uniform_}. */
-export interface UniformFill extends RandomOptions {
-  /** The least value. */
-  from?: number;
-  /** The end, which is left out. */
-  to?: number;
+export class UniformArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value. */
+    public from = 0,
+    /** The end, which is left out. */
+    public to = 1,
+  ) {
+    super();
+  }
 }
-const parseUniform = signature<UniformFill>("uniform_", ["from", "to"], ["generator"]);
 
 /**
- * Fills with values spread evenly over [`from`, `to`) (default 0 and 1).
+ * Fills with values spread evenly over [`from`, `to`).
  *
  * @throws {ArgumentError} if `from` is above `to`
  */
-export function uniform_(self: Tensor, ...args: Args<UniformFill, ["from", "to"]>): Tensor {
-  const { from = 0, to = 1, generator } = parseUniform(args);
+export const uniform_: Op<typeof UniformArgs> = op("uniform_", UniformArgs, (self, { from, to, generator }) => {
   if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
   if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
   if (!Number.isFinite(to - from)) throw new ArgumentError(`uniform_(): to - from must be finite: ${to - from}`);
@@ -109,40 +112,50 @@ export function uniform_(self: Tensor, ...args: Args<UniformFill, ["from", "to"]
         return value.lt(first.add(span)).where(value, first);
       }),
   });
-}
+});
 
 /** The parameters of {@linkcode exponential_}. */
-export interface ExponentialFill extends RandomOptions {
-  /** The rate. */
-  lambd?: number;
+export class ExponentialArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The rate. */
+    public lambd = 1,
+  ) {
+    super();
+  }
 }
-const parseExponential = signature<ExponentialFill>("exponential_", ["lambd"], ["generator"]);
 
-/** Fills with exponential values of rate `lambd` (default 1). */
-export function exponential_(self: Tensor, ...args: Args<ExponentialFill, ["lambd"]>): Tensor {
-  const { lambd = 1, generator } = parseExponential(args);
-  needFloating("exponential_", self.dtype);
-  needAbove("exponential_", "lambd", lambd, 0);
-  const kind = drawKind(self.dtype);
-  return fillInPlace("exponential_", "ExponentialBackward0", self, generatorOf("exponential_", generator), {
-    words: wordsOf(kind),
-    params: [1 / lambd],
-    value: (draws, [scale]) => draws.exponential(kind).mul(scale),
-  });
-}
+/** Fills with exponential values of rate `lambd`. */
+export const exponential_: Op<typeof ExponentialArgs> = op(
+  "exponential_",
+  ExponentialArgs,
+  (self, { lambd, generator }) => {
+    needFloating("exponential_", self.dtype);
+    needAbove("exponential_", "lambd", lambd, 0);
+    const kind = drawKind(self.dtype);
+    return fillInPlace("exponential_", "ExponentialBackward0", self, generatorOf("exponential_", generator), {
+      words: wordsOf(kind),
+      params: [1 / lambd],
+      value: (draws, [scale]) => draws.exponential(kind).mul(scale),
+    });
+  },
+);
 
 /** The parameters of {@linkcode cauchy_}. */
-export interface CauchyFill extends RandomOptions {
-  /** The median. */
-  median?: number;
-  /** The scale. */
-  sigma?: number;
+export class CauchyArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The median. */
+    public median = 0,
+    /** The scale. */
+    public sigma = 1,
+  ) {
+    super();
+  }
 }
-const parseCauchy = signature<CauchyFill>("cauchy_", ["median", "sigma"], ["generator"]);
 
-/** Fills with Cauchy values of the given median and scale (default 0 and 1). */
-export function cauchy_(self: Tensor, ...args: Args<CauchyFill, ["median", "sigma"]>): Tensor {
-  const { median = 0, sigma = 1, generator } = parseCauchy(args);
+/** Fills with Cauchy values of the given median and scale. */
+export const cauchy_: Op<typeof CauchyArgs> = op("cauchy_", CauchyArgs, (self, { median, sigma, generator }) => {
   needFloating("cauchy_", self.dtype);
   needAbove("cauchy_", "sigma", sigma, 0);
   const kind = drawKind(self.dtype);
@@ -151,34 +164,59 @@ export function cauchy_(self: Tensor, ...args: Args<CauchyFill, ["median", "sigm
     params: [median, sigma],
     value: (draws, [m, s]) => draws.open(kind).sub(0.5).mul(Math.PI).tan().mul(s).add(m),
   });
+});
+
+/** The parameters of {@linkcode logNormal_}. */
+export class LogNormalArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The mean of the logarithm. */
+    public mean = 1,
+    /** The standard deviation of the logarithm. */
+    public std = 2,
+  ) {
+    super();
+  }
 }
 
-const parseLogNormal = signature<NormalFill>("logNormal_", ["mean", "std"], ["generator"]);
+/** Fills with values whose logarithm is normal with the given mean and standard deviation. */
+export const logNormal_: Op<typeof LogNormalArgs> = op(
+  "logNormal_",
+  LogNormalArgs,
+  (self, { mean, std, generator }) => {
+    needFloating("logNormal_", self.dtype);
+    needAbove("logNormal_", "std", std, 0);
+    const kind = drawKind(self.dtype);
+    return fillInPlace("logNormal_", "LogNormalBackward0", self, generatorOf("logNormal_", generator), {
+      words: 2 * wordsOf(kind),
+      params: [mean, std],
+      value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
+    });
+  },
+);
 
-/** Fills with values whose logarithm is normal with the given mean and standard deviation (default 1 and 2). */
-export function logNormal_(self: Tensor, ...args: Args<NormalFill, ["mean", "std"]>): Tensor {
-  const { mean = 1, std = 2, generator } = parseLogNormal(args);
-  needFloating("logNormal_", self.dtype);
-  needAbove("logNormal_", "std", std, 0);
-  const kind = drawKind(self.dtype);
-  return fillInPlace("logNormal_", "LogNormalBackward0", self, generatorOf("logNormal_", generator), {
-    words: 2 * wordsOf(kind),
-    params: [mean, std],
-    value: (draws, [m, s]) => draws.normal(kind).mul(s).add(m).exp(),
-  });
+/** The parameters of {@linkcode geometric_}. */
+export class GeometricArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of success, in (0, 1). */
+    public p: number,
+  ) {
+    super();
+  }
 }
 
-/** Fills with the number of trials up to the first success of probability `p`, which lies in (0, 1). */
-export function geometric_(self: Tensor, p: number, options: RandomOptions = {}): Tensor {
+/** Fills with the number of trials up to the first success of probability `p`. */
+export const geometric_: Op<typeof GeometricArgs> = op("geometric_", GeometricArgs, (self, { p, generator }) => {
   if (!(p > 0 && p < 1)) throw new ArgumentError(`geometric_(): p must be in (0, 1): ${p}`);
   if (self.dtype.isComplex) throw new DTypeError(`geometric_(): not defined for ${self.dtype}`);
   const kind = drawKind(self.dtype);
-  return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", options.generator), {
+  return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", generator), {
     words: wordsOf(kind),
     params: [1 / Math.log1p(-p)],
     value: (draws, [scale]) => draws.open(kind).log().mul(scale).ceil().max(1),
   });
-}
+});
 
 /** The first integer that `random_` leaves out when no bound is given: beyond it not all are exact, or none exists. */
 function integerLimit(dtype: DType): bigint {
@@ -203,29 +241,28 @@ function integerLimit(dtype: DType): bigint {
 }
 
 /** The parameters of {@linkcode random_}. */
-export interface RandomBounds extends RandomOptions {
-  /** The least value; alone, the end. */
-  from?: number | bigint;
-  /** The end, which is left out. */
-  to?: number | bigint;
+export class RandomFillArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The least value; alone, the end. */
+    public from: number | bigint | null = null,
+    /** The end, which is left out. */
+    public to: number | bigint | null = null,
+  ) {
+    super();
+  }
 }
-const parseRandom = signature<RandomBounds>("random_", ["from", "to"], ["generator"]);
 
 /**
  * Fills with integers: `random_()` from 0 to the dtype's limit, `random_(to)` below `to`, `random_(from, to)` from `from`
  * to `to - 1`.
  */
-export function random_(self: Tensor, ...args: Args<RandomBounds, ["from", "to"]>): Tensor {
-  const { from, to, generator } = parseRandom(args);
+export const random_: Op<typeof RandomFillArgs> = op("random_", RandomFillArgs, (self, { from, to, generator }) => {
   if (self.dtype.isComplex) throw new DTypeError(`random_(): not defined for ${self.dtype}`);
-  const [low, high] = to !== undefined
-    ? [from ?? 0, to]
-    : from !== undefined
-    ? [0, from]
-    : [0, integerLimit(self.dtype)];
+  const [low, high] = to !== null ? [from ?? 0, to] : [0, from ?? integerLimit(self.dtype)];
   const filling = integersBetween("random_", low, high);
   return fillInPlace("random_", "RandomBackward0", self, generatorOf("random_", generator), filling);
-}
+});
 
 // ---------------------------------------------------------------- probabilities given as tensors
 
@@ -257,21 +294,24 @@ function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: G
 }
 
 /** The parameters of {@linkcode bernoulli}. */
-export interface BernoulliOptions extends RandomOptions {
-  /** The probability of a one. */
-  p?: number | Tensor;
-  /** A tensor to write the result into. */
-  out?: Tensor;
+export class BernoulliArgs extends OutArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of a one; `null`: each element of the tensor is that of its place. */
+    public p: number | Tensor | null = null,
+  ) {
+    super();
+  }
 }
-const parseBernoulli = signature<BernoulliOptions>("bernoulli", ["p"], ["generator", "out"]);
 
 /**
  * Zeros and ones: each element of `input` is the probability of a one there, or `p` is where it is given.
  *
  * @throws {ArgumentError} if a probability is outside [0, 1]
  */
-export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>): Tensor {
-  const { p, generator, out } = parseBernoulli(args);
+export const bernoulli: Op<typeof BernoulliArgs> = op("bernoulli", BernoulliArgs, (input, { p, generator, out }) => {
   checkAlive("bernoulli", input);
   needFloating("bernoulli", input.dtype);
   if (out) checkNoOverlap("bernoulli", out);
@@ -280,7 +320,7 @@ export function bernoulli(input: Tensor, ...args: Args<BernoulliOptions, ["p"]>)
   fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));
   record("BernoulliBackward0", result, [input], [], (grad) => [grad.newZeros(grad.shape)]);
   return out ? writeOut("bernoulli", out, result) : result;
-}
+});
 
 function checkChance(op: string, p: number | Tensor): void {
   if (p instanceof Tensor) {
@@ -290,39 +330,50 @@ function checkChance(op: string, p: number | Tensor): void {
   } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${p}`);
 }
 
-const parseBernoulliInPlace = signature<BernoulliOptions>("bernoulli_", ["p"], ["generator"]);
-
-/** Fills with zeros and ones, the latter with probability `p` (default 0.5; a tensor gives one per element). */
-export function bernoulli_(self: Tensor, ...args: Args<Omit<BernoulliOptions, "out">, ["p"]>): Tensor {
-  const { p = 0.5, generator } = parseBernoulliInPlace(args);
-  checkAlive("bernoulli_", self);
-  if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
-  checkChance("bernoulli_", p);
-  if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
-    throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
+/** The parameters of {@linkcode bernoulli_}. */
+export class BernoulliFillArgs extends GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The probability of a one; a tensor gives one per element. */
+    public p: number | Tensor = 0.5,
+  ) {
+    super();
   }
-  checkInPlace("bernoulli_", self);
-  checkNoOverlap("bernoulli_", self);
-  fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
-  self.storage.version++;
-  return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
 }
+
+/** Fills with zeros and ones, the latter with probability `p`. */
+export const bernoulli_: Op<typeof BernoulliFillArgs> = op(
+  "bernoulli_",
+  BernoulliFillArgs,
+  (self, { p, generator }) => {
+    checkAlive("bernoulli_", self);
+    if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
+    checkChance("bernoulli_", p);
+    if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
+      throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
+    }
+    checkInPlace("bernoulli_", self);
+    checkNoOverlap("bernoulli_", self);
+    fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
+    self.storage.version++;
+    return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
+  },
+);
 
 /** The parameters of {@linkcode multinomial}. */
-export interface MultinomialOptions extends RandomOptions {
-  /** How many indices to draw per row. */
-  numSamples: number;
-  /** Whether an index may come again. @default {false} */
-  replacement?: boolean;
-  /** A tensor to write the result into. */
-  out?: Tensor;
+export class MultinomialArgs extends OutArgs {
+  /** The stream to draw from; `null`: the default generator. */
+  generator: Generator | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many indices to draw per row. */
+    public numSamples: number,
+    /** Whether an index may come again. */
+    public replacement = false,
+  ) {
+    super();
+  }
 }
-const parseMultinomial = signature<MultinomialOptions>(
-  "multinomial",
-  ["numSamples", "replacement"],
-  ["generator", "out"],
-  1,
-);
 
 function checkWeights(input: Tensor, numSamples: number, replacement: boolean): void {
   needFloating("multinomial", input.dtype);
@@ -367,15 +418,18 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
  * @param input the weights: finite, not negative, not all zero in a row
  * @throws {ArgumentError} if the weights or the number of samples do not allow it
  */
-export function multinomial(input: Tensor, ...args: Args<MultinomialOptions, ["numSamples", "replacement"]>): Tensor {
-  const { numSamples, replacement = false, generator, out } = parseMultinomial(args);
-  checkAlive("multinomial", input);
-  checkWeights(input, numSamples, replacement);
-  if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
-  const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
-  const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
-  return out ? writeOut("multinomial", out, result) : result;
-}
+export const multinomial: Op<typeof MultinomialArgs> = op(
+  "multinomial",
+  MultinomialArgs,
+  (input, { numSamples, replacement, generator, out }) => {
+    checkAlive("multinomial", input);
+    checkWeights(input, numSamples, replacement);
+    if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
+    const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
+    const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
+    return out ? writeOut("multinomial", out, result) : result;
+  },
+);
 
 /** The dtype that weights are compared in. */
 function weightDtype(input: Tensor): DType {

@@ -7,17 +7,16 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Fn, fn } from "./op.ts";
 import { bfloat16, type DType, float32 } from "../base/dtype.ts";
-import { ArgumentError, AutogradError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, AutogradError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { recording } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
 import { checkOperands } from "./kernel.ts";
-import { checkDims, checkTensor, runProduct } from "./matmul_core.ts";
+import { checkDims, runProduct } from "./matmul_core.ts";
 import { unrecorded } from "./view_core.ts";
 
 /** What one factor of {@linkcode scaledMm} holds for: the whole matrix, or each row of the left and column of the right one. */
@@ -32,29 +31,32 @@ export const ScalingType = {
 export type ScalingRecipe = 0 | 1;
 
 /** The parameters of {@linkcode scaledMm}. */
-export interface ScaledMmArgs {
-  /** `[k, n]`, float8; fastest where its columns lie together (a transposed `[n, k]`). */
-  matB: Tensor;
-  /** Factors of the left matrix, float32. */
-  scaleA: Tensor | readonly Tensor[];
-  /** What they hold for. */
-  scaleRecipeA: ScalingRecipe | readonly ScalingRecipe[];
-  /** Factors of the right matrix, float32. */
-  scaleB: Tensor | readonly Tensor[];
-  /** What they hold for. */
-  scaleRecipeB: ScalingRecipe | readonly ScalingRecipe[];
-  /** Accepted for PyTorch's sake; nothing is swizzled here. */
-  swizzleA?: null;
-  /** Accepted for PyTorch's sake; nothing is swizzled here. */
-  swizzleB?: null;
-  /** `[n]`, added to each row. */
-  bias?: Tensor | null;
-  /** The result's dtype, any floating one; `null` for that of the left matrix. @default {bfloat16} */
-  outputDtype?: DType | null;
-  /** Accepted for PyTorch's sake: the inner dimensions are contracted. */
-  contractionDim?: readonly number[];
-  /** Whether sums may be kept in lower precision, on devices that are faster so. @default {false} */
-  useFastAccum?: boolean;
+export class ScaledMmArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `[k, n]`, float8; fastest where its columns lie together (a transposed `[n, k]`). */
+    public matB: Tensor,
+    /** Factors of the left matrix, float32. */
+    public scaleA: Tensor | readonly Tensor[],
+    /** What they hold for. */
+    public scaleRecipeA: ScalingRecipe | readonly ScalingRecipe[],
+    /** Factors of the right matrix, float32. */
+    public scaleB: Tensor | readonly Tensor[],
+    /** What they hold for. */
+    public scaleRecipeB: ScalingRecipe | readonly ScalingRecipe[],
+    /** Accepted for PyTorch's sake; nothing is swizzled here. */
+    public swizzleA: null = null,
+    /** Accepted for PyTorch's sake; nothing is swizzled here. */
+    public swizzleB: null = null,
+    /** `[n]`, added to each row. */
+    public bias: Tensor | null = null,
+    /** The result's dtype, any floating one; `null` for that of the left matrix. */
+    public outputDtype: DType | null = null,
+    /** Accepted for PyTorch's sake: the inner dimensions are contracted. */
+    public contractionDim: readonly number[] | null = null,
+    /** Whether sums may be kept in lower precision, on devices that are faster so. */
+    public useFastAccum: boolean | null = null,
+  ) {}
 }
 
 /** The positional parameters of {@linkcode scaledMm}. */
@@ -71,24 +73,6 @@ export type ScaledMmPositional = [
   "contractionDim",
   "useFastAccum",
 ];
-const scaledMmArgs = signature<ScaledMmArgs>(
-  "scaledMm",
-  [
-    "matB",
-    "scaleA",
-    "scaleRecipeA",
-    "scaleB",
-    "scaleRecipeB",
-    "swizzleA",
-    "swizzleB",
-    "bias",
-    "outputDtype",
-    "contractionDim",
-    "useFastAccum",
-  ],
-  [],
-  5,
-);
 
 const finished = expression("scaledMm", ([sum, a, b, bias]) => {
   const scaled = a ? b ? sum!.mul(a).mul(b) : sum!.mul(a) : sum!;
@@ -151,8 +135,7 @@ function scaleOf(side: "A" | "B", o: ScaledMmArgs, size: number): { scale: Tenso
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_mm.html
  */
-export function scaledMm(matA: Tensor, ...args: Args<ScaledMmArgs, ScaledMmPositional>): Tensor {
-  const o = scaledMmArgs(args);
+export const scaledMm: Fn<typeof ScaledMmArgs> = fn("scaledMm", ScaledMmArgs, (matA, o) => {
   const { matB, bias = null, useFastAccum = false } = o;
   checkDims("scaledMm", "matA", matA, 2);
   checkDims("scaledMm", "matB", matB, 2);
@@ -177,7 +160,7 @@ export function scaledMm(matA: Tensor, ...args: Args<ScaledMmArgs, ScaledMmPosit
     throw new AutogradError("scaledMm(): there is no derivative; use detach(), or wrap it in an autograd.Function");
   }
   return unrecorded(() => scope(() => scaledProduct(matA, matB, a, b, bias, dtype, useFastAccum)));
-}
+});
 
 type Scale = ReturnType<typeof scaleOf>;
 

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { complex128, type DType, int64, toReal } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import { numelOf, wrapDim } from "../base/shape.ts";
@@ -15,22 +13,35 @@ import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { partView, type Tensor } from "../tensor/tensor.ts";
 import { writeOut } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { cat, stack } from "./join.ts";
 import { checkOperands } from "./kernel.ts";
-import { named, type ValuesIndices } from "./named.ts";
+import { type ValuesIndices, valuesIndices } from "./named.ts";
+import { type Op, op } from "./op.ts";
 
-/** The parameters of a scan. */
-export interface ScanOptions {
-  /** The dimension. */
-  dim: number;
-  /** Elements are converted to it first. */
-  dtype?: DType;
-  /** Where the result is written. */
-  out?: Tensor;
+/** The parameters of {@linkcode logcumsumexp}. */
+export class LogcumsumexpArgs extends OutArgs {
+  constructor(
+    /** The dimension. */
+    public dim: number,
+  ) {
+    super();
+  }
 }
 
-/** The arguments of scans after the tensor. */
-export type ScanArgs = Args<ScanOptions, ["dim"]>;
+/** The parameters of running sums and products. */
+export class CumsumArgs extends LogcumsumexpArgs {
+  /** What elements are converted to first. */
+  dtype: DType | null = null;
+}
+
+/** The parameters of running extremes. */
+export class CummaxArgs {
+  constructor(
+    /** The dimension. */
+    public dim: number,
+  ) {}
+}
 
 /** Runs a scan of real elements, without a record. */
 function run(kind: ScanKind, x: Tensor, dim: number, indices: Tensor | null = null): Tensor {
@@ -48,13 +59,13 @@ function run(kind: ScanKind, x: Tensor, dim: number, indices: Tensor | null = nu
   return out;
 }
 
-function prepare(op: string, input: Tensor, options: ScanOptions): [Tensor, number] {
+function prepare(op: string, input: Tensor, options: CumsumArgs): [Tensor, number] {
   const dim = wrapDim(op, options.dim, input.ndim);
   const whole = input.dtype.kind === "bool" || input.dtype.kind === "integer";
   return [input.to(options.dtype ?? (whole ? int64 : input.dtype)), dim];
 }
 
-function finish(op: string, out: Tensor | undefined, result: Tensor): Tensor {
+function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
   return out ? writeOut(op, out, result) : result;
 }
 
@@ -63,32 +74,32 @@ function sumFollowing(x: Tensor, dim: number): Tensor {
   return x.ndim === 0 ? x : cumsum(x.flip([dim]), dim).flip([dim]);
 }
 
-const parseCumsum = signature<ScanOptions>("cumsum", ["dim"], ["dtype", "out"], 1);
-
 /** Running sums along `dim`; integers and bools sum to int64. */
-export function cumsum(input: Tensor, ...args: ScanArgs): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, cumsum, input, ...args);
-  const options = parseCumsum(args);
-  const [x, dim] = prepare("cumsum", input, options);
-  const result = run("sum", x, dim);
-  record("CumsumBackward0", result, [x], [], (grad) => [scope(() => sumFollowing(grad, dim))]);
-  return finish("cumsum", options.out, result);
-}
-
-const parseCumprod = signature<ScanOptions>("cumprod", ["dim"], ["dtype", "out"], 1);
+export const cumsum: Op<typeof CumsumArgs> = op(
+  { name: "cumsum", autocast: { gpu: "dtype" } },
+  CumsumArgs,
+  (input, options) => {
+    const [x, dim] = prepare("cumsum", input, options);
+    const result = run("sum", x, dim);
+    record("CumsumBackward0", result, [x], [], (grad) => [scope(() => sumFollowing(grad, dim))]);
+    return finish("cumsum", options.out, result);
+  },
+);
 
 /** Running products along `dim`; integers and bools multiply to int64. */
-export function cumprod(input: Tensor, ...args: ScanArgs): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, cumprod, input, ...args);
-  const options = parseCumprod(args);
-  const [x, dim] = prepare("cumprod", input, options);
-  if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
-  const result = run("prod", x, dim);
-  record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
-    scope(() => cumprodGradient(grad, x, y, dim)),
-  ]);
-  return finish("cumprod", options.out, result);
-}
+export const cumprod: Op<typeof CumsumArgs> = op(
+  { name: "cumprod", autocast: { gpu: "dtype" } },
+  CumsumArgs,
+  (input, options) => {
+    const [x, dim] = prepare("cumprod", input, options);
+    if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
+    const result = run("prod", x, dim);
+    record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
+      scope(() => cumprodGradient(grad, x, y, dim)),
+    ]);
+    return finish("cumprod", options.out, result);
+  },
+);
 
 /** Each step multiplies by the element `step` before: differentiable by the products themselves. */
 function productByDoubling(x: Tensor, dim: number): Tensor {
@@ -129,11 +140,8 @@ function cumprodGradientByParts(grad: Tensor, x: Tensor, dim: number): Tensor {
   return stack(parts, dim);
 }
 
-const parseLogcumsumexp = signature<ScanOptions>("logcumsumexp", ["dim"], ["out"], 1);
-
 /** Logarithms of running sums of exponentials along `dim`, without overflow. */
-export function logcumsumexp(input: Tensor, ...args: Args<Omit<ScanOptions, "dtype">, ["dim"]>): Tensor {
-  const options = parseLogcumsumexp(args);
+export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", LogcumsumexpArgs, (input, options) => {
   const dim = wrapDim("logcumsumexp", options.dim, input.ndim);
   if (input.dtype.isComplex) return finish("logcumsumexp", options.out, complexLogcumsumexp(input, dim));
   if (!input.dtype.isFloatingPoint) {
@@ -148,7 +156,7 @@ export function logcumsumexp(input: Tensor, ...args: Args<Omit<ScanOptions, "dty
     }),
   ]);
   return finish("logcumsumexp", options.out, result);
-}
+});
 
 /** Composed: the largest real part of the row is taken out of the exponentials. */
 function complexLogcumsumexp(x: Tensor, dim: number): Tensor {
@@ -164,8 +172,6 @@ function reverseLogcumsumexp(x: Tensor, dim: number): Tensor {
   return x.ndim === 0 ? x : logcumsumexp(x.flip([dim]), dim).flip([dim]);
 }
 
-const parseExtreme = signature<{ dim: number }>("cummax", ["dim"], [], 1);
-
 function runningExtreme(kind: "max" | "min", x: Tensor, dim: number): ValuesIndices {
   const op = `cum${kind}`;
   if (x.dtype.isComplex) throw new DTypeError(`${op}(): complex numbers have no order: ${x.dtype}`);
@@ -175,15 +181,19 @@ function runningExtreme(kind: "max" | "min", x: Tensor, dim: number): ValuesIndi
   record(`Cum${kind}Backward0`, values, [x], [indices], (grad, [indices]) => [
     grad.ndim === 0 ? grad : grad.newZeros(grad.shape).scatterAdd(d, indices, grad),
   ]);
-  return named({ values, indices });
+  return valuesIndices(values, indices);
 }
 
 /** Running maxima along `dim` and their positions, the last on ties. */
-export function cummax(input: Tensor, ...args: Args<{ dim: number }, ["dim"]>): ValuesIndices {
-  return runningExtreme("max", input, parseExtreme(args).dim);
-}
+export const cummax: Op<typeof CummaxArgs, ValuesIndices> = op(
+  "cummax",
+  CummaxArgs,
+  (input, { dim }) => runningExtreme("max", input, dim),
+);
 
 /** Running minima along `dim` and their positions, the last on ties. */
-export function cummin(input: Tensor, ...args: Args<{ dim: number }, ["dim"]>): ValuesIndices {
-  return runningExtreme("min", input, parseExtreme(args).dim);
-}
+export const cummin: Op<typeof CummaxArgs, ValuesIndices> = op(
+  "cummin",
+  CummaxArgs,
+  (input, { dim }) => runningExtreme("min", input, dim),
+);

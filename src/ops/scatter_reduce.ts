@@ -4,10 +4,9 @@
  * @module
  */
 
+import { type Op, op } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -18,19 +17,21 @@ import { expandTo, reshapeTo, sliceAt } from "./view_core.ts";
 export type ScatterReduction = "sum" | "prod" | "mean" | "amax" | "amin";
 
 /** The parameters of {@linkcode scatterReduce}. */
-export interface ScatterReduceArgs {
-  /** The dimension. */
-  dim: number;
-  /** Positions along `dim`. */
-  index: Tensor;
-  /** The values: at least as large as `index`. */
-  src: Tensor;
-  /** How they are combined. */
-  reduce: ScatterReduction;
-  /** Whether the tensor's own value takes part; default true. */
-  includeSelf?: boolean;
+export class ScatterReduceArgs {
+  /** Whether the tensor's own value takes part. */
+  includeSelf = true;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Positions along `dim`. */
+    public index: Tensor,
+    /** The values: at least as large as `index`. */
+    public src: Tensor,
+    /** How they are combined. */
+    public reduce: ScatterReduction,
+  ) {}
 }
-const parse = signature<ScatterReduceArgs>("scatterReduce", ["dim", "index", "src", "reduce"], ["includeSelf"], 4);
 
 /**
  * Combines `src[i][j]` with what is at `[i][index[i][j]]` along `dim`.
@@ -38,61 +39,61 @@ const parse = signature<ScatterReduceArgs>("scatterReduce", ["dim", "index", "sr
  * @param input any real tensor
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
  */
-export function scatterReduce(
-  input: Tensor,
-  ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>
-): Tensor {
-  const { dim, index, src, reduce, includeSelf = true } = parse(args);
-  const d = wrapDim("scatterReduce", dim, input.ndim);
-  checkIndexDtype("scatterReduce", index);
-  checkSameDtype("scatterReduce", input, src, "src");
-  checkIndexShape("scatterReduce", index, input, d, input.shape);
-  checkIndexShape("scatterReduce", index, src, -1, src.shape);
-  let cut = src;
-  for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
-  return scope(() => combined("scatterReduce", input, d, index, cut, reduce, includeSelf));
-}
+export const scatterReduce: Op<typeof ScatterReduceArgs> = op(
+  "scatterReduce",
+  ScatterReduceArgs,
+  (input, { dim, index, src, reduce, includeSelf }) => {
+    const d = wrapDim("scatterReduce", dim, input.ndim);
+    checkIndexDtype("scatterReduce", index);
+    checkSameDtype("scatterReduce", input, src, "src");
+    checkIndexShape("scatterReduce", index, input, d, input.shape);
+    checkIndexShape("scatterReduce", index, src, -1, src.shape);
+    let cut = src;
+    for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
+    return scope(() => combined("scatterReduce", input, d, index, cut, reduce, includeSelf));
+  },
+);
 
 /** {@linkcode scatterReduce} in place. */
-export function scatterReduce_(
-  self: Tensor,
-  ...args: Args<ScatterReduceArgs, ["dim", "index", "src", "reduce"]>
-): Tensor {
-  return scope(() => self.copy_(scatterReduce(self, ...args)));
-}
+export const scatterReduce_: Op<typeof ScatterReduceArgs> = op("scatterReduce_", ScatterReduceArgs, (self, args) => {
+  const { dim, index, src, reduce, includeSelf } = args;
+  return scope(() => self.copy_(scatterReduce(self, dim, index, src, reduce, { includeSelf })));
+});
 
 /** The parameters of {@linkcode indexReduce}. */
-export interface IndexReduceArgs {
-  /** The dimension. */
-  dim: number;
-  /** Where slices go: a vector. */
-  index: Tensor;
-  /** As many slices as indices. */
-  source: Tensor;
-  /** How they are combined. */
-  reduce: Exclude<ScatterReduction, "sum">;
-  /** Whether the tensor's own value takes part; default true. */
-  includeSelf?: boolean;
+export class IndexReduceArgs {
+  /** Whether the tensor's own value takes part. */
+  includeSelf = true;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Where slices go: a vector. */
+    public index: Tensor,
+    /** As many slices as indices. */
+    public source: Tensor,
+    /** How they are combined. */
+    public reduce: Exclude<ScatterReduction, "sum">,
+  ) {}
 }
-const parseIndex = signature<IndexReduceArgs>("indexReduce", ["dim", "index", "source", "reduce"], ["includeSelf"], 4);
 
 /** Combines slices of `source` with those at positions along `dim`. */
-export function indexReduce(
-  input: Tensor,
-  ...args: Args<IndexReduceArgs, ["dim", "index", "source", "reduce"]>
-): Tensor {
-  const { dim, index, source, reduce, includeSelf = true } = parseIndex(args);
-  const d = wrapDim("indexReduce", dim, input.ndim);
-  checkIndexDtype("indexReduce", index);
-  checkSameDtype("indexReduce", input, source, "source");
-  if (index.ndim > 1 || (source.shape[d] ?? 1) !== index.numel()) {
-    throw new ShapeError(
-      `indexReduce(): one index per slice is needed: ${show(index.shape)} for ${show(source.shape)}`,
-    );
-  }
-  const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
-  return scope(() => combined("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf));
-}
+export const indexReduce: Op<typeof IndexReduceArgs> = op(
+  "indexReduce",
+  IndexReduceArgs,
+  (input, { dim, index, source, reduce, includeSelf }) => {
+    const d = wrapDim("indexReduce", dim, input.ndim);
+    checkIndexDtype("indexReduce", index);
+    checkSameDtype("indexReduce", input, source, "source");
+    if (index.ndim > 1 || (source.shape[d] ?? 1) !== index.numel()) {
+      throw new ShapeError(
+        `indexReduce(): one index per slice is needed: ${show(index.shape)} for ${show(source.shape)}`,
+      );
+    }
+    const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
+    return scope(() => combined("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf));
+  },
+);
 
 function combined(
   op: string,
@@ -106,7 +107,7 @@ function combined(
   if (!["sum", "prod", "mean", "amax", "amin"].includes(reduce)) {
     throw new ArgumentError(`${op}(): reduce must be sum, prod, mean, amax or amin: ${describe(reduce)}`);
   }
-  if (reduce === "amax" || reduce === "amin") checkOrdered(op, x.dtype);
+  if (reduce === "amax" || reduce === "amin") checkOrdered(op, x);
   let out = x.clone().detach();
   if (!includeSelf) {
     // What the first value is combined with: the neutral element, or for extremes any of the values themselves.

@@ -7,13 +7,14 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
+import { type Args, call, isPlainObject, NoArgs, type SpreadArgs, spreadCall } from "../base/call.ts";
 import { record, recordView } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../base/dtype.ts";
+import { checkCount, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { inferShape, wrapDim, wrapDims } from "../base/shape.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../tensor/tensor.ts";
+import { asMethod, type MethodForm, type Op, op, type SpreadOp, spreadOp } from "./op.ts";
 import { neededValues } from "./values.ts";
 import {
   asStridedTo,
@@ -23,19 +24,25 @@ import {
   permuteTo,
   reshapeTo,
   selectAt,
-  type Sizes,
-  sizesOf,
   sliceAt,
   transposeTo,
   unrecorded,
   viewTo,
 } from "./view_core.ts";
 
+/** The parameters of {@linkcode reshape}. */
+export class ReshapeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** New sizes, spread or as an array; one may be -1 and is inferred. */
+    public shape: readonly number[],
+  ) {}
+}
+
 /**
  * The same elements with another shape: a view where the layout allows one, else a copy.
  *
  * @param input any tensor
- * @param shape new sizes, spread or as an array; one may be -1 and is inferred
  * @throws {ShapeError} if the number of elements differs
  * @example
  * ```ts
@@ -45,13 +52,54 @@ import {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
  */
-export function reshape(input: Tensor, ...shape: Sizes): Tensor {
-  return reshapeTo(input, sizesOf("reshape", shape, "shape"));
+export const reshape: SpreadOp<typeof ReshapeArgs> = spreadOp(
+  "reshape",
+  ReshapeArgs,
+  (input, { shape }) => reshapeTo(input, shape),
+);
+
+/** The parameters of {@linkcode reshapeAs}. */
+export class ReshapeAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The tensor whose shape is wanted. */
+    public other: Tensor,
+  ) {}
 }
 
 /** The elements of `input` with the shape of `other`; see {@linkcode reshape}. */
-export function reshapeAs(input: Tensor, other: Tensor): Tensor {
-  return reshapeTo(input, other.shape, "reshapeAs");
+export const reshapeAs: Op<typeof ReshapeAsArgs> = op(
+  "reshapeAs",
+  ReshapeAsArgs,
+  (input, { other }) => reshapeTo(input, other.shape, "reshapeAs"),
+);
+
+/** The parameters of {@linkcode view} with another shape. */
+export class ViewSizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** New sizes, spread or as an array; one may be -1 and is inferred. */
+    public size: readonly number[],
+  ) {}
+}
+
+/** The parameters of {@linkcode view} as another dtype. */
+export class ViewDtypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How the bytes are read. */
+    public dtype: DType,
+  ) {}
+}
+
+const viewSizes = spreadCall("view", ViewSizeArgs), viewArgs = call("view", ViewDtypeArgs);
+
+/** How {@linkcode view} is called, after the arguments `S`. */
+export interface ViewCalls<S extends readonly unknown[]> {
+  /** With another shape. */
+  (...args: [...S, ...SpreadArgs<typeof ViewSizeArgs>]): Tensor;
+  /** As another dtype. */
+  (...args: [...S, ...Args<typeof ViewDtypeArgs>]): Tensor;
 }
 
 /**
@@ -60,16 +108,23 @@ export function reshapeAs(input: Tensor, other: Tensor): Tensor {
  * On WebGPU: only float32, int32 and complex64 are held as bytes that another dtype can read.
  *
  * @param input any tensor
- * @param shape new sizes (one may be -1), or a dtype
  * @throws {ShapeError} if the layout has no such view; `reshape` copies then
  */
-export function view(input: Tensor, ...shape: Sizes | readonly [DType]): Tensor {
-  const first = shape[0];
-  if (shape.length === 1 && first instanceof DTypeClass) return viewDtype(input, first);
-  return viewTo(input, sizesOf("view", shape, "shape"));
-}
+export const view: ViewCalls<[input: Tensor]> & MethodForm<ViewCalls<[]>> = asMethod((
+  input: Tensor,
+  ...args: readonly unknown[]
+): Tensor => {
+  checkTensor("view", "input", input);
+  const [first] = args;
+  if (args.length === 1 && first instanceof DTypeClass) return viewDtype(input, first);
+  if (args.length === 1 && isPlainObject(first) && "dtype" in first) return viewDtype(input, viewArgs(args).dtype);
+  return viewTo(input, viewSizes(args).size);
+});
 
-/** The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. */
+/**
+ * The bytes of `x` read as another dtype; the last dimension grows or shrinks with the size of elements. Such a view is
+ * no part of the graph, as in PyTorch: writes to it show in the storage's version only.
+ */
 function viewDtype(x: Tensor, dtype: DType): Tensor {
   checkAlive("view", x);
   const from = x.dtype, last = x.ndim - 1;
@@ -78,7 +133,7 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
       `view(): ${x.device} does not hold ${from} as bytes that ${dtype} could read; use await x.cpu()`,
     );
   }
-  if (dtype.itemsize === from.itemsize) return retyped(x, makeView(x, x.shape, x.strides, x.offset, dtype));
+  if (dtype.itemsize === from.itemsize) return makeView(x, x.shape, x.strides, x.offset, dtype);
   if (x.ndim === 0 || (x.strides[last] !== 1 && x.shape[last] !== 1)) {
     throw new ShapeError(
       `view(): the last dimension must be contiguous to change the size of elements: ${from} to ${dtype}, shape ${
@@ -94,27 +149,35 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
       `view(): sizes, strides and offset must be multiples of ${dtype}: shape ${show(x.shape)} of ${from}`,
     );
   }
-  return retyped(x, makeView(x, shape, strides, scale(x.offset), dtype));
+  return makeView(x, shape, strides, scale(x.offset), dtype);
 }
 
-/** A view of another dtype carries no gradient, but its base must notice writes. */
-function retyped(x: Tensor, out: Tensor): Tensor {
-  return unrecorded(() => recordView("ViewBackward1", x, out, (g) => g));
+/** The parameters of {@linkcode viewAs}. */
+export class ViewAsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The tensor whose shape is wanted. */
+    public other: Tensor,
+  ) {}
 }
 
 /** A view of `input` with the shape of `other`; see {@linkcode view}. */
-export function viewAs(input: Tensor, other: Tensor): Tensor {
-  return viewTo(input, other.shape, "viewAs");
-}
+export const viewAs: Op<typeof ViewAsArgs> = op(
+  "viewAs",
+  ViewAsArgs,
+  (input, { other }) => viewTo(input, other.shape, "viewAs"),
+);
 
 /** The parameters of {@linkcode flatten}. */
-export interface FlattenArgs {
-  /** First dimension to merge; default 0. */
-  startDim?: number;
-  /** Last dimension to merge; default -1. */
-  endDim?: number;
+export class FlattenArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** First dimension to merge. */
+    public startDim = 0,
+    /** Last dimension to merge. */
+    public endDim = -1,
+  ) {}
 }
-const flattenArgs = signature<FlattenArgs>("flatten", ["startDim", "endDim"]);
 
 /**
  * Merges the dimensions from `startDim` to `endDim` into one.
@@ -123,29 +186,32 @@ const flattenArgs = signature<FlattenArgs>("flatten", ["startDim", "endDim"]);
  *
  * @param input any tensor
  */
-export function flatten(input: Tensor, ...args: Args<FlattenArgs, ["startDim", "endDim"]>): Tensor {
-  const { startDim = 0, endDim = -1 } = flattenArgs(args);
+export const flatten: Op<typeof FlattenArgs> = op("flatten", FlattenArgs, (input, { startDim, endDim }) => {
   const start = wrapDim("flatten", startDim, input.ndim), end = wrapDim("flatten", endDim, input.ndim);
   if (start > end) throw new ShapeError(`flatten(): startDim comes after endDim: ${startDim} and ${endDim}`);
   if (input.ndim === 0) return reshapeTo(input, [1], "flatten");
   if (start === end) return input;
   const merged = input.shape.slice(start, end + 1).reduce((a, b) => a * b, 1);
   return reshapeTo(input, [...input.shape.slice(0, start), merged, ...input.shape.slice(end + 1)], "flatten");
-}
+});
 
 /** The elements in row-major order as one dimension. */
-export function ravel(input: Tensor): Tensor {
-  return viewTo(input.contiguous(), [input.numel()], "ravel");
-}
+export const ravel: Op<typeof NoArgs> = op(
+  "ravel",
+  NoArgs,
+  (input) => viewTo(input.contiguous(), [input.numel()], "ravel"),
+);
 
 /** The parameters of {@linkcode unflatten}. */
-export interface UnflattenArgs {
-  /** The dimension to split. */
-  dim: number;
-  /** Its new sizes; one may be -1. */
-  sizes: readonly number[];
+export class UnflattenArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension to split. */
+    public dim: number,
+    /** Its new sizes; one may be -1. */
+    public sizes: readonly number[],
+  ) {}
 }
-const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], [], 2);
 
 /**
  * Splits one dimension into several.
@@ -153,252 +219,292 @@ const unflattenArgs = signature<UnflattenArgs>("unflatten", ["dim", "sizes"], []
  * @param input any tensor
  * @throws {ShapeError} if the sizes' product is not the dimension's size
  */
-export function unflatten(input: Tensor, ...args: Args<UnflattenArgs, ["dim", "sizes"]>): Tensor {
-  const { dim, sizes } = unflattenArgs(args);
+export const unflatten: Op<typeof UnflattenArgs> = op("unflatten", UnflattenArgs, (input, { dim, sizes }) => {
+  checkIntegers("unflatten", "sizes", sizes);
   const d = wrapDim("unflatten", dim, input.ndim);
   if (sizes.length === 0) throw new ShapeError("unflatten(): sizes must not be empty: []");
   const inner = inferShape("unflatten", sizes, input.shape[d]);
   return viewTo(input, [...input.shape.slice(0, d), ...inner, ...input.shape.slice(d + 1)], "unflatten");
-}
+});
 
 /** The parameters of {@linkcode squeeze}. */
-export interface SqueezeArgs {
-  /** Which dimensions to remove where their size is 1; default: all. */
-  dim?: number | readonly number[];
+export class SqueezeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions to remove where their size is 1; default: all. */
+    public dim: number | readonly number[] | null = null,
+  ) {}
 }
-const squeezeArgs = signature<SqueezeArgs>("squeeze", ["dim"]);
 
 /**
  * Removes dimensions of size 1; others are left alone.
  *
  * @param input any tensor
  */
-export function squeeze(input: Tensor, ...args: Args<SqueezeArgs, ["dim"]>): Tensor {
+export const squeeze: Op<typeof SqueezeArgs> = op("squeeze", SqueezeArgs, (input, { dim }) => {
   checkAlive("squeeze", input);
-  const { dim } = squeezeArgs(args);
   // wrapDims reads an empty list as "all", which is what PyTorch does for None only.
   const dims = Array.isArray(dim) && dim.length === 0 ? [] : wrapDims("squeeze", dim as number, input.ndim);
   const keep = (d: number) => input.shape[d] !== 1 || !dims.includes(d);
   const from = input.shape;
   const out = makeView(input, input.shape.filter((_, d) => keep(d)), input.strides.filter((_, d) => keep(d)));
   return recordView("SqueezeBackward0", input, out, (g) => reshapeTo(g, from));
-}
+});
 
 /** The parameters of {@linkcode unsqueeze}. */
-export interface DimArgs {
-  /** The dimension. */
-  dim: number;
+export class UnsqueezeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where, from `-ndim - 1` to `ndim`. */
+    public dim: number,
+  ) {}
 }
-const unsqueezeArgs = signature<DimArgs>("unsqueeze", ["dim"], [], 1);
 
 /**
  * Inserts a dimension of size 1.
  *
  * @param input any tensor
- * @param args `dim`: where, from `-ndim - 1` to `ndim`
  */
-export function unsqueeze(input: Tensor, ...args: Args<DimArgs, ["dim"]>): Tensor {
+export const unsqueeze: Op<typeof UnsqueezeArgs> = op("unsqueeze", UnsqueezeArgs, (input, { dim }) => {
   checkAlive("unsqueeze", input);
-  const d = wrapDim("unsqueeze", unsqueezeArgs(args).dim, input.ndim + 1);
+  const d = wrapDim("unsqueeze", dim, input.ndim + 1);
   const step = d < input.ndim ? input.shape[d] * input.strides[d] : 1;
   const shape = [...input.shape.slice(0, d), 1, ...input.shape.slice(d)];
   const strides = [...input.strides.slice(0, d), step, ...input.strides.slice(d)];
   return recordView("UnsqueezeBackward0", input, makeView(input, shape, strides), (g) => squeeze(g, d));
-}
+});
 
 /** The parameters of {@linkcode transpose}. */
-export interface TransposeArgs {
-  /** One dimension. */
-  dim0: number;
-  /** The other one. */
-  dim1: number;
+export class TransposeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One dimension. */
+    public dim0: number,
+    /** The other one. */
+    public dim1: number,
+  ) {}
 }
-const transposeArgs = signature<TransposeArgs>("transpose", ["dim0", "dim1"], [], 2);
 
 /** Swaps two dimensions. */
-export function transpose(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
-  const { dim0, dim1 } = transposeArgs(args);
-  return transposeTo(input, dim0, dim1);
-}
+export const transpose: Op<typeof TransposeArgs> = op(
+  "transpose",
+  TransposeArgs,
+  (input, { dim0, dim1 }) => transposeTo(input, dim0, dim1),
+);
 
 /** The parameters of {@linkcode swapaxes}. */
-export interface SwapaxesArgs {
-  /** One dimension. */
-  axis0: number;
-  /** The other one. */
-  axis1: number;
+export class SwapaxesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One dimension. */
+    public axis0: number,
+    /** The other one. */
+    public axis1: number,
+  ) {}
 }
-const swapaxesArgs = signature<SwapaxesArgs>("swapaxes", ["axis0", "axis1"], [], 2);
 
 /** Swaps two dimensions; NumPy's name of {@linkcode transpose}. */
-export function swapaxes(input: Tensor, ...args: Args<SwapaxesArgs, ["axis0", "axis1"]>): Tensor {
-  const { axis0, axis1 } = swapaxesArgs(args);
-  return transposeTo(input, axis0, axis1, "swapaxes");
-}
+export const swapaxes: Op<typeof SwapaxesArgs> = op(
+  "swapaxes",
+  SwapaxesArgs,
+  (input, { axis0, axis1 }) => transposeTo(input, axis0, axis1, "swapaxes"),
+);
 
 /** Swaps two dimensions; another name of {@linkcode transpose}. */
-export function swapdims(input: Tensor, ...args: Args<TransposeArgs, ["dim0", "dim1"]>): Tensor {
-  return transpose(input, ...args);
-}
+export const swapdims: Op<typeof TransposeArgs> = op(
+  "swapdims",
+  TransposeArgs,
+  (input, { dim0, dim1 }) => transposeTo(input, dim0, dim1, "swapdims"),
+);
 
 /** The transpose of a matrix; vectors and 0-d tensors are returned as they are. */
-export function t(input: Tensor): Tensor {
+export const t: Op<typeof NoArgs> = op("t", NoArgs, (input) => {
   if (input.ndim > 2) {
     throw new ShapeError(`t(): at most 2 dimensions are allowed: ${show(input.shape)}; use mT or permute()`);
   }
   return input.ndim < 2 ? permuteTo(input, input.ndim === 1 ? [0] : [], "t") : transposeTo(input, 0, 1, "t");
-}
+});
 
 /** The conjugate transpose of the last two dimensions; the property `mH` as a method. */
-export function adjoint(input: Tensor): Tensor {
-  return input.mH;
+export const adjoint: Op<typeof NoArgs> = op("adjoint", NoArgs, (input) => input.mH);
+
+/** The parameters of {@linkcode permute}. */
+export class PermuteArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Every dimension once, spread or as an array. */
+    public dims: readonly number[],
+  ) {}
 }
 
-/**
- * Dimensions in another order.
- *
- * @param input any tensor
- * @param dims every dimension once, spread or as an array
- */
-export function permute(
-  input: Tensor,
-  ...dims: readonly number[] | readonly [readonly number[]] | readonly [{ dims: readonly number[] }]
-): Tensor {
-  const list = sizesOf("permute", dims, "dims");
+/** Dimensions in another order. */
+export const permute: SpreadOp<typeof PermuteArgs> = spreadOp("permute", PermuteArgs, (input, { dims: list }) => {
   if (list.length !== input.ndim) {
     throw new ShapeError(`permute(): every dimension is needed once: ${show(list)} for shape ${show(input.shape)}`);
   }
   return permuteTo(input, list.length === 0 ? [] : wrapDims("permute", list, input.ndim));
-}
+});
 
 /** The parameters of {@linkcode movedim}. */
-export interface MovedimArgs {
-  /** Which dimensions. */
-  source: number | readonly number[];
-  /** Where they go. */
-  destination: number | readonly number[];
+export class MovedimArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which dimensions. */
+    public source: number | readonly number[],
+    /** Where they go. */
+    public destination: number | readonly number[],
+  ) {}
 }
-const movedimArgs = signature<MovedimArgs>("movedim", ["source", "destination"], [], 2);
 
 /** Moves dimensions to other places; the others keep their order. */
-export function movedim(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
-  const { source, destination } = movedimArgs(args);
+export const movedim: Op<typeof MovedimArgs> = op(
+  "movedim",
+  MovedimArgs,
+  (input, args) => movedimTo("movedim", input, args),
+);
+
+function movedimTo(op: string, input: Tensor, { source, destination }: MovedimArgs): Tensor {
   const list = (v: number | readonly number[]) => typeof v === "number" ? [v] : v;
+  checkIntegers(op, "source", list(source));
+  checkIntegers(op, "destination", list(destination));
   if (list(source).length !== list(destination).length) {
     throw new ArgumentError(
-      `movedim(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
+      `${op}(): source and destination differ in length: ${show(list(source))} and ${show(list(destination))}`,
     );
   }
-  if (list(source).length === 0) return permuteTo(input, input.shape.map((_, i) => i), "movedim");
-  const from = wrapDims("movedim", source, input.ndim), to = wrapDims("movedim", destination, input.ndim);
+  if (list(source).length === 0) return permuteTo(input, input.shape.map((_, i) => i), op);
+  const from = wrapDims(op, source, input.ndim), to = wrapDims(op, destination, input.ndim);
   const order = new Array<number>(input.ndim).fill(-1);
   to.forEach((d, i) => order[d] = from[i]);
   const rest = input.shape.map((_, i) => i).filter((i) => !from.includes(i));
   for (let d = 0, next = 0; d < input.ndim; d++) if (order[d] < 0) order[d] = rest[next++];
-  return permuteTo(input, order, "movedim");
+  return permuteTo(input, order, op);
 }
 
 /** Moves dimensions; NumPy's name of {@linkcode movedim}. */
-export function moveaxis(input: Tensor, ...args: Args<MovedimArgs, ["source", "destination"]>): Tensor {
-  return movedim(input, ...args);
+export const moveaxis: Op<typeof MovedimArgs> = op(
+  "moveaxis",
+  MovedimArgs,
+  (input, args) => movedimTo("moveaxis", input, args),
+);
+
+/** The parameters of {@linkcode expand} and {@linkcode broadcastTo}. */
+export class ExpandArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** New sizes, spread or as an array; -1 keeps a size. */
+    public size: readonly number[],
+  ) {}
 }
 
-/**
- * Repeats dimensions of size 1 without copying.
- *
- * @param input any tensor
- * @param sizes new sizes, spread or as an array; -1 keeps a size
- */
-export function expand(input: Tensor, ...sizes: Sizes): Tensor {
-  return expandTo(input, sizesOf("expand", sizes, "size"));
-}
+/** Repeats dimensions of size 1 without copying. */
+export const expand: SpreadOp<typeof ExpandArgs> = spreadOp(
+  "expand",
+  ExpandArgs,
+  (input, { size }) => expandTo(input, size),
+);
 
 /** {@linkcode expand} to the shape of `other`. */
-export function expandAs(input: Tensor, other: Tensor): Tensor {
-  return expandTo(input, other.shape, "expandAs");
-}
+export const expandAs: Op<typeof ReshapeAsArgs> = op(
+  "expandAs",
+  ReshapeAsArgs,
+  (input, { other }) => expandTo(input, other.shape, "expandAs"),
+);
 
 /** {@linkcode expand} to `size`, as broadcasting does. */
-export function broadcastTo(input: Tensor, ...size: Sizes): Tensor {
-  return expandTo(input, sizesOf("broadcastTo", size, "size"), "broadcastTo");
-}
+export const broadcastTo: SpreadOp<typeof ExpandArgs> = spreadOp(
+  "broadcastTo",
+  ExpandArgs,
+  (input, { size }) => expandTo(input, size, "broadcastTo"),
+);
 
 /** The parameters of {@linkcode narrow}. */
-export interface NarrowArgs {
-  /** The dimension. */
-  dim: number;
-  /** The first element; negative counts from the end; a 0-d tensor is read at once. */
-  start: number | Tensor;
-  /** How many elements. */
-  length: number;
+export class NarrowArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** The first element; negative counts from the end; a 0-d tensor is read at once. */
+    public start: number | Tensor,
+    /** How many elements. */
+    public length: number,
+  ) {}
 }
-const narrowArgs = signature<NarrowArgs>("narrow", ["dim", "start", "length"], [], 3);
 
 /**
  * The elements `start` to `start + length` of a dimension.
  *
  * On WebGPU: a `start` that is a tensor must have come from the host as it is; one that was computed must be read first.
  */
-export function narrow(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
-  const { dim, start, length } = narrowArgs(args);
+export const narrow: Op<typeof NarrowArgs> = op("narrow", NarrowArgs, (input, { dim, start, length }) => {
   if (input.ndim === 0) throw new ShapeError("narrow(): a 0-d tensor cannot be narrowed: []");
   const d = wrapDim("narrow", dim, input.ndim), size = input.shape[d];
   if (start instanceof Tensor && (start.ndim !== 0 || start.dtype.kind !== "integer")) {
     throw new ArgumentError(`narrow(): start must be a 0-d integer tensor: ${start.dtype} ${show(start.shape)}`);
   }
   const first = start instanceof Tensor ? neededValues("narrow", "start", start)[0] : start;
-  if (!Number.isInteger(first) || first < -size || first > size) {
+  checkInteger("narrow", "start", first);
+  if (first < -size || first > size) {
     throw new IndexError(`narrow(): start out of range: ${first} along dimension ${d} of size ${size}`);
   }
   const from = first < 0 ? first + size : first;
-  if (!Number.isInteger(length) || length < 0 || from + length > size) {
+  checkCount("narrow", "length", length, 0);
+  if (from + length > size) {
     throw new ShapeError(
       `narrow(): start + length exceeds the size: ${from} + ${length} along dimension ${d} of size ${size}`,
     );
   }
   return sliceAt(input, d, from, from + length, 1, "narrow");
-}
+});
 
 /** {@linkcode narrow} as a copy. */
-export function narrowCopy(input: Tensor, ...args: Args<NarrowArgs, ["dim", "start", "length"]>): Tensor {
-  return narrow(input, ...args).clone();
-}
+export const narrowCopy: Op<typeof NarrowArgs> = op(
+  "narrowCopy",
+  NarrowArgs,
+  (input, { dim, start, length }) => narrow(input, dim, start, length).clone(),
+);
 
 /** The parameters of {@linkcode select}. */
-export interface SelectArgs {
-  /** The dimension. */
-  dim: number;
-  /** Which slice; negative counts from the end. */
-  index: number;
+export class SelectArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Which slice; negative counts from the end. */
+    public index: number,
+  ) {}
 }
-const selectArgs = signature<SelectArgs>("select", ["dim", "index"], [], 2);
 
 /** One slice of a dimension, which disappears. */
-export function select(input: Tensor, ...args: Args<SelectArgs, ["dim", "index"]>): Tensor {
-  const { dim, index } = selectArgs(args);
-  return selectAt(input, dim, index);
-}
+export const select: Op<typeof SelectArgs> = op(
+  "select",
+  SelectArgs,
+  (input, { dim, index }) => selectAt(input, dim, index),
+);
 
 /** The parameters of {@linkcode diagonal}. */
-export interface DiagonalArgs {
-  /** Which diagonal: 0 the main one, positive above it; default 0. */
-  offset?: number;
-  /** First dimension; default 0. */
-  dim1?: number;
-  /** Second dimension; default 1. */
-  dim2?: number;
+export class DiagonalArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension. */
+    public dim1 = 0,
+    /** Second dimension. */
+    public dim2 = 1,
+  ) {}
 }
-const diagonalArgs = signature<DiagonalArgs>("diagonal", ["offset", "dim1", "dim2"]);
 
 /**
  * A diagonal of two dimensions, as the last dimension of a view.
  *
  * @param input at least 2 dimensions
  */
-export function diagonal(input: Tensor, ...args: Args<DiagonalArgs, ["offset", "dim1", "dim2"]>): Tensor {
-  const { offset = 0, dim1 = 0, dim2 = 1 } = diagonalArgs(args);
-  return diagonalOf(input, offset, dim1, dim2);
-}
+export const diagonal: Op<typeof DiagonalArgs> = op(
+  "diagonal",
+  DiagonalArgs,
+  (input, { offset, dim1, dim2 }) => diagonalOf(input, offset, dim1, dim2),
+);
 
 /** Writes `source` to the part of a copy of `x` that `take` views; both get their gradient. */
 function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) => Tensor): Tensor {
@@ -414,73 +520,85 @@ function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) =>
 }
 
 /** The parameters of {@linkcode selectScatter}. */
-export interface SelectScatterArgs extends SelectArgs {
-  /** What is written. */
-  src: Tensor;
+export class SelectScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** The dimension. */
+    public dim: number,
+    /** Which slice; negative counts from the end. */
+    public index: number,
+  ) {}
 }
-const selectScatterArgs = signature<SelectScatterArgs>("selectScatter", ["src", "dim", "index"], [], 3);
 
 /** A copy of `input` with one slice replaced. */
-export function selectScatter(input: Tensor, ...args: Args<SelectScatterArgs, ["src", "dim", "index"]>): Tensor {
-  const { src, dim, index } = selectScatterArgs(args);
-  return scatterView("selectScatter", input, src, (part) => selectAt(part, dim, index));
-}
-
-/** The parameters of {@linkcode sliceScatter}. */
-export interface SliceScatterArgs {
-  /** What is written. */
-  src: Tensor;
-  /** The dimension; default 0. */
-  dim?: number;
-  /** First position. */
-  start?: number | null;
-  /** One past the last position. */
-  end?: number | null;
-  /** Step; default 1. */
-  step?: number;
-}
-const sliceScatterArgs = signature<SliceScatterArgs>("sliceScatter", ["src", "dim", "start", "end", "step"], [], 1);
-
-/** A copy of `input` with a range of slices replaced. */
-export function sliceScatter(
-  input: Tensor,
-  ...args: Args<SliceScatterArgs, ["src", "dim", "start", "end", "step"]>
-): Tensor {
-  const { src, dim = 0, start = null, end = null, step = 1 } = sliceScatterArgs(args);
-  return scatterView("sliceScatter", input, src, (part) => sliceAt(part, dim, start, end, step));
-}
-
-/** The parameters of {@linkcode diagonalScatter}. */
-export interface DiagonalScatterArgs extends DiagonalArgs {
-  /** What is written. */
-  src: Tensor;
-}
-const diagonalScatterArgs = signature<DiagonalScatterArgs>(
-  "diagonalScatter",
-  ["src", "offset", "dim1", "dim2"],
-  [],
-  1,
+export const selectScatter: Op<typeof SelectScatterArgs> = op(
+  "selectScatter",
+  SelectScatterArgs,
+  (input, { src, dim, index }) => scatterView("selectScatter", input, src, (part) => selectAt(part, dim, index)),
 );
 
-/** A copy of `input` with a diagonal replaced. */
-export function diagonalScatter(
-  input: Tensor,
-  ...args: Args<DiagonalScatterArgs, ["src", "offset", "dim1", "dim2"]>
-): Tensor {
-  const { src, offset = 0, dim1 = 0, dim2 = 1 } = diagonalScatterArgs(args);
-  return scatterView("diagonalScatter", input, src, (part) => diagonalOf(part, offset, dim1, dim2));
+/** The parameters of {@linkcode sliceScatter}. */
+export class SliceScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** The dimension. */
+    public dim = 0,
+    /** First position. */
+    public start: number | null = null,
+    /** One past the last position. */
+    public end: number | null = null,
+    /** Step. */
+    public step = 1,
+  ) {}
 }
 
-/** The parameters of {@linkcode unfold}. */
-export interface UnfoldArgs {
-  /** The dimension over which windows slide. */
-  dimension: number;
-  /** Size of a window. */
-  size: number;
-  /** Step between windows. */
-  step: number;
+/** A copy of `input` with a range of slices replaced. */
+export const sliceScatter: Op<typeof SliceScatterArgs> = op(
+  "sliceScatter",
+  SliceScatterArgs,
+  (input, { src, dim, start, end, step }) =>
+    scatterView("sliceScatter", input, src, (part) => sliceAt(part, dim, start, end, step)),
+);
+
+/** The parameters of {@linkcode diagonalScatter}. */
+export class DiagonalScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** Which diagonal: 0 the main one, positive above it. */
+    public offset = 0,
+    /** First dimension. */
+    public dim1 = 0,
+    /** Second dimension. */
+    public dim2 = 1,
+  ) {}
 }
-const unfoldArgs = signature<UnfoldArgs>("unfold", ["dimension", "size", "step"], [], 3);
+
+/** A copy of `input` with a diagonal replaced. */
+export const diagonalScatter: Op<typeof DiagonalScatterArgs> = op(
+  "diagonalScatter",
+  DiagonalScatterArgs,
+  (input, { src, offset, dim1, dim2 }) =>
+    scatterView("diagonalScatter", input, src, (part) => diagonalOf(part, offset, dim1, dim2)),
+);
+
+/** The parameters of {@linkcode unfold}. */
+export class UnfoldArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension over which windows slide. */
+    public dimension: number,
+    /** Size of a window. */
+    public size: number,
+    /** Step between windows. */
+    public step: number,
+  ) {}
+}
 
 /**
  * Sliding windows of a dimension, as a view with the window as last dimension.
@@ -489,15 +607,15 @@ const unfoldArgs = signature<UnfoldArgs>("unfold", ["dimension", "size", "step"]
  *
  * @param input any tensor
  */
-export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "size", "step"]>): Tensor {
+export const unfold: Op<typeof UnfoldArgs> = op("unfold", UnfoldArgs, (input, { dimension, size, step }) => {
   checkAlive("unfold", input);
-  const { dimension, size, step } = unfoldArgs(args);
   const d = wrapDim("unfold", dimension, input.ndim);
   const n = input.ndim === 0 ? 1 : input.shape[d];
-  if (!Number.isInteger(size) || size < 0 || size > n) {
+  checkCount("unfold", "size", size, 0);
+  checkCount("unfold", "step", step, 1);
+  if (size > n) {
     throw new ShapeError(`unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`);
   }
-  if (!Number.isInteger(step) || step < 1) throw new ShapeError(`unfold(): the step must be positive: ${step}`);
   const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
   if (input.ndim > 0) {
     shape[d] = Math.floor((n - size) / step) + 1;
@@ -507,10 +625,10 @@ export function unfold(input: Tensor, ...args: Args<UnfoldArgs, ["dimension", "s
   return recordView(
     "UnfoldBackward0",
     input,
-    makeView(input, shape, strides),
+    makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
     (g) => unfoldGradient(g, from, d, size, step),
   );
-}
+});
 
 /** Adds each tap of the windows at its place. */
 function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size: number, step: number): Tensor {
@@ -527,50 +645,55 @@ function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size:
 }
 
 /** The parameters of {@linkcode asStrided}. */
-export interface AsStridedArgs {
-  /** Sizes. */
-  size: readonly number[];
-  /** Steps in elements, not negative. */
-  stride: readonly number[];
-  /** First element in the storage; default: that of the tensor. */
-  storageOffset?: number | null;
+export class AsStridedArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Sizes. */
+    public size: readonly number[],
+    /** Steps in elements, not negative. */
+    public stride: readonly number[],
+    /** First element in the storage; default: that of the tensor. */
+    public storageOffset: number | null = null,
+  ) {}
 }
-const asStridedArgs = signature<AsStridedArgs>("asStrided", ["size", "stride", "storageOffset"], [], 2);
 
 /** A view of the tensor's storage with any sizes, strides and offset that stay inside it. */
-export function asStrided(input: Tensor, ...args: Args<AsStridedArgs, ["size", "stride", "storageOffset"]>): Tensor {
-  const { size, stride, storageOffset } = asStridedArgs(args);
-  return asStridedTo(input, size, stride, storageOffset ?? undefined);
-}
-
-/** The parameters of {@linkcode asStridedScatter}. */
-export interface AsStridedScatterArgs extends AsStridedArgs {
-  /** What is written. */
-  src: Tensor;
-}
-const asStridedScatterArgs = signature<AsStridedScatterArgs>(
-  "asStridedScatter",
-  ["src", "size", "stride", "storageOffset"],
-  [],
-  3,
+export const asStrided: Op<typeof AsStridedArgs> = op(
+  "asStrided",
+  AsStridedArgs,
+  (input, { size, stride, storageOffset }) => asStridedTo(input, size, stride, storageOffset ?? undefined),
 );
 
-/** A copy of `input` with the elements of a strided view replaced. */
-export function asStridedScatter(
-  input: Tensor,
-  ...args: Args<AsStridedScatterArgs, ["src", "size", "stride", "storageOffset"]>
-): Tensor {
-  const { src, size, stride, storageOffset } = asStridedScatterArgs(args);
-  return scatterView(
-    "asStridedScatter",
-    input,
-    src,
-    (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
-  );
+/** The parameters of {@linkcode asStridedScatter}. */
+export class AsStridedScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is written. */
+    public src: Tensor,
+    /** Sizes. */
+    public size: readonly number[],
+    /** Steps in elements, not negative. */
+    public stride: readonly number[],
+    /** First element in the storage; default: that of the tensor. */
+    public storageOffset: number | null = null,
+  ) {}
 }
 
+/** A copy of `input` with the elements of a strided view replaced. */
+export const asStridedScatter: Op<typeof AsStridedScatterArgs> = op(
+  "asStridedScatter",
+  AsStridedScatterArgs,
+  (input, { src, size, stride, storageOffset }) =>
+    scatterView(
+      "asStridedScatter",
+      input,
+      src,
+      (part) => asStridedTo(part, size, stride, storageOffset ?? part.offset),
+    ),
+);
+
 /** A complex tensor as real pairs: a view of shape `[…, 2]`. */
-export function viewAsReal(input: Tensor): Tensor {
+export const viewAsReal: Op<typeof NoArgs> = op("viewAsReal", NoArgs, (input) => {
   checkAlive("viewAsReal", input);
   if (!input.dtype.isComplex) throw new DTypeError(`viewAsReal(): a complex tensor is needed: ${input.dtype}`);
   const out = makeView(
@@ -581,44 +704,47 @@ export function viewAsReal(input: Tensor): Tensor {
     toReal(input.dtype),
   );
   return recordView("ViewAsRealBackward0", input, out, (g) => viewAsComplex(g.contiguous()));
-}
+});
 
 /** Real pairs in the last dimension as a complex tensor: a view without that dimension. */
-export function viewAsComplex(input: Tensor): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, viewAsComplex, input);
-  checkAlive("viewAsComplex", input);
-  const last = input.ndim - 1;
-  if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {
-    throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${input.dtype}`);
-  }
-  const strides = input.strides.slice(0, -1);
-  if (
-    input.shape[last] !== 2 || input.strides[last] !== 1 || input.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)
-  ) {
-    throw new ShapeError(
-      `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(input.shape)}, strides ${
-        show(input.strides)
-      }`,
+export const viewAsComplex: Op<typeof NoArgs> = op(
+  { name: "viewAsComplex", autocast: { cpu: "float32" } },
+  NoArgs,
+  (input) => {
+    checkAlive("viewAsComplex", input);
+    const last = input.ndim - 1;
+    if (input.dtype.name !== "float32" && input.dtype.name !== "float64") {
+      throw new DTypeError(`viewAsComplex(): a float32 or float64 tensor is needed: ${input.dtype}`);
+    }
+    const strides = input.strides.slice(0, -1);
+    if (
+      input.shape[last] !== 2 || input.strides[last] !== 1 || input.offset % 2 !== 0 || strides.some((s) => s % 2 !== 0)
+    ) {
+      throw new ShapeError(
+        `viewAsComplex(): the last dimension must hold contiguous pairs: shape ${show(input.shape)}, strides ${
+          show(input.strides)
+        }`,
+      );
+    }
+    const out = makeView(
+      input,
+      input.shape.slice(0, -1),
+      strides.map((s) => s / 2),
+      input.offset / 2,
+      toComplex(input.dtype),
     );
-  }
-  const out = makeView(
-    input,
-    input.shape.slice(0, -1),
-    strides.map((s) => s / 2),
-    input.offset / 2,
-    toComplex(input.dtype),
-  );
-  return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
-}
+    return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
+  },
+);
 
 /** The tensor itself: conjugation is never deferred here, so there is nothing to resolve. */
-export function resolveConj(input: Tensor): Tensor {
+export const resolveConj: Op<typeof NoArgs> = op("resolveConj", NoArgs, (input) => {
   checkAlive("resolveConj", input);
   return input;
-}
+});
 
 /** The tensor itself: negation is never deferred here, so there is nothing to resolve. */
-export function resolveNeg(input: Tensor): Tensor {
+export const resolveNeg: Op<typeof NoArgs> = op("resolveNeg", NoArgs, (input) => {
   checkAlive("resolveNeg", input);
   return input;
-}
+});

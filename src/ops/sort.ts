@@ -8,19 +8,22 @@
  */
 
 import { record, recordMany } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, type Func, func } from "../base/call.ts";
 import { int32, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { describe, isScalar, type ScalarLike } from "../base/scalar.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkOrdered, rawGather } from "./index_core.ts";
 import { cat } from "./join.ts";
 import { checkOperands } from "./kernel.ts";
-import { named, type ValuesIndices } from "./named.ts";
+import { writeOut } from "./define.ts";
+import { OutArgs } from "./op.ts";
+import { type ValuesIndices, valuesIndices } from "./named.ts";
+import { asMethod, type Fn, fn, type MethodForm, type Op, op } from "./op.ts";
 import { makeView, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 /** Makes values found at `indices` along `d` carry the gradient there. */
@@ -29,88 +32,90 @@ function recordSelection(name: string, x: Tensor, d: number, values: Tensor, ind
   recordMany(name, [values, indices], [x], [indices], (grads, [at]) => [
     grads[0] === null ? null : grads[0].newZeros(shape).scatter(d, at, grads[0]),
   ]);
-  return named({ values, indices });
+  return valuesIndices(values, indices);
 }
 
 /** The parameters of {@linkcode sort} and {@linkcode argsort}. */
-export interface SortArgs {
-  /** The dimension; default -1. */
-  dim?: number;
-  /** Largest first; default false. */
-  descending?: boolean;
-  /** Keep the order of equal elements; always the case here. */
-  stable?: boolean;
+export class SortArgs {
+  /** Whether equal elements keep their order; they always do. */
+  stable = false;
+  constructor(
+    /** The dimension. */
+    public dim = -1,
+    /** Whether the largest comes first. */
+    public descending = false,
+  ) {}
 }
-const sortArgs = signature<SortArgs>("sort", ["dim", "descending"], ["stable"]);
 
 /**
  * Sorted values along a dimension, and their positions.
  *
  * @param input any real tensor
- * @returns `{ values, indices }`, also as an array
+ * @returns `[values, indices]`, also by these names
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
  * import { assertEquals } from "@std/assert";
- * const { values, indices } = torch.tensor([3, 1, 2]).sort();
+ * const [values, indices] = torch.tensor([3, 1, 2]).sort();
  * assertEquals(await values.tolist(), [1, 2, 3]);
  * assertEquals(await indices.tolist(), [1, 2, 0]);
  * ```
  */
-export function sort(input: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): ValuesIndices {
-  const { dim = -1, descending = false } = sortArgs(args);
-  return sorted("sort", input, dim, descending);
-}
+export const sort: Op<typeof SortArgs, ValuesIndices> = op(
+  "sort",
+  SortArgs,
+  (input, { dim, descending }) => sorted("sort", input, dim, descending),
+);
 
 function sorted(op: string, x: Tensor, dim: number, descending: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const d = wrapDim(op, dim, x.ndim);
   const values = emptyLikeDevice(op, x.shape, x.dtype, x), indices = emptyLikeDevice(op, x.shape, int64, x);
   if (x.numel() > 0) x.storage.backend.sort(x, d, descending, values, indices);
   return recordSelection("SortBackward0", x, d, values, indices);
 }
 
-const argsortArgs = signature<SortArgs>("argsort", ["dim", "descending"], ["stable"]);
-
 /** The positions that {@linkcode sort} gives. */
-export function argsort(input: Tensor, ...args: Args<SortArgs, ["dim", "descending"]>): Tensor {
-  const { dim = -1, descending = false } = argsortArgs(args);
-  return sorted("argsort", input, dim, descending).indices;
-}
+export const argsort: Op<typeof SortArgs> = op(
+  "argsort",
+  SortArgs,
+  (input, { dim, descending }) => sorted("argsort", input, dim, descending).indices,
+);
 
 /** The values sorted along the first dimension. */
-export function msort(input: Tensor): Tensor {
-  return input.ndim === 0 ? input.clone() : sorted("msort", input, 0, false).values;
-}
+export const msort: Op<typeof OutArgs> = op("msort", OutArgs, (input, { out }) => {
+  const values = input.ndim === 0 ? input.clone() : sorted("msort", input, 0, false).values;
+  return out ? writeOut("msort", out, values) : values;
+});
 
 /** The parameters of {@linkcode topk}. */
-export interface TopkArgs {
-  /** How many. */
-  k: number;
-  /** The dimension; default -1. */
-  dim?: number;
-  /** The largest instead of the smallest; default true. */
-  largest?: boolean;
-  /** In order; always the case here. */
-  sorted?: boolean;
+export class TopkArgs {
+  constructor(
+    /** How many. */
+    public k: number,
+    /** The dimension. */
+    public dim = -1,
+    /** Whether the largest are wanted, not the smallest. */
+    public largest = true,
+    /** Whether they come in order; they always do. */
+    public sorted = true,
+  ) {}
 }
-const topkArgs = signature<TopkArgs>("topk", ["k", "dim", "largest", "sorted"], [], 1);
 
 /** The `k` largest (or smallest) values along a dimension, in order, and their positions. */
-export function topk(input: Tensor, ...args: Args<TopkArgs, ["k", "dim", "largest", "sorted"]>): ValuesIndices {
-  const { k, dim = -1, largest = true } = topkArgs(args);
+export const topk: Op<typeof TopkArgs, ValuesIndices> = op("topk", TopkArgs, (input, { k, dim, largest }) => {
   const d = wrapDim("topk", dim, input.ndim);
   const size = input.ndim === 0 ? 1 : input.shape[d];
   if (!Number.isInteger(k) || k < 0 || k > size) {
     throw new ShapeError(`topk(): k out of range: ${k} along dimension ${d} of size ${size}`);
   }
   return extremes("topk", input, d, k, largest);
-}
+});
 
 function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean): ValuesIndices {
   checkAlive(op, x);
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   const shape = x.shape.map((s, i) => i === d ? k : s);
   const values = emptyLikeDevice(op, shape, x.dtype, x), indices = emptyLikeDevice(op, shape, int64, x);
   if (values.numel() > 0) x.storage.backend.topk(x, d, largest, values, indices);
@@ -120,25 +125,26 @@ function extremes(op: string, x: Tensor, d: number, k: number, largest: boolean)
 /** Drops the dimension `d` of size 1 unless it is to be kept. */
 function finish(found: ValuesIndices, d: number, keepdim: boolean): ValuesIndices {
   const drop = (t: Tensor) => keepdim || t.ndim === 0 ? t : selectAt(t, d, 0);
-  return named({ values: drop(found.values), indices: drop(found.indices) });
+  return valuesIndices(drop(found.values), drop(found.indices));
 }
 
 /** The parameters of {@linkcode kthvalue}. */
-export interface KthvalueArgs {
-  /** Which, from 1. */
-  k: number;
-  /** The dimension; default -1. */
-  dim?: number;
-  /** Keep the dimension with size 1; default false. */
-  keepdim?: boolean;
-  /** Where to write values and indices. */
-  out?: readonly [Tensor, Tensor];
+export class KthvalueArgs {
+  /** Where values and indices go. */
+  out: readonly [Tensor, Tensor] | null = null;
+  constructor(
+    /** Which, from 1. */
+    public k: number,
+    /** The dimension. */
+    public dim = -1,
+    /** Whether the dimension stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-const kthvalueArgs = signature<KthvalueArgs>("kthvalue", ["k", "dim", "keepdim"], ["out"], 1);
 
 /** The `k`-th smallest value along a dimension, and its position. */
-export function kthvalue(input: Tensor, ...args: Args<KthvalueArgs, ["k", "dim", "keepdim"]>): ValuesIndices {
-  const { k, dim = -1, keepdim = false, out } = kthvalueArgs(args);
+export const kthvalue: Op<typeof KthvalueArgs, ValuesIndices> = op("kthvalue", KthvalueArgs, (input, args) => {
+  const { k, dim, keepdim, out } = args;
   const d = wrapDim("kthvalue", dim, input.ndim);
   const size = input.ndim === 0 ? 1 : input.shape[d];
   if (!Number.isInteger(k) || k < 1 || k > size) {
@@ -151,46 +157,61 @@ export function kthvalue(input: Tensor, ...args: Args<KthvalueArgs, ["k", "dim",
       throw new ArgumentError("kthvalue(): out shares memory with the input; clone() one of them");
     }
   }
-  return named({ values: out[0].copy_(result.values), indices: out[1].copy_(result.indices) });
-}
+  return valuesIndices(out[0].copy_(result.values), out[1].copy_(result.indices));
+});
 
 /** The k-th smallest, the dimension kept with size 1. */
 function kth(op: string, x: Tensor, d: number, k: number): ValuesIndices {
   const { values, indices } = extremes(op, x, d, k, false);
-  if (x.ndim === 0) return named({ values, indices });
-  return named({ values: sliceAt(values, d, k - 1, k), indices: sliceAt(indices, d, k - 1, k) });
+  if (x.ndim === 0) return valuesIndices(values, indices);
+  return valuesIndices(sliceAt(values, d, k - 1, k), sliceAt(indices, d, k - 1, k));
 }
 
-/** The parameters of {@linkcode median}, {@linkcode nanmedian} and {@linkcode mode}. */
-export interface MedianArgs {
-  /** The dimension. */
-  dim?: number;
-  /** Keep the dimension with size 1; default false. */
-  keepdim?: boolean;
+/** The parameters of {@linkcode median} and {@linkcode nanmedian} along a dimension. */
+export class MedianArgs {
+  constructor(
+    /** The dimension. */
+    public dim: number,
+    /** Whether the dimension stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-const medianArgs = signature<MedianArgs>("median", ["dim", "keepdim"]);
+
+/** How {@linkcode median} and {@linkcode nanmedian} are called, after the arguments `S`. */
+export interface MedianCalls<S extends readonly unknown[]> {
+  /** Of all elements. */
+  (...args: S): Tensor;
+  /** Along a dimension, with the position. */
+  (...args: [...S, ...Args<typeof MedianArgs>]): ValuesIndices;
+}
+
+/** The type of {@linkcode median} and {@linkcode nanmedian}. */
+export type MedianOp = MedianCalls<[input: Tensor]> & MethodForm<MedianCalls<[]>>;
+
+/** Defines a median by the one along a dimension. */
+function medianOp(name: string, along: (x: Tensor, d: number) => ValuesIndices): MedianOp {
+  const parse = call(name, MedianArgs);
+  const f = (input: Tensor, ...args: readonly unknown[]): Tensor | ValuesIndices => {
+    checkTensor(name, "input", input);
+    if (args.length === 0) return scope(() => wholeMedian(name, input, (flat) => along(flat, 0)));
+    const { dim, keepdim } = parse(args);
+    const d = wrapDim(name, dim, input.ndim);
+    return scope(() => finish(along(input, d), d, keepdim));
+  };
+  return asMethod(f) as unknown as MedianOp;
+}
 
 /**
  * The lower median: of all elements, or along a dimension with its position. NaN if any element is.
  *
  * @param input any real tensor
- * @returns a 0-d tensor without `dim`, else `{ values, indices }`
+ * @returns a 0-d tensor without `dim`, else `[values, indices]`
  */
-export function median(input: Tensor): Tensor;
-/** The same along a dimension. */
-export function median(input: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
-/** The same with named arguments. */
-export function median(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
-export function median(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
-  const { dim, keepdim = false } = medianArgs(args);
-  if (dim === undefined) return scope(() => wholeMedian("median", input, (flat) => medianAlong("median", flat, 0)));
-  const d = wrapDim("median", dim, input.ndim);
-  return scope(() => finish(medianAlong("median", input, d), d, keepdim));
-}
+export const median: MedianOp = medianOp("median", (x, d) => medianAlong("median", x, d));
 
 /** The median of all elements; equal elements share its gradient. */
 function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndices): Tensor {
-  checkOrdered(op, x.dtype);
+  checkOrdered(op, x);
   if (x.numel() === 0) return x.newFull([], NaN);
   const flat = reshapeTo(makeView(x, x.shape, x.strides), [-1]);
   const out = reshapeTo(along(flat).values, []).clone();
@@ -209,42 +230,37 @@ function medianAlong(op: string, x: Tensor, d: number): ValuesIndices {
   const last = extremes(op, x, d, 1, true);
   const spoilt = last.values.isnan();
   const indices = where(spoilt, last.indices, middle.indices);
-  return named({ values: x.gather(d, indices), indices });
+  return valuesIndices(x.gather(d, indices), indices);
 }
-
-const nanmedianArgs = signature<MedianArgs>("nanmedian", ["dim", "keepdim"]);
 
 /** {@linkcode median} of the elements that are not NaN. */
-export function nanmedian(input: Tensor): Tensor;
-/** The same along a dimension. */
-export function nanmedian(input: Tensor, dim: number, keepdim?: boolean): ValuesIndices;
-/** The same with named arguments. */
-export function nanmedian(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): Tensor | ValuesIndices;
-export function nanmedian(input: Tensor, ...args: unknown[]): Tensor | ValuesIndices {
-  const { dim, keepdim = false } = nanmedianArgs(args);
-  if (dim === undefined) return scope(() => wholeMedian("nanmedian", input, (flat) => nanmedianAlong(flat, 0)));
-  const d = wrapDim("nanmedian", dim, input.ndim);
-  return scope(() => finish(nanmedianAlong(input, d), d, keepdim));
-}
+export const nanmedian: MedianOp = medianOp("nanmedian", nanmedianAlong);
 
 function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
   if (!x.dtype.isFloatingPoint || x.ndim === 0) return medianAlong("nanmedian", x, d);
   const count = x.isnan().logicalNot().to(int64).sum(d, true);
   const at = count.sub(1).clampMin(0).floorDivide(2);
   const indices = sorted("nanmedian", x.detach(), d, false).indices.gather(d, at);
-  return named({ values: x.gather(d, indices), indices });
+  return valuesIndices(x.gather(d, indices), indices);
 }
 
-const modeArgs = signature<MedianArgs>("mode", ["dim", "keepdim"]);
+/** The parameters of {@linkcode mode}. */
+export class ModeArgs {
+  constructor(
+    /** The dimension. */
+    public dim = -1,
+    /** Whether the dimension stays, with size 1. */
+    public keepdim = false,
+  ) {}
+}
 
 /** The most frequent value along a dimension (the smallest of several), and its last position. */
-export function mode(input: Tensor, ...args: Args<MedianArgs, ["dim", "keepdim"]>): ValuesIndices {
-  const { dim = -1, keepdim = false } = modeArgs(args);
+export const mode: Op<typeof ModeArgs, ValuesIndices> = op("mode", ModeArgs, (input, { dim, keepdim }) => {
   const d = wrapDim("mode", dim, input.ndim);
   if (input.ndim === 0) return extremes("mode", input, d, 1, true);
   if (input.shape[d] === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(input.shape)}`);
   return scope(() => mostFrequent(input, d, keepdim));
-}
+});
 
 function mostFrequent(x: Tensor, d: number, keepdim: boolean): ValuesIndices {
   const size = x.shape[d];
@@ -258,28 +274,24 @@ function mostFrequent(x: Tensor, d: number, keepdim: boolean): ValuesIndices {
   const from = cat([zero, starts], d).cummax(d).values;
   const best = here.sub(from).argmax(d, true);
   const at = indices.gather(d, best);
-  return finish(named({ values: x.gather(d, at), indices: at }), d, keepdim);
+  return finish(valuesIndices(x.gather(d, at), at), d, keepdim);
 }
 
 /** The parameters of {@linkcode searchsorted}. */
-export interface SearchsortedArgs {
-  /** What to look for: a tensor with the same leading dimensions (any, for a 1-d sequence), or a number. */
-  input: Tensor | ScalarLike;
-  /** int32 positions; default false. */
-  outInt32?: boolean;
-  /** Positions after equal elements; default false. */
-  right?: boolean;
-  /** The same as a word: `"left"` or `"right"`. */
-  side?: "left" | "right";
+export class SearchsortedArgs {
+  /** Whether positions are int32. */
+  outInt32 = false;
+  /** Whether positions are after equal elements. */
+  right: boolean | null = null;
+  /** The same as a word. */
+  side: "left" | "right" | null = null;
   /** Positions that sort the sequence. */
-  sorter?: Tensor | null;
+  sorter: Tensor | null = null;
+  constructor(
+    /** What to look for: a tensor with the same leading dimensions (any, for a 1-d sequence), or a number. */
+    public input: Tensor | ScalarLike,
+  ) {}
 }
-const searchsortedArgs = signature<SearchsortedArgs>(
-  "searchsorted",
-  ["input"],
-  ["outInt32", "right", "side", "sorter"],
-  1,
-);
 
 /**
  * Where values belong in a sorted sequence: along the last dimension, so that the order is kept.
@@ -287,43 +299,51 @@ const searchsortedArgs = signature<SearchsortedArgs>(
  * @param sortedSequence sorted along its last dimension (or by `sorter`)
  * @throws {ShapeError} if leading dimensions differ
  */
-export function searchsorted(sortedSequence: Tensor, ...args: Args<SearchsortedArgs, ["input"]>): Tensor {
-  const { input, outInt32 = false, right, side, sorter = null } = searchsortedArgs(args);
-  if (side !== undefined && side !== "left" && side !== "right") {
-    throw new ArgumentError(`searchsorted(): side must be "left" or "right": ${describe(side)}`);
-  }
-  if (side === "left" && right === true) {
-    throw new ArgumentError('searchsorted(): side and right contradict each other: "left" and true');
-  }
-  let sequence = sortedSequence;
-  if (sorter !== null) {
-    if (sorter.dtype !== int64 || show(sorter.shape) !== show(sequence.shape)) {
-      throw new ShapeError(
-        `searchsorted(): sorter must be int64 of the sequence's shape: ${sorter.dtype} ${show(sorter.shape)}`,
-      );
+export const searchsorted: Fn<typeof SearchsortedArgs> = fn(
+  "searchsorted",
+  SearchsortedArgs,
+  (sortedSequence, args) => {
+    const { input, outInt32, right, side, sorter } = args;
+    if (side !== null && side !== "left" && side !== "right") {
+      throw new ArgumentError(`searchsorted(): side must be "left" or "right": ${describe(side)}`);
     }
-    sequence = rawGather("searchsorted", sequence, sequence.ndim - 1, sorter);
-  }
-  return search("searchsorted", sequence, input, right ?? side === "right", outInt32);
-}
+    if (side === "left" && right === true) {
+      throw new ArgumentError('searchsorted(): side and right contradict each other: "left" and true');
+    }
+    let sequence = sortedSequence;
+    if (sorter !== null) {
+      if (sorter.dtype !== int64 || show(sorter.shape) !== show(sequence.shape)) {
+        throw new ShapeError(
+          `searchsorted(): sorter must be int64 of the sequence's shape: ${sorter.dtype} ${show(sorter.shape)}`,
+        );
+      }
+      sequence = rawGather("searchsorted", sequence, sequence.ndim - 1, sorter);
+    }
+    return search("searchsorted", sequence, input, right ?? side === "right", outInt32);
+  },
+);
 
 /** The parameters of {@linkcode bucketize}. */
-export interface BucketizeArgs {
-  /** Sorted, 1-d. */
-  boundaries: Tensor;
-  /** int32 positions; default false. */
-  outInt32?: boolean;
-  /** A value equal to a boundary goes after it; default false. */
-  right?: boolean;
+export class BucketizeArgs {
+  /** Whether positions are int32. */
+  outInt32 = false;
+  /** Whether a value equal to a boundary goes after it. */
+  right = false;
+  constructor(
+    /** What to place: a tensor or a number. */
+    public input: Tensor | ScalarLike,
+    /** Sorted, 1-d. */
+    public boundaries: Tensor,
+  ) {}
 }
-const bucketizeArgs = signature<BucketizeArgs>("bucketize", ["boundaries"], ["outInt32", "right"], 1);
 
 /** Which interval between boundaries each value is in. */
-export function bucketize(input: Tensor | ScalarLike, ...args: Args<BucketizeArgs, ["boundaries"]>): Tensor {
-  const { boundaries, outInt32 = false, right = false } = bucketizeArgs(args);
+export const bucketize: Func<typeof BucketizeArgs, Tensor> = func("bucketize", BucketizeArgs, (args) => {
+  const { input, boundaries, outInt32, right } = args;
+  checkTensor("bucketize", "boundaries", boundaries);
   if (boundaries.ndim !== 1) throw new ShapeError(`bucketize(): boundaries must be 1-d: ${show(boundaries.shape)}`);
   return search("bucketize", boundaries, input, right, outInt32);
-}
+});
 
 function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right: boolean, narrow: boolean): Tensor {
   if (!(input instanceof Tensor) && !isScalar(input)) {
@@ -331,7 +351,7 @@ function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right:
   }
   const values = input instanceof Tensor ? input : sequence.newFull([], input);
   checkOperands(op, [sequence, values]);
-  checkOrdered(op, sequence.dtype);
+  checkOrdered(op, sequence);
   if (values.dtype !== sequence.dtype) {
     throw new DTypeError(`${op}(): values and sequence must have one dtype: ${values.dtype} and ${sequence.dtype}`);
   }
@@ -350,29 +370,35 @@ function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right:
 }
 
 /** The parameters of {@linkcode isin}. */
-export interface IsinArgs {
-  /** What to look in: a tensor or a number. */
-  testElements: Tensor | ScalarLike;
+export class IsinArgs {
   /** Accepted for PyTorch's sake. */
-  assumeUnique?: boolean;
-  /** Which elements are *not* among them; default false. */
-  invert?: boolean;
+  assumeUnique = false;
+  /** Which elements are *not* among them. */
+  invert = false;
+  constructor(
+    /** What is looked for: a tensor or a number. */
+    public elements: Tensor | ScalarLike,
+    /** What to look in: a tensor or a number. */
+    public testElements: Tensor | ScalarLike,
+  ) {}
 }
-const isinArgs = signature<IsinArgs>("isin", ["testElements"], ["assumeUnique", "invert"], 1);
 
 /** Which elements are among `testElements`. */
-export function isin(elements: Tensor | ScalarLike, ...args: Args<IsinArgs, ["testElements"]>): Tensor {
-  const { testElements: test, invert = false } = isinArgs(args);
-  const like = elements instanceof Tensor ? elements : test as Tensor;
-  if (!(like instanceof Tensor)) {
-    throw new ArgumentError(`isin(): at least one argument must be a Tensor: ${describe(test)}`);
-  }
-  const x = elements instanceof Tensor ? elements : like.newFull([], elements);
-  const wanted = test instanceof Tensor ? test : like.newFull([], test);
-  const count = wanted.numel();
-  if (count === 0) return x.newFull(x.shape, invert, { dtype: x.eq(x).dtype });
-  return scope(() => among(x, wanted, invert));
-}
+export const isin: Func<typeof IsinArgs, Tensor> = func(
+  "isin",
+  IsinArgs,
+  ({ elements, testElements: test, invert }) => {
+    const like = elements instanceof Tensor ? elements : test as Tensor;
+    if (!(like instanceof Tensor)) {
+      throw new ArgumentError(`isin(): at least one argument must be a Tensor: ${describe(test)}`);
+    }
+    const x = elements instanceof Tensor ? elements : like.newFull([], elements);
+    const wanted = test instanceof Tensor ? test : like.newFull([], test);
+    const count = wanted.numel();
+    if (count === 0) return x.newFull(x.shape, invert, { dtype: x.eq(x).dtype });
+    return scope(() => among(x, wanted, invert));
+  },
+);
 
 function among(x: Tensor, wanted: Tensor, invert: boolean): Tensor {
   const ordered = sorted("isin", reshapeTo(wanted.detach(), [-1]), 0, false).values.to(x.dtype);

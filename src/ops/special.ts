@@ -10,7 +10,8 @@
 import { DTypeError } from "../base/errors.ts";
 import type { Expr, Value } from "../expr/expr.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { OutArgs, type Pointwise, pointwise } from "./define.ts";
+import { type Pointwise, pointwise } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import * as core from "./special_core.ts";
 
 export { xlog1py, xlogy } from "./binary.ts";

@@ -7,10 +7,12 @@
  * @module
  */
 
-import { type Args, isPlainObject, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { type Op, op } from "./op.ts";
+import { type SpreadArgs, spreadCall } from "../base/call.ts";
+import { checkCount, checkIntegers, checkResults } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensors, Tensor } from "../tensor/tensor.ts";
 import { cat, stack } from "./join.ts";
 import { neededValues } from "./values.ts";
 import { makeView, recordViews, reshapeTo } from "./view_core.ts";
@@ -20,6 +22,7 @@ function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number
   checkAlive(op, x);
   if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor cannot be split`);
   const d = wrapDim(op, dim, x.ndim);
+  checkResults(op, sizes.length);
   let at = 0;
   const views = sizes.map((size) => {
     const shape = [...x.shape];
@@ -36,13 +39,15 @@ function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number
 }
 
 /** The parameters of {@linkcode split}. */
-export interface SplitArgs {
-  /** The size of each part (the last may be smaller), or all sizes. */
-  splitSizeOrSections: number | readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+export class SplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The size of each part (the last may be smaller), or all sizes. */
+    public splitSizeOrSections: number | readonly number[],
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], [], 1);
 
 /**
  * Views of consecutive parts of a dimension.
@@ -50,16 +55,20 @@ const splitArgs = signature<SplitArgs>("split", ["splitSizeOrSections", "dim"], 
  * @param input at least 1 dimension
  * @throws {ShapeError} if sizes do not add up to the dimension's size
  */
-export function split(input: Tensor, ...args: Args<SplitArgs, ["splitSizeOrSections", "dim"]>): Tensor[] {
-  const { splitSizeOrSections: by, dim = 0 } = splitArgs(args);
-  if (typeof by !== "number") return splitWithSizes(input, by, dim);
-  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = input.shape[wrapDim("split", dim, input.ndim)];
-  if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
-    throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
-  }
-  return splitSizes("split", input, evenSizes(size, by), dim);
-}
+export const split: Op<typeof SplitArgs, Tensor[]> = op(
+  "split",
+  SplitArgs,
+  (input, { splitSizeOrSections: by, dim }) => {
+    if (typeof by !== "number") return splitWithSizes(input, by, dim);
+    if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+    const size = input.shape[wrapDim("split", dim, input.ndim)];
+    if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
+      throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
+    }
+    checkResults("split", by === 0 ? 1 : Math.ceil(size / by));
+    return splitSizes("split", input, evenSizes(size, by), dim);
+  },
+);
 
 /** As many parts of size `by` as fit, and the rest; an empty dimension is one empty part. */
 function evenSizes(size: number, by: number): number[] {
@@ -69,62 +78,79 @@ function evenSizes(size: number, by: number): number[] {
 }
 
 /** The parameters of {@linkcode splitWithSizes}. */
-export interface SplitWithSizesArgs {
-  /** All sizes. */
-  splitSizes: readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+export class SplitWithSizesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** All sizes. */
+    public splitSizes: readonly number[],
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const splitWithSizesArgs = signature<SplitWithSizesArgs>("splitWithSizes", ["splitSizes", "dim"], [], 1);
 
 /** {@linkcode split} by a list of sizes. */
-export function splitWithSizes(input: Tensor, ...args: Args<SplitWithSizesArgs, ["splitSizes", "dim"]>): Tensor[] {
-  const { splitSizes: sizes, dim = 0 } = splitWithSizesArgs(args);
-  if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
-  const size = input.shape[wrapDim("split", dim, input.ndim)];
-  const valid = sizes.every((s) => Number.isInteger(s) && s >= 0);
-  if (!valid || sizes.reduce((a, b) => a + b, 0) !== size) {
-    throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
-  }
-  return splitSizes("split", input, sizes, dim);
-}
+export const splitWithSizes: Op<typeof SplitWithSizesArgs, Tensor[]> = op(
+  "splitWithSizes",
+  SplitWithSizesArgs,
+  (input, { splitSizes: sizes, dim }) => {
+    if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
+    const size = input.shape[wrapDim("split", dim, input.ndim)];
+    checkIntegers("split", "sizes", sizes);
+    if (sizes.some((s) => s < 0) || sizes.reduce((a, b) => a + b, 0) !== size) {
+      throw new ShapeError(`split(): sizes must add up to the dimension's: ${show(sizes)} for ${size}`);
+    }
+    return splitSizes("split", input, sizes, dim);
+  },
+);
 
 /** The parameters of {@linkcode chunk}. */
-export interface ChunkArgs {
-  /** How many parts at most. */
-  chunks: number;
-  /** The dimension; default 0. */
-  dim?: number;
+export class ChunkArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many parts at most. */
+    public chunks: number,
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const chunkArgs = signature<ChunkArgs>("chunk", ["chunks", "dim"], [], 1);
 
 /** At most `chunks` parts of equal size, the last perhaps smaller. */
-export function chunk(input: Tensor, ...args: Args<ChunkArgs, ["chunks", "dim"]>): Tensor[] {
-  const { chunks, dim = 0 } = chunkArgs(args);
+export const chunk: Op<typeof ChunkArgs, Tensor[]> = op("chunk", ChunkArgs, (input, { chunks, dim }) => {
   if (input.ndim === 0) throw new ShapeError("chunk(): a 0-d tensor cannot be split: []");
-  if (!Number.isInteger(chunks) || chunks < 1) {
-    throw new ShapeError(`chunk(): the number of chunks must be positive: ${chunks}`);
-  }
+  checkCount("chunk", "the number of chunks", chunks, 1);
   const size = input.shape[wrapDim("chunk", dim, input.ndim)];
+  checkResults("chunk", size === 0 ? chunks : Math.min(chunks, size));
   if (size === 0) return splitSizes("chunk", input, new Array<number>(chunks).fill(0), dim);
   return splitSizes("chunk", input, evenSizes(size, Math.ceil(size / chunks)), dim);
+});
+
+/** Where a dimension is cut: the number of parts, or the positions. */
+export class CutsArgs {
+  /** The number of parts. */
+  sections: number | null = null;
+  /** Where to cut. */
+  indices: readonly number[] | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The number of parts, or where to cut. */
+    public indicesOrSections: number | readonly number[] | null = null,
+  ) {}
 }
 
 /** The parameters of {@linkcode tensorSplit}. */
-export interface TensorSplitArgs {
-  /** The number of parts, or where to cut; a tensor of either is read at once. */
-  indicesOrSections?: number | readonly number[] | Tensor;
+export class TensorSplitArgs {
   /** The number of parts. */
-  sections?: number;
+  sections: number | null = null;
   /** Where to cut. */
-  indices?: readonly number[];
-  /** The dimension; default 0. */
-  dim?: number;
+  indices: readonly number[] | null = null;
+  /** Parameters that may go by position. */
+  constructor(
+    /** The number of parts, or where to cut; a tensor of either is read at once. */
+    public indicesOrSections: number | readonly number[] | Tensor | null = null,
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSections", "dim"], [
-  "sections",
-  "indices",
-]);
 
 /**
  * Parts of nearly equal size (`sections`), or cut at positions (`indices`).
@@ -133,9 +159,8 @@ const tensorSplitArgs = signature<TensorSplitArgs>("tensorSplit", ["indicesOrSec
  *
  * @param input at least 1 dimension
  */
-export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indicesOrSections", "dim"]>): Tensor[] {
-  const given = tensorSplitArgs(args);
-  const dim = given.dim ?? 0;
+export const tensorSplit: Op<typeof TensorSplitArgs, Tensor[]> = op("tensorSplit", TensorSplitArgs, (input, given) => {
+  const { dim } = given;
   let by = given.indicesOrSections ?? given.sections ?? given.indices;
   if (by instanceof Tensor) {
     if (by.ndim > 1 || by.dtype.name !== "int64") {
@@ -147,11 +172,11 @@ export function tensorSplit(input: Tensor, ...args: Args<TensorSplitArgs, ["indi
     by = by.ndim === 0 ? values[0] : values;
   }
   if (typeof by !== "number" && !Array.isArray(by)) {
-    throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${String(by)}`);
+    throw new ArgumentError(`tensorSplit(): expected a number of sections or a list of indices: ${describe(by)}`);
   }
   if (input.ndim === 0) throw new ShapeError("tensorSplit(): a 0-d tensor cannot be split: []");
   return splitAt("tensorSplit", input, by, wrapDim("tensorSplit", dim, input.ndim));
-}
+});
 
 function splitAt(op: string, x: Tensor, by: number | readonly number[], d: number): Tensor[] {
   const size = x.shape[d];
@@ -159,10 +184,13 @@ function splitAt(op: string, x: Tensor, by: number | readonly number[], d: numbe
     if (!Number.isInteger(by) || by < 1) {
       throw new ShapeError(`${op}(): the number of sections must be positive: ${by}`);
     }
+    checkResults(op, by);
     const small = Math.floor(size / by), larger = size % by;
     return splitSizes(op, x, Array.from({ length: by }, (_, i) => small + (i < larger ? 1 : 0)), d);
   }
   // Cuts follow Python's slicing: clamped, negative from the end, and a cut before the last one gives an empty part.
+  checkIntegers(op, "indices", by);
+  checkResults(op, by.length + 1);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
   const starts = [0, ...by.map(clamp)], ends = [...by.map(clamp), size];
   return recordViews(
@@ -188,15 +216,15 @@ function splitAt(op: string, x: Tensor, by: number | readonly number[], d: numbe
   );
 }
 
-function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: number, dim: number): Tensor[] {
+/** {@linkcode tensorSplit} along a dimension of its own, into equal sections. */
+function axisSplit(op: string, x: Tensor, cuts: CutsArgs, least: number, dim: number): Tensor[] {
   if (x.ndim < least) {
     throw new ShapeError(`${op}(): at least ${least} dimension${least > 1 ? "s are" : " is"} needed: ${show(x.shape)}`);
   }
-  const last = args[0];
-  const by = isPlainObject(last) ? last.sections ?? last.indices ?? last.indicesOrSections : last;
-  if (Array.isArray(by)) return splitAt(op, x, by as number[], dim);
+  const by = cuts.sections ?? cuts.indices ?? cuts.indicesOrSections;
+  if (Array.isArray(by)) return splitAt(op, x, by, dim);
   if (typeof by !== "number") {
-    throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${String(by)}`);
+    throw new ArgumentError(`${op}(): expected a number of sections or a list of indices: ${describe(by)}`);
   }
   if (by < 1 || x.shape[dim] % by !== 0) {
     throw new ShapeError(
@@ -206,41 +234,42 @@ function axisSplit(op: string, x: Tensor, args: readonly unknown[], least: numbe
   return splitAt(op, x, by, dim);
 }
 
-/** Sections or cutting positions. */
-export type Cuts = number | readonly number[] | {
-  indicesOrSections?: number | readonly number[];
-  sections?: number;
-  indices?: readonly number[];
-};
-
 /** {@linkcode tensorSplit} along dimension 1 (0 for vectors) into equal sections, or at indices. */
-export function hsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("hsplit", input, [cuts], 1, input.ndim === 1 ? 0 : 1);
-}
+export const hsplit: Op<typeof CutsArgs, Tensor[]> = op(
+  "hsplit",
+  CutsArgs,
+  (input, cuts) => axisSplit("hsplit", input, cuts, 1, input.ndim === 1 ? 0 : 1),
+);
 
 /** {@linkcode tensorSplit} along dimension 0 into equal sections, or at indices. */
-export function vsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("vsplit", input, [cuts], 2, 0);
-}
+export const vsplit: Op<typeof CutsArgs, Tensor[]> = op(
+  "vsplit",
+  CutsArgs,
+  (input, cuts) => axisSplit("vsplit", input, cuts, 2, 0),
+);
 
 /** {@linkcode tensorSplit} along dimension 2 into equal sections, or at indices. */
-export function dsplit(input: Tensor, cuts: Cuts): Tensor[] {
-  return axisSplit("dsplit", input, [cuts], 3, 2);
-}
+export const dsplit: Op<typeof CutsArgs, Tensor[]> = op(
+  "dsplit",
+  CutsArgs,
+  (input, cuts) => axisSplit("dsplit", input, cuts, 3, 2),
+);
 
 /** The parameters of {@linkcode unbind}. */
-export interface UnbindArgs {
-  /** The dimension; default 0. */
-  dim?: number;
+export class UnbindArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension. */
+    public dim = 0,
+  ) {}
 }
-const unbindArgs = signature<UnbindArgs>("unbind", ["dim"]);
 
 /** Every slice of a dimension, which disappears. */
-export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tensor[] {
+export const unbind: Op<typeof UnbindArgs, Tensor[]> = op("unbind", UnbindArgs, (input, { dim }) => {
   checkAlive("unbind", input);
-  const { dim = 0 } = unbindArgs(args);
   if (input.ndim === 0) throw new ShapeError("unbind(): a 0-d tensor has no slices: []");
   const d = wrapDim("unbind", dim, input.ndim);
+  checkResults("unbind", input.shape[d]);
   const shape = input.shape.filter((_, i) => i !== d), strides = input.strides.filter((_, i) => i !== d);
   const views = Array.from(
     { length: input.shape[d] },
@@ -250,42 +279,42 @@ export function unbind(input: Tensor, ...args: Args<UnbindArgs, ["dim"]>): Tenso
     const like = grads.find((g) => g !== null)!;
     return stack(grads.map((g) => g ?? like.newZeros(shape)), d);
   });
+});
+
+/** The parameters of {@linkcode atleast1d} and its kin. */
+export class AtleastArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor, or several, as an array or spread. */
+    public tensors: readonly Tensor[],
+  ) {}
 }
 
-/** One tensor, or several in an array or spread. */
-export type OneOrMany = readonly [Tensor] | readonly Tensor[] | readonly [readonly Tensor[]];
+/** How {@linkcode atleast1d} and its kin are called. */
+export interface AtleastCalls {
+  /** One tensor. */
+  (input: Tensor): Tensor;
+  /** Several tensors. */
+  (...args: SpreadArgs<typeof AtleastArgs, Tensor>): Tensor[];
+}
 
-function atleast(op: string, args: OneOrMany, raise: (x: Tensor) => Tensor): Tensor | Tensor[] {
-  const list = Array.isArray(args[0]) ? args[0] as Tensor[] : args as readonly Tensor[];
-  for (const x of list) {
-    if (!(x instanceof Tensor)) throw new ArgumentError(`${op}(): expected tensors: ${String(x)}`);
-  }
-  return list.length === 1 && !Array.isArray(args[0]) ? raise(list[0]) : list.map(raise);
+function atleast(name: string, raise: (x: Tensor) => Tensor): AtleastCalls {
+  const parse = spreadCall(name, AtleastArgs, checkTensors);
+  const f = (...args: readonly unknown[]): Tensor | Tensor[] => {
+    const { tensors } = parse(args);
+    return args.length === 1 && args[0] instanceof Tensor ? raise(args[0]) : tensors.map(raise);
+  };
+  return f as AtleastCalls;
 }
 
 /** 0-d tensors as `[1]`; others as they are. Several tensors give an array. */
-export function atleast1d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast1d(...tensors: OneOrMany): Tensor[];
-export function atleast1d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast1d", tensors, (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
-}
+export const atleast1d: AtleastCalls = atleast("atleast1d", (x) => x.ndim < 1 ? reshapeTo(x, [1]) : x);
 
 /** Tensors with fewer than 2 dimensions as `[1, n]`. Several tensors give an array. */
-export function atleast2d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast2d(...tensors: OneOrMany): Tensor[];
-export function atleast2d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast2d", tensors, (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
-}
+export const atleast2d: AtleastCalls = atleast("atleast2d", (x) => x.ndim < 2 ? reshapeTo(x, [1, x.numel()]) : x);
 
 /** Tensors with fewer than 3 dimensions as `[1, n, 1]` or `[m, n, 1]`. Several tensors give an array. */
-export function atleast3d(input: Tensor): Tensor;
-/** The same for several tensors. */
-export function atleast3d(...tensors: OneOrMany): Tensor[];
-export function atleast3d(...tensors: OneOrMany): Tensor | Tensor[] {
-  return atleast("atleast3d", tensors, (x) => {
-    if (x.ndim >= 3) return x;
-    return x.ndim === 2 ? reshapeTo(x, [...x.shape, 1]) : reshapeTo(x, [1, x.numel(), 1]);
-  });
-}
+export const atleast3d: AtleastCalls = atleast("atleast3d", (x) => {
+  if (x.ndim >= 3) return x;
+  return x.ndim === 2 ? reshapeTo(x, [...x.shape, 1]) : reshapeTo(x, [1, x.numel(), 1]);
+});

@@ -8,12 +8,14 @@
  */
 
 import { type Args, call, NoArgs } from "../base/call.ts";
+import { checkCount } from "../base/checks.ts";
 import { type DType, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, OutArgs, type Pointwise, pointwise } from "./define.ts";
+import { type Context, type Pointwise, pointwise } from "./define.ts";
+import { OutArgs } from "./op.ts";
 import { asMethod, type IsMethod, type Op, op } from "./op.ts";
 
 /** A function whose values are not integers. */
@@ -261,7 +263,8 @@ function polygammaOf(n: number): Pointwise {
   let op = polygammas.get(n);
   if (op === undefined) {
     let factor = n % 2 === 0 ? -1 : 1;
-    for (let k = 2; k <= n; k++) factor *= k;
+    // Beyond 170 the factorial is infinite, as it is in PyTorch.
+    for (let k = 2; k <= n && Number.isFinite(factor); k++) factor *= k;
     op = floating("polygamma", (x) => {
       if (x instanceof Complex) throw new DTypeError("polygamma(): not defined for complex values");
       const real = x as Expr;
@@ -292,18 +295,19 @@ const polygammaArgs = call("polygamma", PolygammaArgs);
 export const polygamma: ((...args: Args<typeof PolygammaArgs>) => Tensor) & IsMethod = asMethod((...args) => {
   const { n, input } = polygammaArgs(args);
   const [order, x] = n instanceof Tensor ? [input as number, n] : [n, input as Tensor];
-  if (!Number.isInteger(order) || order < 0) {
-    throw new ArgumentError(`polygamma(): n must be a non-negative integer: ${order}`);
-  }
+  checkCount("polygamma", "n", order, 0);
   return polygammaOf(order)(x);
 });
+
+/** The largest dimension of {@linkcode mvlgamma}: each takes one evaluation of lgamma in the kernel. */
+const MOST_DIMENSIONS = 128;
 
 const mvlgammas = new Map<number, Pointwise>();
 
 /** The parameters of {@linkcode mvlgamma}. */
 export class MvlgammaArgs {
   constructor(
-    /** The dimension, positive. */
+    /** The dimension, from 1 to 128. */
     public p: number,
   ) {}
 }
@@ -311,10 +315,10 @@ export class MvlgammaArgs {
 /**
  * The multivariate log-gamma function of dimension `p`: Σ lgamma(x - i/2) + p(p - 1)/4 · log π.
  *
- * @throws {ArgumentError} if `p` is not a positive integer
+ * @throws {ArgumentError} if `p` is not an integer from 1 to 128
  */
 export const mvlgamma: Op<typeof MvlgammaArgs> = op("mvlgamma", MvlgammaArgs, (input, { p }) => {
-  if (!Number.isInteger(p) || p < 1) throw new ArgumentError(`mvlgamma(): p must be a positive integer: ${p}`);
+  checkCount("mvlgamma", "p", p, 1, MOST_DIMENSIONS);
   let found = mvlgammas.get(p);
   if (found === undefined) {
     found = floating("mvlgamma", (x) => {

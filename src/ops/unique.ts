@@ -6,33 +6,61 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import type { Args, Params } from "../base/call.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
+import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { wrapDim } from "../base/shape.ts";
+import { checkSizes, wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { arange } from "./ranges.ts";
-import { checkCount, checkOrdered, coordinates } from "./index_core.ts";
+import { checkOrdered, coordinates } from "./index_core.ts";
 import { cat } from "./join.ts";
+import { type MethodForm, type Op, op } from "./op.ts";
 import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode unique}. */
-export interface UniqueArgs {
-  /** In order; always the case here. */
-  sorted?: boolean;
-  /** Also give, per element, the position of its value in the result. */
-  returnInverse?: boolean;
-  /** Also give how often each value occurs. */
-  returnCounts?: boolean;
-  /** Compare whole slices of this dimension; default: elements. */
-  dim?: number | null;
+export class UniqueArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** In order; always the case here. */
+    public sorted = true,
+    /** Also give, per element, the position of its value in the result. */
+    public returnInverse = false,
+    /** Also give how often each value occurs. */
+    public returnCounts = false,
+    /** Compare whole slices of this dimension; `null`: elements. */
+    public dim: number | null = null,
+  ) {}
 }
-const uniqueArgs = signature<UniqueArgs>("unique", ["sorted", "returnInverse", "returnCounts", "dim"]);
 
-/** The flags that ask for more than the values. */
-export type PlainUnique = { returnInverse?: false; returnCounts?: false };
+/** The parameters of {@linkcode uniqueConsecutive}. */
+export class UniqueConsecutiveArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Also give, per element, the position of its value in the result. */
+    public returnInverse = false,
+    /** Also give how often each value occurs. */
+    public returnCounts = false,
+    /** Compare whole slices of this dimension; `null`: elements. */
+    public dim: number | null = null,
+  ) {}
+}
+
+/** Options that ask for nothing but the values. */
+export type PlainUnique = { sorted?: boolean; returnInverse?: false; returnCounts?: false; dim?: number | null };
+
+/** How {@linkcode unique} and {@linkcode uniqueConsecutive} are called, after the arguments `S`. */
+export interface UniqueCalls<S extends readonly unknown[], C extends Params> {
+  /** The values alone. */
+  (...args: [...S, named?: PlainUnique]): Promise<Tensor>;
+  /** An array of the values and what else is asked for: positions, then counts. */
+  (...args: [...S, ...Args<C>]): Promise<Tensor | Tensor[]>;
+}
+
+/** The type of {@linkcode unique} and {@linkcode uniqueConsecutive}. */
+export type UniqueOp<C extends Params> = UniqueCalls<[input: Tensor], C> & MethodForm<UniqueCalls<[], C>>;
 
 /**
  * The distinct elements, sorted.
@@ -42,34 +70,19 @@ export type PlainUnique = { returnInverse?: false; returnCounts?: false };
  * @param input any real tensor
  * @returns the values; with `returnInverse` or `returnCounts`, an array of values, positions, counts
  */
-export function unique(input: Tensor, options?: UniqueArgs & PlainUnique): Promise<Tensor>;
-/** The same with what else is asked for. */
-export function unique(
-  input: Tensor,
-  ...args: Args<UniqueArgs, ["sorted", "returnInverse", "returnCounts", "dim"]>
-): Promise<Tensor | Tensor[]>;
-export function unique(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const given = uniqueArgs(args);
-  return runs("unique", input, given.dim ?? null, true, given.returnInverse ?? false, given.returnCounts ?? false);
-}
-
-const consecutiveArgs = signature<Omit<UniqueArgs, "sorted">>(
-  "uniqueConsecutive",
-  ["returnInverse", "returnCounts", "dim"],
-);
+export const unique: UniqueOp<typeof UniqueArgs> = op(
+  "unique",
+  UniqueArgs,
+  (input, { dim, returnInverse, returnCounts }) => runs("unique", input, dim, true, returnInverse, returnCounts),
+) as UniqueOp<typeof UniqueArgs>;
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
-export function uniqueConsecutive(input: Tensor, options?: Omit<UniqueArgs, "sorted"> & PlainUnique): Promise<Tensor>;
-/** The same with what else is asked for. */
-export function uniqueConsecutive(
-  input: Tensor,
-  ...args: Args<Omit<UniqueArgs, "sorted">, ["returnInverse", "returnCounts", "dim"]>
-): Promise<Tensor | Tensor[]>;
-export function uniqueConsecutive(input: Tensor, ...args: unknown[]): Promise<Tensor | Tensor[]> {
-  const given = consecutiveArgs(args);
-  const { returnInverse = false, returnCounts = false } = given;
-  return runs("uniqueConsecutive", input, given.dim ?? null, false, returnInverse, returnCounts);
-}
+export const uniqueConsecutive: UniqueOp<typeof UniqueConsecutiveArgs> = op(
+  "uniqueConsecutive",
+  UniqueConsecutiveArgs,
+  (input, { dim, returnInverse, returnCounts }) =>
+    runs("uniqueConsecutive", input, dim, false, returnInverse, returnCounts),
+) as UniqueOp<typeof UniqueConsecutiveArgs>;
 
 /** Rows in lexicographic order: a stable sort by each column, the last one first. */
 function rowOrder(rows: Tensor): Tensor {
@@ -88,7 +101,7 @@ async function runs(
   returnInverse: boolean,
   returnCounts: boolean,
 ): Promise<Tensor | Tensor[]> {
-  checkOrdered(op, input.dtype);
+  checkOrdered(op, input);
   const x = input.detach();
   const d = dim === null ? 0 : wrapDim(op, dim, x.ndim);
   const items = dim === null ? reshapeTo(x, [-1]) : x;
@@ -125,13 +138,15 @@ function findRuns(items: Tensor, d: number, n: number, sorts: boolean): { order:
 }
 
 /** The parameters of {@linkcode bincount}. */
-export interface BincountArgs {
-  /** What each element counts; default 1. */
-  weights?: Tensor | null;
-  /** The least size of the result; default 0. */
-  minlength?: number;
+export class BincountArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What each element counts; `null`: 1. */
+    public weights: Tensor | null = null,
+    /** The least size of the result. */
+    public minlength = 0,
+  ) {}
 }
-const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"]);
 
 /**
  * How often each number occurs in a vector of integers that are not negative.
@@ -140,8 +155,10 @@ const bincountArgs = signature<BincountArgs>("bincount", ["weights", "minlength"
  *
  * @param input 1-d, integer
  */
-export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weights", "minlength"]>): Promise<Tensor> {
-  const { weights = null, minlength = 0 } = bincountArgs(args);
+export const bincount: Op<typeof BincountArgs, Promise<Tensor>> = op("bincount", BincountArgs, async (
+  input,
+  { weights, minlength },
+) => {
   if (input.ndim !== 1 || input.dtype.kind !== "integer") {
     throw new ArgumentError(`bincount(): a 1-d integer tensor is needed: ${input.dtype} ${show(input.shape)}`);
   }
@@ -154,36 +171,39 @@ export async function bincount(input: Tensor, ...args: Args<BincountArgs, ["weig
   const index = input.to(int64);
   const least = input.numel() === 0 ? 0 : await index.min().item();
   if (least < 0) throw new ArgumentError(`bincount(): values must not be negative: ${least}`);
-  const size = Math.max(input.numel() === 0 ? 0 : await index.max().item() + 1, minlength);
+  const size = Math.max(input.numel() === 0 ? 0 : Number(await index.max().item()) + 1, minlength);
+  checkSizes("bincount", [size]);
   const counted = weights === null
     ? index.newOnes(input.shape)
     : weights.dtype.isFloatingPoint
     ? weights
     : weights.to(float64);
   return unrecorded(() => counted.newZeros([size]).indexAdd(0, index, counted));
-}
+});
 
 /** The parameters of {@linkcode histc}. */
-export interface HistcArgs {
-  /** How many bins; default 100. */
-  bins?: number;
-  /** Lower end; default 0. With equal ends, those of the values. */
-  min?: number;
-  /** Upper end; default 0. */
-  max?: number;
+export class HistcArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many bins. */
+    public bins = 100,
+    /** Lower end. With equal ends, those of the values. */
+    public min = 0,
+    /** Upper end. */
+    public max = 0,
+  ) {}
 }
-const histcArgs = signature<HistcArgs>("histc", ["bins", "min", "max"]);
 
 /** How many elements are in each of `bins` intervals of equal width; elements outside are not counted. */
-export function histc(input: Tensor, ...args: Args<HistcArgs, ["bins", "min", "max"]>): Tensor {
-  const { bins = 100, min = 0, max = 0 } = histcArgs(args);
+export const histc: Op<typeof HistcArgs> = op("histc", HistcArgs, (input, { bins, min, max }) => {
   if (!input.dtype.isFloatingPoint) throw new DTypeError(`histc(): a floating tensor is needed: ${input.dtype}`);
   checkCount("histc", "bins", bins, 1);
+  checkSizes("histc", [bins]);
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
     throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
   }
   return scope(() => unrecorded(() => countBins(input, bins, min, max)));
-}
+});
 
 function countBins(x: Tensor, bins: number, min: number, max: number): Tensor {
   const values = reshapeTo(x.detach(), [-1]);

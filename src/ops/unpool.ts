@@ -10,8 +10,7 @@ import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { int64 } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { checkTensor } from "./matmul_core.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkPoolInput, gridOf, product, type Size } from "./pool_core.ts";
 import { reshapeTo } from "./view_core.ts";
 

@@ -11,22 +11,29 @@ import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
 import { intList, isPlainObject } from "../base/args.ts";
-import { ArgumentError, IndexError, ShapeError, show } from "../base/errors.ts";
+import { checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
+import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
-import { inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
+import { countElements, inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 import { sumTo } from "./sum_to.ts";
 
-/** A tensor over the memory of `x` with other geometry, without history. */
+/**
+ * A tensor over the memory of `x` with other geometry, without history.
+ *
+ * Every view is made here, and none that reaches beyond the storage.
+ */
 export function makeView(
   x: Tensor,
   shape: readonly number[],
   strides: readonly number[],
   offset: number = x.offset,
   dtype: DType = x.dtype,
+  op = "view",
 ): Tensor {
+  checkGeometry(op, shape, strides, offset, x.storage.nbytes / dtype.itemsize);
   return new Tensor(x.storage, shape, strides, offset, dtype, isContiguous(shape, strides));
 }
 
@@ -126,6 +133,7 @@ export function transposeTo(x: Tensor, dim0: number, dim1: number, op = "transpo
 /** `x` repeated without copying to `sizes`; -1 keeps a size. */
 export function expandTo(x: Tensor, sizes: readonly number[], op = "expand"): Tensor {
   checkAlive(op, x);
+  checkIntegers(op, "sizes", sizes);
   const lead = sizes.length - x.ndim;
   if (lead < 0) {
     throw new ShapeError(`${op}(): fewer sizes than dimensions: ${show(x.shape)} to ${show(sizes)}`);
@@ -141,8 +149,9 @@ export function expandTo(x: Tensor, sizes: readonly number[], op = "expand"): Te
     }
     if (d >= lead && own === shape[d]) strides[d] = x.strides[d - lead];
   }
+  countElements(op, shape);
   const from = x.shape;
-  return recordView("ExpandBackward0", x, makeView(x, shape, strides), (g) => sumTo(g, from));
+  return recordView("ExpandBackward0", x, makeView(x, shape, strides, x.offset, x.dtype, op), (g) => sumTo(g, from));
 }
 
 /** One slice of a dimension, which disappears. */
@@ -151,7 +160,7 @@ export function selectAt(x: Tensor, dim: number, index: number, op = "select"): 
   if (x.ndim === 0) throw new IndexError(`${op}(): a 0-d tensor cannot be indexed`);
   const d = wrapDim(op, dim, x.ndim), size = x.shape[d];
   if (!Number.isInteger(index) || index < -size || index >= size) {
-    throw new IndexError(`${op}(): index out of range: ${index} along dimension ${d} of size ${size}`);
+    throw new IndexError(`${op}(): index out of range: ${describe(index)} along dimension ${d} of size ${size}`);
   }
   const at = index < 0 ? index + size : index;
   const shape = x.shape.filter((_, i) => i !== d), strides = x.strides.filter((_, i) => i !== d);
@@ -173,13 +182,16 @@ export function sliceAt(
   checkAlive(op, x);
   if (x.ndim === 0) throw new IndexError(`${op}(): a 0-d tensor cannot be sliced`);
   const d = wrapDim(op, dim, x.ndim), size = x.shape[d];
-  if (!Number.isInteger(step) || step < 1) throw new ShapeError(`${op}(): the step must be positive: ${step}`);
+  checkInteger(op, "the step", step);
+  if (step < 1) throw new ShapeError(`${op}(): the step must be positive: ${step}`);
+  if (start !== null) checkInteger(op, "the start", start);
+  if (end !== null) checkInteger(op, "the end", end);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
   const from = clamp(start ?? 0), to = Math.max(clamp(end ?? size), from);
   const shape = [...x.shape], strides = [...x.strides], original = x.shape;
   shape[d] = Math.ceil((to - from) / step);
   strides[d] = x.strides[d] * step;
-  const view = makeView(x, shape, strides, x.offset + from * x.strides[d]);
+  const view = makeView(x, shape, strides, x.offset + from * x.strides[d], x.dtype, op);
   const formula = (g: Tensor) => placed("SliceBackwardBackward0", g, original, (t) => sliceAt(t, d, from, to, step));
   return recordView("SliceBackward0", x, view, formula);
 }
@@ -191,6 +203,7 @@ export function diagonalOf(x: Tensor, offset = 0, dim1 = 0, dim2 = 1, op = "diag
   if (x.ndim < 2 || a === b) {
     throw new ShapeError(`${op}(): two different dimensions are needed: ${dim1} and ${dim2} of ${show(x.shape)}`);
   }
+  checkInteger(op, "the offset", offset);
   const rows = x.shape[a], columns = x.shape[b];
   const length = Math.max(offset >= 0 ? Math.min(rows, columns - offset) : Math.min(rows + offset, columns), 0);
   const first = length === 0 ? 0 : offset >= 0 ? offset * x.strides[b] : -offset * x.strides[a];
@@ -219,23 +232,16 @@ export function asStridedTo(
   op = "asStrided",
 ): Tensor {
   checkAlive(op, x);
+  checkIntegers(op, "size", size);
+  checkIntegers(op, "stride", stride);
   if (size.length !== stride.length) {
     throw new ShapeError(`${op}(): size and stride differ in length: ${show(size)} and ${show(stride)}`);
   }
-  if (stride.some((s) => s < 0) || storageOffset < 0) {
-    throw new ShapeError(`${op}(): strides and offset must not be negative: ${show(stride)}, ${storageOffset}`);
-  }
-  const available = Math.floor(x.storage.nbytes / x.itemsize);
-  if (numelOf(size) > 0 && storageOffset + reach(size, stride) > available) {
-    throw new ShapeError(
-      `${op}(): the view reaches beyond the storage: size ${show(size)}, stride ${
-        show(stride)
-      }, offset ${storageOffset}`,
-    );
-  }
+  // The view and its gradient keep the lists: the caller may change its own.
+  const view = makeView(x, [...size], [...stride], storageOffset, x.dtype, op);
   const { shape, strides, offset } = x;
-  const formula = (g: Tensor) => asStridedGradient(g, size, stride, storageOffset, shape, strides, offset);
-  return recordView("AsStridedBackward0", x, makeView(x, size, stride, storageOffset), formula);
+  const formula = (g: Tensor) => asStridedGradient(g, view.shape, view.strides, storageOffset, shape, strides, offset);
+  return recordView("AsStridedBackward0", x, view, formula);
 }
 
 /**

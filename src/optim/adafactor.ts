@@ -7,45 +7,42 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { finfo } from "../base/limits.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { checkAtLeast, Optimizer, type ParamsInput, type ParamState, stateTensor } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
-import { Scalars } from "./scalars.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkAtLeast, checkRanges, Optimizer, type ParamState, stateTensor } from "./optimizer.ts";
+import { type ParamGroup, type ParamsInput, readLr } from "./param_group.ts";
+import { COUNT, Scalars } from "./scalars.ts";
 
-/** What {@linkcode Adafactor} takes. */
-export interface AdafactorOptions {
-  /** What is trained. */
-  params: ParamsInput;
-  /** The largest relative learning rate. @default {1e-2} */
-  lr?: number | Tensor;
-  /** The decay of the second moment is `1 - step ** beta2Decay`. @default {-0.8} */
-  beta2Decay?: number;
-  /** Least variance (`null`: the dtype's epsilon), and least size of a parameter. @default {[null, 1e-3]} */
-  eps?: readonly [number | null, number];
-  /** The largest root mean square of an update. @default {1} */
-  d?: number;
-  /** Weight decay, as in AdamW. @default {0} */
-  weightDecay?: number;
+/** The parameters of {@linkcode Adafactor}. */
+export class AdafactorArgs {
   /** Ignored. */
-  foreach?: boolean | null;
-  /** Whether the objective is maximised. @default {false} */
-  maximize?: boolean;
+  foreach: boolean | null = null;
+  /** Whether the objective is maximised. */
+  maximize = false;
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<AdafactorArgs>,
+    /** The largest relative learning rate. */
+    public lr: number | Tensor = 1e-2,
+    /** The decay of the second moment is `1 - step ** beta2Decay`. */
+    public beta2Decay = -0.8,
+    /** Least variance (`null`: the dtype's epsilon), and least size of a parameter. */
+    public eps: readonly [number | null, number] = [null, 1e-3],
+    /** The largest root mean square of an update. */
+    public d = 1,
+    /** Weight decay, as in AdamW. */
+    public weightDecay = 0,
+  ) {}
 }
 
-const adafactorArgs = signature<AdafactorOptions>(
-  "Adafactor",
-  ["params", "lr", "beta2Decay", "eps", "d", "weightDecay"],
-  ["foreach", "maximize"],
-  1,
-);
+const adafactorArgs = call("Adafactor", AdafactorArgs);
 
 const adafactorScalars = new Scalars("Adafactor.step", {
-  entries: { step: 0 },
-  advance: ([step]) => [step.add(1)],
+  ...COUNT,
   derive: ([step], lr, [decay, weightDecay]) => [
     step.log().mul(decay).exp(),
     // The smaller of the rate and 1 / √step.
@@ -76,21 +73,16 @@ function sizeOf(x: Tensor): Tensor {
  *
  * @see https://arxiv.org/abs/1804.04235
  */
-export class Adafactor extends Optimizer {
-  /** A `GradScaler` divides the gradients before. */
-  override readonly stepSupportsAmpScaling: boolean = false;
-
-  /** Takes `params, lr, beta2Decay, eps, d, weightDecay`. */
-  constructor(...args: Args<AdafactorOptions, ["params", "lr", "beta2Decay", "eps", "d", "weightDecay"]>) {
-    const o = adafactorArgs(args);
-    const { lr = 1e-2, beta2Decay = -0.8, eps = [null, 1e-3], d = 1, weightDecay = 0, maximize = false } = o;
-    if (!(lr instanceof Tensor)) checkAtLeast("Adafactor", "learning rate", lr, 0);
+export class Adafactor extends Optimizer<AdafactorArgs> {
+  /** Takes {@linkcode AdafactorArgs}. */
+  constructor(...args: Args<typeof AdafactorArgs>) {
+    const options = adafactorArgs(args), { lr, beta2Decay, eps, d, weightDecay } = options;
+    checkRanges("Adafactor", { lr, weightDecay });
     if (beta2Decay > 0) throw new ArgumentError(`Adafactor(): beta2Decay should be at most 0: ${beta2Decay}`);
     if (eps[0] !== null) checkAtLeast("Adafactor", "epsilon1", eps[0], 0);
     checkAtLeast("Adafactor", "epsilon2", eps[1], 0);
     checkAtLeast("Adafactor", "clipping threshold d", d, 1);
-    checkAtLeast("Adafactor", "weight_decay", weightDecay, 0);
-    super(o.params, { lr, beta2Decay, eps: [...eps], d, weightDecay, maximize });
+    super(options.params, options);
   }
 
   #begin(grad: Tensor, state: ParamState): void {
@@ -103,20 +95,19 @@ export class Adafactor extends Optimizer {
   }
 
   /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<AdafactorArgs>): void {
     if (state.step === undefined) this.#begin(grad, state);
-    const [least, smallest] = group.eps as [number | null, number];
-    const epsilon = least ?? finfo(param.dtype).eps, weightDecay = group.weightDecay as number;
+    const { eps: [least, smallest], beta2Decay, weightDecay, d } = group;
+    const epsilon = least ?? finfo(param.dtype).eps;
     // What comes of it is used at once, so the rate is a number here.
-    const own = { ...group, lr: readLr(group) };
-    const constants = [group.beta2Decay as number, weightDecay];
+    const own = { ...group, lr: readLr(group) }, constants = [beta2Decay, weightDecay];
     const [share, rate, kept] = this.scalars(adafactorScalars, param, state, own, constants) as readonly number[];
     scope(() => {
       const g = group.maximize ? grad.neg() : grad;
       const size = sizeOf(param).clampMin(smallest).mul(rate);
       if (weightDecay !== 0) param.mul_(kept);
       const update = this.#variance(g, state, share, epsilon).clampMin(epsilon * epsilon).rsqrt().mul(g);
-      const excess = sizeOf(update).div(group.d as number).clampMin(1);
+      const excess = sizeOf(update).div(d).clampMin(1);
       param.sub_(update.mul(size.div(excess)));
     });
   }

@@ -4,81 +4,76 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import {
-  checkAtLeast,
-  checkBetas,
-  IMPLEMENTATION_OPTIONS,
-  implementationOf,
-  type ImplementationOptions,
-  Optimizer,
-  type ParamsInput,
-  type ParamState,
-  stateTensor,
-} from "./optimizer.ts";
-import type { ParamGroup } from "./param_group.ts";
-import { correction, Scalars } from "./scalars.ts";
-import { effectiveGrad, lerp, variants } from "./variants.ts";
+import { type Args, call } from "../base/call.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { OptimizerArgs, type ParamsInput } from "./param_group.ts";
+import { PointwiseOptimizer, rule } from "./pointwise.ts";
+import { correction } from "./scalars.ts";
+import { lerp } from "./variants.ts";
 
-/** What {@linkcode AdamW} takes. */
-export interface AdamWOptions extends ImplementationOptions {
+/** The parameters of {@linkcode AdamW}. */
+export class AdamWArgs extends OptimizerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<AdamWArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 1e-3,
+    /** Decay of the means of gradient and squared gradient. */
+    public betas: readonly [number, number] = [0.9, 0.999],
+    /** Added to the denominator. */
+    public eps = 1e-8,
+    /** Weight decay: 0 for Adam. */
+    public weightDecay = 1e-2,
+    /** Whether the largest mean square so far is used. */
+    public amsgrad = false,
+  ) {
+    super();
+  }
+}
+
+/** The parameters of {@linkcode Adam}: those of {@linkcode AdamW}, with another weight decay. */
+export class AdamArgs extends AdamWArgs {
   /** What is trained. */
-  params: ParamsInput;
-  /** Learning rate. @default {1e-3} */
-  lr?: number | Tensor;
-  /** Decay of the means of gradient and squared gradient. @default {[0.9, 0.999]} */
-  betas?: readonly [number, number];
-  /** Added to the denominator. @default {1e-8} */
-  eps?: number;
-  /** Weight decay: 0 for Adam, 1e-2 for AdamW if missing. */
-  weightDecay?: number;
-  /** Whether the largest mean square so far is used. @default {false} */
-  amsgrad?: boolean;
-  /** Whether the objective is maximised. @default {false} */
-  maximize?: boolean;
+  declare params: ParamsInput<AdamArgs>;
+  /** Whether weights decay by themselves, as in AdamW, not through the gradient. */
+  decoupledWeightDecay = false;
+  /** Parameters that may go by position. */
+  constructor(
+    params: ParamsInput<AdamArgs>,
+    lr?: number | Tensor,
+    betas?: readonly [number, number],
+    eps?: number,
+    weightDecay = 0,
+    amsgrad?: boolean,
+  ) {
+    super(params, lr, betas, eps, weightDecay, amsgrad);
+  }
 }
 
-/** What {@linkcode Adam} takes. */
-export interface AdamOptions extends AdamWOptions {
-  /** Whether weights decay by themselves, as in AdamW, not through the gradient. @default {false} */
-  decoupledWeightDecay?: boolean;
-}
+const adamArgs = call("Adam", AdamArgs);
+const adamWArgs = call("AdamW", AdamWArgs);
 
-const POSITIONAL = ["params", "lr", "betas", "eps", "weightDecay", "amsgrad"] as const;
-const adamArgs = signature<AdamOptions>(
-  "Adam",
-  POSITIONAL,
-  ["maximize", "decoupledWeightDecay", ...IMPLEMENTATION_OPTIONS],
-  1,
-);
-const adamWArgs = signature<AdamWOptions>("AdamW", POSITIONAL, ["maximize", ...IMPLEMENTATION_OPTIONS], 1);
-
-type AdamFlags = { decay: boolean; decoupled: boolean; maximize: boolean; amsgrad: boolean };
-
-const adamScalars = new Scalars("Adam.step", {
-  entries: { step: 0 },
-  advance: ([step]) => [step.add(1)],
-  derive: ([step], lr, [logBeta1, logBeta2, weightDecay]) => [
-    lr.div(correction(step, logBeta1)),
-    lr.mul(weightDecay).mul(-1).add(1),
-    correction(step, logBeta2).sqrt(),
-  ],
-});
-
-const adamUpdate = variants<AdamFlags>("Adam.step", (flags, tensors, scalars) => {
-  const [param, rawGrad, mean, square, largest] = tensors;
-  const [stepSize, decay, weight1, beta2, weight2, correction2, eps] = scalars;
-  const coupled = flags.decay && !flags.decoupled;
-  const grad = effectiveGrad(rawGrad, param, coupled ? decay : null, flags.maximize);
-  // With decoupled decay the scalar is the factor 1 - lr · weightDecay.
-  const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
-  const newMean = lerp(mean, grad, weight1);
-  const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
-  const newLargest = flags.amsgrad ? largest.max(newSquare) : null;
-  const root = (newLargest ?? newSquare).sqrt();
-  const updated = start.sub(newMean.div(root.div(correction2).add(eps)).mul(stepSize));
-  return newLargest ? [updated, newMean, newSquare, newLargest] : [updated, newMean, newSquare];
+const adam = rule<AdamArgs, { amsgrad: boolean }>({
+  name: "Adam",
+  state: ({ amsgrad }) => amsgrad ? ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] : ["exp_avg", "exp_avg_sq"],
+  constants: ({ betas: [beta1, beta2] }) => [Math.log(beta1), Math.log(beta2)],
+  numbers: {
+    derive: ([step], lr, [logBeta1, logBeta2]) => [
+      lr.div(correction(step, logBeta1)),
+      correction(step, logBeta2).sqrt(),
+    ],
+  },
+  flags: ({ amsgrad }) => ({ amsgrad }),
+  scalars: ({ betas: [beta1, beta2], eps }, [rate, root]) => [rate, root, 1 - beta1, beta2, 1 - beta2, eps],
+  formula: ({ param, grad, state: [mean, square, largest], scalars, flags }) => {
+    const [rate, root, weight1, beta2, weight2, eps] = scalars;
+    const newMean = lerp(mean, grad, weight1);
+    const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
+    const kept = flags.amsgrad ? [newSquare, largest.max(newSquare)] : [newSquare];
+    const denominator = kept[kept.length - 1].sqrt().div(root).add(eps);
+    return [param.sub(newMean.div(denominator).mul(rate)), newMean, ...kept];
+  },
 });
 
 /**
@@ -86,57 +81,11 @@ const adamUpdate = variants<AdamFlags>("Adam.step", (flags, tensors, scalars) =>
  *
  * @see https://arxiv.org/abs/1412.6980
  */
-export class Adam extends Optimizer {
-  /** The update takes the scale and `foundInf` as operands. */
-  override readonly stepSupportsAmpScaling: boolean = true;
-
-  /** Takes `params, lr, betas, eps, weightDecay, amsgrad`. */
-  constructor(...args: Args<AdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "amsgrad"]>) {
-    super(...adamDefaults("Adam", adamArgs(args), 0));
+export class Adam extends PointwiseOptimizer<AdamArgs, { amsgrad: boolean }> {
+  /** Takes {@linkcode AdamArgs}. */
+  constructor(...args: Args<typeof AdamArgs>) {
+    super(adamArgs(args), adam);
   }
-
-  /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const amsgrad = group.amsgrad as boolean;
-    if (state.exp_avg === undefined) {
-      state.step ??= 0;
-      state.exp_avg = stateTensor(() => param.zerosLike());
-      state.exp_avg_sq = stateTensor(() => param.zerosLike());
-      if (amsgrad) state.max_exp_avg_sq = stateTensor(() => param.zerosLike());
-    }
-    const [beta1, beta2] = group.betas as [number, number];
-    const weightDecay = group.weightDecay as number;
-    const decoupled = group.decoupledWeightDecay as boolean;
-    const constants = [Math.log(beta1), Math.log(beta2), weightDecay];
-    const [stepSize, kept, root] = this.scalars(adamScalars, param, state, group, constants);
-    const decay = decoupled ? kept : weightDecay;
-    const scalars = [stepSize, decay, 1 - beta1, beta2, 1 - beta2, root, group.eps as number];
-    const apply = adamUpdate({ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean, amsgrad });
-    const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
-    if (amsgrad) own.push(state.max_exp_avg_sq as Tensor);
-    apply([param, grad, ...own], scalars, [param, ...own]);
-  }
-}
-
-function adamDefaults(op: string, o: AdamOptions, weightDecayDefault: number): [ParamsInput, Record<string, unknown>] {
-  const lr = o.lr ?? 1e-3;
-  const betas = o.betas ?? [0.9, 0.999];
-  const eps = o.eps ?? 1e-8;
-  const weightDecay = o.weightDecay ?? weightDecayDefault;
-  if (!(lr instanceof Tensor)) checkAtLeast(op, "learning rate", lr, 0);
-  checkAtLeast(op, "epsilon", eps, 0);
-  checkBetas(op, betas);
-  checkAtLeast(op, "weight_decay", weightDecay, 0);
-  return [o.params, {
-    lr,
-    betas: [...betas],
-    eps,
-    weightDecay,
-    amsgrad: o.amsgrad ?? false,
-    maximize: o.maximize ?? false,
-    decoupledWeightDecay: o.decoupledWeightDecay ?? false,
-    ...implementationOf(o),
-  }];
 }
 
 /**
@@ -158,9 +107,8 @@ function adamDefaults(op: string, o: AdamOptions, weightDecayDefault: number): [
  * @see https://arxiv.org/abs/1711.05101
  */
 export class AdamW extends Adam {
-  /** Takes `params, lr, betas, eps, weightDecay, amsgrad`. */
-  constructor(...args: Args<AdamWOptions, ["params", "lr", "betas", "eps", "weightDecay", "amsgrad"]>) {
-    const [params, defaults] = adamDefaults("AdamW", adamWArgs(args), 1e-2);
-    super({ ...defaults, params, decoupledWeightDecay: true });
+  /** Takes {@linkcode AdamWArgs}. */
+  constructor(...args: Args<typeof AdamWArgs>) {
+    super({ ...adamWArgs(args), decoupledWeightDecay: true });
   }
 }

@@ -4,98 +4,45 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import {
-  checkAtLeast,
-  checkBetas,
-  IMPLEMENTATION_OPTIONS,
-  implementationOf,
-  type ImplementationOptions,
-  Optimizer,
-  type ParamsInput,
-  type ParamState,
-  stateTensor,
-} from "./optimizer.ts";
-import type { ParamGroup } from "./param_group.ts";
-import { choose, correction, exceeds, type Num, Scalars } from "./scalars.ts";
-import { effectiveGrad, lerp, variants } from "./variants.ts";
+import { type Args, call } from "../base/call.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { OptimizerArgs, type ParamsInput } from "./param_group.ts";
+import { PointwiseOptimizer, rule } from "./pointwise.ts";
+import { choose, correction, exceeds, type Num } from "./scalars.ts";
+import { lerp } from "./variants.ts";
 
-/** What {@linkcode Adamax} takes. */
-export interface AdamaxOptions extends ImplementationOptions {
-  /** What is trained. */
-  params: ParamsInput;
-  /** Learning rate; default 2e-3 (RAdam: 1e-3). */
-  lr?: number | Tensor;
-  /** Decay of the means. @default {[0.9, 0.999]} */
-  betas?: readonly [number, number];
-  /** Added to the denominator. @default {1e-8} */
-  eps?: number;
-  /** Weight decay. @default {0} */
-  weightDecay?: number;
-  /** Whether the objective is maximised. @default {false} */
-  maximize?: boolean;
-}
-
-/** What {@linkcode RAdam} takes. */
-export interface RAdamOptions extends AdamaxOptions {
-  /** Whether weights decay by themselves, not through the gradient. @default {false} */
-  decoupledWeightDecay?: boolean;
-}
-
-/** What {@linkcode NAdam} takes. */
-export interface NAdamOptions extends RAdamOptions {
-  /** Decay of the momentum. @default {4e-3} */
-  momentumDecay?: number;
-}
-
-const NAMED = ["maximize", ...IMPLEMENTATION_OPTIONS] as const;
-const adamaxArgs = signature<AdamaxOptions>("Adamax", ["params", "lr", "betas", "eps", "weightDecay"], NAMED, 1);
-const radamArgs = signature<RAdamOptions>(
-  "RAdam",
-  ["params", "lr", "betas", "eps", "weightDecay", "decoupledWeightDecay"],
-  NAMED,
-  1,
-);
-const nadamArgs = signature<NAdamOptions>(
-  "NAdam",
-  ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay", "decoupledWeightDecay"],
-  NAMED,
-  1,
-);
-
-function defaultsOf(op: string, o: AdamaxOptions, rate: number): Record<string, unknown> {
-  const { lr = rate, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, maximize = false } = o;
-  if (!(lr instanceof Tensor)) checkAtLeast(op, "learning rate", lr, 0);
-  checkAtLeast(op, "epsilon", eps, 0);
-  checkBetas(op, betas);
-  checkAtLeast(op, "weight_decay", weightDecay, 0);
-  return { lr, betas: [...betas], eps, weightDecay, maximize, ...implementationOf(o) };
-}
-
-/** Makes the means of a parameter at its first step. */
-function begin(param: Tensor, state: ParamState, second: "exp_avg_sq" | "exp_inf"): void {
-  if (state.exp_avg === undefined) {
-    state.step ??= 0;
-    state.exp_avg = stateTensor(() => param.zerosLike());
-    state[second] = stateTensor(() => param.zerosLike());
+/** The parameters of {@linkcode Adamax}. */
+export class AdamaxArgs extends OptimizerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<AdamaxArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 2e-3,
+    /** Decay of the mean and of the largest gradient. */
+    public betas: readonly [number, number] = [0.9, 0.999],
+    /** Added to the denominator. */
+    public eps = 1e-8,
+    /** Weight decay. */
+    public weightDecay = 0,
+  ) {
+    super();
   }
 }
 
-type AdamaxFlags = { decay: boolean; maximize: boolean };
+const adamaxArgs = call("Adamax", AdamaxArgs);
 
-const adamaxScalars = new Scalars("Adamax.step", {
-  entries: { step: 0 },
-  advance: ([step]) => [step.add(1)],
-  derive: ([step], lr, [logBeta1]) => [lr.div(correction(step, logBeta1))],
-});
-
-const adamaxUpdate = variants<AdamaxFlags>("Adamax.step", (flags, tensors, [rate, decay, weight1, beta2, eps]) => {
-  const [param, rawGrad, mean, largest] = tensors;
-  const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
-  const newMean = lerp(mean, grad, weight1);
-  const newLargest = largest.mul(beta2).max(grad.abs().add(eps));
-  return [param.sub(newMean.div(newLargest).mul(rate)), newMean, newLargest];
+const adamax = rule<AdamaxArgs>({
+  name: "Adamax",
+  state: () => ["exp_avg", "exp_inf"],
+  constants: ({ betas }) => [Math.log(betas[0])],
+  numbers: { derive: ([step], lr, [logBeta1]) => [lr.div(correction(step, logBeta1))] },
+  scalars: ({ betas: [beta1, beta2], eps }, [rate]) => [rate, 1 - beta1, beta2, eps],
+  formula: ({ param, grad, state: [mean, largest], scalars: [rate, weight1, beta2, eps] }) => {
+    const newMean = lerp(mean, grad, weight1);
+    const newLargest = largest.mul(beta2).max(grad.abs().add(eps));
+    return [param.sub(newMean.div(newLargest).mul(rate)), newMean, newLargest];
+  },
 });
 
 /**
@@ -103,41 +50,37 @@ const adamaxUpdate = variants<AdamaxFlags>("Adamax.step", (flags, tensors, [rate
  *
  * @see https://arxiv.org/abs/1412.6980
  */
-export class Adamax extends Optimizer {
-  /** The update takes the scale and `foundInf` as operands. */
-  override readonly stepSupportsAmpScaling: boolean = true;
-
-  /** Takes `params, lr, betas, eps, weightDecay`. */
-  constructor(...args: Args<AdamaxOptions, ["params", "lr", "betas", "eps", "weightDecay"]>) {
-    const o = adamaxArgs(args);
-    super(o.params, defaultsOf("Adamax", o, 2e-3));
-  }
-
-  /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    begin(param, state, "exp_inf");
-    const [beta1, beta2] = group.betas as [number, number];
-    const weightDecay = group.weightDecay as number;
-    const own = [state.exp_avg as Tensor, state.exp_inf as Tensor];
-    const [rate] = this.scalars(adamaxScalars, param, state, group, [Math.log(beta1)]);
-    const apply = adamaxUpdate({ decay: weightDecay !== 0, maximize: group.maximize as boolean });
-    apply([param, grad, ...own], [rate, weightDecay, 1 - beta1, beta2, group.eps as number], [param, ...own]);
+export class Adamax extends PointwiseOptimizer<AdamaxArgs> {
+  /** Takes {@linkcode AdamaxArgs}. */
+  constructor(...args: Args<typeof AdamaxArgs>) {
+    super(adamaxArgs(args), adamax);
   }
 }
 
-type DecayFlags = { decay: boolean; decoupled: boolean; maximize: boolean };
+/** The parameters of {@linkcode NAdam}. */
+export class NAdamArgs extends OptimizerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<NAdamArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 2e-3,
+    /** Decay of the means of gradient and squared gradient. */
+    public betas: readonly [number, number] = [0.9, 0.999],
+    /** Added to the denominator. */
+    public eps = 1e-8,
+    /** Weight decay. */
+    public weightDecay = 0,
+    /** Decay of the momentum. */
+    public momentumDecay = 4e-3,
+    /** Whether weights decay by themselves, not through the gradient. */
+    public decoupledWeightDecay = false,
+  ) {
+    super();
+  }
+}
 
-const nadamUpdate = variants<DecayFlags>("NAdam.step", (flags, tensors, scalars) => {
-  const [param, rawGrad, mean, square] = tensors;
-  const [gradRate, meanRate, decay, weight1, beta2, weight2, correction2, eps] = scalars;
-  const grad = effectiveGrad(rawGrad, param, flags.decay && !flags.decoupled ? decay : null, flags.maximize);
-  const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
-  const newMean = lerp(mean, grad, weight1);
-  const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
-  const denominator = newSquare.div(correction2).sqrt().add(eps);
-  const updated = start.sub(grad.div(denominator).mul(gradRate)).sub(newMean.div(denominator).mul(meanRate));
-  return [updated, newMean, newSquare];
-});
+const nadamArgs = call("NAdam", NAdamArgs);
 
 // The base of the momentum's decay, from the paper's reference.
 const MOMENTUM_BASE = 0.96;
@@ -146,20 +89,35 @@ function momentumAt(step: Num, beta1: Num, decay: Num): Num {
   return beta1.mul(step.mul(decay).mul(Math.log(MOMENTUM_BASE)).exp().mul(-0.5).add(1));
 }
 
-const nadamScalars = new Scalars("NAdam.step", {
-  entries: { step: 0, mu_product: 1 },
-  advance: ([step, product], _lr, [beta1, decay]) => {
-    const now = step.add(1);
-    return [now, product.mul(momentumAt(now, beta1, decay))];
+const nadam = rule<NAdamArgs>({
+  name: "NAdam",
+  state: () => ["exp_avg", "exp_avg_sq"],
+  constants: ({ betas: [beta1, beta2], momentumDecay }) => [beta1, momentumDecay, Math.log(beta2)],
+  numbers: {
+    entries: { step: 0, mu_product: 1 },
+    advance: ([step, product], _lr, [beta1, decay]) => {
+      const now = step.add(1);
+      return [now, product.mul(momentumAt(now, beta1, decay))];
+    },
+    derive: ([step, product], lr, [beta1, decay, logBeta2]) => {
+      const momentum = momentumAt(step, beta1, decay), next = momentumAt(step.add(1), beta1, decay);
+      return [
+        lr.mul(momentum.mul(-1).add(1)).div(product.mul(-1).add(1)),
+        lr.mul(next).div(product.mul(next).mul(-1).add(1)),
+        correction(step, logBeta2),
+      ];
+    },
   },
-  derive: ([step, product], lr, [beta1, decay, logBeta2, weightDecay]) => {
-    const momentum = momentumAt(step, beta1, decay), next = momentumAt(step.add(1), beta1, decay);
-    return [
-      lr.mul(momentum.mul(-1).add(1)).div(product.mul(-1).add(1)),
-      lr.mul(next).div(product.mul(next).mul(-1).add(1)),
-      lr.mul(weightDecay).mul(-1).add(1),
-      correction(step, logBeta2),
-    ];
+  scalars: ({ betas: [beta1, beta2], eps }, [gradRate, meanRate, correction2]) => [
+    ...[gradRate, meanRate, correction2, 1 - beta1, beta2, 1 - beta2, eps],
+  ],
+  formula: ({ param, grad, state: [mean, square], scalars }) => {
+    const [gradRate, meanRate, correction2, weight1, beta2, weight2, eps] = scalars;
+    const newMean = lerp(mean, grad, weight1);
+    const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
+    const denominator = newSquare.div(correction2).sqrt().add(eps);
+    const updated = param.sub(grad.div(denominator).mul(gradRate)).sub(newMean.div(denominator).mul(meanRate));
+    return [updated, newMean, newSquare];
   },
 });
 
@@ -168,75 +126,67 @@ const nadamScalars = new Scalars("NAdam.step", {
  *
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  */
-export class NAdam extends Optimizer {
-  /** The update takes the scale and `foundInf` as operands. */
-  override readonly stepSupportsAmpScaling: boolean = true;
-
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
-  protected override readonly scalarState: readonly string[] = ["step", "mu_product"];
-
-  /** Takes `params, lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay`. */
-  constructor(
-    ...args: Args<
-      NAdamOptions,
-      ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay", "decoupledWeightDecay"]
-    >
-  ) {
-    const o = nadamArgs(args);
-    const momentumDecay = o.momentumDecay ?? 4e-3;
-    checkAtLeast("NAdam", "momentum_decay", momentumDecay, 0);
-    const decoupledWeightDecay = o.decoupledWeightDecay ?? false;
-    super(o.params, { ...defaultsOf("NAdam", o, 2e-3), momentumDecay, decoupledWeightDecay });
-  }
-
-  /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    begin(param, state, "exp_avg_sq");
-    const [beta1, beta2] = group.betas as [number, number];
-    const weightDecay = group.weightDecay as number;
-    const decoupled = group.decoupledWeightDecay as boolean;
-    const constants = [beta1, group.momentumDecay as number, Math.log(beta2), weightDecay];
-    const [gradRate, meanRate, kept, correction2] = this.scalars(nadamScalars, param, state, group, constants);
-    const decay = decoupled ? kept : weightDecay;
-    const scalars = [gradRate, meanRate, decay, 1 - beta1, beta2, 1 - beta2, correction2, group.eps as number];
-    const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
-    const apply = nadamUpdate({ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean });
-    apply([param, grad, ...own], scalars, [param, ...own]);
+export class NAdam extends PointwiseOptimizer<NAdamArgs> {
+  /** Takes {@linkcode NAdamArgs}. */
+  constructor(...args: Args<typeof NAdamArgs>) {
+    super(nadamArgs(args), nadam);
   }
 }
 
-type RAdamFlags = DecayFlags & { rectified: boolean; dynamic: boolean };
+/** The parameters of {@linkcode RAdam}. */
+export class RAdamArgs extends OptimizerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<RAdamArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 1e-3,
+    /** Decay of the means of gradient and squared gradient. */
+    public betas: readonly [number, number] = [0.9, 0.999],
+    /** Added to the denominator. */
+    public eps = 1e-8,
+    /** Weight decay. */
+    public weightDecay = 0,
+    /** Whether weights decay by themselves, not through the gradient. */
+    public decoupledWeightDecay = false,
+  ) {
+    super();
+  }
+}
 
-const radamUpdate = variants<RAdamFlags>("RAdam.step", (flags, tensors, scalars) => {
-  const [param, rawGrad, mean, square] = tensors;
-  const [rate, decay, weight1, beta2, weight2, eps, rectified] = scalars;
-  const grad = effectiveGrad(rawGrad, param, flags.decay && !flags.decoupled ? decay : null, flags.maximize);
-  const start = flags.decay && flags.decoupled ? param.mul(decay) : param;
-  const newMean = lerp(mean, grad, weight1);
-  const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
-  const plain = newMean.mul(rate), scaled = plain.div(newSquare.sqrt().add(eps));
-  const step = flags.dynamic ? rectified.ne(0).where(scaled, plain) : flags.rectified ? scaled : plain;
-  return [start.sub(step), newMean, newSquare];
-});
+const radamArgs = call("RAdam", RAdamArgs);
+
+type RAdamFlags = { rectified: boolean; dynamic: boolean };
 
 // Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).
 const SHORTEST = 5;
 
-const radamScalars = new Scalars("RAdam.step", {
-  entries: { step: 0 },
-  advance: ([step]) => [step.add(1)],
-  derive: ([step], lr, [logBeta1, logBeta2, longest, weightDecay]) => {
-    const correction2 = correction(step, logBeta2);
-    const length = longest.sub(step.mul(2).mul(step.mul(logBeta2).exp()).div(correction2));
-    const rectified = exceeds(length, SHORTEST);
-    const rate = lr.div(correction(step, logBeta1));
-    const above = length.sub(4).mul(length.sub(2)).mul(longest);
-    const shrink = above.div(longest.sub(4).mul(longest.sub(2)).mul(length));
-    return [
-      choose(rectified, rate.mul(correction2.mul(shrink.max(0)).sqrt()), rate),
-      lr.mul(weightDecay).mul(-1).add(1),
-      rectified,
-    ];
+const radam = rule<RAdamArgs, RAdamFlags>({
+  name: "RAdam",
+  state: () => ["exp_avg", "exp_avg_sq"],
+  constants: ({ betas: [beta1, beta2] }) => [Math.log(beta1), Math.log(beta2), 2 / (1 - beta2) - 1],
+  numbers: {
+    derive: ([step], lr, [logBeta1, logBeta2, longest]) => {
+      const correction2 = correction(step, logBeta2);
+      const length = longest.sub(step.mul(2).mul(step.mul(logBeta2).exp()).div(correction2));
+      const rectified = exceeds(length, SHORTEST);
+      const rate = lr.div(correction(step, logBeta1));
+      const above = length.sub(4).mul(length.sub(2)).mul(longest);
+      const shrink = above.div(longest.sub(4).mul(longest.sub(2)).mul(length));
+      return [choose(rectified, rate.mul(correction2.mul(shrink.max(0)).sqrt()), rate), rectified];
+    },
+  },
+  flags: (_group, [, rectified]) => ({ rectified: rectified === 1, dynamic: typeof rectified !== "number" }),
+  scalars: ({ betas: [beta1, beta2], eps }, [rate, rectified]) => [
+    ...[rate, rectified, 1 - beta1, beta2, 1 - beta2, eps],
+  ],
+  formula: ({ param, grad, state: [mean, square], scalars, flags }) => {
+    const [rate, rectified, weight1, beta2, weight2, eps] = scalars;
+    const newMean = lerp(mean, grad, weight1);
+    const newSquare = square.mul(beta2).add(grad.mul(grad).mul(weight2));
+    const plain = newMean.mul(rate), scaled = plain.div(newSquare.sqrt().add(eps));
+    const step = flags.dynamic ? rectified.ne(0).where(scaled, plain) : flags.rectified ? scaled : plain;
+    return [param.sub(step), newMean, newSquare];
   },
 });
 
@@ -245,33 +195,9 @@ const radamScalars = new Scalars("RAdam.step", {
  *
  * @see https://arxiv.org/abs/1908.03265
  */
-export class RAdam extends Optimizer {
-  /** The update takes the scale and `foundInf` as operands. */
-  override readonly stepSupportsAmpScaling: boolean = true;
-
-  /** Takes `params, lr, betas, eps, weightDecay, decoupledWeightDecay`. */
-  constructor(
-    ...args: Args<RAdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "decoupledWeightDecay"]>
-  ) {
-    const o = radamArgs(args);
-    super(o.params, { ...defaultsOf("RAdam", o, 1e-3), decoupledWeightDecay: o.decoupledWeightDecay ?? false });
-  }
-
-  /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    begin(param, state, "exp_avg_sq");
-    const [beta1, beta2] = group.betas as [number, number];
-    const weightDecay = group.weightDecay as number;
-    const decoupled = group.decoupledWeightDecay as boolean;
-    const constants = [Math.log(beta1), Math.log(beta2), 2 / (1 - beta2) - 1, weightDecay];
-    const [rate, kept, rectified] = this.scalars(radamScalars, param, state, group, constants);
-    const decay = decoupled ? kept : weightDecay;
-    const own = [state.exp_avg as Tensor, state.exp_avg_sq as Tensor];
-    const flags = {
-      ...{ decay: weightDecay !== 0, decoupled, maximize: group.maximize as boolean },
-      ...{ rectified: rectified === 1, dynamic: typeof rectified !== "number" },
-    };
-    const scalars = [rate, decay, 1 - beta1, beta2, 1 - beta2, group.eps as number, rectified];
-    radamUpdate(flags)([param, grad, ...own], scalars, [param, ...own]);
+export class RAdam extends PointwiseOptimizer<RAdamArgs, RAdamFlags> {
+  /** Takes {@linkcode RAdamArgs}. */
+  constructor(...args: Args<typeof RAdamArgs>) {
+    super(radamArgs(args), radam);
   }
 }

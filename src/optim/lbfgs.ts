@@ -7,42 +7,41 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { cat } from "../ops/join.ts";
 import { readsAtOnce } from "../ops/values.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Closure, Optimizer, type ParamsInput, type ParamState } from "./optimizer.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import { type Closure, Optimizer, type ParamState } from "./optimizer.ts";
+import { type ParamGroup, type ParamsInput, readLr } from "./param_group.ts";
 import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 
-/** What {@linkcode LBFGS} takes. */
-export interface LBFGSOptions {
-  /** What is trained; one group only. */
-  params: ParamsInput;
-  /** Learning rate. @default {1} */
-  lr?: number | Tensor;
-  /** Iterations per step. @default {20} */
-  maxIter?: number;
-  /** Calls of the closure per step; 1.25 times the iterations if missing. */
-  maxEval?: number | null;
-  /** Stops when no element of the gradient is larger. @default {1e-7} */
-  toleranceGrad?: number;
-  /** Stops when parameters or loss change less. @default {1e-9} */
-  toleranceChange?: number;
-  /** How many changes are remembered. @default {100} */
-  historySize?: number;
-  /** A search along the line; a fixed step if missing. */
-  lineSearchFn?: "strong_wolfe" | null;
+/** The parameters of {@linkcode LBFGS}. */
+export class LBFGSArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained; one group only. */
+    public params: ParamsInput<LBFGSArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 1,
+    /** Iterations per step. */
+    public maxIter = 20,
+    /** Calls of the closure per step; `null`: 1.25 times the iterations. */
+    public maxEval: number | null = null,
+    /** Stops when no element of the gradient is larger. */
+    public toleranceGrad = 1e-7,
+    /** Stops when parameters or loss change less. */
+    public toleranceChange = 1e-9,
+    /** How many changes are remembered. */
+    public historySize = 100,
+    /** A search along the line; `null`: a fixed step. */
+    public lineSearchFn: "strong_wolfe" | null = null,
+  ) {}
 }
-const lbfgsArgs = signature<LBFGSOptions>(
-  "LBFGS",
-  ["params", "lr", "maxIter", "maxEval", "toleranceGrad", "toleranceChange", "historySize", "lineSearchFn"],
-  [],
-  1,
-);
+
+const lbfgsArgs = call("LBFGS", LBFGSArgs);
 
 /** What is remembered between iterations and steps, under PyTorch's names. */
 interface LBFGSState extends ParamState {
@@ -91,25 +90,17 @@ async function finishLater<T>(steps: Reading<T>): Promise<T> {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
-export class LBFGS extends Optimizer {
+export class LBFGS extends Optimizer<LBFGSArgs> {
   /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["H_diag"];
 
-  /** Takes `params, lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearchFn`. */
-  constructor(
-    ...args: Args<
-      LBFGSOptions,
-      ["params", "lr", "maxIter", "maxEval", "toleranceGrad", "toleranceChange", "historySize", "lineSearchFn"]
-    >
-  ) {
-    const o = lbfgsArgs(args);
-    const { lr = 1, maxIter = 20, toleranceGrad = 1e-7, toleranceChange = 1e-9, historySize = 100 } = o;
-    const lineSearchFn = o.lineSearchFn ?? null;
-    const maxEval = o.maxEval ?? Math.floor((maxIter * 5) / 4);
+  /** Takes {@linkcode LBFGSArgs}. */
+  constructor(...args: Args<typeof LBFGSArgs>) {
+    const options = lbfgsArgs(args), { lineSearchFn, maxIter } = options;
     if (lineSearchFn !== null && lineSearchFn !== "strong_wolfe") {
       throw new ArgumentError(`LBFGS(): only 'strong_wolfe' is supported: ${String(lineSearchFn)}`);
     }
-    super(o.params, { lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearchFn });
+    super(options.params, { ...options, maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4) });
     if (this.paramGroups.length !== 1) {
       throw new ArgumentError(`LBFGS(): parameter groups are not supported: ${this.paramGroups.length} groups`);
     }
@@ -161,7 +152,7 @@ export class LBFGS extends Optimizer {
 
   /** Runs the iterations of one step. */
   private *iterate<R>(closure: Closure<R>): Reading<R> {
-    const group = this.paramGroups[0];
+    const group = this.paramGroups[0], maxEval = group.maxEval ?? Infinity;
     const state = this.stateOf(this.params[0]) as LBFGSState;
     state.func_evals ??= 0;
     state.n_iter ??= 0;
@@ -170,7 +161,7 @@ export class LBFGS extends Optimizer {
     state.func_evals++;
     let flat = this.flatGrad();
     let [largest, loss] = yield* read(flat.abs().max(), firstLoss);
-    if (largest <= (group.toleranceGrad as number)) return first;
+    if (largest <= group.toleranceGrad) return first;
     for (let n = 1;; n++) {
       state.n_iter++;
       yield* this.updateDirection(state, flat, group);
@@ -180,12 +171,12 @@ export class LBFGS extends Optimizer {
       const direction = state.d!;
       const [slope, sum] = yield* read(flat.dot(direction), state.n_iter === 1 ? flat.abs().sum() : 1);
       let t = state.n_iter === 1 ? Math.min(1, 1 / sum) * lr : lr;
-      if (slope > -(group.toleranceChange as number)) break;
+      if (slope > -group.toleranceChange) break;
       let used = 0, size: number;
       if (group.lineSearchFn === "strong_wolfe") {
         [size] = yield* read(direction.abs().max());
         const start = { loss, grad: flat, slope, t: 0 };
-        const found = yield* this.search(closure, t, size, direction, start, (group.maxEval as number) - evals);
+        const found = yield* this.search(closure, t, size, direction, start, maxEval - evals);
         ({ loss, grad: flat, t } = found.point);
         used = found.evals;
         this.move(t, direction);
@@ -203,16 +194,16 @@ export class LBFGS extends Optimizer {
       state.t = t;
       evals += used;
       state.func_evals += used;
-      const change = group.toleranceChange as number;
-      if (n === group.maxIter || evals >= (group.maxEval as number)) break;
-      if (largest <= (group.toleranceGrad as number)) break;
+      const change = group.toleranceChange;
+      if (n === group.maxIter || evals >= maxEval) break;
+      if (largest <= group.toleranceGrad) break;
       if (size * Math.abs(t) <= change || Math.abs(loss - state.prev_loss) < change) break;
     }
     return first;
   }
 
   /** The next direction: the gradient times the approximate inverse Hessian (Nocedal's two loops). */
-  private *updateDirection(state: LBFGSState, flat: Tensor, group: ParamGroup): Reading<void> {
+  private *updateDirection(state: LBFGSState, flat: Tensor, group: ParamGroup<LBFGSArgs>): Reading<void> {
     if (state.n_iter === 1) {
       Object.assign(state, { d: flat.neg(), old_dirs: [], old_stps: [], ro: [], H_diag: 1 });
       return;

@@ -6,51 +6,43 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { bfloat16 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { checkAtLeast, Optimizer, type ParamsInput, type ParamState, stateTensor } from "./optimizer.ts";
-import type { ParamGroup } from "./param_group.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkRanges, Optimizer, type ParamState, stateTensor } from "./optimizer.ts";
+import type { ParamGroup, ParamsInput } from "./param_group.ts";
 
 /** How the rate is adjusted to a matrix's shape. */
 export type MuonAdjustment = "original" | "match_rms_adamw";
 
-/** What {@linkcode Muon} takes. */
-export interface MuonOptions {
-  /** What is trained: matrices. */
-  params: ParamsInput;
-  /** Learning rate. @default {1e-3} */
-  lr?: number | Tensor;
-  /** Weight decay, as in AdamW. @default {0.1} */
-  weightDecay?: number;
-  /** Share of the previous momentum that is kept. @default {0.95} */
-  momentum?: number;
-  /** Whether the gradient is taken as if the momentum step was made. @default {true} */
-  nesterov?: boolean;
-  /** Coefficients of the iteration x ← a x + b (x xᵀ) x + c (x xᵀ)² x. @default {[3.4445, -4.775, 2.0315]} */
-  nsCoefficients?: readonly [number, number, number];
-  /** The least norm that is divided by. @default {1e-7} */
-  eps?: number;
-  /** How often the iteration runs. @default {5} */
-  nsSteps?: number;
-  /** How the rate is adjusted; default: `"original"`. */
-  adjustLrFn?: MuonAdjustment | null;
+/** The parameters of {@linkcode Muon}. */
+export class MuonArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained: matrices. */
+    public params: ParamsInput<MuonArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 1e-3,
+    /** Weight decay, as in AdamW. */
+    public weightDecay = 0.1,
+    /** Share of the previous momentum that is kept. */
+    public momentum = 0.95,
+    /** Whether the gradient is taken as if the momentum step was made. */
+    public nesterov = true,
+    /** Coefficients of the iteration x ← a x + b (x xᵀ) x + c (x xᵀ)² x. */
+    public nsCoefficients: readonly [number, number, number] = [3.4445, -4.775, 2.0315],
+    /** The least norm that is divided by. */
+    public eps = 1e-7,
+    /** How often the iteration runs. */
+    public nsSteps = 5,
+    /** How the rate is adjusted; `null`: `"original"`. */
+    public adjustLrFn: MuonAdjustment | null = null,
+  ) {}
 }
 
-const POSITIONAL = [
-  "params",
-  "lr",
-  "weightDecay",
-  "momentum",
-  "nesterov",
-  "nsCoefficients",
-  "eps",
-  "nsSteps",
-  "adjustLrFn",
-] as const;
-const muonArgs = signature<MuonOptions>("Muon", POSITIONAL, [], 1);
+const muonArgs = call("Muon", MuonArgs);
 
 /** A matrix of about the same singular vectors whose singular values are near 1, in bfloat16. */
 function orthogonal(x: Tensor, [a, b, c]: readonly number[], steps: number, eps: number): Tensor {
@@ -87,18 +79,11 @@ function adjustment(how: MuonAdjustment | null, [rows, columns]: readonly number
  *
  * @see https://kellerjordan.github.io/posts/muon/
  */
-export class Muon extends Optimizer {
-  /** A `GradScaler` divides the gradients before. */
-  override readonly stepSupportsAmpScaling: boolean = false;
-
-  /** Takes `params, lr, weightDecay, momentum, nesterov, nsCoefficients, eps, nsSteps, adjustLrFn`. */
-  constructor(...args: Args<MuonOptions, [...typeof POSITIONAL]>) {
-    const o = muonArgs(args);
-    const { lr = 1e-3, weightDecay = 0.1, momentum = 0.95, nesterov = true, eps = 1e-7, nsSteps = 5 } = o;
-    const { nsCoefficients = [3.4445, -4.775, 2.0315], adjustLrFn = null } = o;
-    if (!(lr instanceof Tensor)) checkAtLeast("Muon", "learning rate", lr, 0);
-    checkAtLeast("Muon", "momentum", momentum, 0);
-    checkAtLeast("Muon", "weight_decay", weightDecay, 0);
+export class Muon extends Optimizer<MuonArgs> {
+  /** Takes {@linkcode MuonArgs}. */
+  constructor(...args: Args<typeof MuonArgs>) {
+    const options = muonArgs(args), { lr, momentum, weightDecay, nsCoefficients, nsSteps, adjustLrFn } = options;
+    checkRanges("Muon", { lr, momentum, weightDecay });
     if (nsCoefficients.length !== 3) {
       throw new ArgumentError(`Muon(): nsCoefficients must be 3 numbers: ${show(nsCoefficients)}`);
     }
@@ -106,9 +91,7 @@ export class Muon extends Optimizer {
     if (adjustLrFn !== null && adjustLrFn !== "original" && adjustLrFn !== "match_rms_adamw") {
       throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${String(adjustLrFn)}`);
     }
-    super(o.params, {
-      ...{ lr, weightDecay, momentum, nesterov, nsCoefficients: [...nsCoefficients], eps, nsSteps, adjustLrFn },
-    });
+    super(options.params, options);
     for (const { params } of this.paramGroups) {
       for (const param of params) {
         if (param.ndim !== 2 || param.dtype.isComplex) {
@@ -119,11 +102,9 @@ export class Muon extends Optimizer {
   }
 
   /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<MuonArgs>): void {
     state.momentum_buffer ??= stateTensor(() => grad.zerosLike());
-    const { nesterov, momentum, nsCoefficients, nsSteps, eps, weightDecay, adjustLrFn } = group as
-      & ParamGroup
-      & Required<MuonOptions>;
+    const { nesterov, momentum, nsCoefficients, nsSteps, eps, weightDecay, adjustLrFn } = group;
     const rate = this.rateOf(group);
     scope(() => {
       const buffer = (state.momentum_buffer as Tensor).lerp_(grad, 1 - momentum);

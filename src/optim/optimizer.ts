@@ -11,10 +11,9 @@
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
+import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, noGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
@@ -23,47 +22,19 @@ import { batched } from "../ops/fused.ts";
 import { zeroEach } from "../ops/grads.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { toCamel, toSnake } from "../base/spelling.ts";
-import { type ParamGroup, readLr } from "./param_group.ts";
+import { nearestName, toCamel, toSnake } from "../base/spelling.ts";
+import {
+  GROUP_NOTES,
+  type GroupFields,
+  type GroupOptions,
+  type ParamGroup,
+  type ParamGroupInput,
+  type ParamsInput,
+  readLr,
+  storedOptions,
+} from "./param_group.ts";
 import type { Scalars } from "./scalars.ts";
 import { currentScaling, withScaling } from "./variants.ts";
-
-/** A parameter group as it is given: the parameters and the options that differ from the defaults. */
-export interface ParamGroupInput {
-  /** The parameters, or pairs of name and parameter. */
-  params: Tensor | Iterable<Tensor | readonly [string, Tensor]>;
-  /** Any option of the optimizer. */
-  [option: string]: unknown;
-}
-
-/** What optimizers take first: parameters, named parameters, or groups with their own options. */
-export type ParamsInput = Iterable<Tensor | readonly [string, Tensor] | ParamGroupInput>;
-
-/** Accepted by every optimizer: an update is one fused kernel, for many parameters at once where the device can. */
-export interface ImplementationOptions {
-  /** Ignored. */
-  foreach?: boolean | null;
-  /** Ignored. */
-  fused?: boolean | null;
-  /**
-   * Whether step counts lie on the parameters' device, so that a recorded CUDA graph counts its replays.
-   *
-   * @default {false}
-   */
-  capturable?: boolean;
-}
-
-/** The entries that {@linkcode ImplementationOptions} add to a group's: none where all is as usual. */
-export function implementationOf(options: ImplementationOptions): Record<string, unknown> {
-  return options.capturable ? { capturable: true } : {};
-}
-
-/** Names of {@linkcode ImplementationOptions}, for signatures. */
-export const IMPLEMENTATION_OPTIONS: readonly ("foreach" | "fused" | "capturable")[] = [
-  "foreach",
-  "fused",
-  "capturable",
-];
 
 /** What an optimizer remembers of one parameter: tensors and numbers under PyTorch's names. */
 export type ParamState = Record<string, unknown>;
@@ -87,20 +58,98 @@ export function stateTensor(make: () => Tensor): Tensor {
   return outsideScopes(() => noGrad(make));
 }
 
-/** Base of all optimizers. */
-export abstract class Optimizer {
+/** The parameters of {@linkcode Optimizer.zeroGrad}. */
+export class OptimizerZeroGradArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether gradients become `null` or zeros. */
+    public setToNone = true,
+  ) {}
+}
+
+/** The parameters of {@linkcode Optimizer.step}. */
+export class OptimizerStepArgs<R = unknown> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Computes the loss and its gradients first; some optimizers call it several times. */
+    public closure: Closure<R> | null = null,
+  ) {}
+}
+
+/** The parameter of the methods that register a hook of type `H`. */
+export class OptimizerHookArgs<H> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is called. */
+    public hook: H,
+  ) {}
+}
+
+/** A hook that is told that something happens. */
+export type OptimizerHook = (optimizer: Optimizer) => void;
+
+const zeroGradArgs = call("Optimizer.zeroGrad", OptimizerZeroGradArgs);
+const stepArgs = call("Optimizer.step", OptimizerStepArgs);
+const addGroupArgs = call("Optimizer.addParamGroup", NoArgs);
+const stateDictArgs = call("Optimizer.stateDict", NoArgs);
+const loadArgs = call("Optimizer.loadStateDict", NoArgs);
+
+/** The method that registers hooks: reads its arguments. */
+function hookOf<H>(method: string): (args: Args<typeof OptimizerHookArgs<H>>) => H {
+  const parse = call(`Optimizer.${method}`, OptimizerHookArgs<H>);
+  return (args) => parse(args).hook;
+}
+const stepPreHook = hookOf<OptimizerHook>("registerStepPreHook");
+const stepPostHook = hookOf<OptimizerHook>("registerStepPostHook");
+const savePreHook = hookOf<OptimizerHook>("registerStateDictPreHook");
+const savePostHook = hookOf<StateHook>("registerStateDictPostHook");
+const loadPreHook = hookOf<StateHook>("registerLoadStateDictPreHook");
+const loadPostHook = hookOf<OptimizerHook>("registerLoadStateDictPostHook");
+
+/**
+ * Base of all optimizers, and of your own.
+ *
+ * An own optimizer gives `super` the parameters and the defaults of all its options (other names are refused in groups), and
+ * overrides {@linkcode Optimizer.update}, which changes one parameter; gradients are off there. What it puts into `state` is
+ * saved with `stateDict()`: tensors made with {@linkcode Optimizer.stateTensor}, numbers, lists. `O` types the groups.
+ *
+ * @example An own optimizer
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as torch from "../../mod.ts";
+ *
+ * class SignSGD extends torch.optim.Optimizer<{ lr: number; scale: number }> {
+ *   constructor(params: Iterable<torch.Tensor>, { lr = 1e-2, scale = 1 } = {}) {
+ *     super(params, { lr, scale });
+ *   }
+ *   protected override update(
+ *     param: torch.Tensor,
+ *     grad: torch.Tensor,
+ *     state: torch.optim.ParamState,
+ *     group: torch.optim.ParamGroup<{ lr: number; scale: number }>,
+ *   ): void {
+ *     state.step = (state.step as number ?? 0) + 1;
+ *     param.sub_(grad.sign(), { alpha: group.lr * group.scale });
+ *   }
+ * }
+ *
+ * const x = torch.tensor([1, -2], { requiresGrad: true });
+ * const optimizer = new SignSGD([x], { lr: 0.5 });
+ * x.square().sum().backward();
+ * optimizer.step();
+ * assertEquals(await x.tolist(), [0.5, -1.5]);
+ * ```
+ */
+export abstract class Optimizer<O = Record<string, unknown>> {
   /** The options of groups that do not say otherwise. */
-  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly defaults: Readonly<GroupOptions<O>>;
   /** The groups; schedules write `lr` here. */
-  paramGroups: ParamGroup[] = [];
+  paramGroups: ParamGroup<O>[] = [];
   /** What is remembered of each parameter. */
   state: Map<Tensor, ParamState> = new Map();
   /** How often `step()` ran; schedules warn if it never did. */
   stepCalls = 0;
-  /**
-   * Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device: updates made by `variants`
-   * do.
-   */
+  /** Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device: pointwise updates do. */
   readonly stepSupportsAmpScaling: boolean = false;
   /** What gradients are to be divided by (0-d, float32); set by a `GradScaler` while its `step()` runs. */
   gradScale: Tensor | null = null;
@@ -108,23 +157,26 @@ export abstract class Optimizer {
   foundInf: Tensor | null = null;
   /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected readonly scalarState: readonly string[] = ["step"];
-  readonly #preHooks = new Set<(optimizer: Optimizer) => void>();
-  readonly #postHooks = new Set<(optimizer: Optimizer) => void>();
-  readonly #savePreHooks = new Set<(optimizer: Optimizer) => void>();
+  /** The names that a group may give. */
+  readonly #options: readonly string[];
+  readonly #preHooks = new Set<OptimizerHook>();
+  readonly #postHooks = new Set<OptimizerHook>();
+  readonly #savePreHooks = new Set<OptimizerHook>();
   readonly #savePostHooks = new Set<StateHook>();
   readonly #loadPreHooks = new Set<StateHook>();
-  readonly #loadPostHooks = new Set<(optimizer: Optimizer) => void>();
+  readonly #loadPostHooks = new Set<OptimizerHook>();
 
   /**
    * Takes the parameters.
    *
    * @param params parameters, named parameters, or groups
-   * @param defaults the options of groups that do not say otherwise
+   * @param defaults the options of groups that do not say otherwise, all of them
    * @throws {ArgumentError} if there is no parameter, or something is not one
    */
-  constructor(params: ParamsInput, defaults: Record<string, unknown>) {
-    this.defaults = defaults;
+  constructor(params: ParamsInput<O>, defaults: Readonly<GroupOptions<O>>) {
     const name = new.target.name;
+    this.defaults = storedOptions(name, defaults) as GroupOptions<O>;
+    this.#options = Object.keys(defaults).filter((option) => option !== "params");
     if (params instanceof Tensor || params === null || typeof params !== "object" || !(Symbol.iterator in params)) {
       throw new ArgumentError(
         `${name}(): params must be an iterable of tensors or groups: ${describe(params)}; pass model.parameters()`,
@@ -132,21 +184,23 @@ export abstract class Optimizer {
     }
     const list = [...params];
     if (list.length === 0) throw new ArgumentError(`${name}(): optimizer got an empty parameter list`);
-    if (isPlainObject(list[0])) { for (const group of list) this.addParamGroup(group as ParamGroupInput); }
-    else this.addParamGroup({ params: list as Iterable<Tensor> });
+    if (isPlainObject(list[0])) { for (const group of list) this.addParamGroup(group as ParamGroupInput<O>); }
+    else this.addParamGroup({ params: list as Iterable<Tensor> } as ParamGroupInput<O>);
   }
 
   /**
    * Adds a group, for layers that are unfrozen later.
    *
    * @param group its parameters and the options that differ from the defaults
-   * @throws {ArgumentError} if a parameter is not a leaf tensor, or is in a group already
+   * @throws {ArgumentError} if a parameter is not a leaf tensor, or is in a group already, or an option is unknown
    */
-  addParamGroup(group: ParamGroupInput): void {
+  addParamGroup(group: ParamGroupInput<O>, ...args: Args<typeof NoArgs>): void {
+    addGroupArgs(args);
     const op = `${this.constructor.name}.addParamGroup`;
     if (!isPlainObject(group) || group.params === undefined) {
       throw new ArgumentError(`${op}(): a group must be an object with params: ${describe(group)}`);
     }
+    this.#checkNames(op, group);
     const params: Tensor[] = [];
     const names: string[] = [];
     for (const item of group.params instanceof Tensor ? [group.params] : group.params) {
@@ -164,9 +218,21 @@ export abstract class Optimizer {
     if (new Set(params).size < params.length) {
       throw new ArgumentError(`${op}(): a parameter appears twice in the group`);
     }
-    const full = { ...this.defaults, ...group, params } as ParamGroup;
+    const full = { ...this.defaults, ...storedOptions(op, group), params } as ParamGroup<O>;
     if (names.length > 0) full.paramNames = names;
     this.paramGroups.push(full);
+  }
+
+  #checkNames(op: string, group: object): void {
+    const known = this.#options;
+    for (const name of Object.keys(group)) {
+      if (name === "params" || known.includes(name) || (OTHER_NAMES as readonly string[]).includes(name)) continue;
+      const near = nearestName(name, known);
+      throw new ArgumentError(
+        `${op}(): unknown argument in a parameter group: "${name}"; ` +
+          `${near === null ? "" : `did you mean "${near}"? `}expected one of ${known.join(", ")}`,
+      );
+    }
   }
 
   #checkParam(op: string, param: unknown): Tensor {
@@ -186,14 +252,15 @@ export abstract class Optimizer {
    *
    * @param setToNone whether they become `null` (default) or zeros; also by name
    */
-  zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
-    const drop = typeof setToNone === "boolean" ? setToNone : setToNone.setToNone ?? true;
+  zeroGrad(setToNone?: boolean | { readonly setToNone?: boolean }): void;
+  zeroGrad(...args: readonly unknown[]): void {
+    const { setToNone } = zeroGradArgs(args);
     const kept: Tensor[] = [];
     for (const group of this.paramGroups) {
       for (const param of group.params) {
         const grad = param.meta?.grad ?? null;
         if (grad === null) continue;
-        if (drop) setGrad(param, null, false);
+        if (setToNone) setGrad(param, null, false);
         else kept.push(grad.detach());
       }
     }
@@ -203,13 +270,15 @@ export abstract class Optimizer {
   /**
    * Updates all parameters that have a gradient.
    *
-   * @param closure computes the loss and its gradients first; some optimizers call it several times
+   * @param closure computes the loss and its gradients first; some optimizers call it several times; also by name
    * @returns what the closure gave
    */
-  step<R = undefined>(closure?: Closure<R>): R {
+  step<R = undefined>(closure?: Closure<R> | null | { readonly closure?: Closure<R> | null }): R;
+  step(...args: readonly unknown[]): unknown {
+    const { closure } = stepArgs(args);
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
-    const result = noGrad(() => this.run(closure));
+    const result = noGrad(() => this.run(closure ?? undefined));
     for (const hook of this.#postHooks) hook(this);
     return result;
   }
@@ -243,7 +312,7 @@ export abstract class Optimizer {
   }
 
   /** The learning rate for an update of `param`: a tensor where it lies on a device that would have to be waited for. */
-  protected rateOf(group: ParamGroup): number | Tensor {
+  protected rateOf(group: GroupFields): number | Tensor {
     const { lr } = group;
     return typeof lr === "number" || lr.device.type === "cpu" ? readLr(group) : lr;
   }
@@ -256,7 +325,7 @@ export abstract class Optimizer {
     scalars: Scalars,
     param: Tensor,
     state: ParamState,
-    group: ParamGroup,
+    group: GroupFields & { readonly capturable?: unknown },
     constants: readonly number[] = [],
   ): readonly (number | Tensor)[] {
     const lr = this.rateOf(group), foundInf = currentScaling()?.foundInf ?? null;
@@ -272,6 +341,11 @@ export abstract class Optimizer {
     return scalars.host(state, lr, constants);
   }
 
+  /** Makes a tensor of the state: it belongs to no scope of the caller, such as that of a module's call. */
+  protected stateTensor(make: () => Tensor): Tensor {
+    return stateTensor(make);
+  }
+
   /** What is remembered of a parameter, made when first asked for. */
   protected stateOf(param: Tensor): ParamState {
     let state = this.state.get(param);
@@ -285,10 +359,11 @@ export abstract class Optimizer {
    * @param state what is remembered of the parameter; empty at first
    * @param group the parameter's group
    */
-  protected abstract update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void;
+  protected abstract update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<O>): void;
 
   /** The state and the groups in PyTorch's layout. */
-  stateDict(): OptimizerState {
+  stateDict(...args: Args<typeof NoArgs>): OptimizerState {
+    stateDictArgs(args);
     for (const hook of this.#savePreHooks) hook(this);
     const index = new Map<Tensor, number>();
     const param_groups = this.paramGroups.map((group) => {
@@ -318,7 +393,8 @@ export abstract class Optimizer {
    * @param saved a state dict of the same kind of optimizer with the same groups
    * @throws {ArgumentError} if the groups differ in number or size
    */
-  loadStateDict(saved: OptimizerState): void {
+  loadStateDict(saved: OptimizerState, ...args: Args<typeof NoArgs>): void {
+    loadArgs(args);
     const op = `${this.constructor.name}.loadStateDict`;
     saved = { ...saved };
     for (const hook of this.#loadPreHooks) saved = hook(this, saved) ?? saved;
@@ -327,10 +403,10 @@ export abstract class Optimizer {
       throw new ArgumentError(`${op}(): loaded state dict has a different number of parameter groups`);
     }
     groups.forEach((group, i) => {
-      if (group.params.length !== this.paramGroups[i].params.length) {
+      if (group?.params?.length !== this.paramGroups[i].params.length) {
         throw new ArgumentError(
           `${op}(): loaded state dict contains a parameter group that doesn't match the size of optimizer's group: ` +
-            `${group.params.length} != ${this.paramGroups[i].params.length}`,
+            `${describe(group?.params?.length)} != ${this.paramGroups[i].params.length}`,
         );
       }
     });
@@ -339,7 +415,7 @@ export abstract class Optimizer {
       group.params.forEach((id, k) => params.set(String(id), this.paramGroups[i].params[k]))
     );
     this.state = new Map();
-    for (const [id, own] of Object.entries(saved.state)) {
+    for (const [id, own] of Object.entries(saved.state ?? {})) {
       const param = params.get(id);
       if (param !== undefined) this.state.set(param, this.#unpack(param, own));
     }
@@ -347,7 +423,7 @@ export abstract class Optimizer {
       const loaded: Record<string, unknown> = {};
       for (const [key, value] of Object.entries(group)) loaded[toCamel(key)] = value;
       const { params: own, paramNames } = this.paramGroups[i];
-      return { ...(paramNames ? { paramNames } : {}), ...loaded, params: own } as ParamGroup;
+      return { ...(paramNames ? { paramNames } : {}), ...loaded, params: own } as unknown as ParamGroup<O>;
     });
     for (const hook of this.#loadPostHooks) hook(this);
   }
@@ -370,39 +446,41 @@ export abstract class Optimizer {
   }
 
   /** Calls `hook` before each step. */
-  registerStepPreHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
-    return removable(this.#preHooks, hook);
+  registerStepPreHook(...args: Args<typeof OptimizerHookArgs<OptimizerHook>>): RemovableHandle {
+    return removable(this.#preHooks, stepPreHook(args));
   }
 
   /** Calls `hook` after each step. */
-  registerStepPostHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
-    return removable(this.#postHooks, hook);
+  registerStepPostHook(...args: Args<typeof OptimizerHookArgs<OptimizerHook>>): RemovableHandle {
+    return removable(this.#postHooks, stepPostHook(args));
   }
 
   /** Calls `hook` before a state dict is made. */
-  registerStateDictPreHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
-    return removable(this.#savePreHooks, hook);
+  registerStateDictPreHook(...args: Args<typeof OptimizerHookArgs<OptimizerHook>>): RemovableHandle {
+    return removable(this.#savePreHooks, savePreHook(args));
   }
 
   /** Calls `hook` with a state dict that was made; what it returns, if anything, takes its place. */
-  registerStateDictPostHook(hook: StateHook): RemovableHandle {
-    return removable(this.#savePostHooks, hook);
+  registerStateDictPostHook(...args: Args<typeof OptimizerHookArgs<StateHook>>): RemovableHandle {
+    return removable(this.#savePostHooks, savePostHook(args));
   }
 
   /** Calls `hook` with a copy of a state dict before it is loaded; what it returns, if anything, takes its place. */
-  registerLoadStateDictPreHook(hook: StateHook): RemovableHandle {
-    return removable(this.#loadPreHooks, hook);
+  registerLoadStateDictPreHook(...args: Args<typeof OptimizerHookArgs<StateHook>>): RemovableHandle {
+    return removable(this.#loadPreHooks, loadPreHook(args));
   }
 
   /** Calls `hook` when a state dict was loaded. */
-  registerLoadStateDictPostHook(hook: (optimizer: Optimizer) => void): RemovableHandle {
-    return removable(this.#loadPostHooks, hook);
+  registerLoadStateDictPostHook(...args: Args<typeof OptimizerHookArgs<OptimizerHook>>): RemovableHandle {
+    return removable(this.#loadPostHooks, loadPostHook(args));
   }
 
   /** The optimizer as PyTorch prints it. */
   toString(): string {
     const lines = this.paramGroups.flatMap((group, i) => {
-      const keys = Object.keys(group).filter((key) => key !== "params").map((key) => [toSnake(key), group[key]]);
+      const keys = Object.entries(group).filter(([key]) => key !== "params").map((
+        [key, value],
+      ) => [toSnake(key), value]);
       keys.sort(([a], [b]) => String(a) < String(b) ? -1 : 1);
       return [`Parameter Group ${i}`, ...keys.map(([key, value]) => `    ${key}: ${show(value)}`)];
     });
@@ -415,6 +493,9 @@ export abstract class Optimizer {
   }
 }
 
+/** What a group may hold besides the optimizer's options. */
+const OTHER_NAMES = ["paramNames", ...GROUP_NOTES];
+
 function show(value: unknown): string {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -426,9 +507,21 @@ function tensorsOf(state: ParamState): number {
   return Object.values(state).filter((value) => value instanceof Tensor).length;
 }
 
-function realOf(x: Tensor): Tensor {
+/** A complex tensor as a view of its parts, another one as it is. */
+export function realOf(x: Tensor): Tensor {
   return x.dtype.isComplex ? x.detach().viewAsReal() : x;
 }
+
+/** Options that may not be less than 0, wherever an optimizer has them; some have a longer name in messages. */
+const AT_LEAST_0: Readonly<Record<string, string>> = {
+  lr: "learning rate",
+  eps: "epsilon",
+  ...Object.fromEntries(
+    ["weightDecay", "momentum", "rho", "lrDecay", "momentumDecay", "initialAccumulatorValue"].map((
+      name,
+    ) => [name, name]),
+  ),
+};
 
 /** Throws unless `value` is at least `least`. */
 export function checkAtLeast(op: string, name: string, value: number, least: number): void {
@@ -437,11 +530,15 @@ export function checkAtLeast(op: string, name: string, value: number, least: num
   }
 }
 
-/** Throws unless both of Adam's betas are in [0, 1). */
-export function checkBetas(op: string, betas: readonly number[]): void {
-  betas.forEach((beta, i) => {
-    if (!(beta >= 0 && beta < 1)) {
-      throw new ArgumentError(`${op}(): Invalid beta parameter at index ${i}: ${beta}; it must be in [0, 1)`);
-    }
-  });
+/** Refuses options out of the range that all optimizers share: those at least 0, and betas in [0, 1). */
+export function checkRanges(op: string, options: object): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name in AT_LEAST_0 && !(value instanceof Tensor)) checkAtLeast(op, AT_LEAST_0[name], value, 0);
+    if (name !== "betas") continue;
+    (value as readonly number[]).forEach((beta, i) => {
+      if (!(beta >= 0 && beta < 1)) {
+        throw new ArgumentError(`${op}(): Invalid beta parameter at index ${i}: ${beta}; it must be in [0, 1)`);
+      }
+    });
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Parameter groups: parameters with the options that they share.
+ * Parameter groups: parameters with the options that they share, typed by the class that declares an optimizer's options.
  *
  * @module
  */
@@ -9,16 +9,97 @@ import { ArgumentError } from "../base/errors.ts";
 import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Parameters and the options of their updates; schedules write `lr` here. */
-export interface ParamGroup {
-  /** The parameters. */
-  params: Tensor[];
-  /** The learning rate; a 0-d tensor is read at each step. */
-  lr: number | Tensor;
+/** What a call takes and groups do not hold: the parameters, and how an update is computed. */
+type Unstored = "params" | "foreach" | "fused" | "differentiable";
+
+/** The options that the class `O` of an optimizer declares, as they stand in each group. */
+export type GroupOptions<O> = { [K in Exclude<keyof O, Unstored>]: O[K] };
+
+/** What schedules note in a group, and its name. */
+export type GroupNotes = {
+  /** The user's name of the group. */
+  name?: string;
   /** The rate when a schedule was made. */
   initialLr?: number;
-  /** Any other option of the optimizer or of a schedule. */
-  [option: string]: unknown;
+  /** The highest rate of a cycle. */
+  maxLr?: number;
+  /** The rate at the end of a cycle. */
+  minLr?: number;
+  /** The rate that averaging ends with. */
+  swaLr?: number;
+  /** The highest momentum of a cycle. */
+  maxMomentum?: number;
+  /** The lowest momentum of a cycle. */
+  baseMomentum?: number;
+};
+
+/** Names of {@linkcode GroupNotes}. */
+export const GROUP_NOTES: readonly (keyof GroupNotes)[] = [
+  ...["name", "initialLr", "maxLr", "minLr", "swaLr", "maxMomentum", "baseMomentum"] as const,
+];
+
+/** What every group holds. */
+export type GroupFields = GroupNotes & {
+  /** The parameters. */
+  params: Tensor[];
+  /** Their names, where they were given with names. */
+  paramNames?: string[];
+  /** The learning rate; a 0-d tensor is read at each step. Schedules write it. */
+  lr: number | Tensor;
+};
+
+/**
+ * A parameter group: parameters and the options of their updates.
+ *
+ * `O` is the class that declares an optimizer's options, as in `ParamGroup<AdamArgs>`; without it every option is `unknown`.
+ */
+export type ParamGroup<O = Record<string, unknown>> = GroupOptions<O> & GroupFields;
+
+/** A parameter group as it is given: the parameters and the options that differ from the defaults. */
+export type ParamGroupInput<O = { lr: number | Tensor }> =
+  & { readonly [K in Exclude<keyof O, "params">]?: O[K] }
+  & Readonly<GroupNotes>
+  & {
+    /** The parameters, or pairs of name and parameter. */
+    readonly params: Tensor | Iterable<Tensor | readonly [string, Tensor]>;
+  };
+
+/** What optimizers take first: parameters, named parameters, or groups with their own options. */
+export type ParamsInput<O = { lr: number | Tensor }> = Iterable<
+  Tensor | readonly [string, Tensor] | ParamGroupInput<O>
+>;
+
+/** How an update is computed, and its direction: what optimizers of one fused kernel take by name. */
+export class OptimizerArgs {
+  /** Whether the objective is maximised. */
+  maximize = false;
+  /** Ignored: an update is one fused kernel, for many parameters at once where the device can. */
+  foreach: boolean | null = null;
+  /** Ignored, for the same reason. */
+  fused: boolean | null = null;
+  /** Whether step counts lie on the parameters' device, so that a recorded CUDA graph counts its replays. */
+  capturable = false;
+  /** Not supported: an update leaves no graph. */
+  differentiable = false;
+}
+
+/**
+ * The options that groups hold, from what a call was given; lists are copied.
+ *
+ * @param op the caller, for messages
+ * @throws {ArgumentError} if the update is to be differentiable
+ */
+export function storedOptions(op: string, given: object): Record<string, unknown> {
+  const { params: _params, foreach: _foreach, fused: _fused, differentiable, ...stored } = given as
+    & Record<string, unknown>
+    & Partial<OptimizerArgs>;
+  if (differentiable) throw new ArgumentError(`${op}(): differentiable is not supported: an update leaves no graph`);
+  for (const [name, value] of Object.entries(stored)) {
+    // As everywhere, undefined is what was not given. Saved groups name `capturable` only where it is on.
+    if (value === undefined || (name === "capturable" && value === false)) delete stored[name];
+    else if (Array.isArray(value)) stored[name] = [...value];
+  }
+  return stored;
 }
 
 /** Numbers that were written into tensors by the host, and the version of their memory then. */
@@ -38,12 +119,12 @@ export function numberOf(value: number | Tensor): number {
 }
 
 /** The learning rate of a group as a number. */
-export function readLr(group: ParamGroup): number {
+export function readLr(group: GroupFields): number {
   return numberOf(group.lr);
 }
 
 /** Sets the learning rate of a group; a tensor rate is written in place, as in PyTorch. */
-export function writeLr(group: ParamGroup, lr: number): void {
+export function writeLr(group: GroupFields, lr: number): void {
   const rate = group.lr;
   if (typeof rate === "number") group.lr = lr;
   else {
@@ -63,7 +144,7 @@ export function writeLr(group: ParamGroup, lr: number): void {
 export function perGroup(
   op: string,
   name: string,
-  groups: readonly ParamGroup[],
+  groups: readonly GroupFields[],
   value: number | readonly number[],
 ): number[] {
   if (typeof value === "number") return groups.map(() => value);

@@ -4,63 +4,57 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import {
-  checkAtLeast,
-  IMPLEMENTATION_OPTIONS,
-  implementationOf,
-  type ImplementationOptions,
-  Optimizer,
-  type ParamsInput,
-  type ParamState,
-  stateTensor,
-} from "./optimizer.ts";
-import type { ParamGroup } from "./param_group.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type ParamState, realOf, stateTensor } from "./optimizer.ts";
+import { OptimizerArgs, type ParamGroup, type ParamsInput } from "./param_group.ts";
+import { PointwiseOptimizer, rule, type Scalar } from "./pointwise.ts";
 import { exceeds, Scalars } from "./scalars.ts";
-import { currentScaling, effectiveGrad, variants } from "./variants.ts";
+import { currentScaling } from "./variants.ts";
 
-/** What {@linkcode SGD} takes. */
-export interface SGDOptions extends ImplementationOptions {
-  /** What is trained. */
-  params: ParamsInput;
-  /** Learning rate. @default {1e-3} */
-  lr?: number | Tensor;
-  /** Share of the previous update that is kept. @default {0} */
-  momentum?: number;
-  /** Share of the gradient that does not enter the momentum. @default {0} */
-  dampening?: number;
-  /** Factor of the L2 penalty. @default {0} */
-  weightDecay?: number;
-  /** Whether the gradient is taken as if the momentum step was made. @default {false} */
-  nesterov?: boolean;
-  /** Whether the objective is maximised. @default {false} */
-  maximize?: boolean;
+/** The parameters of {@linkcode SGD}. */
+export class SGDArgs extends OptimizerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is trained. */
+    public params: ParamsInput<SGDArgs>,
+    /** Learning rate. */
+    public lr: number | Tensor = 1e-3,
+    /** Share of the previous update that is kept. */
+    public momentum = 0,
+    /** Share of the gradient that does not enter the momentum. */
+    public dampening = 0,
+    /** Factor of the L2 penalty. */
+    public weightDecay = 0,
+    /** Whether the gradient is taken as if the momentum step was made. */
+    public nesterov = false,
+  ) {
+    super();
+  }
 }
 
-const sgdArgs = signature<SGDOptions>(
-  "SGD",
-  ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov"],
-  ["maximize", ...IMPLEMENTATION_OPTIONS],
-  1,
-);
+const sgdArgs = call("SGD", SGDArgs);
 
-const sgdScalars = new Scalars("SGD.step", {
+type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
+
+const sgd = rule<SGDArgs, SGDFlags>({
+  name: "SGD",
+  // What is derived is the share of the gradient that enters the momentum.
+  scalars: ({ momentum }, [undamped], lr) => momentum === 0 ? [lr] : [lr, momentum, undamped],
+  formula: ({ param, grad, state: [buffer], scalars: [lr, momentum, undamped], flags }) => {
+    if (!flags.momentum) return [param.sub(grad.mul(lr))];
+    const velocity = flags.first ? grad : buffer.mul(momentum).add(grad.mul(undamped));
+    const direction = flags.nesterov ? grad.add(velocity.mul(momentum)) : velocity;
+    return [param.sub(direction.mul(lr)), velocity];
+  },
+});
+
+/** Counts the steps of a parameter, for the share of the gradient that enters the momentum: all of it in the first one. */
+const seenSteps = new Scalars("SGD.step", {
   entries: { seen: 0 },
   advance: ([seen]) => [seen.add(1)],
   derive: ([seen], _lr, [dampening]) => [dampening.mul(exceeds(seen, 1)).mul(-1).add(1)],
-});
-
-type SGDFlags = { decay: boolean; maximize: boolean; momentum: boolean; first: boolean; nesterov: boolean };
-
-const sgdUpdate = variants<SGDFlags>("SGD.step", (flags, tensors, [lr, decay, momentum, undamped]) => {
-  const [param, rawGrad, buffer] = tensors;
-  const grad = effectiveGrad(rawGrad, param, flags.decay ? decay : null, flags.maximize);
-  if (!flags.momentum) return [param.sub(grad.mul(lr))];
-  const velocity = flags.first ? grad : buffer.mul(momentum).add(grad.mul(undamped));
-  const direction = flags.nesterov ? grad.add(velocity.mul(momentum)) : velocity;
-  return [param.sub(direction.mul(lr)), velocity];
 });
 
 /**
@@ -85,64 +79,41 @@ const sgdUpdate = variants<SGDFlags>("SGD.step", (flags, tensors, [lr, decay, mo
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
-export class SGD extends Optimizer {
-  /** The update takes the scale and `foundInf` as operands. */
-  override readonly stepSupportsAmpScaling: boolean = true;
+export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
+  /** Steps that counted, of parameters whose first step a GradScaler may have dropped. */
+  readonly #seen = new WeakMap<ParamState, ParamState>();
 
-  /** Takes `params, lr, momentum, dampening, weightDecay, nesterov`. */
-  constructor(...args: Args<SGDOptions, ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov"]>) {
-    const o = sgdArgs(args);
-    const lr = o.lr ?? 1e-3;
-    const momentum = o.momentum ?? 0;
-    const dampening = o.dampening ?? 0;
-    const weightDecay = o.weightDecay ?? 0;
-    const nesterov = o.nesterov ?? false;
-    if (!(lr instanceof Tensor)) checkAtLeast("SGD", "learning rate", lr, 0);
-    checkAtLeast("SGD", "momentum", momentum, 0);
-    checkAtLeast("SGD", "weight_decay", weightDecay, 0);
+  /** Takes {@linkcode SGDArgs}. */
+  constructor(...args: Args<typeof SGDArgs>) {
+    const options = sgdArgs(args), { nesterov, momentum, dampening } = options;
+    super(options, sgd);
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw new ArgumentError(
         `SGD(): Nesterov momentum requires a momentum and zero dampening: momentum ${momentum}, dampening ${dampening}`,
       );
     }
-    const maximize = o.maximize ?? false;
-    super(o.params, { lr, momentum, dampening, weightDecay, nesterov, maximize, ...implementationOf(o) });
   }
 
-  /** Updates one parameter; see `Optimizer`. */
-  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const momentum = group.momentum as number;
-    const dampening = group.dampening as number;
-    const weightDecay = group.weightDecay as number;
+  /** Updates one parameter: the buffer begins with the first gradient, not with zeros. */
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): void {
+    const { momentum, dampening, nesterov } = group;
+    if (momentum === 0) return this.apply(param, grad, [], group, [], { momentum: false, first: false, nesterov });
     let buffer = (state.momentum_buffer ?? null) as Tensor | null;
     // Whether a step that a GradScaler may have dropped was the first one, the device knows alone.
-    const counted = momentum !== 0 && currentScaling() !== null && (buffer === null || this.#seen.has(state));
-    const first = momentum !== 0 && buffer === null && !counted;
-    if (momentum !== 0 && buffer === null) {
+    const counted = currentScaling() !== null && (buffer === null || this.#seen.has(state));
+    const first = buffer === null && !counted;
+    if (buffer === null) {
       state.momentum_buffer = buffer = stateTensor(() => counted ? param.zerosLike() : param.emptyLike());
     }
-    const apply = sgdUpdate({
-      decay: weightDecay !== 0,
-      maximize: group.maximize as boolean,
-      momentum: momentum !== 0,
-      first,
-      nesterov: group.nesterov as boolean,
-    });
-    const undamped = counted ? this.#undamped(param, state, group, dampening) : 1 - dampening;
-    const scalars = [this.rateOf(group), weightDecay, momentum, undamped];
-    // Without momentum the kernel neither reads nor writes a buffer.
-    if (momentum === 0) apply([param, grad], scalars, [param]);
-    else apply([param, grad, buffer!], scalars, [param, buffer!]);
+    const undamped = counted ? this.#undamped(param, state, group) : 1 - dampening;
+    this.apply(param, grad, [realOf(buffer)], group, [undamped], { momentum: true, first, nesterov });
   }
 
-  /** Steps that counted, of parameters whose first step a GradScaler may have dropped. */
-  readonly #seen = new WeakMap<ParamState, ParamState>();
-
   /** The gradient's share of the velocity, all of it in the first step that counts. */
-  #undamped(param: Tensor, state: ParamState, group: ParamGroup, dampening: number): number | Tensor {
-    if (dampening === 0) return 1;
+  #undamped(param: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): Scalar {
+    if (group.dampening === 0) return 1;
     let seen = this.#seen.get(state);
     if (seen === undefined) this.#seen.set(state, seen = {});
-    return this.scalars(sgdScalars, param, seen, group, [dampening])[0];
+    return this.scalars(seenSteps, param, seen, group, [group.dampening])[0];
   }
 }

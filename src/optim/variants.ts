@@ -1,5 +1,8 @@
 /**
- * Fused updates that exist in several variants: one kernel per combination of flags.
+ * Pointwise updates that exist in several variants: one kernel per combination of flags.
+ *
+ * A formula says what one optimizer computes. What they share is added here: the direction, the decay of the weights, and
+ * what a `GradScaler` asks for.
  *
  * @module
  */
@@ -9,11 +12,28 @@ import { fused, type FusedUpdate } from "../ops/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Stage } from "./scalars.ts";
 
-/** Flags that choose a variant, such as whether there is weight decay. */
+/** Flags that choose a variant, such as whether there is momentum. */
 export type Flags = Readonly<Record<string, boolean>>;
 
-/** Makes the expressions of one variant; see `fused`. */
-export type VariantBuilder<F extends Flags> = (flags: F, tensors: Expr[], scalars: Expr[]) => Expr[];
+/** What a formula is given. */
+export interface Operands<F extends Flags> {
+  /** The parameter, with decoupled decay applied. */
+  readonly param: Expr;
+  /** The gradient to descend along, with coupled decay applied. */
+  readonly grad: Expr;
+  /** The tensors of the state. */
+  readonly state: readonly Expr[];
+  /** The numbers of the update. */
+  readonly scalars: readonly Expr[];
+  /** The variant. */
+  readonly flags: F;
+}
+
+/** The new parameter, then the new state, as expressions. */
+export type UpdateFormula<F extends Flags> = (operands: Operands<F>) => readonly Expr[];
+
+/** How weights decay: not, through the gradient (an L2 penalty), or by themselves. */
+export type Decay = "none" | "coupled" | "decoupled";
 
 /** What a `GradScaler` lets updates do: divide the gradients, and change nothing where one of them was not finite. */
 export interface Scaling {
@@ -64,40 +84,49 @@ function scalable(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[
   };
 }
 
-/**
- * A family of fused updates.
- *
- * @param op its name, for messages
- * @param build the expressions of the outputs for given flags
- * @returns gives the update of a combination of flags, compiled once
- */
-export function variants<F extends Flags>(op: string, build: VariantBuilder<F>): (flags: F) => FusedUpdate {
-  const made = new Map<string, FusedUpdate>();
-  let last: F | null = null, lastUpdate: FusedUpdate | null = null;
-  return (flags) => {
-    if (last !== null && sameFlags(last, flags)) return lastUpdate!;
-    let key = "";
-    for (const name in flags) key += flags[name] ? "1" : "0";
-    let update = made.get(key);
-    if (update === undefined) {
-      // A copy: the caller may reuse its object.
-      const own = { ...flags };
-      made.set(key, update = scalable(op, (tensors, scalars) => build(own, tensors, scalars)));
+/** The updates of one formula, each compiled when first used. */
+export class Variants<F extends Flags> {
+  readonly #op: string;
+  readonly #formula: UpdateFormula<F>;
+  readonly #made = new Map<string, FusedUpdate>();
+  /** The last variant that was asked for, which most often is the next one too. */
+  #last: { decay: Decay; maximize: boolean; flags: F; update: FusedUpdate } | null = null;
+
+  /** Takes the name for messages, and the formula. */
+  constructor(op: string, formula: UpdateFormula<F>) {
+    this.#op = op;
+    this.#formula = formula;
+  }
+
+  /** The update of a variant: of parameter, gradient and state; the factor of decay is the last of its scalars. */
+  get(decay: Decay, maximize: boolean, flags: F): FusedUpdate {
+    const last = this.#last;
+    if (last !== null && last.decay === decay && last.maximize === maximize && sameFlags(last.flags, flags)) {
+      return last.update;
     }
-    last = { ...flags };
-    return lastUpdate = update;
-  };
+    let key = `${decay} ${maximize}`;
+    for (const name in flags) key += flags[name] ? "1" : "0";
+    let update = this.#made.get(key);
+    if (update === undefined) this.#made.set(key, update = this.#make(decay, maximize, { ...flags }));
+    this.#last = { decay, maximize, flags: { ...flags }, update };
+    return update;
+  }
+
+  #make(decay: Decay, maximize: boolean, flags: F): FusedUpdate {
+    return scalable(this.#op, ([weight, rawGrad, ...state], numbers) => {
+      const scalars = [...numbers], factor = decay === "none" ? null : scalars.pop()!;
+      const signed = maximize ? rawGrad.neg() : rawGrad;
+      const grad = decay === "coupled" ? signed.add(weight.mul(factor!)) : signed;
+      // Of decoupled decay the factor is 1 - lr · weightDecay.
+      const param = decay === "decoupled" ? weight.mul(factor!) : weight;
+      return [...this.#formula({ param, grad, state, scalars, flags })];
+    });
+  }
 }
 
 function sameFlags(a: Flags, b: Flags): boolean {
   for (const name in a) if (a[name] !== b[name]) return false;
   return true;
-}
-
-/** The gradient that an update starts from: negated for ascent, with the decay of the weights added. */
-export function effectiveGrad(grad: Expr, param: Expr, decay: Expr | null, maximize: boolean): Expr {
-  const signed = maximize ? grad.neg() : grad;
-  return decay === null ? signed : signed.add(param.mul(decay));
 }
 
 /** `a` moved towards `b` by a share of `weight`. */

@@ -6,10 +6,9 @@
 
 import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
-import { describe } from "../base/scalar.ts";
-import { contiguousStrides, isContiguous, numelOf } from "../base/shape.ts";
-import type { Backend } from "../backend/backend.ts";
+import { ArgumentError, describe, OutOfMemoryError, show } from "../base/errors.ts";
+import { contiguousStrides, countElements, isContiguous } from "../base/shape.ts";
+import type { Backend, Block } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
 import { Storage } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
@@ -31,11 +30,16 @@ export function emptyWithStrides(
   return new Tensor(storage, shape, strides, 0, dtype, isContiguous(shape, strides));
 }
 
-/** An uninitialised dense tensor on a device. */
-export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+/** Throws unless a value is a dtype. */
+export function checkDtype(op: string, dtype: unknown): asserts dtype is DType {
   if (!(dtype instanceof DType)) {
     throw new ArgumentError(`${op}(): dtype must be a dtype such as float32: ${describe(dtype)}`);
   }
+}
+
+/** An uninitialised dense tensor on a device. */
+export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
+  checkDtype(op, dtype);
   return allocate(op, shape, dtype, backendOf(device), device);
 }
 
@@ -44,9 +48,48 @@ export function widestFloat(x: Tensor): DType {
   return x.storage.backend.supports(float64) ? float64 : float32;
 }
 
+/**
+ * Checks a result's size without making it, for ops that compute much on the host first.
+ *
+ * @throws {OutOfMemoryError} if the device could not hold it
+ * @throws {ShapeError} if its elements cannot be counted
+ */
+export function checkRoom(op: string, shape: readonly number[], dtype: DType, like: Tensor): void {
+  roomFor(op, shape, dtype, like.storage.backend, like.storage.device);
+}
+
+/** The elements of a result: the one place where counts that are not exact and sizes beyond the device end. */
+function roomFor(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): number {
+  const elements = countElements(op, shape), bytes = elements * dtype.itemsize;
+  if (bytes > backend.maxBytes) throw tooLarge(op, shape, dtype, bytes, device, backend.maxBytes);
+  return elements;
+}
+
+/** Every tensor's memory is asked for here. */
 function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {
-  const elements = numelOf(shape);
-  const block = backend.alloc(elements, dtype);
-  const storage = new Storage(block, backend, device, elements * dtype.itemsize, op);
+  const elements = roomFor(op, shape, dtype, backend, device), bytes = elements * dtype.itemsize;
+  let block: Block;
+  try {
+    block = backend.alloc(elements, dtype);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    const detail = error.message.replace(/^alloc\(\): /, "");
+    throw new OutOfMemoryError(`${op}(): ${detail} (for ${show(shape)} of ${dtype.name})`, { cause: error });
+  }
+  const storage = new Storage(block, backend, device, bytes, op);
   return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype, true);
+}
+
+function tooLarge(
+  op: string,
+  shape: readonly number[],
+  dtype: DType,
+  bytes: number,
+  device: Device,
+  limit: number,
+): OutOfMemoryError {
+  return new OutOfMemoryError(
+    `${op}(): the tensor is larger than the device's memory: ${show(shape)} of ${dtype.name} takes ${bytes} bytes, ` +
+      `${device} has ${limit} at most; make it in parts, or of a smaller dtype`,
+  );
 }

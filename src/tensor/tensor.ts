@@ -10,6 +10,8 @@
 import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
+import { checkGeometry } from "../base/checks.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { isChannelsLast, type MemoryFormat } from "../base/layout.ts";
 import { numelOf, wrapDim } from "../base/shape.ts";
 import type { Strided } from "../backend/backend.ts";
@@ -58,6 +60,7 @@ export class Tensor implements Strided {
     dtype: DType,
     dense: boolean,
   ) {
+    checkGeometry("Tensor", shape, strides, offset, storage.nbytes / dtype.itemsize);
     this.storage = storage;
     this.shape = shape;
     this.strides = strides;
@@ -164,8 +167,25 @@ export class Tensor implements Strided {
   }
 }
 
-/** Throws unless the tensor's memory is alive. */
+/** Throws unless a value is a tensor. */
+export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  const list = Array.isArray(value) || ArrayBuffer.isView(value);
+  const remedy = value instanceof Promise ? "; await it first" : list ? "; make one of it: torch.tensor(…)" : "";
+  throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${remedy}`);
+}
+
+/** Throws unless a value is an array of tensors. */
+export function checkTensors(op: string, name: string, values: unknown): asserts values is readonly Tensor[] {
+  if (!Array.isArray(values)) {
+    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}`);
+  }
+  for (let i = 0; i < values.length; i++) checkTensor(op, `${name}[${i}]`, values[i]);
+}
+
+/** Throws unless a value is a tensor, whose memory is alive. */
 export function checkAlive(op: string, x: Tensor): void {
+  checkTensor(op, "input", x);
   if (x.storage.released) throwReleased(op, x.storage);
 }
 

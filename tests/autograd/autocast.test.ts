@@ -272,7 +272,7 @@ Deno.test("autocast: backward is not cast, inside a region or not; custom functi
   ]);
   assert(!autocasting.active);
   assertEquals(w.grad!.dtype, torch.float32);
-  await w.grad!.data();
+  await w.grad!.read();
 });
 
 Deno.test("autocast: mixed precision leaves no memory behind", () => assertMixedFlat("cpu", 200));

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 
-const list = async (x: Tensor | null) => x === null ? null : Array.from(await x.data() as ArrayLike<number>);
+const list = async (x: Tensor | null) => x === null ? null : Array.from(await x.read() as ArrayLike<number>);
 const leaf = (...values: number[]) => torch.tensor(values, { requiresGrad: true });
 
 Deno.test("backward() accumulates into leaves", async () => {

@@ -179,7 +179,7 @@ export async function compareTensor(
   }
   if (!context.values) return null;
   const expected = context.golden.raw(node.$t);
-  const values = await actual.data();
+  const values = await actual.read();
   const difference = valueDifference(values, expected, node, context);
   if (difference && context.indices && node.dtype === "int64") {
     const tied = await context.indices(actual, node, difference);

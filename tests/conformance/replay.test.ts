@@ -111,7 +111,7 @@ Deno.test("scatterToStrides() lays values out as the original tensor had them", 
   const strided = new MockTensor(scatterToStrides(data, [2, 3], [1, 2]), [2, 3], { name: "float32" }, {
     strides: [1, 2],
   });
-  assertEquals([...await strided.data()], [...data]);
+  assertEquals([...await strided.read()], [...data]);
 });
 
 Deno.test("compare() names the first difference", async () => {
@@ -206,7 +206,7 @@ Deno.test("replayOp() passes, fails and reports absence", async () => {
   const golden = makeGolden(NEG, { t0: F32([2], [1, -2]), t1: F32([2], [-1, 2]) });
   const negate = async (x: MockTensor) => {
     if (!(x instanceof MockTensor)) throw new TypeError("neg(): self must be a tensor: 3");
-    return new MockTensor((await x.data() as Float32Array).map((v) => -v), x.shape, x.dtype);
+    return new MockTensor((await x.read() as Float32Array).map((v) => -v), x.shape, x.dtype);
   };
   const run = (neg: unknown) => replayOp(golden, mockApi({ neg }), { device: "cpu" });
   const passed = await run(negate);

@@ -262,7 +262,7 @@ interface Readable {
 async function surfaceFaults({ api, options }: Context): Promise<void> {
   if (options.device === "cpu") return;
   const zeros = api.zeros as (size: number[], options: { device: string }) => Readable;
-  await zeros([1], { device: options.device }).data();
+  await zeros([1], { device: options.device }).read();
 }
 
 async function replayError(sample: Sample, record: ErrorCase, context: Context): Promise<string | null> {

@@ -72,7 +72,7 @@ export async function tiedDifference(
   const given = (sample.kwargs as { dim?: number }).dim ?? args[position] ?? -1;
   const dim = typeof given === "number" ? (given + input.shape.length) % Math.max(1, input.shape.length) : 0;
   const values = widen(golden.raw(input.$t), input.dtype);
-  const [ours, theirs] = [await actual.data(), golden.raw(expected.$t)];
+  const [ours, theirs] = [await actual.read(), golden.raw(expected.$t)];
   const source = along(input.shape, dim);
   // A reduced dimension counts as one element, whether it was kept or not.
   const reduced = expected.shape.length < input.shape.length;

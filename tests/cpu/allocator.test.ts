@@ -205,3 +205,49 @@ Deno.test("the error of memory that is out says what the source says of it", () 
   const error = assertThrows(() => new Allocator(source).alloc(2 * MIB), OutOfMemoryError);
   assert(error.message.includes("0 reserved, 7 bytes free on the device; dispose"), error.message);
 });
+
+/** Memory as WebAssembly has it: one piece that parts return to. */
+class Divisible implements SegmentSource {
+  readonly device = "test";
+  readonly divisible = true;
+  readonly size = 64 * MIB;
+  /** Free ranges by their start. */
+  readonly holes = new Map<number, number>([[4096, 64 * MIB]]);
+  allocate(bytes: number): number {
+    for (const [at, room] of this.holes) {
+      if (room < bytes) continue;
+      this.holes.delete(at);
+      if (room > bytes) this.holes.set(at + bytes, room - bytes);
+      return at;
+    }
+    return 0;
+  }
+  free(address: number, bytes: number): boolean {
+    for (const [at, room] of [...this.holes]) {
+      if (at + room !== address && address + bytes !== at) continue;
+      this.holes.delete(at);
+      [address, bytes] = [Math.min(at, address), bytes + room];
+    }
+    this.holes.set(address, bytes);
+    return true;
+  }
+  largest(): number {
+    return Math.max(0, ...this.holes.values());
+  }
+}
+
+Deno.test("where segments may be divided, a live block holds only itself", () => {
+  const source = new Divisible(), allocator = new Allocator(source);
+  const blocks = Array.from({ length: 62 }, () => allocator.alloc(MIB));
+  const error = assertThrows(() => allocator.alloc(8 * MIB), OutOfMemoryError);
+  assert(/62 blocks, \d+ reserved, \d+ in the largest free piece;/.test(error.message), error.message);
+  const [kept] = blocks.splice(40, 1);
+  for (const block of blocks) allocator.free(block);
+  allocator.free(allocator.alloc(40 * MIB));
+  allocator.emptyCache();
+  assertEquals(allocator.stats().reservedBytes, MIB);
+  assertEquals([...source.holes.values()].reduce((a, b) => a + b), source.size - MIB);
+  allocator.free(kept);
+  allocator.emptyCache();
+  assertEquals([allocator.stats().reservedBytes, source.holes.get(4096)], [0, source.size]);
+});

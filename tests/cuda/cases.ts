@@ -48,7 +48,7 @@ async function same(
     assertEquals(actual.device.toString(), "cuda:0", what);
     assertEquals([actual.shape, actual.dtype.name], [expected.shape, expected.dtype.name], what);
     const data = async (t: Tensor) =>
-      (t.dtype.isFloatingPoint ? await t.double().data() : await t.data()) as Float64Array;
+      (t.dtype.isFloatingPoint ? await t.double().read() : await t.read()) as Float64Array;
     const coarse = { float16: 2e-3, bfloat16: 2e-2 }[expected.dtype.name as string] ?? tolerance;
     const limits = { rtol: coarse, atol: coarse };
     const difference = firstDifference(await data(actual), await data(expected), expected.shape, limits);
@@ -83,7 +83,7 @@ async function maps(): Promise<void> {
     torch.manualSeed(seed);
     const cpu = torch.rand(size);
     torch.manualSeed(seed);
-    assertEquals(await torch.rand(size, { device: "cuda" }).data(), await cpu.data());
+    assertEquals(await torch.rand(size, { device: "cuda" }).read(), await cpu.read());
   }
 }
 
@@ -119,7 +119,7 @@ async function vectors(): Promise<void> {
   for (const device of ["cpu", "cuda"]) {
     torch.manualSeed(5);
     const dropped = F.dropout(torch.ones(many, { device }).permute(...order), 0.5);
-    const pattern = await dropped.data();
+    const pattern = await dropped.read();
     if (device === "cuda") assertEquals(pattern, first);
     first = pattern;
   }
@@ -197,7 +197,7 @@ async function indexedTransposes(): Promise<void> {
       const inputs = [transposed ? a : a.contiguous(), b];
       const outputs = [torch.zeros(a.shape, { device: "cuda" }), torch.zeros(a.shape, { device: "cuda" })];
       pointwise(stream, new CompiledProgram(stream, program), program, a.shape, inputs, [], outputs);
-      for (const out of outputs) results.push(await out.data() as Float32Array);
+      for (const out of outputs) results.push(await out.read() as Float32Array);
     }
     assertEquals(results.slice(0, 2), results.slice(2));
   }
@@ -281,10 +281,10 @@ async function indexing(): Promise<void> {
   for (const dtype of REALS) {
     const sparse = numbers([40, 30], dtype).mul(numbers([40, 30], torch.float32, 9).gt(2).to(dtype));
     const cuda = sparse.to("cuda");
-    assertEquals(await (await cuda.nonzero()).data(), await (await sparse.nonzero()).data(), `nonzero ${dtype}`);
+    assertEquals(await (await cuda.nonzero()).read(), await (await sparse.nonzero()).read(), `nonzero ${dtype}`);
   }
   const masked = await numbers([7, 9]).to("cuda").maskedSelect(numbers([7, 9]).to("cuda").gt(0));
-  assertEquals(await masked.data(), await (await numbers([7, 9]).maskedSelect(numbers([7, 9]).gt(0))).data());
+  assertEquals(await masked.read(), await (await numbers([7, 9]).maskedSelect(numbers([7, 9]).gt(0))).read());
 }
 
 async function products(): Promise<void> {
@@ -393,7 +393,7 @@ async function failures(): Promise<void> {
   assertStringIncludes(wrong.message, "there is no CUDA device 7: 2 found");
   const a = torch.ones(3, { device: "cuda:0" }), b = torch.ones(3, { device: "cuda:1" });
   assertStringIncludes(assertThrows(() => a.add(b), torch.DeviceError).message, "cuda:0 and cuda:1");
-  assertEquals(await b.to("cuda:0").add(a).data(), new Float32Array([2, 2, 2]));
+  assertEquals(await b.to("cuda:0").add(a).read(), new Float32Array([2, 2, 2]));
   assertEquals(torch.device("cuda"), torch.device("cuda:0"));
 
   const held: Tensor[] = [];
@@ -403,22 +403,22 @@ async function failures(): Promise<void> {
   assertStringIncludes(full.message, "no memory left on cuda:0: 4194304 bytes asked for");
   assert(held.length >= 8, `${held.length} blocks of 4 MiB fitted into 64 MiB`);
   for (const t of held) t.dispose();
-  assertEquals(await torch.ones(2 << 20, { device: "cuda" }).sum().data(), new Float32Array([2 ** 21]));
+  assertEquals(await torch.ones(2 << 20, { device: "cuda" }).sum().read(), new Float32Array([2 ** 21]));
   assert(torch.cuda.maxMemoryAllocated() >= held.length * 4 * 2 ** 20);
 
   const x = torch.ones(2, 3, { device: "cuda" }), far = torch.tensor([5], { device: "cuda", dtype: torch.int64 });
-  const bad = await assertRejects(() => x.indexSelect(0, far).data(), torch.IndexError);
+  const bad = await assertRejects(() => x.indexSelect(0, far).read(), torch.IndexError);
   assertEquals(bad.message, "indexSelect(): index out of range: 5 along dimension 0 of size 2");
-  assertEquals(await x.add(1).data(), new Float32Array([2, 2, 2, 2, 2, 2]), "the device works on");
+  assertEquals(await x.add(1).read(), new Float32Array([2, 2, 2, 2, 2, 2]), "the device works on");
 }
 
 /** Runs where the second kernel faults. */
 async function fault(): Promise<void> {
   const x = torch.ones(2, 3, { device: "cuda" }).add(1).mul(2);
-  const error = await assertRejects(() => x.sum().data(), torch.NativeError);
+  const error = await assertRejects(() => x.sum().read(), torch.NativeError);
   assertStringIncludes(error.message, "cuda:0 reported a fault");
   assertStringIncludes(error.message, "kernels since the last wait: pointwise");
-  assertEquals(await torch.ones(2).add(1).data(), new Float32Array([2, 2]), "the CPU works on");
+  assertEquals(await torch.ones(2).add(1).read(), new Float32Array([2, 2]), "the CPU works on");
 }
 
 async function decompositions(): Promise<void> {

@@ -90,7 +90,7 @@ async function compare(dtypes: readonly torch.DType[]): Promise<void> {
         const [expected, actual] = ["cpu", "cuda"].map((device) => train(device, c, dtype, last));
         for (const [i, e] of expected.entries()) {
           const limit = TOLERANCE[dtype.name];
-          const [a, b] = await Promise.all([actual[i], e].map((t) => t.double().data()));
+          const [a, b] = await Promise.all([actual[i], e].map((t) => t.double().read()));
           const difference = firstDifference(a as Float64Array, b as Float64Array, e.shape, {
             rtol: limit,
             atol: limit,
@@ -161,7 +161,7 @@ async function benchmark(): Promise<void> {
   }
   const second = F.conv2d(x, w);
   assertEquals((await noted())?.length ?? 1, 1);
-  assertEquals(await second.data(), await first.data());
+  assertEquals(await second.read(), await first.read());
   await compare([torch.float32, torch.bfloat16]);
   torch.backends.cudnn.benchmark = false;
   assert(torch.backends.cudnn.isAvailable() && torch.backends.cudnn.version()! >= 90000);
@@ -173,7 +173,7 @@ async function full(): Promise<void> {
     volume = numbers(shape, torch.float32, 1),
     filter = numbers([2, 2, 2, 2, 2], torch.float32, 2);
   const [expected, actual] = ["cpu", "cuda"].map((device) => F.conv3d(volume.to(device), filter.to(device)));
-  const [a, b] = [await actual.data(), await expected.data()] as Float32Array[];
+  const [a, b] = [await actual.read(), await expected.read()] as Float32Array[];
   assertEquals(firstDifference(a, b, expected.shape, { rtol: 1e-5, atol: 1e-5 }), null);
   assertEquals((await noted())?.length ?? 0, 0);
 }
@@ -183,12 +183,12 @@ async function graphs(): Promise<void> {
   const x = numbers([1, 4, 5, 5], torch.float32, 1).to("cuda"), w = numbers([4, 4, 3, 3], torch.float32, 2).to("cuda");
   const graph = new torch.cuda.CUDAGraph();
   assertThrows(() => torch.cuda.graph(graph, () => F.conv2d(x, w)), torch.NativeError, "run it once before the graph");
-  const expected = await F.conv2d(x, w).data();
+  const expected = await F.conv2d(x, w).read();
   const again = new torch.cuda.CUDAGraph();
   let out: Tensor | null = null;
   torch.cuda.graph(again, () => void (out = F.conv2d(x, w)));
   again.replay();
-  assertEquals(await out!.data(), expected);
+  assertEquals(await out!.read(), expected);
 }
 
 /** A hundred training steps of a small network hold device memory flat. */
@@ -284,7 +284,7 @@ async function pools(): Promise<void> {
         });
         for (const [i, expected] of results[0].entries()) {
           const limit = dtype === torch.float64 ? 1e-9 : 0.1, what = `${name} ${dtype} ${last}, result ${i}`;
-          const [a, b] = await Promise.all([results[1][i], expected].map((t) => t.double().data()));
+          const [a, b] = await Promise.all([results[1][i], expected].map((t) => t.double().read()));
           const limits = { rtol: limit, atol: limit };
           const difference = firstDifference(a as Float64Array, b as Float64Array, expected.shape, limits);
           assert(difference === null, `${what}: ${difference}`);

@@ -56,6 +56,28 @@ cudaTest("all libraries are found, with their versions", async () => {
   assertEquals([count, counted, opened, compiled], [1, null, null, null]);
 });
 
+cudaTest("a library that may not be loaded stays closed, and the report says so", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "cuda_double_" });
+  await buildCudaDouble(folder);
+  const shim = await buildShim(), script = new URL("./missing.ts", import.meta.url).pathname;
+  const run = async (permissions: readonly string[]): Promise<Report> => {
+    const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-check", "--allow-read", ...permissions, script],
+      env: { CRESSET_CUDA_LIBRARY: shim, LD_LIBRARY_PATH: folder, CUDA_PATH: "", CUDA_HOME: "", PATH: "/usr/bin:/bin" },
+      stderr: "inherit",
+    }).output();
+    assert(success);
+    return JSON.parse(new TextDecoder().decode(stdout)) as Report;
+  };
+  const some = await run(["--allow-env", `--allow-ffi=${shim},${folder}/libcuda.so.1`]);
+  assertEquals(some.libraries.map((l) => l.found), [true, false, false, false, false, false, false]);
+  assertStringIncludes(some.compiled!, `--allow-ffi leaves out ${folder}/libnvrtc.so.13`);
+  // A folder that only a variable names which may not be read.
+  const blind = await run(["--allow-env=CRESSET_CUDA_LIBRARY", "--allow-ffi"]);
+  assert(blind.libraries.every((l) => !l.where.includes(folder)), JSON.stringify(blind.libraries));
+  await Deno.remove(folder, { recursive: true });
+});
+
 cudaTest("without cuDNN only convolutions fail, and say what was looked for", async () => {
   const { libraries, opened, compiled, conv } = await report({ without: ["libcudnn.so.9"] });
   assertEquals(libraries.slice(0, 4).map((l) => l.found), [true, true, true, false]);

@@ -14,7 +14,7 @@ type Tensor = torch.Tensor;
 async function same(what: string, x: Tensor, f: (x: Tensor) => Tensor, limit = 1e-5): Promise<void> {
   const [ours, theirs] = [f(x.to("cuda")), f(x)];
   assert(String(ours.shape) === String(theirs.shape) && ours.dtype === theirs.dtype, what);
-  const numbers = async (t: Tensor) => await t.double().contiguous().data() as Float64Array;
+  const numbers = async (t: Tensor) => await t.double().contiguous().read() as Float64Array;
   const limits = { rtol: limit, atol: limit * Math.max(1, Math.sqrt(x.numel() / Math.max(1, theirs.numel()))) };
   const difference = firstDifference(await numbers(ours), await numbers(theirs), theirs.shape, limits);
   assert(difference === null, `${what}: ${difference}`);

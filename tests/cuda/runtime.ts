@@ -101,7 +101,7 @@ async function refusals(): Promise<void> {
   const x = torch.ones(3, { device }), y = torch.ones(3, { device: "cuda:1" });
   const g = new cuda.CUDAGraph();
   const refused: [string, () => unknown][] = [
-    ["values cannot be read while a CUDA graph is recorded", () => x.add(1).dataSync()],
+    ["values cannot be read while a CUDA graph is recorded", () => x.add(1).readSync()],
     ["values cannot be read", () => x.sum().itemSync()],
     ["nothing can be waited for", () => cuda.synchronize()],
     ["nothing can be waited for", () => cuda.currentStream().synchronize()],
@@ -109,7 +109,7 @@ async function refusals(): Promise<void> {
     ["no other graph can be recorded", () => cuda.graph(new cuda.CUDAGraph(), () => x.add(1))],
     ["only the default generator", () => torch.rand(3, { device, generator: new torch.Generator() })],
     ["drawn on the host", () => torch.defaultGenerator.randomWord()],
-    ["must not be asynchronous", async () => await x.data()],
+    ["must not be asynchronous", async () => await x.read()],
     ["the user's own", () => {
       throw new Error("the user's own");
     }],
@@ -449,23 +449,23 @@ async function reads(): Promise<void> {
   // What is issued now comes after the reads.
   for (const x of xs) x.fill_(-1);
   assertEquals(await Promise.all(pending), xs.map((_, i) => (i + 1) * (i + 1)));
-  const made = torch.arange(100, { device, dtype: torch.float32 }), read = made.data();
+  const made = torch.arange(100, { device, dtype: torch.float32 }), read = made.read();
   made.dispose();
   torch.zeros(100, { device });
   assertEquals(await read, Float32Array.from({ length: 100 }, (_, i) => i));
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
-  for (let i = 0; i < 50; i++) await torch.ones(3, { device }).add(i).data();
+  for (let i = 0; i < 50; i++) await torch.ones(3, { device }).add(i).read();
   await new Promise((resolve) => setTimeout(resolve, 5));
   clearInterval(timer);
   assert(turns > 0);
   const large = torch.ones(1100000, { device });
-  assertEquals((await large.data()).length, 1100000);
-  assertEquals((await torch.zeros(0, { device }).data()).length, 0);
+  assertEquals((await large.read()).length, 1100000);
+  assertEquals((await torch.zeros(0, { device }).read()).length, 0);
 
   const rows = torch.ones(2, 3, { device }), far = torch.tensor([5], { device, dtype: torch.int64 });
   const bad = rows.indexSelect(0, far), after = rows.add(1);
-  const error = await assertRejects(() => bad.data(), torch.IndexError);
+  const error = await assertRejects(() => bad.read(), torch.IndexError);
   assertStringIncludes(error.message, "indexSelect(): index out of range: 5");
   assertEquals(await listOf(after), [2, 2, 2, 2, 2, 2]);
 }

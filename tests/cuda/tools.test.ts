@@ -32,6 +32,54 @@ Deno.test("cuda: compiled kernels are found again by source and compiler, and da
   }
 });
 
+Deno.test("cuda: the folder of compiled kernels is its user's alone, or not used", async () => {
+  const root = await Deno.makeTempDir({ prefix: "cresset_cache_" });
+  const before = Deno.env.get("XDG_CACHE_HOME");
+  const code = new Uint8Array([1, 2, 3, 4]);
+  /** Whether a cache keeps something in a folder that `prepare` made. */
+  const kept = async (name: string, prepare: (folder: string) => void): Promise<boolean> => {
+    const base = `${root}/${name}`, folder = `${base}/cresset/cuda`;
+    await Deno.mkdir(`${base}/cresset`, { recursive: true, mode: 0o700 });
+    prepare(folder);
+    Deno.env.set("XDG_CACHE_HOME", base);
+    const cache = new KernelCache("13.0 sm_90");
+    cache.set("source", code);
+    return cache.get("source") !== null;
+  };
+  const make = (folder: string, mode: number) => {
+    Deno.mkdirSync(folder);
+    Deno.chmodSync(folder, mode);
+  };
+  try {
+    assert(await kept("fresh", () => {}));
+    assertEquals((Deno.statSync(`${root}/fresh/cresset/cuda`).mode ?? 0) & 0o777, 0o700);
+    assertEquals([...Deno.readDirSync(`${root}/fresh/cresset/cuda`)].length, 1, "nothing else is left there");
+    assert(await kept("readable", (folder) => make(folder, 0o755)), "an earlier version's folder is closed and used");
+    assertEquals((Deno.statSync(`${root}/readable/cresset/cuda`).mode ?? 0) & 0o777, 0o700);
+    assert(!await kept("writable", (folder) => make(folder, 0o777)));
+    assert(
+      !await kept("linked", (folder) => {
+        make(`${root}/elsewhere`, 0o700);
+        Deno.symlinkSync(`${root}/elsewhere`, folder);
+      }),
+    );
+    assert(!await kept("open", () => Deno.chmodSync(`${root}/open/cresset`, 0o777)));
+    assert(!await kept("replaceable", () => Deno.chmodSync(`${root}/replaceable`, 0o777)));
+    if (Deno.uid() === 0) {
+      assert(
+        !await kept("foreign", (folder) => {
+          make(folder, 0o700);
+          Deno.chownSync(folder, 12345, 12345);
+        }),
+      );
+    }
+  } finally {
+    if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
+    else Deno.env.set("XDG_CACHE_HOME", before);
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 cudaTest("cuda: the doctor names what is there, what is missing and what that means", async () => {
   const folder = await Deno.makeTempDir({ prefix: "cresset_doctor_" });
   try {

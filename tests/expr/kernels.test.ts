@@ -37,7 +37,7 @@ function column(values: readonly Scalar[], kind: Kind): torch.Tensor {
 async function run(e: Expr, columns: readonly torch.Tensor[], kind: Kind): Promise<Scalar[]> {
   const kernel = new Kernel(columns.map(() => DTYPE[kind]), [], [e], DTYPE[e.kind]);
   const out = applyKernel({ op: "test", node: "", kernel, operands: columns, scalars: [], shape: columns[0].shape });
-  return [...await out.data()].map((v) => e.kind === "bool" ? Boolean(v) : v);
+  return [...await out.read()].map((v) => e.kind === "bool" ? Boolean(v) : v);
 }
 
 /** Relative error in units of the kind's precision; the second number is absolute, for functions with zeros. */

@@ -27,3 +27,8 @@ Deno.test("a tensor larger than any memory is an OutOfMemoryError that names the
   const x = torch.ones([2]);
   assert(await x.sum().item() === 2, "the library works on after it");
 });
+
+Deno.test("WebAssembly's memory is whole again once what filled it is freed, and a live kilobyte holds only itself", async () => {
+  const { code, stdout, stderr } = await runScript(new URL("./refill.ts", import.meta.url), [], "wasm");
+  assert(code === 0 && stdout === "done\n", stdout + stderr.slice(-500));
+});

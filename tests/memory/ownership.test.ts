@@ -49,7 +49,7 @@ Deno.test("a tensor used after its release says who made it and how to keep it",
   assert(leaked!.isReleased);
   const error = await assertUserError(() => leaked!.mul(2), torch.ReleasedError, "made by add()");
   for (const remedy of ["return it", "field", "keep()"]) assert(error.message.includes(remedy), error.message);
-  await assertUserError(() => leaked!.data(), torch.ReleasedError, "released");
+  await assertUserError(() => leaked!.read(), torch.ReleasedError, "released");
 });
 
 Deno.test("keep() exempts a tensor from the call it was made in", async () => {

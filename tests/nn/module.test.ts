@@ -98,7 +98,7 @@ Deno.test("Module.loadStateDict() reports every mismatch in one error, in PyTorc
   delete state["a.bias"];
   state["b.weight"] = torch.zeros(2, 3);
   state["c.weight"] = torch.zeros(1);
-  const expected = "Error(s) in loading state_dict for Sequential:\n" +
+  const expected = "loadStateDict(): Error(s) in loading state_dict for Sequential:\n" +
     '\tMissing key(s) in state_dict: "a.bias". \n' +
     '\tUnexpected key(s) in state_dict: "c.weight". \n' +
     "\tsize mismatch for b.weight: copying a param with shape torch.Size([2, 3]) from checkpoint, " +
@@ -201,7 +201,7 @@ Deno.test("Module: tensors kept by a hook survive the outer call", async () => {
   }
   torch.noGrad(() => net.call(torch.randn(3, 4)));
   assertEquals(kept.get("0")!.shape, [3, 4]);
-  assert((await kept.get("1")!.data()).length === 12);
+  assert((await kept.get("1")!.read()).length === 12);
 });
 
 Deno.test("Module: an always-called hook runs when forward throws, which is not hidden", () => {
@@ -311,7 +311,11 @@ Deno.test("Parameter shares memory with its data and requires grad", () => {
   assertStrictEquals(parameter.storage, data.storage);
   assert(!new nn.Parameter(data, { requiresGrad: false }).requiresGrad);
   assertEquals(Deno.inspect(parameter), "Parameter containing:\ntensor([1., 1.], requires_grad=True)");
-  assertThrows(() => new nn.Parameter(3 as unknown as Tensor), torch.ArgumentError, "expected a Tensor");
+  assertThrows(
+    () => new nn.Parameter(3 as unknown as Tensor),
+    torch.ArgumentError,
+    "Parameter(): data must be a Tensor: 3",
+  );
 });
 
 Deno.test("BatchNorm: running statistics move in training only, and the simple average works", async () => {

@@ -180,7 +180,7 @@ const MISTAKES: readonly [what: string, make: () => unknown, message: string][] 
   [
     "a module for a list",
     () => new nn.ModuleList(new nn.ReLU() as never),
-    "ModuleList(): expected an array of modules",
+    "ModuleList(): modules must be an array or another iterable: ReLU",
   ],
   ["a size as text", () => new nn.Linear("3" as never, 1), 'Linear(): inFeatures must be an integer: "3"'],
   ["a fraction", () => new nn.Conv2d(1, 1.5, 3), "Conv2d(): outChannels must be an integer: 1.5"],

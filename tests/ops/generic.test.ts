@@ -117,7 +117,7 @@ forEachOp("gradients of gradients agree with central differences", differentiabl
 /** Whether any value is too large for differences. */
 async function tooLarge(tensors: readonly (torch.Tensor | null)[]): Promise<boolean> {
   for (const tensor of tensors) {
-    const values = tensor ? Array.from(await tensor.data() as ArrayLike<number | bigint>, Number) : [];
+    const values = tensor ? Array.from(await tensor.read() as ArrayLike<number | bigint>, Number) : [];
     if (values.some((v) => Math.abs(v) > MAX_VALUE)) return true;
   }
   return false;
@@ -168,7 +168,7 @@ forEachOp("elementwise ops take empty operands and give empty results", elementw
   const asEmpty: Adapt = (node, data) => ({ node: { ...node, shape: [0, 3] }, data: data.slice(0, 0) as Raw });
   for (const out of tensorsIn(await call(op, sample, asEmpty))) {
     if (`${out.shape}` !== "0,3") throw new AssertionError(`shape [${out.shape}], expected [0, 3]`);
-    if ((await out.data()).length !== 0) throw new AssertionError("an empty tensor has values");
+    if ((await out.read()).length !== 0) throw new AssertionError("an empty tensor has values");
   }
 });
 
@@ -178,8 +178,8 @@ forEachOp("elementwise ops take 0-d operands and give 0-d results", elementwise,
   const out = await call(op, sample, asScalar) as TensorLike;
   if (count((sample.out as unknown as TensorNode).shape) === 0) return;
   if (out.shape.length !== 0) throw new AssertionError(`shape [${out.shape}], expected []`);
-  const [first] = await whole.data();
-  const difference = firstDifference([Number((await out.data())[0])], [Number(first)], [], { rtol: 1e-6, atol: 1e-6 });
+  const [first] = await whole.read();
+  const difference = firstDifference([Number((await out.read())[0])], [Number(first)], [], { rtol: 1e-6, atol: 1e-6 });
   if (difference) throw new AssertionError(difference);
 });
 
@@ -231,7 +231,7 @@ async function mustEqual(actual: TensorLike, expected: TensorLike, what: string)
       `${what}: ${actual.dtype.name} [${actual.shape}], expected ${expected.dtype.name} [${expected.shape}]`,
     );
   }
-  const numbers = async (t: TensorLike) => Array.from(await t.data() as ArrayLike<number | bigint>, Number);
+  const numbers = async (t: TensorLike) => Array.from(await t.read() as ArrayLike<number | bigint>, Number);
   const difference = firstDifference(await numbers(actual), await numbers(expected), actual.shape, {
     rtol: 1e-5,
     atol: 1e-5,
@@ -289,12 +289,12 @@ forEachOp(
 
 /** Values agree as far as the narrow dtype can hold them. */
 async function mustAgree(actual: TensorLike, expected: TensorLike, dtype: string, rtol: number): Promise<void> {
-  const wide = await expected.data();
+  const wide = await expected.read();
   // int8 sums and products wrap, and a float result of integers is computed in float32 either way.
   const limit = { rtol: Math.max(rtol, actual.dtype.name === "float32" ? 1e-5 : 0), atol: 1e-5 };
   const wanted = wrapTo(actual.dtype.name, Array.from(wide as ArrayLike<number | bigint>, Number));
   const difference = firstDifference(
-    Array.from(widen(await actual.data(), actual.dtype.name) as ArrayLike<number>, Number),
+    Array.from(widen(await actual.read(), actual.dtype.name) as ArrayLike<number>, Number),
     wanted,
     expected.shape,
     limit,

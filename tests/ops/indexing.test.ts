@@ -44,7 +44,7 @@ function counting(shape: readonly number[]): torch.Tensor {
 }
 
 async function values(x: torch.Tensor): Promise<number[]> {
-  return Array.from(await x.data() as Float64Array, Number);
+  return Array.from(await x.read() as Float64Array, Number);
 }
 
 Deno.test("at: random indices read what PyTorch reads, with its gradient", async () => {
@@ -74,7 +74,7 @@ Deno.test("setAt: random indices write what PyTorch writes, with its gradients",
     const base = counting(c.order.map((d) => c.shape[d])).requiresGrad_();
     const value = counting(c.valueShape).neg().requiresGrad_();
     const x = base.clone().permute(inverse);
-    x.setAt(c.index.map(indexOf), value);
+    x.setAt(...c.index.map(indexOf), value);
     assertEquals(await values(x), c.written, what);
     x.mul(counting(x.shape)).sum().backward();
     assertEquals(await values(base.grad!), c.baseGrad, what);
@@ -103,20 +103,20 @@ Deno.test("at: a mask gives a promise, also inside noGrad, which is remembered",
 
 Deno.test("setAt: numbers, nested arrays, and values of another dtype are converted", async () => {
   const x = torch.zeros([2, 3], { dtype: torch.int64 });
-  x.setAt([0], [1, 2, 3]).setAt([1, torch.slice(1, null)], torch.tensor([4.7, 5.2])).setAt([1, 0], 9n);
+  x.setAt(0, [1, 2, 3]).setAt(1, torch.slice(1), torch.tensor([4.7, 5.2])).setAt(1, 0, 9n);
   assertEquals(await x.tolist(), [[1, 2, 3], [9, 4, 5]]);
-  x.setAt([x.gt(3)], 0);
+  x.setAt(x.gt(3), 0);
   assertEquals(await x.tolist(), [[1, 2, 3], [0, 0, 0]]);
-  x.setAt([[0, 1], [2, 2]], [7, 8]);
+  x.setAt([0, 1], [2, 2], [7, 8]);
   assertEquals(await x.tolist(), [[1, 2, 7], [0, 0, 8]]);
 });
 
 Deno.test("setAt: a source that overlaps the target is read before it is written", async () => {
   const x = torch.arange(5);
-  x.setAt([torch.slice(1, 5)], x.at(torch.slice(0, 4)));
+  x.setAt(torch.slice(1, 5), x.at(torch.slice(0, 4)));
   assertEquals(await x.tolist(), [0, 0, 1, 2, 3]);
   const y = torch.arange(4);
-  y.setAt([[3, 2, 1, 0]], y);
+  y.setAt([3, 2, 1, 0], y);
   assertEquals(await y.tolist(), [3, 2, 1, 0]);
 });
 
@@ -130,10 +130,10 @@ Deno.test("at and setAt: mistakes are named", async () => {
   await assertUserError(() => x.at(torch.tensor([0.5])), torch.DTypeError, "int64, int32 or bool: torch.float32");
   await assertUserError(() => x.at(torch.tensor([true])), torch.IndexError, "mask");
   await assertUserError(() => x.at(torch.slice(0, 2, 0)), torch.ShapeError, "step must be positive: 0");
-  await assertUserError(() => x.setAt([0], [1, 2]), torch.ShapeError, "does not broadcast");
-  await assertUserError(() => x.setAt([[0, 1]], torch.ones(5, 4)), torch.ShapeError, "does not broadcast");
+  await assertUserError(() => x.setAt(0, [1, 2]), torch.ShapeError, "does not broadcast");
+  await assertUserError(() => x.setAt([0, 1], torch.ones(5, 4)), torch.ShapeError, "does not broadcast");
   const leaf = torch.zeros(2).requiresGrad_();
-  await assertUserError(() => leaf.setAt([0], 1), torch.AutogradError, "leaf");
+  await assertUserError(() => leaf.setAt(0, 1), torch.AutogradError, "leaf");
 });
 
 Deno.test("take refuses to write where it reads, or several elements to one place", () => {

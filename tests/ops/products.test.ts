@@ -129,6 +129,6 @@ Deno.test("wrong operands are refused in words", async () => {
   await assertRejects(async () => {
     const a = torch.ones(2, 2);
     a.dispose();
-    await a.matmul(torch.ones(2, 2)).data();
+    await a.matmul(torch.ones(2, 2)).read();
   }, torch.ReleasedError);
 });

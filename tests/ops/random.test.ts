@@ -11,7 +11,7 @@ const N = 100_000;
 
 /** Sample mean and standard deviation. */
 async function moments(x: Tensor): Promise<[mean: number, std: number]> {
-  const values = Array.from(await x.double().data() as Float64Array);
+  const values = Array.from(await x.double().read() as Float64Array);
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
   const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length;
   return [mean, Math.sqrt(variance)];
@@ -28,7 +28,7 @@ async function assertMoments(x: Tensor, mean: number, std: number, kurtosis = 3)
 
 /** Smallest and largest value. */
 async function range(x: Tensor): Promise<[number, number]> {
-  const values = Array.from(await x.double().data() as Float64Array);
+  const values = Array.from(await x.double().read() as Float64Array);
   return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 }
 
@@ -47,7 +47,7 @@ Deno.test("randn() is standard normal, tails included", async () => {
   for (const dtype of [torch.float32, torch.float64]) {
     const x = torch.randn([N], { dtype });
     await assertMoments(x, 0, 1);
-    const values = Array.from(await x.double().data() as Float64Array);
+    const values = Array.from(await x.double().read() as Float64Array);
     for (const [limit, probability] of [[1, 0.317311], [2, 0.0455], [3, 0.0027]]) {
       const outside = values.filter((v) => Math.abs(v) > limit).length / N;
       const error = 5 * Math.sqrt(probability * (1 - probability) / N);
@@ -61,7 +61,7 @@ Deno.test("randint() covers its range evenly and gives int64", async () => {
   const x = torch.randint(-2, 3, [N]);
   assertEquals(x.dtype, torch.int64);
   const counts = new Map<number, number>();
-  for (const v of await x.data() as BigInt64Array) counts.set(Number(v), (counts.get(Number(v)) ?? 0) + 1);
+  for (const v of await x.read() as BigInt64Array) counts.set(Number(v), (counts.get(Number(v)) ?? 0) + 1);
   assertEquals([...counts.keys()].sort((a, b) => a - b), [-2, -1, 0, 1, 2]);
   for (const [value, count] of counts) {
     assert(Math.abs(count / N - 0.2) <= 5 * Math.sqrt(0.16 / N), `${value} came ${count} times`);
@@ -70,7 +70,7 @@ Deno.test("randint() covers its range evenly and gives int64", async () => {
 
 Deno.test("randperm() is a permutation", async () => {
   torch.manualSeed(4);
-  const x = await torch.randperm(1000).data() as BigInt64Array;
+  const x = await torch.randperm(1000).read() as BigInt64Array;
   const values = Array.from(x, Number);
   assertEquals([...values].sort((a, b) => a - b), Array.from({ length: 1000 }, (_, i) => i));
   assertNotEquals(values.slice(0, 10), Array.from({ length: 10 }, (_, i) => i));
@@ -87,14 +87,14 @@ Deno.test("bernoulli() draws ones with the given probabilities", async () => {
 Deno.test("multinomial() draws by weight, and without replacement never twice", async () => {
   torch.manualSeed(6);
   const weights = torch.tensor([1, 0, 3, 6]);
-  const draws = await torch.multinomial(weights, N, { replacement: true }).data() as BigInt64Array;
+  const draws = await torch.multinomial(weights, N, { replacement: true }).read() as BigInt64Array;
   const counts = [0, 0, 0, 0];
   for (const v of draws) counts[Number(v)]++;
   for (const [i, p] of [0.1, 0, 0.3, 0.6].entries()) {
     assert(Math.abs(counts[i] / N - p) <= 5 * Math.sqrt(p * (1 - p) / N), `index ${i} came ${counts[i]} times`);
   }
   for (let k = 0; k < 20; k++) {
-    const three = Array.from(await torch.multinomial(weights, 3).data() as BigInt64Array, Number);
+    const three = Array.from(await torch.multinomial(weights, 3).read() as BigInt64Array, Number);
     assertEquals([...three].sort(), [0, 2, 3]);
   }
 });
@@ -113,12 +113,12 @@ Deno.test("dropout() keeps the expectation, and its gradient uses the same mask"
   torch.manualSeed(8);
   const x = torch.ones([N], { requiresGrad: true });
   const y = torch.nn.functional.dropout(x, 0.25);
-  const values = Array.from(await y.data() as Float32Array);
+  const values = Array.from(await y.read() as Float32Array);
   const kept = values.filter((v) => v !== 0);
   assert(kept.every((v) => Math.abs(v - 1 / 0.75) < 1e-6), "kept values are scaled by 1 / (1 - p)");
   assert(Math.abs(kept.length / N - 0.75) <= 5 * Math.sqrt(0.1875 / N), `${kept.length} of ${N} kept`);
   y.sum().backward();
-  assertEquals(Array.from(await x.grad!.data() as Float32Array), values);
+  assertEquals(Array.from(await x.grad!.read() as Float32Array), values);
   assertEquals(torch.nn.functional.dropout(x, 0.25, false), x, "nothing happens in eval mode");
 });
 

@@ -157,7 +157,7 @@ export async function checkStrides(name: string, device: string, tolerance = 1e-
   const run = CASES[name as keyof typeof golden];
   const out = run(operands(false, device));
   const strides = out.shape.map((size, d) => size === 1 ? 0 : out.stride(d));
-  const [values, same] = [await out.data(), await run(operands(true, "cpu")).data()] as Numbers[];
+  const [values, same] = [await out.read(), await run(operands(true, "cpu")).read()] as Numbers[];
   assertEquals(firstDifference(values, same, out.shape, { rtol: tolerance, atol: tolerance }), null);
   assertEquals({ shape: [...out.shape], strides }, golden[name as keyof typeof golden]);
 }

@@ -7,7 +7,8 @@
 import { assert } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
-import type { Optimizer, ParamsInput } from "../../src/optim/optimizer.ts";
+import type { Optimizer } from "../../src/optim/optimizer.ts";
+import type { ParamsInput } from "../../src/optim/param_group.ts";
 
 /** The options that make the difference. */
 export interface Variant {

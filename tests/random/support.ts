@@ -11,7 +11,7 @@ import type { Tensor } from "../../mod.ts";
 
 /** The values of a tensor as numbers. */
 export async function numbers(x: Tensor): Promise<number[]> {
-  return Array.from((await x.data()) as ArrayLike<number | bigint>, Number);
+  return Array.from((await x.read()) as ArrayLike<number | bigint>, Number);
 }
 
 /** Mean and variance of a sample. */

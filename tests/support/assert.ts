@@ -35,12 +35,12 @@ export async function assertAllclose(
   expected: Readable | Numbers | readonly unknown[],
   { rtol = 1.3e-6, atol = 1e-5, what = "values" }: AllcloseOptions = {},
 ): Promise<void> {
-  const values = widen(await actual.data(), actual.dtype.name);
+  const values = widen(await actual.read(), actual.dtype.name);
   let wanted: Numbers;
   if ("data" in expected) {
     const shapes = [actual.shape, expected.shape].map((shape) => `[${shape.join(", ")}]`);
     if (shapes[0] !== shapes[1]) throw new AssertionError(`${what}: shape ${shapes[0]}, expected ${shapes[1]}`);
-    wanted = widen(await expected.data(), expected.dtype.name);
+    wanted = widen(await expected.read(), expected.dtype.name);
   } else {
     wanted = Array.isArray(expected) ? flatten(expected) : expected as Numbers;
   }

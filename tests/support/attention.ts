@@ -123,7 +123,7 @@ function run(
 async function difference(actual: Tensor, expected: Tensor): Promise<number> {
   assertEquals(actual.shape, expected.shape);
   const [a, b] = [await actual.cpu(), await expected.cpu()].map((x) => x.float().contiguous());
-  const [ours, theirs] = [await a.data(), await b.data()] as Float32Array[];
+  const [ours, theirs] = [await a.read(), await b.read()] as Float32Array[];
   let largest = 1e-3, worst = 0;
   for (const v of theirs) largest = Math.max(largest, Math.abs(v));
   ours.forEach((v, i) =>

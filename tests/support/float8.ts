@@ -28,7 +28,7 @@ const number = (text: string) => text === "nan" || text === "-nan" ? NaN : Numbe
 /** The codes of a float8 tensor, wherever it is. */
 async function codesOf(x: torch.Tensor): Promise<number[]> {
   const here = x.device.type === "cpu" ? x : await x.cpu() as torch.Tensor;
-  return Array.from(await here.view(torch.uint8).data() as Uint8Array);
+  return Array.from(await here.view(torch.uint8).read() as Uint8Array);
 }
 
 const isNaNCode = (dtype: torch.DType, code: number) => (code & 0x7f) > (dtype === torch.float8E5m2 ? 0x7c : 0x7e);
@@ -39,7 +39,7 @@ export async function assertFloat8Conversions(device: string): Promise<void> {
     const { values, bounds, special, specialCodes, fromHalf, fromInt } = golden[dtype.name];
     // Every code gives its value, and comes back.
     const all = torch.fromBytes(Uint8Array.from({ length: 256 }, (_, i) => i), [256], dtype, { device });
-    const wide = Array.from(await (await all.float().cpu()).data() as Float32Array);
+    const wide = Array.from(await (await all.float().cpu()).read() as Float32Array);
     wide.forEach((v, i) => assert(Object.is(v, number(values[i])), `${dtype} code ${i}: ${v}, PyTorch ${values[i]}`));
     const back = await codesOf(all.float().to(dtype));
     back.forEach((code, i) =>

@@ -37,7 +37,7 @@ export function asked(device: string, run: () => void): Asked {
 
 async function close(what: string, actual: T, expected: T, tolerance: number): Promise<void> {
   assertEquals([actual.shape, actual.dtype.name], [expected.shape, expected.dtype.name], what);
-  const wide = async (x: T) => await (await x.cpu()).double().data() as Float64Array;
+  const wide = async (x: T) => await (await x.cpu()).double().read() as Float64Array;
   const right = await wide(expected);
   const limits = { rtol: tolerance, atol: tolerance * right.reduce((most, v) => Math.max(most, Math.abs(v)), 1) };
   const difference = firstDifference(await wide(actual), right, expected.shape, limits);

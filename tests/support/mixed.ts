@@ -62,7 +62,7 @@ export async function trainMixed(
     } else optimizer.step();
     losses.push(loss.detach());
   }
-  return Array.from(await torch.stack(losses).data() as Float32Array);
+  return Array.from(await torch.stack(losses).read() as Float32Array);
 }
 
 /** Asserts that mixed precision learns as float32 does on a device, with bfloat16 and with float16 and a `GradScaler`. */

@@ -159,7 +159,7 @@ const TOGETHER = 100;
 
 async function assertClose(actual: Tensor, expected: Tensor, tolerance: number, what: string): Promise<void> {
   assertEquals([actual.shape, actual.dtype.name], [expected.shape, expected.dtype.name], what);
-  const numbers = async (t: Tensor) => Array.from(await t.cpu().then((c) => c.double().contiguous().data()), Number);
+  const numbers = async (t: Tensor) => Array.from(await t.cpu().then((c) => c.double().contiguous().read()), Number);
   const [ours, theirs] = await Promise.all([numbers(actual), numbers(expected)]);
   const largest = theirs.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
   for (const [i, v] of ours.entries()) {

@@ -65,7 +65,7 @@ for (const format of ["contiguous_format", "channels_last"] as const) {
       const loss = torch.nn.functional.crossEntropy(y, torch.tensor([0n, 1n, 2n, 3n]));
       loss.backward();
       const tolerance = { rtol: 2e-3, atol: 2e-3 };
-      assertEquals(firstDifference(await y.data() as Float32Array, expected.output.flat(), y.shape, tolerance), null);
+      assertEquals(firstDifference(await y.read() as Float32Array, expected.output.flat(), y.shape, tolerance), null);
       assertAlmostEquals(await loss.item(), expected.loss, 1e-3 * expected.loss);
       const grads = expected.grads as Record<string, number>;
       for (const [key, p] of model.namedParameters()) {
@@ -75,7 +75,7 @@ for (const format of ["contiguous_format", "channels_last"] as const) {
       assertAlmostEquals(await model.getBuffer("bn1.running_mean").norm().item(), expected.running_mean, 1e-6);
       const after = torch.noGrad(() => model.eval().call(x).at(0));
       assertEquals(
-        firstDifference(await after.data() as Float32Array, expected.eval, after.shape, tolerance),
+        firstDifference(await after.read() as Float32Array, expected.eval, after.shape, tolerance),
         null,
       );
     });

@@ -143,14 +143,14 @@ gpuTest("a lost device is opened again, and tensors of the old one say that it w
 gpuTest("an index out of range is an error of its op at the next read", async () => {
   const x = torch.ones([4, 3], { device: "webgpu" });
   const bad = x.indexSelect(0, torch.tensor([9n]).to("webgpu"));
-  const error = await assertRejects(() => bad.data(), torch.IndexError);
+  const error = await assertRejects(() => bad.read(), torch.IndexError);
   assert(error.message.includes("indexSelect()") && error.message.includes("9"), error.message);
   assertEquals(await x.sum().item(), 12);
 });
 
 gpuTest("reads of one turn share one wait", async () => {
   const tensors = Array.from({ length: 40 }, (_, i) => torch.full([5], i, { device: "webgpu" }));
-  await tensors[0].data();
+  await tensors[0].read();
   const start = performance.now();
   const all = await Promise.all(tensors.map((x) => x.sum().item()));
   const together = performance.now() - start;
@@ -163,10 +163,10 @@ gpuTest("reads of one turn share one wait", async () => {
 
 gpuTest("a read sees the values at the time of the call", async () => {
   const x = torch.ones([4], { device: "webgpu" });
-  const before = x.data();
+  const before = x.read();
   x.add_(1);
   assertEquals([...await before as Float32Array], [1, 1, 1, 1]);
-  assertEquals([...await x.data() as Float32Array], [2, 2, 2, 2]);
+  assertEquals([...await x.read() as Float32Array], [2, 2, 2, 2]);
 });
 
 gpuTest("a script that used the GPU ends by itself", async () => {

@@ -30,7 +30,7 @@ export function gpuTest(name: string, body: (t: Deno.TestContext) => Promise<voi
 
 /** All values as numbers; booleans count as 0 and 1. */
 export async function numbersOf(x: torch.Tensor): Promise<number[]> {
-  return Array.from(await x.contiguous().data() as ArrayLike<number | bigint | boolean>, Number);
+  return Array.from(await x.contiguous().read() as ArrayLike<number | bigint | boolean>, Number);
 }
 
 /** Asserts that `actual` holds what `expected` does, within `tolerance` of the largest value. */

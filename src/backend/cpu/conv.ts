@@ -5,7 +5,7 @@
  */
 
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { check, type KernelLibrary } from "./lib.ts";
+import { check, checkCount, type KernelLibrary } from "./lib.ts";
 import { addressOf } from "./pack.ts";
 
 const FORWARD = 0;
@@ -68,6 +68,8 @@ function run(
   args[7] = addressOf(y);
   for (let d = 0; d < nspatial; d++) {
     let at = 8 + d;
+    checkCount("conv", lib, x.shape[d + 2] + 2 * geometry.padding[d]);
+    checkCount("conv", lib, Math.max(geometry.stride[d], geometry.dilation[d]));
     args[at] = x.shape[d + 2];
     args[at += nspatial] = weight.shape[d + 2];
     args[at += nspatial] = y.shape[d + 2];

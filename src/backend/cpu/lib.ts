@@ -9,8 +9,9 @@
  */
 
 import * as wasm from "../../../native/cpu/cpu.wasm";
-import { ABI, ARENA_SLOTS, type BufferKernels, environment, type Kernels, openNative } from "../../../ffi/cpu.ts";
-import { DeviceError, DTypeError, NativeError } from "../../base/errors.ts";
+import { ABI, ARENA_SLOTS, type BufferKernels, type Kernels, openNative } from "../../../ffi/cpu.ts";
+import { environment } from "../../../ffi/permissions.ts";
+import { DeviceError, DTypeError, NativeError, ShapeError } from "../../base/errors.ts";
 
 /** Status codes of `native/cpu/status.h`. */
 const STATUS: Readonly<Record<number, string>> = {
@@ -129,6 +130,18 @@ export function writeInteger(lib: KernelLibrary, at: number, value: number | big
   const bits = typeof value === "bigint" ? value : BigInt(Math.trunc(value));
   words[2 * at] = Number(BigInt.asIntN(32, bits));
   words[2 * at + 1] = Number(BigInt.asIntN(32, bits >> 32n));
+}
+
+/** The largest count that WebAssembly's dense kernels (products, convolutions, poolings) hold. */
+const WASM_COUNT = 2 ** 31 - 1;
+
+/** Checks a count that dense kernels step with: WebAssembly's are of 32 bits, which only expanded operands exceed. */
+export function checkCount(op: string, lib: KernelLibrary, count: number): void {
+  if (count <= WASM_COUNT || lib.native) return;
+  throw new ShapeError(
+    `${op}(): a size is larger than WebAssembly's kernels count to: ${count} > ${WASM_COUNT}; use the native kernels, ` +
+      "or split the operands",
+  );
 }
 
 let wasmLibrary: KernelLibrary | null = null;

@@ -7,7 +7,7 @@
  */
 
 import type { Strided } from "../backend.ts";
-import { check, type KernelLibrary } from "./lib.ts";
+import { check, checkCount, type KernelLibrary } from "./lib.ts";
 
 /** `out = alpha · a @ b + beta · out`; see `Backend.matmul`. */
 export function matmul(lib: KernelLibrary, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
@@ -16,6 +16,8 @@ export function matmul(lib: KernelLibrary, a: Strided, b: Strided, out: Strided,
   args[0] = out.shape[nbatch];
   args[1] = out.shape[nbatch + 1];
   args[2] = a.shape[nbatch + 1];
+  // The result is in memory, so the rest fits.
+  checkCount("matmul", lib, args[2]);
   putMatrix(args, 3, a, nbatch);
   putMatrix(args, 6, b, nbatch);
   putMatrix(args, 9, out, nbatch);

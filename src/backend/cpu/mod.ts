@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { DType } from "../../base/dtype.ts";
+import { type DType, int64 } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Program } from "../../expr/program.ts";
 import type { Allocator } from "../allocator.ts";
@@ -27,7 +27,8 @@ import { fft } from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import { type KernelLibrary, loadKernels } from "./lib.ts";
 import { matmul } from "./matmul.ts";
-import { cpuAllocator } from "./memory.ts";
+import { cpuAllocator, cpuBytes } from "./memory.ts";
+import { asIndex, ofDtype, ofProduct, ofProgram, oneDtype } from "./operands.ts";
 import * as order from "./order.ts";
 import { CompiledProgram, pointwise, ProgramStore } from "./pointwise.ts";
 import * as pool from "./pool.ts";
@@ -45,12 +46,14 @@ export class CpuBackend implements Backend {
   readonly lib: KernelLibrary;
   /** The allocator over the library's memory. */
   readonly allocator: Allocator;
+  readonly maxBytes: number;
   readonly #programs = new ProgramStore();
 
   /** A backend over `lib`; {@linkcode cpuBackend} is the usual one. */
   constructor(lib: KernelLibrary) {
     this.lib = lib;
     this.allocator = cpuAllocator(lib);
+    this.maxBytes = cpuBytes(lib);
   }
 
   /** Describes what runs. */
@@ -100,6 +103,7 @@ export class CpuBackend implements Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void {
+    ofProgram("pointwise", program, inputs, outputs);
     const compiled = (program.compiled[this.id] as CompiledProgram | undefined) ?? this.#compile(program);
     pointwise(this.lib, compiled, shape, inputs, scalars, outputs);
   }
@@ -112,32 +116,48 @@ export class CpuBackend implements Backend {
     scalars: readonly (number | bigint)[],
     outputs: readonly Strided[],
   ): void {
+    ofProgram("reduce", program, inputs, outputs);
     const compiled = (program.compiled[this.id] as CompiledProgram | undefined) ?? this.#compile(program);
     reduce(this.lib, compiled, combine, shape, reduced, inputs, scalars, outputs);
   }
   argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
+    ofDtype("argReduce", indices, int64);
+    oneDtype("argReduce", x, values);
     argReduce(this.lib, kind, x, dim, indices, values);
   }
   scan(kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
+    ofDtype("scan", indices, int64);
     scan(this.lib, kind, x, dim, out, indices);
   }
 
   sort(x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
+    oneDtype("sort", x, values);
+    ofDtype("sort", indices, int64);
     order.sort(this.lib, x, dim, descending, values, indices);
   }
   topk(x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
+    oneDtype("topk", x, values);
+    ofDtype("topk", indices, int64);
     order.topk(this.lib, x, dim, largest, values, indices);
   }
   searchsorted(sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+    oneDtype("searchsorted", sorted, values);
+    ofDtype("searchsorted", out, int64);
     order.searchsorted(this.lib, sorted, values, right, out);
   }
   gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+    oneDtype(op, x, out);
+    asIndex(op, index);
     indexing.gather(op, this.lib, x, dim, index, out);
   }
   scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void {
+    oneDtype(op, out, src);
+    asIndex(op, index);
     indexing.scatter(op, this.lib, out, dim, index, src, mode);
   }
   indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void {
+    oneDtype(op, x, out);
+    asIndex(op, index);
     indexing.indexSelect(op, this.lib, x, dim, index, out, wrap);
   }
   indexPut(
@@ -149,47 +169,69 @@ export class CpuBackend implements Backend {
     mode: ScatterMode,
     wrap: boolean,
   ): void {
+    oneDtype(op, out, src);
+    asIndex(op, index);
     indexing.indexPut(op, this.lib, out, dim, index, src, mode, wrap);
   }
   countNonzero(x: Strided): Promise<number> {
     return Promise.resolve(indexing.countNonzero(this.lib, x));
   }
   nonzero(x: Strided, out: Strided): void {
+    ofDtype("nonzero", out, int64);
     indexing.nonzero(this.lib, x, out);
   }
 
   matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+    ofProduct(a, b, out);
     matmul(this.lib, a, b, out, alpha, beta);
   }
   conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
+    oneDtype("conv", x, weight);
+    oneDtype("conv", x, bias);
+    oneDtype("conv", x, out);
     conv.conv(this.lib, x, weight, bias, out, geometry);
   }
   convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
+    oneDtype("convGradInput", out, grad);
+    oneDtype("convGradInput", out, weight);
     conv.convGradInput(this.lib, grad, weight, out, geometry);
   }
   convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
+    oneDtype("convGradWeight", out, grad);
+    oneDtype("convGradWeight", out, x);
     conv.convGradWeight(this.lib, grad, x, out, geometry);
   }
   maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+    oneDtype("maxPool", x, out);
+    ofDtype("maxPool", indices, int64);
     pool.maxPool(this.lib, x, windows, out, indices);
   }
   avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    oneDtype("avgPool", x, out);
     pool.avgPool(this.lib, x, windows, scale, out);
   }
   avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+    oneDtype("avgPoolGrad", grad, out);
     pool.avgPoolGrad(this.lib, grad, windows, scale, out);
   }
   svd(_op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+    oneDtype("svd", x, u);
+    oneDtype("svd", x, s);
+    oneDtype("svd", x, vh);
     return svd(this.lib, x, u, s, vh);
   }
   fft(x: Strided, out: Strided, inverse: boolean, scale: number): boolean {
+    oneDtype("fft", x, out);
     fft(this.lib, x, out, inverse, scale);
     return true;
   }
   softmax(x: Strided, log: boolean, out: Strided): void {
+    oneDtype("softmax", x, out);
     rows.softmax(this.lib, x, log, out);
   }
   softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
+    oneDtype("softmaxGrad", out, grad);
+    oneDtype("softmaxGrad", out, output);
     rows.softmaxGrad(this.lib, grad, output, log, out);
   }
 }

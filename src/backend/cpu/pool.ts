@@ -8,7 +8,7 @@
  */
 
 import type { PoolWindows, Strided } from "../backend.ts";
-import { check, fail, type KernelLibrary } from "./lib.ts";
+import { check, checkCount, fail, type KernelLibrary } from "./lib.ts";
 import { addressOf } from "./pack.ts";
 
 const MAX = 0;
@@ -107,6 +107,7 @@ function run(
   let slot = 0;
   for (let d = 0, at = 4; d < nspatial; d++, at += 7) {
     const starts = windows.starts[d], ends = windows.ends[d];
+    checkCount("pool", lib, Math.max(ends[ends.length - 1] ?? 0, -(starts[0] ?? 0), windows.dilation[d]));
     args[at] = x.shape[lead + d];
     args[at + 1] = starts.length;
     args[at + 2] = windows.dilation[d];

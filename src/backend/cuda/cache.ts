@@ -4,11 +4,14 @@
  * A file is the hash of its code and the code, so that a torn or foreign file is never loaded. The cache is a
  * convenience: without permission, space or a home folder kernels are compiled in every process, and nothing is said.
  *
+ * What lies there runs on the device with the rights of this process, so the folder must be its user's alone: owned by the
+ * user, of mode 0700, no link. Any other is not used.
+ *
  * @module
  */
 
 import { createHash } from "node:crypto";
-import { environment } from "../../../ffi/cpu.ts";
+import { environment } from "../../../ffi/permissions.ts";
 
 const HASH_BYTES = 32;
 
@@ -16,13 +19,49 @@ function granted(name: "read" | "write", path: string): boolean {
   return Deno.permissions.querySync({ name, path }).state === "granted";
 }
 
-/** The cache's folder, or `null` where there is no home or no permission. */
+/** Bits of a mode: others may write; only the owner may do something; entries are safe from other users all the same. */
+const WRITABLE = 0o022, PERMISSIONS = 0o777, PRIVATE = 0o700, STICKY = 0o1000;
+
+/** The user who owns what this process makes in `folder`; asking for it by name would need one more permission. */
+function ownUser(folder: string): number | null {
+  const probe = `${folder}/.${crypto.randomUUID()}`;
+  Deno.writeFileSync(probe, new Uint8Array(0), { createNew: true, mode: 0o600 });
+  try {
+    return Deno.lstatSync(probe).uid;
+  } finally {
+    Deno.removeSync(probe);
+  }
+}
+
+/** Makes `base/cresset/cuda` where it is missing: its path if it is private to this process's user, else `null`. */
+function privateFolder(base: string): string | null {
+  const parent = `${base}/cresset`, folder = `${parent}/cuda`;
+  Deno.mkdirSync(folder, { recursive: true, mode: PRIVATE });
+  const root = Deno.statSync(base), above = Deno.lstatSync(parent), own = Deno.lstatSync(folder);
+  if (!above.isDirectory || !own.isDirectory || root.mode === null || above.mode === null || own.mode === null) {
+    return null;
+  }
+  // Who may rename the folders could put others in their place.
+  if ((root.mode & WRITABLE) !== 0 && (root.mode & STICKY) === 0 || (above.mode & WRITABLE) !== 0) return null;
+  // Others could have written here: what lies in it is not trusted, now or later.
+  if ((own.mode & WRITABLE) !== 0) return null;
+  const user = ownUser(folder);
+  if (user === null || own.uid !== user || above.uid !== user) return null;
+  // Earlier versions let others read.
+  if ((own.mode & PERMISSIONS) !== PRIVATE) Deno.chmodSync(folder, PRIVATE);
+  return folder;
+}
+
+/** The cache's folder, or `null` where there is no home or no permission, or where it is not private. */
 function cacheFolder(): string | null {
   const named = environment("XDG_CACHE_HOME"), home = environment("HOME");
   const base = named ? named : home ? `${home}/.cache` : null;
-  if (base === null) return null;
-  const folder = `${base}/cresset/cuda`;
-  return granted("read", folder) && granted("write", folder) ? folder : null;
+  if (base === null || !granted("read", base) || !granted("write", base)) return null;
+  try {
+    return privateFolder(base);
+  } catch {
+    return null; // a disk that is full or cannot be written
+  }
 }
 
 function hashOf(...parts: (string | Uint8Array)[]): Uint8Array {
@@ -62,12 +101,11 @@ export class KernelCache {
   set(source: string, code: Uint8Array): void {
     if (this.#folder === null) return;
     try {
-      Deno.mkdirSync(this.#folder, { recursive: true });
       const path = this.#path(source), temporary = `${path}.${crypto.randomUUID()}`;
       const bytes = new Uint8Array(HASH_BYTES + code.length);
       bytes.set(hashOf(code));
       bytes.set(code, HASH_BYTES);
-      Deno.writeFileSync(temporary, bytes);
+      Deno.writeFileSync(temporary, bytes, { createNew: true, mode: 0o600 });
       // Renaming is atomic: another process sees the whole file or none.
       Deno.renameSync(temporary, path);
     } catch { /* a full or read-only disk costs time, not results */ }

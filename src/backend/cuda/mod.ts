@@ -75,6 +75,9 @@ export class CudaBackend implements Backend {
   supports(_dtype: DType): boolean {
     return true;
   }
+  get maxBytes(): number {
+    return this.stream.totalBytes;
+  }
   alloc(elements: number, dtype: DType): Block {
     return this.allocator.alloc(elements * dtype.itemsize);
   }

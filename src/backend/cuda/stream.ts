@@ -10,7 +10,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { environment } from "../../../ffi/cpu.ts";
+import { environment } from "../../../ffi/permissions.ts";
 import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
 import { ArgumentError, DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
 import { Allocator, type MemoryPool } from "../allocator.ts";

@@ -66,6 +66,9 @@ export class WebGpuBackend implements Backend {
   readonly gpu: Gpu;
   readonly #index: number;
 
+  /** How many bytes an element takes here differs by dtype, so `alloc` holds the adapter's limit. */
+  readonly maxBytes: number = Number.MAX_SAFE_INTEGER;
+
   /** A backend over `gpu`; {@linkcode openWebGpu} is the usual way to one. */
   constructor(gpu: Gpu, index = 0) {
     this.gpu = gpu;

@@ -1,0 +1,71 @@
+/**
+ * What Deno's permissions let native code be opened from: every path that C code opens is decided here, by its full name.
+ *
+ * Nothing here prompts: what is not granted already counts as absent.
+ *
+ * @module
+ */
+
+/** Whether a permission is granted already. */
+export function granted(descriptor: Deno.PermissionDescriptor): boolean {
+  try {
+    return Deno.permissions.querySync(descriptor).state === "granted";
+  } catch {
+    return false;
+  }
+}
+
+/** An environment variable, or `undefined` where it is unset or may not be read. */
+export function environment(name: string): string | undefined {
+  return granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined;
+}
+
+/** Whether a path leads to a file, or may do so: without permission to read, opening it is the test. */
+export function mayExist(path: string): boolean {
+  if (!granted({ name: "read", path })) return true;
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether native code may be loaded from a full path, and there may be some. */
+export function mayOpen(path: string): boolean {
+  return path.startsWith("/") && granted({ name: "ffi", path }) && mayExist(path);
+}
+
+/** The names in a folder; none where it is missing or may not be read. */
+export function folderEntries(path: string): string[] {
+  if (!granted({ name: "read", path })) return [];
+  try {
+    return [...Deno.readDirSync(path)].map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+/** The folders that the dynamic loader's configuration names, of this machine's administrator. */
+function configuredFolders(): string[] {
+  const found: string[] = [], root = "/etc/ld.so.conf.d";
+  for (const name of folderEntries(root).filter((entry) => entry.endsWith(".conf")).sort()) {
+    try {
+      const lines = Deno.readTextFileSync(`${root}/${name}`).split("\n").map((line) => line.trim());
+      found.push(...lines.filter((line) => line.startsWith("/")));
+    } catch { /* unreadable: it names nothing */ }
+  }
+  return found;
+}
+
+/** The system's folders of libraries, in the loader's order, as far as they are known without asking the loader. */
+export function systemFolders(): string[] {
+  if (Deno.build.os === "darwin") return ["/opt/homebrew/lib", "/usr/local/lib", "/opt/local/lib"];
+  const multiarch = `${Deno.build.arch}-linux-gnu`;
+  return [
+    ...new Set([
+      ...configuredFolders(),
+      ...["/usr/local/lib", `/usr/local/lib/${multiarch}`, "/usr/local/lib64"],
+      ...[`/lib/${multiarch}`, `/usr/lib/${multiarch}`, "/lib64", "/usr/lib64", "/lib", "/usr/lib"],
+    ]),
+  ];
+}

@@ -1,0 +1,45 @@
+/**
+ * Bytes that a caller gives, in whatever JavaScript holds them.
+ *
+ * `length` counts elements and `byteLength` bytes, a view may begin inside its buffer, and a buffer may be shared with
+ * other threads, change its size or be detached. Everything below this file meets one plain `Uint8Array` of exactly
+ * the bytes given.
+ *
+ * @module
+ */
+
+import { ArgumentError, describe } from "./errors.ts";
+
+/** A buffer with what newer engines tell about it. */
+type AnyBuffer = (ArrayBuffer | SharedArrayBuffer) & { readonly detached?: boolean; readonly resizable?: boolean };
+
+/**
+ * The bytes of a typed array, a DataView or a buffer: the same memory where it is plain, else a copy.
+ *
+ * @throws {ArgumentError} if the value holds no bytes, or its buffer is detached or became too short for the view
+ */
+export function bytesOf(op: string, name: string, value: unknown): Uint8Array<ArrayBuffer> {
+  const view = ArrayBuffer.isView(value) ? value : null;
+  if (view === null && !(value instanceof ArrayBuffer) && !isShared(value)) {
+    throw new ArgumentError(
+      `${op}(): ${name} must be a Uint8Array, another view of a buffer, or a buffer: ${describe(value)}`,
+    );
+  }
+  const buffer = (view === null ? value : view.buffer) as AnyBuffer;
+  if (buffer.detached) {
+    throw new ArgumentError(`${op}(): the buffer of ${name} is detached: it was transferred; pass a copy of it`);
+  }
+  let bytes: Uint8Array;
+  try {
+    bytes = view === null ? new Uint8Array(buffer) : new Uint8Array(buffer, view.byteOffset, view.byteLength);
+  } catch (cause) {
+    throw new ArgumentError(`${op}(): the buffer of ${name} is shorter than its view: ${describe(value)}`, { cause });
+  }
+  // Another thread may write shared memory while it is read, and its owner may shrink the other: a copy stays.
+  const plain = !isShared(buffer) && !buffer.resizable;
+  return plain ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
+}
+
+function isShared(value: unknown): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer;
+}

@@ -1,8 +1,0 @@
-/**
- * `optim`: optimizers and learning-rate schedules, and the averages of weights, which are modules.
- *
- * @module
- */
-
-export * from "../optim/mod.ts";
-export * as swaUtils from "./swa_utils.ts";
