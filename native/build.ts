@@ -6,6 +6,8 @@
  * the machine supports. The WebAssembly module is committed, so it must come out the same bytes everywhere: Debian's
  * clang-19, wasm-ld-19 and wasi-libc (for libm only; the module imports nothing), no paths, no build ids.
  *
+ * `… sanitize` builds a native library that checks its memory accesses and arithmetic, for the fuzzer (tests/fuzz).
+ *
  * `… headers` rewrites only the generated headers, `… check` fails if the committed cpu.wasm is not what the sources
  * give.
  *
@@ -210,20 +212,29 @@ function exists(path: string): boolean {
   }
 }
 
-async function buildNative(): Promise<void> {
+/** A way to build the native library. */
+interface Variant {
+  /** The folder under `build/` of its objects, its library and the note of how they were compiled. */
+  readonly objects: string;
+  /** Flags after the common ones. */
+  readonly flags: readonly string[];
+}
+
+/** Builds the native library and gives its path; a variant lies in a folder of its own. */
+async function buildNative({ objects: folderOf, flags: more }: Variant = { objects: "", flags: [] }): Promise<string> {
   writeHeaders();
-  const out = new URL("./build/", here);
-  Deno.mkdirSync(new URL("obj/", out), { recursive: true });
+  const base = `build/${folderOf}`;
+  Deno.mkdirSync(new URL(`${base}obj/`, here), { recursive: true });
   const found = declarations();
   const all = levels();
   for (const level of all) writeIfChanged(`build/level_${level.name}.h`, levelHeader(found, level.name));
   writeIfChanged("build/dispatch.c", dispatcher(found, all));
   const compiler = Deno.env.get("CC") ?? "cc";
-  const flags = [...COMMON, "-fPIC", "-fvisibility=hidden", "-pthread", "-I."];
+  const flags = [...COMMON, ...more, "-fPIC", "-fvisibility=hidden", "-pthread", "-I."];
   // Another compiler or other flags make every object stale.
-  writeIfChanged("build/compiler.txt", `${compiler} ${flags.join(" ")}\n`);
+  writeIfChanged(`${base}compiler.txt`, `${compiler} ${flags.join(" ")}\n`);
   const stamp = Math.max(
-    newest([...files(".h"), "build/compiler.txt"]),
+    newest([...files(".h"), `${base}compiler.txt`]),
     Deno.statSync(new URL(import.meta.url)).mtime?.getTime() ?? 0,
   );
   const objects: string[] = [];
@@ -237,24 +248,50 @@ async function buildNative(): Promise<void> {
   for (const file of files(".c")) {
     const stem = file.slice(0, -2);
     if (isOnce(file)) {
-      compile(file, `build/obj/${stem}.o`, [], 0);
+      compile(file, `${base}obj/${stem}.o`, [], 0);
     } else {
       for (const l of all) {
         const header = `build/level_${l.name}.h`;
-        compile(file, `build/obj/${stem}_${l.name}.o`, [...l.flags, "-include", header], newest([header]));
+        compile(file, `${base}obj/${stem}_${l.name}.o`, [...l.flags, "-include", header], newest([header]));
       }
     }
   }
-  compile("build/dispatch.c", "build/obj/dispatch.o", [], 0);
+  compile("build/dispatch.c", `${base}obj/dispatch.o`, [], 0);
   await parallel(jobs);
   const library = Deno.build.os === "darwin" ? "libcresset_cpu.dylib" : "libcresset_cpu.so";
   const links = ["-lm", "-ldl", "-pthread"];
   // Parked threads must not lose their code when the last user closes the library, as `deno test` does after each file.
   const pinned = Deno.build.os === "linux" ? ["-Wl,-z,nodelete"] : [];
-  await command(compiler, ["-shared", ...pinned, "-o", `build/${library}.new`, ...objects, ...links]);
+  await command(compiler, ["-shared", ...pinned, ...more, "-o", `${base}${library}.new`, ...objects, ...links]);
   // A library that a running process has mapped must be replaced, not overwritten.
-  Deno.renameSync(`${folder}build/${library}.new`, `${folder}build/${library}`);
-  console.log(`native: built native/cpu/build/${library} with ${compiler}`);
+  Deno.renameSync(`${folder}${base}${library}.new`, `${folder}${base}${library}`);
+  console.log(`native: built native/cpu/${base}${library} with ${compiler}`);
+  return `${folder}${base}${library}`;
+}
+
+/** A library that checks itself, and what must be loaded before it. */
+export interface SanitizedLibrary {
+  /** The library. */
+  readonly library: string;
+  /** The runtime of AddressSanitizer, for `LD_PRELOAD`: the library is opened by a program that was built without it. */
+  readonly preload: string;
+}
+
+/**
+ * Builds the native library with AddressSanitizer and UBSan, which end the process at the first fault. Optimisation is
+ * low, so that frames keep their lines.
+ *
+ * @throws {Error} where the compiler has no such runtime
+ */
+export async function buildSanitized(): Promise<SanitizedLibrary> {
+  const compiler = Deno.env.get("CC") ?? "cc";
+  const asked = await new Deno.Command(compiler, { args: ["-print-file-name=libasan.so"] }).output();
+  const preload = new TextDecoder().decode(asked.stdout).trim();
+  // A compiler that does not have the file answers with its bare name.
+  if (!preload.includes("/")) throw new Error(`native: ${compiler} has no AddressSanitizer runtime`);
+  const flags = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+  const library = await buildNative({ objects: "sanitized/", flags });
+  return { library, preload: Deno.realPathSync(preload) };
 }
 
 /** WebAssembly features: SIMD and relaxed SIMD (every current engine), saturating conversions, bulk copies. */
@@ -314,5 +351,6 @@ if (import.meta.main) {
   } else if (what === "wasm") await buildWasm(false);
   else if (what === "check") await buildWasm(true);
   else if (what === "headers") writeHeaders();
-  else throw new Error(`native: unknown target: ${what}; expected native, wasm, check or headers`);
+  else if (what === "sanitize") console.log(await buildSanitized());
+  else throw new Error(`native: unknown target: ${what}; expected native, wasm, check, headers or sanitize`);
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { ArgumentError, describe } from "../base/errors.ts";
+import { checkFunction } from "../base/checks.ts";
 import type { DeviceType } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import type { FunctionCtx } from "../autograd/function.ts";
@@ -18,6 +20,15 @@ export interface CustomFwdOptions {
   deviceType: DeviceType;
   /** Inside a region: casts floating tensors to this dtype and runs forward without autocast. */
   castInputs?: DType | null;
+}
+
+/** The options, if they and the method are what they must be. */
+function checked<O extends { deviceType: DeviceType }>(op: string, method: unknown, options: O): O {
+  checkFunction(op, "the first argument", method);
+  if (typeof options?.deviceType !== "string") {
+    throw new ArgumentError(`${op}(): the options need a deviceType, as { deviceType: "cpu" }: ${describe(options)}`);
+  }
+  return options;
 }
 
 /**
@@ -48,8 +59,9 @@ export interface CustomFwdOptions {
  */
 export function customFwd<A extends readonly unknown[], R>(
   forward: (ctx: FunctionCtx, ...args: A) => R,
-  { deviceType, castInputs = null }: CustomFwdOptions,
+  options: CustomFwdOptions,
 ): (ctx: FunctionCtx, ...args: A) => R {
+  const { deviceType, castInputs = null } = checked("customFwd", forward, options);
   return (ctx, ...args) => {
     const enabled = isAutocastEnabled(deviceType);
     ctx._dtype = getAutocastDtype(deviceType);
@@ -68,8 +80,9 @@ export function customFwd<A extends readonly unknown[], R>(
  */
 export function customBwd<A extends readonly unknown[], R>(
   backward: (ctx: FunctionCtx, ...grads: A) => R,
-  { deviceType }: { deviceType: DeviceType },
+  options: { deviceType: DeviceType },
 ): (ctx: FunctionCtx, ...grads: A) => R {
+  const { deviceType } = checked("customBwd", backward, options);
   return (ctx, ...grads) => {
     using _ = autocast(deviceType, { enabled: ctx._fwdUsedAutocast === true, dtype: ctx._dtype as DType });
     return backward(ctx, ...grads);

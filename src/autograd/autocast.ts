@@ -136,7 +136,7 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   nesting++;
   autocasting.active = anyEnabled();
   let open = true;
-  return during(() => {
+  return during("autocast", () => {
     // Disposing twice must not end the region around this one.
     if (!open) return;
     open = false;

@@ -17,7 +17,7 @@ export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean 
 
 type Mode = typeof mode;
 
-function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
+function withMode<R>(op: string, change: Partial<Mode>, fn?: () => R): R | Disposable {
   const before = { ...mode };
   // Only what was changed is put back: `fn` may have set something else for good.
   const restore = () => {
@@ -25,7 +25,7 @@ function withMode<R>(change: Partial<Mode>, fn?: () => R): R | Disposable {
   };
   Object.assign(mode, change);
   if (mode.inference) mode.gradEnabled = false;
-  return during(restore, fn);
+  return during(op, restore, fn);
 }
 
 /** Does not record operations, until the callback returns or the returned object is disposed. */
@@ -33,7 +33,7 @@ export function noGrad(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function noGrad<R>(fn: () => R): R;
 export function noGrad<R>(fn?: () => R): R | Disposable {
-  return withMode({ gradEnabled: false }, fn);
+  return withMode("noGrad", { gradEnabled: false }, fn);
 }
 
 /** Records operations, inside a `noGrad` too; inside `inferenceMode` nothing is recorded. */
@@ -41,7 +41,7 @@ export function enableGrad(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function enableGrad<R>(fn: () => R): R;
 export function enableGrad<R>(fn?: () => R): R | Disposable {
-  return withMode({ gradEnabled: true }, fn);
+  return withMode("enableGrad", { gradEnabled: true }, fn);
 }
 
 /**
@@ -54,7 +54,7 @@ export function inferenceMode(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function inferenceMode<R>(fn: () => R): R;
 export function inferenceMode<R>(fn?: () => R): R | Disposable {
-  return withMode({ gradEnabled: false, inference: true }, fn);
+  return withMode("inferenceMode", { gradEnabled: false, inference: true }, fn);
 }
 
 /** Sets whether operations are recorded; disposing the result restores the previous setting. */
@@ -62,7 +62,7 @@ export function setGradEnabled(enabled: boolean): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
 export function setGradEnabled<R>(enabled: boolean, fn?: () => R): R | Disposable {
-  return withMode({ gradEnabled: enabled }, fn);
+  return withMode("setGradEnabled", { gradEnabled: enabled }, fn);
 }
 
 /** Whether operations are recorded now. */
@@ -80,10 +80,10 @@ export function detectAnomaly(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function detectAnomaly<R>(fn: () => R): R;
 export function detectAnomaly<R>(fn?: () => R): R | Disposable {
-  return withMode({ anomaly: true }, fn);
+  return withMode("detectAnomaly", { anomaly: true }, fn);
 }
 
 /** Sets anomaly detection; disposing the result restores the previous setting. */
 export function setDetectAnomaly(enabled: boolean): Disposable {
-  return withMode({ anomaly: enabled }) as Disposable;
+  return withMode("setDetectAnomaly", { anomaly: enabled }) as Disposable;
 }

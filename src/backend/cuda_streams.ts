@@ -266,7 +266,7 @@ export function stream<R>(stream: Stream, fn: () => R): R;
 export function stream<R>(stream: Stream, fn?: () => R): R | Disposable {
   const state = backendAt(stream.device).stream;
   const before = state.useStream(stream.streamId);
-  return during(() => state.useStream(before), fn);
+  return during("cuda.stream", () => state.useStream(before), fn);
 }
 
 /** The number of the device that `"cuda"` means. */
@@ -290,7 +290,7 @@ export function device<R>(device: CudaDevice, fn: () => R): R;
 export function device<R>(device: CudaDevice, fn?: () => R): R | Disposable {
   const before = currentDevice();
   setDevice(device);
-  return during(() => setCurrentCudaDevice(before), fn);
+  return during("cuda.device", () => setCurrentCudaDevice(before), fn);
 }
 
 /** The other streams that read a block: events on them once it is freed. */

@@ -100,3 +100,38 @@ export function checkGeometry(
     );
   }
 }
+
+/** Throws unless a value is text. */
+export function checkText(op: string, name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw new ArgumentError(`${op}(): ${name} must be a string: ${describe(value)}`);
+}
+
+/** Throws unless a value is a function. */
+export function checkFunction(op: string, name: string, value: unknown): void {
+  if (typeof value !== "function") throw new ArgumentError(`${op}(): ${name} must be a function: ${describe(value)}`);
+}
+
+/** Throws unless a value is an array. */
+export function checkArray(op: string, name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new ArgumentError(`${op}(): ${name} must be an array: ${describe(value)}`);
+}
+
+/** Throws unless a value gives items: an array, a generator, a loader; text does not count. */
+export function checkIterable(op: string, name: string, value: unknown): void {
+  const gives = typeof value === "object" && value !== null &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value);
+  if (!gives) throw new ArgumentError(`${op}(): ${name} must be an array or another iterable: ${describe(value)}`);
+}
+
+/** Throws unless a value is an instance of the class. */
+export function checkInstance(
+  op: string,
+  name: string,
+  value: unknown,
+  // deno-lint-ignore no-explicit-any -- any class, abstract ones too
+  type: abstract new (...args: any[]) => unknown,
+): void {
+  if (!(value instanceof type)) {
+    throw new ArgumentError(`${op}(): ${name} must be of the class ${type.name}: ${describe(value)}`);
+  }
+}

@@ -4,15 +4,19 @@
  * @module
  */
 
+import { checkFunction } from "./checks.ts";
+
 /**
  * A change that lasts while `fn` runs (until its promise settles, if it gives one), or until the result is disposed.
  *
+ * @param op the public function, for the error where `fn` is none
  * @param restore undoes the change, which the caller has made
  */
-export function during<R>(restore: () => void, fn?: () => R): R | Disposable {
+export function during<R>(op: string, restore: () => void, fn?: () => R): R | Disposable {
   if (fn === undefined) return { [Symbol.dispose]: restore };
   let pending = false;
   try {
+    checkFunction(op, "fn", fn);
     const result = fn();
     if (result instanceof Promise) {
       pending = true;

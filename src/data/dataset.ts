@@ -9,8 +9,9 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, IndexError, ShapeError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkArray, checkIterable } from "../base/checks.ts";
+import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "./random.ts";
 import type { SeedOptions } from "./sampler.ts";
 import { selectRows } from "./rows.ts";
@@ -138,6 +139,7 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
   constructor(...tensors: T) {
     super();
     if (tensors.length === 0) throw new ArgumentError("TensorDataset(): expected at least one tensor");
+    for (const x of tensors) checkTensor("TensorDataset", "each argument", x);
     const sizes = tensors.map((t) => t.shape[0]);
     if (sizes.some((size) => size === undefined || size !== sizes[0])) {
       const shapes = tensors.map((t) => `[${t.shape.join(", ")}]`).join(", ");
@@ -181,6 +183,7 @@ export class Subset<T> extends Dataset<T> {
    */
   constructor(dataset: Indexable<T>, indices: readonly number[]) {
     super();
+    checkArray("Subset", "indices", indices);
     this.dataset = dataset;
     this.indices = indices;
   }
@@ -234,9 +237,10 @@ export class ConcatDataset<T> extends Dataset<T> {
    */
   constructor(datasets: Iterable<Indexable<T>>) {
     super();
+    checkIterable("ConcatDataset", "datasets", datasets);
     this.datasets = [...datasets];
     if (this.datasets.length === 0) throw new ArgumentError("ConcatDataset(): expected at least one dataset");
-    if (this.datasets.some((d) => typeof d.length !== "number")) {
+    if (this.datasets.some((d) => typeof d?.length !== "number")) {
       throw new ArgumentError("ConcatDataset(): a dataset has no length; chain iterable ones with ChainDataset");
     }
     let total = 0;
@@ -274,7 +278,9 @@ export class ChainDataset<T> {
    * @param datasets the parts, in order
    */
   constructor(datasets: Iterable<Iterable<T> | AsyncIterable<T>>) {
+    checkIterable("ChainDataset", "datasets", datasets);
     this.datasets = [...datasets];
+    for (const part of this.datasets) checkIterable("ChainDataset", "each dataset", part);
   }
 
   /** The samples of every part. */
@@ -317,10 +323,14 @@ export function randomSplit<T>(
   ...args: Args<SeedOptions, ["generator"]>
 ): Subset<T>[] {
   const { generator = null } = parseSplit(args);
+  checkArray("randomSplit", "lengths", lengths);
+  if (typeof dataset?.length !== "number") {
+    throw new ArgumentError(`randomSplit(): the dataset has no length: ${describe(dataset)}`);
+  }
   const counts = countsOf(dataset.length, lengths);
   if (counts.some((c) => !Number.isSafeInteger(c) || c < 0)) {
     throw new ArgumentError(
-      `randomSplit(): sizes must be integers, or fractions that add up to 1: [${lengths.join(", ")}]`,
+      `randomSplit(): sizes must be integers, or fractions that add up to 1: ${show(lengths)}`,
     );
   }
   const total = counts.reduce((a, b) => a + b, 0);

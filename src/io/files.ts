@@ -9,6 +9,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { ArgumentError, describe } from "../base/errors.ts";
 
 /** Where bytes come from: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
@@ -32,7 +33,10 @@ function explain(op: string, action: string, path: string, cause: unknown): Erro
 }
 
 /** The path of a source on this machine, or `null` where it is on a server. */
-export function localPath(source: Source): string | URL | null {
+export function localPath(op: string, source: Source): string | URL | null {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new ArgumentError(`${op}(): expected a path or a URL: ${describe(source)}`);
+  }
   if (source instanceof URL) return source.protocol === "file:" ? source : null;
   if (/^https?:\/\//.test(source)) return null;
   return source.startsWith("file://") ? new URL(source) : source;
@@ -44,7 +48,7 @@ export function localPath(source: Source): string | URL | null {
  * @param op the public function that asks, for the error's text
  */
 export async function readBytes(op: string, source: Source): Promise<Uint8Array<ArrayBuffer>> {
-  const path = localPath(source);
+  const path = localPath(op, source);
   try {
     if (path !== null) return await Deno.readFile(path);
     const response = await fetch(source);

@@ -17,7 +17,8 @@ import { type IdxArray, parseIdx } from "./idx_format.ts";
  * @throws {FormatError} if the file is truncated or malformed
  */
 export async function readFile(filename: Source): Promise<IdxArray> {
-  return await parseIdx("readFile", `"${filename}"`, await readBytes("readFile", filename));
+  const bytes = await readBytes("readFile", filename);
+  return await parseIdx("readFile", `"${filename}"`, bytes);
 }
 
 /**
@@ -28,7 +29,8 @@ export async function readFile(filename: Source): Promise<IdxArray> {
  * @throws {FormatError} if the file is truncated or malformed
  */
 export async function loadFile(filename: Source, device: string | Device = "cpu"): Promise<Tensor> {
-  const { bytes, shape, dtype } = await parseIdx("loadFile", `"${filename}"`, await readBytes("loadFile", filename));
+  const file = await readBytes("loadFile", filename);
+  const { bytes, shape, dtype } = await parseIdx("loadFile", `"${filename}"`, file);
   return fromBytes(bytes, shape, dtype, { device });
 }
 

@@ -200,7 +200,7 @@ export async function loadFile(
 ): Promise<Record<string, Tensor>> {
   const op = "loadFile";
   const options = parseLoadFile(args);
-  const path = localPath(filename);
+  const path = localPath(op, filename);
   if (path === null) {
     return loadBytes({ op, file: `"${filename}"` }, await readBytes(op, filename), options);
   }

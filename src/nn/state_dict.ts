@@ -7,13 +7,13 @@
  * @module
  */
 
-import { signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
+import type { LoadStateDictArgs } from "./module_args.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Tensors by name. */
@@ -50,16 +50,6 @@ export function stateDict(module: Module, prefix: string, keepVars: boolean, int
   return into;
 }
 
-/** The parameters of {@linkcode Module.loadStateDict} after the state dict. */
-export interface LoadStateDictArgs {
-  /** Whether keys that are missing or unexpected are an error; default true. */
-  strict?: boolean;
-  /** Take the tensors themselves instead of copying their values; default false. */
-  assign?: boolean;
-}
-
-const parseLoad = signature<LoadStateDictArgs>("loadStateDict", ["strict", "assign"]);
-
 /** What is gathered while a state dict is taken. */
 interface Loading {
   readonly assign: boolean;
@@ -76,10 +66,13 @@ interface Loading {
  *
  * @throws {ArgumentError} one error for everything that does not fit
  */
-export function loadStateDict(module: Module, state: StateDict, args: readonly unknown[]): IncompatibleKeys {
-  const { strict = true, assign = false } = parseLoad(args);
+export function loadStateDict(
+  module: Module,
+  state: StateDict,
+  { strict, assign }: Readonly<LoadStateDictArgs>,
+): IncompatibleKeys {
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
-    throw new ArgumentError(`Expected state_dict to be dict-like, got ${String(state)}.`);
+    throw new ArgumentError(`loadStateDict(): expected state_dict to be dict-like: ${describe(state)}`);
   }
   const loading: Loading = { assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);
@@ -93,7 +86,9 @@ export function loadStateDict(module: Module, state: StateDict, args: readonly u
     if (missingKeys.length > 0) messages.unshift(`Missing key(s) in state_dict: ${list(missingKeys)}. `);
   }
   if (messages.length > 0) {
-    throw new ArgumentError(`Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`);
+    throw new ArgumentError(
+      `loadStateDict(): Error(s) in loading state_dict for ${module._name()}:\n\t${messages.join("\n\t")}`,
+    );
   }
   return loading.keys;
 }

@@ -36,5 +36,5 @@ export function forkRng(): Disposable;
 export function forkRng<R>(fn: () => R): R;
 export function forkRng<R>(fn?: () => R): R | Disposable {
   const state = defaultGenerator.getState();
-  return during(() => void defaultGenerator.setState(state), fn);
+  return during("forkRng", () => void defaultGenerator.setState(state), fn);
 }

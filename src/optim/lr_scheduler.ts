@@ -11,7 +11,7 @@
  */
 
 import { type Args, signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { toCamel, toSnake } from "../base/spelling.ts";
 import { readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -26,6 +26,13 @@ export interface LRSchedulerOptions {
 
 /** A plain, serialisable description of a schedule's state, with PyTorch's keys. */
 export type SchedulerState = Record<string, unknown>;
+
+/** Throws unless a value is a saved state, or the states of the parts in one. */
+export function checkState(scheduler: LRScheduler, state: unknown): asserts state is SchedulerState {
+  if (typeof state !== "object" || state === null || Array.isArray(state)) {
+    throw new ArgumentError(`${scheduler.constructor.name}.loadStateDict(): expected a state dict: ${describe(state)}`);
+  }
+}
 
 /**
  * Base of all schedules.
@@ -133,6 +140,7 @@ export abstract class LRScheduler {
    * @param state a state dict of the same kind of schedule
    */
   loadStateDict(state: SchedulerState): void {
+    checkState(this, state);
     const own = this as unknown as Record<string, unknown>;
     for (const [key, value] of Object.entries(state)) {
       const name = toCamel(key);
@@ -199,6 +207,7 @@ export class LambdaLR extends LRScheduler {
 
   /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
+    checkState(this, state);
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas });
   }
 }
@@ -229,6 +238,7 @@ export class MultiplicativeLR extends LRScheduler {
 
   /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
+    checkState(this, state);
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas });
   }
 }

@@ -5,10 +5,11 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { LRScheduler, type SchedulerState } from "./lr_scheduler.ts";
+import { checkState, LRScheduler, type SchedulerState } from "./lr_scheduler.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { numberOf, readLr, writeLr } from "./param_group.ts";
 
@@ -251,7 +252,15 @@ export class SequentialLR extends LRScheduler {
 
   /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
+    checkState(this, state);
     const { _schedulers, ...own } = state;
+    checkArray(`${this.constructor.name}.loadStateDict`, "_schedulers", _schedulers);
+    if (_schedulers.length !== this._schedulers.length) {
+      throw new ArgumentError(
+        `${this.constructor.name}.loadStateDict(): the states of ${this._schedulers.length} schedules are needed: ` +
+          `${_schedulers.length} given`,
+      );
+    }
     super.loadStateDict(own);
     (_schedulers as SchedulerState[]).forEach((part, i) => this._schedulers[i].loadStateDict(part));
   }
@@ -300,7 +309,15 @@ export class ChainedScheduler extends LRScheduler {
 
   /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState): void {
+    checkState(this, state);
     const { _schedulers, ...own } = state;
+    checkArray(`${this.constructor.name}.loadStateDict`, "_schedulers", _schedulers);
+    if (_schedulers.length !== this._schedulers.length) {
+      throw new ArgumentError(
+        `${this.constructor.name}.loadStateDict(): the states of ${this._schedulers.length} schedules are needed: ` +
+          `${_schedulers.length} given`,
+      );
+    }
     super.loadStateDict(own);
     (_schedulers as SchedulerState[]).forEach((part, i) => this._schedulers[i].loadStateDict(part));
   }

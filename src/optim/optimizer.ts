@@ -403,10 +403,10 @@ export abstract class Optimizer<O = Record<string, unknown>> {
       throw new ArgumentError(`${op}(): loaded state dict has a different number of parameter groups`);
     }
     groups.forEach((group, i) => {
-      if (group.params.length !== this.paramGroups[i].params.length) {
+      if (group?.params?.length !== this.paramGroups[i].params.length) {
         throw new ArgumentError(
           `${op}(): loaded state dict contains a parameter group that doesn't match the size of optimizer's group: ` +
-            `${group.params.length} != ${this.paramGroups[i].params.length}`,
+            `${describe(group?.params?.length)} != ${this.paramGroups[i].params.length}`,
         );
       }
     });
@@ -415,7 +415,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
       group.params.forEach((id, k) => params.set(String(id), this.paramGroups[i].params[k]))
     );
     this.state = new Map();
-    for (const [id, own] of Object.entries(saved.state)) {
+    for (const [id, own] of Object.entries(saved.state ?? {})) {
       const param = params.get(id);
       if (param !== undefined) this.state.set(param, this.#unpack(param, own));
     }

@@ -10,6 +10,7 @@
 
 import { noGrad } from "../autograd/mode.ts";
 import { type Args, call, type Func, func, type Named, NoArgs } from "../base/call.ts";
+import { checkInstance, checkIterable } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
@@ -109,6 +110,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
   constructor(...args: readonly unknown[]) {
     super();
     const { model, device, avgFn, multiAvgFn, useBuffers } = averagedArgs(args);
+    checkInstance("AveragedModel", "model", model, Module);
     if (avgFn !== null && multiAvgFn !== null) {
       throw new ArgumentError("AveragedModel(): give only one of avgFn and multiAvgFn");
     }
@@ -132,6 +134,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /** Takes the weights of a model into the average; the first time they become the average. */
   updateParameters(...args: Args<typeof UpdateParametersArgs>): void {
     const { model } = updateArgs(args);
+    checkInstance("updateParameters", "model", model, Module);
     noGrad(() => scope(() => this.update(model)));
   }
 
@@ -253,6 +256,8 @@ export class UpdateBnArgs {
 export const updateBn: Func<typeof UpdateBnArgs, Promise<void>> = func("updateBn", UpdateBnArgs, updateStatistics);
 
 async function updateStatistics({ loader, model, device }: UpdateBnArgs): Promise<void> {
+  checkIterable("updateBn", "loader", loader);
+  checkInstance("updateBn", "model", model, Module);
   const layers = [...model.modules()].filter((module) => module instanceof BatchNorm);
   if (layers.length === 0) return;
   const momenta = layers.map((layer) => layer.momentum);

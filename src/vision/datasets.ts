@@ -30,7 +30,7 @@ const parse = signature<MNISTOptions<unknown, unknown>>(OP, ["train", "transform
 async function readIdx(root: string | URL, name: string): Promise<IdxArray> {
   let missing: unknown;
   for (const file of [`${name}.gz`, name]) {
-    const base = root instanceof URL || localPath(root) !== root;
+    const base = root instanceof URL || localPath(OP, root) !== root;
     const source = base ? new URL(file, String(root).replace(/\/*$/, "/")) : `${root}/${file}`;
     try {
       return await parseIdx(OP, `"${source}"`, await readBytes(OP, source));

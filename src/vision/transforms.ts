@@ -11,10 +11,11 @@
 
 import { type Args, signature } from "../base/args.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { checkArray, checkFunction } from "../base/checks.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { fromBytes, tensor } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "../data/random.ts";
 import type { Image } from "./image.ts";
 
@@ -32,9 +33,25 @@ export abstract class TransformBase<A, B> {
   }
 }
 
+/** Throws unless a value is a picture of the host: numbers, and how they lie. */
+function checkImage(op: string, image: Image): void {
+  const sizes = [image?.width, image?.height, image?.channels];
+  if (!ArrayBuffer.isView(image?.data) || !sizes.every(Number.isInteger)) {
+    throw new ArgumentError(
+      `${op}(): expected an image, { data, width, height, channels }: ${describe(image)}`,
+    );
+  }
+}
+
 /** Applies a transform of either form. */
 export function applyTransform<A, B>(transform: Transform<A, B>, sample: A): B {
   if (typeof transform === "function") return transform(sample);
+  const can = typeof transform === "object" && transform !== null && typeof transform.forward === "function";
+  if (!can) {
+    throw new ArgumentError(
+      `applyTransform(): a transform is a function or has forward(sample): ${describe(transform)}`,
+    );
+  }
   // Modules run their hooks in call().
   return "call" in transform ? (transform as TransformBase<A, B>).call(sample) : transform.forward(sample);
 }
@@ -61,6 +78,7 @@ export class Compose<A = Image, B = Tensor> extends TransformBase<A, B> {
    */
   constructor(transforms: readonly [...Transform<never, unknown>[], Transform<never, B>]) {
     super();
+    checkArray("Compose", "transforms", transforms);
     this.transforms = transforms;
   }
 
@@ -83,6 +101,7 @@ export class Lambda<A, B> extends TransformBase<A, B> {
    */
   constructor(lambda: (sample: A) => B) {
     super();
+    checkFunction("Lambda", "lambda", lambda);
     this.#lambda = lambda;
   }
 
@@ -108,6 +127,7 @@ export class Lambda<A, B> extends TransformBase<A, B> {
 export class ToTensor extends TransformBase<Image, Tensor> {
   /** Makes the tensor. */
   override forward(image: Image): Tensor {
+    checkImage("ToTensor", image);
     const { data, width, height, channels } = image;
     const pixels = width * height;
     if (data.length !== pixels * channels) {
@@ -147,6 +167,8 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
    */
   constructor(mean: readonly number[], std: readonly number[]) {
     super();
+    checkArray("Normalize", "mean", mean);
+    checkArray("Normalize", "std", std);
     if (mean.length !== std.length || mean.length === 0) {
       throw new ArgumentError(`Normalize(): one mean and one std per channel: ${mean.length} and ${std.length} given`);
     }
@@ -157,6 +179,7 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
 
   /** Normalises a tensor into a new one. */
   override forward(x: Tensor): Tensor {
+    checkTensor("Normalize", "input", x);
     const channels = x.shape[x.ndim - 3];
     if (x.ndim < 3 || (this.mean.length !== 1 && this.mean.length !== channels)) {
       throw new ShapeError(`Normalize(): ${this.mean.length} channels expected, as (…, C, H, W): ${show(x.shape)}`);
@@ -235,6 +258,7 @@ export class RandomAffine extends TransformBase<Image, Image> {
 
   /** Changes a picture into a new one. */
   override forward(image: Image): Image {
+    checkImage("RandomAffine", image);
     const random = this.#random ??= HostRandom.from("transforms", null);
     const between = ([low, high]: readonly [number, number]) => low + random.uniform() * (high - low);
     const angle = between(this.#degrees) * Math.PI / 180;

@@ -98,7 +98,7 @@ Deno.test("Module.loadStateDict() reports every mismatch in one error, in PyTorc
   delete state["a.bias"];
   state["b.weight"] = torch.zeros(2, 3);
   state["c.weight"] = torch.zeros(1);
-  const expected = "Error(s) in loading state_dict for Sequential:\n" +
+  const expected = "loadStateDict(): Error(s) in loading state_dict for Sequential:\n" +
     '\tMissing key(s) in state_dict: "a.bias". \n' +
     '\tUnexpected key(s) in state_dict: "c.weight". \n' +
     "\tsize mismatch for b.weight: copying a param with shape torch.Size([2, 3]) from checkpoint, " +
@@ -293,7 +293,7 @@ Deno.test("containers: indexing, insertion, removal, names", () => {
   assertEquals(Object.keys(named.stateDict()), ["conv.weight", "conv.bias"]);
   const list = new nn.ModuleList([new nn.ReLU()]);
   assertThrows(() => (list as unknown as { call(): void }).call(), torch.ArgumentError, "forward");
-  const dict = new nn.ModuleDict<torch.nn.Module>({ a: new nn.Linear(1, 1) });
+  const dict = new nn.ModuleDict({ a: new nn.Linear(1, 1) });
   dict.update({ type: new nn.ReLU() });
   assertEquals([...dict], ["a", "type"]);
   assert(dict.has("type") && dict.get("b") === undefined);
