@@ -9,6 +9,7 @@
  */
 
 import { NativeError } from "../src/base/errors.ts";
+import { environment, granted, hasNative } from "../src/base/platform.ts";
 
 /** The version of the interface in `native/cpu/cresset.h`. */
 export const ABI = 1;
@@ -119,19 +120,6 @@ export interface NativeLibrary {
   readonly buffers: BufferKernels;
 }
 
-function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  try {
-    return Deno.permissions.querySync(descriptor).state === "granted";
-  } catch {
-    return false;
-  }
-}
-
-/** An environment variable, or `undefined` where it is unset or may not be read. */
-export function environment(name: string): string | undefined {
-  return granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined;
-}
-
 /** The path beside this file where `deno task native` puts the library; `null` for code loaded from a URL. */
 function builtPath(): string | null {
   if (!import.meta.url.startsWith("file:")) return null;
@@ -158,6 +146,7 @@ function exists(path: string): boolean {
  * @throws {NativeError} if `CRESSET_CPU_LIBRARY` names one that cannot be used
  */
 export function openNative(): NativeLibrary | null {
+  if (!hasNative()) return null;
   const named = environment("CRESSET_CPU_LIBRARY");
   const path = named ?? builtPath();
   if (path === null || !granted({ name: "ffi", path })) return null;

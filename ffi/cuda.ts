@@ -8,7 +8,7 @@
  */
 
 import { DeviceError, NativeError } from "../src/base/errors.ts";
-import { environment } from "./cpu.ts";
+import { environment, hasNative } from "../src/base/platform.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
 export const CUDA_ABI = 4;
@@ -243,6 +243,11 @@ export function shimPath(): string | null {
  * @throws {DeviceError} if the shim is not built or may not be loaded
  */
 export function openCudaShim(): CudaShim {
+  if (!hasNative()) {
+    throw new DeviceError(
+      'device("cuda"): this platform opens no native libraries; run it in Deno, or use "cpu" or "webgpu"',
+    );
+  }
   const path = shimPath();
   if (path === null) {
     throw new DeviceError(

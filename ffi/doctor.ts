@@ -7,7 +7,8 @@
  * @module
  */
 
-import { environment, openNative } from "./cpu.ts";
+import { environment } from "../src/base/platform.ts";
+import { openNative } from "./cpu.ts";
 import { cudaError, cudaLibraries, type CudaShim, openCudaShim, shimPath } from "./cuda.ts";
 
 /** One finding: whether it is there, what it is, and what lacks without it. */

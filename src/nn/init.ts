@@ -5,7 +5,7 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { randperm } from "../ops/random.ts";
@@ -124,7 +124,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
 }
 
 function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
-  noGrad(() => write(tensor));
+  withGrad(false, () => write(tensor));
   return tensor;
 }
 

@@ -12,13 +12,14 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import type { Args } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Device } from "../base/device.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { device as parseDevice } from "../base/device.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -399,7 +400,7 @@ export abstract class Module {
       const grad = peekGrad(parameter);
       if (grad === null) continue;
       if (drop) parameter.grad = null;
-      else noGrad(() => grad.zero_());
+      else withGrad(false, () => grad.zero_());
     }
   }
 
@@ -500,7 +501,7 @@ export abstract class Module {
     const replace = (tensor: Tensor) => {
       if (done.has(tensor)) return;
       done.add(tensor);
-      noGrad(() => setData(tensor, fn(tensor.detach())));
+      withGrad(false, () => setData(tensor, fn(tensor.detach())));
       const grad = peekGrad(tensor);
       if (grad !== null) replace(grad);
     };
@@ -625,7 +626,7 @@ export abstract class Module {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
@@ -60,7 +61,7 @@ export class Parameter extends Tensor {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 

@@ -7,7 +7,7 @@
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/embedding_bag.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, type FactoryOptions } from "./factory.ts";
@@ -269,5 +269,5 @@ function table(op: string, o: EmbeddingOptions): Parameter {
 }
 
 function clearRow(weight: Tensor, row: number | null): void {
-  if (row !== null) noGrad(() => weight.select(0, row).zero_());
+  if (row !== null) withGrad(false, () => weight.select(0, row).zero_());
 }

@@ -9,7 +9,7 @@
 import { type Args, signature } from "../base/args.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { clampEach, haveNorms, multiplyEach, norms } from "../ops/grads.ts";
 import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
@@ -66,7 +66,7 @@ export function getTotalNorm(
 ): Tensor {
   const list = listOf(tensors);
   if (list.length === 0) return makeTensor(0);
-  return noGrad(() =>
+  return withGrad(false, () =>
     scope(() => {
       const own = haveNorms(list, normType)
         ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
@@ -80,8 +80,7 @@ export function getTotalNorm(
         });
       }
       return total;
-    })
-  );
+    }));
 }
 
 /**
@@ -120,7 +119,7 @@ export function clipGradNorm_(
  * @param totalNorm their norm
  */
 export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, totalNorm: Tensor): void {
-  noGrad(() =>
+  withGrad(false, () =>
     scope(() => {
       // The small number is PyTorch's guard against dividing by zero.
       const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
@@ -128,8 +127,7 @@ export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, to
         const [{ device, dtype }] = grads;
         multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
       }
-    })
-  );
+    }));
 }
 
 /**
@@ -139,7 +137,7 @@ export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, to
  * @param clipValue the largest absolute value
  */
 export function clipGradValue_(parameters: TensorsInput, clipValue: number): void {
-  noGrad(() => {
+  withGrad(false, () => {
     for (const grads of byDevice(gradsOf(parameters))) {
       if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
       clampEach(grads, -clipValue, clipValue);
@@ -167,7 +165,7 @@ export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>): v
       throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);
     }
     const from = at;
-    noGrad(() => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
+    withGrad(false, () => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
     at += count;
   }
 }

@@ -13,7 +13,7 @@ import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fused } from "./fused.ts";
@@ -258,7 +258,7 @@ function updateRunning(
   if (count === 0) return;
   const [mean, variance] = running;
   const unbiased = count / (count - 1);
-  noGrad(() => {
+  withGrad(false, () => {
     if (mean) runningUpdate([mean, batch.mean.reshape(mean.shape)], [1 - momentum, momentum], [mean]);
     if (variance) {
       runningUpdate([variance, batch.variance!.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
@@ -397,7 +397,7 @@ export function instanceNorm(
       variance: runningVar !== null,
     });
     if (runningMean || runningVar) {
-      const overBatch = (t: Tensor) => noGrad(() => t.reshape(n, channels).mean(0));
+      const overBatch = (t: Tensor) => withGrad(false, () => t.reshape(n, channels).mean(0));
       const { out, mean, variance } = result;
       const batch = { out, mean: overBatch(mean), variance: variance && overBatch(variance) };
       updateRunning([runningMean, runningVar], batch, count, momentum);

@@ -11,12 +11,13 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { isPlainObject } from "../base/args.ts";
 import { float32 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { describe } from "../base/scalar.ts";
 import { setGrad } from "../autograd/meta.ts";
-import { enableGrad, noGrad } from "../autograd/mode.ts";
+import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { batched } from "../ops/fused.ts";
@@ -84,7 +85,7 @@ export type Closure<R> = () => R;
 
 /** Makes a tensor of an optimizer's state: it belongs to no call's scope. */
 export function stateTensor(make: () => Tensor): Tensor {
-  return outsideScopes(() => noGrad(make));
+  return outsideScopes(() => withGrad(false, make));
 }
 
 /** Base of all optimizers. */
@@ -197,7 +198,7 @@ export abstract class Optimizer {
         else kept.push(grad.detach());
       }
     }
-    if (kept.length > 0) noGrad(() => zeroEach(kept));
+    if (kept.length > 0) withGrad(false, () => zeroEach(kept));
   }
 
   /**
@@ -209,7 +210,7 @@ export abstract class Optimizer {
   step<R = undefined>(closure?: Closure<R>): R {
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
-    const result = noGrad(() => this.run(closure));
+    const result = withGrad(false, () => this.run(closure));
     for (const hook of this.#postHooks) hook(this);
     return result;
   }
@@ -410,7 +411,7 @@ export abstract class Optimizer {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

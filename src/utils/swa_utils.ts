@@ -8,7 +8,7 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";
 import { int64 } from "../base/dtype.ts";
@@ -110,7 +110,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
    * @param model what is trained
    */
   updateParameters(model: Module): void {
-    noGrad(() => scope(() => this.update(model)));
+    withGrad(false, () => scope(() => this.update(model)));
   }
 
   /** One update; what it makes is released by its caller's scope. */
@@ -226,7 +226,7 @@ export async function updateBn(
     for await (const batch of loader) {
       const input = Array.isArray(batch) ? batch[0] : batch;
       if (!(input instanceof Tensor)) throw new ArgumentError("updateBn(): the loader must give tensors");
-      noGrad(() => scope(() => void model.call(...[device === null ? input : input.to(device)] as never[])));
+      withGrad(false, () => scope(() => void model.call(...[device === null ? input : input.to(device)] as never[])));
     }
   } finally {
     layers.forEach((layer, i) => layer.momentum = momenta[i]);

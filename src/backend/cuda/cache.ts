@@ -7,14 +7,9 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { environment } from "../../../ffi/cpu.ts";
+import { environment, granted, readFileSync, sha256, writeFileSync } from "../../base/platform.ts";
 
 const HASH_BYTES = 32;
-
-function granted(name: "read" | "write", path: string): boolean {
-  return Deno.permissions.querySync({ name, path }).state === "granted";
-}
 
 /** The cache's folder, or `null` where there is no home or no permission. */
 function cacheFolder(): string | null {
@@ -22,13 +17,11 @@ function cacheFolder(): string | null {
   const base = named ? named : home ? `${home}/.cache` : null;
   if (base === null) return null;
   const folder = `${base}/cresset/cuda`;
-  return granted("read", folder) && granted("write", folder) ? folder : null;
+  return granted({ name: "read", path: folder }) && granted({ name: "write", path: folder }) ? folder : null;
 }
 
 function hashOf(...parts: (string | Uint8Array)[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+  return sha256(...parts)!; // there is a folder only where there is this
 }
 
 /** The compiled kernels of one device and compiler. */
@@ -50,7 +43,7 @@ export class KernelCache {
   get(source: string): Uint8Array<ArrayBuffer> | null {
     if (this.#folder === null) return null;
     try {
-      const bytes = Deno.readFileSync(this.#path(source));
+      const bytes = readFileSync(this.#path(source));
       const code = bytes.slice(HASH_BYTES), hash = hashOf(code);
       return code.length > 0 && hash.every((b, i) => b === bytes[i]) ? code : null;
     } catch {
@@ -62,14 +55,10 @@ export class KernelCache {
   set(source: string, code: Uint8Array): void {
     if (this.#folder === null) return;
     try {
-      Deno.mkdirSync(this.#folder, { recursive: true });
-      const path = this.#path(source), temporary = `${path}.${crypto.randomUUID()}`;
       const bytes = new Uint8Array(HASH_BYTES + code.length);
       bytes.set(hashOf(code));
       bytes.set(code, HASH_BYTES);
-      Deno.writeFileSync(temporary, bytes);
-      // Renaming is atomic: another process sees the whole file or none.
-      Deno.renameSync(temporary, path);
+      writeFileSync(this.#folder, this.#path(source), bytes);
     } catch { /* a full or read-only disk costs time, not results */ }
   }
 }
