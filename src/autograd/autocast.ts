@@ -38,10 +38,10 @@ interface Settings {
   readonly dtype: DType;
 }
 
-/** What holds in a region; `active` goes down while an op runs. */
+/** What holds in a region; not `active` are backward passes. */
 interface Region extends Readonly<Record<DeviceType, Settings>> {
   readonly cacheEnabled: boolean;
-  active: boolean;
+  readonly active: boolean;
 }
 
 const region = new Setting<Region>("autocast", {
@@ -60,12 +60,13 @@ function changed(change: (before: Region) => Partial<Region>): (before: Region) 
   };
 }
 
-/** Whether ops must look at their rule; read directly, being on the hot path. */
-export const autocasting: { readonly active: boolean } = {
-  get active() {
-    return region.value.active;
-  },
-};
+/** Whether ops must look at their rule; read directly, being on the hot path. It goes down while an op runs. */
+export const autocasting: { active: boolean } = { active: false };
+
+// While tasks overlap ops look at their rule in any case.
+region.watch(({ active }, certain) => {
+  autocasting.active = active || !certain;
+});
 
 /** How many regions are open. */
 let nesting = 0;
@@ -211,16 +212,9 @@ function letGo(storage: Storage): void {
   storage.unclaim();
 }
 
-/** Lets no op be cast until the result is disposed: backward runs in the dtypes that forward chose. */
-export function pauseAutocast(): Disposable | null {
-  const here = region.value;
-  if (!here.active) return null;
-  here.active = false;
-  return {
-    [Symbol.dispose]: () => {
-      here.active = true;
-    },
-  };
+/** Runs `fn`, in which no op is cast: backward runs in the dtypes that forward chose. */
+export function withoutCasts<R>(fn: () => R): R {
+  return autocasting.active ? region.within({ ...region.value, active: false }, fn) : fn();
 }
 
 /** Calls `visit` with every tensor among arguments, in lists and in named ones; stops where it gives true. */
@@ -244,6 +238,7 @@ function eligible(x: Tensor): boolean {
 function deviceOf(args: readonly unknown[]): Device | null {
   const here = region.value;
   let found: Device | null = null;
+  if (!here.active) return null;
   someTensor(args, (x) => {
     if (here[x.device.type].enabled) found = x.device;
     return found !== null;
@@ -271,7 +266,7 @@ export function computesWide(rule: AutocastRule, operands: readonly unknown[]): 
  */
 export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, op: (...args: A) => R, ...args: A): R {
   const here = region.value;
-  here.active = false;
+  autocasting.active = false;
   try {
     const device = deviceOf(args);
     const last = args[args.length - 1];
@@ -297,7 +292,7 @@ export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, 
         return op(...args);
     }
   } finally {
-    here.active = true;
+    autocasting.active = true;
   }
 }
 

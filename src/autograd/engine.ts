@@ -13,7 +13,7 @@ import { emptyWithStrides } from "../tensor/create.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { pauseAutocast } from "./autocast.ts";
+import { withoutCasts } from "./autocast.ts";
 import { metaOf, setGrad } from "./meta.ts";
 import { mode, whyGradIsOff, withGrad } from "./mode.ts";
 import { AccumulateGrad, edgeOf, gradFnOf, type Node, requiresGrad } from "./node.ts";
@@ -292,25 +292,24 @@ export function runBackward(
 ): (Tensor | null)[] {
   const captured: (Tensor | null)[] = [], off = whyGradIsOff();
   outputs.forEach((x, i) => checkRoot(op, x, i, off));
-  withGrad(options.createGraph, () =>
-    runOwned(() => {
-      using _casts = pauseAutocast();
-      const roots = outputs.map((x, i) => root(op, x, grads[i]));
-      const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
-      const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
-      const pass: Pass = { tasks, ready: new Heap(), captured, wanted, ...options };
-      for (const { node, nr, grad } of roots) {
-        const task = tasks.get(node);
-        if (task) deliver(task, nr, grad);
-      }
-      for (const task of tasks.values()) if (task.pending === 0) pass.ready.push(task);
-      while (pass.ready.size > 0) {
-        const task = pass.ready.pop();
-        runOwned(() => runTask(pass, task), nothing);
-        finish(pass, task);
-      }
-      for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
-    }, nothing));
+  const run = () => {
+    const roots = outputs.map((x, i) => root(op, x, grads[i]));
+    const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
+    const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
+    const pass: Pass = { tasks, ready: new Heap(), captured, wanted, ...options };
+    for (const { node, nr, grad } of roots) {
+      const task = tasks.get(node);
+      if (task) deliver(task, nr, grad);
+    }
+    for (const task of tasks.values()) if (task.pending === 0) pass.ready.push(task);
+    while (pass.ready.size > 0) {
+      const task = pass.ready.pop();
+      runOwned(() => runTask(pass, task), nothing);
+      finish(pass, task);
+    }
+    for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
+  };
+  withGrad(options.createGraph, () => withoutCasts(() => runOwned(run, nothing)));
   for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
   return captured;
 }

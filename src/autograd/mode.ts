@@ -14,13 +14,27 @@ const gradients = new Setting("noGrad", true);
 const inference = new Setting("inferenceMode", false);
 const anomaly = new Setting("detectAnomaly", false);
 
-/** The recording state; ops read it directly, being on the hot path. */
-export const mode: { gradEnabled: boolean; readonly inference: boolean; readonly anomaly: boolean } = {
+/** Whether operations are recorded. */
+interface Mode {
+  /** Whether they may be: what hot paths read; where it is true and not `certain`, `gradEnabled` says. */
+  mayRecord: boolean;
+  /** The same for `anomaly`. */
+  mayTrace: boolean;
+  /** Whether no other task can be in another mode. */
+  certain: boolean;
+  /** Whether operations are recorded here and now. */
+  readonly gradEnabled: boolean;
+  readonly inference: boolean;
+  readonly anomaly: boolean;
+}
+
+/** The recording state; ops read its fields directly, being on the hot path. */
+export const mode: Mode = {
+  mayRecord: true,
+  mayTrace: false,
+  certain: true,
   get gradEnabled() {
-    return gradients.value;
-  },
-  set gradEnabled(enabled) {
-    gradients.value = enabled;
+    return mode.mayRecord && gradients.value;
   },
   get inference() {
     return inference.value;
@@ -29,6 +43,14 @@ export const mode: { gradEnabled: boolean; readonly inference: boolean; readonly
     return anomaly.value;
   },
 };
+
+gradients.watch((enabled, certain) => {
+  mode.mayRecord = enabled || !certain;
+  mode.certain = certain;
+});
+anomaly.watch((on, certain) => {
+  mode.mayTrace = on || !certain;
+});
 
 // What inference mode turned off, nothing inside turns on.
 const OFF = [gradients.to(() => false)], ON = [gradients.to(() => !inference.value)];

@@ -15,6 +15,9 @@ import { type ContextStorage, contextStorage } from "./platform.ts";
 /** How many asynchronous callbacks are pending, where the platform tells tasks apart. */
 let pending = 0;
 
+/** The settings that keep a field at hand for hot paths. */
+const watched: Setting<unknown>[] = [];
+
 /** Whose step this is; `null` where the platform does not know, `undefined` before the first callback. */
 let storage: ContextStorage<Frame> | null | undefined;
 
@@ -85,6 +88,7 @@ export class Setting<T> {
   #cell: Cell<T>;
   /** Where tasks cannot be told apart: whether an asynchronous callback is pending that changes it. */
   #alone = false;
+  #watch: ((value: T, certain: boolean) => void) | null = null;
 
   /** Makes a setting. */
   constructor(name: string, value: T) {
@@ -94,12 +98,22 @@ export class Setting<T> {
 
   /** What holds here and now. */
   get value(): T {
-    return (pending === 0 ? this.#cell : this.#find()).value;
+    return this.#here().value;
   }
 
-  /** Sets what holds here and now, for a span that puts it back; a handle that comes or goes meanwhile undoes it. */
-  set value(value: T) {
-    (pending === 0 ? this.#cell : this.#find()).value = value;
+  /**
+   * Lets `watch` keep a field for hot paths: it is told what holds, and `certain` is false while asynchronous callbacks are
+   * pending, when only {@linkcode Setting.value} knows.
+   */
+  watch(watch: (value: T, certain: boolean) => void): void {
+    this.#watch = watch;
+    watched.push(this as Setting<unknown>);
+    this.tell();
+  }
+
+  /** Tells the watch what holds. */
+  tell(): void {
+    if (this.#watch !== null) this.#watch(this.#cell.value, pending === 0);
   }
 
   /** The cell of the running step while asynchronous callbacks are pending. */
@@ -126,17 +140,23 @@ export class Setting<T> {
       last.change = (before) => change(earlier(before));
     }
     cell.value = change(cell.value);
+    this.tell();
   }
 
   /** Runs `fn`, which waits for nothing, with another value: what costs least. */
   within<R>(value: T, fn: () => R): R {
     const before = this.#cell;
-    this.#cell = new Cell(value);
+    this.#use(new Cell(value));
     try {
       return fn();
     } finally {
-      this.#cell = before;
+      this.#use(before);
     }
+  }
+
+  #use(cell: Cell<T>): void {
+    this.#cell = cell;
+    this.tell();
   }
 
   /** A change of it, for {@linkcode during} and {@linkcode hold}. */
@@ -145,8 +165,8 @@ export class Setting<T> {
       setting: this as Setting<unknown>,
       enter: () => {
         const before = this.#cell, cell = new Cell(change(this.value));
-        this.#cell = cell;
-        return { cell: cell as Cell<unknown>, leave: () => void (this.#cell = before) };
+        this.#use(cell);
+        return { cell: cell as Cell<unknown>, leave: () => this.#use(before) };
       },
       hold: (name) => this.#hold(name, change),
       occupy: (taken) => {
@@ -163,6 +183,7 @@ export class Setting<T> {
     const list = cell.held ??= [];
     list.push(held);
     cell.value = change(cell.value);
+    this.tell();
     return {
       held,
       deep: list.length > DEEP,
@@ -172,6 +193,7 @@ export class Setting<T> {
         list.splice(at, 1);
         cell.settle();
         cell.refresh();
+        this.tell();
       },
       stay: () => {
         held.permanent = true;
@@ -213,6 +235,12 @@ interface Entry {
   stay(): void;
 }
 
+/** Counts asynchronous callbacks that begin or end, and tells the watches. */
+function count(more: 1 | -1): void {
+  pending += more;
+  for (const setting of watched) setting.tell();
+}
+
 const AsyncFunction: unknown = (async () => {}).constructor;
 
 /**
@@ -249,10 +277,10 @@ export function during<R>(changes: readonly Change[], fn: () => R, ended?: () =>
     if (!(result instanceof Promise)) return result;
     waits = true;
     leave();
-    pending++;
+    count(1);
     return result.finally(() => {
       own.open = false;
-      pending--;
+      count(-1);
       ended?.();
     }) as R;
   } finally {

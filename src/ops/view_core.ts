@@ -45,12 +45,12 @@ export function recordViews(
 
 /** Runs `fn`, in which nobody else's code runs, without recording: what costs least. */
 export function unrecorded<R>(fn: () => R): R {
-  const saved = mode.gradEnabled;
-  mode.gradEnabled = false;
+  const saved = mode.mayRecord;
+  mode.mayRecord = false;
   try {
     return fn();
   } finally {
-    mode.gradEnabled = saved;
+    mode.mayRecord = saved;
   }
 }
 
