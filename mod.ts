@@ -415,10 +415,9 @@ export {
 } from "./src/ops/unary.ts";
 export { i0 } from "./src/ops/special.ts";
 
-// Data, files, pictures
+// Data, files
 export * as io from "./src/io/mod.ts";
 export * as utils from "./src/utils/mod.ts";
-export * as vision from "./src/vision/mod.ts";
 
 // Products
 export {

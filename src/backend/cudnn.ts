@@ -4,7 +4,7 @@
  * @module
  */
 
-import { environment } from "../../ffi/permissions.ts";
+import { environment } from "../base/platform.ts";
 import { cudaShim, Library } from "./cuda/stream.ts";
 
 /** The switches of {@linkcode cudnn}. */

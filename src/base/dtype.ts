@@ -9,6 +9,7 @@
  * @module
  */
 
+import { inspectKey } from "./platform.ts";
 import { DTypeError } from "./errors.ts";
 
 /** The kind of a dtype, in promotion order. */
@@ -77,7 +78,7 @@ export class DType {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

@@ -7,7 +7,7 @@
 import { type Args, call } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/mode.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import {
   type Both,
@@ -158,14 +158,14 @@ export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A
     this.checkInputDim(input);
     const count = this.num_batches_tracked;
     const tracking = this.training && this.trackRunningStats && count !== null;
-    if (tracking) noGrad(() => count.add_(1));
+    if (tracking) withGrad(false, () => count.add_(1));
     if (!tracking || this.momentum !== null) return this.normalise(input, this.momentum ?? 0);
     // The mean of all batches: the share of this one is 1 over their number, which only the device knows. So the running
     // statistics become this batch's, and are then moved back towards what they were.
     const kept = [this.running_mean, this.running_var].filter((t) => t !== null);
-    const before = noGrad(() => kept.map((t) => t.clone()));
+    const before = withGrad(false, () => kept.map((t) => t.clone()));
     const out = this.normalise(input, 1);
-    noGrad(() => kept.forEach((t, i) => t.sub_(before[i]).div_(count).add_(before[i])));
+    withGrad(false, () => kept.forEach((t, i) => t.sub_(before[i]).div_(count).add_(before[i])));
     for (const t of before) t.dispose();
     return out;
   }

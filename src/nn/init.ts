@@ -5,7 +5,7 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
@@ -171,7 +171,7 @@ export const calculateGain: Func<typeof GainOfArgs, number> = func(
 );
 
 function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
-  noGrad(() => write(tensor));
+  withGrad(false, () => write(tensor));
   return tensor;
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
@@ -56,7 +57,7 @@ export class Parameter extends Tensor {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 

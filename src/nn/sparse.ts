@@ -7,7 +7,7 @@
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/embedding_bag.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
@@ -276,5 +276,5 @@ function table(op: string, o: Readonly<EmbeddingLayerArgs | EmbeddingBagLayerArg
 }
 
 function clearRow(weight: Tensor, row: number | null): void {
-  if (row !== null) noGrad(() => weight.select(0, row).zero_());
+  if (row !== null) withGrad(false, () => weight.select(0, row).zero_());
 }

@@ -10,7 +10,7 @@ import { type Func, func } from "../base/call.ts";
 import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { clampEach, haveNorms, multiplyEach, norms } from "../ops/grads.ts";
 import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
@@ -126,7 +126,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
   ({ tensors, normType, errorIfNonfinite }) => {
     const list = listOf("getTotalNorm", tensors);
     if (list.length === 0) return makeTensor(0);
-    return noGrad(() =>
+    return withGrad(false, () =>
       scope(() => {
         const own = haveNorms(list, normType)
           ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
@@ -140,8 +140,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
           });
         }
         return total;
-      })
-    );
+      }));
   },
 );
 
@@ -180,7 +179,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
   ClipGradsWithNormArgs,
   ({ parameters, maxNorm, totalNorm }) => {
     checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
-    noGrad(() =>
+    withGrad(false, () =>
       scope(() => {
         // The small number is PyTorch's guard against dividing by zero.
         const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
@@ -188,8 +187,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
           const [{ device, dtype }] = grads;
           multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
         }
-      })
-    );
+      }));
   },
 );
 
@@ -200,7 +198,7 @@ export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   "clipGradValue_",
   ClipGradValueArgs,
   ({ parameters, clipValue }) => {
-    noGrad(() => {
+    withGrad(false, () => {
       for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
         if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
         clampEach(grads, -clipValue, clipValue);
@@ -235,7 +233,7 @@ export const vectorToParameters: Func<typeof VectorToParametersArgs, void> = fun
         throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);
       }
       const from = at;
-      noGrad(() => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
+      withGrad(false, () => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
       at += count;
     }
   },

@@ -12,7 +12,7 @@ import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fused } from "./fused.ts";
@@ -263,7 +263,7 @@ function updateRunning(
   if (count === 0) return;
   const [mean, variance] = running;
   const unbiased = count / (count - 1);
-  noGrad(() => {
+  withGrad(false, () => {
     if (mean) runningUpdate([mean, batch.mean.reshape(mean.shape)], [1 - momentum, momentum], [mean]);
     if (variance) {
       runningUpdate([variance, batch.variance!.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
@@ -389,7 +389,7 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
       variance: runningVar !== null,
     });
     if (runningMean || runningVar) {
-      const overBatch = (t: Tensor) => noGrad(() => t.reshape(n, channels).mean(0));
+      const overBatch = (t: Tensor) => withGrad(false, () => t.reshape(n, channels).mean(0));
       const { out, mean, variance } = result;
       const batch = { out, mean: overBatch(mean), variance: variance && overBatch(variance) };
       updateRunning([runningMean, runningVar], batch, count, momentum);

@@ -50,14 +50,14 @@ export function recordViews(
   return views;
 }
 
-/** Runs `fn` without recording: `noGrad` for synchronous bodies inside ops, without its copy of the modes. */
+/** Runs `fn`, in which nobody else's code runs, without recording: what costs least. */
 export function unrecorded<R>(fn: () => R): R {
-  const saved = mode.gradEnabled;
-  mode.gradEnabled = false;
+  const saved = mode.mayRecord;
+  mode.mayRecord = false;
   try {
     return fn();
   } finally {
-    mode.gradEnabled = saved;
+    mode.mayRecord = saved;
   }
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { ArgumentError } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type CudaDevice, currentDevice } from "../backend/cuda_streams.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { cat } from "../ops/join.ts";
@@ -49,7 +49,7 @@ export function reduceAdd(inputs: readonly Tensor[], destination?: CudaDevice): 
       `reduceAdd(): one of the tensors must be on the destination ${device}: ${inputs.map((x) => x.device).join(", ")}`,
     );
   }
-  return noGrad(() =>
+  return withGrad(false, () =>
     scope(() => {
       if (inputs.length > 1 && nccl.isAvailable(inputs)) {
         const out = inputs[root].detach().emptyLike();
@@ -61,8 +61,7 @@ export function reduceAdd(inputs: readonly Tensor[], destination?: CudaDevice): 
         if (i !== root) sum.add_(x.detach().to(device));
       });
       return sum;
-    })
-  );
+    }));
 }
 
 /**

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { float32 } from "../base/dtype.ts";
 import { scope } from "../tensor/scope.ts";
@@ -52,7 +52,7 @@ export class Mean {
     this.#weight += weight * input.numel();
     const total = this.#onDevice;
     if (total !== null && total.device !== input.device) this.#readLater();
-    noGrad(() =>
+    withGrad(false, () =>
       outsideScopes(() => {
         const sum = scope(() => input.detach().to(float32).sum().mul(weight));
         if (this.#onDevice === null) this.#onDevice = sum;
@@ -60,8 +60,7 @@ export class Mean {
           this.#onDevice.add_(sum);
           sum.dispose();
         }
-      })
-    );
+      }));
     if (++this.#updates >= READ_EVERY) this.#readLater();
     return this;
   }
@@ -127,7 +126,7 @@ export class MulticlassAccuracy {
         }`,
       );
     }
-    const right = noGrad(() => scope(() => (input.ndim === 2 ? input.argmax(1) : input).eq(target)));
+    const right = withGrad(false, () => scope(() => (input.ndim === 2 ? input.argmax(1) : input).eq(target)));
     this.#mean.update(right);
     right.dispose();
     return this;
