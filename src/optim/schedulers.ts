@@ -6,14 +6,13 @@
 
 export {
   ConstantLR,
+  CosineAnnealingLR,
   ExponentialLR,
-  LambdaLR,
   LinearLR,
-  LRScheduler,
-  MultiplicativeLR,
   MultiStepLR,
   PolynomialLR,
   StepLR,
-} from "./lr_scheduler.ts";
+} from "./lr_formulas.ts";
+export { LambdaLR, LRScheduler, MultiplicativeLR, type SchedulerState } from "./lr_scheduler.ts";
 export { ChainedScheduler, ReduceLROnPlateau, SequentialLR } from "./lr_scheduler_compose.ts";
-export { CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR } from "./lr_scheduler_cyclic.ts";
+export { CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR } from "./lr_scheduler_cyclic.ts";
