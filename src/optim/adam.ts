@@ -92,7 +92,8 @@ export class Adam extends Optimizer {
 
   /** Takes `params, lr, betas, eps, weightDecay, amsgrad`. */
   constructor(...args: Args<AdamOptions, ["params", "lr", "betas", "eps", "weightDecay", "amsgrad"]>) {
-    super(...adamDefaults("Adam", adamArgs(args), 0));
+    const [params, defaults] = adamDefaults("Adam", adamArgs(args), 0);
+    super(params, defaults);
   }
 
   /** Updates one parameter; see `Optimizer`. */
