@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";

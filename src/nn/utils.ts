@@ -6,6 +6,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, signature } from "../base/args.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";

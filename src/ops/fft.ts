@@ -11,6 +11,7 @@
  * @module
  */
 
+import "./attach.ts";
 import { type Args, signature } from "../base/args.ts";
 import { float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";

@@ -4,5 +4,6 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * from "../optim/mod.ts";
 export * as swaUtils from "./swa_utils.ts";

@@ -8,6 +8,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { type Args, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";

@@ -133,6 +133,15 @@ Deno.test("api: every namespace of mod.ts is an entry point, and has its file", 
   assertEquals([...tree].filter(([path, file]) => entries.get(path) !== file), []);
 });
 
+Deno.test("api: an entry point that is imported alone gives tensors with their methods", async () => {
+  const files = [...entryPoints().values()].filter((file) => !/\/src\/(autograd|backend)\//.test(file));
+  const bare = files.filter((file) => !/^import "\.[./\w]*\/attach\.ts";$/m.test(Deno.readTextFileSync(new URL(file))));
+  assertEquals(bare, [], 'these need import "…/ops/attach.ts"');
+  const program = `import { fftfreq } from "${entryPoints().get("fft")}"; console.log(await fftfreq(4).sum().item());`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", "--no-check", program] }).output();
+  assertEquals(new TextDecoder().decode(stdout).trim(), "-0.5");
+});
+
 Deno.test("api: deno doc of the entry points shows layers, optimizers and functions", async () => {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--json", ...["nn", "nn.functional", "optim"].map((path) => entryPoints().get(path)!)],
