@@ -6,9 +6,7 @@
  * @module
  */
 
-import "./src/autograd/tensor_autograd.ts";
-import "./src/ops/display.ts";
-import "./src/ops/methods.ts";
+import "./src/ops/attach.ts";
 
 // Base
 export {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export { autocast, type AutocastOptions, isAutocastAvailable } from "../autograd/autocast.ts";
 export { customBwd, customFwd, type CustomFwdOptions } from "./custom.ts";
 export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad_scaler.ts";

@@ -9,6 +9,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, isPlainObject, signature } from "../base/args.ts";
 import type { Device } from "../base/device.ts";
 import {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { noGrad, withGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * as utils from "./utils.ts";

@@ -66,9 +66,9 @@ const FORMAT_NDIM: Readonly<Record<string, number>> = { channels_last: 4, channe
 /** What a module knows besides its fields. */
 export class ModuleState {
   /** Names of the buffers, and whether they are saved. */
-  readonly buffers = new Map<string, boolean>();
+  readonly buffers: Map<string, boolean> = new Map();
   /** Hooks of calls and of state dicts. */
-  readonly hooks = new ModuleHooks();
+  readonly hooks: ModuleHooks = new ModuleHooks();
 }
 
 /** The parsers of the methods. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Func, func } from "../base/call.ts";
 import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";

@@ -11,6 +11,7 @@
  * @module
  */
 
+import "./attach.ts";
 import { type Func, func } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";

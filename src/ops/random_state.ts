@@ -5,6 +5,7 @@
  * @module
  */
 
+import "./attach.ts";
 import { uint8 } from "../base/dtype.ts";
 import { during, hold } from "../base/during.ts";
 import { DTypeError } from "../base/errors.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export { Adafactor } from "./adafactor.ts";
 export { Adam, AdamW } from "./adam.ts";
 export { Adamax, NAdam, RAdam } from "./adam_family.ts";

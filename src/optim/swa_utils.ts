@@ -8,6 +8,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { type Args, call, type Func, func, type Named, NoArgs } from "../base/call.ts";
 import { checkInstance, checkIterable } from "../base/checks.ts";

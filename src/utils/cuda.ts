@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { defaultGenerator, type Generator, initialSeed, manualSeed, seed } from "../base/generator.ts";
 import { deviceCount } from "../backend/cuda_api.ts";
 import { device as useDevice } from "../backend/cuda_streams.ts";

@@ -7,6 +7,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { type CudaDevice, currentDevice } from "../backend/cuda_streams.ts";

@@ -8,6 +8,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { float32 } from "../base/dtype.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { signature } from "../base/args.ts";
 import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
 import { isSystemError } from "../base/platform.ts";
