@@ -1,7 +1,7 @@
 /**
  * Replays the committed part of PyTorch's recorded results on CUDA, over the test double: every entry of
  * `../conformance/passing_cuda.txt` must still pass, and the file only grows. Rewrite it with
- * `deno test -A tests/cuda/conformance.test.ts -- --update`. All of them:
+ * `deno test -A tests/cuda/conformance.slow.test.ts -- --update`. All of them:
  * `deno run -A tests/support/cuda_double/run.ts deno run -A tests/conformance/run.ts DIR --device cuda`.
  */
 
