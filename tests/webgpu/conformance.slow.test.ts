@@ -1,6 +1,6 @@
 /**
  * Replays the committed part of PyTorch's recorded results on the GPU: every entry of `../conformance/passing_webgpu.txt` must
- * still pass, and the file only grows. Rewrite it with `deno test -A tests/webgpu/conformance.test.ts -- --update`.
+ * still pass, and the file only grows. Rewrite it with `deno test -A tests/webgpu/conformance.slow.test.ts -- --update`.
  */
 
 import { assert } from "@std/assert";
