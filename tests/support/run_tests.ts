@@ -5,8 +5,9 @@
  * `deno test --parallel`, since kernel libraries, drivers, the environment and memory belong to a process: no test has to
  * know of another, and one that crashes or hangs costs its own file only.
  *
- * `deno run -A tests/support/run_tests.ts [--slow | --all] [--jobs N] [--budget] [PATH…]`: the slow or all files, at most N
- * at a time (default: the processors), those below some paths only; `--budget` prints the rows of CONTRIBUTING's table.
+ * `deno run -A tests/support/run_tests.ts [--slow | --all] [--jobs N] [--budget] [PATH…]`: the slow or all files, at most
+ * N at a time (default: the processors, at most 8), those below some paths only; `--budget` prints the rows of
+ * CONTRIBUTING's table.
  *
  * @module
  */
@@ -154,8 +155,8 @@ export async function runTests(files: readonly string[], jobs: number, showBudge
   return { passed: sum((o) => o.passed), failed: sum((o) => o.failed), seconds: (performance.now() - start) / 1000 };
 }
 
-/** How many files run at a time unless told: one for each processor. */
-export const defaultJobs = (): number => navigator.hardwareConcurrency;
+/** How many files run at a time unless told: one for each processor, and no more than memory usually has room for. */
+export const defaultJobs = (): number => Math.min(navigator.hardwareConcurrency, 8);
 
 /** The last line, as Deno prints it. */
 export function lastLine({ passed, failed, seconds }: TestResult): string {
