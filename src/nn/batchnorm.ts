@@ -29,6 +29,7 @@ import { python } from "./repr.ts";
 export class BatchNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,
@@ -49,6 +50,7 @@ export class BatchNormLayerArgs extends FactoryArgs {
 export class InstanceNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,

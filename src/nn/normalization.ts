@@ -25,6 +25,7 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode LayerNorm}. */
 export class LayerNormLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -101,6 +102,7 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
 /** The parameters of {@linkcode RMSNorm}. */
 export class RMSNormLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -162,6 +164,7 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 export class GroupNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,

@@ -13,6 +13,7 @@ import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,
@@ -71,6 +72,7 @@ export class Parameter extends Tensor {
 export class BufferArgs {
   /** Whether it is part of the state dict. */
   persistent = true;
+  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,

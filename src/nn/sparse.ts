@@ -19,6 +19,7 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode Embedding}. */
 export class EmbeddingLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,
@@ -47,6 +48,7 @@ const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
 
 /** The parameters of {@linkcode Embedding.fromPretrained}. */
 export class FromPretrainedArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The table, a matrix. */
     public embeddings: Tensor,
@@ -158,6 +160,7 @@ export class Embedding extends Module {
 
 /** The parameters of {@linkcode EmbeddingBag}. */
 export class EmbeddingBagLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,

@@ -22,6 +22,7 @@ import { rand } from "./random.ts";
 
 /** The parameters of activations with nothing to choose. */
 export class InplaceArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whether the result is written into the input. */
     public inplace = false,
@@ -97,6 +98,7 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
 
 /** The parameters of {@linkcode leakyRelu}. */
 export class LeakyReluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The slope of negative values. */
     public negativeSlope = 0.01,
@@ -117,6 +119,7 @@ export const leakyRelu: Pointwise<typeof LeakyReluArgs> = activation(LeakyReluAr
 
 /** The parameters of {@linkcode elu} and {@linkcode celu}. */
 export class AlphaArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The value that is approached at -∞, with the opposite sign. */
     public alpha = 1,
@@ -164,6 +167,7 @@ export function geluFormula(x: Expr, tanh: boolean): Expr {
 
 /** The parameters of {@linkcode gelu}. */
 export class GeluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `"none"`, or `"tanh"` for the approximation by Hendrycks and Gimpel. */
     public approximate: "none" | "tanh" = "none",
@@ -211,6 +215,7 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
 
 /** The parameters of {@linkcode softplus}. */
 export class SoftplusArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The steepness. */
     public beta = 1,
@@ -279,6 +284,7 @@ export const tanhshrink: Pointwise<typeof NoArgs> = activation(NoArgs, {
 
 /** The parameters of {@linkcode hardtanh}. */
 export class HardtanhArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public minVal = -1,
@@ -322,6 +328,7 @@ export const hardswish: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, 
 
 /** The parameters of {@linkcode hardshrink} and {@linkcode softshrink}. */
 export class ShrinkArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The distance from 0 within which values become 0. */
     public lambd = 0.5,
@@ -357,6 +364,7 @@ export const softshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
 
 /** The parameters of {@linkcode threshold}. */
 export class ThresholdArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The limit. */
     public threshold: number,
@@ -383,6 +391,7 @@ export const threshold: Pointwise<typeof ThresholdArgs> = activation(ThresholdAr
 
 /** The parameters of {@linkcode prelu}. */
 export class PreluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** One slope, or one per channel (dimension 1 of the input). */
     public weight: Tensor,
@@ -418,6 +427,7 @@ export const prelu: Op<typeof PreluArgs> = op({ name: "prelu", autocast: "lower"
 
 /** The parameters of {@linkcode rrelu}. */
 export class RreluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower = 1 / 8,
@@ -453,6 +463,7 @@ const gate = pointwiseFn(GateArgs, {
 });
 /** The parameters of {@linkcode glu}. */
 export class GluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is halved. */
     public dim = -1,

@@ -41,6 +41,7 @@ function checkFloating(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode layerNorm}. */
 export class LayerNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -122,6 +123,7 @@ export const layerNorm: Fn<typeof LayerNormArgs> = fn(
 
 /** The parameters of {@linkcode rmsNorm}. */
 export class RmsNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -165,6 +167,7 @@ function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | nu
 
 /** The parameters of {@linkcode groupNorm}. */
 export class GroupNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,
@@ -230,6 +233,7 @@ export const groupNorm: Fn<typeof GroupNormArgs> = fn(
 
 /** The parameters of {@linkcode batchNorm}. */
 export class BatchNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place in training. */
     public runningMean: Tensor | null,
@@ -338,6 +342,7 @@ export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs
 
 /** The parameters of {@linkcode instanceNorm}. */
 export class InstanceNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place while the input's statistics are used. */
     public runningMean: Tensor | null = null,
@@ -402,6 +407,7 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
 
 /** The parameters of {@linkcode localResponseNorm}. */
 export class LocalResponseNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** How many neighbouring channels are looked at. */
     public size: number,

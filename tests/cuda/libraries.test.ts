@@ -6,7 +6,13 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";
-import { buildCudaDouble, cudaDoubleFolder, type CudaDoubleOptions, cudaTest } from "../support/cuda_double/build.ts";
+import {
+  buildCudaDouble,
+  buildShim,
+  cudaDoubleFolder,
+  type CudaDoubleOptions,
+  cudaTest,
+} from "../support/cuda_double/build.ts";
 import { doubleEnvironment } from "../support/cuda_double/run.ts";
 import { nvrtcLibrary } from "../support/nvrtc.ts";
 
