@@ -452,7 +452,7 @@ export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { BackendInfo, Block, MemoryStats, Strided } from "./src/backend/backend.ts";
 export type { Args } from "./src/base/args.ts";
-export type { Args, Func, Named, NoArgs, Params, SpreadArgs } from "./src/base/call.ts";
+export type { Args, Func, Lists, Named, NoArgs, Params, SpreadArgs } from "./src/base/call.ts";
 export type { DeviceType } from "./src/base/device.ts";
 export type { DataArray, DTypeKind, DTypeName } from "./src/base/dtype.ts";
 export type { FInfo, IInfo } from "./src/base/limits.ts";
@@ -509,7 +509,7 @@ export type {
   RsubArgs,
 } from "./src/ops/binary.ts";
 export type { ClampArgs, ClampMaxArgs, ClampMinArgs, CloseArgs, EqualArgs, WhereArgs } from "./src/ops/compare.ts";
-export type { ConvArgs, ConvTransposeArgs } from "./src/ops/conv.ts";
+export type { ConvArgs, ConvTransposeArgs, Sizes } from "./src/ops/conv.ts";
 export type { CloneArgs } from "./src/ops/convert.ts";
 export type {
   DataArgs,
@@ -528,6 +528,7 @@ export type {
 } from "./src/ops/creation.ts";
 export type { CtcLossArgs, Lengths } from "./src/ops/ctc.ts";
 export type { InPlace, Pointwise, PointwiseFn } from "./src/ops/define.ts";
+export type { Dropout, DropoutArgs } from "./src/ops/dropout.ts";
 export type { ChainMatmulArgs, EinsumArgs, TensordotArgs } from "./src/ops/einsum.ts";
 export type { EmbeddingArgs, OneHotArgs, OneHotFn } from "./src/ops/embedding.ts";
 export type { BagMode, EmbeddingBagArgs } from "./src/ops/embedding_bag.ts";
@@ -616,11 +617,13 @@ export type {
   AdaptivePoolArgs,
   AvgPool1dArgs,
   AvgPoolArgs,
+  Indexed,
   LpPoolArgs,
   MaxPoolArgs,
   MaxPoolFn,
   MaxPoolIndexed,
   OutputSize,
+  Valued,
 } from "./src/ops/pool.ts";
 export type { Size } from "./src/ops/pool_core.ts";
 export type { IsSameSizeArgs } from "./src/ops/queries.ts";
@@ -653,6 +656,7 @@ export type {
   SumArgs,
   VarArgs,
   VarCalls,
+  VarFn,
   VarOp,
 } from "./src/ops/reduce.ts";
 export type { Dims } from "./src/ops/reduce_core.ts";

@@ -32,12 +32,12 @@ export type Params = new (...args: any[]) => object;
 export type Named<O> = { readonly [K in keyof O]?: O[K] | undefined };
 
 /** The first element of a tuple, as a tuple that keeps its label. */
-type First<P extends readonly unknown[]> = P extends readonly [unknown?, ...infer R]
+export type First<P extends readonly unknown[]> = P extends readonly [unknown?, ...infer R]
   ? P extends readonly [...infer F, ...R] ? F : never
   : never;
 
 /** Every prefix of `P` followed by the rest by name; the list by name comes last, because errors quote the last. */
-type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = []> = number extends P["length"]
+export type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = []> = number extends P["length"]
   ? readonly unknown[]
   :
     | (P extends readonly [] ? never

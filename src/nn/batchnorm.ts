@@ -68,7 +68,7 @@ export class InstanceNormLayerArgs extends FactoryArgs {
 }
 
 /** Whether factors are learned, by the arguments `A` of a layer whose default is `D`. */
-type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
+export type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
 
 /** The types of a layer's tensors, by its arguments `A` and the default `D` of `affine` and `trackRunningStats`. */
 export interface NormTensors<A extends readonly unknown[], D extends boolean> {

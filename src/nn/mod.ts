@@ -131,6 +131,7 @@ export {
 export type { RReLUArgs } from "./activation.ts";
 export type { AttentionCallArgs, NonDynamicallyQuantizableLinear } from "./attention.ts";
 export type {
+  Affine,
   BatchNorm,
   BatchNormLayerArgs,
   InstanceNorm,
@@ -161,7 +162,7 @@ export type {
   ParameterTable,
 } from "./dictionary.ts";
 export type { DropoutLayerArgs } from "./dropout.ts";
-export type { BiasOf, Both, FactoryArgs, Given, Size, Where } from "./factory.ts";
+export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./factory.ts";
 export type { HookList } from "./hooks.ts";
 export type { InPlace, RreluInPlaceArgs } from "./in_place.ts";
 export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
@@ -214,7 +215,7 @@ export type {
 } from "./module_args.ts";
 export type { ModuleBase, WithoutForward, WritesForward } from "./module_base.ts";
 export type { ForwardHook, Grads, ModuleHooks } from "./module_hooks.ts";
-export type { GroupNormLayerArgs, LayerNormLayerArgs, RMSNormLayerArgs } from "./normalization.ts";
+export type { Elementwise, GroupNormLayerArgs, LayerNormLayerArgs, RMSNormLayerArgs } from "./normalization.ts";
 export type { ConstantPaddingArgs, PaddingArgs } from "./padding.ts";
 export type {
   AdaptiveMaxPoolLayer,

@@ -50,7 +50,7 @@ function listed(op: string, normalizedShape: number | readonly number[]): number
 }
 
 /** Whether factors are learned, by a layer's arguments. */
-type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
+export type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
 
 /**
  * Normalises over the last dimensions.

@@ -16,7 +16,7 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
-import { type Op, op, type SpreadOp, spreadOp } from "./op.ts";
+import { type Fn, fn, type Op, op, type SpreadOp, spreadOp } from "./op.ts";
 import { diagonalOf, placed, reshapeTo, selectInOrder, sliceAt, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
@@ -318,7 +318,7 @@ function ways(n: number, r: number): number {
  *
  * @throws {ShapeError} if there are more than can be listed
  */
-export const combinations: Op<typeof CombinationsArgs> = op(
+export const combinations: Fn<typeof CombinationsArgs> = fn(
   "combinations",
   CombinationsArgs,
   (input, { r, withReplacement }) => {

@@ -398,7 +398,13 @@ function timesLog(x: Expr, y: Expr, log: (y: Expr) => Expr, border: number, slop
 /** input · log(other), 0 where input is 0. */
 export const xlogy: BinaryFunction = binaryFloat("xlogy", (x, y) => timesLog(x, y, (z) => z.log(), 0, y));
 /** input · log(1 + other), 0 where input is 0. */
-export const xlog1py: BinaryFunction = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
+export const xlog1py: PointwiseFn<typeof OtherArgs, Operand> = pointwiseFn(OtherArgs, {
+  name: "xlog1py",
+  operands: ["other"],
+  compute: "float",
+  check: only("xlog1py", "floating"),
+  expr: (x: Expr, y: Expr) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)),
+});
 
 /** The parameters of {@linkcode heaviside}. */
 export class HeavisideArgs extends OutArgs {

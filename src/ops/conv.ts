@@ -15,7 +15,7 @@ import { pad } from "./pad.ts";
 import { reshapeTo } from "./view_core.ts";
 
 /** Sizes of all dimensions, or one per dimension. */
-type Sizes = number | readonly number[];
+export type Sizes = number | readonly number[];
 
 /** The parameters of {@linkcode conv1d}, {@linkcode conv2d} and {@linkcode conv3d}. */
 export class ConvArgs {

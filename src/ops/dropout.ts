@@ -42,7 +42,7 @@ export class AlphaDropoutArgs extends DropoutArgs {
 }
 
 /** A dropout. */
-type Dropout = Fn<typeof DropoutArgs>;
+export type Dropout = Fn<typeof DropoutArgs>;
 
 /** Defines a dropout by what it does where something is dropped: the definition checks, and handles the trivial cases. */
 function dropoutOf(

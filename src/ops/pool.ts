@@ -47,10 +47,10 @@ export class MaxPoolArgs {
 }
 
 /** Names of arguments that ask for indices. */
-type Indexed<C extends Params> = Named<InstanceType<C>> & { readonly returnIndices: true };
+export type Indexed<C extends Params> = Named<InstanceType<C>> & { readonly returnIndices: true };
 
 /** `C` where no indices are asked for. */
-type Valued<C extends Params> = new (
+export type Valued<C extends Params> = new (
   ...args: ConstructorParameters<C>
 ) => Omit<InstanceType<C>, "returnIndices"> & { readonly returnIndices: false };
 

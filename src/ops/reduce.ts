@@ -513,8 +513,11 @@ export interface VarCalls<S extends readonly unknown[], R> {
   (...args: [...S, unbiased: boolean]): R;
 }
 
-/** The type of the variance family. */
-export type VarOp<R = Tensor> = VarCalls<[input: Tensor], R> & MethodForm<VarCalls<[], R>>;
+/** A function of the variance family. */
+export type VarFn<R> = VarCalls<[input: Tensor], R>;
+
+/** {@linkcode VarFn} that is a method too. */
+export type VarOp = VarFn<Tensor> & MethodForm<VarCalls<[], Tensor>>;
 
 interface VarCall {
   dims: number[];
@@ -523,14 +526,14 @@ interface VarCall {
 }
 
 /** Defines a function of the variance family. */
-function varOp<R>(name: string, compute: (input: Tensor, call: VarCall) => R): VarOp<R> {
+function varianceFn<R>(name: string, compute: (input: Tensor, call: VarCall) => R): VarFn<R> {
   const parse = call(name, VarArgs), parseUnbiased = call(name, VarUnbiasedArgs);
   const f = (input: Tensor, ...args: readonly unknown[]): R => {
     checkTensor(name, "input", input);
     const unbiased = typeof args[0] === "boolean" ? parseUnbiased(args) : null;
     return compute(input, varCall(name, input, unbiased ? new VarArgs(null, unbiased.unbiased) : parse(args)));
   };
-  return asMethod(f) as unknown as VarOp<R>;
+  return f as unknown as VarFn<R>;
 }
 
 function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: VarArgs): VarCall {
@@ -583,22 +586,22 @@ function variance(op: "var" | "std", x: Tensor, call: VarCall): Tensor {
  *
  * @throws {DTypeError} if the input is neither floating nor complex
  */
-const var_: VarOp = varOp("var", (input, call) => variance("var", input, call));
+const var_: VarOp = asMethod(varianceFn("var", (input, call) => variance("var", input, call)));
 
 // The method and the export are PyTorch's `var`, which cannot be a bare name in JavaScript.
 export { var_ as var };
 
 /** The standard deviation, the root of {@linkcode var_}. */
-export const std: VarOp = varOp("std", (input, call) => variance("std", input, call));
+export const std: VarOp = asMethod(varianceFn("std", (input, call) => variance("std", input, call)));
 
 /** Variance and mean at once. */
-export const varMean: VarOp<[Tensor, Tensor]> = varOp("varMean", (input, call) => [
+export const varMean: VarFn<[Tensor, Tensor]> = varianceFn("varMean", (input, call) => [
   variance("var", input, call),
   mean(input, call.dims, call.keepdim),
 ]);
 
 /** Standard deviation and mean at once. */
-export const stdMean: VarOp<[Tensor, Tensor]> = varOp("stdMean", (input, call) => [
+export const stdMean: VarFn<[Tensor, Tensor]> = varianceFn("stdMean", (input, call) => [
   variance("std", input, call),
   mean(input, call.dims, call.keepdim),
 ]);

@@ -28,7 +28,7 @@ export * as swaUtils from "./swa_utils.ts";
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { AdafactorArgs } from "./adafactor.ts";
 export type { AdamArgs, AdamWArgs } from "./adam.ts";
-export type { AdamaxArgs, NAdamArgs, RAdamArgs } from "./adam_family.ts";
+export type { AdamaxArgs, NAdamArgs, RAdamArgs, RAdamFlags } from "./adam_family.ts";
 export type { LBFGSArgs } from "./lbfgs.ts";
 export type {
   ConstantLRArgs,
@@ -43,10 +43,10 @@ export type { LambdaSchedule, Schedule, ScheduleOf, SchedulerStepArgs } from "./
 export type { PlateauStepArgs } from "./lr_scheduler_compose.ts";
 export type { MuonAdjustment, MuonArgs } from "./muon.ts";
 export type { OptimizerHookArgs } from "./optimizer.ts";
-export type { GroupFields, GroupNotes, GroupOptions, OptimizerArgs } from "./param_group.ts";
+export type { GroupFields, GroupNotes, GroupOptions, OptimizerArgs, Unstored } from "./param_group.ts";
 export type { PointwiseOptimizer, PointwiseOptions, Rule, RuleSpec, Scalar } from "./pointwise.ts";
-export type { AdadeltaArgs, AdagradArgs, RMSpropArgs } from "./rmsprop.ts";
+export type { AdadeltaArgs, AdagradArgs, RMSpropArgs, RMSpropFlags } from "./rmsprop.ts";
 export type { ASGDArgs, RpropArgs } from "./rprop.ts";
 export type { Formula, Num, Scalars } from "./scalars.ts";
-export type { SGDArgs } from "./sgd.ts";
+export type { SGDArgs, SGDFlags } from "./sgd.ts";
 export type { Decay, Flags, Operands, UpdateFormula, Variants } from "./variants.ts";

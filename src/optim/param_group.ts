@@ -10,7 +10,7 @@ import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a call takes and groups do not hold: the parameters, and how an update is computed. */
-type Unstored = "params" | "foreach" | "fused" | "differentiable";
+export type Unstored = "params" | "foreach" | "fused" | "differentiable";
 
 /** Names of {@linkcode Unstored}. */
 const UNSTORED: readonly string[] = ["params", "foreach", "fused", "differentiable"] satisfies Unstored[];

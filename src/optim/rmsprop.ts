@@ -36,7 +36,7 @@ export class RMSpropArgs extends OptimizerArgs {
 
 const rmspropArgs = call("RMSprop", RMSpropArgs);
 
-type RMSpropFlags = { centered: boolean; momentum: boolean };
+export type RMSpropFlags = { centered: boolean; momentum: boolean };
 
 const rmsprop = rule<RMSpropArgs, RMSpropFlags>({
   name: "RMSprop",

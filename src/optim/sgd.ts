@@ -36,7 +36,7 @@ export class SGDArgs extends OptimizerArgs {
 
 const sgdArgs = call("SGD", SGDArgs);
 
-type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
+export type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
 
 const sgd = rule<SGDArgs, SGDFlags>({
   name: "SGD",
