@@ -449,6 +449,5 @@ export * as optim from "./src/optim/mod.ts";
 export { logSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
 export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
-export type { LegacyReduction, Reduction } from "./src/ops/loss_core.ts";
+export type { Reduction } from "./src/ops/loss_core.ts";
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
-

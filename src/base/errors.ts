@@ -81,7 +81,7 @@ export function describe(value: unknown): string {
     case "string":
       return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
     case "function":
-      return value.name ? `function ${value.name}` : "a function";
+      return value.name ? `${isClass(value) ? "class" : "function"} ${value.name}` : "a function";
     case "object": {
       if (value === null) return "null";
       // An object may have no prototype, or a constructor that is anything.
@@ -91,6 +91,11 @@ export function describe(value: unknown): string {
     default:
       return String(value);
   }
+}
+
+/** Whether a value is a class, which only `new` can call. */
+export function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 /** How many elements of a list a message shows. */

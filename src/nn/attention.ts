@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { emptyParameter, type FactoryOptions, zerosParameter } from "./factory.ts";
+import { emptyParameter, FactoryArgs, zerosParameter } from "./factory.ts";
 import * as F from "./functional.ts";
 import { constant_, xavierNormal_, xavierUniform_ } from "./init.ts";
 import { Linear } from "./linear.ts";
@@ -17,53 +17,51 @@ import type { Parameter } from "./parameter.ts";
 /** The output projection; the name is what PyTorch prints. */
 export class NonDynamicallyQuantizableLinear extends Linear {}
 
-/** What {@linkcode MultiheadAttention} takes. */
-export interface MultiheadAttentionOptions extends FactoryOptions {
-  /** Size of query and output. */
-  embedDim: number;
-  /** How many heads; they share the size. */
-  numHeads: number;
-  /** The probability that a weight is dropped. @default {0} */
-  dropout?: number;
-  /** Whether projections have biases. @default {true} */
-  bias?: boolean;
-  /** Whether a learned key and value are added to every sequence. @default {false} */
-  addBiasKv?: boolean;
-  /** Whether a key and a value of zeros are added. @default {false} */
-  addZeroAttn?: boolean;
-  /** Size of the keys; that of the query if missing. */
-  kdim?: number | null;
-  /** Size of the values; that of the query if missing. */
-  vdim?: number | null;
-  /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. @default {false} */
-  batchFirst?: boolean;
+/** The parameters of {@linkcode MultiheadAttention}. */
+export class MultiheadAttentionArgs extends FactoryArgs {
+  constructor(
+    /** Size of query and output. */
+    public embedDim: number,
+    /** How many heads; they share the size. */
+    public numHeads: number,
+    /** The probability that a weight is dropped. */
+    public dropout = 0,
+    /** Whether projections have biases. */
+    public bias = true,
+    /** Whether a learned key and value are added to every sequence. */
+    public addBiasKv = false,
+    /** Whether a key and a value of zeros are added. */
+    public addZeroAttn = false,
+    /** Size of the keys; `null`: that of the query. */
+    public kdim: number | null = null,
+    /** Size of the values; `null`: that of the query. */
+    public vdim: number | null = null,
+    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    public batchFirst = false,
+  ) {
+    super();
+  }
 }
 
-const attentionArgs = signature<MultiheadAttentionOptions>(
-  "MultiheadAttention",
-  ["embedDim", "numHeads", "dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst"],
-  ["device", "dtype"],
-  2,
-);
+const attentionArgs = call("MultiheadAttention", MultiheadAttentionArgs);
 
-/** Options of a call of {@linkcode MultiheadAttention}. */
-export interface AttentionCallOptions {
-  /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
-  keyPaddingMask?: Tensor | null;
-  /** Whether the weights are returned. @default {true} */
-  needWeights?: boolean;
-  /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
-  attnMask?: Tensor | null;
-  /** Whether returned weights are averaged over heads. @default {true} */
-  averageAttnWeights?: boolean;
-  /** Says that the mask is causal. @default {false} */
-  isCausal?: boolean;
+/** The parameters of a call of {@linkcode MultiheadAttention} after query, key and value. */
+export class AttentionCallArgs {
+  constructor(
+    /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
+    public keyPaddingMask: Tensor | null = null,
+    /** Whether the weights are returned. */
+    public needWeights = true,
+    /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
+    public attnMask: Tensor | null = null,
+    /** Whether returned weights are averaged over heads. */
+    public averageAttnWeights = true,
+    /** Says that the mask is causal. */
+    public isCausal = false,
+  ) {}
 }
 
-const callArgs = signature<AttentionCallOptions>(
-  "MultiheadAttention",
-  ["keyPaddingMask", "needWeights", "attnMask", "averageAttnWeights", "isCausal"],
-);
+const callArgs = call("MultiheadAttention", AttentionCallArgs);
 
 /**
  * Attention of several heads, with projections of query, key, value and output.
@@ -113,13 +111,8 @@ export class MultiheadAttention extends Module {
   /** The output projection. */
   out_proj: NonDynamicallyQuantizableLinear;
 
-  /** Takes `embedDim, numHeads, dropout, bias, addBiasKv, addZeroAttn, kdim, vdim, batchFirst`. */
-  constructor(
-    ...args: Args<
-      MultiheadAttentionOptions,
-      ["embedDim", "numHeads", "dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst"]
-    >
-  ) {
+  /** Takes what {@linkcode MultiheadAttentionArgs} declares. */
+  constructor(...args: Args<typeof MultiheadAttentionArgs>) {
     super();
     const o = attentionArgs(args);
     const { embedDim, numHeads } = o;
@@ -135,11 +128,11 @@ export class MultiheadAttention extends Module {
     }
     this.embedDim = embedDim;
     this.numHeads = numHeads;
-    this.dropout = o.dropout ?? 0;
+    this.dropout = o.dropout;
     this.kdim = o.kdim ?? embedDim;
     this.vdim = o.vdim ?? embedDim;
-    this.batchFirst = o.batchFirst ?? false;
-    this.addZeroAttn = o.addZeroAttn ?? false;
+    this.batchFirst = o.batchFirst;
+    this.addZeroAttn = o.addZeroAttn;
     if (this.kdim === embedDim && this.vdim === embedDim) {
       this.in_proj_weight = emptyParameter([3 * embedDim, embedDim], o);
     } else {
@@ -147,7 +140,7 @@ export class MultiheadAttention extends Module {
       this.k_proj_weight = emptyParameter([embedDim, this.kdim], o);
       this.v_proj_weight = emptyParameter([embedDim, this.vdim], o);
     }
-    const bias = o.bias ?? true;
+    const { bias } = o;
     this.in_proj_bias = bias ? zerosParameter([3 * embedDim], o) : null;
     this.bias_k = o.addBiasKv ? emptyParameter([1, 1, embedDim], o) : null;
     this.bias_v = o.addBiasKv ? emptyParameter([1, 1, embedDim], o) : null;
@@ -179,10 +172,7 @@ export class MultiheadAttention extends Module {
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    ...args: Args<
-      AttentionCallOptions,
-      ["keyPaddingMask", "needWeights", "attnMask", "averageAttnWeights", "isCausal"]
-    >
+    ...args: Args<typeof AttentionCallArgs>
   ): [output: Tensor, weights: Tensor | null] {
     const options = callArgs(args);
     const swap = this.batchFirst && query.ndim === 3;

@@ -4,46 +4,82 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { noGrad } from "../autograd/mode.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { type FactoryOptions, onesBuffer, onesParameter, zerosBuffer, zerosParameter } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import {
+  type Both,
+  checkSizes,
+  FactoryArgs,
+  type Given,
+  onesBuffer,
+  onesParameter,
+  type Where,
+  zerosBuffer,
+  zerosParameter,
+} from "./factory.ts";
 import * as F from "./functional.ts";
 import { ones_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
-import type { Parameter } from "./parameter.ts";
 import { python } from "./repr.ts";
 
-/** What batch and instance normalisation take. */
-export interface BatchNormOptions extends FactoryOptions {
-  /** Channels of the input. */
-  numFeatures: number;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
-  /** Share of a batch in the running statistics; `null` for the mean of all batches. @default {0.1} */
-  momentum?: number | null;
-  /** Whether a factor and a shift per channel are learned; default true, false for instance norm. */
-  affine?: boolean;
-  /** Whether running statistics are kept; default true, false for instance norm. */
-  trackRunningStats?: boolean;
-  /** Whether the shift is learned. @default {true} */
-  bias?: boolean;
+/** The parameters of batch normalisation. */
+export class BatchNormLayerArgs extends FactoryArgs {
+  /** Whether the shift is learned. */
+  bias = true;
+  constructor(
+    /** Channels of the input. */
+    public numFeatures: number,
+    /** Added to the variance. */
+    public eps = 1e-5,
+    /** Share of a batch in the running statistics; `null` for the mean of all batches. */
+    public momentum: number | null = 0.1,
+    /** Whether a factor and a shift per channel are learned. */
+    public affine = true,
+    /** Whether running statistics are kept. */
+    public trackRunningStats = true,
+  ) {
+    super();
+  }
 }
 
-/** The positional parameters of batch and instance normalisation. */
-export type BatchNormParameters = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats"];
+/** The parameters of instance normalisation. */
+export class InstanceNormLayerArgs extends FactoryArgs {
+  /** Whether the shift is learned. */
+  bias = true;
+  constructor(
+    /** Channels of the input. */
+    public numFeatures: number,
+    /** Added to the variance. */
+    public eps = 1e-5,
+    /** Share of a batch in the running statistics; `null` for the mean of all batches. */
+    public momentum: number | null = 0.1,
+    /** Whether a factor and a shift per channel are learned. */
+    public affine = false,
+    /** Whether running statistics are kept. */
+    public trackRunningStats = false,
+  ) {
+    super();
+  }
+}
 
-const batchNormArgs = signature<BatchNormOptions>(
-  "BatchNorm",
-  ["numFeatures", "eps", "momentum", "affine", "trackRunningStats"],
-  ["bias", "device", "dtype"],
-  1,
-);
+/** Whether factors are learned, by the arguments `A` of a layer whose default is `D`. */
+type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
+
+/** The types of a layer's tensors, by its arguments `A` and the default `D` of `affine` and `trackRunningStats`. */
+export interface NormTensors<A extends readonly unknown[], D extends boolean> {
+  /** The factors. */
+  weight: Where<Affine<A, D>>;
+  /** The shifts. */
+  bias: Where<Both<Affine<A, D>, Given<A, "bias", "by name", true>>>;
+  /** Every running statistic. */
+  running: Where<Given<A, "trackRunningStats", "4", D>, Tensor>;
+}
 
 /** What batch and instance normalisation share: parameters and running statistics. */
-export abstract class NormBase extends Module {
+export abstract class NormBase<A extends readonly unknown[], D extends boolean> extends Module {
   /** Channels of the input. */
   readonly numFeatures: number;
   /** Added to the variance. */
@@ -55,28 +91,30 @@ export abstract class NormBase extends Module {
   /** Whether running statistics are kept. */
   trackRunningStats: boolean;
   /** A factor per channel, or `null`. */
-  weight: Parameter | null;
+  weight: NormTensors<A, D>["weight"];
   /** A shift per channel, or `null`. */
-  bias: Parameter | null;
+  bias: NormTensors<A, D>["bias"];
   /** The running means, or `null`. */
-  declare running_mean: Tensor | null;
+  declare running_mean: NormTensors<A, D>["running"];
   /** The running variances, or `null`. */
-  declare running_var: Tensor | null;
+  declare running_var: NormTensors<A, D>["running"];
   /** How many batches were seen (int64), or `null`. */
-  declare num_batches_tracked: Tensor | null;
+  declare num_batches_tracked: NormTensors<A, D>["running"];
 
   /** Takes the options of the layer. */
-  constructor(o: BatchNormOptions, affine: boolean, track: boolean) {
+  constructor(name: string, o: Readonly<BatchNormLayerArgs>) {
     super();
-    this.numFeatures = o.numFeatures;
-    this.eps = o.eps ?? 1e-5;
-    this.momentum = o.momentum === undefined ? 0.1 : o.momentum;
+    const { numFeatures, affine, trackRunningStats: track } = o;
+    checkSizes(name, { numFeatures });
+    this.numFeatures = numFeatures;
+    this.eps = o.eps;
+    this.momentum = o.momentum;
     this.affine = affine;
     this.trackRunningStats = track;
-    this.weight = affine ? onesParameter([o.numFeatures], o) : null;
-    this.bias = affine && (o.bias ?? true) ? zerosParameter([o.numFeatures], o) : null;
-    this.registerBuffer("running_mean", track ? zerosBuffer([o.numFeatures], o) : null);
-    this.registerBuffer("running_var", track ? onesBuffer([o.numFeatures], o) : null);
+    this.weight = (affine ? onesParameter([numFeatures], o) : null) as typeof this.weight;
+    this.bias = (affine && o.bias ? zerosParameter([numFeatures], o) : null) as typeof this.bias;
+    this.registerBuffer("running_mean", track ? zerosBuffer([numFeatures], o) : null);
+    this.registerBuffer("running_var", track ? onesBuffer([numFeatures], o) : null);
     const count = track ? zerosBuffer([], { device: o.device, dtype: int64 }) : null;
     this.registerBuffer("num_batches_tracked", count);
     // Checkpoints from before PyTorch 0.4.1 do not have the count.
@@ -111,7 +149,7 @@ export abstract class NormBase extends Module {
 }
 
 /** What the batch normalisations share. */
-export abstract class BatchNorm extends NormBase {
+export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A, true> {
   /** Throws unless the input has the dimensions of this layer. */
   protected abstract checkInputDim(input: Tensor): void;
 
@@ -150,21 +188,26 @@ export abstract class BatchNorm extends NormBase {
 }
 
 function expectDims(op: string, input: Tensor, ...dims: number[]): void {
+  checkTensor(op, "input", input);
   if (dims.includes(input.ndim)) return;
   const names = dims.map((d) => `${d}D`).join(" or ");
   throw new ShapeError(`${op}(): expected a ${names} input: ${show(input.shape)}`);
 }
+
+const batch1dArgs = call("BatchNorm1d", BatchNormLayerArgs);
+const batch2dArgs = call("BatchNorm2d", BatchNormLayerArgs);
+const batch3dArgs = call("BatchNorm3d", BatchNormLayerArgs);
 
 /**
  * Batch normalisation over `(N, C)` or `(N, C, L)`.
  *
  * @see https://arxiv.org/abs/1502.03167
  */
-export class BatchNorm1d extends BatchNorm {
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
+  extends BatchNorm<A> {
+  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("BatchNorm1d", batch1dArgs(args));
   }
 
   /** Throws unless the input has the layer's dimensions. */
@@ -183,16 +226,16 @@ export class BatchNorm1d extends BatchNorm {
  *
  * const bn = new torch.nn.BatchNorm2d(3);
  * bn.call(torch.randn(8, 3, 4, 4));
- * assertEquals(await bn.num_batches_tracked!.item(), 1);
+ * assertEquals(await bn.num_batches_tracked.item(), 1);
  * ```
  *
  * @see https://arxiv.org/abs/1502.03167
  */
-export class BatchNorm2d extends BatchNorm {
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
+  extends BatchNorm<A> {
+  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("BatchNorm2d", batch2dArgs(args));
   }
 
   /** Throws unless the input has the layer's dimensions. */
@@ -206,11 +249,11 @@ export class BatchNorm2d extends BatchNorm {
  *
  * @see https://arxiv.org/abs/1502.03167
  */
-export class BatchNorm3d extends BatchNorm {
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? true, o.trackRunningStats ?? true);
+export class BatchNorm3d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
+  extends BatchNorm<A> {
+  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("BatchNorm3d", batch3dArgs(args));
   }
 
   /** Throws unless the input has the layer's dimensions. */
@@ -220,7 +263,7 @@ export class BatchNorm3d extends BatchNorm {
 }
 
 /** What the instance normalisations share. */
-export abstract class InstanceNorm extends NormBase {
+export abstract class InstanceNorm<A extends readonly unknown[]> extends NormBase<A, false> {
   /** Spatial dimensions of the layer. */
   protected abstract readonly spatial: number;
 
@@ -247,19 +290,23 @@ export abstract class InstanceNorm extends NormBase {
   }
 }
 
+const instance1dArgs = call("InstanceNorm1d", InstanceNormLayerArgs);
+const instance2dArgs = call("InstanceNorm2d", InstanceNormLayerArgs);
+const instance3dArgs = call("InstanceNorm3d", InstanceNormLayerArgs);
+
 /**
  * Instance normalisation over `(N, C, L)` or `(C, L)`.
  *
  * @see https://arxiv.org/abs/1607.08022
  */
-export class InstanceNorm1d extends InstanceNorm {
+export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
+  extends InstanceNorm<A> {
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 1;
 
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("InstanceNorm1d", instance1dArgs(args));
   }
 }
 
@@ -268,14 +315,14 @@ export class InstanceNorm1d extends InstanceNorm {
  *
  * @see https://arxiv.org/abs/1607.08022
  */
-export class InstanceNorm2d extends InstanceNorm {
+export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
+  extends InstanceNorm<A> {
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 2;
 
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("InstanceNorm2d", instance2dArgs(args));
   }
 }
 
@@ -284,13 +331,13 @@ export class InstanceNorm2d extends InstanceNorm {
  *
  * @see https://arxiv.org/abs/1607.08022
  */
-export class InstanceNorm3d extends InstanceNorm {
+export class InstanceNorm3d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
+  extends InstanceNorm<A> {
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 3;
 
-  /** Takes `numFeatures, eps, momentum, affine, trackRunningStats`. */
-  constructor(...args: Args<BatchNormOptions, BatchNormParameters>) {
-    const o = batchNormArgs(args);
-    super(o, o.affine ?? false, o.trackRunningStats ?? false);
+  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
+  constructor(...args: A) {
+    super("InstanceNorm3d", instance3dArgs(args));
   }
 }

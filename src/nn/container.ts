@@ -1,20 +1,18 @@
 /**
- * Containers: modules that hold modules or parameters in order or by name.
+ * Containers that hold modules or parameters in order.
  *
- * A list's items are fields named "0", "1", …, so `list[0]` reads them and state-dict keys are PyTorch's. Dictionaries
- * keep their items in a map, so that no key can collide with a method.
+ * A list's items are fields named "0", "1", …, so `list[0]` reads them and state-dict keys are PyTorch's.
  *
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
-import type { DTypeName } from "../base/dtype.ts";
-import { checkIterable, checkText } from "../base/checks.ts";
-import { ArgumentError, describe, IndexError } from "../base/errors.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type Args, call, isPlainObject } from "../base/call.ts";
+import { checkIterable } from "../base/checks.ts";
+import { ArgumentError, IndexError } from "../base/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { asParameter, checkModule, describeItem, indented } from "./items.ts";
 import { chained } from "./linear_chain.ts";
 import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
 import { block, listBlock } from "./repr.ts";
 
 /** A module as containers call it, whatever its `forward` takes. */
@@ -29,10 +27,36 @@ function position(op: string, index: number, size: number): number {
   return index < 0 ? index + size : index;
 }
 
-function checkModule<T extends Module>(op: string, value: T): T {
-  if (value instanceof Module) return value;
-  throw new ArgumentError(`${op}(): expected a Module: ${describe(value)}`);
+/** The parameters of `insert`. */
+export class InsertArgs<T> {
+  constructor(
+    /** The position of the item that stands behind it afterwards; negative from the end. */
+    public index: number,
+    /** The module. */
+    public module: T,
+  ) {}
 }
+
+/** The parameters of `append`. */
+export class AppendArgs<T> {
+  constructor(
+    /** The module. */
+    public module: T,
+  ) {}
+}
+
+/** The parameters of `at`, and of `pop`. */
+export class IndexArgs {
+  constructor(
+    /** The position, negative from the end. */
+    public index = -1,
+  ) {}
+}
+
+const insertArgs = call("insert", InsertArgs<Module>);
+const setAtArgs = call("setAt", InsertArgs<Module>);
+const appendArgs = call("append", AppendArgs<Module>);
+const popArgs = call("pop", IndexArgs);
 
 /** What `Sequential` and `ModuleList` share: an ordered list of modules in fields. */
 export abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
@@ -69,21 +93,29 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
    *
    * @throws {IndexError} if there is none
    */
-  setAt(index: number, module: T): void {
-    const keys = this.names();
-    this._setOwn(keys[position(`${this._name()}.setAt`, index, keys.length)], checkModule("setAt", module));
+  setAt(...args: Args<typeof InsertArgs<T>>): void {
+    const { index, module } = setAtArgs(args);
+    const op = `${this._name()}.setAt`, keys = this.names();
+    this._setOwn(keys[position(op, index, keys.length)], checkModule(op, `item ${index}`, module));
   }
 
   /** Adds a module at the end. */
-  append(module: T): this {
-    this.registerModule(String(this.length), checkModule(`${this._name()}.append`, module));
-    return this;
+  append(...args: Args<typeof AppendArgs<T>>): this {
+    return this.add(`${this._name()}.append`, appendArgs(args).module as T);
   }
 
   /** Adds modules at the end. */
   extend(modules: Iterable<T>): this {
-    checkIterable(`${this._name()}.extend`, "modules", modules);
-    for (const module of [...modules]) this.append(module);
+    const op = `${this._name()}.extend`;
+    checkIterable(op, "modules", modules);
+    for (const module of [...modules]) this.add(op, module);
+    return this;
+  }
+
+  /** Adds a checked module at the end. */
+  protected add(op: string, module: T): this {
+    const { length } = this;
+    this.registerModule(String(length), checkModule(op, `item ${length}`, module));
     return this;
   }
 
@@ -92,12 +124,13 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
    *
    * @throws {IndexError} if the position is beyond the ends
    */
-  insert(index: number, module: T): this {
+  insert(...args: Args<typeof InsertArgs<T>>): this {
+    const { index, module } = insertArgs(args);
     const items = this.list();
     if (!Number.isInteger(index) || index < -items.length || index > items.length) {
       throw new IndexError(`${this._name()}.insert(): index ${index} is out of range; there are ${items.length} items`);
     }
-    items.splice(index, 0, checkModule(`${this._name()}.insert`, module));
+    items.splice(index, 0, checkModule(`${this._name()}.insert`, `item ${index}`, module as T));
     this.replace(items);
     return this;
   }
@@ -107,7 +140,8 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
    *
    * @throws {IndexError} if there is none
    */
-  pop(index = -1): T {
+  pop(...args: Args<typeof IndexArgs>): T {
+    const { index } = popArgs(args);
     const items = this.list();
     const [taken] = items.splice(position(`${this._name()}.pop`, index, items.length), 1);
     this.replace(items);
@@ -160,9 +194,9 @@ export class Sequential extends ModuleSequence<Module> {
     const first = modules[0];
     if (modules.length === 1 && isPlainObject(first)) {
       for (const [name, module] of Object.entries(first)) {
-        this.registerModule(name, checkModule("Sequential", module));
+        this.registerModule(name, checkModule("Sequential", `"${name}"`, module));
       }
-    } else (modules as Module[]).forEach((module) => this.append(module));
+    } else for (const module of modules as Module[]) this.add("Sequential", module);
   }
 
   /** The output of the last module. */
@@ -197,7 +231,8 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
    */
   constructor(modules: Iterable<T> = []) {
     super();
-    this.extend(modules);
+    checkIterable("ModuleList", "modules", modules);
+    for (const module of modules) this.add("ModuleList", module);
   }
 
   /** A list has no computation of its own. */
@@ -214,151 +249,6 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
   override toString(): string {
     return listBlock(this._name(), Array.from(this, (module) => module.toString()));
   }
-}
-
-/** Entries of a dictionary, in any of the forms that it takes. */
-export type Entries<V> = Record<string, V> | Iterable<readonly [string, V]>;
-
-function entriesOf<V>(op: string, items: Entries<V>): [string, V][] {
-  if (typeof items !== "object" || items === null) {
-    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
-  }
-  const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);
-  if (!list.every((pair) => Array.isArray(pair) && pair.length === 2)) {
-    throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
-  }
-  return list.map(([key, value]) => [key, value]);
-}
-
-/** Modules by name, in the order in which they were added. */
-export class ModuleDict<T extends Module = Module> extends Module implements Iterable<string> {
-  private readonly _items = new Map<string, T>();
-
-  /**
-   * Takes an object or entries.
-   *
-   * @param modules the items
-   */
-  constructor(modules: Entries<T> = {}) {
-    super();
-    this.update(modules);
-  }
-
-  /** The submodules held here, by name. */
-  override *_ownModules(): Generator<[string, Module]> {
-    yield* this._items;
-  }
-
-  /** Sets a parameter, a buffer or a submodule by name. */
-  override _setOwn(name: string, value: Parameter | Tensor | Module): void {
-    this._items.set(name, checkModule("ModuleDict", value as T));
-  }
-
-  /** How many items there are. */
-  get length(): number {
-    return this._items.size;
-  }
-
-  /** The module of a key, or `undefined`. */
-  get(key: string): T | undefined {
-    return this._items.get(key);
-  }
-
-  /** Sets the module of a key. */
-  set(key: string, module: T): this {
-    checkText("ModuleDict.set", "key", key);
-    if (key === "" || key.includes(".")) {
-      throw new ArgumentError(`ModuleDict.set(): a key can't be empty or contain ".": "${key}"`);
-    }
-    this._setOwn(key, module);
-    return this;
-  }
-
-  /** Whether there is a module of that key. */
-  has(key: string): boolean {
-    return this._items.has(key);
-  }
-
-  /** The keys. */
-  keys(): IterableIterator<string> {
-    return this._items.keys();
-  }
-
-  /** The modules. */
-  values(): IterableIterator<T> {
-    return this._items.values();
-  }
-
-  /** Keys and modules. */
-  items(): IterableIterator<[string, T]> {
-    return this._items.entries();
-  }
-
-  /** The keys, as in Python. */
-  [Symbol.iterator](): Iterator<string> {
-    return this._items.keys();
-  }
-
-  /** Removes all modules. */
-  clear(): void {
-    this._items.clear();
-  }
-
-  /**
-   * Takes a module out.
-   *
-   * @throws {ArgumentError} if there is none of that key
-   */
-  pop(key: string): T {
-    const module = this._items.get(key);
-    if (module === undefined) throw new ArgumentError(`ModuleDict.pop(): no module of that key: "${key}"`);
-    this._items.delete(key);
-    return module;
-  }
-
-  /** Adds or replaces several modules. */
-  update(modules: Entries<T>): void {
-    for (const [key, module] of entriesOf("ModuleDict.update", modules)) this.set(key, module);
-  }
-
-  /** A dictionary has no computation of its own. */
-  override forward(): never {
-    throw new ArgumentError(`${this._name()}(): the container has no forward; call the modules that it holds`);
-  }
-}
-
-function asParameter(value: Tensor): Tensor {
-  return value instanceof Tensor && !(value instanceof Parameter) ? new Parameter(value) : value;
-}
-
-/** One line of a parameter container; `type` is how the dtype is spelled there. */
-function describeItem(key: string | number, value: Tensor, type: string): string {
-  const kind = value instanceof Parameter ? "Parameter" : "Tensor";
-  const device = value.device.type === "cpu" ? "" : ` (${value.device})`;
-  return `(${key}): ${kind} containing: [${type} of size ${value.shape.join("x")}${device}]`;
-}
-
-/** The tensor classes of PyTorch's past, which `ParameterDict` still prints. */
-const LEGACY_NAMES: Readonly<Record<DTypeName, string>> = {
-  bool: "Bool",
-  uint8: "Byte",
-  int8: "Char",
-  int16: "Short",
-  int32: "Int",
-  int64: "Long",
-  float16: "Half",
-  bfloat16: "BFloat16",
-  float32: "Float",
-  float64: "Double",
-  complex64: "ComplexFloat",
-  complex128: "ComplexDouble",
-  float8_e4m3fn: "Float8_e4m3fn",
-  float8_e5m2: "Float8_e5m2",
-};
-
-function legacyName(value: Tensor): string {
-  const space = value.device.type === "cpu" ? "torch" : `torch.${value.device.type}`;
-  return `${space}.${LEGACY_NAMES[value.dtype.name]}Tensor`;
 }
 
 /** A list of parameters; plain tensors become parameters. */
@@ -416,147 +306,6 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   /** A list has no computation of its own. */
   override forward(): never {
     throw new ArgumentError("ParameterList(): the container has no forward; use the parameters that it holds");
-  }
-
-  /** As PyTorch prints it. */
-  override toString(): string {
-    return block(this._name(), indented(this.extraRepr()), []);
-  }
-}
-
-/** PyTorch indents the items of parameter containers twice. */
-function indented(lines: string): string {
-  return lines === "" ? "" : lines.split("\n").map((line) => `  ${line}`).join("\n");
-}
-
-/** Parameters by name, in the order in which they were added; plain tensors become parameters. */
-export class ParameterDict extends Module implements Iterable<string> {
-  private readonly _items = new Map<string, Tensor>();
-
-  /**
-   * Takes an object or entries.
-   *
-   * @param values the items
-   */
-  constructor(values: Entries<Tensor> = {}) {
-    super();
-    this.update(values);
-  }
-
-  /** The parameters held here, by name. */
-  override *_ownParameters(): Generator<[string, Parameter]> {
-    for (const [key, value] of this._items) if (value instanceof Parameter) yield [key, value];
-  }
-
-  /** Sets a parameter, a buffer or a submodule by name. */
-  override _setOwn(name: string, value: Parameter | Tensor | Module): void {
-    if (!(value instanceof Tensor)) throw new ArgumentError(`ParameterDict: expected a Tensor: ${describe(value)}`);
-    this._items.set(name, asParameter(value));
-  }
-
-  /** How many items there are. */
-  get length(): number {
-    return this._items.size;
-  }
-
-  /**
-   * The parameter of a key.
-   *
-   * @param defaultValue what is given where there is none
-   */
-  get(key: string, defaultValue?: Tensor): Tensor | undefined {
-    return this._items.get(key) ?? defaultValue;
-  }
-
-  /** Sets the parameter of a key. */
-  set(key: string, value: Tensor): this {
-    this._setOwn(key, value);
-    return this;
-  }
-
-  /** Whether there is a parameter of that key. */
-  has(key: string): boolean {
-    return this._items.has(key);
-  }
-
-  /** The keys. */
-  keys(): IterableIterator<string> {
-    return this._items.keys();
-  }
-
-  /** The parameters. */
-  values(): IterableIterator<Tensor> {
-    return this._items.values();
-  }
-
-  /** Keys and parameters. */
-  items(): IterableIterator<[string, Tensor]> {
-    return this._items.entries();
-  }
-
-  /** The keys, as in Python. */
-  [Symbol.iterator](): Iterator<string> {
-    return this._items.keys();
-  }
-
-  /** Removes all parameters. */
-  clear(): void {
-    this._items.clear();
-  }
-
-  /**
-   * Takes a parameter out.
-   *
-   * @throws {ArgumentError} if there is none of that key
-   */
-  pop(key: string): Tensor {
-    const value = this._items.get(key);
-    if (value === undefined) throw new ArgumentError(`ParameterDict.pop(): no parameter of that key: "${key}"`);
-    this._items.delete(key);
-    return value;
-  }
-
-  /**
-   * Takes the last added parameter out.
-   *
-   * @throws {ArgumentError} if there is none
-   */
-  popitem(): [string, Tensor] {
-    const last = [...this._items].at(-1);
-    if (last === undefined) throw new ArgumentError("ParameterDict.popitem(): the dictionary is empty");
-    this._items.delete(last[0]);
-    return last;
-  }
-
-  /** The parameter of a key, which is first set to `value` where there is none. */
-  setdefault(key: string, value: Tensor): Tensor {
-    if (!this._items.has(key)) this.set(key, value);
-    return this._items.get(key)!;
-  }
-
-  /** A new dictionary with the same parameters. */
-  copy(): ParameterDict {
-    return new ParameterDict(this._items);
-  }
-
-  /** A new dictionary with the same value for every key. */
-  fromkeys(keys: Iterable<string>, value: Tensor): ParameterDict {
-    return new ParameterDict(Array.from(keys, (key) => [key, value] as const));
-  }
-
-  /** Adds or replaces several parameters. */
-  update(values: Entries<Tensor>): void {
-    for (const [key, value] of entriesOf("ParameterDict.update", values)) this.set(key, value);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return Array.from(this._items, ([key, value]) => describeItem(key, value, legacyName(value))).join("\n");
-  }
-
-  /** A dictionary has no computation of its own. */
-  override forward(): never {
-    throw new ArgumentError("ParameterDict(): the container has no forward; use the parameters that it holds");
   }
 
   /** As PyTorch prints it. */

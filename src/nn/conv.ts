@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { emptyParameter, type FactoryOptions, type Size, sizes } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { type BiasOf, checkSizes, emptyParameter, FactoryArgs, type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
 import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -17,92 +17,64 @@ import { python } from "./repr.ts";
 /** How the borders of a convolution are filled. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
-/** What convolutions take. */
-export interface ConvOptions extends FactoryOptions {
-  /** Channels of the input. */
-  inChannels: number;
-  /** Channels of the output. */
-  outChannels: number;
-  /** Size of the window. */
-  kernelSize: Size;
-  /** Step of the window. @default {1} */
-  stride?: Size;
-  /** Elements added on both sides; `"same"` keeps the size, `"valid"` is 0. @default {0} */
-  padding?: Size | "same" | "valid";
-  /** Step between the window's elements. @default {1} */
-  dilation?: Size;
-  /** Into how many independent groups channels are split. @default {1} */
-  groups?: number;
-  /** Whether a learned value per output channel is added. @default {true} */
-  bias?: boolean;
-  /** What the border is filled with. @default {"zeros"} */
-  paddingMode?: PaddingMode;
+/** The parameters of convolutions. */
+export class ConvLayerArgs extends FactoryArgs {
+  constructor(
+    /** Channels of the input. */
+    public inChannels: number,
+    /** Channels of the output. */
+    public outChannels: number,
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window. */
+    public stride: Size = 1,
+    /** Elements added on both sides; `"same"` keeps the size, `"valid"` is 0. */
+    public padding: Size | "same" | "valid" = 0,
+    /** Step between the window's elements. */
+    public dilation: Size = 1,
+    /** Into how many independent groups channels are split. */
+    public groups = 1,
+    /** Whether a learned value per output channel is added. */
+    public bias = true,
+    /** What the border is filled with. */
+    public paddingMode: PaddingMode = "zeros",
+  ) {
+    super();
+  }
 }
 
-/** What transposed convolutions take. */
-export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
-  /** `dilation · (kernelSize - 1) - padding` zeros are added on both sides. @default {0} */
-  padding?: Size;
-  /** Elements added on one side of the output. @default {0} */
-  outputPadding?: Size;
+/** The parameters of transposed convolutions. */
+export class ConvTransposeLayerArgs extends FactoryArgs {
+  constructor(
+    /** Channels of the input. */
+    public inChannels: number,
+    /** Channels of the output. */
+    public outChannels: number,
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window. */
+    public stride: Size = 1,
+    /** `dilation · (kernelSize - 1) - padding` zeros are added on both sides. */
+    public padding: Size = 0,
+    /** Elements added on one side of the output. */
+    public outputPadding: Size = 0,
+    /** Into how many independent groups channels are split. */
+    public groups = 1,
+    /** Whether a learned value per output channel is added. */
+    public bias = true,
+    /** Step between the window's elements. */
+    public dilation: Size = 1,
+    /** What the border is filled with. */
+    public paddingMode: PaddingMode = "zeros",
+  ) {
+    super();
+  }
 }
-
-const POSITIONAL = [
-  "inChannels",
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "dilation",
-  "groups",
-  "bias",
-  "paddingMode",
-] as const;
-
-/** The positional parameters of convolutions. */
-export type ConvParameters = [
-  "inChannels",
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "dilation",
-  "groups",
-  "bias",
-  "paddingMode",
-];
-
-const TRANSPOSE_POSITIONAL = [
-  "inChannels",
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "outputPadding",
-  "groups",
-  "bias",
-  "dilation",
-  "paddingMode",
-] as const;
-
-/** The positional parameters of transposed convolutions. */
-export type ConvTransposeParameters = [
-  "inChannels",
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "outputPadding",
-  "groups",
-  "bias",
-  "dilation",
-  "paddingMode",
-];
 
 const PADDING_MODES: readonly string[] = ["zeros", "reflect", "replicate", "circular"];
 
 /** What all convolutions share: checks, weights and printing. */
-export abstract class ConvBase extends Module {
+export abstract class ConvBase<Bias extends Parameter | null = Parameter | null> extends Module {
   /** Channels of the input. */
   readonly inChannels: number;
   /** Channels of the output. */
@@ -122,26 +94,27 @@ export abstract class ConvBase extends Module {
   /** The filters. */
   weight: Parameter;
   /** One value per output channel, or `null`. */
-  bias: Parameter | null;
+  bias: Bias;
 
   /** Takes the options of the layer. */
-  constructor(name: string, dims: number, o: ConvOptions, transposed: boolean) {
+  constructor(name: string, dims: number, o: Readonly<ConvLayerArgs | ConvTransposeLayerArgs>, transposed: boolean) {
     super();
+    checkSizes(name, { inChannels: o.inChannels, outChannels: o.outChannels });
     this.inChannels = o.inChannels;
     this.outChannels = o.outChannels;
     this.kernelSize = sizes(name, "kernelSize", dims, o.kernelSize);
-    this.stride = sizes(name, "stride", dims, o.stride ?? 1);
-    this.dilation = sizes(name, "dilation", dims, o.dilation ?? 1);
-    this.groups = o.groups ?? 1;
-    this.paddingMode = o.paddingMode ?? "zeros";
-    const padding = o.padding ?? 0;
+    this.stride = sizes(name, "stride", dims, o.stride);
+    this.dilation = sizes(name, "dilation", dims, o.dilation);
+    this.groups = o.groups;
+    this.paddingMode = o.paddingMode;
+    const { padding } = o;
     this.padding = padding === "same" || padding === "valid" ? padding : sizes(name, "padding", dims, padding);
     this.check(name);
     const perGroup = transposed
       ? [this.inChannels, this.outChannels / this.groups]
       : [this.outChannels, this.inChannels / this.groups];
     this.weight = emptyParameter([...perGroup, ...this.kernelSize], o);
-    this.bias = o.bias ?? true ? emptyParameter([this.outChannels], o) : null;
+    this.bias = (o.bias ? emptyParameter([this.outChannels], o) : null) as Bias;
     this.resetParameters();
   }
 
@@ -223,9 +196,10 @@ export type Convolve = (
 ) => Tensor;
 
 /** What the convolutions share. */
-export abstract class ConvNd extends ConvBase {
+export abstract class ConvNd<A extends Args<typeof ConvLayerArgs>> extends ConvBase<BiasOf<A, "7">> {
   /** Runs the layer on checked arguments. */
   protected run(convolve: Convolve, input: Tensor): Tensor {
+    checkTensor(this._name(), "input", input);
     const { weight, bias, stride, dilation, groups } = this;
     if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
     const padded = F.pad(input, this.borders, this.paddingMode);
@@ -233,14 +207,14 @@ export abstract class ConvNd extends ConvBase {
   }
 }
 
-const conv1dArgs = signature<ConvOptions>("Conv1d", POSITIONAL, ["device", "dtype"], 3);
-const conv2dArgs = signature<ConvOptions>("Conv2d", POSITIONAL, ["device", "dtype"], 3);
-const conv3dArgs = signature<ConvOptions>("Conv3d", POSITIONAL, ["device", "dtype"], 3);
+const conv1dArgs = call("Conv1d", ConvLayerArgs);
+const conv2dArgs = call("Conv2d", ConvLayerArgs);
+const conv3dArgs = call("Conv3d", ConvLayerArgs);
 
 /** Convolution over `(N, C, L)` or `(C, L)`. */
-export class Conv1d extends ConvNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
-  constructor(...args: Args<ConvOptions, ConvParameters>) {
+export class Conv1d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
+  /** Takes what {@linkcode ConvLayerArgs} declares. */
+  constructor(...args: A) {
     super("Conv1d", 1, conv1dArgs(args), false);
   }
 
@@ -262,9 +236,9 @@ export class Conv1d extends ConvNd {
  * assertEquals(conv.call(torch.randn(2, 16, 50, 100)).shape, [2, 33, 28, 100]);
  * ```
  */
-export class Conv2d extends ConvNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
-  constructor(...args: Args<ConvOptions, ConvParameters>) {
+export class Conv2d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
+  /** Takes what {@linkcode ConvLayerArgs} declares. */
+  constructor(...args: A) {
     super("Conv2d", 2, conv2dArgs(args), false);
   }
 
@@ -275,9 +249,9 @@ export class Conv2d extends ConvNd {
 }
 
 /** Convolution over `(N, C, D, H, W)` or `(C, D, H, W)`. */
-export class Conv3d extends ConvNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, paddingMode`. */
-  constructor(...args: Args<ConvOptions, ConvParameters>) {
+export class Conv3d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
+  /** Takes what {@linkcode ConvLayerArgs} declares. */
+  constructor(...args: A) {
     super("Conv3d", 3, conv3dArgs(args), false);
   }
 
@@ -300,17 +274,17 @@ export type ConvolveTranspose = (
 ) => Tensor;
 
 /** What the transposed convolutions share. */
-export abstract class ConvTransposeNd extends ConvBase {
+export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerArgs>> extends ConvBase<BiasOf<A, "7">> {
   /** Elements added on one side of the output per dimension. */
   readonly outputPadding: readonly number[];
 
   /** Takes the options of the layer. */
-  constructor(name: string, dims: number, o: ConvTransposeOptions) {
-    if ((o.paddingMode ?? "zeros") !== "zeros") {
+  constructor(name: string, dims: number, o: Readonly<ConvTransposeLayerArgs>) {
+    if (o.paddingMode !== "zeros") {
       throw new ArgumentError(`${name}(): only paddingMode "zeros" is possible: "${o.paddingMode}"`);
     }
     super(name, dims, o, true);
-    this.outputPadding = sizes(name, "outputPadding", dims, o.outputPadding ?? 0);
+    this.outputPadding = sizes(name, "outputPadding", dims, o.outputPadding);
   }
 
   /** The output padding as it is printed. */
@@ -320,6 +294,7 @@ export abstract class ConvTransposeNd extends ConvBase {
 
   /** Runs the layer on checked arguments. */
   protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
+    checkTensor(this._name(), "input", input);
     const { weight, bias, stride, groups, dilation } = this;
     const outputPadding = outputSize ? this.paddingFor(input, outputSize) : this.outputPadding;
     return convolve(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);
@@ -345,29 +320,15 @@ export abstract class ConvTransposeNd extends ConvBase {
   }
 }
 
-const transpose1dArgs = signature<ConvTransposeOptions>(
-  "ConvTranspose1d",
-  TRANSPOSE_POSITIONAL,
-  ["device", "dtype"],
-  3,
-);
-const transpose2dArgs = signature<ConvTransposeOptions>(
-  "ConvTranspose2d",
-  TRANSPOSE_POSITIONAL,
-  ["device", "dtype"],
-  3,
-);
-const transpose3dArgs = signature<ConvTransposeOptions>(
-  "ConvTranspose3d",
-  TRANSPOSE_POSITIONAL,
-  ["device", "dtype"],
-  3,
-);
+const transpose1dArgs = call("ConvTranspose1d", ConvTransposeLayerArgs);
+const transpose2dArgs = call("ConvTranspose2d", ConvTransposeLayerArgs);
+const transpose3dArgs = call("ConvTranspose3d", ConvTransposeLayerArgs);
 
 /** The gradient of a convolution as a layer, over `(N, C, L)` or `(C, L)`. */
-export class ConvTranspose1d extends ConvTransposeNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
-  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+export class ConvTranspose1d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
+  extends ConvTransposeNd<A> {
+  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
+  constructor(...args: A) {
     super("ConvTranspose1d", 1, transpose1dArgs(args));
   }
 
@@ -378,9 +339,10 @@ export class ConvTranspose1d extends ConvTransposeNd {
 }
 
 /** The gradient of a convolution as a layer, over `(N, C, H, W)` or `(C, H, W)`. */
-export class ConvTranspose2d extends ConvTransposeNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
-  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+export class ConvTranspose2d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
+  extends ConvTransposeNd<A> {
+  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
+  constructor(...args: A) {
     super("ConvTranspose2d", 2, transpose2dArgs(args));
   }
 
@@ -391,9 +353,10 @@ export class ConvTranspose2d extends ConvTransposeNd {
 }
 
 /** The gradient of a convolution as a layer, over `(N, C, D, H, W)` or `(C, D, H, W)`. */
-export class ConvTranspose3d extends ConvTransposeNd {
-  /** Takes `inChannels, outChannels, kernelSize, stride, padding, outputPadding, groups, bias, dilation, paddingMode`. */
-  constructor(...args: Args<ConvTransposeOptions, ConvTransposeParameters>) {
+export class ConvTranspose3d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
+  extends ConvTransposeNd<A> {
+  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
+  constructor(...args: A) {
     super("ConvTranspose3d", 3, transpose3dArgs(args));
   }
 

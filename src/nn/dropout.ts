@@ -4,44 +4,32 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
-import { Module } from "./module.ts";
-import { python } from "./repr.ts";
+import { type Layer, layer, shown } from "./layer.ts";
 
-/** What dropout layers take. */
-export interface DropoutLayerOptions {
-  /** The probability that an element (or channel) is dropped. @default {0.5} */
-  p?: number;
-  /** Whether the result is written into the input. @default {false} */
-  inplace?: boolean;
+/** The parameters of dropout layers. */
+export class DropoutLayerArgs {
+  constructor(
+    /** The probability that an element (or channel) is dropped. */
+    public p = 0.5,
+    /** Whether the result is written into the input. */
+    public inplace = false,
+  ) {}
 }
-const dropoutArgs = signature<DropoutLayerOptions>("Dropout", ["p", "inplace"]);
 
-/** What the dropout layers share. */
-export abstract class DropoutBase extends Module {
-  /** The probability that an element (or channel) is dropped. */
-  readonly p: number;
-  /** Whether the result is written into the input. */
-  readonly inplace: boolean;
-
-  /** Takes `p, inplace`. */
-  constructor(...args: Args<DropoutLayerOptions, ["p", "inplace"]>) {
-    super();
-    const { p = 0.5, inplace = false } = dropoutArgs(args);
-    if (!(p >= 0 && p <= 1)) {
-      throw new ArgumentError(`${this._name()}(): p must be between 0 and 1: ${p}`);
-    }
-    this.p = p;
-    this.inplace = inplace;
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `p=${python(this.p)}, inplace=${python(this.inplace)}`;
-  }
+/** A layer of one of the dropout functions. */
+function dropping(name: string, drop: typeof F.dropout): Layer<typeof DropoutLayerArgs> {
+  return layer({
+    name,
+    params: DropoutLayerArgs,
+    init: ({ p }) => {
+      if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}(): p must be between 0 and 1: ${describe(p)}`);
+    },
+    call: (o, input: Tensor) => drop(input, o.p, o.training, o.inplace),
+    repr: (o) => shown(o, "p", "inplace"),
+  });
 }
 
 /**
@@ -49,53 +37,38 @@ export abstract class DropoutBase extends Module {
  *
  * @see https://arxiv.org/abs/1207.0580
  */
-export class Dropout extends DropoutBase {
-  /** The input with elements dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.dropout(input, this.p, this.training, this.inplace);
-  }
-}
+export const Dropout: Layer<typeof DropoutLayerArgs> = dropping("Dropout", F.dropout);
+/** See the class of the same name. */
+export type Dropout = InstanceType<typeof Dropout>;
 
 /** Zeroes channels of `(N, C, L)` or `(C, L)` at random. */
-export class Dropout1d extends DropoutBase {
-  /** The input with channels dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.dropout1d(input, this.p, this.training, this.inplace);
-  }
-}
+export const Dropout1d: Layer<typeof DropoutLayerArgs> = dropping("Dropout1d", F.dropout1d);
+/** See the class of the same name. */
+export type Dropout1d = InstanceType<typeof Dropout1d>;
 
 /** Zeroes channels of `(N, C, H, W)` or `(C, H, W)` at random. */
-export class Dropout2d extends DropoutBase {
-  /** The input with channels dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.dropout2d(input, this.p, this.training, this.inplace);
-  }
-}
+export const Dropout2d: Layer<typeof DropoutLayerArgs> = dropping("Dropout2d", F.dropout2d);
+/** See the class of the same name. */
+export type Dropout2d = InstanceType<typeof Dropout2d>;
 
 /** Zeroes channels of `(N, C, D, H, W)` or `(C, D, H, W)` at random. */
-export class Dropout3d extends DropoutBase {
-  /** The input with channels dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.dropout3d(input, this.p, this.training, this.inplace);
-  }
-}
+export const Dropout3d: Layer<typeof DropoutLayerArgs> = dropping("Dropout3d", F.dropout3d);
+/** See the class of the same name. */
+export type Dropout3d = InstanceType<typeof Dropout3d>;
 
 /**
  * Dropout that keeps mean and variance, for self-normalising networks.
  *
  * @see https://arxiv.org/abs/1706.02515
  */
-export class AlphaDropout extends DropoutBase {
-  /** The input with elements dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.alphaDropout(input, this.p, this.training, this.inplace);
-  }
-}
+export const AlphaDropout: Layer<typeof DropoutLayerArgs> = dropping("AlphaDropout", F.alphaDropout);
+/** See the class of the same name. */
+export type AlphaDropout = InstanceType<typeof AlphaDropout>;
 
 /** {@linkcode AlphaDropout} of whole channels. */
-export class FeatureAlphaDropout extends DropoutBase {
-  /** The input with channels dropped; the input itself in evaluation mode. */
-  override forward(input: Tensor): Tensor {
-    return F.featureAlphaDropout(input, this.p, this.training, this.inplace);
-  }
-}
+export const FeatureAlphaDropout: Layer<typeof DropoutLayerArgs> = dropping(
+  "FeatureAlphaDropout",
+  F.featureAlphaDropout,
+);
+/** See the class of the same name. */
+export type FeatureAlphaDropout = InstanceType<typeof FeatureAlphaDropout>;

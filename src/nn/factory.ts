@@ -19,43 +19,60 @@ export class FactoryArgs {
   dtype: DType | null = null;
 }
 
-/** {@linkcode FactoryArgs}, of which some may be missing. */
-export interface FactoryOptions {
-  /** The device; the default one if missing. */
-  device?: string | Device | null;
-  /** The dtype; the default floating one if missing. */
-  dtype?: DType | null;
-}
+/** What an argument list `A` gives for the option `K`, whose place by position is `At` and whose default is `D`. */
+export type Given<A extends readonly unknown[], K extends string, At extends string, D> = A extends
+  readonly [...unknown[], infer N] ? N extends { readonly [key in K]: infer V } ? V
+  : N extends { readonly [key in K]?: infer V } ? K extends keyof N ? Exclude<V, undefined> | D : Placed<A, At, D>
+  : Placed<A, At, D>
+  : Placed<A, At, D>;
+
+/** What an argument list gives at the place `At`. */
+type Placed<A extends readonly unknown[], At extends string, D> = A extends
+  { readonly [key in At]: infer V extends boolean } ? V
+  : D;
+
+/** `T` where an option is true, `null` where it is false. */
+export type Where<B, T = Parameter> = B extends true ? T : null;
+
+/** Whether both options are true. */
+export type Both<B, C> = B extends true ? C : false;
+
+/**
+ * The `bias` of a layer that was made with the arguments `A`: a parameter, or `null` for `bias: false`.
+ *
+ * @typeParam At the place of `bias` among the arguments by position
+ */
+export type BiasOf<A extends readonly unknown[], At extends string> = Where<Given<A, "bias", At, true>>;
 
 /** One size for all dimensions, or one per dimension. */
 export type Size = number | readonly number[];
 
-function factory(o: FactoryOptions): { device?: string | Device; dtype?: DType } {
+function factory(o: Readonly<FactoryArgs>): { device?: string | Device; dtype?: DType } {
   return { device: o.device ?? undefined, dtype: o.dtype ?? undefined };
 }
 
 /** A parameter whose values are about to be drawn. */
-export function emptyParameter(shape: readonly number[], o: FactoryOptions): Parameter {
+export function emptyParameter(shape: readonly number[], o: Readonly<FactoryArgs>): Parameter {
   return new Parameter(empty(shape, factory(o)));
 }
 
 /** A parameter of zeros. */
-export function zerosParameter(shape: readonly number[], o: FactoryOptions): Parameter {
+export function zerosParameter(shape: readonly number[], o: Readonly<FactoryArgs>): Parameter {
   return new Parameter(zeros(shape, factory(o)));
 }
 
 /** A parameter of ones. */
-export function onesParameter(shape: readonly number[], o: FactoryOptions): Parameter {
+export function onesParameter(shape: readonly number[], o: Readonly<FactoryArgs>): Parameter {
   return new Parameter(ones(shape, factory(o)));
 }
 
 /** A tensor of zeros, for a buffer. */
-export function zerosBuffer(shape: readonly number[], o: FactoryOptions): Tensor {
+export function zerosBuffer(shape: readonly number[], o: Readonly<FactoryArgs>): Tensor {
   return zeros(shape, factory(o));
 }
 
 /** A tensor of ones, for a buffer. */
-export function onesBuffer(shape: readonly number[], o: FactoryOptions): Tensor {
+export function onesBuffer(shape: readonly number[], o: Readonly<FactoryArgs>): Tensor {
   return ones(shape, factory(o));
 }
 
@@ -76,6 +93,19 @@ export function sizes(op: string, name: string, dims: number, value: Size): numb
 }
 
 /** A parameter filled with one value. */
-export function constantParameter(shape: readonly number[], value: number, o: FactoryOptions): Parameter {
+export function constantParameter(shape: readonly number[], value: number, o: Readonly<FactoryArgs>): Parameter {
   return new Parameter(full(shape, value, factory(o)));
+}
+
+/**
+ * Throws unless options are sizes: integers of at least 0.
+ *
+ * @param op the layer, for messages
+ * @param sizes the options by name
+ */
+export function checkSizes(op: string, sizes: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!Number.isInteger(value)) throw new ArgumentError(`${op}(): ${name} must be an integer: ${describe(value)}`);
+    if ((value as number) < 0) throw new ArgumentError(`${op}(): ${name} must not be negative: ${describe(value)}`);
+  }
 }

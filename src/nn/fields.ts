@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isPlainObject } from "../base/args.ts";
+import { isPlainObject } from "../base/call.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 

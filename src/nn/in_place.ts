@@ -5,6 +5,7 @@
  */
 
 import * as activation from "../ops/activation.ts";
+import { type Fn, fn } from "../ops/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** An activation's function without its first parameter's freedom: the input is written and returned. */
@@ -30,7 +31,23 @@ export const selu_: InPlace<typeof activation.selu> = inPlace(activation.selu);
 /** `threshold`, written into the input. */
 export const threshold_: InPlace<typeof activation.threshold> = inPlace(activation.threshold);
 
-/** `rrelu`, written into the input. */
-export function rrelu_(input: Tensor, lower: number = 1 / 8, upper: number = 1 / 3, training: boolean = false): Tensor {
-  return activation.rrelu(input, lower, upper, training, true);
+/** The parameters of {@linkcode rrelu_}. */
+export class RreluInPlaceArgs {
+  constructor(
+    /** The least slope. */
+    public lower = 1 / 8,
+    /** The largest slope. */
+    public upper = 1 / 3,
+    /** Whether slopes are drawn. */
+    public training = false,
+  ) {}
 }
+
+/** `rrelu`, written into the input. */
+export const rrelu_: Fn<typeof RreluInPlaceArgs> = fn(
+  "rrelu_",
+  RreluInPlaceArgs,
+  (input, { lower, upper, training }) => {
+    return activation.rrelu(input, lower, upper, training, true);
+  },
+);

@@ -1,17 +1,18 @@
 /**
- * Initial values of parameters, written in place without being recorded.
+ * Initial values of parameters, written in place without being recorded; each function returns its tensor.
  *
  * @see https://docs.pytorch.org/docs/stable/nn.init.html
  * @module
  */
 
 import { noGrad } from "../autograd/mode.ts";
-import { type Args, signature } from "../base/args.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { type Func, func, NoArgs } from "../base/call.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
+import type { Generator } from "../base/generator.ts";
+import { type Fn, fn } from "../ops/op.ts";
 import { randperm } from "../ops/random.ts";
-import type { RandomOptions } from "../ops/random_core.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** Which dimension a variance is preserved for: forward or backward. */
 export type FanMode = "fan_in" | "fan_out";
@@ -32,62 +33,106 @@ export type Nonlinearity =
   | "selu";
 
 /** The parameters of {@linkcode uniform_} after the tensor. */
-export interface UniformArgs extends RandomOptions {
-  /** The lowest value; default 0. */
-  a?: number;
-  /** The bound above; default 1. */
-  b?: number;
+export class UniformInitArgs {
+  constructor(
+    /** The lowest value. */
+    public a = 0,
+    /** The bound above. */
+    public b = 1,
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
 /** The parameters of {@linkcode normal_} after the tensor. */
-export interface NormalArgs extends RandomOptions {
-  /** The mean; default 0. */
-  mean?: number;
-  /** The standard deviation; default 1. */
-  std?: number;
+export class NormalInitArgs {
+  constructor(
+    /** The mean. */
+    public mean = 0,
+    /** The standard deviation. */
+    public std = 1,
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
 /** The parameters of {@linkcode truncNormal_} after the tensor. */
-export interface TruncNormalArgs extends NormalArgs {
-  /** The lowest value, not a number of standard deviations; default -2. */
-  a?: number;
-  /** The highest value; default 2. */
-  b?: number;
+export class TruncNormalInitArgs {
+  constructor(
+    /** The mean. */
+    public mean = 0,
+    /** The standard deviation. */
+    public std = 1,
+    /** The lowest value, not a number of standard deviations. */
+    public a = -2,
+    /** The highest value. */
+    public b = 2,
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
-/** The parameters of Glorot's initialisers after the tensor. */
-export interface GainArgs extends RandomOptions {
-  /** A factor of all values; default 1. */
-  gain?: number;
+/** The parameters of Glorot's initialisers and of {@linkcode orthogonal_} after the tensor. */
+export class GainArgs {
+  constructor(
+    /** A factor of all values. */
+    public gain = 1,
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
 /** The parameters of He's initialisers after the tensor. */
-export interface KaimingArgs extends RandomOptions {
-  /** The negative slope after the layer, for `"leaky_relu"`; default 0. */
-  a?: number;
-  /** Which fan; default `"fan_in"`. */
-  mode?: FanMode;
-  /** What follows the layer; default `"leaky_relu"`. */
-  nonlinearity?: Nonlinearity;
+export class KaimingArgs {
+  constructor(
+    /** The negative slope after the layer, for `"leaky_relu"`. */
+    public a = 0,
+    /** Which fan. */
+    public mode: FanMode = "fan_in",
+    /** What follows the layer. */
+    public nonlinearity: Nonlinearity = "leaky_relu",
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
 /** The parameters of {@linkcode sparse_} after the tensor. */
-export interface SparseArgs extends RandomOptions {
-  /** The share of zeros in each column, 0 to 1. */
-  sparsity: number;
-  /** The standard deviation of the others; default 0.01. */
-  std?: number;
+export class SparseInitArgs {
+  constructor(
+    /** The share of zeros in each column, 0 to 1. */
+    public sparsity: number,
+    /** The standard deviation of the others. */
+    public std = 0.01,
+    /** The stream to draw from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
-const parseUniform = signature<UniformArgs>("uniform_", ["a", "b", "generator"]);
-const parseNormal = signature<NormalArgs>("normal_", ["mean", "std", "generator"]);
-const parseTruncNormal = signature<TruncNormalArgs>("truncNormal_", ["mean", "std", "a", "b", "generator"]);
-const parseXavierUniform = signature<GainArgs>("xavierUniform_", ["gain", "generator"]);
-const parseXavierNormal = signature<GainArgs>("xavierNormal_", ["gain", "generator"]);
-const parseKaimingUniform = signature<KaimingArgs>("kaimingUniform_", ["a", "mode", "nonlinearity", "generator"]);
-const parseKaimingNormal = signature<KaimingArgs>("kaimingNormal_", ["a", "mode", "nonlinearity", "generator"]);
-const parseOrthogonal = signature<GainArgs>("orthogonal_", ["gain", "generator"]);
-const parseSparse = signature<SparseArgs>("sparse_", ["sparsity", "std", "generator"], [], 1);
+/** The parameters of {@linkcode constant_} after the tensor. */
+export class ConstantInitArgs {
+  constructor(
+    /** The value. */
+    public val: number,
+  ) {}
+}
+
+/** The parameters of {@linkcode dirac_} after the tensor. */
+export class DiracArgs {
+  constructor(
+    /** Each group of channels is passed on separately. */
+    public groups = 1,
+  ) {}
+}
+
+/** The parameters of {@linkcode calculateGain}. */
+export class GainOfArgs {
+  constructor(
+    /** PyTorch's name of the nonlinearity. */
+    public nonlinearity: Nonlinearity,
+    /** The negative slope of `"leaky_relu"`; `null`: 0.01. */
+    public param: number | null = null,
+  ) {}
+}
 
 const LINEAR: ReadonlySet<string> = new Set([
   "linear",
@@ -103,69 +148,62 @@ const LINEAR: ReadonlySet<string> = new Set([
 /**
  * The factor by which a nonlinearity's weights are larger than those of a linear layer.
  *
- * @param nonlinearity PyTorch's name of it
- * @param param the negative slope of `"leaky_relu"`, 0.01 if missing
  * @throws {ArgumentError} if the name is unknown
  */
-export function calculateGain(nonlinearity: Nonlinearity, param?: number | null): number {
-  if (LINEAR.has(nonlinearity)) return 1;
-  switch (nonlinearity) {
-    case "tanh":
-      return 5 / 3;
-    case "relu":
-      return Math.sqrt(2);
-    case "leaky_relu":
-      return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2));
-    case "selu":
-      return 3 / 4;
-    default:
-      throw new ArgumentError(`calculateGain(): unknown nonlinearity: "${String(nonlinearity)}"`);
-  }
-}
+export const calculateGain: Func<typeof GainOfArgs, number> = func(
+  "calculateGain",
+  GainOfArgs,
+  ({ nonlinearity, param }) => {
+    if (LINEAR.has(nonlinearity)) return 1;
+    switch (nonlinearity) {
+      case "tanh":
+        return 5 / 3;
+      case "relu":
+        return Math.sqrt(2);
+      case "leaky_relu":
+        return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2));
+      case "selu":
+        return 3 / 4;
+      default:
+        throw new ArgumentError(`calculateGain(): unknown nonlinearity: ${describe(nonlinearity)}`);
+    }
+  },
+);
 
-function written(op: string, tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
-  checkTensor(op, "tensor", tensor);
+function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
   noGrad(() => write(tensor));
   return tensor;
 }
 
 /**
  * Uniform values from `a` to `b`.
- *
- * @param tensor filled in place and returned
  */
-export function uniform_(tensor: Tensor, ...args: Args<UniformArgs, ["a", "b", "generator"]>): Tensor {
-  const { a = 0, b = 1, ...options } = parseUniform(args);
-  return written("uniform_", tensor, (t) => t.uniform_(a, b, options));
-}
+export const uniform_: Fn<typeof UniformInitArgs> = fn("uniform_", UniformInitArgs, (tensor, { a, b, generator }) => {
+  return written(tensor, (t) => t.uniform_(a, b, { generator }));
+});
 
 /**
  * Normal values.
- *
- * @param tensor filled in place and returned
  */
-export function normal_(tensor: Tensor, ...args: Args<NormalArgs, ["mean", "std", "generator"]>): Tensor {
-  const { mean = 0, std = 1, ...options } = parseNormal(args);
-  return written("normal_", tensor, (t) => t.normal_(mean, std, options));
-}
+export const normal_: Fn<typeof NormalInitArgs> = fn("normal_", NormalInitArgs, (tensor, { mean, std, generator }) => {
+  return written(tensor, (t) => t.normal_(mean, std, { generator }));
+});
 
 /**
  * Normal values, those outside `[a, b]` drawn again: the quantile function of uniform values between the bounds' ranks.
- *
- * @param tensor filled in place and returned
  */
-export function truncNormal_(
-  tensor: Tensor,
-  ...args: Args<TruncNormalArgs, ["mean", "std", "a", "b", "generator"]>
-): Tensor {
-  const { mean = 0, std = 1, a = -2, b = 2, ...options } = parseTruncNormal(args);
-  const below = normalCdf((a - mean) / std);
-  const above = normalCdf((b - mean) / std);
-  return written("truncNormal_", tensor, (t) => {
-    t.uniform_(2 * below - 1, 2 * above - 1, options);
-    t.erfinv_().mul_(std * Math.SQRT2).add_(mean).clamp_(a, b);
-  });
-}
+export const truncNormal_: Fn<typeof TruncNormalInitArgs> = fn(
+  "truncNormal_",
+  TruncNormalInitArgs,
+  (tensor, { mean, std, a, b, generator }) => {
+    const below = normalCdf((a - mean) / std);
+    const above = normalCdf((b - mean) / std);
+    return written(tensor, (t) => {
+      t.uniform_(2 * below - 1, 2 * above - 1, { generator });
+      t.erfinv_().mul_(std * Math.SQRT2).add_(mean).clamp_(a, b);
+    });
+  },
+);
 
 /** The standard normal distribution function, by the series of erf; 1e-15 for the few standard deviations used here. */
 function normalCdf(x: number): number {
@@ -180,42 +218,39 @@ function normalCdf(x: number): number {
 }
 
 /** Fills with one value. */
-export function constant_(tensor: Tensor, val: number): Tensor {
-  return written("constant_", tensor, (t) => t.fill_(val));
-}
+export const constant_: Fn<typeof ConstantInitArgs> = fn("constant_", ConstantInitArgs, (tensor, { val }) => {
+  return written(tensor, (t) => t.fill_(val));
+});
 
 /** Fills with ones. */
-export function ones_(tensor: Tensor): Tensor {
-  return written("ones_", tensor, (t) => t.fill_(1));
-}
+export const ones_: Fn<typeof NoArgs> = fn("ones_", NoArgs, (tensor) => {
+  return constant_(tensor, 1);
+});
 
 /** Fills with zeros. */
-export function zeros_(tensor: Tensor): Tensor {
-  return written("zeros_", tensor, (t) => t.fill_(0));
-}
+export const zeros_: Fn<typeof NoArgs> = fn("zeros_", NoArgs, (tensor) => {
+  return constant_(tensor, 0);
+});
 
 /**
  * Ones on the diagonal of a matrix, zeros elsewhere.
  *
  * @throws {ShapeError} if the tensor is not two-dimensional
  */
-export function eye_(tensor: Tensor): Tensor {
+export const eye_: Fn<typeof NoArgs> = fn("eye_", NoArgs, (tensor) => {
   requireMatrix("eye_", tensor);
-  return written("eye_", tensor, (t) => {
+  return written(tensor, (t) => {
     t.zero_();
     t.diagonal().fill_(1);
   });
-}
+});
 
 /**
- * Filters that pass their channel on unchanged.
+ * Filters that pass their channel on unchanged: the weight of a convolution in 1, 2 or 3 dimensions.
  *
- * @param tensor the weight of a convolution in 1, 2 or 3 dimensions
- * @param groups each group of channels is passed on separately
  * @throws {ShapeError} if the tensor has other dimensions, or the groups do not divide its channels
  */
-export function dirac_(tensor: Tensor, groups = 1): Tensor {
-  checkTensor("dirac_", "tensor", tensor);
+export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { groups }) => {
   if (tensor.ndim < 3 || tensor.ndim > 5) {
     throw new ShapeError(`dirac_(): expected a weight of 3, 4 or 5 dimensions: ${show(tensor.shape)}`);
   }
@@ -225,25 +260,26 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const perGroup = tensor.shape[0] / groups;
   const channels = Math.min(perGroup, tensor.shape[1]);
   const centre = tensor.shape.slice(2).map((size) => Math.floor(size / 2));
-  return written("dirac_", tensor, (t) => {
+  return written(tensor, (t) => {
     t.zero_();
     for (let g = 0; g < groups; g++) {
       for (let c = 0; c < channels; c++) t.setAt([g * perGroup + c, c, ...centre], 1);
     }
   });
-}
+});
 
 /**
  * How many inputs feed an output of a weight, and how many outputs an input feeds.
  *
  * @throws {ShapeError} if the weight has fewer than two dimensions
  */
-export function fanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
-  return fans("fanInAndFanOut", tensor);
-}
+export const fanInAndFanOut: Fn<typeof NoArgs, [fanIn: number, fanOut: number]> = fn(
+  "fanInAndFanOut",
+  NoArgs,
+  (tensor) => fans("fanInAndFanOut", tensor),
+);
 
 function fans(op: string, tensor: Tensor): [fanIn: number, fanOut: number] {
-  checkTensor(op, "tensor", tensor);
   if (tensor.ndim < 2) throw new ShapeError(`${op}(): at least 2 dimensions are needed: ${show(tensor.shape)}`);
   const receptive = tensor.shape.slice(2).reduce((product, size) => product * size, 1);
   return [tensor.shape[1] * receptive, tensor.shape[0] * receptive];
@@ -254,28 +290,25 @@ function fans(op: string, tensor: Tensor): [fanIn: number, fanOut: number] {
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierUniform_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
-  const { gain = 1, generator } = parseXavierUniform(args);
+export const xavierUniform_: Fn<typeof GainArgs> = fn("xavierUniform_", GainArgs, (tensor, { gain, generator }) => {
   const [fanIn, fanOut] = fans("xavierUniform_", tensor);
   const bound = Math.sqrt(3) * gain * Math.sqrt(2 / (fanIn + fanOut));
   return uniform_(tensor, -bound, bound, { generator });
-}
+});
 
 /**
  * Glorot's initialisation with normal values.
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierNormal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
-  const { gain = 1, generator } = parseXavierNormal(args);
+export const xavierNormal_: Fn<typeof GainArgs> = fn("xavierNormal_", GainArgs, (tensor, { gain, generator }) => {
   const [fanIn, fanOut] = fans("xavierNormal_", tensor);
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator });
-}
+});
 
-function kaimingStd(op: string, tensor: Tensor, args: KaimingArgs): number {
-  const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = args;
+function kaimingStd(op: string, tensor: Tensor, { a, mode, nonlinearity }: Readonly<KaimingArgs>): number {
   if (mode !== "fan_in" && mode !== "fan_out") {
-    throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": "${String(mode)}"`);
+    throw new ArgumentError(`${op}(): mode must be "fan_in" or "fan_out": ${describe(mode)}`);
   }
   const fan = fans(op, tensor)[mode === "fan_in" ? 0 : 1];
   return calculateGain(nonlinearity, a) / Math.sqrt(fan);
@@ -286,29 +319,21 @@ function kaimingStd(op: string, tensor: Tensor, args: KaimingArgs): number {
  *
  * @see https://arxiv.org/abs/1502.01852
  */
-export function kaimingUniform_(
-  tensor: Tensor,
-  ...args: Args<KaimingArgs, ["a", "mode", "nonlinearity", "generator"]>
-): Tensor {
-  const options = parseKaimingUniform(args);
+export const kaimingUniform_: Fn<typeof KaimingArgs> = fn("kaimingUniform_", KaimingArgs, (tensor, o) => {
   if (tensor.numel() === 0) return tensor;
-  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, options);
-  return uniform_(tensor, -bound, bound, { generator: options.generator });
-}
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, o);
+  return uniform_(tensor, -bound, bound, { generator: o.generator });
+});
 
 /**
  * He's initialisation with normal values.
  *
  * @see https://arxiv.org/abs/1502.01852
  */
-export function kaimingNormal_(
-  tensor: Tensor,
-  ...args: Args<KaimingArgs, ["a", "mode", "nonlinearity", "generator"]>
-): Tensor {
-  const options = parseKaimingNormal(args);
+export const kaimingNormal_: Fn<typeof KaimingArgs> = fn("kaimingNormal_", KaimingArgs, (tensor, o) => {
   if (tensor.numel() === 0) return tensor;
-  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options), { generator: options.generator });
-}
+  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, o), { generator: o.generator });
+});
 
 /**
  * A matrix with orthonormal rows or columns, whichever are fewer; further dimensions count as columns.
@@ -319,17 +344,16 @@ export function kaimingNormal_(
  * @throws {ShapeError} if the tensor has fewer than two dimensions
  * @see https://arxiv.org/abs/1312.6120
  */
-export function orthogonal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "generator"]>): Tensor {
-  const { gain = 1, ...options } = parseOrthogonal(args);
+export const orthogonal_: Fn<typeof GainArgs> = fn("orthogonal_", GainArgs, (tensor, { gain, generator }) => {
   if (tensor.ndim < 2) {
     throw new ShapeError(`orthogonal_(): expected at least 2 dimensions: ${show(tensor.shape)}`);
   }
   if (tensor.numel() === 0) return tensor;
   const rows = tensor.shape[0], columns = tensor.numel() / rows;
   const [long, short] = [Math.max(rows, columns), Math.min(rows, columns)];
-  return written("orthogonal_", tensor, (t) =>
+  return written(tensor, (t) =>
     scope(() => {
-      const basis = t.detach().newEmpty([short, long]).normal_(0, 1, options); // one vector per row
+      const basis = t.detach().newEmpty([short, long]).normal_(0, 1, { generator }); // one vector per row
       for (let k = 0; k < short; k++) {
         const vector = basis.select(0, k);
         const before = basis.narrow(0, 0, k);
@@ -339,28 +363,30 @@ export function orthogonal_(tensor: Tensor, ...args: Args<GainArgs, ["gain", "ge
       }
       t.copy_((rows < columns ? basis : basis.t()).reshape(t.shape)).mul_(gain);
     }));
-}
+});
 
 /**
  * Normal values with a share of each column set to zero.
  *
  * @throws {ShapeError} if the tensor is not two-dimensional
  */
-export function sparse_(tensor: Tensor, ...args: Args<SparseArgs, ["sparsity", "std", "generator"]>): Tensor {
-  const { sparsity, std = 0.01, ...options } = parseSparse(args);
-  requireMatrix("sparse_", tensor);
-  const [rows, columns] = tensor.shape;
-  const zeros = Math.ceil(sparsity * rows);
-  return written("sparse_", tensor, (t) => {
-    t.normal_(0, std, options);
-    for (let column = 0; column < columns; column++) {
-      const chosen = randperm(rows, { ...options, device: tensor.device }).narrow(0, 0, zeros);
-      t.select(1, column).indexFill_(0, chosen, 0);
-    }
-  });
-}
+export const sparse_: Fn<typeof SparseInitArgs> = fn(
+  "sparse_",
+  SparseInitArgs,
+  (tensor, { sparsity, std, generator }) => {
+    requireMatrix("sparse_", tensor);
+    const [rows, columns] = tensor.shape;
+    const zeros = Math.ceil(sparsity * rows);
+    return written(tensor, (t) => {
+      t.normal_(0, std, { generator });
+      for (let column = 0; column < columns; column++) {
+        const chosen = randperm(rows, { generator, device: tensor.device }).narrow(0, 0, zeros);
+        t.select(1, column).indexFill_(0, chosen, 0);
+      }
+    });
+  },
+);
 
 function requireMatrix(op: string, tensor: Tensor): void {
-  checkTensor(op, "tensor", tensor);
   if (tensor.ndim !== 2) throw new ShapeError(`${op}(): expected a matrix: ${show(tensor.shape)}`);
 }

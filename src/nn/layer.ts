@@ -8,66 +8,81 @@
  */
 
 import { type Args, call, type Params } from "../base/call.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { toSnake } from "../base/spelling.ts";
 import { python } from "./repr.ts";
 
-/** A module whose `forward` takes `A` and gives a tensor. */
-export interface TensorModule<A extends readonly unknown[]> extends Module {
+/** A module whose `forward` takes `A` and gives `R`. */
+export interface FunctionModule<A extends readonly unknown[], R> extends Module {
   /** The function of the layer, with its options. */
-  forward(...args: A): Tensor;
+  forward(...args: A): R;
 }
 
 /** A layer of the options that `C` declares, which are its fields. */
-export type LayerOf<C extends Params, A extends readonly unknown[] = [input: Tensor]> =
-  & TensorModule<A>
+export type LayerOf<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor> =
+  & FunctionModule<A, R>
   & Readonly<InstanceType<C>>;
 
 /** The class of such layers. */
-export type Layer<C extends Params, A extends readonly unknown[] = [input: Tensor]> = new (
+export type Layer<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor> = new (
   ...args: Args<C>
-) => LayerOf<C, A>;
+) => LayerOf<C, A, R>;
 
 /** The entry of a layer. */
-export interface LayerSpec<C extends Params, A extends readonly unknown[]> {
+export interface LayerSpec<C extends Params, A extends readonly unknown[], R = Tensor> {
   /** PyTorch's name. */
   readonly name: string;
   /** The class that declares the options. */
   readonly params: C;
   /** What the layer computes. */
-  readonly call: (options: LayerOf<C, A>, ...args: A) => Tensor;
+  readonly call: (options: LayerOf<C, A, R>, ...args: A) => R;
   /** What stands in the parentheses when the layer is printed; default nothing. */
-  readonly repr?: (options: LayerOf<C, A>) => string;
+  readonly repr?: (options: LayerOf<C, A, R>) => string;
   /** Refuses options, or changes them, when a layer is made. */
   readonly init?: (options: Writable<InstanceType<C>>) => void;
+  /** Options that are state: buffers of the layer, moved and saved with it under PyTorch's names. */
+  readonly buffers?: readonly (keyof InstanceType<C> & string)[];
 }
 
 /** The fields of `O`, to be written. */
 export type Writable<O> = { -readonly [K in keyof O]: O[K] };
 
 /** Makes the class of a layer. */
-export function layer<C extends Params, A extends readonly unknown[] = [input: Tensor]>(
-  spec: LayerSpec<C, A>,
-): Layer<C, A> {
+export function layer<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor>(
+  spec: LayerSpec<C, A, R>,
+): Layer<C, A, R> {
   const { name, params } = spec;
   const parse = call(name, params);
+  const buffers: readonly string[] = spec.buffers ?? [];
   const made = {
     [name]: class extends Module {
       constructor(...args: readonly unknown[]) {
         super();
-        Object.assign(this, parse(args));
+        const own = this as unknown as Record<string, unknown>;
+        for (const [key, value] of Object.entries(parse(args))) {
+          if (buffers.includes(key)) this.registerBuffer(toSnake(key), value as Tensor | null);
+          else own[key] = value;
+        }
         spec.init?.(this as unknown as Writable<InstanceType<C>>);
       }
-      override forward(...args: A): Tensor {
-        return spec.call(this as unknown as LayerOf<C, A>, ...args);
+      override forward(...args: A): R {
+        checkTensor(name, "input", args[0]);
+        return spec.call(this as unknown as LayerOf<C, A, R>, ...args);
       }
       override extraRepr(): string {
-        return spec.repr?.(this as unknown as LayerOf<C, A>) ?? "";
+        return spec.repr?.(this as unknown as LayerOf<C, A, R>) ?? "";
       }
     },
   }[name];
-  return made as unknown as Layer<C, A>;
+  for (const key of buffers.filter((key) => toSnake(key) !== key)) {
+    Object.defineProperty(made.prototype, key, {
+      get(this: Record<string, unknown>): unknown {
+        return this[toSnake(key)];
+      },
+    });
+  }
+  return made as unknown as Layer<C, A, R>;
 }
 
 /** `key=value, …` of some options under PyTorch's names, as Python prints them. */

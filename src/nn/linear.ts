@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { type BiasOf, checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { fanInAndFanOut, kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -27,17 +27,21 @@ export class Identity extends Module {
   }
 }
 
-/** What {@linkcode Linear} takes. */
-export interface LinearOptions extends FactoryOptions {
-  /** Size of the last dimension of the input. */
-  inFeatures: number;
-  /** Size of the last dimension of the output. */
-  outFeatures: number;
-  /** Whether a learned vector is added. @default {true} */
-  bias?: boolean;
+/** The parameters of {@linkcode Linear}. */
+export class LinearLayerArgs extends FactoryArgs {
+  constructor(
+    /** Size of the last dimension of the input. */
+    public inFeatures: number,
+    /** Size of the last dimension of the output. */
+    public outFeatures: number,
+    /** Whether a learned vector is added. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
 
-const linearArgs = signature<LinearOptions>("Linear", ["inFeatures", "outFeatures", "bias"], ["device", "dtype"], 2);
+const linearArgs = call("Linear", LinearLayerArgs);
 
 /**
  * `y = x Wᵀ + b`.
@@ -56,7 +60,7 @@ const linearArgs = signature<LinearOptions>("Linear", ["inFeatures", "outFeature
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
-export class Linear extends Module {
+export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearLayerArgs>> extends Module {
   /** Size of the last dimension of the input. */
   readonly inFeatures: number;
   /** Size of the last dimension of the output. */
@@ -64,16 +68,18 @@ export class Linear extends Module {
   /** `(outFeatures, inFeatures)`. */
   weight: Parameter;
   /** `(outFeatures)`, or `null`. */
-  bias: Parameter | null;
+  bias: BiasOf<A, "2">;
 
-  /** Takes `inFeatures, outFeatures, bias`. */
-  constructor(...args: Args<LinearOptions, ["inFeatures", "outFeatures", "bias"]>) {
+  /** Takes what {@linkcode LinearLayerArgs} declares. */
+  constructor(...args: A) {
     super();
     const o = linearArgs(args);
-    this.inFeatures = o.inFeatures;
-    this.outFeatures = o.outFeatures;
-    this.weight = emptyParameter([o.outFeatures, o.inFeatures], o);
-    this.bias = o.bias ?? true ? emptyParameter([o.outFeatures], o) : null;
+    const { inFeatures, outFeatures } = o;
+    checkSizes("Linear", { inFeatures, outFeatures });
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.weight = emptyParameter([outFeatures, inFeatures], o);
+    this.bias = (o.bias ? emptyParameter([outFeatures], o) : null) as BiasOf<A, "2">;
     this.resetParameters();
   }
 
@@ -89,6 +95,7 @@ export class Linear extends Module {
 
   /** The product of input and weight, plus the bias. */
   override forward(input: Tensor): Tensor {
+    checkTensor("Linear", "input", input);
     return F.linear(input, this.weight, this.bias);
   }
 
@@ -98,31 +105,30 @@ export class Linear extends Module {
   }
 }
 
-/** What {@linkcode Bilinear} takes. */
-export interface BilinearOptions extends FactoryOptions {
-  /** Size of the last dimension of the first input. */
-  in1Features: number;
-  /** Size of the last dimension of the second input. */
-  in2Features: number;
-  /** Size of the last dimension of the output. */
-  outFeatures: number;
-  /** Whether a learned vector is added. @default {true} */
-  bias?: boolean;
+/** The parameters of {@linkcode Bilinear}. */
+export class BilinearLayerArgs extends FactoryArgs {
+  constructor(
+    /** Size of the last dimension of the first input. */
+    public in1Features: number,
+    /** Size of the last dimension of the second input. */
+    public in2Features: number,
+    /** Size of the last dimension of the output. */
+    public outFeatures: number,
+    /** Whether a learned vector is added. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
 
-const bilinearArgs = signature<BilinearOptions>(
-  "Bilinear",
-  ["in1Features", "in2Features", "outFeatures", "bias"],
-  ["device", "dtype"],
-  3,
-);
+const bilinearArgs = call("Bilinear", BilinearLayerArgs);
 
 /**
  * `y = x₁ᵀ A x₂ + b`.
  *
  * Shape: `(*, in1Features)` and `(*, in2Features)` to `(*, outFeatures)`.
  */
-export class Bilinear extends Module {
+export class Bilinear<A extends Args<typeof BilinearLayerArgs> = Args<typeof BilinearLayerArgs>> extends Module {
   /** Size of the last dimension of the first input. */
   readonly in1Features: number;
   /** Size of the last dimension of the second input. */
@@ -132,18 +138,20 @@ export class Bilinear extends Module {
   /** `(outFeatures, in1Features, in2Features)`. */
   weight: Parameter;
   /** `(outFeatures)`, or `null`. */
-  bias: Parameter | null;
+  bias: BiasOf<A, "3">;
 
-  /** Takes `in1Features, in2Features, outFeatures, bias`. */
-  constructor(...args: Args<BilinearOptions, ["in1Features", "in2Features", "outFeatures", "bias"]>) {
+  /** Takes what {@linkcode BilinearLayerArgs} declares. */
+  constructor(...args: A) {
     super();
     const o = bilinearArgs(args);
-    if (o.in1Features <= 0) throw new ArgumentError(`Bilinear(): in1Features must be positive: ${o.in1Features}`);
-    this.in1Features = o.in1Features;
-    this.in2Features = o.in2Features;
-    this.outFeatures = o.outFeatures;
-    this.weight = emptyParameter([o.outFeatures, o.in1Features, o.in2Features], o);
-    this.bias = o.bias ?? true ? emptyParameter([o.outFeatures], o) : null;
+    const { in1Features, in2Features, outFeatures } = o;
+    checkSizes("Bilinear", { in1Features, in2Features, outFeatures });
+    if (in1Features === 0) throw new ArgumentError("Bilinear(): in1Features must be positive: 0");
+    this.in1Features = in1Features;
+    this.in2Features = in2Features;
+    this.outFeatures = outFeatures;
+    this.weight = emptyParameter([outFeatures, in1Features, in2Features], o);
+    this.bias = (o.bias ? emptyParameter([outFeatures], o) : null) as BiasOf<A, "3">;
     this.resetParameters();
   }
 

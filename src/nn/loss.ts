@@ -4,382 +4,292 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import * as F from "./functional.ts";
 import type { Lengths } from "../ops/ctc.ts";
 import type { Reduction } from "../ops/loss_core.ts";
-import {
-  LossModule,
-  type LossModuleOptions,
-  reductionOf,
-  type Standard,
-  WeightedLossModule,
-  type WeightedLossModuleOptions,
-} from "./loss_base.ts";
-import { Module } from "./module.ts";
-
-const plainArgs = signature<LossModuleOptions>("Loss", ["sizeAverage", "reduce", "reduction"]);
-const weightedArgs = signature<WeightedLossModuleOptions>("Loss", ["weight", "sizeAverage", "reduce", "reduction"]);
+import type { Tensor } from "../tensor/tensor.ts";
+import * as F from "./functional.ts";
+import type { Layer } from "./layer.ts";
+import { loss, LossArgs, type LossInputs, WeightedLossArgs } from "./loss_base.ts";
 
 /** The mean of `|input - target|`. */
-export class L1Loss extends LossModule {
-  /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, Standard>) {
-    super(plainArgs(args));
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.l1Loss(input, target, { reduction: this.reduction });
-  }
-}
+export const L1Loss: Layer<typeof LossArgs, LossInputs> = loss({
+  name: "L1Loss",
+  params: LossArgs,
+  call: ({ reduction }, ...inputs: LossInputs) => F.l1Loss(...inputs, { reduction }),
+});
+/** See the class of the same name. */
+export type L1Loss = InstanceType<typeof L1Loss>;
 
 /** The mean of `(input - target)²`. */
-export class MSELoss extends LossModule {
-  /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, Standard>) {
-    super(plainArgs(args));
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.mseLoss(input, target, { reduction: this.reduction });
-  }
-}
+export const MSELoss: Layer<typeof LossArgs, LossInputs> = loss({
+  name: "MSELoss",
+  params: LossArgs,
+  call: ({ reduction }, ...inputs: LossInputs) => F.mseLoss(...inputs, { reduction }),
+});
+/** See the class of the same name. */
+export type MSELoss = InstanceType<typeof MSELoss>;
 
 /** The mean of `log(1 + e^(-target · input))`, targets being 1 and -1. */
-export class SoftMarginLoss extends LossModule {
-  /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, Standard>) {
-    super(plainArgs(args));
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.softMarginLoss(input, target, { reduction: this.reduction });
-  }
-}
+export const SoftMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
+  name: "SoftMarginLoss",
+  params: LossArgs,
+  call: ({ reduction }, ...inputs: LossInputs) => F.softMarginLoss(...inputs, { reduction }),
+});
+/** See the class of the same name. */
+export type SoftMarginLoss = InstanceType<typeof SoftMarginLoss>;
 
 /** Margins between the target classes and the others. */
-export class MultiLabelMarginLoss extends LossModule {
-  /** Takes `sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<LossModuleOptions, Standard>) {
-    super(plainArgs(args));
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.multilabelMarginLoss(input, target, { reduction: this.reduction });
-  }
-}
+export const MultiLabelMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
+  name: "MultiLabelMarginLoss",
+  params: LossArgs,
+  call: ({ reduction }, ...inputs: LossInputs) => F.multilabelMarginLoss(...inputs, { reduction }),
+});
+/** See the class of the same name. */
+export type MultiLabelMarginLoss = InstanceType<typeof MultiLabelMarginLoss>;
 
 /** Binary cross entropy of probabilities. */
-export class BCELoss extends WeightedLossModule {
-  /** Takes `weight, sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
-    super(weightedArgs(args));
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
-  }
-}
+export const BCELoss: Layer<typeof WeightedLossArgs, LossInputs> = loss({
+  name: "BCELoss",
+  params: WeightedLossArgs,
+  buffers: ["weight"],
+  call: ({ weight, reduction }, ...inputs: LossInputs) => F.binaryCrossEntropy(...inputs, { weight, reduction }),
+});
+/** See the class of the same name. */
+export type BCELoss = InstanceType<typeof BCELoss>;
 
 /** The mean over classes of the binary cross entropy of logits. */
-export class MultiLabelSoftMarginLoss extends WeightedLossModule {
-  /** Takes `weight, sizeAverage, reduce, reduction`. */
-  constructor(...args: Args<WeightedLossModuleOptions, ["weight", ...Standard]>) {
-    super(weightedArgs(args));
-  }
+export const MultiLabelSoftMarginLoss: Layer<typeof WeightedLossArgs, LossInputs> = loss({
+  name: "MultiLabelSoftMarginLoss",
+  params: WeightedLossArgs,
+  buffers: ["weight"],
+  call: ({ weight, reduction }, ...inputs: LossInputs) => F.multilabelSoftMarginLoss(...inputs, { weight, reduction }),
+});
+/** See the class of the same name. */
+export type MultiLabelSoftMarginLoss = InstanceType<typeof MultiLabelSoftMarginLoss>;
 
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
-  }
+/** The parameters of {@linkcode BCEWithLogitsLoss}. */
+export class BCEWithLogitsLossArgs {
+  constructor(
+    /** Factor of each element's or class's loss. */
+    public weight: Tensor | null = null,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+    /** Factor of the loss of positive examples; broadcasts. */
+    public posWeight: Tensor | null = null,
+  ) {}
 }
-
-/** What {@linkcode BCEWithLogitsLoss} takes. */
-export interface BCEWithLogitsLossOptions extends WeightedLossModuleOptions {
-  /** Factor of the loss of positive examples; broadcasts. */
-  posWeight?: Tensor | null;
-}
-const bceLogitsArgs = signature<BCEWithLogitsLossOptions>(
-  "BCEWithLogitsLoss",
-  ["weight", "sizeAverage", "reduce", "reduction", "posWeight"],
-);
 
 /** Binary cross entropy of logits. */
-export class BCEWithLogitsLoss extends WeightedLossModule {
-  /** Factor of the loss of positive examples, or `null`. */
-  declare pos_weight: Tensor | null;
+export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> = loss({
+  name: "BCEWithLogitsLoss",
+  params: BCEWithLogitsLossArgs,
+  buffers: ["weight", "posWeight"],
+  call: ({ weight, reduction, posWeight }, ...inputs: LossInputs) =>
+    F.binaryCrossEntropyWithLogits(...inputs, { weight, reduction, posWeight }),
+});
+/** See the class of the same name. */
+export type BCEWithLogitsLoss = InstanceType<typeof BCEWithLogitsLoss>;
 
-  /** Takes `weight, sizeAverage, reduce, reduction, posWeight`. */
-  constructor(...args: Args<BCEWithLogitsLossOptions, ["weight", ...Standard, "posWeight"]>) {
-    const o = bceLogitsArgs(args);
-    super(o);
-    this.registerBuffer("pos_weight", o.posWeight ?? null);
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    const { weight, reduction, pos_weight } = this;
-    return F.binaryCrossEntropyWithLogits(input, target, { weight, reduction, posWeight: pos_weight });
-  }
+/** The parameters of {@linkcode NLLLoss}. */
+export class NLLLossArgs {
+  constructor(
+    /** Factor of each element's or class's loss. */
+    public weight: Tensor | null = null,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Targets of this number do not count. */
+    public ignoreIndex = -100,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+  ) {}
 }
-
-/** What {@linkcode NLLLoss} takes. */
-export interface NLLLossOptions extends WeightedLossModuleOptions {
-  /** Targets of this number do not count. @default {-100} */
-  ignoreIndex?: number;
-}
-const nllArgs = signature<NLLLossOptions>("NLLLoss", ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"]);
 
 /** The negative log-likelihood of target classes. */
-export class NLLLoss extends WeightedLossModule {
-  /** Targets of this number do not count. */
-  readonly ignoreIndex: number;
+export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
+  name: "NLLLoss",
+  params: NLLLossArgs,
+  buffers: ["weight"],
+  call: ({ weight, ignoreIndex, reduction }, ...inputs: LossInputs) =>
+    F.nllLoss(...inputs, { weight, ignoreIndex, reduction }),
+});
+/** See the class of the same name. */
+export type NLLLoss = InstanceType<typeof NLLLoss>;
 
-  /** Takes `weight, sizeAverage, ignoreIndex, reduce, reduction`. */
-  constructor(...args: Args<NLLLossOptions, ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"]>) {
-    const o = nllArgs(args);
-    super(o);
-    this.ignoreIndex = o.ignoreIndex ?? -100;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    const { weight, ignoreIndex, reduction } = this;
-    return F.nllLoss(input, target, { weight, ignoreIndex, reduction });
-  }
+/** The parameters of {@linkcode CrossEntropyLoss}. */
+export class CrossEntropyLossArgs {
+  constructor(
+    /** Factor of each element's or class's loss. */
+    public weight: Tensor | null = null,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Targets of this number do not count. */
+    public ignoreIndex = -100,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+    /** Share of the target that is spread over all classes. */
+    public labelSmoothing = 0,
+  ) {}
 }
-
-/** What {@linkcode CrossEntropyLoss} takes. */
-export interface CrossEntropyLossOptions extends NLLLossOptions {
-  /** Share of the target that is spread over all classes. @default {0} */
-  labelSmoothing?: number;
-}
-const crossEntropyArgs = signature<CrossEntropyLossOptions>(
-  "CrossEntropyLoss",
-  ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction", "labelSmoothing"],
-);
 
 /**
  * The cross entropy of logits and target classes or probabilities.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
-export class CrossEntropyLoss extends WeightedLossModule {
-  /** Targets of this number do not count. */
-  readonly ignoreIndex: number;
-  /** Share of the target that is spread over all classes. */
-  readonly labelSmoothing: number;
+export const CrossEntropyLoss: Layer<typeof CrossEntropyLossArgs, LossInputs> = loss({
+  name: "CrossEntropyLoss",
+  params: CrossEntropyLossArgs,
+  buffers: ["weight"],
+  call: ({ weight, ignoreIndex, reduction, labelSmoothing }, ...inputs: LossInputs) =>
+    F.crossEntropy(...inputs, { weight, ignoreIndex, reduction, labelSmoothing }),
+});
+/** See the class of the same name. */
+export type CrossEntropyLoss = InstanceType<typeof CrossEntropyLoss>;
 
-  /** Takes `weight, sizeAverage, ignoreIndex, reduce, reduction, labelSmoothing`. */
+/** The parameters of {@linkcode KLDivLoss}. */
+export class KLDivLossArgs {
+  /** Whether targets are given as logarithms. */
+  logTarget = false;
   constructor(
-    ...args: Args<
-      CrossEntropyLossOptions,
-      ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction", "labelSmoothing"]
-    >
-  ) {
-    const o = crossEntropyArgs(args);
-    super(o);
-    this.ignoreIndex = o.ignoreIndex ?? -100;
-    this.labelSmoothing = o.labelSmoothing ?? 0;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    const { weight, ignoreIndex, reduction, labelSmoothing } = this;
-    return F.crossEntropy(input, target, { weight, ignoreIndex, reduction, labelSmoothing });
-  }
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. */
+    public reduction: Reduction | "batchmean" = "mean",
+  ) {}
 }
-
-/** What {@linkcode KLDivLoss} takes. */
-export interface KLDivLossOptions extends Omit<LossModuleOptions, "reduction"> {
-  /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. @default {"mean"} */
-  reduction?: Reduction | "batchmean";
-  /** Whether targets are given as logarithms. @default {false} */
-  logTarget?: boolean;
-}
-const klArgs = signature<KLDivLossOptions>("KLDivLoss", ["sizeAverage", "reduce", "reduction"], ["logTarget"]);
 
 /** The divergence of two distributions. */
-export class KLDivLoss extends Module {
-  /** How the elements' losses become the result. */
-  readonly reduction: Reduction | "batchmean";
-  /** Whether targets are given as logarithms. */
-  readonly logTarget: boolean;
+export const KLDivLoss: Layer<typeof KLDivLossArgs, LossInputs> = loss({
+  name: "KLDivLoss",
+  params: KLDivLossArgs,
+  call: ({ reduction, logTarget }, ...inputs: LossInputs) => F.klDiv(...inputs, { reduction, logTarget }),
+});
+/** See the class of the same name. */
+export type KLDivLoss = InstanceType<typeof KLDivLoss>;
 
-  /** Takes `sizeAverage, reduce, reduction` and, by name, `logTarget`. */
-  constructor(...args: Args<KLDivLossOptions, Standard>) {
-    super();
-    const o = klArgs(args);
-    this.reduction = reductionOf(o);
-    this.logTarget = o.logTarget ?? false;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget });
-  }
+/** The parameters of {@linkcode SmoothL1Loss}. */
+export class SmoothL1LossArgs {
+  constructor(
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+    /** Where the square ends. */
+    public beta = 1,
+  ) {}
 }
-
-/** What {@linkcode SmoothL1Loss} takes. */
-export interface SmoothL1LossOptions extends LossModuleOptions {
-  /** Where the square ends. @default {1} */
-  beta?: number;
-}
-const smoothL1Args = signature<SmoothL1LossOptions>("SmoothL1Loss", ["sizeAverage", "reduce", "reduction", "beta"]);
 
 /** Squares of small differences, absolute values of large ones. */
-export class SmoothL1Loss extends LossModule {
-  /** Where the square ends. */
-  readonly beta: number;
+export const SmoothL1Loss: Layer<typeof SmoothL1LossArgs, LossInputs> = loss({
+  name: "SmoothL1Loss",
+  params: SmoothL1LossArgs,
+  call: ({ reduction, beta }, ...inputs: LossInputs) => F.smoothL1Loss(...inputs, { reduction, beta }),
+});
+/** See the class of the same name. */
+export type SmoothL1Loss = InstanceType<typeof SmoothL1Loss>;
 
-  /** Takes `sizeAverage, reduce, reduction, beta`. */
-  constructor(...args: Args<SmoothL1LossOptions, [...Standard, "beta"]>) {
-    const o = smoothL1Args(args);
-    super(o);
-    this.beta = o.beta ?? 1;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta });
-  }
+/** The parameters of {@linkcode HuberLoss}. */
+export class HuberLossArgs {
+  constructor(
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+    /** Where the square ends. */
+    public delta = 1,
+  ) {}
 }
-
-/** What {@linkcode HuberLoss} takes. */
-export interface HuberLossOptions {
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-  /** Where the square ends. @default {1} */
-  delta?: number;
-}
-const huberArgs = signature<HuberLossOptions>("HuberLoss", ["reduction", "delta"]);
 
 /** {@linkcode SmoothL1Loss} times `delta`. */
-export class HuberLoss extends LossModule {
-  /** Where the square ends. */
-  readonly delta: number;
+export const HuberLoss: Layer<typeof HuberLossArgs, LossInputs> = loss({
+  name: "HuberLoss",
+  params: HuberLossArgs,
+  call: ({ reduction, delta }, ...inputs: LossInputs) => F.huberLoss(...inputs, { reduction, delta }),
+});
+/** See the class of the same name. */
+export type HuberLoss = InstanceType<typeof HuberLoss>;
 
-  /** Takes `reduction, delta`. */
-  constructor(...args: Args<HuberLossOptions, ["reduction", "delta"]>) {
-    const o = huberArgs(args);
-    super(o);
-    this.delta = o.delta ?? 1;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    return F.huberLoss(input, target, { reduction: this.reduction, delta: this.delta });
-  }
+/** The parameters of {@linkcode PoissonNLLLoss}. */
+export class PoissonNLLLossArgs {
+  constructor(
+    /** Whether the input is the logarithm of the rate. */
+    public logInput = true,
+    /** Whether Stirling's approximation of the constant term is added. */
+    public full = false,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Added to the rate before its logarithm is taken. */
+    public eps = 1e-8,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+  ) {}
 }
-
-/** What {@linkcode PoissonNLLLoss} takes. */
-export interface PoissonNLLLossOptions extends LossModuleOptions {
-  /** Whether the input is the logarithm of the rate. @default {true} */
-  logInput?: boolean;
-  /** Whether Stirling's approximation of the constant term is added. @default {false} */
-  full?: boolean;
-  /** Added to the rate before its logarithm is taken. @default {1e-8} */
-  eps?: number;
-}
-const poissonArgs = signature<PoissonNLLLossOptions>(
-  "PoissonNLLLoss",
-  ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"],
-);
 
 /** The negative log-likelihood of counts. */
-export class PoissonNLLLoss extends LossModule {
-  /** Whether the input is the logarithm of the rate. */
-  readonly logInput: boolean;
+export const PoissonNLLLoss: Layer<typeof PoissonNLLLossArgs, LossInputs> = loss({
+  name: "PoissonNLLLoss",
+  params: PoissonNLLLossArgs,
+  call: ({ logInput, full, eps, reduction }, ...inputs: LossInputs) =>
+    F.poissonNllLoss(...inputs, { logInput, full, eps, reduction }),
+});
+/** See the class of the same name. */
+export type PoissonNLLLoss = InstanceType<typeof PoissonNLLLoss>;
+
+/** The parameters of {@linkcode GaussianNLLLoss}. */
+export class GaussianNLLLossArgs {
   /** Whether the constant term is added. */
-  readonly full: boolean;
-  /** Added to the rate before its logarithm is taken. */
-  readonly eps: number;
-
-  /** Takes `logInput, full, sizeAverage, eps, reduce, reduction`. */
-  constructor(
-    ...args: Args<PoissonNLLLossOptions, ["logInput", "full", "sizeAverage", "eps", "reduce", "reduction"]>
-  ) {
-    const o = poissonArgs(args);
-    super(o);
-    this.logInput = o.logInput ?? true;
-    this.full = o.full ?? false;
-    this.eps = o.eps ?? 1e-8;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor): Tensor {
-    const { logInput, full, eps, reduction } = this;
-    return F.poissonNllLoss(input, target, { logInput, full, eps, reduction });
-  }
+  full = false;
+  /** The least variance. */
+  eps = 1e-6;
+  /** How the elements' losses become the result. */
+  reduction: Reduction = "mean";
 }
 
-/** What {@linkcode GaussianNLLLoss} takes. */
-export interface GaussianNLLLossOptions {
-  /** Whether the constant term is added. @default {false} */
-  full?: boolean;
-  /** The least variance. @default {1e-6} */
-  eps?: number;
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-}
-const gaussianArgs = signature<GaussianNLLLossOptions>("GaussianNLLLoss", [], ["full", "eps", "reduction"]);
+/** What {@linkcode GaussianNLLLoss} is called with. */
+export type GaussianInputs = [input: Tensor, target: Tensor, variance: Tensor | number];
 
 /** The negative log-likelihood of values under normal distributions. */
-export class GaussianNLLLoss extends LossModule {
-  /** Whether the constant term is added. */
-  readonly full: boolean;
-  /** The least variance. */
-  readonly eps: number;
+export const GaussianNLLLoss: Layer<typeof GaussianNLLLossArgs, GaussianInputs> = loss({
+  name: "GaussianNLLLoss",
+  params: GaussianNLLLossArgs,
+  call: ({ full, eps, reduction }, ...inputs: GaussianInputs) => F.gaussianNllLoss(...inputs, { full, eps, reduction }),
+});
+/** See the class of the same name. */
+export type GaussianNLLLoss = InstanceType<typeof GaussianNLLLoss>;
 
-  /** Takes `full`, `eps` and `reduction` by name. */
-  constructor(...args: Args<GaussianNLLLossOptions, []>) {
-    const o = gaussianArgs(args);
-    super(o);
-    this.full = o.full ?? false;
-    this.eps = o.eps ?? 1e-6;
-  }
-
-  /** The loss. */
-  override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
-    return F.gaussianNllLoss(input, target, variance, { full: this.full, eps: this.eps, reduction: this.reduction });
-  }
+/** The parameters of {@linkcode CTCLoss}. */
+export class CTCLossArgs {
+  constructor(
+    /** The class of the blank. */
+    public blank = 0,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+    /** Whether infinite losses count as 0. */
+    public zeroInfinity = false,
+  ) {}
 }
 
-/** What {@linkcode CTCLoss} takes. */
-export interface CTCLossOptions {
-  /** The class of the blank. @default {0} */
-  blank?: number;
-  /** How the examples' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-  /** Whether infinite losses count as 0. @default {false} */
-  zeroInfinity?: boolean;
-}
-const ctcArgs = signature<CTCLossOptions>("CTCLoss", ["blank", "reduction", "zeroInfinity"]);
+/** What {@linkcode CTCLoss} is called with. */
+export type CTCInputs = [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths];
 
 /** Connectionist temporal classification. */
-export class CTCLoss extends LossModule {
-  /** The class of the blank. */
-  readonly blank: number;
-  /** Whether infinite losses count as 0. */
-  readonly zeroInfinity: boolean;
-
-  /** Takes `blank, reduction, zeroInfinity`. */
-  constructor(...args: Args<CTCLossOptions, ["blank", "reduction", "zeroInfinity"]>) {
-    const o = ctcArgs(args);
-    super(o);
-    this.blank = o.blank ?? 0;
-    this.zeroInfinity = o.zeroInfinity ?? false;
-  }
-
-  /** The loss. */
-  override forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {
-    const { blank, reduction, zeroInfinity } = this;
-    return F.ctcLoss(logProbs, targets, inputLengths, targetLengths, { blank, reduction, zeroInfinity });
-  }
-}
+export const CTCLoss: Layer<typeof CTCLossArgs, CTCInputs> = loss({
+  name: "CTCLoss",
+  params: CTCLossArgs,
+  call: ({ blank, reduction, zeroInfinity }, ...inputs: CTCInputs) =>
+    F.ctcLoss(...inputs, { blank, reduction, zeroInfinity }),
+});
+/** See the class of the same name. */
+export type CTCLoss = InstanceType<typeof CTCLoss>;

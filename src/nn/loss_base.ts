@@ -1,61 +1,73 @@
 /**
- * What losses as modules share: a reduction, and for some a weight.
+ * What losses as modules share: a reduction, an input and a target.
  *
  * @module
  */
 
+import type { Params } from "../base/call.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Reduction } from "../ops/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import { type Layer, layer, type LayerSpec, type Writable } from "./layer.ts";
 
-/** What losses with nothing else to choose take. */
-export interface LossModuleOptions {
-  /** Deprecated: `false` means `"sum"`. */
+/** The parameters of losses with nothing but a reduction. */
+export class LossArgs {
+  constructor(
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+  ) {}
+}
+
+/** The parameters of losses with a weight. */
+export class WeightedLossArgs {
+  constructor(
+    /** Factor of each element's or class's loss. */
+    public weight: Tensor | null = null,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+  ) {}
+}
+
+/** What most losses are called with. */
+export type LossInputs = [input: Tensor, target: Tensor];
+
+/** How a loss is reduced, in the words of today and of PyTorch's past. */
+interface Reduced {
+  reduction: string;
   sizeAverage?: boolean | null;
-  /** Deprecated: `false` means `"none"`. */
   reduce?: boolean | null;
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
 }
 
-/** What losses with a weight take. */
-export interface WeightedLossModuleOptions extends LossModuleOptions {
-  /** Factor of each element's or class's loss. */
-  weight?: Tensor | null;
+/** Brings the deprecated options into `reduction`. */
+function reduceAs(o: Reduced): void {
+  if (typeof o.sizeAverage !== "boolean" && typeof o.reduce !== "boolean") return;
+  o.reduction = o.reduce === false ? "none" : o.sizeAverage === false ? "sum" : "mean";
 }
 
-/** The deprecated and the current positional options of a reduction. */
-export type Standard = ["sizeAverage", "reduce", "reduction"];
-
-/** The reduction that options ask for, the deprecated ones included. */
-export function reductionOf<R extends string>(
-  o: Omit<LossModuleOptions, "reduction"> & { reduction?: R },
-): R | Reduction {
-  if (typeof o.sizeAverage !== "boolean" && typeof o.reduce !== "boolean") return o.reduction ?? "mean";
-  if (o.reduce === false) return "none";
-  return o.sizeAverage === false ? "sum" : "mean";
+/** Makes the class of a loss: a {@linkcode layer} with a reduction, whose `weight`, if any, is a buffer. */
+export function loss<C extends Params, A extends readonly unknown[] = LossInputs>(
+  spec: Omit<LayerSpec<C, A>, "repr">,
+): Layer<C, A> {
+  return layer<C, A>({
+    ...spec,
+    init: (o) => {
+      reduceAs(o as unknown as Reduced);
+      spec.init?.(o);
+    },
+  });
 }
 
-/** A loss with a reduction. */
-export abstract class LossModule extends Module {
-  /** How the elements' losses become the result. */
-  reduction: Reduction;
-
-  /** Takes the options of the layer. */
-  constructor(o: LossModuleOptions) {
-    super();
-    this.reduction = reductionOf(o);
-  }
-}
-
-/** A loss with a weight, which is a buffer. */
-export abstract class WeightedLossModule extends LossModule {
-  /** Factor of each element's or class's loss, or `null`. */
-  declare weight: Tensor | null;
-
-  /** Takes the options of the layer. */
-  constructor(o: WeightedLossModuleOptions) {
-    super(o);
-    this.registerBuffer("weight", o.weight ?? null);
+/** Throws unless a margin is positive. */
+export function checkMargin(name: string, { margin }: Writable<{ margin: number }>): void {
+  if (!(margin > 0)) {
+    throw new ArgumentError(`${name}(): expected margin to be greater than 0, got ${describe(margin)}`);
   }
 }

@@ -7,7 +7,7 @@
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * as utils from "./utils.ts";
-export { Module, type ToOptions } from "./module.ts";
+export { Module } from "./module.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export { IncompatibleKeys, type StateDict } from "./state_dict.ts";
 
@@ -39,9 +39,10 @@ export {
 } from "./activation.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./batchnorm.ts";
 export { MultiheadAttention } from "./attention.ts";
-export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./container.ts";
+export { ModuleList, ParameterList, Sequential } from "./container.ts";
 export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv.ts";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./dropout.ts";
+export { ModuleDict, ParameterDict } from "./dictionary.ts";
 export { Bilinear, Identity, Linear } from "./linear.ts";
 export {
   BCELoss,
@@ -98,7 +99,7 @@ export {
   MaxUnpool2d,
   MaxUnpool3d,
 } from "./pooling.ts";
-export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell } from "./rnn.ts";
+export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNBase, RNNCell } from "./rnn.ts";
 export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./shaping.ts";
 export { Embedding, EmbeddingBag } from "./sparse.ts";
 export {

@@ -12,30 +12,46 @@
  * @module
  */
 
-import type { Args } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { checkInstance, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
-import type { Device } from "../base/device.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
-import { device as parseDevice } from "../base/device.ts";
+import { type Device, device as parseDevice } from "../base/device.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
 import type { RemovableHandle } from "../autograd/node.ts";
-import { callWithHooks, type ForwardHookOptions, ModuleHooks } from "./module_hooks.ts";
+import {
+  ApplyArgs,
+  CudaArgs,
+  ForwardHookArgs,
+  HookArgs,
+  LoadStateDictArgs,
+  ModuleToArgs,
+  NamedModulesArgs,
+  NamedTensorsArgs,
+  RecurseArgs,
+  RegisterBufferArgs,
+  RegisterModuleArgs,
+  RegisterParameterArgs,
+  RequiresGradArgs,
+  SetSubmoduleArgs,
+  StateDictArgs,
+  TargetArgs,
+  ToEmptyArgs,
+  TrainArgs,
+  TypeArgs,
+  ZeroGradArgs,
+} from "./module_args.ts";
+import { ModuleBase } from "./module_base.ts";
+import { callWithHooks, ModuleHooks } from "./module_hooks.ts";
 import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
 import { block } from "./repr.ts";
-import {
-  type IncompatibleKeys,
-  loadStateDict,
-  type LoadStateDictArgs,
-  type StateDict,
-  stateDict,
-} from "./state_dict.ts";
-import { named } from "./walk.ts";
+import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from "./state_dict.ts";
+import { named, namedModules } from "./walk.ts";
 
 /** Where a module keeps what is not a field of the user: symbols are not fields. */
 const STATE: unique symbol = Symbol("cresset.module");
@@ -54,17 +70,36 @@ export class ModuleState {
   readonly hooks = new ModuleHooks();
 }
 
-/** Where and as what a module's tensors should be. */
-export interface ToOptions {
-  /** The device. */
-  device?: string | Device;
-  /** The dtype of floating and complex tensors. */
-  dtype?: DType;
-  /** Accepted for compatibility; copies are ordered on the device anyway. */
-  nonBlocking?: boolean;
-  /** The layout of parameters and buffers that have the dimensions for it: `channelsLast` for 4, `channelsLast3d` for 5. */
-  memoryFormat?: MemoryFormat;
-}
+/** The parsers of the methods. */
+const parse = {
+  registerBuffer: call("registerBuffer", RegisterBufferArgs),
+  registerParameter: call("registerParameter", RegisterParameterArgs),
+  registerModule: call("registerModule", RegisterModuleArgs),
+  addModule: call("addModule", RegisterModuleArgs),
+  namedModules: call("namedModules", NamedModulesArgs),
+  namedParameters: call("namedParameters", NamedTensorsArgs),
+  parameters: call("parameters", RecurseArgs),
+  namedBuffers: call("namedBuffers", NamedTensorsArgs),
+  buffers: call("buffers", RecurseArgs),
+  getSubmodule: call("getSubmodule", TargetArgs),
+  setSubmodule: call("setSubmodule", SetSubmoduleArgs),
+  getParameter: call("getParameter", TargetArgs),
+  getBuffer: call("getBuffer", TargetArgs),
+  stateDict: call("stateDict", StateDictArgs),
+  loadStateDict: call("loadStateDict", LoadStateDictArgs),
+  apply: call("apply", ApplyArgs),
+  train: call("train", TrainArgs),
+  requiresGrad_: call("requiresGrad_", RequiresGradArgs),
+  zeroGrad: call("zeroGrad", ZeroGradArgs),
+  to: call("Module.to", ModuleToArgs),
+  cuda: call("cuda", CudaArgs),
+  type: call("type", TypeArgs),
+  toEmpty: call("toEmpty", ToEmptyArgs),
+  registerForwardPreHook: call("registerForwardPreHook", HookArgs),
+  registerForwardHook: call("registerForwardHook", ForwardHookArgs),
+  registerFullBackwardPreHook: call("registerFullBackwardPreHook", HookArgs),
+  registerFullBackwardHook: call("registerFullBackwardHook", HookArgs),
+};
 
 /**
  * Base class of all layers and networks.
@@ -87,23 +122,11 @@ export interface ToOptions {
  * assertEquals(Object.keys(net.stateDict()), ["conv.weight", "conv.bias", "fc.weight", "fc.bias"]);
  * ```
  */
-export class Module {
+export class Module extends ModuleBase {
   /** Whether the module is in training mode; set by {@linkcode Module.train} and {@linkcode Module.eval}. */
   training = true;
   /** What is not a field of the user. */
   readonly [STATE]: ModuleState = new ModuleState();
-
-  /**
-   * The computation; written by the subclass, called through {@linkcode Module.call}.
-   *
-   * @throws {ArgumentError} if the subclass has none
-   */
-  // deno-lint-ignore no-explicit-any -- a field typed `Module` can be called with what its class takes, whatever that is
-  forward(..._args: any[]): any {
-    throw new ArgumentError(
-      `${this._name()}(): the module has no forward(); write one, \`forward(x) { return … }\`, in its class`,
-    );
-  }
 
   /**
    * Runs the module: hooks and `forward`, inside an ownership scope that releases what the call made and nothing keeps.
@@ -133,55 +156,48 @@ export class Module {
   /**
    * Makes a tensor field part of the module's state: moved by `to`, saved by `stateDict` unless not persistent.
    *
-   * @param name the field's name, also its key in the state dict
-   * @param tensor the value; `null` keeps the name without a buffer
-   * @param persistent whether it is saved, alone or as `{ persistent }`; default true
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken
    */
-  registerBuffer(name: string, tensor: Tensor | null, persistent: boolean | { persistent?: boolean } = true): void {
+  registerBuffer(...args: Args<typeof RegisterBufferArgs>): void {
+    const { name, tensor, persistent } = parse.registerBuffer(args);
     checkName(this, "registerBuffer", name, this[STATE].buffers.has(name));
     if (tensor !== null && !(tensor instanceof Tensor)) {
       throw new ArgumentError(`registerBuffer(): the buffer "${name}" must be a Tensor or null`);
     }
-    this[STATE].buffers.set(name, typeof persistent === "boolean" ? persistent : persistent.persistent ?? true);
+    this[STATE].buffers.set(name, persistent);
     fields(this)[name] = tensor;
   }
 
   /**
    * Sets a parameter by name; the same as assigning the field.
    *
-   * @param name the field's name
-   * @param parameter the parameter, or `null` for none
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken, or the value is not a parameter
    */
-  registerParameter(name: string, parameter: Parameter | null): void {
+  registerParameter(...args: Args<typeof RegisterParameterArgs>): void {
+    const { name, param } = parse.registerParameter(args);
     checkName(this, "registerParameter", name, fields(this)[name] instanceof Parameter);
-    if (parameter !== null && !(parameter instanceof Parameter)) {
+    if (param !== null && !(param instanceof Parameter)) {
       throw new ArgumentError(
         `registerParameter(): "${name}" must be a Parameter or null; wrap it: new nn.Parameter(…)`,
       );
     }
-    fields(this)[name] = parameter;
+    fields(this)[name] = param;
   }
 
   /**
    * Sets a submodule by name; the same as assigning the field.
    *
-   * @param name the field's name
-   * @param module the submodule, or `null` for none
    * @throws {ArgumentError} if the name is empty, holds a dot or is taken
    */
-  registerModule(name: string, module: Module | null): void {
-    checkName(this, "registerModule", name, fields(this)[name] instanceof Module);
-    if (module !== null && !(module instanceof Module)) {
-      throw new ArgumentError(`registerModule(): "${name}" must be a Module or null`);
-    }
-    fields(this)[name] = module;
+  registerModule(...args: Args<typeof RegisterModuleArgs>): void {
+    const { name, module } = parse.registerModule(args);
+    setModule(this, "registerModule", name, module);
   }
 
   /** PyTorch's older name of {@linkcode Module.registerModule}. */
-  addModule(name: string, module: Module | null): void {
-    this.registerModule(name, module);
+  addModule(...args: Args<typeof RegisterModuleArgs>): void {
+    const { name, module } = parse.addModule(args);
+    setModule(this, "addModule", name, module);
   }
 
   // What the fields hold; containers that keep their items elsewhere override these three.
@@ -228,21 +244,11 @@ export class Module {
     for (const [, module] of this.namedChildren()) yield module;
   }
 
-  /**
-   * The module itself (name `""`) and all modules below it, parents first.
-   *
-   * @param memo modules that are skipped
-   * @param prefix put before every name
-   * @param removeDuplicate whether a shared module appears once
-   */
-  *namedModules(memo: Set<Module> = new Set(), prefix = "", removeDuplicate = true): Generator<[string, Module]> {
-    checkInstance("namedModules", "memo", memo, Set);
-    if (memo.has(this)) return;
-    if (removeDuplicate) memo.add(this);
-    yield [prefix, this];
-    for (const [name, module] of this._ownModules()) {
-      yield* module.namedModules(memo, prefix === "" ? name : `${prefix}.${name}`, removeDuplicate);
-    }
+  /** The module itself (name `""`) and all modules below it, parents first. */
+  namedModules(...args: Args<typeof NamedModulesArgs>): Generator<[string, Module]> {
+    const { memo, prefix, removeDuplicate } = parse.namedModules(args);
+    if (memo !== null) checkInstance("namedModules", "memo", memo, Set);
+    return namedModules(this, memo ?? new Set(), prefix, removeDuplicate);
   }
 
   /** The module itself and all modules below it; shared ones once. */
@@ -250,36 +256,28 @@ export class Module {
     for (const [, module] of this.namedModules()) yield module;
   }
 
-  /**
-   * The parameters with their names, which are their keys in the state dict; shared ones once, under the first name.
-   *
-   * @param prefix put before every name
-   * @param recurse whether submodules are included
-   * @param removeDuplicate whether a shared parameter appears once
-   */
-  *namedParameters(prefix = "", recurse = true, removeDuplicate = true): Generator<[string, Parameter]> {
-    yield* named(this, prefix, recurse, removeDuplicate, (m) => m._ownParameters());
+  /** The parameters with their names, which are their keys in the state dict; shared ones once, under the first name. */
+  namedParameters(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Parameter]> {
+    const { prefix, recurse, removeDuplicate } = parse.namedParameters(args);
+    return named(this, prefix, recurse, removeDuplicate, (m) => m._ownParameters());
   }
 
   /** The parameters, shared ones once: what an optimizer is given. */
-  *parameters(recurse = true): Generator<Parameter> {
-    for (const [, parameter] of this.namedParameters("", recurse)) yield parameter;
+  parameters(...args: Args<typeof RecurseArgs>): Generator<Parameter> {
+    const { recurse } = parse.parameters(args);
+    return values(named(this, "", recurse, true, (m) => m._ownParameters()));
   }
 
-  /**
-   * The buffers with their names.
-   *
-   * @param prefix put before every name
-   * @param recurse whether submodules are included
-   * @param removeDuplicate whether a shared buffer appears once
-   */
-  *namedBuffers(prefix = "", recurse = true, removeDuplicate = true): Generator<[string, Tensor]> {
-    for (const entry of named<Tensor>(this, prefix, recurse, removeDuplicate, (m) => m._ownBuffers())) yield entry;
+  /** The buffers with their names. */
+  namedBuffers(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Tensor]> {
+    const { prefix, recurse, removeDuplicate } = parse.namedBuffers(args);
+    return named<Tensor>(this, prefix, recurse, removeDuplicate, (m) => m._ownBuffers());
   }
 
   /** The buffers. */
-  *buffers(recurse = true): Generator<Tensor> {
-    for (const [, buffer] of this.namedBuffers("", recurse)) yield buffer;
+  buffers(...args: Args<typeof RecurseArgs>): Generator<Tensor> {
+    const { recurse } = parse.buffers(args);
+    return values(named<Tensor>(this, "", recurse, true, (m) => m._ownBuffers()));
   }
 
   /**
@@ -287,7 +285,8 @@ export class Module {
    *
    * @throws {ArgumentError} if there is none
    */
-  getSubmodule(target: string): Module {
+  getSubmodule(...args: Args<typeof TargetArgs>): Module {
+    const { target } = parse.getSubmodule(args);
     checkText("getSubmodule", "target", target);
     if (target === "") return this;
     const [name, ...rest] = target.split(".");
@@ -301,7 +300,8 @@ export class Module {
    *
    * @throws {ArgumentError} if the path is empty or its parent does not exist
    */
-  setSubmodule(target: string, module: Module): void {
+  setSubmodule(...args: Args<typeof SetSubmoduleArgs>): void {
+    const { target, module } = parse.setSubmodule(args);
     if (target === "") throw new ArgumentError("setSubmodule(): the target must not be empty");
     const [parent, name] = this.parentOf("setSubmodule", target);
     if (!(module instanceof Module)) {
@@ -315,7 +315,8 @@ export class Module {
    *
    * @throws {ArgumentError} if there is none
    */
-  getParameter(target: string): Parameter {
+  getParameter(...args: Args<typeof TargetArgs>): Parameter {
+    const { target } = parse.getParameter(args);
     const [parent, name] = this.parentOf("getParameter", target);
     const found = [...parent._ownParameters()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getParameter(): ${parent._name()} has no parameter "${name}": "${target}"`);
@@ -327,7 +328,8 @@ export class Module {
    *
    * @throws {ArgumentError} if there is none
    */
-  getBuffer(target: string): Tensor {
+  getBuffer(...args: Args<typeof TargetArgs>): Tensor {
+    const { target } = parse.getBuffer(args);
     const [parent, name] = this.parentOf("getBuffer", target);
     const found = [...parent._ownBuffers()].find(([own]) => own === name);
     if (!found) throw new ArgumentError(`getBuffer(): ${parent._name()} has no buffer "${name}": "${target}"`);
@@ -343,47 +345,37 @@ export class Module {
 
   // Saving and loading
 
-  /**
-   * The parameters and persistent buffers by name, detached, sharing memory with the module.
-   *
-   * @param options `prefix` is put before every key; `keepVars` gives the tensors themselves
-   */
-  stateDict(options: { prefix?: string; keepVars?: boolean } = {}): StateDict {
-    return stateDict(this, options.prefix ?? "", options.keepVars ?? false);
+  /** The parameters and persistent buffers by name, detached, sharing memory with the module. */
+  stateDict(...args: Args<typeof StateDictArgs>): StateDict {
+    const { prefix, keepVars } = parse.stateDict(args);
+    return stateDict(this, prefix, keepVars);
   }
 
   /**
    * Copies a state dict into the module.
    *
    * @param state tensors by name
-   * @param args whether the keys must be exactly the module's, and whether to take the tensors themselves
    * @returns the keys that were missing or unexpected
    * @throws {ArgumentError} one error that lists every missing and unexpected key and every mismatch of sizes
    */
-  loadStateDict(state: StateDict, ...args: Args<LoadStateDictArgs, ["strict", "assign"]>): IncompatibleKeys {
-    return loadStateDict(this, state, args);
+  loadStateDict(state: StateDict, ...args: Args<typeof LoadStateDictArgs>): IncompatibleKeys {
+    return loadStateDict(this, state, parse.loadStateDict(args));
   }
 
   // State that applies to the whole tree
 
-  /**
-   * Calls `fn` for every module of the tree, submodules first: for initialisation.
-   *
-   * @param fn what to do with each module
-   */
-  apply(fn: (module: Module) => void): this {
+  /** Calls `fn` for every module of the tree, submodules first: for initialisation. */
+  apply(...args: Args<typeof ApplyArgs>): this {
+    const { fn } = parse.apply(args);
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
   }
 
-  /**
-   * Sets training mode for the whole tree: dropout drops, batch norm uses the batch.
-   *
-   * @param mode false is the same as {@linkcode Module.eval}
-   */
-  train(mode = true): this {
-    if (typeof mode !== "boolean") throw new ArgumentError(`train(): training mode must be boolean: ${String(mode)}`);
+  /** Sets training mode for the whole tree: dropout drops, batch norm uses the batch. */
+  train(...args: Args<typeof TrainArgs>): this {
+    const { mode } = parse.train(args);
+    if (typeof mode !== "boolean") throw new ArgumentError(`train(): mode must be true or false: ${describe(mode)}`);
     this.training = mode;
     for (const child of this.children()) child.train(mode);
     return this;
@@ -394,27 +386,20 @@ export class Module {
     return this.train(false);
   }
 
-  /**
-   * Sets whether gradients are recorded for all parameters.
-   *
-   * @param requiresGrad false freezes the module
-   */
-  requiresGrad_(requiresGrad = true): this {
+  /** Sets whether gradients are recorded for all parameters. */
+  requiresGrad_(...args: Args<typeof RequiresGradArgs>): this {
+    const { requiresGrad } = parse.requiresGrad_(args);
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
-  /**
-   * Clears the gradients of all parameters.
-   *
-   * @param setToNone whether they become `null` (default) or zeros; also by name
-   */
-  zeroGrad(setToNone: boolean | { setToNone?: boolean } = true): void {
-    const drop = typeof setToNone === "boolean" ? setToNone : setToNone.setToNone ?? true;
+  /** Clears the gradients of all parameters. */
+  zeroGrad(...args: Args<typeof ZeroGradArgs>): void {
+    const { setToNone } = parse.zeroGrad(args);
     for (const parameter of this.parameters()) {
       const grad = peekGrad(parameter);
       if (grad === null) continue;
-      if (drop) parameter.grad = null;
+      if (setToNone) parameter.grad = null;
       else noGrad(() => grad.zero_());
     }
   }
@@ -422,9 +407,9 @@ export class Module {
   /**
    * Moves and converts all parameters and buffers, in place.
    *
-   * @param target a device, a dtype (applied to floating and complex tensors), a tensor whose device and dtype are
-   *   taken, or an object with any of device, dtype and memoryFormat
-   * @param dtype with a device, the dtype
+   * Takes a device, a dtype (applied to floating and complex tensors), a device and a dtype, or a tensor whose device
+   * and dtype are taken; the layout goes by name.
+   *
    * @throws {ArgumentError} if the dtype is neither floating nor complex
    *
    * @example
@@ -437,20 +422,17 @@ export class Module {
    * assertEquals(conv.call(torch.randn(1, 3, 8, 8)).isContiguous({ memoryFormat: torch.channelsLast }), true);
    * ```
    */
-  to(target: string | Device | DType | Tensor | ToOptions, dtype?: DType): this {
-    const wanted = toOptions(target, dtype);
-    const { dtype: type } = wanted;
-    const where = wanted.device === undefined ? undefined : parseDevice(wanted.device);
-    if (type && !type.isFloatingPoint && !type.isComplex) {
-      throw new ArgumentError(`Module.to(): only floating and complex dtypes are possible: ${type}`);
+  to(...args: Args<typeof ModuleToArgs>): this {
+    const { device, dtype, memoryFormat } = wanted(parse.to(args));
+    if (dtype && !dtype.isFloatingPoint && !dtype.isComplex) {
+      throw new ArgumentError(`Module.to(): only floating and complex dtypes are possible: ${dtype}`);
     }
-    const { memoryFormat } = wanted;
     return this._applyTensors((t) => {
-      const convert = type !== undefined && (t.dtype.isFloatingPoint || t.dtype.isComplex);
-      const formatted = memoryFormat !== undefined && (FORMAT_NDIM[memoryFormat] ?? t.ndim) === t.ndim;
+      const convert = dtype !== null && (t.dtype.isFloatingPoint || t.dtype.isComplex);
+      const formatted = memoryFormat !== null && (FORMAT_NDIM[memoryFormat] ?? t.ndim) === t.ndim;
       return t.to({
-        device: where,
-        dtype: convert ? type : undefined,
+        device: device ?? undefined,
+        dtype: convert ? dtype : undefined,
         memoryFormat: formatted ? memoryFormat : undefined,
       });
     });
@@ -467,13 +449,15 @@ export class Module {
   }
 
   /** Moves the module to an NVIDIA GPU. */
-  cuda(index?: number): this {
-    return this.to(index === undefined ? "cuda" : `cuda:${index}`);
+  cuda(...args: Args<typeof CudaArgs>): this {
+    const { device } = parse.cuda(args);
+    return this.to(device === null ? "cuda" : `cuda:${device}`);
   }
 
   /** Converts every parameter and buffer, integer ones too. */
-  type(dtype: DType): this {
-    return this._applyTensors((t) => t.to({ dtype }));
+  type(...args: Args<typeof TypeArgs>): this {
+    const { dstType } = parse.type(args);
+    return this._applyTensors((t) => t.to({ dtype: dstType }));
   }
 
   /** Converts floating parameters and buffers to float32. */
@@ -501,13 +485,10 @@ export class Module {
     return this._applyTensors((t) => t.dtype.isFloatingPoint ? t.to({ dtype }) : t);
   }
 
-  /**
-   * Moves the module to a device without its values.
-   *
-   * @param options the device
-   */
-  toEmpty(options: { device: string | Device }): this {
-    return this._applyTensors((t) => t.emptyLike({ device: options.device }));
+  /** Moves the module to a device without its values. */
+  toEmpty(...args: Args<typeof ToEmptyArgs>): this {
+    const { device } = parse.toEmpty(args);
+    return this._applyTensors((t) => t.emptyLike({ device }));
   }
 
   /** Replaces the memory of every parameter, its gradient and every buffer by what `fn` gives; identity is kept. */
@@ -542,47 +523,44 @@ export class Module {
    * Runs `hook(module, args)` before `forward`; what it returns, if anything, replaces the arguments.
    *
    * @param hook returns nothing, one value, or an array of arguments
-   * @param options `prepend` runs it before the others
    */
   registerForwardPreHook(
     hook: (module: this, args: unknown[]) => unknown,
-    options: { prepend?: boolean } = {},
+    ...args: Args<typeof HookArgs>
   ): RemovableHandle {
-    return this[STATE].hooks.forwardPre.add(hook as (m: Module, a: unknown[]) => unknown, options.prepend);
+    const { prepend } = parse.registerForwardPreHook(args);
+    return this[STATE].hooks.forwardPre.add(hook as (m: Module, a: unknown[]) => unknown, prepend);
   }
 
   /**
    * Runs `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output.
    *
    * @param hook may keep the tensors that it is given
-   * @param options `prepend` runs it before the others; `alwaysCall` runs it even when `forward` throws
    */
   registerForwardHook(
     hook: (module: this, args: unknown[], output: unknown) => unknown,
-    options: ForwardHookOptions = {},
+    ...args: Args<typeof ForwardHookArgs>
   ): RemovableHandle {
-    const entry = { hook: hook as (m: Module, a: unknown[], o: unknown) => unknown, always: !!options.alwaysCall };
-    return this[STATE].hooks.forward.add(entry, options.prepend);
+    const { prepend, alwaysCall } = parse.registerForwardHook(args);
+    const entry = { hook: hook as (m: Module, a: unknown[], o: unknown) => unknown, always: alwaysCall };
+    return this[STATE].hooks.forward.add(entry, prepend);
   }
 
   /**
    * Runs `hook(module, gradOutput)` before the module's backward pass; an array that it returns replaces `gradOutput`.
-   *
-   * @param options `prepend` runs it before the others
    */
   registerFullBackwardPreHook(
     hook: (module: this, gradOutput: (Tensor | null)[]) => (Tensor | null)[] | void,
-    options: { prepend?: boolean } = {},
+    ...args: Args<typeof HookArgs>
   ): RemovableHandle {
+    const { prepend } = parse.registerFullBackwardPreHook(args);
     const list = this[STATE].hooks.backwardPre;
-    return list.add(hook as (m: Module, g: (Tensor | null)[]) => (Tensor | null)[] | void, options.prepend);
+    return list.add(hook as (m: Module, g: (Tensor | null)[]) => (Tensor | null)[] | void, prepend);
   }
 
   /**
    * Runs `hook(module, gradInput, gradOutput)` when the gradients of the module's inputs are known; an array that it
    * returns replaces `gradInput`.
-   *
-   * @param options `prepend` runs it before the others
    */
   registerFullBackwardHook(
     hook: (
@@ -590,10 +568,11 @@ export class Module {
       gradInput: (Tensor | null)[],
       gradOutput: (Tensor | null)[],
     ) => (Tensor | null)[] | void,
-    options: { prepend?: boolean } = {},
+    ...args: Args<typeof HookArgs>
   ): RemovableHandle {
+    const { prepend } = parse.registerFullBackwardHook(args);
     const list = this[STATE].hooks.backward;
-    return list.add(hook as (typeof list)["all"][number], options.prepend);
+    return list.add(hook as (typeof list)["all"][number], prepend);
   }
 
   /** Runs `hook(module, prefix, keepVars)` before the module's part of `stateDict()` is made. */
@@ -634,7 +613,7 @@ export class Module {
   }
 
   /** The module as PyTorch prints it. */
-  toString(): string {
+  override toString(): string {
     const children: [string, string][] = [];
     for (const [name, module] of this._ownModules()) children.push([name, module.toString()]);
     return block(this._name(), this.extraRepr(), children);
@@ -660,9 +639,26 @@ function checkName(module: Module, op: string, name: string, replace: boolean): 
   }
 }
 
-function toOptions(target: string | Device | DType | Tensor | ToOptions, dtype?: DType): ToOptions {
-  if (target instanceof Tensor) return { device: target.device, dtype: target.dtype };
-  if (target instanceof DType) return { dtype: target };
-  if (typeof target === "string" || "type" in target) return { device: target, dtype };
-  return target;
+/** Sets a submodule by name. */
+function setModule(parent: Module, op: string, name: string, module: Module | null): void {
+  checkName(parent, op, name, fields(parent)[name] instanceof Module);
+  if (module !== null && !(module instanceof Module)) {
+    throw new ArgumentError(`${op}(): "${name}" must be a Module or null: ${describe(module)}`);
+  }
+  fields(parent)[name] = module;
+}
+
+/** The second of each pair. */
+function* values<T>(pairs: Iterable<readonly [string, T]>): Generator<T> {
+  for (const [, value] of pairs) yield value;
+}
+
+/** Where and as what a module's tensors should be. */
+function wanted(
+  o: Readonly<ModuleToArgs>,
+): { device: Device | null; dtype: DType | null; memoryFormat: MemoryFormat | null } {
+  const { device: target, dtype, memoryFormat } = o;
+  if (target instanceof Tensor) return { device: target.device, dtype: target.dtype, memoryFormat };
+  if (target instanceof DType) return { device: null, dtype: target, memoryFormat };
+  return { device: target === null ? null : parseDevice(target), dtype, memoryFormat };
 }

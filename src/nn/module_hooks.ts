@@ -19,14 +19,6 @@ import type { IncompatibleKeys, StateDict } from "./state_dict.ts";
 /** Gradients of a list of values; `null` where there is none. */
 export type Grads = (Tensor | null)[];
 
-/** Options of `registerForwardHook`. */
-export interface ForwardHookOptions {
-  /** Whether the hook runs before the others. @default {false} */
-  prepend?: boolean;
-  /** Whether the hook runs even when `forward` throws. @default {false} */
-  alwaysCall?: boolean;
-}
-
 /** A forward hook with its option. */
 export interface ForwardHook {
   /** The hook. */

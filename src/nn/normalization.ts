@@ -4,40 +4,59 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { type FactoryOptions, onesParameter, zerosParameter } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { LocalResponseNormArgs } from "../ops/norm.ts";
+import {
+  type Both,
+  checkSizes,
+  FactoryArgs,
+  type Given,
+  onesParameter,
+  type Where,
+  zerosParameter,
+} from "./factory.ts";
 import * as F from "./functional.ts";
 import { ones_, zeros_ } from "./init.ts";
+import { type Layer, layer, shown } from "./layer.ts";
 import { Module } from "./module.ts";
-import type { Parameter } from "./parameter.ts";
 import { float, python } from "./repr.ts";
 
-/** What {@linkcode LayerNorm} takes. */
-export interface LayerNormOptions extends FactoryOptions {
-  /** The sizes of the last dimensions, over which is normalised. */
-  normalizedShape: number | readonly number[];
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
-  /** Whether a factor and a shift per element are learned. @default {true} */
-  elementwiseAffine?: boolean;
-  /** Whether the shift is. @default {true} */
-  bias?: boolean;
+/** The parameters of {@linkcode LayerNorm}. */
+export class LayerNormLayerArgs extends FactoryArgs {
+  constructor(
+    /** The sizes of the last dimensions, over which is normalised. */
+    public normalizedShape: number | readonly number[],
+    /** Added to the variance. */
+    public eps = 1e-5,
+    /** Whether a factor and a shift per element are learned. */
+    public elementwiseAffine = true,
+    /** Whether the shift is. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
-const layerNormArgs = signature<LayerNormOptions>(
-  "LayerNorm",
-  ["normalizedShape", "eps", "elementwiseAffine", "bias"],
-  ["device", "dtype"],
-  1,
-);
+
+const layerNormArgs = call("LayerNorm", LayerNormLayerArgs);
+
+/** The sizes as a list, checked. */
+function listed(op: string, normalizedShape: number | readonly number[]): number[] {
+  const list = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+  for (const size of list) checkSizes(op, { normalizedShape: size });
+  return list;
+}
+
+/** Whether factors are learned, by a layer's arguments. */
+type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
 
 /**
  * Normalises over the last dimensions.
  *
  * @see https://arxiv.org/abs/1607.06450
  */
-export class LayerNorm extends Module {
+export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof LayerNormLayerArgs>> extends Module {
   /** The sizes of the last dimensions. */
   readonly normalizedShape: readonly number[];
   /** Added to the variance. */
@@ -45,19 +64,20 @@ export class LayerNorm extends Module {
   /** Whether factors are learned. */
   readonly elementwiseAffine: boolean;
   /** A factor per element, or `null`. */
-  weight: Parameter | null;
+  weight: Where<Elementwise<A>>;
   /** A shift per element, or `null`. */
-  bias: Parameter | null;
+  bias: Where<Both<Elementwise<A>, Given<A, "bias", "3", true>>>;
 
-  /** Takes `normalizedShape, eps, elementwiseAffine, bias`. */
-  constructor(...args: Args<LayerNormOptions, ["normalizedShape", "eps", "elementwiseAffine", "bias"]>) {
+  /** Takes what {@linkcode LayerNormLayerArgs} declares. */
+  constructor(...args: A) {
     super();
     const o = layerNormArgs(args);
-    this.normalizedShape = typeof o.normalizedShape === "number" ? [o.normalizedShape] : [...o.normalizedShape];
-    this.eps = o.eps ?? 1e-5;
-    this.elementwiseAffine = o.elementwiseAffine ?? true;
-    this.weight = this.elementwiseAffine ? onesParameter(this.normalizedShape, o) : null;
-    this.bias = this.elementwiseAffine && (o.bias ?? true) ? zerosParameter(this.normalizedShape, o) : null;
+    const affine = o.elementwiseAffine;
+    this.normalizedShape = listed("LayerNorm", o.normalizedShape);
+    this.eps = o.eps;
+    this.elementwiseAffine = affine;
+    this.weight = (affine ? onesParameter(this.normalizedShape, o) : null) as typeof this.weight;
+    this.bias = (affine && o.bias ? zerosParameter(this.normalizedShape, o) : null) as typeof this.bias;
   }
 
   /** Sets factors to 1 and shifts to 0. */
@@ -68,6 +88,7 @@ export class LayerNorm extends Module {
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
+    checkTensor("LayerNorm", "input", input);
     return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
   }
 
@@ -78,28 +99,28 @@ export class LayerNorm extends Module {
   }
 }
 
-/** What {@linkcode RMSNorm} takes. */
-export interface RMSNormOptions extends FactoryOptions {
-  /** The sizes of the last dimensions, over which is normalised. */
-  normalizedShape: number | readonly number[];
-  /** Added to the mean square; the dtype's epsilon if missing. */
-  eps?: number | null;
-  /** Whether a factor per element is learned. @default {true} */
-  elementwiseAffine?: boolean;
+/** The parameters of {@linkcode RMSNorm}. */
+export class RMSNormLayerArgs extends FactoryArgs {
+  constructor(
+    /** The sizes of the last dimensions, over which is normalised. */
+    public normalizedShape: number | readonly number[],
+    /** Added to the mean square; `null`: the dtype's epsilon. */
+    public eps: number | null = null,
+    /** Whether a factor per element is learned. */
+    public elementwiseAffine = true,
+  ) {
+    super();
+  }
 }
-const rmsNormArgs = signature<RMSNormOptions>(
-  "RMSNorm",
-  ["normalizedShape", "eps", "elementwiseAffine"],
-  ["device", "dtype"],
-  1,
-);
+
+const rmsNormArgs = call("RMSNorm", RMSNormLayerArgs);
 
 /**
  * Divides by the root mean square of the last dimensions.
  *
  * @see https://arxiv.org/abs/1910.07467
  */
-export class RMSNorm extends Module {
+export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNormLayerArgs>> extends Module {
   /** The sizes of the last dimensions. */
   readonly normalizedShape: readonly number[];
   /** Added to the mean square, or `null` for the dtype's epsilon. */
@@ -107,16 +128,16 @@ export class RMSNorm extends Module {
   /** Whether factors are learned. */
   readonly elementwiseAffine: boolean;
   /** A factor per element, or `null`. */
-  weight: Parameter | null;
+  weight: Where<Elementwise<A>>;
 
-  /** Takes `normalizedShape, eps, elementwiseAffine`. */
-  constructor(...args: Args<RMSNormOptions, ["normalizedShape", "eps", "elementwiseAffine"]>) {
+  /** Takes what {@linkcode RMSNormLayerArgs} declares. */
+  constructor(...args: A) {
     super();
     const o = rmsNormArgs(args);
-    this.normalizedShape = typeof o.normalizedShape === "number" ? [o.normalizedShape] : [...o.normalizedShape];
-    this.eps = o.eps ?? null;
-    this.elementwiseAffine = o.elementwiseAffine ?? true;
-    this.weight = this.elementwiseAffine ? onesParameter(this.normalizedShape, o) : null;
+    this.normalizedShape = listed("RMSNorm", o.normalizedShape);
+    this.eps = o.eps;
+    this.elementwiseAffine = o.elementwiseAffine;
+    this.weight = (o.elementwiseAffine ? onesParameter(this.normalizedShape, o) : null) as typeof this.weight;
   }
 
   /** Sets factors to 1. */
@@ -126,6 +147,7 @@ export class RMSNorm extends Module {
 
   /** The normalised input. */
   override forward(x: Tensor): Tensor {
+    checkTensor("RMSNorm", "x", x);
     return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
   }
 
@@ -136,32 +158,32 @@ export class RMSNorm extends Module {
   }
 }
 
-/** What {@linkcode GroupNorm} takes. */
-export interface GroupNormOptions extends FactoryOptions {
-  /** Into how many groups the channels are split. */
-  numGroups: number;
-  /** Channels of the input. */
-  numChannels: number;
-  /** Added to the variance. @default {1e-5} */
-  eps?: number;
-  /** Whether a factor and a shift per channel are learned. @default {true} */
-  affine?: boolean;
-  /** Whether the shift is. @default {true} */
-  bias?: boolean;
+/** The parameters of {@linkcode GroupNorm}. */
+export class GroupNormLayerArgs extends FactoryArgs {
+  /** Whether the shift is learned. */
+  bias = true;
+  constructor(
+    /** Into how many groups the channels are split. */
+    public numGroups: number,
+    /** Channels of the input. */
+    public numChannels: number,
+    /** Added to the variance. */
+    public eps = 1e-5,
+    /** Whether a factor and a shift per channel are learned. */
+    public affine = true,
+  ) {
+    super();
+  }
 }
-const groupNormArgs = signature<GroupNormOptions>(
-  "GroupNorm",
-  ["numGroups", "numChannels", "eps", "affine"],
-  ["bias", "device", "dtype"],
-  2,
-);
+
+const groupNormArgs = call("GroupNorm", GroupNormLayerArgs);
 
 /**
  * Normalises each example over groups of channels.
  *
  * @see https://arxiv.org/abs/1803.08494
  */
-export class GroupNorm extends Module {
+export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof GroupNormLayerArgs>> extends Module {
   /** Groups of channels. */
   readonly numGroups: number;
   /** Channels of the input. */
@@ -171,25 +193,27 @@ export class GroupNorm extends Module {
   /** Whether factors are learned. */
   readonly affine: boolean;
   /** A factor per channel, or `null`. */
-  weight: Parameter | null;
+  weight: Where<Given<A, "affine", "3", true>>;
   /** A shift per channel, or `null`. */
-  bias: Parameter | null;
+  bias: Where<Both<Given<A, "affine", "3", true>, Given<A, "bias", "by name", true>>>;
 
-  /** Takes `numGroups, numChannels, eps, affine`. */
-  constructor(...args: Args<GroupNormOptions, ["numGroups", "numChannels", "eps", "affine"]>) {
+  /** Takes what {@linkcode GroupNormLayerArgs} declares. */
+  constructor(...args: A) {
     super();
     const o = groupNormArgs(args);
-    if (o.numChannels % o.numGroups !== 0) {
+    const { numGroups, numChannels, affine } = o;
+    checkSizes("GroupNorm", { numGroups, numChannels });
+    if (numChannels % numGroups !== 0) {
       throw new ArgumentError(
-        `GroupNorm(): num_channels must be divisible by num_groups: ${o.numChannels} % ${o.numGroups}`,
+        `GroupNorm(): numChannels must be divisible by numGroups: ${numChannels} % ${numGroups}`,
       );
     }
-    this.numGroups = o.numGroups;
-    this.numChannels = o.numChannels;
-    this.eps = o.eps ?? 1e-5;
-    this.affine = o.affine ?? true;
-    this.weight = this.affine ? onesParameter([o.numChannels], o) : null;
-    this.bias = this.affine && (o.bias ?? true) ? zerosParameter([o.numChannels], o) : null;
+    this.numGroups = numGroups;
+    this.numChannels = numChannels;
+    this.eps = o.eps;
+    this.affine = affine;
+    this.weight = (affine ? onesParameter([numChannels], o) : null) as typeof this.weight;
+    this.bias = (affine && o.bias ? zerosParameter([numChannels], o) : null) as typeof this.bias;
   }
 
   /** Sets factors to 1 and shifts to 0. */
@@ -200,6 +224,7 @@ export class GroupNorm extends Module {
 
   /** The normalised input. */
   override forward(input: Tensor): Tensor {
+    checkTensor("GroupNorm", "input", input);
     return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
   }
 
@@ -210,52 +235,12 @@ export class GroupNorm extends Module {
   }
 }
 
-/** What {@linkcode LocalResponseNorm} takes. */
-export interface LocalResponseNormOptions {
-  /** How many neighbouring channels are looked at. */
-  size: number;
-  /** Factor of their mean square. @default {1e-4} */
-  alpha?: number;
-  /** Exponent. @default {0.75} */
-  beta?: number;
-  /** Added before the exponent. @default {1} */
-  k?: number;
-}
-const localResponseArgs = signature<LocalResponseNormOptions>(
-  "LocalResponseNorm",
-  ["size", "alpha", "beta", "k"],
-  [],
-  1,
-);
-
 /** Divides by a power of the mean square of neighbouring channels. */
-export class LocalResponseNorm extends Module {
-  /** How many neighbouring channels are looked at. */
-  readonly size: number;
-  /** Factor of their mean square. */
-  readonly alpha: number;
-  /** Exponent. */
-  readonly beta: number;
-  /** Added before the exponent. */
-  readonly k: number;
-
-  /** Takes `size, alpha, beta, k`. */
-  constructor(...args: Args<LocalResponseNormOptions, ["size", "alpha", "beta", "k"]>) {
-    super();
-    const o = localResponseArgs(args);
-    this.size = o.size;
-    this.alpha = o.alpha ?? 1e-4;
-    this.beta = o.beta ?? 0.75;
-    this.k = o.k ?? 1;
-  }
-
-  /** The normalised input. */
-  override forward(input: Tensor): Tensor {
-    return F.localResponseNorm(input, this.size, this.alpha, this.beta, this.k);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `${this.size}, alpha=${python(this.alpha)}, beta=${python(this.beta)}, k=${float(this.k)}`;
-  }
-}
+export const LocalResponseNorm: Layer<typeof LocalResponseNormArgs> = layer({
+  name: "LocalResponseNorm",
+  params: LocalResponseNormArgs,
+  call: (o, input: Tensor) => F.localResponseNorm(input, o.size, o.alpha, o.beta, o.k),
+  repr: (o) => `${o.size}, ${shown(o, "alpha", "beta")}, k=${float(o.k)}`,
+});
+/** See the class of the same name. */
+export type LocalResponseNorm = InstanceType<typeof LocalResponseNorm>;

@@ -4,222 +4,140 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";
-import { Module } from "./module.ts";
+import { type Layer, layer, shown, type Writable } from "./layer.ts";
 import { python } from "./repr.ts";
 
-/** What padding layers take. */
-export interface PaddingOptions {
-  /** One size for all borders, or two per dimension, last dimension first: `[left, right, top, bottom]`. */
-  padding: Size;
+/** The parameters of padding layers. */
+export class PaddingArgs {
+  constructor(
+    /** One size for all borders, or two per dimension, last dimension first: `[left, right, top, bottom]`. */
+    public padding: Size,
+  ) {}
 }
 
-/** What constant padding layers take. */
-export interface ConstantPaddingOptions extends PaddingOptions {
-  /** What the border is filled with. */
-  value: number;
+/** The parameters of layers that pad with a value. */
+export class ConstantPaddingArgs {
+  constructor(
+    /** One size for all borders, or two per dimension, last dimension first. */
+    public padding: Size,
+    /** What the border is filled with. */
+    public value: number,
+  ) {}
 }
 
-const paddingArgs = signature<PaddingOptions>("Pad", ["padding"], [], 1);
-const constantArgs = signature<ConstantPaddingOptions>("ConstantPad", ["padding", "value"], [], 2);
-
-/** What the padding layers share. */
-export abstract class PadBase extends Module {
-  /** Sizes before and after each dimension, last dimension first. */
-  readonly padding: readonly number[];
-
-  /** Takes the options of the layer. */
-  constructor(dims: number, padding: Size) {
-    super();
+/** Makes the padding a list of two sizes per dimension. */
+function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void {
+  return (o) => {
+    const { padding } = o;
     const list = Array.isArray(padding) ? Array.from(padding) : new Array(2 * dims).fill(padding);
     if (list.length !== 2 * dims || !list.every((p) => Number.isInteger(p))) {
       throw new ArgumentError(
-        `${new.target.name}(): padding must be an integer or a list of ${2 * dims}: ${show(padding)}`,
+        `${name}(): padding must be an integer or a list of ${2 * dims}: ${show(padding)}`,
       );
     }
-    this.padding = list;
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return python(this.padding);
-  }
+    o.padding = list;
+  };
 }
 
-/** What the layers that pad with a constant share. */
-export abstract class ConstantPad extends PadBase {
-  /** What the border is filled with. */
-  readonly value: number;
-
-  /** Takes the options of the layer. */
-  constructor(dims: number, o: ConstantPaddingOptions) {
-    super(dims, o.padding);
-    this.value = o.value;
-  }
-
-  /** The padded input. */
-  override forward(input: Tensor): Tensor {
-    return F.pad(input, this.padding, "constant", this.value);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `padding=${python(this.padding)}, value=${python(this.value)}`;
-  }
+/** A layer that pads `dims` dimensions by a rule of `F.pad`. */
+function padding(name: string, dims: number, mode: "constant" | "reflect" | "replicate" | "circular"): Layer<
+  typeof PaddingArgs
+> {
+  return layer({
+    name,
+    params: PaddingArgs,
+    init: borders(name, dims),
+    call: (o, input: Tensor) => F.pad(input, o.padding as readonly number[], mode),
+    repr: (o) => python(o.padding),
+  });
 }
 
-/** What the layers that pad with zeros share. */
-export abstract class ZeroPad extends PadBase {
-  /** The padded input. */
-  override forward(input: Tensor): Tensor {
-    return F.pad(input, this.padding, "constant", 0);
-  }
-}
-
-/** What the layers that pad by reflection share. */
-export abstract class ReflectionPad extends PadBase {
-  /** The padded input. */
-  override forward(input: Tensor): Tensor {
-    return F.pad(input, this.padding, "reflect");
-  }
-}
-
-/** What the layers that repeat the edge share. */
-export abstract class ReplicationPad extends PadBase {
-  /** The padded input. */
-  override forward(input: Tensor): Tensor {
-    return F.pad(input, this.padding, "replicate");
-  }
-}
-
-/** What the layers that pad by wrapping around share. */
-export abstract class CircularPad extends PadBase {
-  /** The padded input. */
-  override forward(input: Tensor): Tensor {
-    return F.pad(input, this.padding, "circular");
-  }
+/** A layer that pads `dims` dimensions with a value. */
+function constant(name: string, dims: number): Layer<typeof ConstantPaddingArgs> {
+  return layer({
+    name,
+    params: ConstantPaddingArgs,
+    init: borders(name, dims),
+    call: (o, input: Tensor) => F.pad(input, o.padding as readonly number[], "constant", o.value),
+    repr: (o) => shown(o, "padding", "value"),
+  });
 }
 
 /** Pads the last dimension with a value. */
-export class ConstantPad1d extends ConstantPad {
-  /** Takes `padding, value`. */
-  constructor(...args: Args<ConstantPaddingOptions, ["padding", "value"]>) {
-    super(1, constantArgs(args));
-  }
-}
+export const ConstantPad1d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad1d", 1);
+/** See the class of the same name. */
+export type ConstantPad1d = InstanceType<typeof ConstantPad1d>;
 
 /** Pads the last 2 dimensions with a value. */
-export class ConstantPad2d extends ConstantPad {
-  /** Takes `padding, value`. */
-  constructor(...args: Args<ConstantPaddingOptions, ["padding", "value"]>) {
-    super(2, constantArgs(args));
-  }
-}
+export const ConstantPad2d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad2d", 2);
+/** See the class of the same name. */
+export type ConstantPad2d = InstanceType<typeof ConstantPad2d>;
 
 /** Pads the last 3 dimensions with a value. */
-export class ConstantPad3d extends ConstantPad {
-  /** Takes `padding, value`. */
-  constructor(...args: Args<ConstantPaddingOptions, ["padding", "value"]>) {
-    super(3, constantArgs(args));
-  }
-}
+export const ConstantPad3d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad3d", 3);
+/** See the class of the same name. */
+export type ConstantPad3d = InstanceType<typeof ConstantPad3d>;
 
 /** Pads the last dimension with zeros. */
-export class ZeroPad1d extends ZeroPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(1, paddingArgs(args).padding);
-  }
-}
+export const ZeroPad1d: Layer<typeof PaddingArgs> = padding("ZeroPad1d", 1, "constant");
+/** See the class of the same name. */
+export type ZeroPad1d = InstanceType<typeof ZeroPad1d>;
 
 /** Pads the last 2 dimensions with zeros. */
-export class ZeroPad2d extends ZeroPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(2, paddingArgs(args).padding);
-  }
-}
+export const ZeroPad2d: Layer<typeof PaddingArgs> = padding("ZeroPad2d", 2, "constant");
+/** See the class of the same name. */
+export type ZeroPad2d = InstanceType<typeof ZeroPad2d>;
 
 /** Pads the last 3 dimensions with zeros. */
-export class ZeroPad3d extends ZeroPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(3, paddingArgs(args).padding);
-  }
-}
+export const ZeroPad3d: Layer<typeof PaddingArgs> = padding("ZeroPad3d", 3, "constant");
+/** See the class of the same name. */
+export type ZeroPad3d = InstanceType<typeof ZeroPad3d>;
 
 /** Pads the last dimension with the mirrored interior. */
-export class ReflectionPad1d extends ReflectionPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(1, paddingArgs(args).padding);
-  }
-}
+export const ReflectionPad1d: Layer<typeof PaddingArgs> = padding("ReflectionPad1d", 1, "reflect");
+/** See the class of the same name. */
+export type ReflectionPad1d = InstanceType<typeof ReflectionPad1d>;
 
 /** Pads the last 2 dimensions with the mirrored interior. */
-export class ReflectionPad2d extends ReflectionPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(2, paddingArgs(args).padding);
-  }
-}
+export const ReflectionPad2d: Layer<typeof PaddingArgs> = padding("ReflectionPad2d", 2, "reflect");
+/** See the class of the same name. */
+export type ReflectionPad2d = InstanceType<typeof ReflectionPad2d>;
 
 /** Pads the last 3 dimensions with the mirrored interior. */
-export class ReflectionPad3d extends ReflectionPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(3, paddingArgs(args).padding);
-  }
-}
+export const ReflectionPad3d: Layer<typeof PaddingArgs> = padding("ReflectionPad3d", 3, "reflect");
+/** See the class of the same name. */
+export type ReflectionPad3d = InstanceType<typeof ReflectionPad3d>;
 
 /** Pads the last dimension with the edge values. */
-export class ReplicationPad1d extends ReplicationPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(1, paddingArgs(args).padding);
-  }
-}
+export const ReplicationPad1d: Layer<typeof PaddingArgs> = padding("ReplicationPad1d", 1, "replicate");
+/** See the class of the same name. */
+export type ReplicationPad1d = InstanceType<typeof ReplicationPad1d>;
 
 /** Pads the last 2 dimensions with the edge values. */
-export class ReplicationPad2d extends ReplicationPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(2, paddingArgs(args).padding);
-  }
-}
+export const ReplicationPad2d: Layer<typeof PaddingArgs> = padding("ReplicationPad2d", 2, "replicate");
+/** See the class of the same name. */
+export type ReplicationPad2d = InstanceType<typeof ReplicationPad2d>;
 
 /** Pads the last 3 dimensions with the edge values. */
-export class ReplicationPad3d extends ReplicationPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(3, paddingArgs(args).padding);
-  }
-}
+export const ReplicationPad3d: Layer<typeof PaddingArgs> = padding("ReplicationPad3d", 3, "replicate");
+/** See the class of the same name. */
+export type ReplicationPad3d = InstanceType<typeof ReplicationPad3d>;
 
 /** Pads the last dimension with the values of the other side. */
-export class CircularPad1d extends CircularPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(1, paddingArgs(args).padding);
-  }
-}
+export const CircularPad1d: Layer<typeof PaddingArgs> = padding("CircularPad1d", 1, "circular");
+/** See the class of the same name. */
+export type CircularPad1d = InstanceType<typeof CircularPad1d>;
 
 /** Pads the last 2 dimensions with the values of the other side. */
-export class CircularPad2d extends CircularPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(2, paddingArgs(args).padding);
-  }
-}
+export const CircularPad2d: Layer<typeof PaddingArgs> = padding("CircularPad2d", 2, "circular");
+/** See the class of the same name. */
+export type CircularPad2d = InstanceType<typeof CircularPad2d>;
 
 /** Pads the last 3 dimensions with the values of the other side. */
-export class CircularPad3d extends CircularPad {
-  /** Takes `padding`. */
-  constructor(...args: Args<PaddingOptions, ["padding"]>) {
-    super(3, paddingArgs(args).padding);
-  }
-}
+export const CircularPad3d: Layer<typeof PaddingArgs> = padding("CircularPad3d", 3, "circular");
+/** See the class of the same name. */
+export type CircularPad3d = InstanceType<typeof CircularPad3d>;

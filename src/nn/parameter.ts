@@ -7,18 +7,20 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
-/** What {@linkcode Parameter} takes. */
-export interface ParameterOptions {
-  /** The values; memory is shared with this tensor. */
-  data: Tensor;
-  /** Whether gradients are recorded. @default {true} */
-  requiresGrad?: boolean;
+/** The parameters of {@linkcode Parameter}. */
+export class ParameterArgs {
+  constructor(
+    /** The values; memory is shared with this tensor. */
+    public data: Tensor,
+    /** Whether gradients are recorded. */
+    public requiresGrad = true,
+  ) {}
 }
 
-const parameterArgs = signature<ParameterOptions>("Parameter", ["data", "requiresGrad"], [], 1);
+const parameterArgs = call("Parameter", ParameterArgs);
 
 /**
  * A tensor that is trained: in a field of a module it appears in `parameters()`.
@@ -38,14 +40,14 @@ const parameterArgs = signature<ParameterOptions>("Parameter", ["data", "require
  * ```
  */
 export class Parameter extends Tensor {
-  /** Takes `data, requiresGrad`. */
-  constructor(...args: Args<ParameterOptions, ["data", "requiresGrad"]>) {
+  /** Takes what {@linkcode ParameterArgs} declares. */
+  constructor(...args: Args<typeof ParameterArgs>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
     checkTensor("Parameter", "data", data);
     const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
-    if (requiresGrad ?? true) this.requiresGrad_(true);
+    if (requiresGrad) this.requiresGrad_(true);
   }
 
   /** As PyTorch prints it: the tensor below a line that says what it is. */
@@ -64,28 +66,30 @@ export class Parameter extends Tensor {
   }
 }
 
-/** What {@linkcode Buffer} takes. */
-export interface BufferOptions {
-  /** The values; memory is shared with this tensor. */
-  data: Tensor;
-  /** Whether it is part of the state dict. @default {true} */
-  persistent?: boolean;
+/** The parameters of {@linkcode Buffer}. */
+export class BufferArgs {
+  /** Whether it is part of the state dict. */
+  persistent = true;
+  constructor(
+    /** The values; memory is shared with this tensor. */
+    public data: Tensor,
+  ) {}
 }
 
-const bufferArgs = signature<BufferOptions>("Buffer", ["data"], ["persistent"], 1);
+const bufferArgs = call("Buffer", BufferArgs);
 
 /** A tensor that is state but not trained: in a field of a module it appears in `buffers()`. */
 export class Buffer extends Tensor {
   /** Whether it is part of the state dict. */
   readonly persistent: boolean;
 
-  /** Takes `data` and, by name, `persistent`. */
-  constructor(...args: Args<BufferOptions, ["data"]>) {
+  /** Takes what {@linkcode BufferArgs} declares. */
+  constructor(...args: Args<typeof BufferArgs>) {
     const { data, persistent } = bufferArgs(args);
     checkTensor("Buffer", "data", data);
     const t: Tensor = data;
     super(t.storage, t.shape, t.strides, t.offset, t.dtype, t.dense);
-    this.persistent = persistent ?? true;
+    this.persistent = persistent;
   }
 }
 

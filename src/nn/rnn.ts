@@ -8,14 +8,14 @@
  */
 
 import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { checkCount, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
 import { cat, stack } from "../ops/join.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -83,58 +83,82 @@ const RNN_RELU: Kind = { gates: 1, states: 1, step: simple(reluStep) };
 const LSTM_KIND: Kind = { gates: 4, states: 2, step: lstmStep };
 const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
 
-/** What recurrent layers take. */
-export interface RecurrentOptions extends FactoryOptions {
-  /** Size of an input. */
-  inputSize: number;
-  /** Size of the state. */
-  hiddenSize: number;
-  /** Layers on top of each other. @default {1} */
-  numLayers?: number;
-  /** Whether biases are learned. @default {true} */
-  bias?: boolean;
-  /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. @default {false} */
-  batchFirst?: boolean;
-  /** The probability that an output is dropped between layers. @default {0} */
-  dropout?: number;
-  /** Whether a second pass runs from the end. @default {false} */
-  bidirectional?: boolean;
+/** The parameters of {@linkcode RNN}. */
+export class RNNArgs extends FactoryArgs {
+  constructor(
+    /** Size of an input. */
+    public inputSize: number,
+    /** Size of the state. */
+    public hiddenSize: number,
+    /** Layers on top of each other. */
+    public numLayers = 1,
+    /** The activation. */
+    public nonlinearity: "tanh" | "relu" = "tanh",
+    /** Whether biases are learned. */
+    public bias = true,
+    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    public batchFirst = false,
+    /** The probability that an output is dropped between layers. */
+    public dropout = 0,
+    /** Whether a second pass runs from the end. */
+    public bidirectional = false,
+  ) {
+    super();
+  }
 }
 
-/** What {@linkcode RNN} takes. */
-export interface RNNOptions extends RecurrentOptions {
-  /** The activation. @default {"tanh"} */
-  nonlinearity?: "tanh" | "relu";
+/** The parameters of {@linkcode GRU}. */
+export class GRUArgs extends FactoryArgs {
+  constructor(
+    /** Size of an input. */
+    public inputSize: number,
+    /** Size of the state. */
+    public hiddenSize: number,
+    /** Layers on top of each other. */
+    public numLayers = 1,
+    /** Whether biases are learned. */
+    public bias = true,
+    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    public batchFirst = false,
+    /** The probability that an output is dropped between layers. */
+    public dropout = 0,
+    /** Whether a second pass runs from the end. */
+    public bidirectional = false,
+  ) {
+    super();
+  }
 }
 
-/** What {@linkcode LSTM} takes. */
-export interface LSTMOptions extends RecurrentOptions {
-  /** Size that outputs are projected to; 0 for no projection. @default {0} */
-  projSize?: number;
+/** The parameters of {@linkcode LSTM}. */
+export class LSTMArgs extends FactoryArgs {
+  constructor(
+    /** Size of an input. */
+    public inputSize: number,
+    /** Size of the state. */
+    public hiddenSize: number,
+    /** Layers on top of each other. */
+    public numLayers = 1,
+    /** Whether biases are learned. */
+    public bias = true,
+    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    public batchFirst = false,
+    /** The probability that an output is dropped between layers. */
+    public dropout = 0,
+    /** Whether a second pass runs from the end. */
+    public bidirectional = false,
+    /** Size that outputs are projected to; 0 for no projection. */
+    public projSize = 0,
+  ) {
+    super();
+  }
 }
 
-const FACTORY = ["device", "dtype"] as const;
-const rnnArgs = signature<RNNOptions>(
-  "RNN",
-  ["inputSize", "hiddenSize", "numLayers", "nonlinearity", "bias", "batchFirst", "dropout", "bidirectional"],
-  FACTORY,
-  2,
-);
-const lstmArgs = signature<LSTMOptions>(
-  "LSTM",
-  ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional", "projSize"],
-  FACTORY,
-  2,
-);
-const gruArgs = signature<RecurrentOptions>(
-  "GRU",
-  ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"],
-  FACTORY,
-  2,
-);
+const rnnArgs = call("RNN", RNNArgs);
+const lstmArgs = call("LSTM", LSTMArgs);
+const gruArgs = call("GRU", GRUArgs);
 
 /** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
-export abstract class Recurrent extends Module {
+export abstract class RNNBase extends Module {
   /** Size of an input. */
   readonly inputSize: number;
   /** Size of the state. */
@@ -153,16 +177,17 @@ export abstract class Recurrent extends Module {
   readonly projSize: number;
 
   /** Takes the options of the layer. */
-  constructor(name: string, kind: Kind, o: LSTMOptions) {
+  constructor(name: string, kind: Kind, o: Readonly<GRUArgs>, projSize = 0) {
     super();
+    checkSizes(name, { inputSize: o.inputSize });
     this.inputSize = o.inputSize;
     this.hiddenSize = o.hiddenSize;
-    this.numLayers = o.numLayers ?? 1;
-    this.bias = o.bias ?? true;
-    this.batchFirst = o.batchFirst ?? false;
-    this.dropout = o.dropout ?? 0;
-    this.bidirectional = o.bidirectional ?? false;
-    this.projSize = o.projSize ?? 0;
+    this.numLayers = o.numLayers;
+    this.bias = o.bias;
+    this.batchFirst = o.batchFirst;
+    this.dropout = o.dropout;
+    this.bidirectional = o.bidirectional;
+    this.projSize = projSize;
     this.check(name);
     for (const [layer, suffix] of this.passes()) {
       const width = layer === 0 ? this.inputSize : this.outSize * this.directions;
@@ -178,6 +203,12 @@ export abstract class Recurrent extends Module {
     }
     this.resetParameters();
   }
+
+  /** The outputs of all steps and the last states: one tensor, or hidden states and cells. */
+  abstract override forward(
+    input: Tensor,
+    hx?: Tensor | readonly [Tensor, Tensor] | null,
+  ): [output: Tensor, state: Tensor | [hidden: Tensor, cell: Tensor]];
 
   /** Throws unless the options fit together. */
   private check(name: string): void {
@@ -247,13 +278,14 @@ export abstract class Recurrent extends Module {
     return this.runWith(kind, input, initial, weights);
   }
 
-  /** {@linkcode Recurrent.run} with the weights of all layers and directions. */
+  /** {@linkcode RNNBase.run} with the weights of all layers and directions. */
   private runWith(
     kind: Kind,
     input: Tensor,
     initial: readonly Tensor[] | null,
     weights: readonly Weights[],
   ): [output: Tensor, states: Tensor[]] {
+    checkTensor(this._name(), "input", input);
     if (input.ndim !== 2 && input.ndim !== 3) {
       throw new ShapeError(`${this._name()}(): the input must have 2 or 3 dimensions: ${show(input.shape)}`);
     }
@@ -353,19 +385,14 @@ function sequence(
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  */
-export class RNN extends Recurrent {
+export class RNN extends RNNBase {
   /** The activation. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes `inputSize, hiddenSize, numLayers, nonlinearity, bias, batchFirst, dropout, bidirectional`. */
-  constructor(
-    ...args: Args<
-      RNNOptions,
-      ["inputSize", "hiddenSize", "numLayers", "nonlinearity", "bias", "batchFirst", "dropout", "bidirectional"]
-    >
-  ) {
+  /** Takes what {@linkcode RNNArgs} declares. */
+  constructor(...args: Args<typeof RNNArgs>) {
     const o = rnnArgs(args);
-    const nonlinearity = o.nonlinearity ?? "tanh";
+    const { nonlinearity } = o;
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
       throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${String(nonlinearity)}`);
     }
@@ -399,15 +426,11 @@ export class RNN extends Recurrent {
  *
  * @see https://doi.org/10.1162/neco.1997.9.8.1735
  */
-export class LSTM extends Recurrent {
-  /** Takes `inputSize, hiddenSize, numLayers, bias, batchFirst, dropout, bidirectional, projSize`. */
-  constructor(
-    ...args: Args<
-      LSTMOptions,
-      ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional", "projSize"]
-    >
-  ) {
-    super("LSTM", LSTM_KIND, lstmArgs(args));
+export class LSTM extends RNNBase {
+  /** Takes what {@linkcode LSTMArgs} declares. */
+  constructor(...args: Args<typeof LSTMArgs>) {
+    const o = lstmArgs(args);
+    super("LSTM", LSTM_KIND, o, o.projSize);
   }
 
   /** The outputs of all steps, and the last states and cells. */
@@ -427,14 +450,9 @@ export class LSTM extends Recurrent {
  *
  * @see https://arxiv.org/abs/1406.1078
  */
-export class GRU extends Recurrent {
-  /** Takes `inputSize, hiddenSize, numLayers, bias, batchFirst, dropout, bidirectional`. */
-  constructor(
-    ...args: Args<
-      RecurrentOptions,
-      ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"]
-    >
-  ) {
+export class GRU extends RNNBase {
+  /** Takes what {@linkcode GRUArgs} declares. */
+  constructor(...args: Args<typeof GRUArgs>) {
     super("GRU", GRU_KIND, gruArgs(args));
   }
 
@@ -445,29 +463,39 @@ export class GRU extends Recurrent {
   }
 }
 
-/** What cells take. */
-export interface CellOptions extends FactoryOptions {
-  /** Size of an input. */
-  inputSize: number;
-  /** Size of the state. */
-  hiddenSize: number;
-  /** Whether biases are learned. @default {true} */
-  bias?: boolean;
+/** The parameters of {@linkcode LSTMCell} and {@linkcode GRUCell}. */
+export class CellArgs extends FactoryArgs {
+  constructor(
+    /** Size of an input. */
+    public inputSize: number,
+    /** Size of the state. */
+    public hiddenSize: number,
+    /** Whether biases are learned. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
 
-/** What {@linkcode RNNCell} takes. */
-export interface RNNCellOptions extends CellOptions {
-  /** The activation. @default {"tanh"} */
-  nonlinearity?: "tanh" | "relu";
+/** The parameters of {@linkcode RNNCell}. */
+export class RNNCellArgs extends FactoryArgs {
+  constructor(
+    /** Size of an input. */
+    public inputSize: number,
+    /** Size of the state. */
+    public hiddenSize: number,
+    /** Whether biases are learned. */
+    public bias = true,
+    /** The activation. */
+    public nonlinearity: "tanh" | "relu" = "tanh",
+  ) {
+    super();
+  }
 }
 
-const cellArgs = signature<CellOptions>("Cell", ["inputSize", "hiddenSize", "bias"], FACTORY, 2);
-const rnnCellArgs = signature<RNNCellOptions>(
-  "RNNCell",
-  ["inputSize", "hiddenSize", "bias", "nonlinearity"],
-  FACTORY,
-  2,
-);
+const rnnCellArgs = call("RNNCell", RNNCellArgs);
+const lstmCellArgs = call("LSTMCell", CellArgs);
+const gruCellArgs = call("GRUCell", CellArgs);
 
 /** The cells: one step of a recurrent layer. */
 export abstract class Cell extends Module {
@@ -487,11 +515,12 @@ export abstract class Cell extends Module {
   bias_hh: Parameter | null;
 
   /** Takes the options of the layer. */
-  constructor(o: CellOptions, kind: Kind) {
+  constructor(name: string, kind: Kind, o: Readonly<CellArgs>) {
     super();
+    checkSizes(name, { inputSize: o.inputSize, hiddenSize: o.hiddenSize });
     this.inputSize = o.inputSize;
     this.hiddenSize = o.hiddenSize;
-    this.bias = o.bias ?? true;
+    this.bias = o.bias;
     const rows = kind.gates * o.hiddenSize;
     this.weight_ih = emptyParameter([rows, o.inputSize], o);
     this.weight_hh = emptyParameter([rows, o.hiddenSize], o);
@@ -509,6 +538,7 @@ export abstract class Cell extends Module {
   /** One step in time. */
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     for (const x of [input, ...(initial ?? [])]) {
+      checkTensor(this._name(), "input and states", x);
       if (x.ndim !== 1 && x.ndim !== 2) {
         throw new ShapeError(`${this._name()}(): input and states must have 1 or 2 dimensions: ${show(x.shape)}`);
       }
@@ -545,11 +575,11 @@ export class RNNCell extends Cell {
   /** The activation. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes `inputSize, hiddenSize, bias, nonlinearity`. */
-  constructor(...args: Args<RNNCellOptions, ["inputSize", "hiddenSize", "bias", "nonlinearity"]>) {
+  /** Takes what {@linkcode RNNCellArgs} declares. */
+  constructor(...args: Args<typeof RNNCellArgs>) {
     const o = rnnCellArgs(args);
-    super(o, RNN_TANH);
-    this.nonlinearity = o.nonlinearity ?? "tanh";
+    super("RNNCell", RNN_TANH, o);
+    this.nonlinearity = o.nonlinearity;
   }
 
   /** The new state. */
@@ -568,9 +598,9 @@ export class RNNCell extends Cell {
 
 /** One step of {@linkcode LSTM}: `(N, inputSize)` to two of `(N, hiddenSize)`. */
 export class LSTMCell extends Cell {
-  /** Takes `inputSize, hiddenSize, bias`. */
-  constructor(...args: Args<CellOptions, ["inputSize", "hiddenSize", "bias"]>) {
-    super(cellArgs(args), LSTM_KIND);
+  /** Takes what {@linkcode CellArgs} declares. */
+  constructor(...args: Args<typeof CellArgs>) {
+    super("LSTMCell", LSTM_KIND, lstmCellArgs(args));
   }
 
   /** The new state and cell. */
@@ -582,9 +612,9 @@ export class LSTMCell extends Cell {
 
 /** One step of {@linkcode GRU}: `(N, inputSize)` to `(N, hiddenSize)`. */
 export class GRUCell extends Cell {
-  /** Takes `inputSize, hiddenSize, bias`. */
-  constructor(...args: Args<CellOptions, ["inputSize", "hiddenSize", "bias"]>) {
-    super(cellArgs(args), GRU_KIND);
+  /** Takes what {@linkcode CellArgs} declares. */
+  constructor(...args: Args<typeof CellArgs>) {
+    super("GRUCell", GRU_KIND, gruCellArgs(args));
   }
 
   /** The new state. */

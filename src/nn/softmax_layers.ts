@@ -4,93 +4,55 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { NoArgs } from "../base/call.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
-import { Module } from "./module.ts";
-import { python } from "./repr.ts";
+import { type Layer, layer, shown } from "./layer.ts";
 
-/** What softmax layers take. */
-export interface SoftmaxOptions {
-  /** The dimension that sums to 1; chosen by PyTorch's old rule if missing. */
-  dim?: number | null;
+/** The parameters of softmax layers. */
+export class SoftmaxLayerArgs {
+  constructor(
+    /** The dimension that sums to 1; `null`: chosen by PyTorch's old rule. */
+    public dim: number | null = null,
+  ) {}
 }
-const softmaxArgs = signature<SoftmaxOptions>("Softmax", ["dim"]);
+
+/** A layer of one of the softmax functions. */
+function along(name: string, apply: (input: Tensor, dim: number | null) => Tensor): Layer<typeof SoftmaxLayerArgs> {
+  return layer({
+    name,
+    params: SoftmaxLayerArgs,
+    call: (o, input: Tensor) => apply(input, o.dim),
+    repr: (o) => shown(o, "dim"),
+  });
+}
 
 /** `e^x / Σ e^x` along a dimension. */
-export class Softmax extends Module {
-  /** The dimension that sums to 1. */
-  readonly dim: number | null;
-
-  /** Takes `dim`. */
-  constructor(...args: Args<SoftmaxOptions, ["dim"]>) {
-    super();
-    this.dim = softmaxArgs(args).dim ?? null;
-  }
-
-  /** The probabilities. */
-  override forward(input: Tensor): Tensor {
-    return F.softmax(input, this.dim);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `dim=${python(this.dim)}`;
-  }
-}
+export const Softmax: Layer<typeof SoftmaxLayerArgs> = along("Softmax", F.softmax);
+/** See the class of the same name. */
+export type Softmax = InstanceType<typeof Softmax>;
 
 /** The logarithm of softmax along a dimension. */
-export class LogSoftmax extends Module {
-  /** The dimension that sums to 1. */
-  readonly dim: number | null;
-
-  /** Takes `dim`. */
-  constructor(...args: Args<SoftmaxOptions, ["dim"]>) {
-    super();
-    this.dim = softmaxArgs(args).dim ?? null;
-  }
-
-  /** The logarithms of the probabilities. */
-  override forward(input: Tensor): Tensor {
-    return F.logSoftmax(input, this.dim);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `dim=${python(this.dim)}`;
-  }
-}
+export const LogSoftmax: Layer<typeof SoftmaxLayerArgs> = along("LogSoftmax", F.logSoftmax);
+/** See the class of the same name. */
+export type LogSoftmax = InstanceType<typeof LogSoftmax>;
 
 /** Softmax of `-x` along a dimension. */
-export class Softmin extends Module {
-  /** The dimension that sums to 1. */
-  readonly dim: number | null;
-
-  /** Takes `dim`. */
-  constructor(...args: Args<SoftmaxOptions, ["dim"]>) {
-    super();
-    this.dim = softmaxArgs(args).dim ?? null;
-  }
-
-  /** The probabilities. */
-  override forward(input: Tensor): Tensor {
-    return F.softmin(input, this.dim);
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    return `dim=${python(this.dim)}`;
-  }
-}
+export const Softmin: Layer<typeof SoftmaxLayerArgs> = along("Softmin", F.softmin);
+/** See the class of the same name. */
+export type Softmin = InstanceType<typeof Softmin>;
 
 /** Softmax over the channels of `(N, C, H, W)` or `(C, H, W)`. */
-export class Softmax2d extends Module {
-  /** The probabilities. */
-  override forward(input: Tensor): Tensor {
+export const Softmax2d: Layer<typeof NoArgs> = layer({
+  name: "Softmax2d",
+  params: NoArgs,
+  call: (_, input: Tensor) => {
     if (input.ndim !== 3 && input.ndim !== 4) {
       throw new ShapeError(`Softmax2d(): expected 3 or 4 dimensions: ${show(input.shape)}`);
     }
     return F.softmax(input, -3);
-  }
-}
+  },
+});
+/** See the class of the same name. */
+export type Softmax2d = InstanceType<typeof Softmax2d>;

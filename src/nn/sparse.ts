@@ -4,56 +4,68 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/embedding_bag.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { emptyParameter, type FactoryOptions } from "./factory.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { normal_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { float, python } from "./repr.ts";
 
-/** What {@linkcode Embedding} takes. */
-export interface EmbeddingOptions extends FactoryOptions {
-  /** Rows of the table. */
-  numEmbeddings: number;
-  /** Length of a row. */
-  embeddingDim: number;
-  /** A row of zeros that gets no gradient; negative counts from the end. */
-  paddingIdx?: number | null;
-  /** Rows longer than this are scaled down when they are looked up. */
-  maxNorm?: number | null;
-  /** Which norm. @default {2} */
-  normType?: number;
-  /** Whether gradients are divided by how often a row was looked up. @default {false} */
-  scaleGradByFreq?: boolean;
-  /** Accepted for compatibility: gradients are dense. @default {false} */
-  sparse?: boolean;
-  /** The table, in place of a drawn one. */
-  _weight?: Tensor | null;
-  /** Whether the table is not trained. @default {false} */
-  _freeze?: boolean;
+/** The parameters of {@linkcode Embedding}. */
+export class EmbeddingLayerArgs extends FactoryArgs {
+  constructor(
+    /** Rows of the table. */
+    public numEmbeddings: number,
+    /** Length of a row. */
+    public embeddingDim: number,
+    /** A row of zeros that gets no gradient; negative counts from the end. */
+    public paddingIdx: number | null = null,
+    /** Rows longer than this are scaled down when they are looked up. */
+    public maxNorm: number | null = null,
+    /** Which norm. */
+    public normType = 2,
+    /** Whether gradients are divided by how often a row was looked up. */
+    public scaleGradByFreq = false,
+    /** Accepted for compatibility: gradients are dense. */
+    public sparse = false,
+    /** The table, in place of a drawn one. */
+    public _weight: Tensor | null = null,
+    /** Whether the table is not trained. */
+    public _freeze = false,
+  ) {
+    super();
+  }
 }
-const embeddingArgs = signature<EmbeddingOptions>(
-  "Embedding",
-  [
-    "numEmbeddings",
-    "embeddingDim",
-    "paddingIdx",
-    "maxNorm",
-    "normType",
-    "scaleGradByFreq",
-    "sparse",
-    "_weight",
-    "_freeze",
-  ],
-  ["device", "dtype"],
-  2,
-);
+
+const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
+
+/** The parameters of {@linkcode Embedding.fromPretrained}. */
+export class FromPretrainedArgs {
+  constructor(
+    /** The table, a matrix. */
+    public embeddings: Tensor,
+    /** Whether it is not trained. */
+    public freeze = true,
+    /** A row of zeros that gets no gradient; negative counts from the end. */
+    public paddingIdx: number | null = null,
+    /** Rows longer than this are scaled down when they are looked up. */
+    public maxNorm: number | null = null,
+    /** Which norm. */
+    public normType = 2,
+    /** Whether gradients are divided by how often a row was looked up. */
+    public scaleGradByFreq = false,
+    /** Accepted for compatibility: gradients are dense. */
+    public sparse = false,
+  ) {}
+}
+
+const pretrainedArgs = call("Embedding.fromPretrained", FromPretrainedArgs);
 
 /**
  * A table of vectors, drawn from the normal distribution and trained.
@@ -87,22 +99,19 @@ export class Embedding extends Module {
   /** The table. */
   weight: Parameter;
 
-  /** Takes `numEmbeddings, embeddingDim, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse`. */
-  constructor(
-    ...args: Args<
-      EmbeddingOptions,
-      ["numEmbeddings", "embeddingDim", "paddingIdx", "maxNorm", "normType", "scaleGradByFreq", "sparse"]
-    >
-  ) {
+  /** Takes what {@linkcode EmbeddingLayerArgs} declares. */
+  constructor(...args: Args<typeof EmbeddingLayerArgs>) {
     super();
     const o = embeddingArgs(args);
-    this.numEmbeddings = o.numEmbeddings;
-    this.embeddingDim = o.embeddingDim;
-    this.paddingIdx = paddingRow("Embedding", o.paddingIdx ?? null, o.numEmbeddings);
-    this.maxNorm = o.maxNorm ?? null;
-    this.normType = o.normType ?? 2;
-    this.scaleGradByFreq = o.scaleGradByFreq ?? false;
-    this.sparse = o.sparse ?? false;
+    const { numEmbeddings, embeddingDim } = o;
+    checkSizes("Embedding", { numEmbeddings, embeddingDim });
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.paddingIdx = paddingRow("Embedding", o.paddingIdx, numEmbeddings);
+    this.maxNorm = o.maxNorm;
+    this.normType = o.normType;
+    this.scaleGradByFreq = o.scaleGradByFreq;
+    this.sparse = o.sparse;
     this.weight = table("Embedding", o);
     if (!o._weight) this.resetParameters();
     if (o._freeze) this.weight.requiresGrad_(false);
@@ -117,6 +126,7 @@ export class Embedding extends Module {
   /** The rows of the numbers. */
   override forward(input: Tensor): Tensor {
     const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
+    checkTensor("Embedding", "input", input);
     return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
@@ -134,16 +144,10 @@ export class Embedding extends Module {
   /**
    * An embedding with given rows.
    *
-   * @param embeddings the table
-   * @param freeze whether it is not trained
-   * @param options any of the other options
    * @throws {ArgumentError} if the table is not a matrix
    */
-  static fromPretrained(
-    embeddings: Tensor,
-    freeze = true,
-    options: Omit<EmbeddingOptions, "numEmbeddings" | "embeddingDim" | "_weight" | "_freeze"> = {},
-  ): Embedding {
+  static fromPretrained(...args: Args<typeof FromPretrainedArgs>): Embedding {
+    const { embeddings, freeze, ...options } = pretrainedArgs(args);
     if (embeddings.ndim !== 2) {
       throw new ArgumentError(`Embedding.fromPretrained(): expected a matrix: ${show(embeddings.shape)}`);
     }
@@ -152,30 +156,35 @@ export class Embedding extends Module {
   }
 }
 
-/** What {@linkcode EmbeddingBag} takes. */
-export interface EmbeddingBagOptions extends Omit<EmbeddingOptions, "_freeze"> {
-  /** How the rows of a bag become one. @default {"mean"} */
-  mode?: BagMode;
-  /** Whether the last offset is the end of the last bag. @default {false} */
-  includeLastOffset?: boolean;
+/** The parameters of {@linkcode EmbeddingBag}. */
+export class EmbeddingBagLayerArgs extends FactoryArgs {
+  constructor(
+    /** Rows of the table. */
+    public numEmbeddings: number,
+    /** Length of a row. */
+    public embeddingDim: number,
+    /** Rows longer than this are scaled down when they are looked up. */
+    public maxNorm: number | null = null,
+    /** Which norm. */
+    public normType = 2,
+    /** Whether gradients are divided by how often a row was looked up. */
+    public scaleGradByFreq = false,
+    /** How the rows of a bag become one. */
+    public mode: BagMode = "mean",
+    /** Accepted for compatibility: gradients are dense. */
+    public sparse = false,
+    /** The table, in place of a drawn one. */
+    public _weight: Tensor | null = null,
+    /** Whether the last offset is the end of the last bag. */
+    public includeLastOffset = false,
+    /** A row of zeros that gets no gradient; negative counts from the end. */
+    public paddingIdx: number | null = null,
+  ) {
+    super();
+  }
 }
-const bagArgs = signature<EmbeddingBagOptions>(
-  "EmbeddingBag",
-  [
-    "numEmbeddings",
-    "embeddingDim",
-    "maxNorm",
-    "normType",
-    "scaleGradByFreq",
-    "mode",
-    "sparse",
-    "_weight",
-    "includeLastOffset",
-    "paddingIdx",
-  ],
-  ["device", "dtype"],
-  2,
-);
+
+const bagArgs = call("EmbeddingBag", EmbeddingBagLayerArgs);
 
 /** Sums, means or maxima of rows of a table, one per bag of numbers. */
 export class EmbeddingBag extends Module {
@@ -200,24 +209,21 @@ export class EmbeddingBag extends Module {
   /** The table. */
   weight: Parameter;
 
-  /** Takes `numEmbeddings, embeddingDim, maxNorm, normType, scaleGradByFreq, mode, sparse`. */
-  constructor(
-    ...args: Args<
-      EmbeddingBagOptions,
-      ["numEmbeddings", "embeddingDim", "maxNorm", "normType", "scaleGradByFreq", "mode", "sparse"]
-    >
-  ) {
+  /** Takes what {@linkcode EmbeddingBagLayerArgs} declares. */
+  constructor(...args: Args<typeof EmbeddingBagLayerArgs>) {
     super();
     const o = bagArgs(args);
-    this.numEmbeddings = o.numEmbeddings;
-    this.embeddingDim = o.embeddingDim;
-    this.maxNorm = o.maxNorm ?? null;
-    this.normType = o.normType ?? 2;
-    this.scaleGradByFreq = o.scaleGradByFreq ?? false;
-    this.mode = o.mode ?? "mean";
-    this.sparse = o.sparse ?? false;
-    this.includeLastOffset = o.includeLastOffset ?? false;
-    this.paddingIdx = paddingRow("EmbeddingBag", o.paddingIdx ?? null, o.numEmbeddings);
+    const { numEmbeddings, embeddingDim } = o;
+    checkSizes("EmbeddingBag", { numEmbeddings, embeddingDim });
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.maxNorm = o.maxNorm;
+    this.normType = o.normType;
+    this.scaleGradByFreq = o.scaleGradByFreq;
+    this.mode = o.mode;
+    this.sparse = o.sparse;
+    this.includeLastOffset = o.includeLastOffset;
+    this.paddingIdx = paddingRow("EmbeddingBag", o.paddingIdx, numEmbeddings);
     this.weight = table("EmbeddingBag", o);
     if (!o._weight) this.resetParameters();
   }
@@ -232,6 +238,7 @@ export class EmbeddingBag extends Module {
   override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
     const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
+    checkTensor("EmbeddingBag", "input", input);
     return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
   }
 
@@ -255,7 +262,7 @@ function paddingRow(op: string, index: number | null, rows: number): number | nu
   return index < 0 ? index + rows : index;
 }
 
-function table(op: string, o: EmbeddingOptions): Parameter {
+function table(op: string, o: Readonly<EmbeddingLayerArgs | EmbeddingBagLayerArgs>): Parameter {
   const shape = [o.numEmbeddings, o.embeddingDim];
   if (!o._weight) return emptyParameter(shape, o);
   if (!sameShape(o._weight.shape, shape)) {

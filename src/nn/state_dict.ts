@@ -7,12 +7,13 @@
  * @module
  */
 
-import { signature } from "../base/args.ts";
-import { ArgumentError, describe, show } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
+import { show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
+import type { LoadStateDictArgs } from "./module_args.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Tensors by name. */
@@ -49,16 +50,6 @@ export function stateDict(module: Module, prefix: string, keepVars: boolean, int
   return into;
 }
 
-/** The parameters of {@linkcode Module.loadStateDict} after the state dict. */
-export interface LoadStateDictArgs {
-  /** Whether keys that are missing or unexpected are an error; default true. */
-  strict?: boolean;
-  /** Take the tensors themselves instead of copying their values; default false. */
-  assign?: boolean;
-}
-
-const parseLoad = signature<LoadStateDictArgs>("loadStateDict", ["strict", "assign"]);
-
 /** What is gathered while a state dict is taken. */
 interface Loading {
   readonly assign: boolean;
@@ -75,8 +66,11 @@ interface Loading {
  *
  * @throws {ArgumentError} one error for everything that does not fit
  */
-export function loadStateDict(module: Module, state: StateDict, args: readonly unknown[]): IncompatibleKeys {
-  const { strict = true, assign = false } = parseLoad(args);
+export function loadStateDict(
+  module: Module,
+  state: StateDict,
+  { strict, assign }: Readonly<LoadStateDictArgs>,
+): IncompatibleKeys {
   if (typeof state !== "object" || state === null || state instanceof Tensor) {
     throw new ArgumentError(`loadStateDict(): expected state_dict to be dict-like: ${describe(state)}`);
   }

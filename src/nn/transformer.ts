@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { MultiheadAttention } from "./attention.ts";
 import { ModuleList } from "./container.ts";
 import { Dropout } from "./dropout.ts";
-import type { FactoryOptions } from "./factory.ts";
+import { FactoryArgs } from "./factory.ts";
 import { xavierUniform_ } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { feedForward, NAMED_ACTIVATIONS } from "./linear_chain.ts";
@@ -24,89 +24,66 @@ import { LayerNorm } from "./normalization.ts";
 /** The activation of the feed-forward part. */
 export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
-/** What encoder and decoder layers take. */
-export interface TransformerLayerOptions extends FactoryOptions {
-  /** Size of inputs and outputs. */
-  dModel: number;
-  /** How many heads. */
-  nhead: number;
-  /** Size of the hidden layer. @default {2048} */
-  dimFeedforward?: number;
-  /** The probability that an element is dropped. @default {0.1} */
-  dropout?: number;
-  /** The activation. @default {"relu"} */
-  activation?: TransformerActivation;
-  /** Added to variances. @default {1e-5} */
-  layerNormEps?: number;
-  /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. @default {false} */
-  batchFirst?: boolean;
-  /** Whether normalisation comes before attention and feed-forward. @default {false} */
-  normFirst?: boolean;
-  /** Whether there are biases. @default {true} */
-  bias?: boolean;
+/** The parameters of encoder and decoder layers. */
+export class TransformerLayerArgs extends FactoryArgs {
+  constructor(
+    /** Size of inputs and outputs. */
+    public dModel: number,
+    /** How many heads. */
+    public nhead: number,
+    /** Size of the hidden layer. */
+    public dimFeedforward = 2048,
+    /** The probability that an element is dropped. */
+    public dropout = 0.1,
+    /** The activation. */
+    public activation: TransformerActivation = "relu",
+    /** Added to variances. */
+    public layerNormEps = 1e-5,
+    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    public batchFirst = false,
+    /** Whether normalisation comes before attention and feed-forward. */
+    public normFirst = false,
+    /** Whether there are biases. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
 
-/** The positional parameters of encoder and decoder layers. */
-export type TransformerLayerParameters = [
-  "dModel",
-  "nhead",
-  "dimFeedforward",
-  "dropout",
-  "activation",
-  "layerNormEps",
-  "batchFirst",
-  "normFirst",
-  "bias",
-];
+const encoderLayerArgs = call("TransformerEncoderLayer", TransformerLayerArgs);
+const decoderLayerArgs = call("TransformerDecoderLayer", TransformerLayerArgs);
 
-const LAYER = [
-  "dModel",
-  "nhead",
-  "dimFeedforward",
-  "dropout",
-  "activation",
-  "layerNormEps",
-  "batchFirst",
-  "normFirst",
-  "bias",
-] as const;
-const FACTORY = ["device", "dtype"] as const;
-const encoderLayerArgs = signature<TransformerLayerOptions>("TransformerEncoderLayer", LAYER, FACTORY, 2);
-const decoderLayerArgs = signature<TransformerLayerOptions>("TransformerDecoderLayer", LAYER, FACTORY, 2);
-
-function activationOf(activation: TransformerActivation = "relu"): (x: Tensor) => Tensor {
+function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
   if (activation === "relu" || activation === "gelu") return NAMED_ACTIVATIONS[activation];
   throw new ArgumentError(`TransformerLayer(): activation must be "relu", "gelu" or a function: ${String(activation)}`);
 }
 
-/** Options of a call of an encoder layer. */
-export interface EncoderLayerCall {
-  /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
-  srcMask?: Tensor | null;
-  /** `true` at positions that do not count, `(N, L)`. */
-  srcKeyPaddingMask?: Tensor | null;
-  /** Says that the mask is causal. @default {false} */
-  isCausal?: boolean;
+/** The parameters of a call of an encoder layer after the sequence. */
+export class EncoderLayerCallArgs {
+  constructor(
+    /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
+    public srcMask: Tensor | null = null,
+    /** `true` at positions that do not count, `(N, L)`. */
+    public srcKeyPaddingMask: Tensor | null = null,
+    /** Says that the mask is causal. */
+    public isCausal = false,
+  ) {}
 }
-const encoderLayerCall = signature<EncoderLayerCall>(
-  "TransformerEncoderLayer",
-  ["srcMask", "srcKeyPaddingMask", "isCausal"],
-);
+const encoderLayerCall = call("TransformerEncoderLayer", EncoderLayerCallArgs);
+
+/** Options that the parts of a layer share. */
+type PartOptions = { bias: boolean } & FactoryArgs;
 
 /** Options of the parts of a layer. */
-function parts(o: TransformerLayerOptions): {
-  attention: { dropout: number; bias: boolean; batchFirst: boolean } & FactoryOptions;
-  linear: { bias: boolean } & FactoryOptions;
-  norm: { eps: number; bias: boolean } & FactoryOptions;
+function parts(o: Readonly<Omit<TransformerLayerArgs, "dModel" | "nhead">>): {
+  attention: PartOptions & { dropout: number; batchFirst: boolean };
+  linear: PartOptions;
+  norm: PartOptions & { eps: number };
 } {
-  const place = { device: o.device, dtype: o.dtype };
-  const bias = o.bias ?? true;
-  return {
-    attention: { dropout: o.dropout ?? 0.1, bias, batchFirst: o.batchFirst ?? false, ...place },
-    linear: { bias, ...place },
-    norm: { eps: o.layerNormEps ?? 1e-5, bias, ...place },
-  };
+  const { bias, device, dtype, dropout, batchFirst } = o;
+  const linear = { bias, device, dtype };
+  return { attention: { dropout, batchFirst, ...linear }, linear, norm: { eps: o.layerNormEps, ...linear } };
 }
 
 /** Self-attention and a feed-forward network, each with a residual connection and a normalisation. */
@@ -132,17 +109,17 @@ export class TransformerEncoderLayer extends Module {
   /** The activation. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes `dModel, nhead, dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias`. */
-  constructor(...args: Args<TransformerLayerOptions, TransformerLayerParameters>) {
+  /** Takes what {@linkcode TransformerLayerArgs} declares. */
+  constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = encoderLayerArgs(args);
-    const { dModel, nhead, dimFeedforward = 2048, dropout = 0.1 } = o;
+    const { dModel, nhead, dimFeedforward, dropout } = o;
     const { attention, linear, norm } = parts(o);
     this.self_attn = new MultiheadAttention(dModel, nhead, attention);
     this.linear1 = new Linear(dModel, dimFeedforward, linear);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(dimFeedforward, dModel, linear);
-    this.normFirst = o.normFirst ?? false;
+    this.normFirst = o.normFirst;
     this.norm1 = new LayerNorm(dModel, norm);
     this.norm2 = new LayerNorm(dModel, norm);
     this.dropout1 = new Dropout(dropout);
@@ -154,13 +131,9 @@ export class TransformerEncoderLayer extends Module {
    * The encoded sequence.
    *
    * @param src `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
-   * @param args `srcMask, srcKeyPaddingMask, isCausal`
    */
-  override forward(
-    src: Tensor,
-    ...args: Args<EncoderLayerCall, ["srcMask", "srcKeyPaddingMask", "isCausal"]>
-  ): Tensor {
-    const { srcMask = null, srcKeyPaddingMask = null, isCausal = false } = encoderLayerCall(args);
+  override forward(src: Tensor, ...args: Args<typeof EncoderLayerCallArgs>): Tensor {
+    const { srcMask, srcKeyPaddingMask, isCausal } = encoderLayerCall(args);
     const attend = (x: Tensor) => {
       const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false, isCausal };
       return this.dropout1.call(this.self_attn.call(x, x, x, options)[0]);
@@ -178,39 +151,25 @@ export class TransformerEncoderLayer extends Module {
   }
 }
 
-/** Options of a call of a decoder or one of its layers. */
-export interface DecoderCall {
-  /** Forbids attention within the target. */
-  tgtMask?: Tensor | null;
-  /** Forbids attention to the memory. */
-  memoryMask?: Tensor | null;
-  /** `true` at target positions that do not count. */
-  tgtKeyPaddingMask?: Tensor | null;
-  /** `true` at memory positions that do not count. */
-  memoryKeyPaddingMask?: Tensor | null;
-  /** Says that the target's mask is causal; not found out from the mask. @default {false} */
-  tgtIsCausal?: boolean | null;
-  /** Says that the memory's mask is causal. @default {false} */
-  memoryIsCausal?: boolean;
+/** The parameters of a call of a decoder, or one of its layers, after target and memory. */
+export class DecoderCallArgs {
+  constructor(
+    /** Forbids attention within the target. */
+    public tgtMask: Tensor | null = null,
+    /** Forbids attention to the memory. */
+    public memoryMask: Tensor | null = null,
+    /** `true` at target positions that do not count. */
+    public tgtKeyPaddingMask: Tensor | null = null,
+    /** `true` at memory positions that do not count. */
+    public memoryKeyPaddingMask: Tensor | null = null,
+    /** Says that the target's mask is causal; not found out from the mask. */
+    public tgtIsCausal: boolean | null = null,
+    /** Says that the memory's mask is causal. */
+    public memoryIsCausal = false,
+  ) {}
 }
-
-/** The positional options of a call of a decoder. */
-export type DecoderCallParameters = [
-  "tgtMask",
-  "memoryMask",
-  "tgtKeyPaddingMask",
-  "memoryKeyPaddingMask",
-  "tgtIsCausal",
-  "memoryIsCausal",
-];
-const decoderCall = signature<DecoderCall>("TransformerDecoder", [
-  "tgtMask",
-  "memoryMask",
-  "tgtKeyPaddingMask",
-  "memoryKeyPaddingMask",
-  "tgtIsCausal",
-  "memoryIsCausal",
-]);
+const decoderLayerCall = call("TransformerDecoderLayer", DecoderCallArgs);
+const decoderCall = call("TransformerDecoder", DecoderCallArgs);
 
 /** Self-attention, attention to the encoder's output, and a feed-forward network. */
 export class TransformerDecoderLayer extends Module {
@@ -241,18 +200,18 @@ export class TransformerDecoderLayer extends Module {
   /** The activation. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes `dModel, nhead, dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias`. */
-  constructor(...args: Args<TransformerLayerOptions, TransformerLayerParameters>) {
+  /** Takes what {@linkcode TransformerLayerArgs} declares. */
+  constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = decoderLayerArgs(args);
-    const { dModel, nhead, dimFeedforward = 2048, dropout = 0.1 } = o;
+    const { dModel, nhead, dimFeedforward, dropout } = o;
     const { attention, linear, norm } = parts(o);
     this.self_attn = new MultiheadAttention(dModel, nhead, attention);
     this.multihead_attn = new MultiheadAttention(dModel, nhead, attention);
     this.linear1 = new Linear(dModel, dimFeedforward, linear);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(dimFeedforward, dModel, linear);
-    this.normFirst = o.normFirst ?? false;
+    this.normFirst = o.normFirst;
     this.norm1 = new LayerNorm(dModel, norm);
     this.norm2 = new LayerNorm(dModel, norm);
     this.norm3 = new LayerNorm(dModel, norm);
@@ -267,20 +226,19 @@ export class TransformerDecoderLayer extends Module {
    *
    * @param tgt the target, shaped as the encoder's input
    * @param memory the encoder's output
-   * @param args `tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, memoryIsCausal`
    */
-  override forward(tgt: Tensor, memory: Tensor, ...args: Args<DecoderCall, DecoderCallParameters>): Tensor {
-    const o = decoderCall(args);
+  override forward(tgt: Tensor, memory: Tensor, ...args: Args<typeof DecoderCallArgs>): Tensor {
+    const o = decoderLayerCall(args);
     const own = {
-      attnMask: o.tgtMask ?? null,
-      keyPaddingMask: o.tgtKeyPaddingMask ?? null,
+      attnMask: o.tgtMask,
+      keyPaddingMask: o.tgtKeyPaddingMask,
       isCausal: o.tgtIsCausal ?? false,
       needWeights: false,
     };
     const other = {
-      attnMask: o.memoryMask ?? null,
-      keyPaddingMask: o.memoryKeyPaddingMask ?? null,
-      isCausal: o.memoryIsCausal ?? false,
+      attnMask: o.memoryMask,
+      keyPaddingMask: o.memoryKeyPaddingMask,
+      isCausal: o.memoryIsCausal,
       needWeights: false,
     };
     const attend = (x: Tensor) => this.dropout1.call(this.self_attn.call(x, x, x, own)[0]);
@@ -300,36 +258,35 @@ export class TransformerDecoderLayer extends Module {
   }
 }
 
-/** What {@linkcode TransformerEncoder} takes. */
-export interface TransformerEncoderOptions {
-  /** The layer that is copied. */
-  encoderLayer: TransformerEncoderLayer;
-  /** How many copies. */
-  numLayers: number;
-  /** A last normalisation. */
-  norm?: LayerNorm | null;
-  /** Accepted for compatibility. @default {true} */
-  enableNestedTensor?: boolean;
-  /** Accepted for compatibility. @default {true} */
-  maskCheck?: boolean;
+/** The parameters of {@linkcode TransformerEncoder}. */
+export class TransformerEncoderArgs {
+  constructor(
+    /** The layer that is copied. */
+    public encoderLayer: TransformerEncoderLayer,
+    /** How many copies. */
+    public numLayers: number,
+    /** A last normalisation. */
+    public norm: LayerNorm | null = null,
+    /** Accepted for compatibility. */
+    public enableNestedTensor = true,
+    /** Accepted for compatibility. */
+    public maskCheck = true,
+  ) {}
 }
-const encoderArgs = signature<TransformerEncoderOptions>(
-  "TransformerEncoder",
-  ["encoderLayer", "numLayers", "norm", "enableNestedTensor", "maskCheck"],
-  [],
-  2,
-);
+const encoderArgs = call("TransformerEncoder", TransformerEncoderArgs);
 
-/** Options of a call of {@linkcode TransformerEncoder}. */
-export interface EncoderCall {
-  /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
-  mask?: Tensor | null;
-  /** `true` at positions that do not count, `(N, L)`. */
-  srcKeyPaddingMask?: Tensor | null;
-  /** Says that the mask is causal. @default {false} */
-  isCausal?: boolean | null;
+/** The parameters of a call of {@linkcode TransformerEncoder} after the sequence. */
+export class EncoderCallArgs {
+  constructor(
+    /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
+    public mask: Tensor | null = null,
+    /** `true` at positions that do not count, `(N, L)`. */
+    public srcKeyPaddingMask: Tensor | null = null,
+    /** Says that the mask is causal. */
+    public isCausal: boolean | null = null,
+  ) {}
 }
-const encoderCall = signature<EncoderCall>("TransformerEncoder", ["mask", "srcKeyPaddingMask", "isCausal"]);
+const encoderCall = call("TransformerEncoder", EncoderCallArgs);
 
 function copies<M extends Module>(op: string, layer: M, count: number): ModuleList<M> {
   checkCount(op, "numLayers", count, 0, MOST_LAYERS);
@@ -351,33 +308,27 @@ export class TransformerEncoder extends Module {
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes `encoderLayer, numLayers, norm`. */
-  constructor(
-    ...args: Args<
-      TransformerEncoderOptions,
-      ["encoderLayer", "numLayers", "norm", "enableNestedTensor", "maskCheck"]
-    >
-  ) {
+  /** Takes what {@linkcode TransformerEncoderArgs} declares. */
+  constructor(...args: Args<typeof TransformerEncoderArgs>) {
     super();
     const o = encoderArgs(args);
     this.layers = copies("TransformerEncoder", o.encoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
-    this.norm = o.norm ?? null;
+    this.norm = o.norm;
   }
 
   /**
    * The encoded sequence.
    *
    * @param src `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
-   * @param args `mask, srcKeyPaddingMask, isCausal`
    */
-  override forward(src: Tensor, ...args: Args<EncoderCall, ["mask", "srcKeyPaddingMask", "isCausal"]>): Tensor {
+  override forward(src: Tensor, ...args: Args<typeof EncoderCallArgs>): Tensor {
     const o = encoderCall(args);
     let x = src;
     for (const layer of this.layers) {
       x = layer.call(x, {
-        srcMask: o.mask ?? null,
-        srcKeyPaddingMask: o.srcKeyPaddingMask ?? null,
+        srcMask: o.mask,
+        srcKeyPaddingMask: o.srcKeyPaddingMask,
         isCausal: o.isCausal ?? false,
       });
     }
@@ -385,21 +336,18 @@ export class TransformerEncoder extends Module {
   }
 }
 
-/** What {@linkcode TransformerDecoder} takes. */
-export interface TransformerDecoderOptions {
-  /** The layer that is copied. */
-  decoderLayer: TransformerDecoderLayer;
-  /** How many copies. */
-  numLayers: number;
-  /** A last normalisation. */
-  norm?: LayerNorm | null;
+/** The parameters of {@linkcode TransformerDecoder}. */
+export class TransformerDecoderArgs {
+  constructor(
+    /** The layer that is copied. */
+    public decoderLayer: TransformerDecoderLayer,
+    /** How many copies. */
+    public numLayers: number,
+    /** A last normalisation. */
+    public norm: LayerNorm | null = null,
+  ) {}
 }
-const decoderArgs = signature<TransformerDecoderOptions>(
-  "TransformerDecoder",
-  ["decoderLayer", "numLayers", "norm"],
-  [],
-  2,
-);
+const decoderArgs = call("TransformerDecoder", TransformerDecoderArgs);
 
 /** A stack of copies of a decoder layer. */
 export class TransformerDecoder extends Module {
@@ -410,13 +358,13 @@ export class TransformerDecoder extends Module {
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes `decoderLayer, numLayers, norm`. */
-  constructor(...args: Args<TransformerDecoderOptions, ["decoderLayer", "numLayers", "norm"]>) {
+  /** Takes what {@linkcode TransformerDecoderArgs} declares. */
+  constructor(...args: Args<typeof TransformerDecoderArgs>) {
     super();
     const o = decoderArgs(args);
     this.layers = copies("TransformerDecoder", o.decoderLayer, o.numLayers);
     this.numLayers = o.numLayers;
-    this.norm = o.norm ?? null;
+    this.norm = o.norm;
   }
 
   /**
@@ -424,68 +372,86 @@ export class TransformerDecoder extends Module {
    *
    * @param tgt the target
    * @param memory the encoder's output
-   * @param args `tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, memoryIsCausal`
    */
-  override forward(tgt: Tensor, memory: Tensor, ...args: Args<DecoderCall, DecoderCallParameters>): Tensor {
+  override forward(tgt: Tensor, memory: Tensor, ...args: Args<typeof DecoderCallArgs>): Tensor {
     const o = decoderCall(args);
     let x = tgt;
-    for (const layer of this.layers) x = layer.call(x, memory, o);
+    for (const layer of this.layers) x = layer.call(x, memory, { ...o });
     return this.norm ? this.norm.call(x) : x;
   }
 }
 
-/** What {@linkcode Transformer} takes. */
-export interface TransformerOptions extends Omit<TransformerLayerOptions, "dModel" | "nhead"> {
-  /** Size of inputs and outputs. @default {512} */
-  dModel?: number;
-  /** How many heads. @default {8} */
-  nhead?: number;
-  /** Layers of the encoder. @default {6} */
-  numEncoderLayers?: number;
-  /** Layers of the decoder. @default {6} */
-  numDecoderLayers?: number;
-  /** An own encoder. */
-  customEncoder?: TransformerEncoder | null;
-  /** An own decoder. */
-  customDecoder?: TransformerDecoder | null;
+/** The parameters of {@linkcode Transformer}. */
+export class TransformerArgs extends FactoryArgs {
+  constructor(
+    /** Size of inputs and outputs. */
+    public dModel = 512,
+    /** How many heads. */
+    public nhead = 8,
+    /** Layers of the encoder. */
+    public numEncoderLayers = 6,
+    /** Layers of the decoder. */
+    public numDecoderLayers = 6,
+    /** Size of the hidden layer. */
+    public dimFeedforward = 2048,
+    /** The probability that an element is dropped. */
+    public dropout = 0.1,
+    /** The activation. */
+    public activation: TransformerActivation = "relu",
+    /** An own encoder. */
+    public customEncoder: TransformerEncoder | null = null,
+    /** An own decoder. */
+    public customDecoder: TransformerDecoder | null = null,
+    /** Added to variances. */
+    public layerNormEps = 1e-5,
+    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    public batchFirst = false,
+    /** Whether normalisation comes before attention and feed-forward. */
+    public normFirst = false,
+    /** Whether there are biases. */
+    public bias = true,
+  ) {
+    super();
+  }
 }
 
-const transformerArgs = signature<TransformerOptions>("Transformer", [
-  "dModel",
-  "nhead",
-  "numEncoderLayers",
-  "numDecoderLayers",
-  "dimFeedforward",
-  "dropout",
-  "activation",
-  "customEncoder",
-  "customDecoder",
-  "layerNormEps",
-  "batchFirst",
-  "normFirst",
-  "bias",
-], FACTORY);
+const transformerArgs = call("Transformer", TransformerArgs);
 
-/** Options of a call of {@linkcode Transformer}. */
-export interface TransformerCall extends DecoderCall {
-  /** Forbids attention within the source. */
-  srcMask?: Tensor | null;
-  /** `true` at source positions that do not count. */
-  srcKeyPaddingMask?: Tensor | null;
-  /** Says that the source's mask is causal; not found out from the mask. @default {false} */
-  srcIsCausal?: boolean | null;
+/** The parameters of a call of {@linkcode Transformer} after source and target. */
+export class TransformerCallArgs {
+  constructor(
+    /** Forbids attention within the source. */
+    public srcMask: Tensor | null = null,
+    /** Forbids attention within the target. */
+    public tgtMask: Tensor | null = null,
+    /** Forbids attention to the memory. */
+    public memoryMask: Tensor | null = null,
+    /** `true` at source positions that do not count. */
+    public srcKeyPaddingMask: Tensor | null = null,
+    /** `true` at target positions that do not count. */
+    public tgtKeyPaddingMask: Tensor | null = null,
+    /** `true` at memory positions that do not count. */
+    public memoryKeyPaddingMask: Tensor | null = null,
+    /** Says that the source's mask is causal; not found out from the mask. */
+    public srcIsCausal: boolean | null = null,
+    /** Says that the target's mask is causal; not found out from the mask. */
+    public tgtIsCausal: boolean | null = null,
+    /** Says that the memory's mask is causal. */
+    public memoryIsCausal = false,
+  ) {}
 }
-const transformerCall = signature<TransformerCall>("Transformer", [
-  "srcMask",
-  "tgtMask",
-  "memoryMask",
-  "srcKeyPaddingMask",
-  "tgtKeyPaddingMask",
-  "memoryKeyPaddingMask",
-  "srcIsCausal",
-  "tgtIsCausal",
-  "memoryIsCausal",
-]);
+const transformerCall = call("Transformer", TransformerCallArgs);
+
+/** The parameters of {@linkcode Transformer.generateSquareSubsequentMask}. */
+export class CausalMaskArgs extends FactoryArgs {
+  constructor(
+    /** The length of the sequence. */
+    public sz: number,
+  ) {
+    super();
+  }
+}
+const causalMaskArgs = call("generateSquareSubsequentMask", CausalMaskArgs);
 
 /** An encoder and a decoder. */
 export class Transformer extends Module {
@@ -500,32 +466,19 @@ export class Transformer extends Module {
   /** Whether inputs are `(N, L, E)`. */
   readonly batchFirst: boolean;
 
-  /** Takes `dModel, nhead, numEncoderLayers, numDecoderLayers, dimFeedforward, dropout, activation, …`. */
-  constructor(
-    ...args: Args<
-      TransformerOptions,
-      ["dModel", "nhead", "numEncoderLayers", "numDecoderLayers", "dimFeedforward", "dropout", "activation"]
-    >
-  ) {
+  /** Takes what {@linkcode TransformerArgs} declares. */
+  constructor(...args: Args<typeof TransformerArgs>) {
     super();
-    const o = transformerArgs(args);
-    const { dModel = 512, nhead = 8 } = o;
-    const { norm } = parts({ ...o, dModel, nhead });
-    const { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias, device, dtype } = o;
-    const layer = { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias, device, dtype };
-    this.encoder = o.customEncoder ?? new TransformerEncoder(
-      new TransformerEncoderLayer(dModel, nhead, layer),
-      o.numEncoderLayers ?? 6,
-      new LayerNorm(dModel, norm),
-    );
-    this.decoder = o.customDecoder ?? new TransformerDecoder(
-      new TransformerDecoderLayer(dModel, nhead, layer),
-      o.numDecoderLayers ?? 6,
-      new LayerNorm(dModel, norm),
-    );
+    const { numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = transformerArgs(args);
+    const { dModel, nhead, batchFirst } = layer;
+    const { norm } = parts(layer);
+    this.encoder = customEncoder ??
+      new TransformerEncoder(new TransformerEncoderLayer(layer), numEncoderLayers, new LayerNorm(dModel, norm));
+    this.decoder = customDecoder ??
+      new TransformerDecoder(new TransformerDecoderLayer(layer), numDecoderLayers, new LayerNorm(dModel, norm));
     this.dModel = dModel;
     this.nhead = nhead;
-    this.batchFirst = batchFirst ?? false;
+    this.batchFirst = batchFirst;
     this.resetParameters();
   }
 
@@ -539,16 +492,8 @@ export class Transformer extends Module {
    *
    * @param src the source, `(S, N, E)`, `(N, S, E)` with `batchFirst`, or `(S, E)`
    * @param tgt the target, shaped likewise
-   * @param args `srcMask, tgtMask, memoryMask, srcKeyPaddingMask, tgtKeyPaddingMask, memoryKeyPaddingMask, …`
    */
-  override forward(
-    src: Tensor,
-    tgt: Tensor,
-    ...args: Args<
-      TransformerCall,
-      ["srcMask", "tgtMask", "memoryMask", "srcKeyPaddingMask", "tgtKeyPaddingMask", "memoryKeyPaddingMask"]
-    >
-  ): Tensor {
+  override forward(src: Tensor, tgt: Tensor, ...args: Args<typeof TransformerCallArgs>): Tensor {
     const { srcMask, srcKeyPaddingMask, srcIsCausal, ...decoding } = transformerCall(args);
     const batched = src.ndim === 3;
     const batchDim = this.batchFirst ? 0 : 1;
@@ -568,16 +513,9 @@ export class Transformer extends Module {
     return this.decoder.call(tgt, memory, decoding);
   }
 
-  /**
-   * A mask that forbids attention to later positions: -∞ above the diagonal, 0 elsewhere.
-   *
-   * @param size the length of the sequence
-   * @param options device and dtype
-   */
-  static generateSquareSubsequentMask(size: number, options: FactoryOptions = {}): Tensor {
-    const { device, dtype } = options;
-    return scope(() =>
-      full([size, size], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1)
-    );
+  /** A mask that forbids attention to later positions: -∞ above the diagonal, 0 elsewhere. */
+  static generateSquareSubsequentMask(...args: Args<typeof CausalMaskArgs>): Tensor {
+    const { sz, device, dtype } = causalMaskArgs(args);
+    return scope(() => full([sz, sz], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1));
   }
 }

@@ -4,159 +4,121 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
 import type { InterpolateMode } from "../ops/interpolate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";
-import { Module } from "./module.ts";
+import { type Layer, layer } from "./layer.ts";
 import { float, python } from "./repr.ts";
 
-/** What {@linkcode Upsample} takes. */
-export interface UpsampleOptions {
-  /** Sizes of the output. */
-  size?: Size | null;
-  /** Or factors of the input's sizes. */
-  scaleFactor?: Size | null;
-  /** How values are found. @default {"nearest"} */
-  mode?: InterpolateMode;
-  /** Whether corner pixels keep their values. */
-  alignCorners?: boolean | null;
-  /** Whether the factor is computed again from the sizes. */
-  recomputeScaleFactor?: boolean | null;
+/** The parameters of the upsampling layers with a fixed mode. */
+export class FixedUpsampleArgs {
+  constructor(
+    /** Sizes of the output. */
+    public size: Size | null = null,
+    /** Or factors of the input's sizes. */
+    public scaleFactor: Size | null = null,
+  ) {}
 }
-const upsampleArgs = signature<UpsampleOptions>(
-  "Upsample",
-  ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor"],
-);
+
+/** The parameters of {@linkcode Upsample}. */
+export class UpsampleArgs {
+  constructor(
+    /** Sizes of the output. */
+    public size: Size | null = null,
+    /** Or factors of the input's sizes. */
+    public scaleFactor: Size | null = null,
+    /** How values are found. */
+    public mode: InterpolateMode = "nearest",
+    /** Whether corner pixels keep their values. */
+    public alignCorners: boolean | null = null,
+    /** Whether the factor is computed again from the sizes. */
+    public recomputeScaleFactor: boolean | null = null,
+  ) {}
+}
+
+/** The size or the factor, and the mode. */
+function printed({ size, scaleFactor }: FixedUpsampleArgs, mode: InterpolateMode): string {
+  if (scaleFactor === null) return `size=${python(size)}, mode=${python(mode)}`;
+  const factor = typeof scaleFactor === "number" ? float(scaleFactor) : `(${scaleFactor.map(float).join(", ")})`;
+  return `scale_factor=${factor}, mode=${python(mode)}`;
+}
 
 /** Resizes `(N, C, *)`. */
-export class Upsample extends Module {
-  /** Sizes of the output, or `null`. */
-  readonly size: Size | null;
-  /** Factors of the input's sizes, or `null`. */
-  readonly scaleFactor: Size | null;
-  /** How values are found. */
-  readonly mode: InterpolateMode;
-  /** Whether corner pixels keep their values. */
-  readonly alignCorners: boolean | null;
-  /** Whether the factor is computed again from the sizes. */
-  readonly recomputeScaleFactor: boolean | null;
+export const Upsample: Layer<typeof UpsampleArgs> = layer({
+  name: "Upsample",
+  params: UpsampleArgs,
+  call: ({ size, scaleFactor, mode, alignCorners, recomputeScaleFactor }, input: Tensor) =>
+    F.interpolate(input, { size, scaleFactor, mode, alignCorners, recomputeScaleFactor }),
+  repr: (o) => printed(o, o.mode),
+});
+/** See the class of the same name. */
+export type Upsample = InstanceType<typeof Upsample>;
 
-  /** Takes `size, scaleFactor, mode, alignCorners, recomputeScaleFactor`. */
-  constructor(
-    ...args: Args<UpsampleOptions, ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor"]>
-  ) {
-    super();
-    const o = upsampleArgs(args);
-    this.size = o.size ?? null;
-    this.scaleFactor = o.scaleFactor ?? null;
-    this.mode = o.mode ?? "nearest";
-    this.alignCorners = o.alignCorners ?? null;
-    this.recomputeScaleFactor = o.recomputeScaleFactor ?? null;
-  }
-
-  /** The resized input. */
-  override forward(input: Tensor): Tensor {
-    const { size, scaleFactor, mode, alignCorners, recomputeScaleFactor } = this;
-    return F.interpolate(input, { size, scaleFactor, mode, alignCorners, recomputeScaleFactor });
-  }
-
-  /** What stands in the parentheses when the module is printed. */
-  override extraRepr(): string {
-    const { scaleFactor } = this;
-    if (scaleFactor === null) return `size=${python(this.size)}, mode=${python(this.mode)}`;
-    const factor = typeof scaleFactor === "number" ? float(scaleFactor) : `(${scaleFactor.map(float).join(", ")})`;
-    return `scale_factor=${factor}, mode=${python(this.mode)}`;
-  }
+/** A layer that resizes in one way. */
+function upsampling(
+  name: string,
+  mode: InterpolateMode,
+  alignCorners: boolean | null,
+): Layer<typeof FixedUpsampleArgs> {
+  return layer({
+    name,
+    params: FixedUpsampleArgs,
+    call: ({ size, scaleFactor }, input: Tensor) => F.interpolate(input, { size, scaleFactor, mode, alignCorners }),
+    repr: (o) => printed(o, mode),
+  });
 }
-
-/** What the upsampling layers with a fixed mode take. */
-export interface FixedUpsampleOptions {
-  /** Sizes of the output. */
-  size?: Size | null;
-  /** Or factors of the input's sizes. */
-  scaleFactor?: Size | null;
-}
-const fixedArgs = signature<FixedUpsampleOptions>("Upsampling", ["size", "scaleFactor"]);
 
 /** Resizes `(N, C, H, W)` by repeating values. */
-export class UpsamplingNearest2d extends Upsample {
-  /** Takes `size, scaleFactor`. */
-  constructor(...args: Args<FixedUpsampleOptions, ["size", "scaleFactor"]>) {
-    super({ ...fixedArgs(args), mode: "nearest" });
-  }
-}
+export const UpsamplingNearest2d: Layer<typeof FixedUpsampleArgs> = upsampling("UpsamplingNearest2d", "nearest", null);
+/** See the class of the same name. */
+export type UpsamplingNearest2d = InstanceType<typeof UpsamplingNearest2d>;
 
 /** Resizes `(N, C, H, W)` linearly, corners kept. */
-export class UpsamplingBilinear2d extends Upsample {
-  /** Takes `size, scaleFactor`. */
-  constructor(...args: Args<FixedUpsampleOptions, ["size", "scaleFactor"]>) {
-    super({ ...fixedArgs(args), mode: "bilinear", alignCorners: true });
-  }
-}
+export const UpsamplingBilinear2d: Layer<typeof FixedUpsampleArgs> = upsampling(
+  "UpsamplingBilinear2d",
+  "bilinear",
+  true,
+);
+/** See the class of the same name. */
+export type UpsamplingBilinear2d = InstanceType<typeof UpsamplingBilinear2d>;
 
-/** What {@linkcode CosineSimilarity} takes. */
-export interface CosineSimilarityOptions {
-  /** The dimension of the vectors. @default {1} */
-  dim?: number;
-  /** The least length that counts. @default {1e-8} */
-  eps?: number;
+/** The parameters of {@linkcode CosineSimilarity}. */
+export class CosineSimilarityLayerArgs {
+  constructor(
+    /** The dimension of the vectors. */
+    public dim = 1,
+    /** The least length that counts. */
+    public eps = 1e-8,
+  ) {}
 }
-const cosineArgs = signature<CosineSimilarityOptions>("CosineSimilarity", ["dim", "eps"]);
 
 /** The cosine of the angle between vectors. */
-export class CosineSimilarity extends Module {
-  /** The dimension of the vectors. */
-  readonly dim: number;
-  /** The least length that counts. */
-  readonly eps: number;
+export const CosineSimilarity: Layer<typeof CosineSimilarityLayerArgs, [x1: Tensor, x2: Tensor]> = layer({
+  name: "CosineSimilarity",
+  params: CosineSimilarityLayerArgs,
+  call: (o, x1: Tensor, x2: Tensor) => F.cosineSimilarity(x1, x2, o.dim, o.eps),
+});
+/** See the class of the same name. */
+export type CosineSimilarity = InstanceType<typeof CosineSimilarity>;
 
-  /** Takes `dim, eps`. */
-  constructor(...args: Args<CosineSimilarityOptions, ["dim", "eps"]>) {
-    super();
-    const o = cosineArgs(args);
-    this.dim = o.dim ?? 1;
-    this.eps = o.eps ?? 1e-8;
-  }
-
-  /** The cosines. */
-  override forward(x1: Tensor, x2: Tensor): Tensor {
-    return F.cosineSimilarity(x1, x2, this.dim, this.eps);
-  }
+/** The parameters of {@linkcode PairwiseDistance}. */
+export class PairwiseDistanceLayerArgs {
+  constructor(
+    /** The exponent of the norm. */
+    public p = 2,
+    /** Added to the difference. */
+    public eps = 1e-6,
+    /** Whether the last dimension stays, with size 1. */
+    public keepdim = false,
+  ) {}
 }
-
-/** What {@linkcode PairwiseDistance} takes. */
-export interface PairwiseDistanceOptions {
-  /** The exponent of the norm. @default {2} */
-  p?: number;
-  /** Added to the difference. @default {1e-6} */
-  eps?: number;
-  /** Whether the last dimension stays, with size 1. @default {false} */
-  keepdim?: boolean;
-}
-const pairwiseArgs = signature<PairwiseDistanceOptions>("PairwiseDistance", ["p", "eps", "keepdim"]);
 
 /** The p-norm of the difference of vectors. */
-export class PairwiseDistance extends Module {
-  /** The exponent of the norm. */
-  readonly norm: number;
-  /** Added to the difference. */
-  readonly eps: number;
-  /** Whether the last dimension stays. */
-  readonly keepdim: boolean;
-
-  /** Takes `p, eps, keepdim`. */
-  constructor(...args: Args<PairwiseDistanceOptions, ["p", "eps", "keepdim"]>) {
-    super();
-    const o = pairwiseArgs(args);
-    this.norm = o.p ?? 2;
-    this.eps = o.eps ?? 1e-6;
-    this.keepdim = o.keepdim ?? false;
-  }
-
-  /** The distances. */
-  override forward(x1: Tensor, x2: Tensor): Tensor {
-    return F.pairwiseDistance(x1, x2, this.norm, this.eps, this.keepdim);
-  }
-}
+export const PairwiseDistance: Layer<typeof PairwiseDistanceLayerArgs, [x1: Tensor, x2: Tensor]> = layer({
+  name: "PairwiseDistance",
+  params: PairwiseDistanceLayerArgs,
+  call: (o, x1: Tensor, x2: Tensor) => F.pairwiseDistance(x1, x2, o.p, o.eps, o.keepdim),
+});
+/** See the class of the same name. */
+export type PairwiseDistance = InstanceType<typeof PairwiseDistance>;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Func, func } from "../base/call.ts";
 import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
@@ -45,54 +45,109 @@ function byDevice(tensors: readonly Tensor[]): Tensor[][] {
   return [...groups.values()];
 }
 
-/** The parameters of {@linkcode clipGradNorm_}. */
-export interface ClipGradNormArgs {
-  /** The largest norm. */
-  maxNorm: number;
-  /** The exponent of the norm. @default {2} */
-  normType?: number;
-  /** Whether a norm that is not finite is an error; reads the norm. @default {false} */
-  errorIfNonfinite?: boolean;
-  /** Ignored. */
-  foreach?: boolean | null;
+/** The parameters of {@linkcode getTotalNorm}. */
+export class TotalNormArgs {
+  constructor(
+    /** The tensors. */
+    public tensors: TensorsInput,
+    /** The exponent of the norm. */
+    public normType = 2,
+    /** Whether a norm that is not finite is an error; reads the norm. */
+    public errorIfNonfinite = false,
+    /** Ignored. */
+    public foreach: boolean | null = null,
+  ) {}
 }
-const clipNormArgs = signature<ClipGradNormArgs>(
-  "clipGradNorm_",
-  ["maxNorm", "normType", "errorIfNonfinite", "foreach"],
-  [],
-  1,
-);
+
+/** The parameters of {@linkcode clipGradNorm_}. */
+export class ClipGradNormArgs {
+  constructor(
+    /** Whose gradients are changed in place. */
+    public parameters: TensorsInput,
+    /** The largest norm. */
+    public maxNorm: number,
+    /** The exponent of the norm. */
+    public normType = 2,
+    /** Whether a norm that is not finite is an error; reads the norm. */
+    public errorIfNonfinite = false,
+    /** Ignored. */
+    public foreach: boolean | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode clipGradsWithNorm_}. */
+export class ClipGradsWithNormArgs {
+  constructor(
+    /** Whose gradients are changed in place. */
+    public parameters: TensorsInput,
+    /** The largest norm. */
+    public maxNorm: number,
+    /** The norm of the gradients. */
+    public totalNorm: Tensor,
+    /** Ignored. */
+    public foreach: boolean | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode clipGradValue_}. */
+export class ClipGradValueArgs {
+  constructor(
+    /** Whose gradients are changed in place. */
+    public parameters: TensorsInput,
+    /** The largest absolute value. */
+    public clipValue: number,
+    /** Ignored. */
+    public foreach: boolean | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode parametersToVector}. */
+export class ParametersToVectorArgs {
+  constructor(
+    /** The parameters in order. */
+    public parameters: Iterable<Tensor>,
+  ) {}
+}
+
+/** The parameters of {@linkcode vectorToParameters}. */
+export class VectorToParametersArgs {
+  constructor(
+    /** The vector. */
+    public vec: Tensor,
+    /** They keep their identity and shape. */
+    public parameters: Iterable<Tensor>,
+  ) {}
+}
 
 /** The norm of several tensors as if they were one vector, as a 0-d tensor. */
-export function getTotalNorm(
-  tensors: TensorsInput,
-  normType = 2,
-  errorIfNonfinite = false,
-): Tensor {
-  const list = listOf("getTotalNorm", tensors);
-  if (list.length === 0) return makeTensor(0);
-  return noGrad(() =>
-    scope(() => {
-      const own = haveNorms(list, normType)
-        ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
-        : stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
-      const total = normType === Infinity ? own.max() : own.norm(normType);
-      if (errorIfNonfinite) {
-        refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
-          return new ArgumentError(
-            `getTotalNorm(): the norm of order ${normType} is not finite; pass errorIfNonfinite: false to go on`,
-          );
-        });
-      }
-      return total;
-    })
-  );
-}
+export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
+  "getTotalNorm",
+  TotalNormArgs,
+  ({ tensors, normType, errorIfNonfinite }) => {
+    const list = listOf("getTotalNorm", tensors);
+    if (list.length === 0) return makeTensor(0);
+    return noGrad(() =>
+      scope(() => {
+        const own = haveNorms(list, normType)
+          ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
+          : stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
+        const total = normType === Infinity ? own.max() : own.norm(normType);
+        if (errorIfNonfinite) {
+          refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
+            return new ArgumentError(
+              `getTotalNorm(): the norm of order ${normType} is not finite; pass errorIfNonfinite: false to go on`,
+            );
+          });
+        }
+        return total;
+      })
+    );
+  },
+);
 
 /**
  * Scales gradients so that their norm, as one vector, is at most `maxNorm`.
  *
- * @param parameters whose gradients are scaled in place
  * @returns the norm before
  *
  * @example
@@ -106,75 +161,82 @@ export function getTotalNorm(
  * assertAlmostEquals(await x.grad!.norm().item(), 1, 1e-5);
  * ```
  */
-export function clipGradNorm_(
-  parameters: TensorsInput,
-  ...args: Args<ClipGradNormArgs, ["maxNorm", "normType", "errorIfNonfinite", "foreach"]>
-): Tensor {
-  const { maxNorm, normType = 2, errorIfNonfinite = false } = clipNormArgs(args);
-  const list = listOf("clipGradNorm_", parameters);
-  const total = getTotalNorm(gradsOf("clipGradNorm_", list), normType, errorIfNonfinite);
-  clipGradsWithNorm_(list, maxNorm, total);
-  return total;
-}
+export const clipGradNorm_: Func<typeof ClipGradNormArgs, Tensor> = func(
+  "clipGradNorm_",
+  ClipGradNormArgs,
+  ({ parameters, maxNorm, normType, errorIfNonfinite }) => {
+    const list = listOf("clipGradNorm_", parameters);
+    const total = getTotalNorm(gradsOf("clipGradNorm_", list), normType, errorIfNonfinite);
+    clipGradsWithNorm_(list, maxNorm, total);
+    return total;
+  },
+);
 
 /**
  * Scales gradients by `maxNorm / totalNorm` where that is below 1.
- *
- * @param parameters whose gradients are scaled in place
- * @param maxNorm the largest norm
- * @param totalNorm their norm
  */
-export function clipGradsWithNorm_(parameters: TensorsInput, maxNorm: number, totalNorm: Tensor): void {
-  checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
-  noGrad(() =>
-    scope(() => {
-      // The small number is PyTorch's guard against dividing by zero.
-      const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
-      for (const grads of byDevice(gradsOf("clipGradsWithNorm_", parameters))) {
-        const [{ device, dtype }] = grads;
-        multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
-      }
-    })
-  );
-}
+export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func(
+  "clipGradsWithNorm_",
+  ClipGradsWithNormArgs,
+  ({ parameters, maxNorm, totalNorm }) => {
+    checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
+    noGrad(() =>
+      scope(() => {
+        // The small number is PyTorch's guard against dividing by zero.
+        const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
+        for (const grads of byDevice(gradsOf("clipGradsWithNorm_", parameters))) {
+          const [{ device, dtype }] = grads;
+          multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
+        }
+      })
+    );
+  },
+);
 
 /**
  * Limits every element of the gradients to ±`clipValue`, in place.
- *
- * @param parameters whose gradients are clipped
- * @param clipValue the largest absolute value
  */
-export function clipGradValue_(parameters: TensorsInput, clipValue: number): void {
-  noGrad(() => {
-    for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
-      if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
-      clampEach(grads, -clipValue, clipValue);
-    }
-  });
-}
+export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
+  "clipGradValue_",
+  ClipGradValueArgs,
+  ({ parameters, clipValue }) => {
+    noGrad(() => {
+      for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
+        if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
+        clampEach(grads, -clipValue, clipValue);
+      }
+    });
+  },
+);
 
 /** All parameters as one vector, in order. */
-export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
-  return scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1))));
-}
+export const parametersToVector: Func<typeof ParametersToVectorArgs, Tensor> = func(
+  "parametersToVector",
+  ParametersToVectorArgs,
+  ({ parameters }) => {
+    return scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1))));
+  },
+);
 
 /**
  * Makes parameters views of consecutive parts of a vector.
  *
- * @param vec the vector
- * @param parameters they keep their identity and shape
  * @throws {ShapeError} if the vector has too few elements
  */
-export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>): void {
-  checkTensor("vectorToParameters", "vec", vec);
-  let at = 0;
-  for (const parameter of listOf("vectorToParameters", parameters)) {
-    const count = parameter.numel();
-    if (at + count > vec.numel()) {
-      throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);
+export const vectorToParameters: Func<typeof VectorToParametersArgs, void> = func(
+  "vectorToParameters",
+  VectorToParametersArgs,
+  ({ vec, parameters }) => {
+    checkTensor("vectorToParameters", "vec", vec);
+    let at = 0;
+    for (const parameter of listOf("vectorToParameters", parameters)) {
+      const count = parameter.numel();
+      if (at + count > vec.numel()) {
+        throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);
+      }
+      const from = at;
+      noGrad(() => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
+      at += count;
     }
-    const from = at;
-    noGrad(() => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
-    at += count;
-  }
-}
+  },
+);

@@ -23,12 +23,32 @@ export function* named<T extends Tensor>(
   own: (module: Module) => Iterable<readonly [string, T, ...unknown[]]>,
 ): Generator<[string, T]> {
   const seen = new Set<T>();
-  const modules = recurse ? root.namedModules(new Set(), prefix, removeDuplicate) : [[prefix, root] as const];
+  const modules = recurse ? namedModules(root, new Set(), prefix, removeDuplicate) : [[prefix, root] as const];
   for (const [path, module] of modules) {
     for (const [name, tensor] of own(module)) {
       if (seen.has(tensor)) continue;
       if (removeDuplicate) seen.add(tensor);
       yield [path === "" ? name : `${path}.${name}`, tensor];
     }
+  }
+}
+
+/**
+ * A module and all modules below it with their full names, parents first.
+ *
+ * @param memo modules that are skipped
+ * @param removeDuplicate whether a shared module appears once
+ */
+export function* namedModules(
+  root: Module,
+  memo: Set<Module>,
+  prefix: string,
+  removeDuplicate: boolean,
+): Generator<[string, Module]> {
+  if (memo.has(root)) return;
+  if (removeDuplicate) memo.add(root);
+  yield [prefix, root];
+  for (const [name, module] of root._ownModules()) {
+    yield* namedModules(module, memo, prefix === "" ? name : `${prefix}.${name}`, removeDuplicate);
   }
 }

@@ -8,17 +8,16 @@
 import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { composedAttention, shareHeads } from "./attention_core.ts";
 import { fusedAttention } from "./attention_fused.ts";
 
 /** The parameters of {@linkcode scaledDotProductAttention}. */
 export class AttentionArgs {
-  /** Factor of the scores; 1/√E if missing. */
+  /** Factor of the scores; `null`: 1/√E. */
   scale: number | null = null;
   /** Whether several heads of the query share one of key and value. */
-  enableGqa: boolean | null = null;
-  /** Parameters that may go by position. */
+  enableGqa = false;
   constructor(
     /** What is looked up, `(N, …, S, E)`. */
     public key: Tensor,
@@ -27,9 +26,9 @@ export class AttentionArgs {
     /** `true` where attention is allowed, or numbers that are added to the scores; broadcasts to `(N, …, L, S)`. */
     public attnMask: Tensor | null = null,
     /** The probability that a weight is dropped. */
-    public dropoutP: number | null = null,
+    public dropoutP = 0,
     /** Whether position i sees positions up to i only. */
-    public isCausal: boolean | null = null,
+    public isCausal = false,
   ) {}
 }
 
@@ -57,9 +56,11 @@ export const scaledDotProductAttention: Fn<typeof AttentionArgs> = fn(
   { name: "scaledDotProductAttention", autocast: "lower" },
   AttentionArgs,
   (query, o) => {
-    const { dropoutP = 0, isCausal = false } = o;
-    const mask = o.attnMask ?? null;
+    const { dropoutP, isCausal, attnMask: mask } = o;
     const op = "scaledDotProductAttention";
+    checkTensor(op, "key", o.key);
+    checkTensor(op, "value", o.value);
+    if (mask !== null) checkTensor(op, "attnMask", mask);
     if (mask !== null && isCausal) throw new ArgumentError(`${op}(): give either attnMask or isCausal`);
     for (const x of [query, o.key, o.value]) {
       if (x.ndim < 2) throw new ShapeError(`${op}(): expected at least 2 dimensions: ${show(x.shape)}`);
@@ -77,7 +78,7 @@ export const scaledDotProductAttention: Fn<typeof AttentionArgs> = fn(
     }
     const scale = o.scale ?? 1 / Math.sqrt(width);
     return scope(() => {
-      const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa ?? false };
+      const call = { scale, causal: isCausal, dropoutP, grouped: o.enableGqa };
       const fused = fusedAttention(query, o.key, o.value, mask, call);
       if (fused !== null) return fused;
       // Half precision is too coarse for scores and sums: compute in float32, as PyTorch does.

@@ -6,36 +6,34 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkAtLeast, checkConvOperands, convolveAny, convOutput, perDimension } from "./conv_core.ts";
+import { type Fn, fn } from "./op.ts";
 import { pad } from "./pad.ts";
 import { reshapeTo } from "./view_core.ts";
 
+/** Sizes of all dimensions, or one per dimension. */
+type Sizes = number | readonly number[];
+
 /** The parameters of {@linkcode conv1d}, {@linkcode conv2d} and {@linkcode conv3d}. */
-export interface ConvArgs {
-  /** `[out, in / groups, kernel…]`. */
-  weight: Tensor;
-  /** `[out]`. */
-  bias?: Tensor | null;
-  /** Step of the window. @default {1} */
-  stride?: number | readonly number[];
-  /** Zeros on both sides; `"same"` keeps the size (stride 1 only), `"valid"` is 0. @default {0} */
-  padding?: number | readonly number[] | "same" | "valid";
-  /** Step between the window's taps. @default {1} */
-  dilation?: number | readonly number[];
-  /** Independent groups of channels. @default {1} */
-  groups?: number;
+export class ConvArgs {
+  constructor(
+    /** `[out, in / groups, kernel…]`. */
+    public weight: Tensor,
+    /** `[out]`. */
+    public bias: Tensor | null = null,
+    /** Step of the window. */
+    public stride: Sizes = 1,
+    /** Zeros on both sides; `"same"` keeps the size (stride 1 only), `"valid"` is 0. */
+    public padding: Sizes | "same" | "valid" = 0,
+    /** Step between the window's taps. */
+    public dilation: Sizes = 1,
+    /** Independent groups of channels. */
+    public groups = 1,
+  ) {}
 }
-
-/** The positional parameters of convolutions. */
-export type ConvPositional = ["weight", "bias", "stride", "padding", "dilation", "groups"];
-const CONV = ["weight", "bias", "stride", "padding", "dilation", "groups"] as const;
-
-const convArgs = [1, 2, 3].map((n) => signature<ConvArgs>(`conv${n}d`, CONV, [], 1));
 
 function checkBias(op: string, bias: Tensor | null, channels: number): void {
   if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== channels)) {
@@ -57,12 +55,10 @@ function samePadding(x: Tensor, kernel: readonly number[], dilation: readonly nu
   return [pad(x, extra), padding];
 }
 
-function conv(n: number, input: Tensor, args: readonly unknown[]): Tensor {
-  if (autocasting.active) return autocasted("lower", conv, n, input, args);
-  const op = `conv${n}d`;
-  const { weight, bias = null, stride = 1, padding = 0, dilation = 1, groups = 1 } = convArgs[n - 1](args);
-  checkTensor(op, "input", input);
+function conv(op: string, n: number, input: Tensor, o: Readonly<ConvArgs>): Tensor {
+  const { weight, bias, stride, padding, dilation, groups } = o;
   checkTensor(op, "weight", weight);
+  if (bias !== null) checkTensor(op, "bias", bias);
   checkConvOperands(op, n, input, weight, bias, groups);
   const kernel = weight.shape.slice(2);
   const geometry = {
@@ -106,19 +102,21 @@ function conv(n: number, input: Tensor, args: readonly unknown[]): Tensor {
   });
 }
 
+function convOf(n: number): Fn<typeof ConvArgs> {
+  const name = `conv${n}d`;
+  return fn({ name, autocast: "lower" }, ConvArgs, (input, o) => conv(name, n, input, o));
+}
+
 /**
  * Convolution (cross-correlation) over one dimension.
  *
  * Shape: `[N, C, L]` or `[C, L]` to `[N, O, L']`.
  *
  * @param input the signal
- * @param args `weight`, `bias`, `stride`, `padding`, `dilation`, `groups`
  * @throws {ShapeError} if channels do not fit or the kernel is larger than the padded input
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
  */
-export function conv1d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): Tensor {
-  return conv(1, input, args);
-}
+export const conv1d: Fn<typeof ConvArgs> = convOf(1);
 
 /**
  * Convolution (cross-correlation) over two dimensions.
@@ -126,7 +124,6 @@ export function conv1d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): 
  * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, O, H', W']`, `H' = ⌊(H + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1`.
  *
  * @param input the images
- * @param args `weight`, `bias`, `stride`, `padding`, `dilation`, `groups`
  * @throws {ShapeError} if channels do not fit or the kernel is larger than the padded input
  * @example
  * ```ts
@@ -137,9 +134,7 @@ export function conv1d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): 
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
-export function conv2d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): Tensor {
-  return conv(2, input, args);
-}
+export const conv2d: Fn<typeof ConvArgs> = convOf(2);
 
 /**
  * Convolution (cross-correlation) over three dimensions.
@@ -147,56 +142,39 @@ export function conv2d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): 
  * Shape: `[N, C, D, H, W]` or `[C, D, H, W]` to `[N, O, D', H', W']`.
  *
  * @param input the volumes
- * @param args `weight`, `bias`, `stride`, `padding`, `dilation`, `groups`
  * @throws {ShapeError} if channels do not fit or the kernel is larger than the padded input
  */
-export function conv3d(input: Tensor, ...args: Args<ConvArgs, ConvPositional>): Tensor {
-  return conv(3, input, args);
-}
+export const conv3d: Fn<typeof ConvArgs> = convOf(3);
 
 /** The parameters of {@linkcode convTranspose2d} and its relatives. */
-export interface ConvTransposeArgs {
-  /** `[in, out / groups, kernel…]`. */
-  weight: Tensor;
-  /** `[out]`. */
-  bias?: Tensor | null;
-  /** Step of the window in the output. @default {1} */
-  stride?: number | readonly number[];
-  /** Elements cut from both sides of the output. @default {0} */
-  padding?: number | readonly number[];
-  /** Elements added to the end of the output. @default {0} */
-  outputPadding?: number | readonly number[];
-  /** Independent groups of channels. @default {1} */
-  groups?: number;
-  /** Step between the window's taps. @default {1} */
-  dilation?: number | readonly number[];
+export class ConvTransposeArgs {
+  constructor(
+    /** `[in, out / groups, kernel…]`. */
+    public weight: Tensor,
+    /** `[out]`. */
+    public bias: Tensor | null = null,
+    /** Step of the window in the output. */
+    public stride: Sizes = 1,
+    /** Elements cut from both sides of the output. */
+    public padding: Sizes = 0,
+    /** Elements added to the end of the output. */
+    public outputPadding: Sizes = 0,
+    /** Independent groups of channels. */
+    public groups = 1,
+    /** Step between the window's taps. */
+    public dilation: Sizes = 1,
+  ) {}
 }
 
-/** The positional parameters of transposed convolutions. */
-export type ConvTransposePositional = [
-  "weight",
-  "bias",
-  "stride",
-  "padding",
-  "outputPadding",
-  "groups",
-  "dilation",
-];
-const TRANSPOSE = ["weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"] as const;
-
-const transposeArgs = [1, 2, 3].map((n) => signature<ConvTransposeArgs>(`convTranspose${n}d`, TRANSPOSE, [], 1));
-
-function convTranspose(n: number, input: Tensor, args: readonly unknown[]): Tensor {
-  if (autocasting.active) return autocasted("lower", convTranspose, n, input, args);
-  const op = `convTranspose${n}d`;
-  const { weight, bias = null, groups = 1, ...sizes } = transposeArgs[n - 1](args);
-  checkTensor(op, "input", input);
+function convTranspose(op: string, n: number, input: Tensor, o: Readonly<ConvTransposeArgs>): Tensor {
+  const { weight, bias, groups } = o;
   checkTensor(op, "weight", weight);
+  if (bias !== null) checkTensor(op, "bias", bias);
   checkConvOperands(op, n, input, weight, bias, groups);
-  const stride = perDimension(op, "stride", sizes.stride ?? 1, n);
-  const padding = perDimension(op, "padding", sizes.padding ?? 0, n);
-  const dilation = perDimension(op, "dilation", sizes.dilation ?? 1, n);
-  const extra = perDimension(op, "outputPadding", sizes.outputPadding ?? 0, n);
+  const stride = perDimension(op, "stride", o.stride, n);
+  const padding = perDimension(op, "padding", o.padding, n);
+  const dilation = perDimension(op, "dilation", o.dilation, n);
+  const extra = perDimension(op, "outputPadding", o.outputPadding, n);
   checkAtLeast(op, "stride", stride, 1);
   checkAtLeast(op, "padding", padding, 0);
   checkAtLeast(op, "dilation", dilation, 1);
@@ -231,18 +209,20 @@ function convTranspose(n: number, input: Tensor, args: readonly unknown[]): Tens
   });
 }
 
+function convTransposeOf(n: number): Fn<typeof ConvTransposeArgs> {
+  const name = `convTranspose${n}d`;
+  return fn({ name, autocast: "lower" }, ConvTransposeArgs, (input, o) => convTranspose(name, n, input, o));
+}
+
 /**
  * Transposed convolution over one dimension: the gradient of {@linkcode conv1d} by its input, as an op.
  *
  * Shape: `[N, C, L]` or `[C, L]` to `[N, O, L']`.
  *
  * @param input the signal
- * @param args `weight`, `bias`, `stride`, `padding`, `outputPadding`, `groups`, `dilation`
  * @throws {ShapeError} if channels do not fit
  */
-export function convTranspose1d(input: Tensor, ...args: Args<ConvTransposeArgs, ConvTransposePositional>): Tensor {
-  return convTranspose(1, input, args);
-}
+export const convTranspose1d: Fn<typeof ConvTransposeArgs> = convTransposeOf(1);
 
 /**
  * Transposed convolution over two dimensions: the gradient of {@linkcode conv2d} by its input, as an op.
@@ -251,13 +231,10 @@ export function convTranspose1d(input: Tensor, ...args: Args<ConvTransposeArgs, 
  * `H' = (H - 1)·stride - 2·padding + dilation·(kernel - 1) + outputPadding + 1`.
  *
  * @param input the images
- * @param args `weight`, `bias`, `stride`, `padding`, `outputPadding`, `groups`, `dilation`
  * @throws {ShapeError} if channels do not fit
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
  */
-export function convTranspose2d(input: Tensor, ...args: Args<ConvTransposeArgs, ConvTransposePositional>): Tensor {
-  return convTranspose(2, input, args);
-}
+export const convTranspose2d: Fn<typeof ConvTransposeArgs> = convTransposeOf(2);
 
 /**
  * Transposed convolution over three dimensions: the gradient of {@linkcode conv3d} by its input, as an op.
@@ -265,9 +242,6 @@ export function convTranspose2d(input: Tensor, ...args: Args<ConvTransposeArgs, 
  * Shape: `[N, C, D, H, W]` or `[C, D, H, W]` to `[N, O, D', H', W']`.
  *
  * @param input the volumes
- * @param args `weight`, `bias`, `stride`, `padding`, `outputPadding`, `groups`, `dilation`
  * @throws {ShapeError} if channels do not fit
  */
-export function convTranspose3d(input: Tensor, ...args: Args<ConvTransposeArgs, ConvTransposePositional>): Tensor {
-  return convTranspose(3, input, args);
-}
+export const convTranspose3d: Fn<typeof ConvTransposeArgs> = convTransposeOf(3);

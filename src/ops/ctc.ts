@@ -14,7 +14,7 @@ import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { expression } from "./expression.ts";
@@ -26,8 +26,7 @@ import { hostValues, refuseWhere } from "./values.ts";
 export type Lengths = Tensor | number | readonly number[];
 
 /** The parameters of {@linkcode ctcLoss}. */
-export class CTCLossArgs {
-  /** Parameters that may go by position. */
+export class CtcLossArgs {
   constructor(
     /** Labels, `(N, S)` padded, or all in one `(sum of lengths)`. */
     public targets: Tensor,
@@ -36,11 +35,11 @@ export class CTCLossArgs {
     /** Lengths of the targets. */
     public targetLengths: Lengths,
     /** The class of the blank. */
-    public blank: number | null = null,
+    public blank = 0,
     /** How the examples' losses become the result; the mean divides by the targets' lengths first. */
-    public reduction: Reduction | null = null,
+    public reduction: Reduction = "mean",
     /** Whether infinite losses count as 0. */
-    public zeroInfinity: boolean | null = null,
+    public zeroInfinity = false,
   ) {}
 }
 
@@ -98,11 +97,12 @@ function lengthsOf(op: string, name: string, value: Lengths, device: Tensor["dev
  * @param logProbs logarithms of probabilities, from `logSoftmax`
  * @throws {ShapeError} if lengths do not fit
  */
-export const ctcLoss: Fn<typeof CTCLossArgs> = fn(
+export const ctcLoss: Fn<typeof CtcLossArgs> = fn(
   { name: "ctcLoss", autocast: { cpu: "float32" } },
-  CTCLossArgs,
+  CtcLossArgs,
   (logProbs, o) => {
     const reduction = reductionOf("ctcLoss", o);
+    checkTensor("ctcLoss", "targets", o.targets);
     const batched = logProbs.ndim === 3;
     if (!batched && logProbs.ndim !== 2) {
       throw new ShapeError(`ctcLoss(): expected 2 or 3 dimensions: ${show(logProbs.shape)}`);
@@ -111,9 +111,9 @@ export const ctcLoss: Fn<typeof CTCLossArgs> = fn(
       const inputs = lengthsOf("ctcLoss", "inputLengths", o.inputLengths, logProbs.device);
       const labels = lengthsOf("ctcLoss", "targetLengths", o.targetLengths, logProbs.device);
       const x = batched ? logProbs : logProbs.unsqueeze(1); // (T, N, C)
-      check(x, inputs, labels, o.blank ?? 0);
+      check(x, inputs, labels, o.blank);
       const targets = padTargets(o.targets, labels);
-      let losses = alignments(x, targets, inputs, labels, o.blank ?? 0).add(normaliser(x, inputs));
+      let losses = alignments(x, targets, inputs, labels, o.blank).add(normaliser(x, inputs));
       if (o.zeroInfinity) losses = losses.maskedFill(losses.detach().isinf(), 0);
       if (reduction === "none") return batched ? losses : losses.squeeze(0);
       if (reduction === "sum") return losses.sum();

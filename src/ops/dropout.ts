@@ -9,7 +9,6 @@
  */
 
 import { type Fn, fn } from "./op.ts";
-import { type Args, signature } from "../base/args.ts";
 import { type DType, float32, float64, toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { defaultGenerator } from "../base/generator.ts";
@@ -21,37 +20,53 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { applyKernel, Kernel, partsOf } from "./kernel.ts";
 import { drawKind, Draws, fillRandom, wordsOf } from "./random_core.ts";
 
-/** The parameters of every dropout. */
-export interface DropoutOptions {
-  /** The probability that an element (or channel) is dropped. @default {0.5} */
-  p?: number;
-  /** Whether to drop at all; else the input is returned. @default {true} */
-  training?: boolean;
-  /** Whether to write the result into the input. @default {false} */
-  inplace?: boolean;
+/** The parameters of the dropouts that drop unless told otherwise. */
+export class DropoutArgs {
+  constructor(
+    /** The probability that an element (or channel) is dropped. */
+    public p = 0.5,
+    /** Whether to drop at all; else the input is returned. */
+    public training = true,
+    /** Whether to write the result into the input. */
+    public inplace = false,
+  ) {}
 }
 
-/** The arguments of every dropout after the tensor. */
-export type DropoutArgs = Args<DropoutOptions, ["p", "training", "inplace"]>;
+/** The parameters of the alpha dropouts, which drop only where told, as in PyTorch. */
+export class AlphaDropoutArgs extends DropoutArgs {
+  constructor(p?: number, training = false, inplace?: boolean) {
+    super(p, training, inplace);
+  }
+}
 
-const POSITIONAL = ["p", "training", "inplace"] as const;
+/** A dropout. */
+type Dropout = Fn<typeof DropoutArgs>;
+
+/** Defines a dropout by what it does where something is dropped: the definition checks, and handles the trivial cases. */
+function dropoutOf(
+  name: string,
+  params: typeof DropoutArgs | typeof AlphaDropoutArgs,
+  check: (input: Tensor) => void,
+  drop: (input: Tensor, p: number) => Tensor,
+): Dropout {
+  return fn(name, params, (input, { p, training, inplace }) => {
+    checkAlive(name, input);
+    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}(): p must be in [0, 1]: ${p}`);
+    if (training && !input.dtype.isFloatingPoint && !input.dtype.isComplex) {
+      throw new DTypeError(`${name}(): the tensor must be of a floating dtype: ${input.dtype}`);
+    }
+    check(input);
+    if (!training || p === 0 || input.numel() === 0) return input;
+    const result = p === 1 ? input.mul(0) : drop(input, p);
+    return inplace ? input.copy_(result) : result;
+  });
+}
+
+/** Takes tensors of any shape. */
+function anyShape(): void {}
 
 /** SELU's value at minus infinity, -λα: what alpha dropout puts in place of a dropped value. */
 const DROPPED = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717;
-
-function parse(op: string, x: Tensor, args: readonly unknown[], training = true): Required<DropoutOptions> {
-  checkAlive(op, x);
-  const options = { p: 0.5, training, inplace: false, ...signature<DropoutOptions>(op, POSITIONAL)(args) };
-  if (!(options.p >= 0 && options.p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${options.p}`);
-  if (options.training && !x.dtype.isFloatingPoint && !x.dtype.isComplex) {
-    throw new DTypeError(`${op}(): the tensor must be of a floating dtype: ${x.dtype}`);
-  }
-  return options;
-}
-
-function finish(x: Tensor, result: Tensor, inplace: boolean): Tensor {
-  return inplace ? x.copy_(result) : result;
-}
 
 const kernels = new Map<string, Kernel>();
 
@@ -95,25 +110,10 @@ function dropAt(op: string, x: Tensor, affine: boolean, base: number, key: bigin
   });
 }
 
-/** The parameters of {@linkcode dropoutAgain}. */
-export class DropoutAgainArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC keep */
-    public keep: number,
-    /** DOC base */
-    public base: number,
-    /** DOC key */
-    public key: bigint,
-  ) {}
-}
-
 /** Dropout that keeps with probability `keep`, by the words of the stream of `key` from `base` on: the same mask each time. */
-export const dropoutAgain: Fn<typeof DropoutAgainArgs> = fn(
-  "dropoutAgain",
-  DropoutAgainArgs,
-  (x, { keep, base, key }) => dropAt("dropout", x, false, base, key, [keep, 1 / keep]),
-);
+export function dropoutAgain(x: Tensor, keep: number, base: number, key: bigint): Tensor {
+  return dropAt("dropout", x, false, base, key, [keep, 1 / keep]);
+}
 
 /**
  * Sets each element to zero with probability `p` and divides the others by `1 - p`; the input itself when not training.
@@ -131,11 +131,12 @@ export const dropoutAgain: Fn<typeof DropoutAgainArgs> = fn(
  * assertEquals(dropout(x, 0.25, false), x);
  * ```
  */
-export function dropout(input: Tensor, ...args: DropoutArgs): Tensor {
-  const { p, training, inplace } = parse("dropout", input, args);
-  if (!training || p === 0 || input.numel() === 0) return input;
-  return finish(input, p === 1 ? input.mul(0) : drop("dropout", input, false, [1 - p, 1 / (1 - p)]), inplace);
-}
+export const dropout: Dropout = dropoutOf(
+  "dropout",
+  DropoutArgs,
+  anyShape,
+  (x, p) => drop("dropout", x, false, [1 - p, 1 / (1 - p)]),
+);
 
 /** Where dropped elements go, and the affine map that keeps mean 0 and variance 1 (Klambauer et al., section 3). */
 function alphaMap(p: number): { scale: number; shift: number; other: number } {
@@ -150,13 +151,10 @@ function alphaMap(p: number): { scale: number; shift: number; other: number } {
  *
  * @see Klambauer et al., "Self-normalizing neural networks" (2017)
  */
-export function alphaDropout(input: Tensor, ...args: DropoutArgs): Tensor {
-  const { p, training, inplace } = parse("alphaDropout", input, args, false);
-  if (!training || p === 0 || input.numel() === 0) return input;
-  if (p === 1) return finish(input, input.mul(0), inplace);
+export const alphaDropout: Dropout = dropoutOf("alphaDropout", AlphaDropoutArgs, anyShape, (x, p) => {
   const { scale, shift, other } = alphaMap(p);
-  return finish(input, drop("alphaDropout", input, true, [1 - p, scale, shift, other]), inplace);
-}
+  return drop("alphaDropout", x, true, [1 - p, scale, shift, other]);
+});
 
 /** Which channels are kept, as ones and zeros that broadcast: the first two dimensions are batch and channel. */
 function channelMask(op: string, x: Tensor, p: number): Tensor {
@@ -171,56 +169,39 @@ function channelMask(op: string, x: Tensor, p: number): Tensor {
   });
 }
 
-/** Sets whole channels to zero and divides the others by `1 - p`. */
-function dropChannels(op: string, input: Tensor, options: Required<DropoutOptions>): Tensor {
-  const { p, training, inplace } = options;
-  if (!training || p === 0 || input.numel() === 0) return input;
-  if (p === 1) return finish(input, input.mul(0), inplace);
-  const result = scope(() => input.mul(channelMask(op, input, p).mul(1 / (1 - p))));
-  return finish(input, result, inplace);
-}
-
-/** The same for inputs that may lack the batch dimension. */
-function dropBatched(op: string, input: Tensor, args: readonly unknown[], batched: number, allowed: number[]): Tensor {
-  const options = parse(op, input, args);
-  if (!allowed.includes(input.ndim)) {
-    throw new ShapeError(`${op}(): expected ${allowed.join(" or ")} dimensions: ${show(input.shape)}`);
-  }
-  if (input.ndim === batched) return dropChannels(op, input, options);
-  const result = dropChannels(op, input.unsqueeze(0), { ...options, inplace: false }).squeeze(0);
-  return finish(input, result, options.inplace && options.training);
+/** Whole channels set to zero and the others divided by `1 - p`; an input of `unbatched` dimensions has no batch. */
+function channels(op: string, unbatched: number): (input: Tensor, p: number) => Tensor {
+  const batched = (x: Tensor, p: number) => x.mul(channelMask(op, x, p).mul(1 / (1 - p)));
+  return (x, p) => scope(() => x.ndim === unbatched ? batched(x.unsqueeze(0), p).squeeze(0) : batched(x, p));
 }
 
 /** Sets whole channels to zero with probability `p`; Shape: `[N, C, L]` or `[C, L]`. */
-export function dropout1d(input: Tensor, ...args: DropoutArgs): Tensor {
-  return dropBatched("dropout1d", input, args, 3, [2, 3]);
-}
+export const dropout1d: Dropout = dropoutOf("dropout1d", DropoutArgs, (input) => {
+  if (input.ndim !== 2 && input.ndim !== 3) {
+    throw new ShapeError(`dropout1d(): expected 2 or 3 dimensions: ${show(input.shape)}`);
+  }
+}, channels("dropout1d", 2));
 
 /**
  * Sets whole channels to zero with probability `p`; Shape: `[N, C, H, W]`, or `[N, C, L]`, whose first dimension is the
  * batch, as in PyTorch.
  */
-export function dropout2d(input: Tensor, ...args: DropoutArgs): Tensor {
-  return dropChannels("dropout2d", input, parse("dropout2d", input, args));
-}
+export const dropout2d: Dropout = dropoutOf("dropout2d", DropoutArgs, anyShape, channels("dropout2d", -1));
 
 /** Sets whole channels to zero with probability `p`; Shape: `[N, C, D, H, W]` or `[C, D, H, W]`. */
-export function dropout3d(input: Tensor, ...args: DropoutArgs): Tensor {
-  return input.ndim === 4 || input.ndim === 5
-    ? dropBatched("dropout3d", input, args, 5, [4, 5])
-    : dropChannels("dropout3d", input, parse("dropout3d", input, args));
-}
+export const dropout3d: Dropout = dropoutOf("dropout3d", DropoutArgs, anyShape, channels("dropout3d", 4));
 
 /** {@linkcode alphaDropout} of whole channels. As in PyTorch, `training` is false unless given. */
-export function featureAlphaDropout(input: Tensor, ...args: DropoutArgs): Tensor {
-  const { p, training, inplace } = parse("featureAlphaDropout", input, args, false);
-  if (!training || p === 0 || input.numel() === 0) return input;
-  if (p === 1) return finish(input, input.mul(0), inplace);
-  const { scale, shift, other } = alphaMap(p);
-  const result = scope(() => {
-    const kept = channelMask("featureAlphaDropout", input, p);
-    // kept ? x·scale + shift : other, with kept 0 or 1
-    return input.mul(kept.mul(scale)).add(kept.mul(shift - other).add(other));
-  });
-  return finish(input, result, inplace);
-}
+export const featureAlphaDropout: Dropout = dropoutOf(
+  "featureAlphaDropout",
+  AlphaDropoutArgs,
+  anyShape,
+  (input, p) => {
+    const { scale, shift, other } = alphaMap(p);
+    return scope(() => {
+      const kept = channelMask("featureAlphaDropout", input, p);
+      // kept ? x·scale + shift : other, with kept 0 or 1
+      return input.mul(kept.mul(scale)).add(kept.mul(shift - other).add(other));
+    });
+  },
+);

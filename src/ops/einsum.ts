@@ -7,12 +7,14 @@
  * @module
  */
 
-import { type Fn, fn } from "./op.ts";
+import { type Fn, fn, OutArgs } from "./op.ts";
+import { writeOut } from "./define.ts";
+import { type Args, call, type Named } from "../base/call.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { resultType } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDims } from "../base/shape.ts";
-import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkDims, checkProduct, multiplyChain, product } from "./matmul_core.ts";
 import { diagonalOf, expandTo, permuteTo, reshapeTo } from "./view_core.ts";
@@ -149,6 +151,31 @@ function outputLabels(arrow: string | null, operands: readonly Labelled[]): numb
   return out;
 }
 
+/** The parameters of {@linkcode einsum}. */
+export class EinsumArgs {
+  constructor(
+    /** The labels. */
+    public equation: string,
+    /** One tensor per term. */
+    public operands: readonly Tensor[],
+  ) {}
+}
+
+const einsumArgs = call("einsum", EinsumArgs);
+
+/** Arguments of which tensors that are spread over the list, from place `first` on, are made one list. */
+function gathered(args: readonly unknown[], first: number): readonly unknown[] {
+  let end = first;
+  while (end < args.length && args[end] instanceof Tensor) end++;
+  return end === first ? args : [...args.slice(0, first), args.slice(first, end), ...args.slice(end)];
+}
+
+function checkList(op: string, name: string, list: unknown): asserts list is readonly Tensor[] {
+  if (!Array.isArray(list)) {
+    throw new ArgumentError(`${op}(): ${name} must be tensors, or a list of them: ${describe(list)}`);
+  }
+}
+
 /**
  * Sums of products, written as the labels of dimensions (Einstein's convention).
  *
@@ -156,8 +183,7 @@ function outputLabels(arrow: string | null, operands: readonly Labelled[]): numb
  * diagonal, `...` stands for broadcast dimensions; without `->` the output has the labels that occur once, in order.
  * Contracts from left to right.
  *
- * @param equation the labels
- * @param operands one tensor per term, spread or as an array
+ * @param args the equation and the operands, these spread or as a list
  * @throws {ArgumentError} if the equation is malformed
  * @throws {ShapeError} if labels and sizes do not fit
  * @example
@@ -169,12 +195,15 @@ function outputLabels(arrow: string | null, operands: readonly Labelled[]): numb
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.einsum.html
  */
-export function einsum(equation: string, ...operands: Tensor[] | [readonly Tensor[]]): Tensor {
-  if (autocasting.active) return autocasted("lower", einsum, equation, ...operands);
-  const list = (Array.isArray(operands[0]) ? operands[0] : operands) as readonly Tensor[];
+export function einsum(
+  ...args: Args<typeof EinsumArgs> | readonly [equation: string, ...operands: Tensor[]]
+): Tensor {
+  const { equation, operands: list } = einsumArgs(gathered(args, 1));
   if (typeof equation !== "string") {
     throw new ArgumentError(`einsum(): the equation must be a string: ${typeof equation}`);
   }
+  checkList("einsum", "operands", list);
+  if (autocasting.active) return autocasted("lower", einsum, equation, ...list);
   if (list.length === 0) throw new ArgumentError("einsum(): at least one operand is needed: got none");
   list.forEach((x, i) => checkTensor("einsum", `operand ${i}`, x));
   const [inputs, arrow = null, ...rest] = equation.split("->");
@@ -210,7 +239,6 @@ function contractAll(operands: readonly Labelled[], out: readonly number[]): Ten
 
 /** The parameters of {@linkcode tensordot}. */
 export class TensordotArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The right operand. */
     public b: Tensor,
@@ -223,13 +251,11 @@ export class TensordotArgs {
  * Sums of products over chosen dimensions of two tensors.
  *
  * @param a the left operand, whose other dimensions come first in the result
- * @param args `b`, `dims`
  */
 export const tensordot: Fn<typeof TensordotArgs> = fn(
   { name: "tensordot", autocast: { cpu: "lower", gpu: "promote" } },
   TensordotArgs,
   (a, { b, dims }) => {
-    checkTensor("tensordot", "a", a);
     checkTensor("tensordot", "b", b);
     checkProduct("tensordot", [a, b]);
     if (typeof dims === "number" && (dims < 0 || dims > Math.min(a.ndim, b.ndim))) {
@@ -260,17 +286,36 @@ export const tensordot: Fn<typeof TensordotArgs> = fn(
   },
 );
 
+/** The parameters of {@linkcode chainMatmul}. */
+export class ChainMatmulArgs extends OutArgs {
+  constructor(
+    /** Two or more matrices that fit. */
+    public matrices: readonly Tensor[],
+  ) {
+    super();
+  }
+}
+
+const chainArgs = call("chainMatmul", ChainMatmulArgs);
+
 /**
  * The product of several matrices, in the order that needs the fewest multiplications.
  *
- * @param matrices two or more matrices that fit
+ * @param args the matrices, spread or as a list
  */
-export function chainMatmul(...matrices: Tensor[] | [readonly Tensor[]]): Tensor {
-  if (autocasting.active) return autocasted("lower", chainMatmul, ...matrices);
-  const list = (Array.isArray(matrices[0]) ? matrices[0] : matrices) as readonly Tensor[];
+export function chainMatmul(
+  ...args:
+    | Args<typeof ChainMatmulArgs>
+    | readonly Tensor[]
+    | readonly [...matrices: Tensor[], named: Named<ChainMatmulArgs>]
+): Tensor {
+  const { matrices: list, out } = chainArgs(gathered(args, 0));
+  checkList("chainMatmul", "matrices", list);
+  if (autocasting.active && out === null) return autocasted("lower", chainMatmul, ...list);
   if (list.length === 0) throw new ArgumentError("chainMatmul(): at least one matrix is needed: got none");
   list.forEach((x) => checkDims("chainMatmul", "each operand", x, 2));
-  if (list.length === 1) return list[0];
+  if (list.length === 1) return out === null ? list[0] : writeOut("chainMatmul", out, list[0]);
   checkProduct("chainMatmul", list);
-  return scope(() => multiplyChain("chainMatmul", list));
+  const result = scope(() => multiplyChain("chainMatmul", list));
+  return out === null ? result : writeOut("chainMatmul", out, result);
 }

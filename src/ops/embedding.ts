@@ -6,23 +6,30 @@
 
 import { type Fn, fn } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args } from "../base/args.ts";
+import type { Args } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
-import { checkSizes } from "../base/shape.ts";
 import { DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
 import { expandTo, reshapeTo, unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */
 export class OneHotArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** How many classes. */
+    /** How many classes; -1: one more than the largest number, which must be read first. */
     public numClasses = -1,
   ) {}
+}
+
+/** The type of {@linkcode oneHot}: with the number of classes by position the result is there at once. */
+export interface OneHotFn {
+  /** With a number of classes. */
+  (input: Tensor, numClasses: number): Tensor;
+  /** The same with the number of classes by name, or to be read. */
+  (input: Tensor, ...args: Args<typeof OneHotArgs>): Tensor | Promise<Tensor>;
 }
 
 /**
@@ -34,10 +41,7 @@ export class OneHotArgs {
  * @returns a promise where `numClasses` is not given
  * @throws {IndexError} if a class number is out of range
  */
-export function oneHot(input: Tensor, numClasses: number): Tensor;
-/** The same with the number of classes by name, or to be read. */
-export function oneHot(input: Tensor, ...args: Args<OneHotArgs, ["numClasses"]>): Tensor | Promise<Tensor>;
-export const oneHot: Fn<typeof OneHotArgs, Tensor | Promise<Tensor>> = fn(
+export const oneHot: OneHotFn = fn<typeof OneHotArgs, Tensor | Promise<Tensor>>(
   "oneHot",
   OneHotArgs,
   (input, { numClasses }) => {
@@ -56,16 +60,14 @@ export const oneHot: Fn<typeof OneHotArgs, Tensor | Promise<Tensor>> = fn(
       return hot(input, Number(largest) + 1);
     });
   },
-);
+) as OneHotFn;
 
 function hot(x: Tensor, classes: number): Tensor {
-  checkSizes("oneHot", [...x.shape, classes], 8);
-  return x.newZeros([...x.shape, classes]).scatter_(-1, x.unsqueeze(-1), 1);
+  return emptyLikeDevice("oneHot", [...x.shape, classes], int64, x).zero_().scatter_(-1, x.unsqueeze(-1), 1);
 }
 
 /** The parameters of {@linkcode embedding}. */
 export class EmbeddingArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The table: one row per number. */
     public weight: Tensor,
@@ -78,7 +80,7 @@ export class EmbeddingArgs {
     /** Divide gradients by how often a row was looked up. */
     public scaleGradByFreq = false,
     /** Accepted for PyTorch's sake: the gradient is dense. */
-    public sparse: boolean | null = null,
+    public sparse = false,
   ) {}
 }
 
@@ -94,6 +96,7 @@ export const embedding: Fn<typeof EmbeddingArgs> = fn(
   "embedding",
   EmbeddingArgs,
   (input, { weight, paddingIdx, maxNorm, normType, scaleGradByFreq }) => {
+    checkTensor("embedding", "weight", weight);
     if (weight.ndim !== 2) throw new ShapeError(`embedding(): the weight must be a matrix: ${show(weight.shape)}`);
     checkIndexDtype("embedding", input);
     const [count, width] = weight.shape;

@@ -8,7 +8,7 @@ import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 import { embedding } from "./embedding.ts";
 
@@ -17,7 +17,6 @@ export type BagMode = "sum" | "mean" | "max";
 
 /** The parameters of {@linkcode embeddingBag}. */
 export class EmbeddingBagArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The table: one row per number. */
     public weight: Tensor,
@@ -26,17 +25,17 @@ export class EmbeddingBagArgs {
     /** Rows that are longer than this are scaled down to it, in place. */
     public maxNorm: number | null = null,
     /** Which norm. */
-    public normType: number | null = null,
+    public normType = 2,
     /** Divide gradients by how often a row was looked up. */
-    public scaleGradByFreq: boolean | null = null,
+    public scaleGradByFreq = false,
     /** How the rows of a bag become one. */
-    public mode: BagMode | null = null,
+    public mode: BagMode = "mean",
     /** Accepted for compatibility: the gradient is dense. */
-    public sparse: boolean | null = null,
+    public sparse = false,
     /** A factor per number, for sums. */
     public perSampleWeights: Tensor | null = null,
     /** Whether the last offset is the end of the last bag. */
-    public includeLastOffset: boolean | null = null,
+    public includeLastOffset = false,
     /** A number that does not count; negative counts from the end. */
     public paddingIdx: number | null = null,
   ) {}
@@ -52,8 +51,10 @@ export class EmbeddingBagArgs {
  * @throws {IndexError} if a number is not one of a row
  */
 export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", EmbeddingBagArgs, (input, o) => {
-  const mode = o.mode ?? "mean";
-  const factors = o.perSampleWeights ?? null;
+  const { weight, offsets, mode, perSampleWeights: factors } = o;
+  checkTensor("embeddingBag", "weight", weight);
+  if (offsets !== null) checkTensor("embeddingBag", "offsets", offsets);
+  if (factors !== null) checkTensor("embeddingBag", "perSampleWeights", factors);
   if (mode !== "sum" && mode !== "mean" && mode !== "max") {
     throw new ArgumentError(`embeddingBag(): mode has to be one of sum, mean or max: "${String(mode)}"`);
   }
@@ -67,9 +68,8 @@ export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", Embe
   }
   return scope(() => {
     const { index, bags, count } = bagsOf(input, o);
-    const { weight, maxNorm, normType, scaleGradByFreq } = o;
+    const { maxNorm, normType, scaleGradByFreq, paddingIdx } = o;
     const rows = weight.shape[0];
-    const paddingIdx = o.paddingIdx ?? null;
     const padding = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
     const found = embedding(index, weight, { paddingIdx: padding, maxNorm, normType, scaleGradByFreq });
     const used = padding === null ? null : index.ne(padding);
@@ -79,7 +79,7 @@ export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", Embe
 });
 
 /** Which bag each number is in. */
-function bagsOf(input: Tensor, o: EmbeddingBagArgs): { index: Tensor; bags: Tensor; count: number } {
+function bagsOf(input: Tensor, o: Readonly<EmbeddingBagArgs>): { index: Tensor; bags: Tensor; count: number } {
   const index = input.reshape(-1);
   const { device } = input;
   if (input.ndim === 2) {

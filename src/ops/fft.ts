@@ -11,51 +11,62 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
-import { float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
+import { type Func, func } from "../base/call.ts";
+import type { Device } from "../base/device.ts";
+import { type DType, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
-import { checkAlive, checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { roll } from "./arrange.ts";
-import type { TensorOptions } from "./creation.ts";
 import { transform } from "./fft_core.ts";
 import { cat } from "./join.ts";
+import { type Fn, fn } from "./op.ts";
 import { arange } from "./ranges.ts";
 
 /** Which direction divides by n: the inverse (`"backward"`, the default), the forward one, or both by √n (`"ortho"`). */
 export type FftNorm = "backward" | "ortho" | "forward";
 
 /** The parameters of transforms along one dimension. */
-export interface FftArgs {
-  /** The length: input is cut or padded with zeros. Default: the input's; `2 · (size - 1)` where the output is real. */
-  n?: number | null;
-  /** The dimension; default -1. */
-  dim?: number;
-  /** The normalisation; default `"backward"`. */
-  norm?: FftNorm | null;
+export class FftArgs {
+  constructor(
+    /** The length: input is cut or padded with zeros. `null`: the input's; `2 · (size - 1)` where the output is real. */
+    public n: number | null = null,
+    /** The dimension. */
+    public dim = -1,
+    /** The normalisation; `null`: `"backward"`. */
+    public norm: FftNorm | null = null,
+  ) {}
 }
 
 /** The parameters of transforms along several dimensions. */
-export interface FftnArgs {
-  /** The lengths along `dim`, -1 for the input's. */
-  s?: readonly number[] | null;
-  /** The dimensions; default: as many last ones as `s` has, else all, or the last two of a function that ends in 2. */
-  dim?: readonly number[] | number | null;
-  /** The normalisation; default `"backward"`. */
-  norm?: FftNorm | null;
+export class FftnArgs {
+  constructor(
+    /** The lengths along `dim`, -1 for the input's. */
+    public s: readonly number[] | null = null,
+    /** The dimensions; `null`: as many last ones as `s` has, else all. */
+    public dim: readonly number[] | number | null = null,
+    /** The normalisation; `null`: `"backward"`. */
+    public norm: FftNorm | null = null,
+  ) {}
 }
 
-/** A transform along one dimension. */
-export type FftFunction = (input: Tensor, ...args: Args<FftArgs, ["n", "dim", "norm"]>) => Tensor;
-
-/** A transform along several dimensions. */
-export type FftnFunction = (input: Tensor, ...args: Args<FftnArgs, ["s", "dim", "norm"]>) => Tensor;
+/** The parameters of transforms along two dimensions. */
+export class Fft2Args extends FftnArgs {
+  constructor(
+    s?: readonly number[] | null,
+    /** The dimensions. */
+    dim: readonly number[] | number = [-2, -1],
+    norm?: FftNorm | null,
+  ) {
+    super(s, dim, norm);
+  }
+}
 
 /** What a transform computes from and gives. */
 type Kind = "complex" | "fromReal" | "toReal";
 
 /** The factor of a transform of `n` numbers. */
-function scaleOf(op: string, norm: FftNorm | null | undefined, inverse: boolean, n: number): number {
+function scaleOf(op: string, norm: FftNorm | null, inverse: boolean, n: number): number {
   switch (norm ?? "backward") {
     case "backward":
       return inverse ? 1 / n : 1;
@@ -70,7 +81,6 @@ function scaleOf(op: string, norm: FftNorm | null | undefined, inverse: boolean,
 
 /** The input in the dtype that is computed in; complex unless `real`. */
 function promoted(op: string, x: Tensor, real: boolean): Tensor {
-  checkTensor(op, "input", x);
   checkAlive(op, x);
   if (real && x.dtype.isComplex) throw new DTypeError(`${op}(): a real tensor is needed: ${x.dtype}`);
   const dtype = x.dtype.kind === "integer" || x.dtype.kind === "bool" ? getDefaultDtype() : x.dtype;
@@ -97,19 +107,19 @@ function resized(x: Tensor, d: number, n: number): Tensor {
 }
 
 /** Complex numbers, of as many as the input has. */
-function complexStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm?: FftNorm | null): Tensor {
+function complexStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm: FftNorm | null): Tensor {
   checkLength(op, n);
   return transform(resized(x, d, n), d, inverse, scaleOf(op, norm, inverse, n));
 }
 
 /** The first half of the transform of real numbers. */
-function fromRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm?: FftNorm | null): Tensor {
+function fromRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm: FftNorm | null): Tensor {
   const whole = complexStep(op, resized(x, d, n).to(toComplex(x.dtype)), d, n, inverse, norm);
   return whole.narrow(d, 0, Math.floor(n / 2) + 1).contiguous();
 }
 
 /** `n` real numbers from the first half of their transform: the second is its mirror image. */
-function toRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm?: FftNorm | null): Tensor {
+function toRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolean, norm: FftNorm | null): Tensor {
   checkLength(op, n);
   const half = resized(x, d, Math.floor(n / 2) + 1), mirrored = n - half.shape[d];
   const whole = mirrored > 0 ? cat([half, half.narrow(d, 1, mirrored).flip(d).conj()], d) : half.narrow(d, 0, n);
@@ -117,24 +127,21 @@ function toRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolea
 }
 
 /** Makes a transform along one dimension. */
-function along(op: string, kind: Kind, inverse: boolean): FftFunction {
-  const parse = signature<FftArgs>(op, ["n", "dim", "norm"]);
+function along(op: string, kind: Kind, inverse: boolean): Fn<typeof FftArgs> {
   const step = kind === "complex" ? complexStep : kind === "fromReal" ? fromRealStep : toRealStep;
-  return (input, ...args) => {
-    const { n = null, dim = -1, norm } = parse(args);
+  return fn(op, FftArgs, (input, { n, dim, norm }) => {
     const x = promoted(op, input, kind === "fromReal");
     if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor has no dimension to transform`);
     const d = wrapDim(op, dim, x.ndim);
     const length = n ?? (kind === "toReal" ? 2 * (x.shape[d] - 1) : x.shape[d]);
     checkLength(op, length);
     return step(op, x, d, length, inverse, norm);
-  };
+  });
 }
 
 /** The dimensions of a transform along several, and their lengths (`null` for the input's). */
-function dimensions(op: string, x: Tensor, args: FftnArgs, usual: readonly number[] | null): [number[], number[]] {
-  const { s = null } = args;
-  const given = typeof args.dim === "number" ? [args.dim] : args.dim ?? usual;
+function dimensions(op: string, x: Tensor, { s, dim }: Readonly<FftnArgs>): [number[], number[]] {
+  const given = typeof dim === "number" ? [dim] : dim;
   if (s !== null && !Array.isArray(s)) throw new ArgumentError(`${op}(): s must be a list of lengths: ${describe(s)}`);
   if (given !== null && s !== null && given.length !== s.length) {
     throw new ShapeError(`${op}(): s and dim must have the same length: ${show(s)} and ${show(given)}`);
@@ -149,12 +156,11 @@ function dimensions(op: string, x: Tensor, args: FftnArgs, usual: readonly numbe
 }
 
 /** Makes a transform along several dimensions. */
-function over(op: string, kind: Kind, inverse: boolean, usual: readonly number[] | null): FftnFunction {
-  const parse = signature<FftnArgs>(op, ["s", "dim", "norm"]);
-  return (input, ...args) => {
-    const options = parse(args), { norm } = options;
+function over<C extends typeof FftnArgs | typeof Fft2Args>(op: string, kind: Kind, inverse: boolean, params: C): Fn<C> {
+  return fn(op, params, (input, options) => {
+    const { norm } = options;
     let x = promoted(op, input, kind === "fromReal");
-    const [dims, lengths] = dimensions(op, x, options, usual);
+    const [dims, lengths] = dimensions(op, x, options);
     scaleOf(op, norm, inverse, 1);
     if (kind === "complex") {
       for (let i = dims.length - 1; i >= 0; i--) x = complexStep(op, x, dims[i], lengths[i], inverse, norm);
@@ -167,7 +173,7 @@ function over(op: string, kind: Kind, inverse: boolean, usual: readonly number[]
     if (kind === "fromReal") return x;
     const whole = options.s?.[end] ?? -1;
     return toRealStep(op, x, dims[end], whole === -1 ? 2 * (x.shape[dims[end]] - 1) : whole, inverse, norm);
-  };
+  });
 }
 
 /**
@@ -189,67 +195,75 @@ function over(op: string, kind: Kind, inverse: boolean, usual: readonly number[]
  * assertEquals(await fft.ifft(x).real.tolist(), [0, 1, 0, 0]);
  * ```
  */
-export const fft: FftFunction = along("fft", "complex", false);
+export const fft: Fn<typeof FftArgs> = along("fft", "complex", false);
 /** The inverse of {@linkcode fft}. */
-export const ifft: FftFunction = along("ifft", "complex", true);
+export const ifft: Fn<typeof FftArgs> = along("ifft", "complex", true);
 /** The first `n / 2 + 1` numbers of the transform of real input: the others are their conjugates. */
-export const rfft: FftFunction = along("rfft", "fromReal", false);
+export const rfft: Fn<typeof FftArgs> = along("rfft", "fromReal", false);
 /** The inverse of {@linkcode rfft}; give `n` where it is odd. */
-export const irfft: FftFunction = along("irfft", "toReal", true);
+export const irfft: Fn<typeof FftArgs> = along("irfft", "toReal", true);
 /** The transform, which is real, of input that is Hermitian in time: its first half is given. */
-export const hfft: FftFunction = along("hfft", "toReal", false);
+export const hfft: Fn<typeof FftArgs> = along("hfft", "toReal", false);
 /** The inverse of {@linkcode hfft}. */
-export const ihfft: FftFunction = along("ihfft", "fromReal", true);
+export const ihfft: Fn<typeof FftArgs> = along("ihfft", "fromReal", true);
 
 /** {@linkcode fft} along two dimensions, by default the last. */
-export const fft2: FftnFunction = over("fft2", "complex", false, [-2, -1]);
+export const fft2: Fn<typeof Fft2Args> = over("fft2", "complex", false, Fft2Args);
 /** The inverse of {@linkcode fft2}. */
-export const ifft2: FftnFunction = over("ifft2", "complex", true, [-2, -1]);
+export const ifft2: Fn<typeof Fft2Args> = over("ifft2", "complex", true, Fft2Args);
 /** {@linkcode fft2} of real input: half of the last dimension. */
-export const rfft2: FftnFunction = over("rfft2", "fromReal", false, [-2, -1]);
+export const rfft2: Fn<typeof Fft2Args> = over("rfft2", "fromReal", false, Fft2Args);
 /** The inverse of {@linkcode rfft2}; give `s` where its last length is odd. */
-export const irfft2: FftnFunction = over("irfft2", "toReal", true, [-2, -1]);
+export const irfft2: Fn<typeof Fft2Args> = over("irfft2", "toReal", true, Fft2Args);
 /** {@linkcode hfft} along two dimensions, by default the last. */
-export const hfft2: FftnFunction = over("hfft2", "toReal", false, [-2, -1]);
+export const hfft2: Fn<typeof Fft2Args> = over("hfft2", "toReal", false, Fft2Args);
 /** The inverse of {@linkcode hfft2}. */
-export const ihfft2: FftnFunction = over("ihfft2", "fromReal", true, [-2, -1]);
+export const ihfft2: Fn<typeof Fft2Args> = over("ihfft2", "fromReal", true, Fft2Args);
 
 /** {@linkcode fft} along several dimensions, by default all. */
-export const fftn: FftnFunction = over("fftn", "complex", false, null);
+export const fftn: Fn<typeof FftnArgs> = over("fftn", "complex", false, FftnArgs);
 /** The inverse of {@linkcode fftn}. */
-export const ifftn: FftnFunction = over("ifftn", "complex", true, null);
+export const ifftn: Fn<typeof FftnArgs> = over("ifftn", "complex", true, FftnArgs);
 /** {@linkcode fftn} of real input: half of the last dimension. */
-export const rfftn: FftnFunction = over("rfftn", "fromReal", false, null);
+export const rfftn: Fn<typeof FftnArgs> = over("rfftn", "fromReal", false, FftnArgs);
 /** The inverse of {@linkcode rfftn}; give `s` where its last length is odd. */
-export const irfftn: FftnFunction = over("irfftn", "toReal", true, null);
+export const irfftn: Fn<typeof FftnArgs> = over("irfftn", "toReal", true, FftnArgs);
 /** {@linkcode hfft} along several dimensions, by default all. */
-export const hfftn: FftnFunction = over("hfftn", "toReal", false, null);
+export const hfftn: Fn<typeof FftnArgs> = over("hfftn", "toReal", false, FftnArgs);
 /** The inverse of {@linkcode hfftn}. */
-export const ihfftn: FftnFunction = over("ihfftn", "fromReal", true, null);
+export const ihfftn: Fn<typeof FftnArgs> = over("ihfftn", "fromReal", true, FftnArgs);
 
 /** The parameters of {@linkcode fftfreq} and {@linkcode rfftfreq}. */
-export interface FftFreqArgs extends TensorOptions {
-  /** The length of the transform. */
-  n: number;
-  /** The time between samples; default 1. */
-  d?: number;
+export class FftFreqArgs {
+  /** The result's dtype, a floating or complex one; `null`: the default dtype. */
+  dtype: DType | null = null;
+  /** Where; `null`: the default device. */
+  device: string | Device | null = null;
+  /** Whether to record operations on it. */
+  requiresGrad = false;
+  /** Accepted for PyTorch's sake: every tensor is strided. */
+  layout: "torch.strided" | null = null;
+  /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
+  pinMemory = false;
+  constructor(
+    /** The length of the transform. */
+    public n: number,
+    /** The time between samples. */
+    public d = 1,
+  ) {}
 }
 
-const options: (keyof TensorOptions)[] = ["dtype", "device", "requiresGrad", "layout", "pinMemory"];
-const fftfreqArgs = signature<FftFreqArgs>("fftfreq", ["n", "d"], options, 1);
-const rfftfreqArgs = signature<FftFreqArgs>("rfftfreq", ["n", "d"], options, 1);
-
 /** Consecutive integers divided by `n · d`. */
-function frequencies(op: string, ranges: (n: number) => [number, number][], args: FftFreqArgs): Tensor {
-  const { n, d = 1, dtype = getDefaultDtype(), device, requiresGrad } = args;
+function frequencies(op: string, ranges: (n: number) => [number, number][], args: Readonly<FftFreqArgs>): Tensor {
+  const { n, d, device, requiresGrad } = args, dtype = args.dtype ?? getDefaultDtype();
   if (!Number.isInteger(n) || n < 0) {
     throw new ArgumentError(`${op}(): a length must be a non-negative integer: ${describe(n)}`);
   }
   if (typeof d !== "number") throw new ArgumentError(`${op}(): d must be a number: ${describe(d)}`);
   if (!dtype.isFloatingPoint && !dtype.isComplex) throw new DTypeError(`${op}(): a floating dtype is needed: ${dtype}`);
   const real = dtype.isComplex || dtype.itemsize < 4 ? float32 : dtype;
-  const parts = ranges(n).map(([start, end]) => arange(start, end, { dtype: real, device }));
-  const out = cat(parts).mul(1 / (n * d)).to(dtype);
+  const place = { dtype: real, ...(device === null ? {} : { device }) };
+  const out = cat(ranges(n).map(([start, end]) => arange(start, end, place))).mul(1 / (n * d)).to(dtype);
   return requiresGrad ? out.requiresGrad_() : out;
 }
 
@@ -258,42 +272,43 @@ function frequencies(op: string, ranges: (n: number) => [number, number][], args
  *
  * @throws {DTypeError} if the dtype is not floating
  */
-export function fftfreq(...args: Args<FftFreqArgs, ["n", "d"]>): Tensor {
-  return frequencies("fftfreq", (n) => [[0, Math.ceil(n / 2)], [-Math.floor(n / 2), 0]], fftfreqArgs(args));
-}
+export const fftfreq: Func<typeof FftFreqArgs, Tensor> = func(
+  "fftfreq",
+  FftFreqArgs,
+  (args) => frequencies("fftfreq", (n) => [[0, Math.ceil(n / 2)], [-Math.floor(n / 2), 0]], args),
+);
 
 /**
  * The frequencies of {@linkcode rfft}'s numbers: `[0, 1, …, n / 2] / (n d)`.
  *
  * @throws {DTypeError} if the dtype is not floating
  */
-export function rfftfreq(...args: Args<FftFreqArgs, ["n", "d"]>): Tensor {
-  return frequencies("rfftfreq", (n) => [[0, Math.floor(n / 2) + 1]], rfftfreqArgs(args));
-}
+export const rfftfreq: Func<typeof FftFreqArgs, Tensor> = func(
+  "rfftfreq",
+  FftFreqArgs,
+  (args) => frequencies("rfftfreq", (n) => [[0, Math.floor(n / 2) + 1]], args),
+);
 
 /** The parameters of {@linkcode fftshift} and {@linkcode ifftshift}. */
-export interface FftShiftArgs {
-  /** The dimensions; default all. */
-  dim?: readonly number[] | number | null;
+export class FftShiftArgs {
+  constructor(
+    /** The dimensions; `null`: all. */
+    public dim: readonly number[] | number | null = null,
+  ) {}
 }
 
-const shiftArgs = signature<FftShiftArgs>("fftshift", ["dim"]);
-const unshiftArgs = signature<FftShiftArgs>("ifftshift", ["dim"]);
-
-function rolled(op: string, x: Tensor, dim: FftShiftArgs["dim"], by: (size: number) => number): Tensor {
-  checkTensor(op, "input", x);
-  const all = Array.from({ length: x.ndim }, (_, i) => i);
-  const dims = typeof dim === "number" ? [dim] : [...dim ?? all];
-  if (dims.length === 0) return x.clone();
-  return roll(x, dims.map((d) => by(x.shape[wrapDim(op, d, x.ndim)])), dims);
+/** Defines a roll of every dimension by a part of its size. */
+function shift(op: string, by: (size: number) => number): Fn<typeof FftShiftArgs> {
+  return fn(op, FftShiftArgs, (input, { dim }) => {
+    const all = Array.from({ length: input.ndim }, (_, i) => i);
+    const dims = typeof dim === "number" ? [dim] : [...dim ?? all];
+    if (dims.length === 0) return input.clone();
+    return roll(input, dims.map((d) => by(input.shape[wrapDim(op, d, input.ndim)])), dims);
+  });
 }
 
 /** Moves the number of frequency zero to the middle. */
-export function fftshift(input: Tensor, ...args: Args<FftShiftArgs, ["dim"]>): Tensor {
-  return rolled("fftshift", input, shiftArgs(args).dim, (size) => Math.floor(size / 2));
-}
+export const fftshift: Fn<typeof FftShiftArgs> = shift("fftshift", (size) => Math.floor(size / 2));
 
 /** The inverse of {@linkcode fftshift}. */
-export function ifftshift(input: Tensor, ...args: Args<FftShiftArgs, ["dim"]>): Tensor {
-  return rolled("ifftshift", input, unshiftArgs(args).dim, (size) => Math.ceil(size / 2));
-}
+export const ifftshift: Fn<typeof FftShiftArgs> = shift("ifftshift", (size) => Math.ceil(size / 2));

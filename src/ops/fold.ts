@@ -9,11 +9,10 @@
 
 import { type Fn, fn } from "./op.ts";
 import { record } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { checkAtLeast, perDimension } from "./conv_core.ts";
 import { checkOperands } from "./kernel.ts";
 import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
@@ -21,39 +20,30 @@ import { makeView, reshapeTo, unrecorded } from "./view_core.ts";
 /** One value for both dimensions, or one for each. */
 export type WindowSize = number | readonly number[];
 
-/** The parameters of {@linkcode unfold}. */
-export class UnfoldWindowArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode unfold} and its layer. */
+export class UnfoldArgs {
   constructor(
     /** Size of the window. */
     public kernelSize: WindowSize,
     /** Step between the window's taps. */
-    public dilation: WindowSize | null = null,
+    public dilation: WindowSize = 1,
     /** Zeros on both sides. */
-    public padding: WindowSize | null = null,
+    public padding: WindowSize = 0,
     /** Step of the window. */
-    public stride: WindowSize | null = null,
+    public stride: WindowSize = 1,
   ) {}
 }
 
-/** The parameters of {@linkcode fold}. */
-export class FoldArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode fold} and its layer. */
+export class FoldArgs extends UnfoldArgs {
   constructor(
     /** Height and width of the result. */
-    public outputSize: WindowSize | null = null,
-    /** Size of the window. */
-    public kernelSize: WindowSize | null = null,
-    /** Step between the window's taps. */
-    public dilation: WindowSize | null = null,
-    /** Zeros on both sides. */
-    public padding: WindowSize | null = null,
-    /** Step of the window. */
-    public stride: WindowSize | null = null,
-  ) {}
+    public outputSize: WindowSize,
+    ...window: ConstructorParameters<typeof UnfoldArgs>
+  ) {
+    super(...window);
+  }
 }
-
-const foldArgs = signature<FoldArgs>("fold", ["outputSize", "kernelSize", "dilation", "padding", "stride"], [], 2);
 
 /** Checked windows over a plane. */
 interface Windows {
@@ -67,10 +57,10 @@ interface Windows {
   readonly count: readonly number[];
 }
 
-function windowsOf(op: string, o: UnfoldWindowArgs, plane: readonly number[]): Windows {
-  const kernel = perDimension(op, "kernelSize", o.kernelSize, 2), stride = perDimension(op, "stride", o.stride ?? 1, 2);
-  const dilation = perDimension(op, "dilation", o.dilation ?? 1, 2);
-  const padding = perDimension(op, "padding", o.padding ?? 0, 2);
+function windowsOf(op: string, o: Readonly<UnfoldArgs>, plane: readonly number[]): Windows {
+  const kernel = perDimension(op, "kernelSize", o.kernelSize, 2), stride = perDimension(op, "stride", o.stride, 2);
+  const dilation = perDimension(op, "dilation", o.dilation, 2);
+  const padding = perDimension(op, "padding", o.padding, 2);
   checkAtLeast(op, "kernelSize", kernel, 1);
   checkAtLeast(op, "dilation", dilation, 1);
   checkAtLeast(op, "padding", padding, 0);
@@ -156,12 +146,10 @@ function tapOf(x: Tensor, i: number, j: number): Tensor {
  * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, C · kernel taps, windows]`.
  *
  * @param input the images
- * @param args `kernelSize`, `dilation`, `padding`, `stride`
  * @throws {ShapeError} if the window is larger than the padded image
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
  */
-export const unfold: Fn<typeof UnfoldWindowArgs> = fn("unfold", UnfoldWindowArgs, (input, options) => {
-  checkTensor("unfold", "input", input);
+export const unfold: Fn<typeof UnfoldArgs> = fn("unfold", UnfoldArgs, (input, options) => {
   checkOperands("unfold", [input]);
   if ((input.ndim !== 3 && input.ndim !== 4) || input.shape.slice(-3).some((s) => s === 0)) {
     throw new ShapeError(`unfold(): the input must be [N, C, H, W] or [C, H, W]: ${show(input.shape)}`);
@@ -178,18 +166,12 @@ export const unfold: Fn<typeof UnfoldWindowArgs> = fn("unfold", UnfoldWindowArgs
  * Shape: `[N, C · kernel taps, windows]` or without `N` to `[N, C, H, W]`.
  *
  * @param input the columns
- * @param args `outputSize`, `kernelSize`, `dilation`, `padding`, `stride`
  * @throws {ShapeError} if the columns do not fit the windows
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
  */
-export function fold(
-  input: Tensor,
-  ...args: Args<FoldArgs, ["outputSize", "kernelSize", "dilation", "padding", "stride"]>
-): Tensor {
-  checkTensor("fold", "input", input);
+export const fold: Fn<typeof FoldArgs> = fn("fold", FoldArgs, (input, o) => {
   checkOperands("fold", [input]);
-  const { outputSize, ...options } = foldArgs(args);
-  const w = windowsOf("fold", options, perDimension("fold", "outputSize", outputSize, 2));
+  const w = windowsOf("fold", o, perDimension("fold", "outputSize", o.outputSize, 2));
   const taps = w.kernel[0] * w.kernel[1], windows = w.count[0] * w.count[1];
   const [rows, columns] = input.shape.slice(-2);
   if ((input.ndim !== 2 && input.ndim !== 3) || rows === 0 || rows % taps !== 0 || columns !== windows) {
@@ -200,4 +182,4 @@ export function fold(
   if (input.ndim === 3) return fromColumns(input, rows / taps, w);
   const out = fromColumns(reshapeTo(input, [1, ...input.shape]), rows / taps, w);
   return reshapeTo(out, out.shape.slice(1));
-}
+});

@@ -15,14 +15,13 @@ import { alias } from "../autograd/node.ts";
 import { record } from "../autograd/record.ts";
 import { constant, type Expr, where } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { expression, type ExpressionFunction } from "./expression.ts";
 import { stack } from "./join.ts";
 
 /** The parameters of {@linkcode affineGrid}. */
 export class AffineGridArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The size of the output: `(N, C, H, W)` or `(N, C, D, H, W)`. */
     public size: readonly number[],
@@ -75,22 +74,22 @@ export const affineGrid: Fn<typeof AffineGridArgs> = fn(
   },
 );
 
+/** What lies outside of an image: nothing, its border, or its mirror image. */
+export type Padding = "zeros" | "border" | "reflection";
+
 /** The parameters of {@linkcode gridSample}. */
 export class GridSampleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Places from -1 to 1, `(N, Ho, Wo, 2)` or `(N, Do, Ho, Wo, 3)`; x first. */
     public grid: Tensor,
     /** How values are found. */
-    public mode: "bilinear" | "nearest" | "bicubic" | null = null,
+    public mode: "bilinear" | "nearest" | "bicubic" = "bilinear",
     /** What lies outside. */
-    public paddingMode: "zeros" | "border" | "reflection" | null = null,
+    public paddingMode: Padding = "zeros",
     /** Whether ±1 are the centres of corner pixels, not their outer corners. */
     public alignCorners: boolean | null = null,
   ) {}
 }
-
-type Padding = "zeros" | "border" | "reflection";
 
 /** A place from -1 to 1 in pixels. */
 function unnormalise(x: Expr, size: Expr, align: boolean): Expr {
@@ -202,8 +201,9 @@ export const gridSample: Fn<typeof GridSampleArgs> = fn(
   { name: "gridSample", autocast: { cpu: "float32", gpu: "promote" } },
   GridSampleArgs,
   (input, o) => {
-    const { grid, mode = "bilinear", paddingMode = "zeros" } = o;
+    const { grid, mode, paddingMode } = o;
     const align = o.alignCorners ?? false;
+    checkTensor("gridSample", "grid", grid);
     check(input, grid, mode, paddingMode);
     const spatial = input.shape.slice(2);
     return scope(() => {

@@ -34,20 +34,19 @@ export type InterpolateMode =
 
 /** The parameters of {@linkcode interpolate}. */
 export class InterpolateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output, one for all dimensions or one each. */
     public size: number | readonly number[] | null = null,
     /** Or factors of the input's sizes. */
     public scaleFactor: number | readonly number[] | null = null,
     /** How values are found. */
-    public mode: InterpolateMode | null = null,
+    public mode: InterpolateMode = "nearest",
     /** Whether the centres of corner pixels keep their values; for linear and cubic modes. */
     public alignCorners: boolean | null = null,
     /** Whether the factor is computed again from the sizes. */
     public recomputeScaleFactor: boolean | null = null,
     /** Whether shrinking averages over all pixels; for bilinear and bicubic. */
-    public antialias: boolean | null = null,
+    public antialias = false,
   ) {}
 }
 
@@ -90,8 +89,8 @@ interface Taps {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
 export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", InterpolateArgs, (input, o) => {
-  const mode = o.mode ?? "nearest";
-  if (autocasting.active && mode !== "area") return autocasted({ gpu: "float32" }, interpolate, input, ...args);
+  const { mode } = o;
+  if (autocasting.active && mode !== "area") return autocasted({ gpu: "float32" }, interpolate, input, { ...o });
   const dims = input.ndim - 2;
   checkMode(input, mode, o);
   const { sizes, factors } = target(input, dims, mode, o);
@@ -105,7 +104,7 @@ export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", Interpo
     if (input.dtype !== uint8) {
       throw new DTypeError(`interpolate(): mode "${mode}" takes floating and uint8 tensors: ${input.dtype}`);
     }
-    return scope(() => interpolate(input.float(), o).round().clamp(0, 255).to(uint8));
+    return scope(() => interpolate(input.float(), { ...o }).round().clamp(0, 255).to(uint8));
   }
   checkRoom("interpolate", [...input.shape.slice(0, 2), ...sizes], input.dtype, input);
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
@@ -128,7 +127,7 @@ export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", Interpo
   });
 });
 
-function checkMode(input: Tensor, mode: InterpolateMode, o: InterpolateArgs): void {
+function checkMode(input: Tensor, mode: InterpolateMode, o: Readonly<InterpolateArgs>): void {
   const possible = DIMENSIONS[mode];
   if (possible === undefined) {
     throw new ArgumentError(
@@ -143,7 +142,7 @@ function checkMode(input: Tensor, mode: InterpolateMode, o: InterpolateArgs): vo
     );
   }
   const smooth = mode.includes("linear") || mode === "bicubic";
-  if (!smooth && o.alignCorners !== undefined && o.alignCorners !== null) {
+  if (!smooth && o.alignCorners !== null) {
     throw new ArgumentError(
       "interpolate(): align_corners option can only be set with the interpolating modes: " +
         "linear | bilinear | bicubic | trilinear",
@@ -158,9 +157,9 @@ function target(
   input: Tensor,
   dims: number,
   mode: InterpolateMode,
-  o: InterpolateArgs,
+  o: Readonly<InterpolateArgs>,
 ): { sizes: readonly number[]; factors: readonly number[] | null } {
-  const size = o.size ?? null, factor = o.scaleFactor ?? null;
+  const { size, scaleFactor: factor } = o;
   if ((size === null) === (factor === null)) {
     throw new ArgumentError("interpolate(): give exactly one of size and scaleFactor");
   }

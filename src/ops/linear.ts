@@ -5,9 +5,7 @@
  */
 
 import { type Fn, fn } from "./op.ts";
-import { autocasted, autocasting } from "../autograd/autocast.ts";
 import { record, recording } from "../autograd/record.ts";
-import { type Args, isPlainObject, signature } from "../base/args.ts";
 import { ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
@@ -17,14 +15,15 @@ import { checkDims, checkProduct, conjOf, matmulOf, product } from "./matmul_cor
 import { sumTo } from "./sum_to.ts";
 import { permuteTo, reshapeTo, transposeTo } from "./view_core.ts";
 
-/** The parameters of {@linkcode linear} and the layers that use it. */
-export interface LinearArgs {
-  /** `[out, in]`, or `[in]` for a single output without a dimension. */
-  weight: Tensor;
-  /** `[out]`. */
-  bias?: Tensor | null;
+/** The parameters of {@linkcode linear}. */
+export class LinearArgs {
+  constructor(
+    /** `[out, in]`, or `[in]` for a single output without a dimension. */
+    public weight: Tensor,
+    /** `[out]`. */
+    public bias: Tensor | null = null,
+  ) {}
 }
-const linearArgs = signature<LinearArgs>("linear", ["weight", "bias"], [], 1);
 
 /**
  * `input @ weightᵀ + bias`, over the last dimension.
@@ -32,19 +31,13 @@ const linearArgs = signature<LinearArgs>("linear", ["weight", "bias"], [], 1);
  * Shape: `[…, in]` and `[out, in]` to `[…, out]`.
  *
  * @param input `[…, in]`
- * @param args `weight`, `bias`
  * @throws {ShapeError} if the sizes of `input` and `weight` differ
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
-export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias"]>): Tensor {
-  if (autocasting.active) return autocasted("lower", linear, input, ...args);
-  // The usual call is by position: reading it directly spares the parser.
-  const direct = args.length > 0 && !isPlainObject(args[args.length - 1]) && args.length <= 2;
-  const parsed = direct ? null : linearArgs(args);
-  const weight = (parsed === null ? args[0] : parsed.weight) as Tensor;
-  const bias = ((parsed === null ? args[1] : parsed.bias) ?? null) as Tensor | null;
-  checkTensor("linear", "input", input);
+export const linear: Fn<typeof LinearArgs> = fn({ name: "linear", autocast: "lower" }, LinearArgs, (input, o) => {
+  const { weight, bias } = o;
   checkTensor("linear", "weight", weight);
+  if (bias !== null) checkTensor("linear", "bias", bias);
   checkProduct("linear", bias === null ? [input, weight] : [input, weight, bias]);
   const last = input.ndim - 1, k = input.shape[last];
   if (weight.ndim < 1 || weight.ndim > 2 || last < 0 || k !== weight.shape[weight.ndim - 1]) {
@@ -66,7 +59,7 @@ export function linear(input: Tensor, ...args: Args<LinearArgs, ["weight", "bias
   const rows = last === 1 ? input : reshapeTo(input, [input.shape.slice(0, last).reduce((x, y) => x * y, 1), k]);
   const out = linearOf(rows, weight, bias);
   return last === 1 ? out : reshapeTo(out, [...input.shape.slice(0, last), weight.shape[0]]);
-}
+});
 
 /**
  * `x @ weightᵀ + bias` as one node: written out so that the weight's gradient is a product of its own layout, which the
@@ -100,7 +93,6 @@ function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 
 /** The parameters of {@linkcode bilinear}. */
 export class BilinearArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The second input, `[…, in2]`. */
     public input2: Tensor,
@@ -115,13 +107,11 @@ export class BilinearArgs {
  * `out[o] = input1ᵀ weight[o] input2 + bias[o]`.
  *
  * @param input1 `[…, in1]`
- * @param args `input2` `[…, in2]`, `weight` `[out, in1, in2]`, `bias` `[out]`
  */
 export const bilinear: Fn<typeof BilinearArgs> = fn(
   { name: "bilinear", autocast: { gpu: "promote" } },
   BilinearArgs,
   (input1, { input2, weight, bias }) => {
-    checkTensor("bilinear", "input1", input1);
     checkTensor("bilinear", "input2", input2);
     checkDims("bilinear", "weight", weight, 3);
     checkProduct("bilinear", bias === null ? [input1, input2, weight] : [input1, input2, weight, bias]);

@@ -8,8 +8,6 @@
  */
 
 import { type Fn, fn } from "./op.ts";
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
@@ -18,130 +16,87 @@ import {
   checkSameShape,
   checkTensors,
   elementLoss,
-  LEGACY,
-  type LegacyReduction,
+  LossArgs,
+  type LossFn,
+  lossFn,
   reduceLoss,
   type Reduction,
+  type ReductionList,
   reductionOf,
+  WeightedLossArgs,
 } from "./loss_core.ts";
 import { refuseWhere } from "./values.ts";
-
-/** Options of most losses. */
-export interface LossOptions extends LegacyReduction {
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-}
-
-/** Options of losses with a weight per element or class. */
-export interface WeightedLossOptions extends LossOptions {
-  /** Factor of each element's loss. */
-  weight?: Tensor | null;
-}
-
-/** Positional parameters that losses share, in their order. */
-export type StandardLoss = ["sizeAverage", "reduce", "reduction"];
 
 const mse = elementLoss("mseLoss", ([x, y, w]) => {
   const d = x!.sub(y!);
   return w ? d.mul(d).mul(w) : d.mul(d);
 });
 
-/** The parameters of {@linkcode mseLoss}. */
-export class MseLossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode mseLoss} and {@linkcode l1Loss} behind the target. */
+export class MseLossArgs extends LossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
+    sizeAverage?: boolean | null,
+    reduce?: boolean | null,
+    reduction?: Reduction,
     /** Factor of each element's loss. */
     public weight: Tensor | null = null,
-  ) {}
+  ) {
+    super(sizeAverage, reduce, reduction);
+  }
 }
 
-/**
- * The mean of `(input - target)²`.
- *
- * @param target the values to meet; broadcasts
- */
-export const mseLoss: Fn<typeof MseLossArgs> = fn({ name: "mseLoss", autocast: "float32" }, MseLossArgs, (input, o) => {
-  const { target } = o;
-  checkTensors("mseLoss", { input, target });
-  return mse([input, target, o.weight ?? null], [], reductionOf("mseLoss", o));
-});
+/** The mean of `(input - target)²`; the two broadcast. */
+export const mseLoss: LossFn<typeof MseLossArgs> = lossFn(
+  { name: "mseLoss", autocast: "float32" },
+  MseLossArgs,
+  (input, target, { weight }, reduction) => mse([input, target, weight], [], reduction),
+);
 
 const l1 = elementLoss("l1Loss", ([x, y, w]) => w ? x!.sub(y!).abs().mul(w) : x!.sub(y!).abs());
 
-/** The parameters of {@linkcode l1Loss}. */
-export class L1LossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
-    /** Factor of each element's loss. */
-    public weight: Tensor | null = null,
-  ) {}
-}
-
-/**
- * The mean of `|input - target|`.
- *
- * @param target the values to meet; broadcasts
- */
-export const l1Loss: Fn<typeof L1LossArgs> = fn({ name: "l1Loss", autocast: "float32" }, L1LossArgs, (input, o) => {
-  const { target } = o;
-  checkTensors("l1Loss", { input, target });
-  const reduction = reductionOf("l1Loss", o);
-  if (input.dtype.isComplex || target.dtype.isComplex) {
-    return scope(() => {
-      const distance = input.sub(target).abs();
-      return reduceLoss(o.weight ? distance.mul(o.weight) : distance, reduction);
-    });
-  }
-  return l1([input, target, o.weight ?? null], [], reduction);
-});
+/** The mean of `|input - target|`; the two broadcast. */
+export const l1Loss: LossFn<typeof MseLossArgs> = lossFn(
+  { name: "l1Loss", autocast: "float32" },
+  MseLossArgs,
+  (input, target, { weight }, reduction) => {
+    if (input.dtype.isComplex || target.dtype.isComplex) {
+      return scope(() => {
+        const distance = input.sub(target).abs();
+        return reduceLoss(weight ? distance.mul(weight) : distance, reduction);
+      });
+    }
+    return l1([input, target, weight], [], reduction);
+  },
+);
 
 const smoothL1 = elementLoss("smoothL1Loss", ([x, y], [beta]) => {
   const d = x!.sub(y!).abs();
   return d.lt(beta).where(d.mul(d).mul(0.5).div(beta), d.sub(beta.mul(0.5)));
 });
 
-/** Options of {@linkcode smoothL1Loss}. */
-export interface SmoothL1Options extends LossOptions {
-  /** Where the square ends. @default {1} */
-  beta?: number;
-}
-
-/** The parameters of {@linkcode smoothL1Loss}. */
-export class SmoothL1LossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode smoothL1Loss} behind the target, and of its layer. */
+export class SmoothL1LossArgs extends LossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
+    sizeAverage?: boolean | null,
+    reduce?: boolean | null,
+    reduction?: Reduction,
     /** Where the square ends. */
-    public beta: number | null = null,
-  ) {}
+    public beta = 1,
+  ) {
+    super(sizeAverage, reduce, reduction);
+  }
 }
 
 /**
  * Half the square of the difference divided by `beta` below `beta`, the absolute difference less `beta / 2` above.
  *
- * @param target the values to meet; broadcasts
  * @throws {ArgumentError} if `beta` is negative
  */
-export const smoothL1Loss: Fn<typeof SmoothL1LossArgs> = fn(
+export const smoothL1Loss: LossFn<typeof SmoothL1LossArgs> = lossFn(
   { name: "smoothL1Loss", autocast: "float32" },
   SmoothL1LossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("smoothL1Loss", { input, target });
-    const beta = o.beta ?? 1;
+  (input, target, { beta }, reduction) => {
     if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${beta}`);
-    const reduction = reductionOf("smoothL1Loss", o);
     return beta === 0 ? l1([input, target, null], [], reduction) : smoothL1([input, target], [beta], reduction);
   },
 );
@@ -152,26 +107,13 @@ const huber = elementLoss("huberLoss", ([x, y, w], [delta]) => {
   return w ? loss.mul(w) : loss;
 });
 
-/** Options of {@linkcode huberLoss}. */
-export interface HuberOptions {
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-  /** Where the square ends. @default {1} */
-  delta?: number;
-  /** Factor of each element's loss. */
-  weight?: Tensor | null;
-}
-
-/** The parameters of {@linkcode huberLoss}. */
+/** The parameters of {@linkcode huberLoss} behind the target. */
 export class HuberLossArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC target */
-    public target: Tensor,
     /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
+    public reduction: Reduction = "mean",
     /** Where the square ends. */
-    public delta: number | null = null,
+    public delta = 1,
     /** Factor of each element's loss. */
     public weight: Tensor | null = null,
   ) {}
@@ -180,18 +122,14 @@ export class HuberLossArgs {
 /**
  * Half the square of the difference up to `delta`, `delta · (|difference| - delta / 2)` above.
  *
- * @param target the values to meet; broadcasts
  * @throws {ArgumentError} if `delta` is not positive
  */
-export const huberLoss: Fn<typeof HuberLossArgs> = fn(
+export const huberLoss: LossFn<typeof HuberLossArgs> = lossFn(
   { name: "huberLoss", autocast: "float32" },
   HuberLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("huberLoss", { input, target });
-    const delta = o.delta ?? 1;
+  (input, target, { delta, weight }, reduction) => {
     if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${delta}`);
-    return huber([input, target, o.weight ?? null], [delta], reductionOf("huberLoss", o));
+    return huber([input, target, weight], [delta], reduction);
   },
 );
 
@@ -212,36 +150,17 @@ const bce = elementLoss("binaryCrossEntropy", ([x, y, w]) => {
   return w ? stated.mul(w) : stated;
 });
 
-/** The parameters of {@linkcode binaryCrossEntropy}. */
-export class BinaryCrossEntropyArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** Factor of each element's loss. */
-    public weight: Tensor | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
-}
-
 /**
  * `-(target · log input + (1 - target) · log(1 - input))`, logarithms bounded below by -100.
  *
- * @param input probabilities
- * @param target probabilities, of the same shape
+ * @param input probabilities; the target has probabilities too, and the same shape
  * @throws {ShapeError} if the shapes differ
  * @throws {ArgumentError} if an input is not between 0 and 1 (on the CPU)
  */
-export const binaryCrossEntropy: Fn<typeof BinaryCrossEntropyArgs> = fn(
-  "binaryCrossEntropy",
-  BinaryCrossEntropyArgs,
-  (input, o) => {
-    if (autocasting.active) {
-      return autocasted({ cpu: "float32", gpu: "unsafe" }, binaryCrossEntropy, input, target, ...args);
-    }
-    const { target } = o;
-    checkTensors("binaryCrossEntropy", { input, target });
+export const binaryCrossEntropy: LossFn<typeof WeightedLossArgs> = lossFn(
+  { name: "binaryCrossEntropy", autocast: { cpu: "float32", gpu: "unsafe" } },
+  WeightedLossArgs,
+  (input, target, { weight }, reduction) => {
     checkSameShape("binaryCrossEntropy", target, input);
     // As PyTorch does; on a GPU, where that is a failed assertion, the result is NaN, since a check would wait.
     if (input.device.type === "cpu") {
@@ -254,7 +173,7 @@ export const binaryCrossEntropy: Fn<typeof BinaryCrossEntropyArgs> = fn(
           ),
       );
     }
-    return bce([input, target, o.weight ?? null], [], reductionOf("binaryCrossEntropy", o));
+    return bce([input, target, weight], [], reduction);
   },
 );
 
@@ -272,43 +191,32 @@ const bceLogits = elementLoss("binaryCrossEntropyWithLogits", ([x, y, w, positiv
   return w ? loss.mul(w) : loss;
 });
 
-/** Options of {@linkcode binaryCrossEntropyWithLogits}. */
-export interface BCEWithLogitsOptions extends WeightedLossOptions {
-  /** Factor of the loss of positive examples; broadcasts. */
-  posWeight?: Tensor | null;
-}
-
-/** The parameters of {@linkcode binaryCrossEntropyWithLogits}. */
-export class BinaryCrossEntropyWithLogitsArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode binaryCrossEntropyWithLogits} behind the target, and of its layer. */
+export class BCEWithLogitsLossArgs extends WeightedLossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** Factor of each element's loss. */
-    public weight: Tensor | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
+    weight?: Tensor | null,
+    sizeAverage?: boolean | null,
+    reduce?: boolean | null,
+    reduction?: Reduction,
     /** Factor of the loss of positive examples; broadcasts. */
     public posWeight: Tensor | null = null,
-  ) {}
+  ) {
+    super(weight, sizeAverage, reduce, reduction);
+  }
 }
 
 /**
  * Binary cross entropy of `sigmoid(input)`, computed without overflow.
  *
- * @param input logits
- * @param target probabilities, of the same shape
+ * @param input logits; the target has probabilities and the same shape
  * @throws {ShapeError} if the shapes differ
  */
-export const binaryCrossEntropyWithLogits: Fn<typeof BinaryCrossEntropyWithLogitsArgs> = fn(
+export const binaryCrossEntropyWithLogits: LossFn<typeof BCEWithLogitsLossArgs> = lossFn(
   { name: "binaryCrossEntropyWithLogits", autocast: "float32" },
-  BinaryCrossEntropyWithLogitsArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("binaryCrossEntropyWithLogits", { input, target });
+  BCEWithLogitsLossArgs,
+  (input, target, { weight, posWeight }, reduction) => {
     checkSameShape("binaryCrossEntropyWithLogits", target, input);
-    const tensors = [input, target, o.weight ?? null, o.posWeight ?? null];
-    return bceLogits(tensors, [], reductionOf("binaryCrossEntropyWithLogits", o));
+    return bceLogits([input, target, weight, posWeight], [], reduction);
   },
 );
 
@@ -319,24 +227,19 @@ const kl = elementLoss("klDiv", ([x, t]) => {
 });
 const klLog = elementLoss("klDiv", ([x, t]) => t!.exp().mul(t!.sub(x!)));
 
-/** Options of {@linkcode klDiv}. */
-export interface KLDivOptions extends LegacyReduction {
-  /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. @default {"mean"} */
-  reduction?: Reduction | "batchmean";
-  /** Whether the target is given as logarithms. @default {false} */
-  logTarget?: boolean;
-}
-
 /** The parameters of {@linkcode klDiv}. */
 export class KlDivArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC target */
+    /** Probabilities, or their logarithms with `logTarget`. */
     public target: Tensor,
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
     /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. */
-    public reduction: Reduction | "batchmean" | null = null,
+    public reduction: Reduction | "batchmean" = "mean",
     /** Whether the target is given as logarithms. */
-    public logTarget: boolean | null = null,
+    public logTarget = false,
   ) {}
 }
 
@@ -344,60 +247,50 @@ export class KlDivArgs {
  * `target · (log target - input)`: the divergence of two distributions, the first given as logarithms.
  *
  * @param input logarithms of probabilities
- * @param target probabilities, or logarithms with `logTarget`
  */
 export const klDiv: Fn<typeof KlDivArgs> = fn({ name: "klDiv", autocast: "float32" }, KlDivArgs, (input, o) => {
   const { target } = o;
-  checkTensors("klDiv", { input, target });
+  checkTensors("klDiv", { target });
   const run = o.logTarget ? klLog : kl;
-  if (o.reduction !== "batchmean") {
-    return run([input, target], [], reductionOf("klDiv", o as LossOptions));
-  }
+  if (o.reduction !== "batchmean") return run([input, target], [], reductionOf("klDiv", o));
   const total = run([input, target], [], "sum");
   return input.ndim === 0 ? total : scope(() => total.div(input.shape[0]));
 });
 
 const softMargin = elementLoss("softMarginLoss", ([x, y]) => softplus(y!.mul(x!).neg()));
-const standardArgs = (op: string) => signature<LossOptions>(op, [...LEGACY, "reduction"]);
-const softMarginArgs = standardArgs("softMarginLoss");
 
 /**
  * `log(1 + e^(-target · input))`, targets being 1 and -1.
  *
  * @throws {ShapeError} if the shapes differ
  */
-export function softMarginLoss(input: Tensor, target: Tensor, ...args: Args<LossOptions, StandardLoss>): Tensor {
-  if (autocasting.active) return autocasted("float32", softMarginLoss, input, target, ...args);
-  const o = softMarginArgs(args);
-  checkTensors("softMarginLoss", { input, target });
-  checkSameShape("softMarginLoss", target, input);
-  return softMargin([input, target], [], reductionOf("softMarginLoss", o));
-}
+export const softMarginLoss: LossFn<typeof LossArgs> = lossFn(
+  { name: "softMarginLoss", autocast: "float32" },
+  LossArgs,
+  (input, target, _, reduction) => {
+    checkSameShape("softMarginLoss", target, input);
+    return softMargin([input, target], [], reduction);
+  },
+);
 
 const marginRanking = elementLoss("marginRankingLoss", ([x1, x2, y], [margin]) => {
   const d = margin.sub(y!.mul(x1!.sub(x2!)));
   return d.ge(0).where(d, 0);
 });
 
-/** Options of losses with a margin. */
-export interface MarginOptions extends LossOptions {
-  /** The distance that is asked for. */
-  margin?: number;
-}
-
-/** The parameters of {@linkcode marginRankingLoss}. */
-export class MarginRankingLossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode marginRankingLoss} and {@linkcode cosineEmbeddingLoss} behind the first input. */
+export class PairLossArgs extends LossArgs {
   constructor(
-    /** DOC input2 */
+    /** The second input. */
     public input2: Tensor,
-    /** DOC target */
+    /** 1 where the pair belongs together or the first is to be larger, -1 elsewhere. */
     public target: Tensor,
     /** The distance that is asked for. */
-    public margin: number | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
+    public margin = 0,
+    ...reduction: ReductionList
+  ) {
+    super(...reduction);
+  }
 }
 
 /**
@@ -405,21 +298,17 @@ export class MarginRankingLossArgs {
  *
  * @throws {ShapeError} if the inputs and the target differ in number of dimensions
  */
-export const marginRankingLoss: Fn<typeof MarginRankingLossArgs> = fn(
+export const marginRankingLoss: Fn<typeof PairLossArgs> = fn(
   { name: "marginRankingLoss", autocast: "float32" },
-  MarginRankingLossArgs,
+  PairLossArgs,
   (input1, o) => {
-    const { input2, target } = o;
-    checkTensors("marginRankingLoss", { input1, input2, target });
+    const { input2, target, margin } = o;
+    checkTensors("marginRankingLoss", { input2, target });
     if (input1.ndim !== input2.ndim || input1.ndim !== target.ndim) {
-      throw new ShapeError(
-        `marginRankingLoss(): all tensors must have as many dimensions: ${show(input1.shape)}, ${
-          show(input2.shape)
-        }, ` +
-          show(target.shape),
-      );
+      const shapes = [input1, input2, target].map((x) => show(x.shape)).join(", ");
+      throw new ShapeError(`marginRankingLoss(): all tensors must have as many dimensions: ${shapes}`);
     }
-    return marginRanking([input1, input2, target], [o.margin ?? 0], reductionOf("marginRankingLoss", o));
+    return marginRanking([input1, input2, target], [margin], reductionOf("marginRankingLoss", o));
   },
 );
 
@@ -429,28 +318,22 @@ const hinge = elementLoss("hingeEmbeddingLoss", ([x, y], [margin]) => {
   return y!.ne(1).where(apart, 0).add(y!.ne(-1).where(x!, 0));
 });
 
-/** The parameters of {@linkcode hingeEmbeddingLoss}. */
-export class HingeEmbeddingLossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode hingeEmbeddingLoss} behind the target, and of its layer. */
+export class HingeLossArgs extends LossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
     /** The distance that is asked for. */
-    public margin: number | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
+    public margin = 1,
+    ...reduction: ReductionList
+  ) {
+    super(...reduction);
+  }
 }
 
 /** The input where the target is 1, `max(0, margin - input)` where it is -1. */
-export const hingeEmbeddingLoss: Fn<typeof HingeEmbeddingLossArgs> = fn(
+export const hingeEmbeddingLoss: LossFn<typeof HingeLossArgs> = lossFn(
   { name: "hingeEmbeddingLoss", autocast: "float32" },
-  HingeEmbeddingLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("hingeEmbeddingLoss", { input, target });
-    return hinge([input, target], [o.margin ?? 1], reductionOf("hingeEmbeddingLoss", o));
-  },
+  HingeLossArgs,
+  (input, target, { margin }, reduction) => hinge([input, target], [margin], reduction),
 );
 
 /** Stirling's approximation of `log t!`, 0 up to 1. */
@@ -467,52 +350,34 @@ const poissonFull = elementLoss(
   ([x, t], [eps]) => x!.sub(t!.mul(x!.add(eps).log())).add(stirling(t!)),
 );
 
-/** Options of {@linkcode poissonNllLoss}. */
-export interface PoissonNllOptions extends LossOptions {
-  /** Whether the input is the logarithm of the rate. @default {true} */
-  logInput?: boolean;
-  /** Whether Stirling's approximation of the constant term is added. @default {false} */
-  full?: boolean;
-  /** Added to the rate before its logarithm is taken. @default {1e-8} */
-  eps?: number;
-}
-
-/** The parameters of {@linkcode poissonNllLoss}. */
-export class PoissonNllLossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode poissonNllLoss} behind the target, and of its layer. */
+export class PoissonNLLLossArgs extends LossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
     /** Whether the input is the logarithm of the rate. */
-    public logInput: boolean | null = null,
+    public logInput = true,
     /** Whether Stirling's approximation of the constant term is added. */
-    public full: boolean | null = null,
-    /** TODOFIELD */
-    public sizeAverage: unknown = null,
+    public full = false,
+    sizeAverage?: boolean | null,
     /** Added to the rate before its logarithm is taken. */
-    public eps: number | null = null,
-    /** TODOFIELD */
-    public reduce: unknown = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
+    public eps = 1e-8,
+    reduce?: boolean | null,
+    reduction?: Reduction,
+  ) {
+    super(sizeAverage, reduce, reduction);
+  }
 }
 
 /**
- * The negative log-likelihood of counts under a Poisson distribution.
+ * The negative log-likelihood of counts, the target, under a Poisson distribution.
  *
  * @param input the rate or its logarithm
- * @param target the counts
  */
-export const poissonNllLoss: Fn<typeof PoissonNllLossArgs> = fn(
+export const poissonNllLoss: LossFn<typeof PoissonNLLLossArgs> = lossFn(
   { name: "poissonNllLoss", autocast: "float32" },
-  PoissonNllLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("poissonNllLoss", { input, target });
-    const reduction = reductionOf("poissonNllLoss", o);
-    if (o.logInput ?? true) return (o.full ? poissonLogFull : poissonLog)([input, target], [], reduction);
-    return (o.full ? poissonFull : poisson)([input, target], [o.eps ?? 1e-8], reduction);
+  PoissonNLLLossArgs,
+  (input, target, { logInput, full, eps }, reduction) => {
+    if (logInput) return (full ? poissonLogFull : poissonLog)([input, target], [], reduction);
+    return (full ? poissonFull : poisson)([input, target], [eps], reduction);
   },
 );
 
@@ -523,50 +388,33 @@ const gaussian = elementLoss("gaussianNllLoss", ([x, t, variance], [eps, constan
   return v.log().add(d.mul(d).div(v)).mul(0.5).add(constantTerm);
 });
 
-/** Options of {@linkcode gaussianNllLoss}. */
-export interface GaussianNllOptions {
-  /** Whether the constant term is added. @default {false} */
-  full?: boolean;
-  /** The least variance. @default {1e-6} */
-  eps?: number;
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-}
-
-/** The parameters of {@linkcode gaussianNllLoss}. */
+/** The parameters of {@linkcode gaussianNllLoss} behind the target. */
 export class GaussianNllLossArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** DOC variance */
+    /** The variances: a number, of the input's shape, without its last dimension, or with size 1 in one dimension. */
     public variance: Tensor | number,
     /** Whether the constant term is added. */
-    public full: boolean | null = null,
+    public full = false,
     /** The least variance. */
-    public eps: number | null = null,
+    public eps = 1e-6,
     /** How the elements' losses become the result. */
-    public reduction: Reduction | null = null,
+    public reduction: Reduction = "mean",
   ) {}
 }
 
 /**
- * The negative log-likelihood of values under normal distributions.
+ * The negative log-likelihood of values, the target, under normal distributions.
  *
  * @param input the means
- * @param target the values
- * @param variance the variances: a number, of the input's shape, without its last dimension, or with size 1 in one dimension
  * @throws {ShapeError} if the variances do not fit
  */
-export const gaussianNllLoss: Fn<typeof GaussianNllLossArgs> = fn(
-  "gaussianNllLoss",
+export const gaussianNllLoss: LossFn<typeof GaussianNllLossArgs> = lossFn(
+  { name: "gaussianNllLoss" },
   GaussianNllLossArgs,
-  (input, o) => {
-    const { target, variance } = o;
-    checkTensors("gaussianNllLoss", { input, target });
-    const reduction = reductionOf("gaussianNllLoss", o);
-    return scope(() => {
+  (input, target, { variance, full, eps }, reduction) =>
+    scope(() => {
       let v = typeof variance === "number" ? input.newFull([], variance) : variance;
+      checkTensors("gaussianNllLoss", { variance: v });
       const lead = input.shape.slice(0, -1);
       if (typeof variance !== "number" && !fits(v, input)) {
         if (v.shape.length !== lead.length || !v.shape.every((s, d) => s === lead[d])) {
@@ -577,10 +425,8 @@ export const gaussianNllLoss: Fn<typeof GaussianNllLossArgs> = fn(
         v = v.unsqueeze(-1);
       }
       refuseWhere(v, (x) => x.lt(0), () => new ArgumentError("gaussianNllLoss(): var has negative entries"));
-      const term = o.full ? 0.5 * Math.log(2 * Math.PI) : 0;
-      return gaussian([input, target, v], [o.eps ?? 1e-6, term], reduction);
-    });
-  },
+      return gaussian([input, target, v], [eps, full ? 0.5 * Math.log(2 * Math.PI) : 0], reduction);
+    }),
 );
 
 /** Whether variances have the input's shape, up to one dimension of size 1. */

@@ -7,21 +7,19 @@
  * @module
  */
 
-import { type Fn, fn } from "./op.ts";
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   checkSameShape,
-  checkTensors,
-  LEGACY,
-  type LegacyReduction,
+  LossArgs,
+  type LossFn,
+  lossFn,
   reduceLoss,
   type Reduction,
-  reductionOf,
+  type ReductionList,
+  WeightedLossArgs,
 } from "./loss_core.ts";
 import { constant } from "../expr/expr.ts";
 import { logsigmoid } from "./activation.ts";
@@ -30,29 +28,34 @@ import { gatherFor } from "./indexing.ts";
 import { arange } from "./ranges.ts";
 import { checkOperands } from "./kernel.ts";
 
-/** Positional parameters that losses share, in their order. */
-export type StandardClassLoss = ["sizeAverage", "reduce", "reduction"];
-
-/** Options of {@linkcode nllLoss}. */
-export interface NLLOptions extends LegacyReduction {
-  /** A factor per class. */
-  weight?: Tensor | null;
-  /** Targets of this number do not count. @default {-100} */
-  ignoreIndex?: number;
-  /** How the elements' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
+/** The parameters of {@linkcode nllLoss} behind the target, and of its layer. */
+export class NLLLossArgs extends WeightedLossArgs {
+  constructor(
+    weight?: Tensor | null,
+    sizeAverage?: boolean | null,
+    /** Targets of this number do not count. */
+    public ignoreIndex = -100,
+    reduce?: boolean | null,
+    reduction?: Reduction,
+  ) {
+    super(weight, sizeAverage, reduce, reduction);
+  }
 }
 
-/** Options of {@linkcode crossEntropy}. */
-export interface CrossEntropyOptions extends NLLOptions {
-  /** Share of the target that is spread over all classes. @default {0} */
-  labelSmoothing?: number;
+/** The parameters of {@linkcode crossEntropy} behind the target, and of its layer. */
+export class CrossEntropyLossArgs extends NLLLossArgs {
+  constructor(
+    weight?: Tensor | null,
+    sizeAverage?: boolean | null,
+    ignoreIndex?: number,
+    reduce?: boolean | null,
+    reduction?: Reduction,
+    /** Share of the target that is spread over all classes. */
+    public labelSmoothing = 0,
+  ) {
+    super(weight, sizeAverage, ignoreIndex, reduce, reduction);
+  }
 }
-
-const NLL = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"] as const;
-/** The options of the negative log-likelihood. */
-export type NLLParameters = ["weight", "sizeAverage", "ignoreIndex", "reduce", "reduction"];
-const nllArgs = signature<NLLOptions>("nllLoss", NLL);
 
 function classDim(input: Tensor): 0 | 1 {
   return input.ndim === 1 ? 0 : 1;
@@ -63,6 +66,7 @@ function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor |
     throw new ShapeError(`${op}(): the input must have a dimension of classes: ${show(input.shape)}`);
   }
   checkOperands(op, [input, target]);
+  checkOrder(op, input, target);
   const dim = classDim(input);
   const expected = input.shape.toSpliced(dim, 1);
   if (!sameShape(target.shape, expected)) {
@@ -80,6 +84,15 @@ function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor |
       `${op}(): weight must have one value per class: expected ${show([input.shape[dim]])}, got ${show(weight.shape)}`,
     );
   }
+}
+
+/** Throws where class numbers stand first and numbers per class second. */
+function checkOrder(op: string, input: Tensor, target: Tensor): void {
+  if (!input.dtype.isInteger || !target.dtype.isFloatingPoint) return;
+  throw new DTypeError(
+    `${op}(): input and target are swapped: the input is ${input.dtype} ${show(input.shape)}, the target ` +
+      `${target.dtype} ${show(target.shape)}; give the numbers per class first, then the class numbers`,
+  );
 }
 
 /** Targets, class numbers that are safe to gather with, and the number that does not count. */
@@ -133,34 +146,21 @@ function nll(op: string, logits: Tensor, targets: Targets, weights: Tensor | nul
  *
  * Shape: input `(C)`, `(N, C)` or `(N, C, d1, …)`; target without the dimension of classes.
  *
- * @param input logarithms of probabilities
- * @param target class numbers
+ * @param input logarithms of probabilities; the target has class numbers
  * @throws {ShapeError} if the shapes do not fit
  * @throws {IndexError} if a class number is out of range
  */
-export function nllLoss(input: Tensor, target: Tensor, ...args: Args<NLLOptions, NLLParameters>): Tensor {
-  if (autocasting.active) return autocasted("float32", nllLoss, input, target, ...args);
-  const o = nllArgs(args);
-  checkTensors("nllLoss", { input, target });
-  const weight = o.weight ?? null;
-  checkTarget("nllLoss", input, target, weight);
-  const reduction = reductionOf("nllLoss", o);
-  return scope(() => {
-    const targets = targetsOf(target, o.ignoreIndex ?? -100);
-    return nll("nllLoss", input, targets, weightsOf(targets, weight), reduction);
-  });
-}
-
-/** The parameters of {@linkcode crossEntropy}. */
-export class CrossEntropyArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** Share of the target that is spread over all classes. */
-    public labelSmoothing: number | null = null,
-  ) {}
-}
+export const nllLoss: LossFn<typeof NLLLossArgs> = lossFn(
+  { name: "nllLoss", autocast: "float32" },
+  NLLLossArgs,
+  (input, target, { weight, ignoreIndex }, reduction) => {
+    checkTarget("nllLoss", input, target, weight);
+    return scope(() => {
+      const targets = targetsOf(target, ignoreIndex);
+      return nll("nllLoss", input, targets, weightsOf(targets, weight), reduction);
+    });
+  },
+);
 
 /**
  * The cross entropy of logits and targets: `nllLoss` of `logSoftmax`.
@@ -168,8 +168,7 @@ export class CrossEntropyArgs {
  * Shape: input `(C)`, `(N, C)` or `(N, C, d1, …)`; target class numbers without the dimension of classes, or
  * probabilities of the input's shape.
  *
- * @param input logits
- * @param target class numbers or probabilities
+ * @param input logits; the target has class numbers or probabilities
  * @throws {ShapeError} if the shapes do not fit
  * @throws {ArgumentError} if `labelSmoothing` is not between 0 and 1
  * @throws {IndexError} if a class number is out of range
@@ -184,27 +183,22 @@ export class CrossEntropyArgs {
  * assertAlmostEquals(await loss.item(), Math.log(1 + 2 * Math.exp(-2)) + Math.log(3), 1e-6);
  * ```
  */
-export const crossEntropy: Fn<typeof CrossEntropyArgs> = fn(
+export const crossEntropy: LossFn<typeof CrossEntropyLossArgs> = lossFn(
   { name: "crossEntropy", autocast: "float32" },
-  CrossEntropyArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("crossEntropy", { input, target });
-    const reduction = reductionOf("crossEntropy", o);
-    const smoothing = o.labelSmoothing ?? 0;
-    if (!(smoothing >= 0 && smoothing <= 1)) {
-      throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${smoothing}`);
+  CrossEntropyLossArgs,
+  (input, target, { weight, ignoreIndex, labelSmoothing }, reduction) => {
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+      throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${labelSmoothing}`);
     }
-    const weight = o.weight ?? null;
-    if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint) {
-      return scope(() => probabilityEntropy(input, target, weight, reduction, smoothing));
+    if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint && !input.dtype.isInteger) {
+      return scope(() => probabilityEntropy(input, target, weight, reduction, labelSmoothing));
     }
     checkTarget("crossEntropy", input, target, weight);
     return scope(() => {
       const logits = input.logSoftmax(classDim(input));
-      const targets = targetsOf(target, o.ignoreIndex ?? -100);
+      const targets = targetsOf(target, ignoreIndex);
       const loss = nll("crossEntropy", logits, targets, weightsOf(targets, weight), reduction);
-      return smoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, smoothing);
+      return labelSmoothing === 0 ? loss : smoothed(loss, logits, targets, weight, reduction, labelSmoothing);
     });
   },
 );
@@ -248,51 +242,30 @@ function probabilityEntropy(
   return reduction === "sum" ? total : total.div(input.numel() / classes);
 }
 
-/** Options of {@linkcode multiMarginLoss}. */
-export interface MultiMarginOptions extends LegacyReduction {
-  /** The exponent, 1 or 2. @default {1} */
-  p?: number;
-  /** The margin. @default {1} */
-  margin?: number;
-  /** A factor per class. */
-  weight?: Tensor | null;
-  /** How the examples' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-}
-
-/** The parameters of {@linkcode multiMarginLoss}. */
-export class MultiMarginLossArgs {
-  /** Parameters that may go by position. */
+/** The parameters of {@linkcode multiMarginLoss} behind the target, and of its layer. */
+export class MultiMarginLossArgs extends WeightedLossArgs {
   constructor(
-    /** DOC target */
-    public target: Tensor,
     /** The exponent, 1 or 2. */
-    public p: number | null = null,
+    public p = 1,
     /** The margin. */
-    public margin: number | null = null,
-    /** A factor per class. */
-    public weight: Tensor | null = null,
-    /** How the examples' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
+    public margin = 1,
+    weight?: Tensor | null,
+    ...reduction: ReductionList
+  ) {
+    super(weight, ...reduction);
+  }
 }
 
 /**
  * The mean over classes of `max(0, margin - input[target] + input[i])^p`, `i` not being the target.
  *
- * @param input `(N, C)` or `(C)`
- * @param target class numbers, `(N)` or a 0-d tensor
+ * @param input `(N, C)` or `(C)`; the target has class numbers, `(N)` or a 0-d tensor
  * @throws {ArgumentError} if `p` is neither 1 nor 2
  */
-export const multiMarginLoss: Fn<typeof MultiMarginLossArgs> = fn(
+export const multiMarginLoss: LossFn<typeof MultiMarginLossArgs> = lossFn(
   { name: "multiMarginLoss", autocast: "float32" },
   MultiMarginLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("multiMarginLoss", { input, target });
-    const { p = 1, margin = 1 } = o;
-    const weight = o.weight ?? null;
-    const reduction = reductionOf("multiMarginLoss", o);
+  (input, target, { p, margin, weight }, reduction) => {
     if (p !== 1 && p !== 2) throw new ArgumentError(`multiMarginLoss(): only p == 1 and p == 2 supported: ${p}`);
     if (input.ndim > 2 || input.numel() === 0 && input.shape.at(-1) === 0) {
       throw new ShapeError(`multiMarginLoss(): expected a non-empty vector or matrix: ${show(input.shape)}`);
@@ -323,41 +296,20 @@ export const multiMarginLoss: Fn<typeof MultiMarginLossArgs> = fn(
   },
 );
 
-/** Options of losses with nothing but a reduction. */
-export interface PlainOptions extends LegacyReduction {
-  /** How the examples' losses become the result. @default {"mean"} */
-  reduction?: Reduction;
-}
-
-/** The parameters of {@linkcode multilabelMarginLoss}. */
-export class MultilabelMarginLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** How the examples' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
-}
-
 /**
  * The sum over target classes and other classes of `max(0, 1 - (input[target] - input[other])) / C`.
  *
- * @param input `(N, C)` or `(C)`
- * @param target class numbers of the input's shape; those from the first -1 on do not count
+ * @param input `(N, C)` or `(C)`; the target has class numbers and the same shape, those from the first -1 on do not count
  * @throws {ShapeError} if the shapes differ
  */
-export const multilabelMarginLoss: Fn<typeof MultilabelMarginLossArgs> = fn(
+export const multilabelMarginLoss: LossFn<typeof LossArgs> = lossFn(
   { name: "multilabelMarginLoss", autocast: "float32" },
-  MultilabelMarginLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("multilabelMarginLoss", { input, target });
+  LossArgs,
+  (input, target, _, reduction) => {
     if (input.ndim > 2) {
       throw new ShapeError(`multilabelMarginLoss(): expected a vector or a matrix: ${show(input.shape)}`);
     }
     checkSameShape("multilabelMarginLoss", target, input);
-    const reduction = reductionOf("multilabelMarginLoss", o);
     return scope(() => {
       const classes = input.shape.at(-1) ?? 1;
       const x = input.reshape(-1, classes); // (N, C)
@@ -373,44 +325,19 @@ export const multilabelMarginLoss: Fn<typeof MultilabelMarginLossArgs> = fn(
   },
 );
 
-/** Options of {@linkcode multilabelSoftMarginLoss}. */
-export interface WeightedPlainOptions extends PlainOptions {
-  /** A factor per class. */
-  weight?: Tensor | null;
-}
-
-/** The parameters of {@linkcode multilabelSoftMarginLoss}. */
-export class MultilabelSoftMarginLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC target */
-    public target: Tensor,
-    /** A factor per class. */
-    public weight: Tensor | null = null,
-    /** How the examples' losses become the result. */
-    public reduction: Reduction | null = null,
-  ) {}
-}
-
 /**
  * The mean over classes of the binary cross entropy of logits.
  *
- * @param input `(*, C)`
- * @param target 0 or 1 per class, of the same shape
+ * @param input `(*, C)`; the target has 0 or 1 per class and the same shape
  */
-export const multilabelSoftMarginLoss: Fn<typeof MultilabelSoftMarginLossArgs> = fn(
+export const multilabelSoftMarginLoss: LossFn<typeof WeightedLossArgs> = lossFn(
   { name: "multilabelSoftMarginLoss", autocast: { gpu: "float32" } },
-  MultilabelSoftMarginLossArgs,
-  (input, o) => {
-    const { target } = o;
-    checkTensors("multilabelSoftMarginLoss", { input, target });
-    const reduction = reductionOf("multilabelSoftMarginLoss", o);
-    return scope(() => {
+  WeightedLossArgs,
+  (input, target, { weight }, reduction) =>
+    scope(() => {
       const hit = target.mul(logsigmoid(input));
       const miss = target.neg().add(1).mul(logsigmoid(input.neg()));
       const losses = hit.add(miss).neg();
-      const weighted = o.weight ? losses.mul(o.weight) : losses;
-      return reduceLoss(weighted.mean(-1), reduction);
-    });
-  },
+      return reduceLoss((weight ? losses.mul(weight) : losses).mean(-1), reduction);
+    }),
 );

@@ -7,37 +7,103 @@
  * @module
  */
 
+import type { Params } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, sameShape } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
+import { type Fn, fn, type OpSpec } from "./op.ts";
 
 /** How the losses of the elements become the result. */
 export type Reduction = "none" | "mean" | "sum";
 
-/** PyTorch's old spelling of a reduction. */
-export interface LegacyReduction {
-  /** Deprecated: `false` means `"sum"`. */
-  sizeAverage?: boolean | null;
-  /** Deprecated: `false` means `"none"`. */
-  reduce?: boolean | null;
+/** The parameters of losses with nothing but a reduction, and of their layers. */
+export class LossArgs {
+  constructor(
+    /** Deprecated: `false` means `"sum"`. */
+    public sizeAverage: boolean | null = null,
+    /** Deprecated: `false` means `"none"`. */
+    public reduce: boolean | null = null,
+    /** How the elements' losses become the result. */
+    public reduction: Reduction = "mean",
+  ) {}
 }
 
-/** Names of {@linkcode LegacyReduction}, for signatures. */
-export const LEGACY = ["sizeAverage", "reduce"] as const;
+/** The three parameters of {@linkcode LossArgs}, which most losses have last. */
+export type ReductionList = ConstructorParameters<typeof LossArgs>;
+
+/** The parameters of losses with a factor per element or class, and of their layers. */
+export class WeightedLossArgs extends LossArgs {
+  constructor(
+    /** Factor of each element's or class's loss. */
+    public weight: Tensor | null = null,
+    ...reduction: ReductionList
+  ) {
+    super(...reduction);
+  }
+}
+
+/** A parameter list with a target in front. */
+export type Targeted<C extends Params> = new (
+  target: Tensor,
+  ...options: ConstructorParameters<C>
+) => InstanceType<C> & { readonly target: Tensor };
+
+/** A loss of an input, a target and the options that `C` declares. */
+export type LossFn<C extends Params> = Fn<Targeted<C>>;
+
+/** What a reduction is read from. */
+interface Reducible {
+  readonly sizeAverage?: boolean | null;
+  readonly reduce?: boolean | null;
+  readonly reduction: string;
+}
+
+/**
+ * Defines a loss of an input and a target.
+ *
+ * @param spec its name and what autocast does
+ * @param options the class that declares what stands behind the target; the loss's layer may use it too
+ * @param compute the loss, given tensors that were checked and the reduction that the options ask for
+ */
+export function lossFn<C extends Params>(
+  spec: OpSpec,
+  options: C,
+  compute: (input: Tensor, target: Tensor, options: Readonly<InstanceType<C>>, reduction: Reduction) => Tensor,
+): LossFn<C> {
+  const params = class extends (options as Params) {
+    target: Tensor;
+    constructor(target: Tensor, ...rest: unknown[]) {
+      super(...rest);
+      this.target = target;
+    }
+  };
+  const { name } = spec;
+  return fn(spec, params as unknown as Targeted<C>, (input, o) => {
+    checkTensor(name, "target", o.target);
+    checkOptional(name, o as object);
+    return compute(input, o.target, o, reductionOf(name, o as unknown as Reducible));
+  });
+}
+
+/** Throws unless the factors among the options are tensors or null. */
+function checkOptional(op: string, o: { readonly weight?: unknown; readonly posWeight?: unknown }): void {
+  if (o.weight !== undefined && o.weight !== null) checkTensor(op, "weight", o.weight);
+  if (o.posWeight !== undefined && o.posWeight !== null) checkTensor(op, "posWeight", o.posWeight);
+}
 
 /**
  * The reduction that arguments ask for.
  *
  * @throws {ArgumentError} if it is none of the three
  */
-export function reductionOf(op: string, o: LegacyReduction & { reduction?: string }): Reduction {
-  if (typeof o.sizeAverage === "boolean" || typeof o.reduce === "boolean") {
-    if (o.reduce === false) return "none";
-    return o.sizeAverage === false ? "sum" : "mean";
+export function reductionOf(op: string, o: Reducible): Reduction {
+  const { sizeAverage, reduce, reduction } = o;
+  if (typeof sizeAverage === "boolean" || typeof reduce === "boolean") {
+    if (reduce === false) return "none";
+    return sizeAverage === false ? "sum" : "mean";
   }
-  const reduction = o.reduction ?? "mean";
   if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") {
     throw new ArgumentError(
       `${op}(): ${describe(reduction)} is not a valid value for reduction; use none, mean or sum`,

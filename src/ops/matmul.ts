@@ -9,31 +9,24 @@
 
 import { type Op, op, OutArgs } from "./op.ts";
 import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
-import { DTypeError, ShapeError, show } from "../base/errors.ts";
+import type { Params } from "../base/call.ts";
+import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeOut } from "./define.ts";
 import { runBiased } from "./epilogue.ts";
-import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, type Scales, withDim } from "./matmul_core.ts";
+import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, withDim } from "./matmul_core.ts";
 import { expandTo, reshapeTo, transposeTo } from "./view_core.ts";
 
-/** The option of ops that can write into a given tensor. */
-export interface OutOption {
-  /** Where to write the result. */
-  out?: Tensor;
+function finish(op: string, result: Tensor, out: Tensor | null): Tensor {
+  return out === null ? result : writeOut(op, out, result);
 }
 
-function finish(op: string, result: Tensor, out: Tensor | undefined): Tensor {
-  return out === undefined ? result : writeOut(op, out, result);
-}
-
-/** The parameters of {@linkcode matmul}. */
+/** The parameters of {@linkcode matmul}, {@linkcode vdot} and {@linkcode inner}. */
 export class MatmulArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC other */
+    /** The right operand. */
     public other: Tensor,
   ) {
     super();
@@ -51,7 +44,6 @@ export class MatmulArgs extends OutArgs {
  * DType: one for both, any but bool; integers accumulate modulo 2^64, float16 and bfloat16 in float32.
  *
  * @param input the left operand
- * @param other the right operand
  * @throws {ShapeError} if the inner dimensions differ or batches do not broadcast
  * @throws {DTypeError} if the dtypes differ
  * @example
@@ -67,18 +59,16 @@ export const matmul: Op<typeof MatmulArgs> = op(
   { name: "matmul", autocast: "lower" },
   MatmulArgs,
   (input, { other, out }) => {
-    checkTensor("matmul", "input", input);
     checkTensor("matmul", "other", other);
     checkProduct("matmul", [input, other]);
     return finish("matmul", matmulOf("matmul", input, other), out);
   },
 );
 
-/** The parameters of {@linkcode mm}. */
+/** The parameters of {@linkcode mm} and {@linkcode bmm}. */
 export class MmArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC mat2 */
+    /** The right matrix, or batch of matrices. */
     public mat2: Tensor,
   ) {
     super();
@@ -88,8 +78,7 @@ export class MmArgs extends OutArgs {
 /**
  * The product of two matrices, without broadcasting.
  *
- * @param input `[m, k]`
- * @param mat2 `[k, n]`
+ * @param input `[m, k]`; the other matrix is `[k, n]`
  * @throws {ShapeError} unless both have two dimensions that fit
  */
 export const mm: Op<typeof MmArgs> = op({ name: "mm", autocast: "lower" }, MmArgs, (input, { mat2, out }) => {
@@ -99,25 +88,13 @@ export const mm: Op<typeof MmArgs> = op({ name: "mm", autocast: "lower" }, MmArg
   return finish("mm", product("mm", input, mat2), out);
 });
 
-/** The parameters of {@linkcode bmm}. */
-export class BmmArgs extends OutArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC mat2 */
-    public mat2: Tensor,
-  ) {
-    super();
-  }
-}
-
 /**
  * Products of corresponding matrices of two batches, without broadcasting.
  *
- * @param input `[b, m, k]`
- * @param mat2 `[b, k, n]`
+ * @param input `[b, m, k]`; the other batch is `[b, k, n]`
  * @throws {ShapeError} unless both have three dimensions that fit
  */
-export const bmm: Op<typeof BmmArgs> = op({ name: "bmm", autocast: "lower" }, BmmArgs, (input, { mat2, out }) => {
+export const bmm: Op<typeof MmArgs> = op({ name: "bmm", autocast: "lower" }, MmArgs, (input, { mat2, out }) => {
   checkBatches("bmm", input, mat2);
   checkProduct("bmm", [input, mat2]);
   return finish("bmm", product("bmm", input, mat2), out);
@@ -133,9 +110,8 @@ function checkBatches(op: string, a: Tensor, b: Tensor): void {
 
 /** The parameters of {@linkcode mv}. */
 export class MvArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC vec */
+    /** The vector, `[k]`. */
     public vec: Tensor,
   ) {
     super();
@@ -146,7 +122,6 @@ export class MvArgs extends OutArgs {
  * The product of a matrix and a vector.
  *
  * @param input `[m, k]`
- * @param vec `[k]`
  */
 export const mv: Op<typeof MvArgs> = op({ name: "mv", autocast: { gpu: "lower" } }, MvArgs, (input, { vec, out }) => {
   checkDims("mv", "input", input, 2);
@@ -157,9 +132,8 @@ export const mv: Op<typeof MvArgs> = op({ name: "mv", autocast: { gpu: "lower" }
 
 /** The parameters of {@linkcode dot}. */
 export class DotArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC tensor */
+    /** The other vector, `[n]`. */
     public tensor: Tensor,
   ) {
     super();
@@ -170,7 +144,6 @@ export class DotArgs extends OutArgs {
  * The sum of products of two vectors, without conjugation.
  *
  * @param input `[n]`
- * @param tensor `[n]`
  */
 export const dot: Op<typeof DotArgs> = op(
   { name: "dot", autocast: { gpu: "promote" } },
@@ -181,26 +154,14 @@ export const dot: Op<typeof DotArgs> = op(
   },
 );
 
-/** The parameters of {@linkcode vdot}. */
-export class VdotArgs extends OutArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC other */
-    public other: Tensor,
-  ) {
-    super();
-  }
-}
-
 /**
  * The sum of products of two vectors, the first one conjugated.
  *
  * @param input `[n]`
- * @param other `[n]`
  */
-export const vdot: Op<typeof VdotArgs> = op(
+export const vdot: Op<typeof MatmulArgs> = op(
   { name: "vdot", autocast: { gpu: "promote" } },
-  VdotArgs,
+  MatmulArgs,
   (input, { other, out }) => {
     checkVectors("vdot", input, other);
     return finish("vdot", matmulOf("vdot", conjOf(input), other), out);
@@ -216,11 +177,10 @@ function checkVectors(op: string, a: Tensor, b: Tensor): void {
   }
 }
 
-/** The parameters of {@linkcode outer}. */
+/** The parameters of {@linkcode outer} and {@linkcode ger}. */
 export class OuterArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** DOC vec2 */
+    /** The other vector, `[m]`. */
     public vec2: Tensor,
   ) {
     super();
@@ -231,52 +191,37 @@ export class OuterArgs extends OutArgs {
  * The product of every element of one vector with every one of another.
  *
  * @param input `[n]`
- * @param vec2 `[m]`
  */
-export const outer: Op<typeof OuterArgs> = op("outer", OuterArgs, (input, { vec2, out }) => {
-  checkDims("outer", "input", input, 1);
-  checkDims("outer", "vec2", vec2, 1);
-  return finish("outer", withDim(input, 1).mul(vec2), out);
-});
+export const outer: Op<typeof OuterArgs> = op(
+  "outer",
+  OuterArgs,
+  (input, { vec2, out }) => outerOf("outer", input, vec2, out),
+);
 
-/** The parameters of {@linkcode ger}. */
-export class GerArgs extends OutArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC vec2 */
-    public vec2: Tensor,
-  ) {
-    super();
-  }
+function outerOf(op: string, input: Tensor, vec2: Tensor, out: Tensor | null): Tensor {
+  checkDims(op, "input", input, 1);
+  checkDims(op, "vec2", vec2, 1);
+  return finish(op, withDim(input, 1).mul(vec2), out);
 }
 
 /** Another name of {@linkcode outer}. */
-export const ger: Op<typeof GerArgs> = op("ger", GerArgs, (input, { vec2, out }) => outer(input, vec2, options));
-
-/** The parameters of {@linkcode inner}. */
-export class InnerArgs extends OutArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** DOC other */
-    public other: Tensor,
-  ) {
-    super();
-  }
-}
+export const ger: Op<typeof OuterArgs> = op(
+  "ger",
+  OuterArgs,
+  (input, { vec2, out }) => outerOf("ger", input, vec2, out),
+);
 
 /**
  * Sums of products over the last dimensions of two tensors; a 0-d tensor multiplies everything.
  *
- * @param input `[…, n]`
- * @param other `[…, n]`
+ * @param input `[…, n]`; the other tensor too
  */
-export const inner: Op<typeof InnerArgs> = op("inner", InnerArgs, (input, { other, out }) => {
-  if (autocasting.active) {
-    const cpu = input.ndim > 1 || other.ndim > 1 ? "lower" : undefined;
-    return autocasted({ cpu, gpu: "promote" }, inner, input, other, options);
-  }
-  checkTensor("inner", "input", input);
+export const inner: Op<typeof MatmulArgs> = op("inner", MatmulArgs, (input, { other, out }) => {
   checkTensor("inner", "other", other);
+  if (autocasting.active && out === null) {
+    const cpu = input.ndim > 1 || other.ndim > 1 ? "lower" : undefined;
+    return autocasted({ cpu, gpu: "promote" }, inner, input, other);
+  }
   checkProduct("inner", [input, other]);
   if (input.ndim === 0 || other.ndim === 0) return finish("inner", input.mul(other), out);
   const k = input.shape[input.ndim - 1];
@@ -285,138 +230,147 @@ export const inner: Op<typeof InnerArgs> = op("inner", InnerArgs, (input, { othe
   }
   const left = reshapeTo(input, [input.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
   const right = reshapeTo(other, [other.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
-  const out = product("inner", left, transposeTo(right, 0, 1));
-  return finish("inner", reshapeTo(out, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), out);
+  const result = product("inner", left, transposeTo(right, 0, 1));
+  return finish("inner", reshapeTo(result, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), out);
 });
 
-/** The arguments of {@linkcode addmm}. */
-export type AddmmArgs = Args<Scales & { mat1: Tensor; mat2: Tensor }, ["mat1", "mat2"]>;
-const addmmArgs = signature<Scales & { mat1: Tensor; mat2: Tensor }>("addmm", ["mat1", "mat2"], [
-  "beta",
-  "alpha",
-  "out",
-], 2);
+/** The parameters of the `add…` products that go by name. */
+export class ScaledArgs extends OutArgs {
+  /** Factor of the input; with 0 it is not read. */
+  beta: ScalarLike = 1;
+  /** Factor of the product. */
+  alpha: ScalarLike = 1;
+}
+
+/** The form of an `add…` product that writes its result into the tensor. */
+function inPlaceOf<C extends Params>(name: string, params: C, form: Op<C>): Op<C> {
+  const plain = form as unknown as (input: Tensor, named: object) => Tensor;
+  return op(name, params, (self, o) => {
+    const { out, ...named } = o as unknown as ScaledArgs;
+    if (out !== null) throw new ArgumentError(`${name}(): unknown argument: "out"; the result goes into the tensor`);
+    return self.copy_(plain(self, named));
+  });
+}
+
+/** The parameters of {@linkcode addmm}. */
+export class AddmmArgs extends ScaledArgs {
+  constructor(
+    /** `[m, k]`. */
+    public mat1: Tensor,
+    /** `[k, n]`. */
+    public mat2: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * `beta · input + alpha · mat1 @ mat2`; with `beta` 0 the input is not read.
  *
  * @param input broadcasts to `[m, n]`
- * @param args `mat1` `[m, k]`, `mat2` `[k, n]`, and by name `beta`, `alpha`
  */
-export function addmm(input: Tensor, ...args: AddmmArgs): Tensor {
-  if (autocasting.active) return autocasted("lower", addmm, input, ...args);
-  const { mat1, mat2, ...scales } = addmmArgs(args);
-  checkTensor("addmm", "input", input);
+export const addmm: Op<typeof AddmmArgs> = op({ name: "addmm", autocast: "lower" }, AddmmArgs, (input, o) => {
+  const { mat1, mat2 } = o;
   checkDims("addmm", "mat1", mat1, 2);
   checkDims("addmm", "mat2", mat2, 2);
-  return finish("addmm", addProduct("addmm", "AddmmBackward0", input, mat1, mat2, scales, runBiased), scales.out);
-}
+  return finish("addmm", addProduct("addmm", "AddmmBackward0", input, mat1, mat2, o, runBiased), o.out);
+});
 
-/** {@linkcode addmm} written into `self`. */
-export function addmm_(self: Tensor, ...args: AddmmArgs): Tensor {
-  return self.copy_(addmm(self, ...args));
-}
+/** {@linkcode addmm} written into the tensor. */
+export const addmm_: Op<typeof AddmmArgs> = inPlaceOf("addmm_", AddmmArgs, addmm);
 
-/** The arguments of {@linkcode addmv}. */
-export type AddmvArgs = Args<Scales & { mat: Tensor; vec: Tensor }, ["mat", "vec"]>;
-const addmvArgs = signature<Scales & { mat: Tensor; vec: Tensor }>(
-  "addmv",
-  ["mat", "vec"],
-  ["beta", "alpha", "out"],
-  2,
-);
+/** The parameters of {@linkcode addmv}. */
+export class AddmvArgs extends ScaledArgs {
+  constructor(
+    /** `[m, k]`. */
+    public mat: Tensor,
+    /** `[k]`. */
+    public vec: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * `beta · input + alpha · mat @ vec`.
  *
  * @param input broadcasts to `[m]`
- * @param args `mat` `[m, k]`, `vec` `[k]`, and by name `beta`, `alpha`
  */
-export function addmv(input: Tensor, ...args: AddmvArgs): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "lower" }, addmv, input, ...args);
-  const { mat, vec, ...scales } = addmvArgs(args);
-  checkTensor("addmv", "input", input);
+export const addmv: Op<typeof AddmvArgs> = op({ name: "addmv", autocast: { gpu: "lower" } }, AddmvArgs, (input, o) => {
+  const { mat, vec } = o;
   checkDims("addmv", "mat", mat, 2);
   checkDims("addmv", "vec", vec, 1);
   if (input.ndim > 1) throw new ShapeError(`addmv(): the input must have at most 1 dimension: ${show(input.shape)}`);
   const column = input.ndim === 0 ? input : withDim(input, 1);
-  const out = addProduct("addmv", "AddmvBackward0", column, mat, withDim(vec, 1), scales);
-  return finish("addmv", reshapeTo(out, [mat.shape[0]]), scales.out);
-}
+  const result = addProduct("addmv", "AddmvBackward0", column, mat, withDim(vec, 1), o);
+  return finish("addmv", reshapeTo(result, [mat.shape[0]]), o.out);
+});
 
-/** {@linkcode addmv} written into `self`. */
-export function addmv_(self: Tensor, ...args: AddmvArgs): Tensor {
-  return self.copy_(addmv(self, ...args));
-}
+/** {@linkcode addmv} written into the tensor. */
+export const addmv_: Op<typeof AddmvArgs> = inPlaceOf("addmv_", AddmvArgs, addmv);
 
-/** The arguments of {@linkcode baddbmm} and {@linkcode addbmm}. */
-export type BatchArgs = Args<Scales & { batch1: Tensor; batch2: Tensor }, ["batch1", "batch2"]>;
-const batchArgs = (op: string) =>
-  signature<Scales & { batch1: Tensor; batch2: Tensor }>(op, ["batch1", "batch2"], ["beta", "alpha", "out"], 2);
-const baddbmmArgs = batchArgs("baddbmm");
-const addbmmArgs = batchArgs("addbmm");
+/** The parameters of {@linkcode baddbmm} and {@linkcode addbmm}. */
+export class BaddbmmArgs extends ScaledArgs {
+  constructor(
+    /** `[b, m, k]`. */
+    public batch1: Tensor,
+    /** `[b, k, n]`. */
+    public batch2: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * `beta · input + alpha · batch1 @ batch2`, matrix by matrix.
  *
  * @param input broadcasts to `[b, m, n]`
- * @param args `batch1` `[b, m, k]`, `batch2` `[b, k, n]`, and by name `beta`, `alpha`
  */
-export function baddbmm(input: Tensor, ...args: BatchArgs): Tensor {
-  if (autocasting.active) return autocasted("lower", baddbmm, input, ...args);
-  const { batch1, batch2, ...scales } = baddbmmArgs(args);
-  checkTensor("baddbmm", "input", input);
-  checkBatches("baddbmm", batch1, batch2);
-  return finish("baddbmm", addProduct("baddbmm", "BaddbmmBackward0", input, batch1, batch2, scales), scales.out);
-}
+export const baddbmm: Op<typeof BaddbmmArgs> = op({ name: "baddbmm", autocast: "lower" }, BaddbmmArgs, (input, o) => {
+  checkBatches("baddbmm", o.batch1, o.batch2);
+  return finish("baddbmm", addProduct("baddbmm", "BaddbmmBackward0", input, o.batch1, o.batch2, o), o.out);
+});
 
-/** {@linkcode baddbmm} written into `self`. */
-export function baddbmm_(self: Tensor, ...args: BatchArgs): Tensor {
-  return self.copy_(baddbmm(self, ...args));
-}
+/** {@linkcode baddbmm} written into the tensor. */
+export const baddbmm_: Op<typeof BaddbmmArgs> = inPlaceOf("baddbmm_", BaddbmmArgs, baddbmm);
 
 /**
  * `beta · input + alpha · Σ batch1[i] @ batch2[i]`.
  *
  * @param input broadcasts to `[m, n]`
- * @param args `batch1` `[b, m, k]`, `batch2` `[b, k, n]`, and by name `beta`, `alpha`
  */
-export function addbmm(input: Tensor, ...args: BatchArgs): Tensor {
-  if (autocasting.active) return autocasted("lower", addbmm, input, ...args);
-  const { batch1, batch2, ...scales } = addbmmArgs(args);
-  checkTensor("addbmm", "input", input);
+export const addbmm: Op<typeof BaddbmmArgs> = op({ name: "addbmm", autocast: "lower" }, BaddbmmArgs, (input, o) => {
+  const { batch1, batch2 } = o;
   checkBatches("addbmm", batch1, batch2);
   const [b, m, k] = batch1.shape, n = batch2.shape[2];
   if (k !== batch2.shape[1]) return product("addbmm", batch1, batch2);
   // The sum over the batch is part of the inner dimension: [m, b·k] @ [b·k, n].
   const left = reshapeTo(transposeTo(batch1, 0, 1), [m, b * k]), right = reshapeTo(batch2, [b * k, n]);
-  return finish("addbmm", addProduct("addbmm", "AddbmmBackward0", input, left, right, scales), scales.out);
-}
+  return finish("addbmm", addProduct("addbmm", "AddbmmBackward0", input, left, right, o), o.out);
+});
 
-/** {@linkcode addbmm} written into `self`. */
-export function addbmm_(self: Tensor, ...args: BatchArgs): Tensor {
-  return self.copy_(addbmm(self, ...args));
-}
+/** {@linkcode addbmm} written into the tensor. */
+export const addbmm_: Op<typeof BaddbmmArgs> = inPlaceOf("addbmm_", BaddbmmArgs, addbmm);
 
-/** The arguments of {@linkcode addr}. */
-export type AddrArgs = Args<Scales & { vec1: Tensor; vec2: Tensor }, ["vec1", "vec2"]>;
-const addrArgs = signature<Scales & { vec1: Tensor; vec2: Tensor }>(
-  "addr",
-  ["vec1", "vec2"],
-  ["beta", "alpha", "out"],
-  2,
-);
+/** The parameters of {@linkcode addr}. */
+export class AddrArgs extends ScaledArgs {
+  constructor(
+    /** `[n]`. */
+    public vec1: Tensor,
+    /** `[m]`. */
+    public vec2: Tensor,
+  ) {
+    super();
+  }
+}
 
 /**
  * `beta · input + alpha · vec1 ⊗ vec2`; for bool `or` and `and`.
  *
  * @param input broadcasts to `[n, m]`
- * @param args `vec1` `[n]`, `vec2` `[m]`, and by name `beta`, `alpha`
  */
-export function addr(input: Tensor, ...args: AddrArgs): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "lower" }, addr, input, ...args);
-  const { vec1, vec2, beta = 1, alpha = 1, out } = addrArgs(args);
-  checkTensor("addr", "input", input);
+export const addr: Op<typeof AddrArgs> = op({ name: "addr", autocast: { gpu: "lower" } }, AddrArgs, (input, o) => {
+  const { vec1, vec2, beta, alpha, out } = o;
   checkDims("addr", "vec1", vec1, 1);
   checkDims("addr", "vec2", vec2, 1);
   const shape = [vec1.shape[0], vec2.shape[0]];
@@ -436,12 +390,10 @@ export function addr(input: Tensor, ...args: AddrArgs): Tensor {
     return scaled.add(added);
   });
   return finish("addr", result, out);
-}
+});
 
-/** {@linkcode addr} written into `self`. */
-export function addr_(self: Tensor, ...args: AddrArgs): Tensor {
-  return self.copy_(addr(self, ...args));
-}
+/** {@linkcode addr} written into the tensor. */
+export const addr_: Op<typeof AddrArgs> = inPlaceOf("addr_", AddrArgs, addr);
 
 function isWhole(x: ScalarLike): boolean {
   return typeof x === "number" ? Number.isInteger(x) : typeof x === "object" ? x.kind === "integer" : true;

@@ -117,17 +117,15 @@ function broadcastProduct(op: string, a: Tensor, b: Tensor): Tensor {
 
 /** The scale factors of the `add…` products. */
 export interface Scales {
-  /** Factor of the added tensor. @default {1} */
-  beta?: ScalarLike;
-  /** Factor of the product. @default {1} */
-  alpha?: ScalarLike;
-  /** Where to write the result. */
-  out?: Tensor;
+  /** Factor of the added tensor. */
+  readonly beta: ScalarLike;
+  /** Factor of the product. */
+  readonly alpha: ScalarLike;
 }
 
 /** A scale factor as a real number (whole for integers), or `null` for one that only a pointwise op can apply. */
-function realFactor(op: string, name: string, value: ScalarLike | undefined, dtype: DType): number | null {
-  if (value === undefined) return 1;
+function realFactor(op: string, name: string, value: ScalarLike, dtype: DType): number | null {
+  if (value === 1) return 1;
   const s = toScalar(op, value);
   if (s.kind === "complex" && !dtype.isComplex) {
     throw new DTypeError(`${op}(): ${name} must not be complex for ${dtype}: ${s.value} + ${s.imag}i`);
@@ -163,9 +161,9 @@ export function addProduct(
   }
   const beta = realFactor(op, "beta", scales.beta, a.dtype), alpha = realFactor(op, "alpha", scales.alpha, a.dtype);
   if (beta === null || alpha === null) {
-    const scaled = product(op, a, b).mul(scales.alpha ?? 1);
+    const scaled = product(op, a, b).mul(scales.alpha);
     // With beta 0 the input is not read: NaN in it does not spread.
-    return beta === 0 ? scaled : scaled.add(input.mul(scales.beta ?? 1));
+    return beta === 0 ? scaled : scaled.add(input.mul(scales.beta));
   }
   const out = emptyLikeDevice(op, shape, a.dtype, a);
   const row = input.ndim <= 1 && alpha === 1 && beta === 1 && out.storage.backend.matmulEpilogue !== undefined;

@@ -12,7 +12,7 @@ import { type Fn, fn } from "./op.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import { dropout } from "./dropout.ts";
 import { cat } from "./join.ts";
@@ -20,8 +20,7 @@ import { linear } from "./linear.ts";
 import { pad } from "./pad.ts";
 
 /** The parameters of {@linkcode multiHeadAttentionForward}, in PyTorch's order. */
-export class MultiHeadArgs {
-  /** Parameters that may go by position. */
+export class MultiHeadAttentionArgs {
   constructor(
     /** `(S, N, E)` or `(S, E)`. */
     public key: Tensor,
@@ -48,15 +47,15 @@ export class MultiHeadArgs {
     /** `(E)`. */
     public outProjBias: Tensor | null,
     /** Whether weights are dropped. */
-    public training: boolean | null = null,
+    public training = true,
     /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
     public keyPaddingMask: Tensor | null = null,
     /** Whether the weights are returned. */
-    public needWeights: boolean | null = null,
+    public needWeights = true,
     /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
     public attnMask: Tensor | null = null,
     /** Whether separate projection weights are used. */
-    public useSeparateProjWeight: boolean | null = null,
+    public useSeparateProjWeight = false,
     /** Of the query, `(E, E)`. */
     public qProjWeight: Tensor | null = null,
     /** Of the key, `(E, kdim)`. */
@@ -68,9 +67,9 @@ export class MultiHeadArgs {
     /** Values in place of the projected ones, `(N · heads, S, headDim)`. */
     public staticV: Tensor | null = null,
     /** Whether returned weights are averaged over heads. */
-    public averageAttnWeights: boolean | null = null,
+    public averageAttnWeights = true,
     /** Says that the mask is causal; it must be given all the same. */
-    public isCausal: boolean | null = null,
+    public isCausal = false,
   ) {}
 }
 
@@ -78,28 +77,30 @@ export class MultiHeadArgs {
  * Attention of several heads.
  *
  * @param query `(L, N, E)` or `(L, E)`
- * @param args the other arguments, positional in PyTorch's order or by name
  * @returns the output, shaped as the query, and the weights `(N, L, S)` or `null`
  * @throws {ShapeError} if the sizes do not fit
  */
-export const multiHeadAttentionForward: Fn<typeof MultiHeadArgs, [output: Tensor, weights: Tensor | null]> = fn(
-  "multiHeadAttentionForward",
-  MultiHeadArgs,
-  (query, o) => {
-    checkShapes(query, o);
-    if (o.isCausal && !o.attnMask) {
-      throw new ArgumentError(
-        "multiHeadAttentionForward(): need attnMask if specifying the isCausal hint; " +
-          "use nn.Transformer.generateSquareSubsequentMask",
-      );
-    }
-    return scope(() => attend(query, o));
-  },
-);
+export const multiHeadAttentionForward: Fn<typeof MultiHeadAttentionArgs, [output: Tensor, weights: Tensor | null]> =
+  fn(
+    "multiHeadAttentionForward",
+    MultiHeadAttentionArgs,
+    (query, o) => {
+      checkTensor(OP, "key", o.key);
+      checkTensor(OP, "value", o.value);
+      checkShapes(query, o);
+      if (o.isCausal && !o.attnMask) {
+        throw new ArgumentError(
+          "multiHeadAttentionForward(): need attnMask if specifying the isCausal hint; " +
+            "use nn.Transformer.generateSquareSubsequentMask",
+        );
+      }
+      return scope(() => attend(query, o));
+    },
+  );
 
 const OP = "multiHeadAttentionForward";
 
-function checkShapes(query: Tensor, o: MultiHeadArgs): void {
+function checkShapes(query: Tensor, o: Readonly<MultiHeadAttentionArgs>): void {
   const { key, value, keyPaddingMask, embedDimToCheck, numHeads } = o;
   if (query.ndim !== 2 && query.ndim !== 3) {
     throw new ShapeError(
@@ -132,8 +133,9 @@ function checkShapes(query: Tensor, o: MultiHeadArgs): void {
 }
 
 /** A mask as numbers to add: -∞ where it forbids. */
-function additive(name: string, mask: Tensor | null | undefined, like: Tensor): Tensor | null {
-  if (!mask) return null;
+function additive(name: string, mask: Tensor | null, like: Tensor): Tensor | null {
+  if (mask === null) return null;
+  checkTensor(OP, name, mask);
   if (mask.dtype.kind === "bool") return like.detach().newZeros(mask.shape).maskedFill(mask, -Infinity);
   if (!mask.dtype.isFloatingPoint) {
     throw new DTypeError(`${OP}(): only bool and floating types of ${name} are supported: ${mask.dtype}`);
@@ -147,7 +149,7 @@ function linearInOrder(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   return batchFirst ? linear(x.transpose(0, 1), weight, bias).transpose(0, 1) : linear(x, weight, bias);
 }
 
-function project(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor, Tensor] {
+function project(query: Tensor, o: Readonly<MultiHeadAttentionArgs>): [Tensor, Tensor, Tensor] {
   const biases = o.inProjBias ? o.inProjBias.chunk(3) : [null, null, null];
   const weights = o.useSeparateProjWeight ? [o.qProjWeight!, o.kProjWeight!, o.vProjWeight!] : o.inProjWeight!.chunk(3);
   if (!o.useSeparateProjWeight && query === o.key && query === o.value) {
@@ -159,20 +161,20 @@ function project(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor, Tensor] {
   return [q, k, v];
 }
 
-function attend(query: Tensor, o: MultiHeadArgs): [Tensor, Tensor | null] {
+function attend(query: Tensor, o: Readonly<MultiHeadAttentionArgs>): [Tensor, Tensor | null] {
   const batched = query.ndim === 3;
   if (!batched) {
     const lift = (x: Tensor) => x.unsqueeze(1);
     const same = query === o.key && query === o.value;
     query = lift(query);
     const [key, value] = same ? [query, query] : [lift(o.key), lift(o.value)];
-    o = { ...o, key, value, keyPaddingMask: o.keyPaddingMask?.unsqueeze(0) };
+    o = { ...o, key, value, keyPaddingMask: o.keyPaddingMask && o.keyPaddingMask.unsqueeze(0) };
   }
   const [length, batch, width] = query.shape;
   const heads = o.numHeads;
   let [q, k, v] = project(query, o); // (L, N, E), (S, N, E)
   // The hint stands for the mask where nothing else forbids: then kernels skip what is not seen.
-  const causal = (o.isCausal ?? false) && !o.keyPaddingMask && !(o.needWeights ?? true);
+  const causal = o.isCausal && !o.keyPaddingMask && !o.needWeights;
   const given = squareMask(additive("attnMask", o.attnMask, query), [length, o.key.shape[0]], batch, heads);
   let mask = causal ? null : given;
   let padding = additive("keyPaddingMask", o.keyPaddingMask, query);
@@ -232,13 +234,13 @@ function heed(
   [q, k, v]: readonly Tensor[],
   mask: Tensor | null,
   isCausal: boolean,
-  o: MultiHeadArgs,
+  o: Readonly<MultiHeadAttentionArgs>,
 ): [Tensor, Tensor | null] {
-  const p = (o.training ?? true) ? o.dropoutP : 0;
-  if (!(o.needWeights ?? true)) {
+  const p = o.training ? o.dropoutP : 0;
+  if (!o.needWeights) {
     return [scaledDotProductAttention(q, k, v, { attnMask: mask, dropoutP: p, isCausal }), null];
   }
   const scores = q.mul(Math.sqrt(1 / q.shape[3])).matmul(k.transpose(-2, -1));
   const weights = dropout((mask ? scores.add(mask) : scores).softmax(-1), p, p > 0);
-  return [weights.matmul(v), (o.averageAttnWeights ?? true) ? weights.mean(1) : weights];
+  return [weights.matmul(v), o.averageAttnWeights ? weights.mean(1) : weights];
 }

@@ -29,12 +29,11 @@ const EPSILON: Readonly<Record<string, number>> = {
 };
 
 /** A vector of channels shaped to broadcast along dimension `dim` of `ndim`. */
-function alongDim(v: Tensor | null | undefined, dim: number, ndim: number): Tensor | null {
+function alongDim(v: Tensor | null, dim: number, ndim: number): Tensor | null {
   return v ? v.reshape(Array.from({ length: ndim }, (_, d) => d === dim ? v.numel() : 1)) : null;
 }
 
 function checkFloating(op: string, x: Tensor): void {
-  checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint) throw new ArgumentError(`${op}(): expected a floating tensor: ${x.dtype}`);
 }
 
@@ -42,7 +41,6 @@ function checkFloating(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode layerNorm}. */
 export class LayerNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -59,12 +57,14 @@ function checkNormalizedShape(
   op: string,
   x: Tensor,
   normalizedShape: number | readonly number[],
-  ...parameters: (Tensor | null)[]
+  parameters: Readonly<Record<string, Tensor | null>>,
 ): number[] {
   const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
   if (shape.length === 0) throw new ShapeError(`${op}(): normalizedShape must have at least one dimension: []`);
-  for (const p of parameters) {
-    if (p && !sameShape(p.shape, shape)) {
+  for (const [name, p] of Object.entries(parameters)) {
+    if (p === null) continue;
+    checkTensor(op, name, p);
+    if (!sameShape(p.shape, shape)) {
       throw new ShapeError(
         `${op}(): weight and bias must be of the normalized shape: ${show(p.shape)} != ${show(shape)}`,
       );
@@ -104,7 +104,7 @@ export const layerNorm: Fn<typeof LayerNormArgs> = fn(
   LayerNormArgs,
   (input, { normalizedShape, weight, bias, eps }) => {
     checkFloating("layerNorm", input);
-    const shape = checkNormalizedShape("layerNorm", input, normalizedShape, weight, bias);
+    const shape = checkNormalizedShape("layerNorm", input, normalizedShape, { weight, bias });
     const lead = input.ndim - shape.length;
     const statShape = input.shape.map((size, d) => d < lead ? size : 1);
     return scope(() => {
@@ -121,8 +121,7 @@ export const layerNorm: Fn<typeof LayerNormArgs> = fn(
 );
 
 /** The parameters of {@linkcode rmsNorm}. */
-export class RMSNormArgs {
-  /** Parameters that may go by position. */
+export class RmsNormArgs {
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -139,12 +138,12 @@ export class RMSNormArgs {
  * @throws {ShapeError} if the input does not end in `normalizedShape`
  * @see https://arxiv.org/abs/1910.07467
  */
-export const rmsNorm: Fn<typeof RMSNormArgs> = fn(
+export const rmsNorm: Fn<typeof RmsNormArgs> = fn(
   { name: "rmsNorm", autocast: { gpu: "float32" } },
-  RMSNormArgs,
+  RmsNormArgs,
   (input, o) => {
-    const weight = o.weight ?? null;
-    const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, weight);
+    const { weight } = o;
+    const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, { weight });
     if (input.dtype.isComplex) return complexRmsNorm(input, shape, weight, o.eps ?? 2 ** -23);
     checkFloating("rmsNorm", input);
     const eps = o.eps ?? EPSILON[input.dtype.name];
@@ -166,7 +165,6 @@ function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | nu
 
 /** The parameters of {@linkcode groupNorm}. */
 export class GroupNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,
@@ -201,8 +199,10 @@ export const groupNorm: Fn<typeof GroupNormArgs> = fn(
         }, ${numGroups}`,
       );
     }
-    for (const p of [weight, bias]) {
-      if (p && (p.ndim !== 1 || p.numel() !== channels)) {
+    for (const [name, p] of Object.entries({ weight, bias })) {
+      if (p === null) continue;
+      checkTensor("groupNorm", name, p);
+      if (p.ndim !== 1 || p.numel() !== channels) {
         throw new ShapeError(
           `groupNorm(): weight and bias must be vectors of ${channels} channels: ${show(p.shape)}`,
         );
@@ -230,7 +230,6 @@ export const groupNorm: Fn<typeof GroupNormArgs> = fn(
 
 /** The parameters of {@linkcode batchNorm}. */
 export class BatchNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place in training. */
     public runningMean: Tensor | null,
@@ -241,11 +240,11 @@ export class BatchNormArgs {
     /** Added per channel. */
     public bias: Tensor | null = null,
     /** Whether the batch's own statistics are used. */
-    public training: boolean | null = null,
+    public training = false,
     /** Share of the batch in the running statistics. */
-    public momentum: number | null = null,
+    public momentum = 0.1,
     /** Added to the variance. */
-    public eps: number | null = null,
+    public eps = 1e-5,
   ) {}
 }
 
@@ -277,10 +276,10 @@ function updateRunning(
 function checkChannels(
   op: string,
   channels: number,
-  vectors: Readonly<Record<string, Tensor | null | undefined>>,
+  vectors: Readonly<Record<string, Tensor | null>>,
 ): void {
   for (const [name, v] of Object.entries(vectors)) {
-    if (v === null || v === undefined) continue;
+    if (v === null) continue;
     checkTensor(op, name, v);
     if (v.numel() !== channels) {
       throw new ShapeError(`${op}(): ${name} should contain ${channels} elements: ${show(v.shape)}`);
@@ -297,8 +296,7 @@ function checkChannels(
  * @see https://arxiv.org/abs/1502.03167
  */
 export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs, (input, o) => {
-  const { runningMean, runningVar, training = false, momentum = 0.1, eps = 1e-5 } = o;
-  const { weight = null, bias = null } = o;
+  const { runningMean, runningVar, weight, bias, training, momentum, eps } = o;
   checkFloating("batchNorm", input);
   // PyTorch takes an empty vector for an empty batch.
   if (input.ndim === 1 && input.shape[0] === 0) return scope(() => input.clone());
@@ -340,7 +338,6 @@ export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs
 
 /** The parameters of {@linkcode instanceNorm}. */
 export class InstanceNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place while the input's statistics are used. */
     public runningMean: Tensor | null = null,
@@ -351,11 +348,11 @@ export class InstanceNormArgs {
     /** Added per channel. */
     public bias: Tensor | null = null,
     /** Whether the input's own statistics are used. */
-    public useInputStats: boolean | null = null,
+    public useInputStats = true,
     /** Share of the batch in the running statistics. */
-    public momentum: number | null = null,
+    public momentum = 0.1,
     /** Added to the variance. */
-    public eps: number | null = null,
+    public eps = 1e-5,
   ) {}
 }
 
@@ -368,8 +365,7 @@ export class InstanceNormArgs {
  * @see https://arxiv.org/abs/1607.08022
  */
 export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", InstanceNormArgs, (input, o) => {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = o;
-  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = o;
+  const { runningMean, runningVar, weight, bias, useInputStats, momentum, eps } = o;
   if (!useInputStats) return batchNorm(input, runningMean, runningVar, weight, bias, false, momentum, eps);
   checkFloating("instanceNorm", input);
   if (input.ndim < 2) throw new ShapeError(`instanceNorm(): expected at least 2 dimensions: ${show(input.shape)}`);
@@ -406,7 +402,6 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
 
 /** The parameters of {@linkcode localResponseNorm}. */
 export class LocalResponseNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many neighbouring channels are looked at. */
     public size: number,

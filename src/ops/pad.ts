@@ -27,7 +27,6 @@ export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** The parameters of {@linkcode pad}. */
 export class PadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes before and after, from the last dimension backwards: `[left, right, top, bottom, …]`; negative ones crop. */
     public pad: readonly number[],
@@ -63,7 +62,9 @@ export const pad: Fn<typeof PadArgs> = fn("pad", PadArgs, (input, { pad: sizes, 
   }
   const padded = sizes.length / 2;
   const listed = mode === "replicate" || (mode === "reflect" && padded < 3);
-  if (autocasting.active && listed) return autocasted({ cpu: "float32" }, pad, input, ...args);
+  if (autocasting.active && listed) {
+    return autocasted({ cpu: "float32" }, pad, input, sizes, mode, value);
+  }
   if (padded < 1 || padded > 3 || (input.ndim !== padded + 1 && input.ndim !== padded + 2)) {
     throw new ShapeError(
       `pad(): mode "${mode}" pads the last n of n + 1 or n + 2 dimensions (n up to 3): ${show(sizes)} for shape ${

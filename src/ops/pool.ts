@@ -7,8 +7,7 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
+import type { Args, Named, Params } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { widestFloat } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
@@ -26,62 +25,97 @@ import {
   type Size,
   type WindowOptions,
 } from "./pool_core.ts";
+import { type Fn, fn, type OpSpec } from "./op.ts";
 
 /** The parameters of {@linkcode maxPool2d} and its relatives. */
-export interface MaxPoolArgs extends WindowOptions {
-  /** Whether to give `[output, indices]`. @default {false} */
-  returnIndices?: boolean;
+export class MaxPoolArgs {
+  constructor(
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Elements outside on both sides, which never win. */
+    public padding: Size = 0,
+    /** Step between the window's taps. */
+    public dilation: Size = 1,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+    /** Whether to give `[output, indices]`. */
+    public returnIndices = false,
+  ) {}
 }
 
-/** The positional parameters of max pooling. */
-export type MaxPoolPositional = ["kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"];
-const MAX_POOL = ["kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"] as const;
-const maxPoolArgs = [1, 2, 3].map((n) => signature<MaxPoolArgs>(`maxPool${n}d`, MAX_POOL, [], 1));
+/** Names of arguments that ask for indices. */
+type Indexed<C extends Params> = Named<InstanceType<C>> & { readonly returnIndices: true };
 
-/** Arguments that ask for values only. */
-export type MaxPoolValues = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices?: false }, MaxPoolPositional>;
-/** Arguments that ask for indices too. */
-export type MaxPoolBoth = Args<Omit<MaxPoolArgs, "returnIndices"> & { returnIndices: true }, MaxPoolPositional>;
-/** Arguments of the forms that always give indices. */
-export type MaxPoolPlain = Args<WindowOptions, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]>;
+/** `C` where no indices are asked for. */
+type Valued<C extends Params> = new (
+  ...args: ConstructorParameters<C>
+) => Omit<InstanceType<C>, "returnIndices"> & { readonly returnIndices: false };
 
-function maxPool(n: number, input: Tensor, args: readonly unknown[], both: boolean | null): Tensor | [Tensor, Tensor] {
-  if (autocasting.active && n === 3) return autocasted({ cpu: "float32" }, maxPool, n, input, args, both);
-  const op = `maxPool${n}d`;
-  const o = maxPoolArgs[n - 1](args);
+/** Arguments of a max pooling that ask for indices. */
+export type MaxPoolIndexed =
+  | [named: Indexed<typeof MaxPoolArgs>]
+  | [kernelSize: Size, named: Indexed<typeof MaxPoolArgs>]
+  | [kernelSize: Size, stride: Size | null, named: Indexed<typeof MaxPoolArgs>]
+  | [kernelSize: Size, stride: Size | null, padding: Size, named: Indexed<typeof MaxPoolArgs>]
+  | [kernelSize: Size, stride: Size | null, padding: Size, dilation: Size, named: Indexed<typeof MaxPoolArgs>]
+  | [kernelSize: Size, stride: Size | null, padding: Size, dilation: Size, ceilMode: boolean, returnIndices: true];
+
+/** A max pooling. */
+export interface MaxPoolFn {
+  /** The values and their indices. */
+  (input: Tensor, ...args: MaxPoolIndexed): [Tensor, Tensor];
+  /** The values. */
+  (input: Tensor, ...args: Args<Valued<typeof MaxPoolArgs>>): Tensor;
+}
+
+/** What autocast does to poolings that the CPU has for float32 only: those over three dimensions. */
+function specOf(name: string, n: number): OpSpec {
+  return n === 3 ? { name, autocast: { cpu: "float32" } } : { name };
+}
+
+function maxPool(op: string, n: number, input: Tensor, o: Readonly<MaxPoolArgs>): [Tensor, Tensor] {
   const grid = gridOf(op, n, o);
   checkPoolInput(op, n, input);
-  const pooling = evenPooling(op, input.shape.slice(input.ndim - n), grid, o.ceilMode ?? false);
-  const result = maxPooling(op, input, pooling);
-  if (both ?? o.returnIndices) return result;
+  return maxPooling(op, input, evenPooling(op, input.shape.slice(input.ndim - n), grid, o.ceilMode));
+}
+
+/** The values alone where indices are not asked for; then only backward needs those. */
+function valuesOrBoth(result: [Tensor, Tensor], returnIndices: boolean): Tensor | [Tensor, Tensor] {
+  if (returnIndices) return result;
   if (!result[0].requiresGrad) result[1].dispose();
   return result[0];
+}
+
+function maxPoolOf(n: number): MaxPoolFn {
+  const op = `maxPool${n}d`;
+  return fn<typeof MaxPoolArgs, Tensor | [Tensor, Tensor]>(
+    specOf(op, n),
+    MaxPoolArgs,
+    (input, o) => valuesOrBoth(maxPool(op, n, input, o), o.returnIndices),
+  ) as MaxPoolFn;
+}
+
+function maxPoolWithIndicesOf(n: number): Fn<typeof MaxPoolArgs, [Tensor, Tensor]> {
+  const op = `maxPool${n}dWithIndices`;
+  return fn(specOf(op, n), MaxPoolArgs, (input, o) => maxPool(op, n, input, o));
 }
 
 /**
  * The largest value of each window over one dimension.
  *
- * Shape: `[N, C, L]` or `[C, L]` to `[N, C, L']`.
- *
- * @param input any real dtype but bool
- * @param args `kernelSize`, `stride`, `padding`, `dilation`, `ceilMode`, `returnIndices`
+ * Shape: `[N, C, L]` or `[C, L]` to `[N, C, L']`. DType: any real one but bool.
  */
-export function maxPool1d(input: Tensor, ...args: MaxPoolValues): Tensor;
-/** The values and their indices. */
-export function maxPool1d(input: Tensor, ...args: MaxPoolBoth): [Tensor, Tensor];
-export function maxPool1d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return maxPool(1, input, args, null);
-}
+export const maxPool1d: MaxPoolFn = maxPoolOf(1);
 
 /**
  * The largest value of each window over two dimensions.
  *
  * NaN wins; among equal values the first one gives the index, which counts in the input's plane.
  *
- * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, C, H', W']`.
+ * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, C, H', W']`. DType: any real one but bool.
  *
- * @param input any real dtype but bool
- * @param args `kernelSize`, `stride`, `padding`, `dilation`, `ceilMode`, `returnIndices`
  * @throws {ArgumentError} if the padding is more than half of the window
  * @example
  * ```ts
@@ -92,155 +126,137 @@ export function maxPool1d(input: Tensor, ...args: readonly unknown[]): Tensor | 
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  */
-export function maxPool2d(input: Tensor, ...args: MaxPoolValues): Tensor;
-/** The values and their indices. */
-export function maxPool2d(input: Tensor, ...args: MaxPoolBoth): [Tensor, Tensor];
-export function maxPool2d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return maxPool(2, input, args, null);
-}
+export const maxPool2d: MaxPoolFn = maxPoolOf(2);
 
-/**
- * The largest value of each window over three dimensions.
- *
- * @param input any real dtype but bool
- * @param args `kernelSize`, `stride`, `padding`, `dilation`, `ceilMode`, `returnIndices`
- */
-export function maxPool3d(input: Tensor, ...args: MaxPoolValues): Tensor;
-/** The values and their indices. */
-export function maxPool3d(input: Tensor, ...args: MaxPoolBoth): [Tensor, Tensor];
-export function maxPool3d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return maxPool(3, input, args, null);
-}
+/** The largest value of each window over three dimensions. DType: any real one but bool. */
+export const maxPool3d: MaxPoolFn = maxPoolOf(3);
 
 /** {@linkcode maxPool1d} with indices. */
-export function maxPool1dWithIndices(input: Tensor, ...args: MaxPoolPlain): [Tensor, Tensor] {
-  return maxPool(1, input, args, true) as [Tensor, Tensor];
-}
-
+export const maxPool1dWithIndices: Fn<typeof MaxPoolArgs, [Tensor, Tensor]> = maxPoolWithIndicesOf(1);
 /** {@linkcode maxPool2d} with indices. */
-export function maxPool2dWithIndices(input: Tensor, ...args: MaxPoolPlain): [Tensor, Tensor] {
-  return maxPool(2, input, args, true) as [Tensor, Tensor];
-}
-
+export const maxPool2dWithIndices: Fn<typeof MaxPoolArgs, [Tensor, Tensor]> = maxPoolWithIndicesOf(2);
 /** {@linkcode maxPool3d} with indices. */
-export function maxPool3dWithIndices(input: Tensor, ...args: MaxPoolPlain): [Tensor, Tensor] {
-  return maxPool(3, input, args, true) as [Tensor, Tensor];
-}
+export const maxPool3dWithIndices: Fn<typeof MaxPoolArgs, [Tensor, Tensor]> = maxPoolWithIndicesOf(3);
 
 // ---------------------------------------------------------------- adaptive maxima
 
 /** Sizes of an adaptive pooling's output; `null` keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
 
-/** The parameters of {@linkcode adaptiveMaxPool2d} and its relatives. */
-export interface AdaptiveMaxPoolArgs {
-  /** Spatial sizes of the output. */
-  outputSize: OutputSize;
-  /** Whether to give `[output, indices]`. @default {false} */
-  returnIndices?: boolean;
+/** The parameters of {@linkcode adaptiveAvgPool2d}, its relatives and their layers. */
+export class AdaptivePoolArgs {
+  constructor(
+    /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
+    public outputSize: OutputSize,
+  ) {}
 }
 
-/** The positional parameters of adaptive max pooling. */
-export type AdaptivePositional = ["outputSize", "returnIndices"];
-/** Arguments that ask for values only. */
-export type AdaptiveValues = Args<{ outputSize: OutputSize; returnIndices?: false }, AdaptivePositional>;
-/** Arguments that ask for indices too. */
-export type AdaptiveBoth = Args<{ outputSize: OutputSize; returnIndices: true }, AdaptivePositional>;
-/** Arguments of adaptive poolings with one result form. */
-export type AdaptivePlain = Args<{ outputSize: OutputSize }, ["outputSize"]>;
-const adaptiveMaxArgs = [1, 2, 3].map((n) =>
-  signature<AdaptiveMaxPoolArgs>(`adaptiveMaxPool${n}d`, ["outputSize", "returnIndices"], [], 1)
-);
+/** The parameters of {@linkcode adaptiveMaxPool2d}, its relatives and their layers. */
+export class AdaptiveMaxPoolArgs {
+  constructor(
+    /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
+    public outputSize: OutputSize,
+    /** Whether to give `[output, indices]`. */
+    public returnIndices = false,
+  ) {}
+}
 
-function adaptiveMaxPool(
-  n: number,
-  input: Tensor,
-  args: readonly unknown[],
-  both: boolean | null,
-): Tensor | [Tensor, Tensor] {
-  if (autocasting.active && n === 3) return autocasted({ cpu: "float32" }, adaptiveMaxPool, n, input, args, both);
-  const op = `adaptiveMaxPool${n}d`;
-  const { outputSize, returnIndices } = adaptiveMaxArgs[n - 1](args);
+/** An adaptive max pooling. */
+export interface AdaptiveMaxPoolFn {
+  /** The values and their indices. */
+  (
+    input: Tensor,
+    ...args:
+      | [outputSize: OutputSize, returnIndices: true]
+      | [outputSize: OutputSize, named: Indexed<typeof AdaptiveMaxPoolArgs>]
+      | [named: Indexed<typeof AdaptiveMaxPoolArgs>]
+  ): [Tensor, Tensor];
+  /** The values. */
+  (input: Tensor, ...args: Args<Valued<typeof AdaptiveMaxPoolArgs>>): Tensor;
+}
+
+function adaptiveMaxPool(op: string, n: number, input: Tensor, outputSize: OutputSize): [Tensor, Tensor] {
   checkPoolInput(op, n, input);
-  const pooling = adaptivePooling(op, n, input.shape.slice(input.ndim - n), outputSize);
-  const result = maxPooling(op, input, pooling);
-  if (both ?? returnIndices) return result;
-  if (!result[0].requiresGrad) result[1].dispose();
-  return result[0];
+  return maxPooling(op, input, adaptivePooling(op, n, input.shape.slice(input.ndim - n), outputSize));
+}
+
+function adaptiveMaxPoolOf(n: number): AdaptiveMaxPoolFn {
+  const op = `adaptiveMaxPool${n}d`;
+  return fn<typeof AdaptiveMaxPoolArgs, Tensor | [Tensor, Tensor]>(
+    specOf(op, n),
+    AdaptiveMaxPoolArgs,
+    (input, o) => valuesOrBoth(adaptiveMaxPool(op, n, input, o.outputSize), o.returnIndices),
+  ) as AdaptiveMaxPoolFn;
+}
+
+function adaptiveMaxPoolWithIndicesOf(n: number): Fn<typeof AdaptiveMaxPoolArgs, [Tensor, Tensor]> {
+  const op = `adaptiveMaxPool${n}dWithIndices`;
+  return fn(specOf(op, n), AdaptiveMaxPoolArgs, (input, o) => adaptiveMaxPool(op, n, input, o.outputSize));
 }
 
 /** The largest value of each of `outputSize` windows over one dimension; see {@linkcode adaptiveMaxPool2d}. */
-export function adaptiveMaxPool1d(input: Tensor, ...args: AdaptiveValues): Tensor;
-/** The values and their indices. */
-export function adaptiveMaxPool1d(input: Tensor, ...args: AdaptiveBoth): [Tensor, Tensor];
-export function adaptiveMaxPool1d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return adaptiveMaxPool(1, input, args, null);
-}
+export const adaptiveMaxPool1d: AdaptiveMaxPoolFn = adaptiveMaxPoolOf(1);
 
 /**
  * The largest value of each window, the windows dividing the plane so that the output has a given size.
  *
  * @param input `[N, C, H, W]` or `[C, H, W]`
- * @param args `outputSize`, `returnIndices`
  */
-export function adaptiveMaxPool2d(input: Tensor, ...args: AdaptiveValues): Tensor;
-/** The values and their indices. */
-export function adaptiveMaxPool2d(input: Tensor, ...args: AdaptiveBoth): [Tensor, Tensor];
-export function adaptiveMaxPool2d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return adaptiveMaxPool(2, input, args, null);
-}
+export const adaptiveMaxPool2d: AdaptiveMaxPoolFn = adaptiveMaxPoolOf(2);
 
 /** The largest value of each of `outputSize` windows over three dimensions; see {@linkcode adaptiveMaxPool2d}. */
-export function adaptiveMaxPool3d(input: Tensor, ...args: AdaptiveValues): Tensor;
-/** The values and their indices. */
-export function adaptiveMaxPool3d(input: Tensor, ...args: AdaptiveBoth): [Tensor, Tensor];
-export function adaptiveMaxPool3d(input: Tensor, ...args: readonly unknown[]): Tensor | [Tensor, Tensor] {
-  return adaptiveMaxPool(3, input, args, null);
-}
+export const adaptiveMaxPool3d: AdaptiveMaxPoolFn = adaptiveMaxPoolOf(3);
 
 /** {@linkcode adaptiveMaxPool1d} with indices. */
-export function adaptiveMaxPool1dWithIndices(input: Tensor, ...args: AdaptivePlain): [Tensor, Tensor] {
-  return adaptiveMaxPool(1, input, args, true) as [Tensor, Tensor];
-}
-
+export const adaptiveMaxPool1dWithIndices: Fn<typeof AdaptiveMaxPoolArgs, [Tensor, Tensor]> =
+  adaptiveMaxPoolWithIndicesOf(1);
 /** {@linkcode adaptiveMaxPool2d} with indices. */
-export function adaptiveMaxPool2dWithIndices(input: Tensor, ...args: AdaptivePlain): [Tensor, Tensor] {
-  return adaptiveMaxPool(2, input, args, true) as [Tensor, Tensor];
-}
-
+export const adaptiveMaxPool2dWithIndices: Fn<typeof AdaptiveMaxPoolArgs, [Tensor, Tensor]> =
+  adaptiveMaxPoolWithIndicesOf(2);
 /** {@linkcode adaptiveMaxPool3d} with indices. */
-export function adaptiveMaxPool3dWithIndices(input: Tensor, ...args: AdaptivePlain): [Tensor, Tensor] {
-  return adaptiveMaxPool(3, input, args, true) as [Tensor, Tensor];
-}
+export const adaptiveMaxPool3dWithIndices: Fn<typeof AdaptiveMaxPoolArgs, [Tensor, Tensor]> =
+  adaptiveMaxPoolWithIndicesOf(3);
 
 // ---------------------------------------------------------------- means
 
-/** The parameters of {@linkcode avgPool1d}. */
-export interface AvgPool1dArgs extends Omit<WindowOptions, "dilation"> {
-  /** Whether padding counts in the mean's divisor. @default {true} */
-  countIncludePad?: boolean;
+/** The parameters of {@linkcode avgPool1d} and its layer. */
+export class AvgPool1dArgs {
+  constructor(
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Zeros on both sides. */
+    public padding: Size = 0,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+    /** Whether the zeros of the padding count in the mean's divisor. */
+    public countIncludePad = true,
+  ) {}
 }
 
-/** The parameters of {@linkcode avgPool2d} and {@linkcode avgPool3d}. */
-export interface AvgPoolArgs extends AvgPool1dArgs {
-  /** The divisor, instead of the window's size. */
-  divisorOverride?: number | null;
+/** The parameters of {@linkcode avgPool2d}, {@linkcode avgPool3d} and their layers. */
+export class AvgPoolArgs extends AvgPool1dArgs {
+  constructor(
+    kernelSize: Size,
+    stride?: Size | null,
+    padding?: Size,
+    ceilMode?: boolean,
+    countIncludePad?: boolean,
+    /** What sums are divided by; `null`: the window's size. */
+    public divisorOverride: number | null = null,
+  ) {
+    super(kernelSize, stride, padding, ceilMode, countIncludePad);
+  }
 }
 
-/** The positional parameters of {@linkcode avgPool1d}. */
-export type AvgPool1dPositional = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"];
-/** The positional parameters of {@linkcode avgPool2d} and {@linkcode avgPool3d}. */
-export type AvgPoolPositional = [...AvgPool1dPositional, "divisorOverride"];
-const AVG_POOL = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
-const avgPoolArgs = [
-  signature<AvgPoolArgs>("avgPool1d", AVG_POOL, [], 1),
-  signature<AvgPoolArgs>("avgPool2d", [...AVG_POOL, "divisorOverride"], [], 1),
-  signature<AvgPoolArgs>("avgPool3d", [...AVG_POOL, "divisorOverride"], [], 1),
-];
+/** What {@linkcode avgPool} reads. */
+interface MeanOptions extends WindowOptions {
+  readonly countIncludePad?: boolean;
+  readonly divisorOverride?: number | null;
+}
 
-function avgPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
-  const op = `avgPool${n}d`;
-  const o = avgPoolArgs[n - 1](args);
+function avgPool(op: string, n: number, input: Tensor, o: Readonly<MeanOptions>): Tensor {
   const grid = gridOf(op, n, o);
   if (o.divisorOverride === 0) throw new ArgumentError(`${op}(): divisorOverride must not be zero: 0`);
   checkPoolInput(op, n, input);
@@ -275,115 +291,90 @@ function means(op: string, x: Tensor, pooling: Pooling, counts: readonly (readon
 /**
  * The mean of each window over one dimension.
  *
- * Shape: `[N, C, L]` or `[C, L]` to `[N, C, L']`.
- *
- * @param input any numeric dtype
- * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`
+ * Shape: `[N, C, L]` or `[C, L]` to `[N, C, L']`. DType: any numeric one.
  */
-export function avgPool1d(input: Tensor, ...args: Args<AvgPool1dArgs, AvgPool1dPositional>): Tensor {
-  return avgPool(1, input, args);
-}
+export const avgPool1d: Fn<typeof AvgPool1dArgs> = fn(
+  "avgPool1d",
+  AvgPool1dArgs,
+  (input, o) => avgPool("avgPool1d", 1, input, o),
+);
 
 /**
  * The mean of each window over two dimensions.
  *
- * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, C, H', W']`.
+ * Shape: `[N, C, H, W]` or `[C, H, W]` to `[N, C, H', W']`. DType: any numeric one.
  *
- * @param input any numeric dtype
- * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`, `divisorOverride`
  * @throws {ArgumentError} if the padding is more than half of the window
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  */
-export function avgPool2d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPositional>): Tensor {
-  return avgPool(2, input, args);
-}
-
-/**
- * The mean of each window over three dimensions.
- *
- * @param input any numeric dtype
- * @param args `kernelSize`, `stride`, `padding`, `ceilMode`, `countIncludePad`, `divisorOverride`
- */
-export function avgPool3d(input: Tensor, ...args: Args<AvgPoolArgs, AvgPoolPositional>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, avgPool3d, input, ...args);
-  return avgPool(3, input, args);
-}
-
-const adaptiveAvgArgs = [1, 2, 3].map((n) =>
-  signature<{ outputSize: OutputSize }>(`adaptiveAvgPool${n}d`, ["outputSize"], [], 1)
+export const avgPool2d: Fn<typeof AvgPoolArgs> = fn(
+  "avgPool2d",
+  AvgPoolArgs,
+  (input, o) => avgPool("avgPool2d", 2, input, o),
 );
 
-function adaptiveAvgPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
+/** The mean of each window over three dimensions. DType: any numeric one. */
+export const avgPool3d: Fn<typeof AvgPoolArgs> = fn(
+  specOf("avgPool3d", 3),
+  AvgPoolArgs,
+  (input, o) => avgPool("avgPool3d", 3, input, o),
+);
+
+function adaptiveAvgPoolOf(n: number): Fn<typeof AdaptivePoolArgs> {
   const op = `adaptiveAvgPool${n}d`;
-  const { outputSize } = adaptiveAvgArgs[n - 1](args);
-  checkPoolInput(op, n, input);
-  const pooling = adaptivePooling(op, n, input.shape.slice(input.ndim - n), outputSize);
-  const { starts, ends } = pooling.windows;
-  return means(op, input, pooling, starts.map((list, d) => list.map((s, i) => ends[d][i] - s)));
+  return fn(specOf(op, n), AdaptivePoolArgs, (input, { outputSize }) => {
+    checkPoolInput(op, n, input);
+    const pooling = adaptivePooling(op, n, input.shape.slice(input.ndim - n), outputSize);
+    const { starts, ends } = pooling.windows;
+    return means(op, input, pooling, starts.map((list, d) => list.map((s, i) => ends[d][i] - s)));
+  });
 }
 
 /** The mean of each of `outputSize` windows over one dimension; see {@linkcode adaptiveAvgPool2d}. */
-export function adaptiveAvgPool1d(input: Tensor, ...args: AdaptivePlain): Tensor {
-  return adaptiveAvgPool(1, input, args);
-}
+export const adaptiveAvgPool1d: Fn<typeof AdaptivePoolArgs> = adaptiveAvgPoolOf(1);
 
 /**
  * The mean of each window, the windows dividing the plane so that the output has a given size.
  *
  * @param input `[N, C, H, W]` or `[C, H, W]`
- * @param args `outputSize`: a size, or one per dimension; `null` keeps the input's
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  */
-export function adaptiveAvgPool2d(input: Tensor, ...args: AdaptivePlain): Tensor {
-  return adaptiveAvgPool(2, input, args);
-}
+export const adaptiveAvgPool2d: Fn<typeof AdaptivePoolArgs> = adaptiveAvgPoolOf(2);
 
 /** The mean of each of `outputSize` windows over three dimensions; see {@linkcode adaptiveAvgPool2d}. */
-export function adaptiveAvgPool3d(input: Tensor, ...args: AdaptivePlain): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, adaptiveAvgPool3d, input, ...args);
-  return adaptiveAvgPool(3, input, args);
-}
+export const adaptiveAvgPool3d: Fn<typeof AdaptivePoolArgs> = adaptiveAvgPoolOf(3);
 
 // ---------------------------------------------------------------- p-norms
 
-/** The parameters of {@linkcode lpPool2d} and its relatives. */
-export interface LpPoolArgs {
-  /** The exponent. */
-  normType: number;
-  /** Size of the window. */
-  kernelSize: Size;
-  /** Step of the window; its size if missing. */
-  stride?: Size | null;
-  /** Whether a window that ends outside counts. @default {false} */
-  ceilMode?: boolean;
+/** The parameters of {@linkcode lpPool2d}, its relatives and their layers. */
+export class LpPoolArgs {
+  constructor(
+    /** The exponent p. */
+    public normType: number,
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Whether a window that starts inside but ends outside counts. */
+    public ceilMode = false,
+  ) {}
 }
 
-/** The positional parameters of p-norm pooling. */
-export type LpPositional = ["normType", "kernelSize", "stride", "ceilMode"];
-const lpPoolArgs = [1, 2, 3].map((n) =>
-  signature<LpPoolArgs>(`lpPool${n}d`, ["normType", "kernelSize", "stride", "ceilMode"], [], 2)
-);
-
-function lpPool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
-  const { normType, ...window } = lpPoolArgs[n - 1](args);
-  const count = product(gridOf(`lpPool${n}d`, n, window).kernel);
-  return scope(() => {
-    const mean = avgPool(n, input.pow(normType), [{ ...window }]);
-    return mean.sign().mul(mean.abs().relu()).mul(count).pow(1 / normType);
+function lpPoolOf(n: number): Fn<typeof LpPoolArgs> {
+  const op = `lpPool${n}d`;
+  return fn(specOf(op, n), LpPoolArgs, (input, { normType, kernelSize, stride, ceilMode }) => {
+    const window = { kernelSize, stride, ceilMode };
+    const count = product(gridOf(op, n, window).kernel);
+    return scope(() => {
+      const mean = avgPool(op, n, input.pow(normType), window);
+      return mean.sign().mul(mean.abs().relu()).mul(count).pow(1 / normType);
+    });
   });
 }
 
 /** The p-norm of each window over one dimension: `(Σ x^p)^(1/p)`. */
-export function lpPool1d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
-  return lpPool(1, input, args);
-}
-
+export const lpPool1d: Fn<typeof LpPoolArgs> = lpPoolOf(1);
 /** The p-norm of each window over two dimensions: `(Σ x^p)^(1/p)`. */
-export function lpPool2d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
-  return lpPool(2, input, args);
-}
-
+export const lpPool2d: Fn<typeof LpPoolArgs> = lpPoolOf(2);
 /** The p-norm of each window over three dimensions: `(Σ x^p)^(1/p)`. */
-export function lpPool3d(input: Tensor, ...args: Args<LpPoolArgs, LpPositional>): Tensor {
-  return lpPool(3, input, args);
-}
+export const lpPool3d: Fn<typeof LpPoolArgs> = lpPoolOf(3);

@@ -32,7 +32,6 @@ export type ScalingRecipe = 0 | 1;
 
 /** The parameters of {@linkcode scaledMm}. */
 export class ScaledMmArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[k, n]`, float8; fastest where its columns lie together (a transposed `[n, k]`). */
     public matB: Tensor,
@@ -51,28 +50,13 @@ export class ScaledMmArgs {
     /** `[n]`, added to each row. */
     public bias: Tensor | null = null,
     /** The result's dtype, any floating one; `null` for that of the left matrix. */
-    public outputDtype: DType | null = null,
+    public outputDtype: DType | null = bfloat16,
     /** Accepted for PyTorch's sake: the inner dimensions are contracted. */
-    public contractionDim: readonly number[] | null = null,
+    public contractionDim: readonly number[] = [],
     /** Whether sums may be kept in lower precision, on devices that are faster so. */
-    public useFastAccum: boolean | null = null,
+    public useFastAccum = false,
   ) {}
 }
-
-/** The positional parameters of {@linkcode scaledMm}. */
-export type ScaledMmPositional = [
-  "matB",
-  "scaleA",
-  "scaleRecipeA",
-  "scaleB",
-  "scaleRecipeB",
-  "swizzleA",
-  "swizzleB",
-  "bias",
-  "outputDtype",
-  "contractionDim",
-  "useFastAccum",
-];
 
 const finished = expression("scaledMm", ([sum, a, b, bias]) => {
   const scaled = a ? b ? sum!.mul(a).mul(b) : sum!.mul(a) : sum!;
@@ -87,7 +71,7 @@ function single<T>(name: string, value: T | readonly T[]): T {
 }
 
 /** The factors of one operand, checked; `size` of them if they hold for rows. */
-function scaleOf(side: "A" | "B", o: ScaledMmArgs, size: number): { scale: Tensor; rowWise: boolean } {
+function scaleOf(side: "A" | "B", o: Readonly<ScaledMmArgs>, size: number): { scale: Tensor; rowWise: boolean } {
   const scale = single(`scale${side}`, side === "A" ? o.scaleA : o.scaleB);
   const recipe = single(`scaleRecipe${side}`, side === "A" ? o.scaleRecipeA : o.scaleRecipeB);
   checkTensor("scaledMm", `scale${side}`, scale);
@@ -116,7 +100,6 @@ function scaleOf(side: "A" | "B", o: ScaledMmArgs, size: number): { scale: Tenso
  * DType: float8 in, any floating dtype out, bfloat16 by default.
  *
  * @param matA `[m, k]`
- * @param args `matB`, `scaleA`, `scaleRecipeA`, `scaleB`, `scaleRecipeB` and the options
  * @throws {DTypeError} unless both matrices are float8 and the result is floating
  * @throws {ShapeError} if sizes or scales do not fit
  * @throws {AutogradError} if an operand requires grad: there is no derivative, as in PyTorch
@@ -136,7 +119,7 @@ function scaleOf(side: "A" | "B", o: ScaledMmArgs, size: number): { scale: Tenso
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_mm.html
  */
 export const scaledMm: Fn<typeof ScaledMmArgs> = fn("scaledMm", ScaledMmArgs, (matA, o) => {
-  const { matB, bias = null, useFastAccum = false } = o;
+  const { matB, bias, useFastAccum } = o;
   checkDims("scaledMm", "matA", matA, 2);
   checkDims("scaledMm", "matB", matB, 2);
   if (!matA.dtype.isFloat8 || !matB.dtype.isFloat8) {
@@ -148,8 +131,9 @@ export const scaledMm: Fn<typeof ScaledMmArgs> = fn("scaledMm", ScaledMmArgs, (m
   if (matB.shape[0] !== k) {
     throw new ShapeError(`scaledMm(): inner sizes differ: ${show(matA.shape)} and ${show(matB.shape)}`);
   }
-  const dtype = o.outputDtype === null ? matA.dtype : o.outputDtype ?? bfloat16;
+  const dtype = o.outputDtype ?? matA.dtype;
   if (!dtype.isFloatingPoint) throw new DTypeError(`scaledMm(): outputDtype must be a floating dtype: ${dtype}`);
+  if (bias !== null) checkTensor("scaledMm", "bias", bias);
   if (bias !== null && (bias.ndim !== 1 || bias.shape[0] !== n)) {
     throw new ShapeError(`scaledMm(): the bias must have shape [${n}]: ${show(bias.shape)}`);
   }

@@ -7,33 +7,31 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { type DType, float32 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { DTypeError } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { record, recording } from "../autograd/record.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkOperands } from "./kernel.ts";
+import { type Op, op } from "./op.ts";
 import { unrecorded } from "./view_core.ts";
 
-/** The parameters of {@linkcode softmax}. */
-export interface SoftmaxArgs {
-  /** The dimension that sums to 1. */
-  dim?: number | null;
-  /** Converts the input first. */
-  dtype?: DType | null;
+/** The parameters of {@linkcode softmax} and {@linkcode logSoftmax}. */
+export class SoftmaxArgs {
+  constructor(
+    /** The dimension that sums to 1. */
+    public dim: number,
+    /** What the input is converted to first. */
+    public dtype: DType | null = null,
+  ) {}
 }
-const softmaxArgs = signature<SoftmaxArgs>("softmax", ["dim", "dtype"]);
-const logSoftmaxArgs = signature<SoftmaxArgs>("logSoftmax", ["dim", "dtype"]);
 
 /**
  * `e^x / Σ e^x` along a dimension.
  *
  * @throws {DTypeError} if the input is neither floating nor converted by `dtype`
- * @throws {ArgumentError} if no dimension is given
  *
  * @example
  * ```ts
@@ -43,24 +41,24 @@ const logSoftmaxArgs = signature<SoftmaxArgs>("logSoftmax", ["dim", "dtype"]);
  * assertEquals(await softmax(torch.zeros(2, 4), 1).tolist(), [[0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]]);
  * ```
  */
-export function softmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, softmax, input, ...args);
-  return apply("softmax", input, softmaxArgs(args), false);
-}
+export const softmax: Op<typeof SoftmaxArgs> = op(
+  { name: "softmax", autocast: { gpu: "dtype" } },
+  SoftmaxArgs,
+  (input, o) => apply("softmax", input, o, false),
+);
 
 /**
  * The logarithm of softmax, computed without underflow.
  *
  * @throws {DTypeError} if the input is neither floating nor converted by `dtype`
- * @throws {ArgumentError} if no dimension is given
  */
-export function logSoftmax(input: Tensor, ...args: Args<SoftmaxArgs, ["dim", "dtype"]>): Tensor {
-  if (autocasting.active) return autocasted({ gpu: "dtype" }, logSoftmax, input, ...args);
-  return apply("logSoftmax", input, logSoftmaxArgs(args), true);
-}
+export const logSoftmax: Op<typeof SoftmaxArgs> = op(
+  { name: "logSoftmax", autocast: { gpu: "dtype" } },
+  SoftmaxArgs,
+  (input, o) => apply("logSoftmax", input, o, true),
+);
 
-function apply(op: string, input: Tensor, { dim, dtype }: SoftmaxArgs, log: boolean): Tensor {
-  if (dim === undefined || dim === null) throw new ArgumentError(`${op}(): missing argument: "dim"`);
+function apply(op: string, input: Tensor, { dim, dtype }: Readonly<SoftmaxArgs>, log: boolean): Tensor {
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (!x.dtype.isFloatingPoint) {
     if (x.dtype.isComplex && !log) return composedComplex(x, wrapDim(op, dim, x.ndim));

@@ -4,39 +4,33 @@
  * @module
  */
 
-import { autocasted, autocasting } from "../autograd/autocast.ts";
-import { type Args, signature } from "../base/args.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { int64 } from "../base/dtype.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkPoolInput, gridOf, product, type Size } from "./pool_core.ts";
+import { type Fn, fn, type OpSpec } from "./op.ts";
 import { reshapeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode maxUnpool2d} and its relatives. */
-export interface MaxUnpoolArgs {
-  /** The indices that max pooling gave. */
-  indices: Tensor;
-  /** Size of the window. */
-  kernelSize: Size;
-  /** Step of the window; its size if missing. */
-  stride?: Size | null;
-  /** Padding of the pooling. @default {0} */
-  padding?: Size;
-  /** Shape of the result, or its spatial sizes, where several inputs give the same pooled size. */
-  outputSize?: readonly number[] | null;
+export class MaxUnpoolArgs {
+  constructor(
+    /** The indices that max pooling gave. */
+    public indices: Tensor,
+    /** Size of the window. */
+    public kernelSize: Size,
+    /** Step of the window; `null`: its size. */
+    public stride: Size | null = null,
+    /** Padding of the pooling. */
+    public padding: Size = 0,
+    /** Shape of the result, or its spatial sizes, where several inputs give the same pooled size. */
+    public outputSize: readonly number[] | null = null,
+  ) {}
 }
 
-/** The positional parameters of unpooling. */
-export type MaxUnpoolPositional = ["indices", "kernelSize", "stride", "padding", "outputSize"];
-const unpoolArgs = [1, 2, 3].map((n) =>
-  signature<MaxUnpoolArgs>(`maxUnpool${n}d`, ["indices", "kernelSize", "stride", "padding", "outputSize"], [], 2)
-);
-
-function maxUnpool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
-  const op = `maxUnpool${n}d`;
-  const { indices, outputSize = null, ...window } = unpoolArgs[n - 1](args);
+function maxUnpool(op: string, n: number, input: Tensor, o: Readonly<MaxUnpoolArgs>): Tensor {
+  const { indices, outputSize, kernelSize } = o;
   checkPoolInput(op, n, input);
   checkTensor(op, "indices", indices);
   if (indices.dtype !== int64) throw new DTypeError(`${op}(): indices must be int64: ${indices.dtype}`);
@@ -45,7 +39,7 @@ function maxUnpool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
       `${op}(): the shape of indices must be the input's: ${show(indices.shape)} and ${show(input.shape)}`,
     );
   }
-  const { kernel, stride, padding } = gridOf(op, n, window);
+  const { kernel, stride, padding } = gridOf(op, n, { kernelSize, stride: o.stride, padding: o.padding });
   const pooled = input.shape.slice(-n);
   const usual = pooled.map((s, d) => (s - 1) * stride[d] - 2 * padding[d] + kernel[d]);
   const out = outputSize === null ? usual : outputSize.slice(-n);
@@ -65,25 +59,22 @@ function maxUnpool(n: number, input: Tensor, args: readonly unknown[]): Tensor {
   });
 }
 
-/** The reverse of `maxPool1d`; see {@linkcode maxUnpool2d}. */
-export function maxUnpool1d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
-  return maxUnpool(1, input, args);
+function maxUnpoolOf(n: number): Fn<typeof MaxUnpoolArgs> {
+  const name = `maxUnpool${n}d`;
+  const spec: OpSpec = n === 1 ? { name } : { name, autocast: { cpu: "float32" } };
+  return fn(spec, MaxUnpoolArgs, (input, o) => maxUnpool(name, n, input, o));
 }
+
+/** The reverse of `maxPool1d`; see {@linkcode maxUnpool2d}. */
+export const maxUnpool1d: Fn<typeof MaxUnpoolArgs> = maxUnpoolOf(1);
 
 /**
  * The reverse of `maxPool2d`: values at the indices that it gave, zeros elsewhere.
  *
  * @param input the pooled values
- * @param args `indices`, `kernelSize`, `stride`, `padding`, `outputSize`
  * @throws {ShapeError} if `outputSize` is not one that pools to the input's size
  */
-export function maxUnpool2d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, maxUnpool2d, input, ...args);
-  return maxUnpool(2, input, args);
-}
+export const maxUnpool2d: Fn<typeof MaxUnpoolArgs> = maxUnpoolOf(2);
 
 /** The reverse of `maxPool3d`; see {@linkcode maxUnpool2d}. */
-export function maxUnpool3d(input: Tensor, ...args: Args<MaxUnpoolArgs, MaxUnpoolPositional>): Tensor {
-  if (autocasting.active) return autocasted({ cpu: "float32" }, maxUnpool3d, input, ...args);
-  return maxUnpool(3, input, args);
-}
+export const maxUnpool3d: Fn<typeof MaxUnpoolArgs> = maxUnpoolOf(3);

@@ -170,7 +170,8 @@ export class Tensor implements Strided {
 /** Throws unless a value is a tensor. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  const remedy = value instanceof Promise ? "; await it first" : "";
+  const list = Array.isArray(value) || ArrayBuffer.isView(value);
+  const remedy = value instanceof Promise ? "; await it first" : list ? "; make one of it: torch.tensor(…)" : "";
   throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${remedy}`);
 }
 

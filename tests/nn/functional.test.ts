@@ -194,3 +194,21 @@ Deno.test("binaryCrossEntropy refuses what is no probability, NaN included", () 
     assertThrows(() => F.binaryCrossEntropy(torch.tensor([0.5, bad]), target), torch.ArgumentError, "between 0 and 1");
   }
 });
+
+Deno.test("losses take the target by name, PyTorch's old reductions in their places, and say what is wrong", () => {
+  const x = torch.randn(4, 3), y = torch.tensor([0n, 1n, 2n, 0n]);
+  assertEquals(F.crossEntropy(x, { target: y, reduction: "none" }).shape, [4]);
+  assertEquals(F.mseLoss(x, x, null, false).shape, [4, 3]);
+  assertEquals(F.poissonNllLoss(x, x, true, false, null, 1e-8, null, "none").shape, [4, 3]);
+  assertThrows(() => F.crossEntropy(y, x), torch.DTypeError, "input and target are swapped");
+  assertThrows(() => F.crossEntropy(x, [0, 1] as never), torch.ArgumentError, "target must be a Tensor");
+  assertThrows(() => F.nllLoss(x, y, { weight: [1, 1, 1] as never }), torch.ArgumentError, "weight must be a Tensor");
+});
+
+Deno.test("products take operands by name; in-place forms refuse out", () => {
+  const x = torch.ones(4, 3), square = torch.ones(4, 4);
+  assertEquals(torch.matmul(x, { other: x.t() }).shape, [4, 4]);
+  assertEquals(torch.einsum("ij,kj->ik", { operands: [x, x] }).shape, [4, 4]);
+  assertEquals(torch.chainMatmul(x, x.t(), { out: torch.zeros(4, 4) }).shape, [4, 4]);
+  assertThrows(() => square.addmm_(x, x.t(), { out: square }), torch.ArgumentError, "addmm_()");
+});

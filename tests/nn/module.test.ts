@@ -293,7 +293,7 @@ Deno.test("containers: indexing, insertion, removal, names", () => {
   assertEquals(Object.keys(named.stateDict()), ["conv.weight", "conv.bias"]);
   const list = new nn.ModuleList([new nn.ReLU()]);
   assertThrows(() => (list as unknown as { call(): void }).call(), torch.ArgumentError, "forward");
-  const dict = new nn.ModuleDict<torch.nn.Module>({ a: new nn.Linear(1, 1) });
+  const dict = new nn.ModuleDict({ a: new nn.Linear(1, 1) });
   dict.update({ type: new nn.ReLU() });
   assertEquals([...dict], ["a", "type"]);
   assert(dict.has("type") && dict.get("b") === undefined);

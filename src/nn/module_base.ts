@@ -1,0 +1,32 @@
+/**
+ * What `Module` has in place of a `forward`: one that throws, and that subclasses replace without `override`.
+ *
+ * @module
+ */
+
+import { ArgumentError } from "../base/errors.ts";
+
+/** The `forward` of a module whose class has none. */
+export class WithoutForward {
+  /**
+   * The computation; written by the subclass, called through `Module.call`.
+   *
+   * @throws {ArgumentError} if the subclass has none
+   */
+  // deno-lint-ignore no-explicit-any -- a field typed `Module` can be called with what its class takes, whatever that is
+  forward(..._args: any[]): any {
+    throw new ArgumentError(
+      `${this.constructor.name}(): the module has no forward(); write one, \`forward(x) { return … }\`, in its class`,
+    );
+  }
+}
+
+/** Says that `forward` is there to be written, so that TypeScript does not ask for `override` before it. */
+export abstract class WritesForward {
+  /** The computation. */
+  // deno-lint-ignore no-explicit-any -- as above
+  abstract forward(...args: any[]): any;
+}
+
+/** What `Module` extends. */
+export const ModuleBase: new () => WithoutForward & WritesForward = WithoutForward;
