@@ -7,7 +7,7 @@
 
 export {
   BasicBlock,
-  type BlockOptions,
+  BlockArgs,
   type BlockType,
   Bottleneck,
   type Layer,
@@ -18,9 +18,13 @@ export {
   resnet18,
   resnet34,
   resnet50,
-  type ResNetOptions,
+  ResNetArgs,
+  ResNetModelArgs,
   resnext101_32x8d,
+  ResNeXt32x4dArgs,
+  ResNeXt32x8dArgs,
   resnext50_32x4d,
   wideResnet101_2,
   wideResnet50_2,
+  WideResNetArgs,
 } from "./resnet.ts";
