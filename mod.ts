@@ -451,24 +451,11 @@ export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { BackendInfo, Block, MemoryStats, Strided } from "./src/backend/backend.ts";
-export type { Args } from "./src/base/args.ts";
 export type { Args, Func, Lists, Named, NoArgs, Params, SpreadArgs } from "./src/base/call.ts";
 export type { DeviceType } from "./src/base/device.ts";
 export type { DataArray, DTypeKind, DTypeName } from "./src/base/dtype.ts";
 export type { FInfo, IInfo } from "./src/base/limits.ts";
-export type { Scalar, ScalarLike } from "./src/base/scalar.ts";
-export type {
-  Expr,
-  ExprMethods,
-  Op,
-  Operand,
-  PartialDerivative,
-  RealOperand,
-  Value,
-  ValueMethods,
-} from "./src/expr/expr.ts";
-export type { Kind, Scalar } from "./src/expr/kind.ts";
-export type { BINARY, BinaryName, UNARY, UnaryName } from "./src/expr/primitives.ts";
+export type { ScalarLike } from "./src/base/scalar.ts";
 export type {
   AlphaArgs,
   GeluArgs,

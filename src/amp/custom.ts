@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { checkFunction } from "../base/checks.ts";
 import type { DeviceType } from "../base/device.ts";
@@ -14,21 +15,30 @@ import type { DType } from "../base/dtype.ts";
 import type { FunctionCtx } from "../autograd/function.ts";
 import { autocast, castArguments, getAutocastDtype, isAutocastEnabled } from "../autograd/autocast.ts";
 
-/** What {@linkcode customFwd} takes by name. */
-export interface CustomFwdOptions {
+/** The parameters of {@linkcode customBwd} after the method. */
+export class CustomBwdArgs {
   /** The kind of device whose autocast state holds. */
-  deviceType: DeviceType;
-  /** Inside a region: casts floating tensors to this dtype and runs forward without autocast. */
-  castInputs?: DType | null;
+  deviceType: DeviceType | null = null;
 }
 
-/** The options, if they and the method are what they must be. */
-function checked<O extends { deviceType: DeviceType }>(op: string, method: unknown, options: O): O {
+/** The parameters of {@linkcode customFwd} after the method. */
+export class CustomFwdArgs extends CustomBwdArgs {
+  /** Inside a region: casts floating tensors to this dtype and runs forward without autocast; `null`: neither. */
+  castInputs: DType | null = null;
+}
+
+const fwdArgs = call("customFwd", CustomFwdArgs);
+const bwdArgs = call("customBwd", CustomBwdArgs);
+
+/** The kind of device, if it and the method are what they must be. */
+function checked(op: string, method: unknown, deviceType: DeviceType | null): DeviceType {
   checkFunction(op, "the first argument", method);
-  if (typeof options?.deviceType !== "string") {
-    throw new ArgumentError(`${op}(): the options need a deviceType, as { deviceType: "cpu" }: ${describe(options)}`);
+  if (typeof deviceType !== "string") {
+    throw new ArgumentError(
+      `${op}(): deviceType must be given by name, as { deviceType: "cpu" }: ${describe(deviceType)}`,
+    );
   }
-  return options;
+  return deviceType;
 }
 
 /**
@@ -59,9 +69,10 @@ function checked<O extends { deviceType: DeviceType }>(op: string, method: unkno
  */
 export function customFwd<A extends readonly unknown[], R>(
   forward: (ctx: FunctionCtx, ...args: A) => R,
-  options: CustomFwdOptions,
+  ...args: Args<typeof CustomFwdArgs>
 ): (ctx: FunctionCtx, ...args: A) => R {
-  const { deviceType, castInputs = null } = checked("customFwd", forward, options);
+  const { castInputs, ...given } = fwdArgs(args);
+  const deviceType = checked("customFwd", forward, given.deviceType);
   return (ctx, ...args) => {
     const enabled = isAutocastEnabled(deviceType);
     ctx._dtype = getAutocastDtype(deviceType);
@@ -80,9 +91,9 @@ export function customFwd<A extends readonly unknown[], R>(
  */
 export function customBwd<A extends readonly unknown[], R>(
   backward: (ctx: FunctionCtx, ...grads: A) => R,
-  options: { deviceType: DeviceType },
+  ...args: Args<typeof CustomBwdArgs>
 ): (ctx: FunctionCtx, ...grads: A) => R {
-  const { deviceType } = checked("customBwd", backward, options);
+  const deviceType = checked("customBwd", backward, bwdArgs(args).deviceType);
   return (ctx, ...grads) => {
     using _ = autocast(deviceType, { enabled: ctx._fwdUsedAutocast === true, dtype: ctx._dtype as DType });
     return backward(ctx, ...grads);

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { float16, float32, int32 } from "../base/dtype.ts";
 import { ArgumentError, AutogradError, describe, DeviceError, DTypeError } from "../base/errors.ts";
@@ -22,41 +22,91 @@ import type { Optimizer } from "../optim/optimizer.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** What {@linkcode GradScaler} takes. */
-export interface GradScalerOptions {
-  /** Accepted for PyTorch's sake: the scale lives on the device of what is scaled first. */
-  device?: string;
-  /** The scale to start from. @default {65536} */
-  initScale?: number;
-  /** Factor of the scale after `growthInterval` good steps in a row; more than 1. @default {2} */
-  growthFactor?: number;
-  /** Factor of the scale after a step that was skipped; less than 1. @default {0.5} */
-  backoffFactor?: number;
-  /** Good steps in a row until the scale grows. @default {2000} */
-  growthInterval?: number;
-  /** Whether anything is done; without, `step` only steps. @default {true} */
-  enabled?: boolean;
+/** The parameters of {@linkcode GradScaler}. */
+export class GradScalerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Accepted for PyTorch's sake: the scale lives on the device of what is scaled first. */
+    public device: string | Device = "cuda",
+    /** The scale to start from. */
+    public initScale = 65536,
+    /** Factor of the scale after `growthInterval` good steps in a row; more than 1. */
+    public growthFactor = 2,
+    /** Factor of the scale after a step that was skipped; less than 1. */
+    public backoffFactor = 0.5,
+    /** Good steps in a row until the scale grows. */
+    public growthInterval = 2000,
+    /** Whether anything is done; without, `step` only steps. */
+    public enabled = true,
+  ) {}
+}
+
+/** The parameters of {@linkcode GradScaler.unscale_}. */
+export class UnscaleArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whose gradients. */
+    public optimizer: Optimizer,
+  ) {}
+}
+
+/** The parameters of {@linkcode GradScaler.update}. */
+export class UpdateArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Sets the scale, instead of adapting it. */
+    public newScale: number | Tensor | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode GradScaler.setGrowthFactor} and {@linkcode GradScaler.setBackoffFactor}. */
+export class FactorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The factor from now on. */
+    public newFactor: number,
+  ) {}
+}
+
+/** The parameters of {@linkcode GradScaler.setGrowthInterval}. */
+export class IntervalArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The number of steps from now on. */
+    public newInterval: number,
+  ) {}
 }
 
 /** A saved scaler, in PyTorch's layout; empty if it is not enabled. */
 export interface GradScalerState {
   /** The current scale. */
   scale?: number;
-  /** See {@linkcode GradScalerOptions}. */
+  /** See {@linkcode GradScalerArgs}. */
   growth_factor?: number;
-  /** See {@linkcode GradScalerOptions}. */
+  /** See {@linkcode GradScalerArgs}. */
   backoff_factor?: number;
-  /** See {@linkcode GradScalerOptions}. */
+  /** See {@linkcode GradScalerArgs}. */
   growth_interval?: number;
   /** Good steps since the scale last changed. */
   _growth_tracker?: number;
 }
 
-type Positional = ["device", "initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"];
-const scalerArgs = signature<GradScalerOptions>(
-  "GradScaler",
-  ["device", "initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"],
-);
+const scalerArgs = call("GradScaler", GradScalerArgs);
+const scaleArgs = call("scale", NoArgs);
+const unscaleArgs = call("unscale_", UnscaleArgs);
+const updateArgs = call("update", UpdateArgs);
+const growthFactorArgs = call("setGrowthFactor", FactorArgs);
+const backoffFactorArgs = call("setBackoffFactor", FactorArgs);
+const growthIntervalArgs = call("setGrowthInterval", IntervalArgs);
+const loadStateDictArgs = call("loadStateDict", NoArgs);
+const getters = {
+  scale: call("getScale", NoArgs),
+  growthFactor: call("getGrowthFactor", NoArgs),
+  backoffFactor: call("getBackoffFactor", NoArgs),
+  growthInterval: call("getGrowthInterval", NoArgs),
+  isEnabled: call("isEnabled", NoArgs),
+  stateDict: call("stateDict", NoArgs),
+};
 
 /** What happened to an optimizer since the last `update()`. */
 interface OptimizerStage {
@@ -106,17 +156,17 @@ export class GradScaler {
   #stages = new Map<Optimizer, OptimizerStage>();
 
   /**
-   * Takes `device, initScale, growthFactor, backoffFactor, growthInterval, enabled`.
+   * Makes a scaler; nothing is on a device yet.
    *
    * @throws {ArgumentError} unless the scale grows by more than 1 and shrinks by less
    */
-  constructor(...args: Args<GradScalerOptions, Positional>) {
+  constructor(...args: Args<typeof GradScalerArgs>) {
     const o = scalerArgs(args);
-    this.#enabled = o.enabled ?? true;
-    this.#initScale = o.initScale ?? 65536;
-    this.#growthFactor = o.growthFactor ?? 2;
-    this.#backoffFactor = o.backoffFactor ?? 0.5;
-    this.#growthInterval = o.growthInterval ?? 2000;
+    this.#enabled = o.enabled;
+    this.#initScale = o.initScale;
+    this.#growthFactor = o.growthFactor;
+    this.#backoffFactor = o.backoffFactor;
+    this.#growthInterval = o.growthInterval;
     if (!(this.#growthFactor > 1)) {
       throw new ArgumentError(`GradScaler(): growthFactor must be more than 1: ${this.#growthFactor}`);
     }
@@ -130,7 +180,8 @@ export class GradScaler {
    *
    * @param outputs returned as they are if the scaler is not enabled
    */
-  scale<T extends Tensor | readonly unknown[]>(outputs: T): T {
+  scale<T extends Tensor | readonly unknown[]>(outputs: T, ...args: Args<typeof NoArgs>): T {
+    scaleArgs(args);
     if (!this.#enabled) return outputs;
     const apply = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(apply);
@@ -170,7 +221,8 @@ export class GradScaler {
    * @throws {AutogradError} if it was done already since the last `update()`
    * @throws {DTypeError} if a gradient is float16: the parameters are to be float32
    */
-  unscale_(optimizer: Optimizer): void {
+  unscale_(...args: Args<typeof UnscaleArgs>): void {
+    const { optimizer } = unscaleArgs(args);
     if (!this.#enabled) return;
     const [scale] = this.#started("unscale_");
     const own = this.#stageOf(optimizer);
@@ -274,10 +326,10 @@ export class GradScaler {
   /**
    * Adapts the scale; call it last in each iteration.
    *
-   * @param newScale sets the scale instead
    * @throws {AutogradError} if no step looked at gradients
    */
-  update(newScale: number | Tensor | null = null): void {
+  update(...args: Args<typeof UpdateArgs>): void {
+    const { newScale } = updateArgs(args);
     if (!this.#enabled) return;
     const [scale, tracker] = this.#started("update");
     if (newScale instanceof Tensor) {
@@ -298,48 +350,54 @@ export class GradScaler {
   }
 
   /** The current scale; 1 if the scaler is not enabled. */
-  async getScale(): Promise<number> {
+  async getScale(...args: Args<typeof NoArgs>): Promise<number> {
+    getters.scale(args);
     if (!this.#enabled) return 1;
     return this.#scale === null ? this.#initScale : Number(await this.#scale.item());
   }
 
   /** Factor of the scale after good steps. */
-  getGrowthFactor(): number {
+  getGrowthFactor(...args: Args<typeof NoArgs>): number {
+    getters.growthFactor(args);
     return this.#growthFactor;
   }
 
   /** Sets {@linkcode GradScaler.getGrowthFactor}. */
-  setGrowthFactor(newFactor: number): void {
-    this.#growthFactor = newFactor;
+  setGrowthFactor(...args: Args<typeof FactorArgs>): void {
+    this.#growthFactor = growthFactorArgs(args).newFactor;
   }
 
   /** Factor of the scale after a skipped step. */
-  getBackoffFactor(): number {
+  getBackoffFactor(...args: Args<typeof NoArgs>): number {
+    getters.backoffFactor(args);
     return this.#backoffFactor;
   }
 
   /** Sets {@linkcode GradScaler.getBackoffFactor}. */
-  setBackoffFactor(newFactor: number): void {
-    this.#backoffFactor = newFactor;
+  setBackoffFactor(...args: Args<typeof FactorArgs>): void {
+    this.#backoffFactor = backoffFactorArgs(args).newFactor;
   }
 
   /** Good steps in a row until the scale grows. */
-  getGrowthInterval(): number {
+  getGrowthInterval(...args: Args<typeof NoArgs>): number {
+    getters.growthInterval(args);
     return this.#growthInterval;
   }
 
   /** Sets {@linkcode GradScaler.getGrowthInterval}. */
-  setGrowthInterval(newInterval: number): void {
-    this.#growthInterval = newInterval;
+  setGrowthInterval(...args: Args<typeof IntervalArgs>): void {
+    this.#growthInterval = growthIntervalArgs(args).newInterval;
   }
 
   /** Whether anything is done. */
-  isEnabled(): boolean {
+  isEnabled(...args: Args<typeof NoArgs>): boolean {
+    getters.isEnabled(args);
     return this.#enabled;
   }
 
   /** The state under PyTorch's names; call it after `update()`. */
-  async stateDict(): Promise<GradScalerState> {
+  async stateDict(...args: Args<typeof NoArgs>): Promise<GradScalerState> {
+    getters.stateDict(args);
     if (!this.#enabled) return {};
     return {
       scale: await this.getScale(),
@@ -355,7 +413,8 @@ export class GradScaler {
    *
    * @throws {ArgumentError} if the state is that of a scaler that was not enabled
    */
-  loadStateDict(state: GradScalerState): void {
+  loadStateDict(state: GradScalerState, ...args: Args<typeof NoArgs>): void {
+    loadStateDictArgs(args);
     if (!this.#enabled) return;
     const { scale, growth_factor, backoff_factor, growth_interval, _growth_tracker } = state;
     const all = [scale, growth_factor, backoff_factor, growth_interval, _growth_tracker];

@@ -7,5 +7,5 @@
 
 import "../ops/attach.ts";
 export { autocast, type AutocastOptions, isAutocastAvailable } from "../autograd/autocast.ts";
-export { customBwd, customFwd, type CustomFwdOptions } from "./custom.ts";
-export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad_scaler.ts";
+export { customBwd, CustomBwdArgs, customFwd, CustomFwdArgs } from "./custom.ts";
+export { GradScaler, GradScalerArgs, type GradScalerState } from "./grad_scaler.ts";

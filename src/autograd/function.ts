@@ -5,14 +5,26 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
 import { AutogradError, describe } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import type { Storage } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { withGrad } from "./mode.ts";
 import { alias, Node } from "./node.ts";
 import { rebase, recording, setHistory } from "./record.ts";
+
+/** The parameters of {@linkcode FunctionCtx.setMaterializeGrads}. */
+export class SetMaterializeGradsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether missing gradients arrive as zeros, or as `null`. */
+    public value: boolean,
+  ) {}
+}
+
+const materializeArgs = call("setMaterializeGrads", SetMaterializeGradsArgs);
 
 /** What `forward` leaves for `backward`. Fields of the user's own may be added. */
 export class FunctionCtx {
@@ -33,6 +45,7 @@ export class FunctionCtx {
 
   /** Keeps tensors for `backward`, checked against in-place modification. */
   saveForBackward(...tensors: (Tensor | null)[]): void {
+    for (const t of tensors) if (t !== null) checkTensor("saveForBackward", "each argument", t);
     this.toSave = tensors;
   }
 
@@ -43,17 +56,23 @@ export class FunctionCtx {
 
   /** Marks outputs through which no gradient flows. */
   markNonDifferentiable(...tensors: Tensor[]): void {
-    for (const t of tensors) this.nonDifferentiable.add(t);
+    for (const t of tensors) {
+      checkTensor("markNonDifferentiable", "each argument", t);
+      this.nonDifferentiable.add(t);
+    }
   }
 
   /** Marks inputs that `forward` wrote in place and returns. */
   markDirty(...tensors: Tensor[]): void {
-    for (const t of tensors) this.dirty.add(t);
+    for (const t of tensors) {
+      checkTensor("markDirty", "each argument", t);
+      this.dirty.add(t);
+    }
   }
 
   /** Sets whether missing gradients arrive as zeros (the default) or as `null`. */
-  setMaterializeGrads(value: boolean): void {
-    this.materializeGrads = value;
+  setMaterializeGrads(...args: Args<typeof SetMaterializeGradsArgs>): void {
+    this.materializeGrads = materializeArgs(args).value;
   }
 }
 

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
+import { checkFunction } from "../base/checks.ts";
 import { AutogradError, DTypeError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { grad } from "./tensor_autograd.ts";
@@ -13,17 +15,48 @@ import { enableGrad, withGrad } from "./mode.ts";
 /** A differentiable function under test. */
 export type CheckedFunction = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
-/** Options of {@linkcode gradcheck}. */
-export interface GradcheckOptions {
-  /** Step of the differences. @default {1e-6} */
-  eps?: number;
-  /** Absolute tolerance. @default {1e-5} */
-  atol?: number;
-  /** Relative tolerance. @default {1e-3} */
-  rtol?: number;
-  /** Give `false` instead of throwing. @default {true} */
-  raiseException?: boolean;
+/** The parameters of {@linkcode gradcheck}. */
+export class GradcheckArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A function of tensors; every floating output is checked. */
+    public func: CheckedFunction,
+    /** Tensors of float64 or complex128; those that require grad are checked. */
+    public inputs: Tensor | readonly Tensor[],
+    /** Step of the differences. */
+    public eps = 1e-6,
+    /** Absolute tolerance. */
+    public atol = 1e-5,
+    /** Relative tolerance. */
+    public rtol = 1e-3,
+    /** Throw where a gradient is wrong, instead of giving `false`. */
+    public raiseException = true,
+  ) {}
 }
+
+/** The parameters of {@linkcode gradgradcheck}. */
+export class GradgradcheckArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A function of tensors; every floating output is checked. */
+    public func: CheckedFunction,
+    /** Tensors of float64 or complex128; those that require grad are checked. */
+    public inputs: Tensor | readonly Tensor[],
+    /** Cotangents of the outputs; `null`: fixed pseudo-random numbers. */
+    public gradOutputs: readonly Tensor[] | null = null,
+    /** Step of the differences. */
+    public eps = 1e-6,
+    /** Absolute tolerance. */
+    public atol = 1e-5,
+    /** Relative tolerance. */
+    public rtol = 1e-3,
+    /** Throw where a gradient is wrong, instead of giving `false`. */
+    public raiseException = true,
+  ) {}
+}
+
+const gradcheckArgs = call("gradcheck", GradcheckArgs);
+const gradgradcheckArgs = call("gradgradcheck", GradgradcheckArgs);
 
 function outputsOf(fn: CheckedFunction, inputs: readonly Tensor[]): Tensor[] {
   const out = fn(...inputs);
@@ -78,18 +111,13 @@ async function analyticRow(out: Tensor, inputs: readonly Tensor[], k: number): P
 }
 
 /**
- * Whether the gradients of `fn` agree with central differences.
+ * Whether the gradients of a function agree with central differences.
  *
- * @param fn a function of tensors; every floating output is checked
- * @param inputs float64 or complex128 tensors; those that require grad are checked
  * @throws {AutogradError} naming the first element that differs, unless `raiseException` is false
  */
-export async function gradcheck(
-  fn: CheckedFunction,
-  inputs: Tensor | readonly Tensor[],
-  options: GradcheckOptions = {},
-): Promise<boolean> {
-  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options;
+export async function gradcheck(...args: Args<typeof GradcheckArgs>): Promise<boolean> {
+  const { func: fn, inputs, eps, atol, rtol, raiseException } = gradcheckArgs(args);
+  checkFunction("gradcheck", "func", fn);
   const list = (Array.isArray(inputs) ? inputs : [inputs]) as Tensor[];
   const checked = list.filter((x) => x.requiresGrad);
   if (checked.length === 0) throw new AutogradError("gradcheck(): no input requires grad; nothing to check");
@@ -125,17 +153,14 @@ export async function gradcheck(
 }
 
 /**
- * Whether the gradients of the gradients of `fn` agree with central differences.
+ * Whether the gradients of the gradients of a function agree with central differences.
  *
- * @param gradOutputs cotangents of the outputs; default: fixed pseudo-random numbers
+ * @throws {AutogradError} naming the first element that differs, unless `raiseException` is false
  */
-export async function gradgradcheck(
-  fn: CheckedFunction,
-  inputs: Tensor | readonly Tensor[],
-  options: GradcheckOptions & { gradOutputs?: readonly Tensor[] } = {},
-): Promise<boolean> {
+export async function gradgradcheck(...args: Args<typeof GradgradcheckArgs>): Promise<boolean> {
+  const { func: fn, inputs, gradOutputs, ...rest } = gradgradcheckArgs(args);
+  checkFunction("gradgradcheck", "func", fn);
   const list = (Array.isArray(inputs) ? inputs : [inputs]) as Tensor[];
-  const { gradOutputs, ...rest } = options;
   const outputs = outputsOf(fn, list).filter((out) => out.requiresGrad);
   const cotangents = gradOutputs ?? outputs.map((out) => cotangentLike(out));
   const cots = cotangents.map((t) => t.detach().clone().requiresGrad_());

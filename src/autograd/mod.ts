@@ -4,13 +4,19 @@
  * @module
  */
 
-export { backward, grad, type GradArgs } from "./tensor_autograd.ts";
+export { backward, BackwardOfArgs, grad, GradArgs } from "./tensor_autograd.ts";
 export { detectAnomaly, enableGrad, inferenceMode, noGrad, setDetectAnomaly, setGradEnabled } from "./mode.ts";
 export { Function, type FunctionClass, FunctionCtx } from "./function.ts";
-export { type CheckedFunction, gradcheck, type GradcheckOptions, gradgradcheck } from "./gradcheck.ts";
+export { type CheckedFunction, gradcheck, GradcheckArgs, gradgradcheck, GradgradcheckArgs } from "./gradcheck.ts";
 export { Node } from "./node.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { GradHook } from "./meta.ts";
 export type { NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./node.ts";
-export type { BackwardArgs, TensorAutograd } from "./tensor_autograd.ts";
+export type {
+  BackwardArgs,
+  HookArgs,
+  PostAccumulateGradHook,
+  RequiresGradArgs,
+  TensorAutograd,
+} from "./tensor_autograd.ts";

@@ -6,25 +6,50 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, type Func, func, type Named, NoArgs } from "../base/call.ts";
+import { checkFunction } from "../base/checks.ts";
 import { AutogradError, DTypeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { checkAlive, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, checkTensors, Tensor } from "../tensor/tensor.ts";
 import { runBackward } from "./engine.ts";
 import { exposeGrad, type GradHook, metaOf, setGrad } from "./meta.ts";
 import { alias, edgeOf, gradFnOf, type Node, removable, type RemovableHandle, requiresGrad } from "./node.ts";
 
 /** The parameters of `Tensor.backward`. */
-export interface BackwardArgs {
-  /** Gradient of the tensor; may be left out for a single element. */
-  gradient?: Tensor | null;
-  /** Keep the graph for another pass; default: `createGraph`. */
-  retainGraph?: boolean;
-  /** Record the backward pass, for gradients of gradients. */
-  createGraph?: boolean;
-  /** Accumulate only into these. */
-  inputs?: readonly Tensor[];
+export class BackwardArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Gradient of the tensor; may be left out for a single element. */
+    public gradient: Tensor | null = null,
+    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    public retainGraph: boolean | null = null,
+    /** Record the backward pass, for gradients of gradients. */
+    public createGraph = false,
+    /** Accumulate only into these; `null`: into all leaves. */
+    public inputs: Tensor | readonly Tensor[] | null = null,
+  ) {}
 }
+
+/** The parameters of `Tensor.requiresGrad_`. */
+export class RequiresGradArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether operations on the tensor are recorded. */
+    public requiresGrad = true,
+  ) {}
+}
+
+/** The parameters of the methods that register a hook `H`. */
+export class HookArgs<H> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is called. */
+    public hook: H,
+  ) {}
+}
+
+/** A hook that is called with a leaf once its gradient was accumulated. */
+export type PostAccumulateGradHook = (leaf: Tensor) => void;
 
 /** Members of `Tensor` that autograd provides. */
 export interface TensorAutograd {
@@ -39,22 +64,28 @@ export interface TensorAutograd {
   /** Whether a non-leaf keeps its gradient. */
   readonly retainsGrad: boolean;
   /** Computes gradients of the leaves that led to this tensor. */
-  backward(...args: Args<BackwardArgs, ["gradient", "retainGraph", "createGraph", "inputs"]>): void;
+  backward(...args: Args<typeof BackwardArgs>): void;
   /** The same values without history, sharing memory. */
-  detach(): Tensor;
+  detach(...args: Args<typeof NoArgs>): Tensor;
   /** Drops the history of this very tensor. */
-  detach_(): Tensor;
+  detach_(...args: Args<typeof NoArgs>): Tensor;
   /** Sets `requiresGrad`; returns the tensor. */
-  requiresGrad_(requiresGrad?: boolean): Tensor;
+  requiresGrad_(...args: Args<typeof RequiresGradArgs>): Tensor;
   /** Keeps the gradient of a non-leaf. */
-  retainGrad(): void;
+  retainGrad(...args: Args<typeof NoArgs>): void;
   /** Calls `hook` with the gradient; a tensor it returns replaces the gradient. */
-  registerHook(hook: GradHook): RemovableHandle;
+  registerHook(...args: Args<typeof HookArgs<GradHook>>): RemovableHandle;
   /** Calls `hook` with the leaf after its gradient was accumulated. */
-  registerPostAccumulateGradHook(hook: (leaf: Tensor) => void): RemovableHandle;
+  registerPostAccumulateGradHook(...args: Args<typeof HookArgs<PostAccumulateGradHook>>): RemovableHandle;
 }
 
-const parseBackward = signature<BackwardArgs>("backward", ["gradient", "retainGraph", "createGraph", "inputs"]);
+const backwardArgs = call("backward", BackwardArgs);
+const detachArgs = call("detach", NoArgs);
+const detachInPlaceArgs = call("detach_", NoArgs);
+const requiresGradArgs = call("requiresGrad_", RequiresGradArgs);
+const retainGradArgs = call("retainGrad", NoArgs);
+const registerHookArgs = call("registerHook", HookArgs<GradHook>);
+const postAccumulateArgs = call("registerPostAccumulateGradHook", HookArgs<PostAccumulateGradHook>);
 
 function setRequiresGrad(x: Tensor, value: boolean): void {
   if (value && !x.dtype.isFloatingPoint && !x.dtype.isComplex) {
@@ -86,22 +117,26 @@ function assignGrad(x: Tensor, grad: Tensor | null): void {
 const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf" | "retainsGrad"> & ThisType<Tensor> =
   {
     backward(...args) {
-      const { gradient = null, createGraph = false, retainGraph = createGraph, inputs } = parseBackward(args);
-      if (inputs === undefined) {
+      const { gradient, createGraph, ...given } = backwardArgs(args);
+      const retainGraph = given.retainGraph ?? createGraph;
+      if (given.inputs === null) {
         runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs: null });
         return;
       }
+      const inputs = tensorsOf("backward", "inputs", given.inputs);
       const grads = runBackward("backward", [this], [gradient], { retainGraph, createGraph, inputs });
       inputs.forEach((x, i) => {
         const grad = grads[i];
         if (grad) assignGrad(x, x.grad ? x.grad.add(grad) : grad);
       });
     },
-    detach() {
+    detach(...args) {
+      detachArgs(args);
       checkAlive("detach", this);
       return alias(this);
     },
-    detach_() {
+    detach_(...args) {
+      detachInPlaceArgs(args);
       if (this.meta?.view) {
         throw new AutogradError("detach_(): a view cannot be detached in place; use detach()");
       }
@@ -111,11 +146,12 @@ const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf
       }
       return this;
     },
-    requiresGrad_(value = true) {
-      setRequiresGrad(this, value);
+    requiresGrad_(...args) {
+      setRequiresGrad(this, requiresGradArgs(args).requiresGrad);
       return this;
     },
-    retainGrad() {
+    retainGrad(...args) {
+      retainGradArgs(args);
       if (!requiresGrad(this)) {
         throw new AutogradError("retainGrad(): the tensor does not require grad; there is no gradient to keep");
       }
@@ -125,7 +161,9 @@ const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf
       meta.retainsGrad = true;
       (node.retained ??= [])[meta.outputNr] = this;
     },
-    registerHook(hook) {
+    registerHook(...args) {
+      const { hook } = registerHookArgs(args);
+      checkFunction("registerHook", "hook", hook);
       if (!requiresGrad(this)) {
         throw new AutogradError("registerHook(): the tensor does not require grad; no gradient will reach it");
       }
@@ -133,7 +171,9 @@ const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf
       const nr = gradFnOf(this) === null ? 0 : this.meta!.outputNr;
       return removable((node.outputHooks ??= [])[nr] ??= new Set(), hook);
     },
-    registerPostAccumulateGradHook(hook) {
+    registerPostAccumulateGradHook(...args) {
+      const { hook } = postAccumulateArgs(args);
+      checkFunction("registerPostAccumulateGradHook", "hook", hook);
       if (gradFnOf(this) !== null) {
         throw new AutogradError("registerPostAccumulateGradHook(): only leaves accumulate gradients");
       }
@@ -185,40 +225,91 @@ Object.defineProperties(Tensor.prototype, {
 });
 
 /** The parameters of {@linkcode grad}. */
-export interface GradArgs {
-  /** Gradients of the outputs. */
-  gradOutputs?: Tensor | readonly (Tensor | null)[] | null;
-  /** Keep the graph for another pass; default: `createGraph`. */
-  retainGraph?: boolean;
-  /** Record the backward pass. */
-  createGraph?: boolean;
-  /** Allow inputs that the outputs do not depend on; their gradient is `null`. Default: `materializeGrads`. */
-  allowUnused?: boolean;
-  /** Give zeros instead of `null`. */
-  materializeGrads?: boolean;
+export class GradArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is differentiated. */
+    public outputs: Tensor | readonly Tensor[],
+    /** By what. */
+    public inputs: Tensor | readonly Tensor[],
+    /** Gradients of the outputs; `null` is allowed for a single element. */
+    public gradOutputs: Tensor | readonly (Tensor | null)[] | null = null,
+    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    public retainGraph: boolean | null = null,
+    /** Record the backward pass. */
+    public createGraph = false,
+    /** Allow inputs that the outputs do not depend on; their gradient is `null`. `null`: as `materializeGrads`. */
+    public allowUnused: boolean | null = null,
+    /** Give zeros instead of `null`. */
+    public materializeGrads = false,
+  ) {}
 }
 
-const parseGrad = signature<GradArgs>(
-  "grad",
-  ["gradOutputs", "retainGraph", "createGraph", "allowUnused", "materializeGrads"],
-);
+/** The parameters of {@linkcode backward}. */
+export class BackwardOfArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is differentiated. */
+    public tensors: Tensor | readonly Tensor[],
+    /** Gradients of the tensors; `null` is allowed for a single element. */
+    public gradTensors: Tensor | readonly (Tensor | null)[] | null = null,
+    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    public retainGraph: boolean | null = null,
+    /** Record the backward pass. */
+    public createGraph = false,
+  ) {}
+}
+
+/** By name, with inputs that may be unused and get `null`. */
+type Unused = Named<GradArgs> & { readonly allowUnused: boolean; readonly materializeGrads?: false | undefined };
+
+/** The first three arguments of {@linkcode grad}. */
+type GradList = [
+  outputs: GradArgs["outputs"],
+  inputs: GradArgs["inputs"],
+  gradOutputs: GradArgs["gradOutputs"],
+];
+
+/** The argument lists of {@linkcode grad} that allow gradients to be missing. */
+type UnusedLists =
+  | [named: Unused]
+  | [outputs: GradArgs["outputs"], named: Unused]
+  | [outputs: GradArgs["outputs"], inputs: GradArgs["inputs"], named: Unused]
+  | [...GradList, named: Unused]
+  | [...GradList, retainGraph: boolean | null, named: Unused]
+  | [...GradList, retainGraph: boolean | null, createGraph: boolean, named: Unused]
+  | [...GradList, retainGraph: boolean | null, createGraph: boolean, allowUnused: boolean, materializeGrads?: false];
 
 function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-/** The gradients of `outputs` by `inputs`, without touching any `grad` field. */
-export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
-  ...args: Args<GradArgs, ["gradOutputs", "retainGraph", "createGraph", "allowUnused", "materializeGrads"]>
-): (Tensor | null)[] {
-  const options = parseGrad(args);
-  const { createGraph = false, retainGraph = createGraph, materializeGrads = false } = options;
-  const { allowUnused = materializeGrads } = options;
-  const outs = listOf(outputs), ins = listOf(inputs);
-  const gradOutputs = options.gradOutputs ? listOf<Tensor | null>(options.gradOutputs) : outs.map(() => null);
-  const grads = runBackward("grad", outs, gradOutputs, { retainGraph, createGraph, inputs: ins });
+/** One tensor or several, as a list. */
+function tensorsOf(op: string, name: string, value: Tensor | readonly Tensor[]): readonly Tensor[] {
+  if (!Array.isArray(value)) {
+    checkTensor(op, name, value);
+    return [value];
+  }
+  checkTensors(op, name, value);
+  return value;
+}
+
+const gradArgs = call("grad", GradArgs);
+
+/**
+ * The gradients of `outputs` by `inputs`, without touching any `grad` field; `null` for inputs that were not used.
+ *
+ * @throws {AutogradError} if an input was not used, unless `allowUnused` or `materializeGrads` is given
+ */
+export function grad(...args: UnusedLists): (Tensor | null)[];
+/** The gradients of `outputs` by `inputs`, all of which must have been used. */
+export function grad(...args: Args<typeof GradArgs>): Tensor[];
+export function grad(...args: readonly unknown[]): (Tensor | null)[] {
+  const { outputs, inputs, gradOutputs, createGraph, materializeGrads, ...given } = gradArgs(args);
+  const retainGraph = given.retainGraph ?? createGraph, allowUnused = given.allowUnused ?? materializeGrads;
+  const outs = tensorsOf("grad", "outputs", outputs), ins = tensorsOf("grad", "inputs", inputs);
+  const cotangents = gradOutputs ? listOf<Tensor | null>(gradOutputs) : outs.map(() => null);
+  const grads = runBackward("grad", outs, cotangents, { retainGraph, createGraph, inputs: ins });
   grads.forEach((g, i) => {
     if (g !== null) return;
     if (!allowUnused) {
@@ -232,13 +323,9 @@ export function grad(
 }
 
 /** Backward from several outputs at once. */
-export function backward(
-  tensors: Tensor | readonly Tensor[],
-  gradTensors: Tensor | readonly (Tensor | null)[] | null = null,
-  options: { retainGraph?: boolean; createGraph?: boolean } = {},
-): void {
-  const outs = listOf(tensors);
-  const grads = gradTensors === null ? outs.map(() => null) : listOf<Tensor | null>(gradTensors);
-  const { createGraph = false, retainGraph = createGraph } = options;
-  runBackward("backward", outs, grads, { retainGraph, createGraph, inputs: null });
-}
+export const backward: Func<typeof BackwardOfArgs, void> = func("backward", BackwardOfArgs, (o) => {
+  const outs = tensorsOf("backward", "tensors", o.tensors);
+  const grads = o.gradTensors === null ? outs.map(() => null) : listOf<Tensor | null>(o.gradTensors);
+  const { createGraph, retainGraph } = o;
+  runBackward("backward", outs, grads, { retainGraph: retainGraph ?? createGraph, createGraph, inputs: null });
+});

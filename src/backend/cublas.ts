@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 
 /** The switches of `backends.cuda.matmul`. */
@@ -52,26 +53,40 @@ export const cuda: CudaSwitches = {
 /** How exact float32 products are; see {@linkcode setFloat32MatmulPrecision}. */
 export type Float32MatmulPrecision = "highest" | "high" | "medium";
 
+/** The parameters of {@linkcode setFloat32MatmulPrecision}. */
+export class MatmulPrecisionArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `"highest"` (at first), `"high"` or `"medium"`. */
+    public precision: Float32MatmulPrecision,
+  ) {}
+}
+
 /**
  * Sets how exact products of float32 are: `"highest"` computes in float32, `"high"` allows TensorFloat-32 on NVIDIA devices,
  * the same switch as `backends.cuda.matmul.allowTf32`. Other devices compute in float32 always.
  *
  * Differs from PyTorch: `"medium"` is `"high"`; there it allows bfloat16 on processors that have it.
  *
- * @param precision `"highest"` (at first), `"high"` or `"medium"`
  * @throws {ArgumentError} if it is none of these
  * @see https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
  */
-export function setFloat32MatmulPrecision(precision: Float32MatmulPrecision): void {
-  if (precision !== "highest" && precision !== "high" && precision !== "medium") {
-    throw new ArgumentError(
-      `setFloat32MatmulPrecision(): precision must be "highest", "high" or "medium": ${describe(precision)}`,
-    );
-  }
-  cuda.matmul.allowTf32 = precision !== "highest";
-}
+export const setFloat32MatmulPrecision: Func<typeof MatmulPrecisionArgs, void> = func(
+  "setFloat32MatmulPrecision",
+  MatmulPrecisionArgs,
+  ({ precision }) => {
+    if (precision !== "highest" && precision !== "high" && precision !== "medium") {
+      throw new ArgumentError(
+        `setFloat32MatmulPrecision(): precision must be "highest", "high" or "medium": ${describe(precision)}`,
+      );
+    }
+    cuda.matmul.allowTf32 = precision !== "highest";
+  },
+);
 
 /** How exact products of float32 are: `"highest"`, or `"high"` where TensorFloat-32 is allowed. */
-export function getFloat32MatmulPrecision(): Float32MatmulPrecision {
-  return cuda.matmul.allowTf32 ? "high" : "highest";
-}
+export const getFloat32MatmulPrecision: Func<typeof NoArgs, Float32MatmulPrecision> = func(
+  "getFloat32MatmulPrecision",
+  NoArgs,
+  () => cuda.matmul.allowTf32 ? "high" : "highest",
+);

@@ -4,10 +4,55 @@
  * @module
  */
 
+import { type Func, func, NoArgs } from "../base/call.ts";
 import { DeviceError } from "../base/errors.ts";
 import { cudaOpened } from "./cuda/mod.ts";
 import { cudaShim } from "./cuda/stream.ts";
-import { backendAt, type CudaDevice } from "./cuda_streams.ts";
+import { backendAt, type CudaDevice, CudaDeviceArgs } from "./cuda_streams.ts";
+
+/** The parameters of {@linkcode canDeviceAccessPeer}. */
+export class PeerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device that reads. */
+    public device: CudaDevice,
+    /** The device that is read. */
+    public peerDevice: CudaDevice,
+  ) {}
+}
+
+/** The parameters of {@linkcode setPerProcessMemoryFraction}. */
+export class MemoryFractionArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The part of the device's memory, up to 1. */
+    public fraction: number,
+    /** The device; `null`: the current one. */
+    public device: CudaDevice | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode setAllowTf32}. */
+export class AllowTf32Args {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether it is allowed. */
+    public allow: boolean,
+    /** The device; `null`: the current one. */
+    public device: CudaDevice | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode setBenchmarkMatmul}. */
+export class BenchmarkMatmulArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether products are measured. */
+    public benchmark: boolean,
+    /** The device; `null`: the current one. */
+    public device: CudaDevice | null = null,
+  ) {}
+}
 
 /**
  * How many CUDA devices can be used; 0 where the shim, the driver or a device is missing.
@@ -20,100 +65,140 @@ import { backendAt, type CudaDevice } from "./cuda_streams.ts";
  * torch.zeros(3, { device });
  * ```
  */
-export function deviceCount(): number {
+export const deviceCount: Func<typeof NoArgs, number> = func("deviceCount", NoArgs, () => {
   try {
     return Math.max(0, cudaShim().c.cresset_cuda_device_count());
   } catch (error) {
     if (error instanceof DeviceError) return 0;
     throw error;
   }
-}
+});
 
 /** Whether there is a CUDA device; `deno task doctor` says why not. */
-export function isAvailable(): boolean {
+export const isAvailable: Func<typeof NoArgs, boolean> = func("isAvailable", NoArgs, () => {
   return deviceCount() > 0;
-}
+});
 
 /**
  * A device's name, such as `"NVIDIA H100 80GB HBM3"`.
  *
  * @throws {DeviceError} if there is no such device
  */
-export function getDeviceName(device?: CudaDevice): string {
-  return backendAt(device).stream.name;
-}
+export const getDeviceName: Func<typeof CudaDeviceArgs, string> = func(
+  "getDeviceName",
+  CudaDeviceArgs,
+  ({ device }) => {
+    return backendAt(device).stream.name;
+  },
+);
 
 /** A device's compute capability, such as `[9, 0]`. */
-export function getDeviceCapability(device?: CudaDevice): [major: number, minor: number] {
-  const { capability } = backendAt(device).stream;
-  return [Math.floor(capability / 10), capability % 10];
-}
+export const getDeviceCapability: Func<typeof CudaDeviceArgs, [major: number, minor: number]> = func(
+  "getDeviceCapability",
+  CudaDeviceArgs,
+  ({ device }) => {
+    const { capability } = backendAt(device).stream;
+    return [Math.floor(capability / 10), capability % 10];
+  },
+);
 
 /**
  * Waits until everything issued to a device is done.
  *
  * @throws {NativeError} if a kernel ran into a fault since the last wait
  */
-export function synchronize(device?: CudaDevice): void {
+export const synchronize: Func<typeof CudaDeviceArgs, void> = func("synchronize", CudaDeviceArgs, ({ device }) => {
   backendAt(device).stream.synchronize();
-}
+});
 
 /** Bytes in live tensors. */
-export function memoryAllocated(device?: CudaDevice): number {
-  return backendAt(device).memoryStats().allocatedBytes;
-}
+export const memoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
+  "memoryAllocated",
+  CudaDeviceArgs,
+  ({ device }) => {
+    return backendAt(device).memoryStats().allocatedBytes;
+  },
+);
 
 /** The most that {@linkcode memoryAllocated} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
-export function maxMemoryAllocated(device?: CudaDevice): number {
-  return backendAt(device).memoryStats().peakAllocatedBytes;
-}
+export const maxMemoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
+  "maxMemoryAllocated",
+  CudaDeviceArgs,
+  ({ device }) => {
+    return backendAt(device).memoryStats().peakAllocatedBytes;
+  },
+);
 
 /** Bytes obtained from the driver, in use and cached. */
-export function memoryReserved(device?: CudaDevice): number {
-  return backendAt(device).memoryStats().reservedBytes;
-}
+export const memoryReserved: Func<typeof CudaDeviceArgs, number> = func(
+  "memoryReserved",
+  CudaDeviceArgs,
+  ({ device }) => {
+    return backendAt(device).memoryStats().reservedBytes;
+  },
+);
 
 /** Makes the peak start again from what is live. */
-export function resetPeakMemoryStats(device?: CudaDevice): void {
-  backendAt(device).resetPeakMemoryStats();
-}
+export const resetPeakMemoryStats: Func<typeof CudaDeviceArgs, void> = func(
+  "resetPeakMemoryStats",
+  CudaDeviceArgs,
+  ({ device }) => {
+    backendAt(device).resetPeakMemoryStats();
+  },
+);
 
 /** Returns cached memory to the driver. */
-export function emptyCache(device?: CudaDevice): void {
+export const emptyCache: Func<typeof CudaDeviceArgs, void> = func("emptyCache", CudaDeviceArgs, ({ device }) => {
   backendAt(device).emptyCache();
-}
+});
 
 /** The most that {@linkcode memoryReserved} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
-export function maxMemoryReserved(device?: CudaDevice): number {
-  return backendAt(device).allocator.peakReservedBytes;
-}
+export const maxMemoryReserved: Func<typeof CudaDeviceArgs, number> = func(
+  "maxMemoryReserved",
+  CudaDeviceArgs,
+  ({ device }) => {
+    return backendAt(device).allocator.peakReservedBytes;
+  },
+);
 
 /** Free and all bytes of a device, as the driver sees them. */
-export function memGetInfo(device?: CudaDevice): [free: number, total: number] {
-  const { stream } = backendAt(device);
-  stream.check("memGetInfo", stream.shim.c.cresset_cuda_memory(stream.ordinal));
-  return [stream.args[0], stream.args[1]];
-}
+export const memGetInfo: Func<typeof CudaDeviceArgs, [free: number, total: number]> = func(
+  "memGetInfo",
+  CudaDeviceArgs,
+  ({ device }) => {
+    const { stream } = backendAt(device);
+    stream.check("memGetInfo", stream.shim.c.cresset_cuda_memory(stream.ordinal));
+    return [stream.args[0], stream.args[1]];
+  },
+);
 
 /** Figures of a device's allocator under the names of PyTorch's. */
-export function memoryStats(device?: CudaDevice): Record<string, number> {
-  const backend = backendAt(device), stats = backend.memoryStats();
-  return {
-    "active.all.current": stats.liveBlocks,
-    "allocated_bytes.all.current": stats.allocatedBytes,
-    "allocated_bytes.all.peak": stats.peakAllocatedBytes,
-    "allocation.all.allocated": stats.allocations,
-    "allocation.all.current": stats.liveBlocks,
-    "reserved_bytes.all.current": stats.reservedBytes,
-    "reserved_bytes.all.peak": backend.allocator.peakReservedBytes,
-  };
-}
+export const memoryStats: Func<typeof CudaDeviceArgs, Record<string, number>> = func(
+  "memoryStats",
+  CudaDeviceArgs,
+  ({ device }) => {
+    const backend = backendAt(device), stats = backend.memoryStats();
+    return {
+      "active.all.current": stats.liveBlocks,
+      "allocated_bytes.all.current": stats.allocatedBytes,
+      "allocated_bytes.all.peak": stats.peakAllocatedBytes,
+      "allocation.all.allocated": stats.allocations,
+      "allocation.all.current": stats.liveBlocks,
+      "reserved_bytes.all.current": stats.reservedBytes,
+      "reserved_bytes.all.peak": backend.allocator.peakReservedBytes,
+    };
+  },
+);
 
 /** The same as lines of text. */
-export function memorySummary(device?: CudaDevice): string {
-  const lines = Object.entries(memoryStats(device)).map(([name, value]) => `${name.padEnd(28)} ${value}`);
-  return [`memory of cuda:${backendAt(device).stream.ordinal}`, ...lines].join("\n");
-}
+export const memorySummary: Func<typeof CudaDeviceArgs, string> = func(
+  "memorySummary",
+  CudaDeviceArgs,
+  ({ device }) => {
+    const lines = Object.entries(memoryStats(device)).map(([name, value]) => `${name.padEnd(28)} ${value}`);
+    return [`memory of cuda:${backendAt(device).stream.ordinal}`, ...lines].join("\n");
+  },
+);
 
 /** What is known of a device. */
 export interface DeviceProperties {
@@ -132,24 +217,32 @@ export interface DeviceProperties {
 }
 
 /** What is known of a device. */
-export function getDeviceProperties(device?: CudaDevice): DeviceProperties {
-  const { name, totalBytes, processors } = backendAt(device).stream;
-  const [major, minor] = getDeviceCapability(device);
-  return { name, major, minor, totalMemory: totalBytes, multiProcessorCount: processors, warpSize: 32 };
-}
+export const getDeviceProperties: Func<typeof CudaDeviceArgs, DeviceProperties> = func(
+  "getDeviceProperties",
+  CudaDeviceArgs,
+  ({ device }) => {
+    const { name, totalBytes, processors } = backendAt(device).stream;
+    const [major, minor] = getDeviceCapability(device);
+    return { name, major, minor, totalMemory: totalBytes, multiProcessorCount: processors, warpSize: 32 };
+  },
+);
 
 /** Whether bfloat16 is computed at full speed, as from capability 8.0 on. */
-export function isBf16Supported(): boolean {
+export const isBf16Supported: Func<typeof NoArgs, boolean> = func("isBf16Supported", NoArgs, () => {
   return backendAt(null).stream.capability >= 80;
-}
+});
 
 /** Whether two devices can reach each other's memory directly. */
-export function canDeviceAccessPeer(device: CudaDevice, peerDevice: CudaDevice): boolean {
-  const { stream } = backendAt(device), { ordinal } = backendAt(peerDevice).stream;
-  const status = stream.shim.c.cresset_cuda_peer(stream.ordinal, ordinal);
-  stream.check("canDeviceAccessPeer", status);
-  return status === 1;
-}
+export const canDeviceAccessPeer: Func<typeof PeerArgs, boolean> = func(
+  "canDeviceAccessPeer",
+  PeerArgs,
+  ({ device, peerDevice }) => {
+    const { stream } = backendAt(device), { ordinal } = backendAt(peerDevice).stream;
+    const status = stream.shim.c.cresset_cuda_peer(stream.ordinal, ordinal);
+    stream.check("canDeviceAccessPeer", status);
+    return status === 1;
+  },
+);
 
 let initialized = false;
 
@@ -158,28 +251,30 @@ let initialized = false;
  *
  * @throws {DeviceError} if there is none
  */
-export function init(): void {
+export const init: Func<typeof NoArgs, void> = func("init", NoArgs, () => {
   backendAt(null);
   initialized = true;
-}
+});
 
 /** Whether a CUDA device was used. */
-export function isInitialized(): boolean {
+export const isInitialized: Func<typeof NoArgs, boolean> = func("isInitialized", NoArgs, () => {
   return initialized || cudaOpened();
-}
+});
 
 /** For PyTorch's sake: memory that was shared with other processes would be collected, but none is. */
-export function ipcCollect(): void {}
+export const ipcCollect: Func<typeof NoArgs, void> = func("ipcCollect", NoArgs, () => {});
 
 /**
  * Limits the part of a device's memory that tensors may take; more throws `OutOfMemoryError`.
- *
- * @param fraction of the device's memory, up to 1
  */
-export function setPerProcessMemoryFraction(fraction: number, device?: CudaDevice): void {
-  const { stream } = backendAt(device);
-  stream.allocator.setLimit(Math.floor(fraction * stream.totalBytes));
-}
+export const setPerProcessMemoryFraction: Func<typeof MemoryFractionArgs, void> = func(
+  "setPerProcessMemoryFraction",
+  MemoryFractionArgs,
+  ({ fraction, device }) => {
+    const { stream } = backendAt(device);
+    stream.allocator.setLimit(Math.floor(fraction * stream.totalBytes));
+  },
+);
 
 /**
  * Whether products and convolutions of float32 on one device may round their operands to TensorFloat-32, which is several
@@ -188,9 +283,13 @@ export function setPerProcessMemoryFraction(fraction: number, device?: CudaDevic
  *
  * Differs from PyTorch: this switch of one device is ours.
  */
-export function setAllowTf32(allow: boolean, device?: CudaDevice): void {
-  backendAt(device).stream.allowTf32 = allow;
-}
+export const setAllowTf32: Func<typeof AllowTf32Args, void> = func(
+  "setAllowTf32",
+  AllowTf32Args,
+  ({ allow, device }) => {
+    backendAt(device).stream.allowTf32 = allow;
+  },
+);
 
 /**
  * Whether a product of a shape not met before is measured with several of cuBLASLt's algorithms and the fastest kept,
@@ -199,6 +298,10 @@ export function setAllowTf32(allow: boolean, device?: CudaDevice): void {
  *
  * Differs from PyTorch: there `torch.backends.cudnn.benchmark` is for convolutions, and products have TunableOp.
  */
-export function setBenchmarkMatmul(benchmark: boolean, device?: CudaDevice): void {
-  backendAt(device).stream.measureProducts = benchmark;
-}
+export const setBenchmarkMatmul: Func<typeof BenchmarkMatmulArgs, void> = func(
+  "setBenchmarkMatmul",
+  BenchmarkMatmulArgs,
+  ({ benchmark, device }) => {
+    backendAt(device).stream.measureProducts = benchmark;
+  },
+);

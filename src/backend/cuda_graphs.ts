@@ -9,6 +9,8 @@
  * @module
  */
 
+import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
+import { checkFunction, checkInstance } from "../base/checks.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { CudaStream as DeviceState } from "./cuda/stream.ts";
 import { GraphMemory, Recording } from "./cuda/recording.ts";
@@ -18,9 +20,39 @@ import { backendAt, currentStream, Stream, stream as withStream } from "./cuda_s
 export type GraphPool = GraphMemory;
 
 /** Memory for several graphs: what one needs only within a replay may be used by another. */
-export function graphPoolHandle(): GraphPool {
-  return new GraphMemory();
+export const graphPoolHandle: Func<typeof NoArgs, GraphPool> = func("graphPoolHandle", NoArgs, () => new GraphMemory());
+
+/** The parameters of {@linkcode CUDAGraph.captureBegin}. */
+export class CaptureBeginArgs {
+  /** The graph whose random values this one draws again: that of the forward pass, if this is of the backward pass. */
+  forward: CUDAGraph | null = null;
+
+  /** Parameters that may go by position. */
+  constructor(
+    /** Memory that is shared with other graphs. */
+    public pool: GraphPool | null = null,
+  ) {}
 }
+
+/** The parameters of {@linkcode graph} after the graph and the function. */
+export class GraphArgs extends CaptureBeginArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Memory that is shared with other graphs. */
+    pool: GraphPool | null = null,
+    /** Where to record; `null`: a stream for that purpose. */
+    public stream: Stream | null = null,
+  ) {
+    super(pool);
+  }
+}
+
+const captureBeginArgs = call("captureBegin", CaptureBeginArgs);
+const captureEndArgs = call("captureEnd", NoArgs);
+const replayArgs = call("replay", NoArgs);
+const resetArgs = call("reset", NoArgs);
+const poolArgs = call("pool", NoArgs);
+const graphArgs = call("graph", GraphArgs);
 
 /** Releases what a collected graph held. */
 const forgotten = new FinalizationRegistry<Recording>((recording) => recording.forget());
@@ -59,16 +91,16 @@ export class CUDAGraph {
    *
    * Nothing may be read or waited for until {@linkcode CUDAGraph.captureEnd}.
    *
-   * @param pool memory that is shared with other graphs
    * @throws {ArgumentError} if the graph is recorded already
    * @throws {DeviceError} if another graph is being recorded on the device
    */
-  captureBegin({ pool, forward }: { pool?: GraphPool; forward?: CUDAGraph } = {}): void {
+  captureBegin(...args: Args<typeof CaptureBeginArgs>): void {
+    const { pool, forward } = captureBeginArgs(args);
     if (this.#recording?.recorded || this.#recording?.active) {
       throw new ArgumentError("captureBegin(): the graph is recorded already; reset() it first");
     }
-    this.#recording = new Recording(backendAt(null).stream, pool);
-    this.#recording.begin(forward === undefined ? null : forward.#current("captureBegin"));
+    this.#recording = new Recording(backendAt(null).stream, pool ?? undefined);
+    this.#recording.begin(forward === null ? null : forward.#current("captureBegin"));
     forgotten.register(this, this.#recording, this);
   }
 
@@ -77,17 +109,20 @@ export class CUDAGraph {
    *
    * @throws {DeviceError} if something that was issued cannot be recorded; the graph is empty then
    */
-  captureEnd(): void {
+  captureEnd(...args: Args<typeof NoArgs>): void {
+    captureEndArgs(args);
     this.#current("captureEnd").end();
   }
 
   /** Issues what was recorded to the current stream. */
-  replay(): void {
+  replay(...args: Args<typeof NoArgs>): void {
+    replayArgs(args);
     this.#current("replay").replay();
   }
 
   /** Forgets what was recorded, and lets its memory go; ends a recording that was begun. */
-  reset(): void {
+  reset(...args: Args<typeof NoArgs>): void {
+    resetArgs(args);
     if (this.#recording === null) return;
     forgotten.unregister(this);
     this.#recording.reset();
@@ -95,7 +130,8 @@ export class CUDAGraph {
   }
 
   /** The graph's memory, for other graphs: `graph(other, fn, { pool: g.pool() })`. */
-  pool(): GraphPool {
+  pool(...args: Args<typeof NoArgs>): GraphPool {
+    poolArgs(args);
     return this.#current("pool").memory;
   }
 
@@ -106,19 +142,11 @@ export class CUDAGraph {
 }
 
 /** Whether a graph is being recorded on the current device. */
-export function isCurrentStreamCapturing(): boolean {
-  return backendAt(null).stream.recording !== null;
-}
-
-/** What {@linkcode graph} takes beside the graph and the function. */
-export interface GraphOptions {
-  /** Memory that is shared with other graphs. */
-  pool?: GraphPool;
-  /** Where to record; default: a stream for that purpose. */
-  stream?: Stream;
-  /** The graph whose random values this one draws again: that of the forward pass, if this is of the backward pass. */
-  forward?: CUDAGraph;
-}
+export const isCurrentStreamCapturing: Func<typeof NoArgs, boolean> = func(
+  "isCurrentStreamCapturing",
+  NoArgs,
+  () => backendAt(null).stream.recording !== null,
+);
 
 /** The stream of each device that graphs are recorded on, as in PyTorch: the default one is left alone. */
 const sides = new Map<DeviceState, Stream>();
@@ -134,16 +162,19 @@ const sides = new Map<DeviceState, Stream>();
  * @returns what `fn` returns: its tensors hold values once the graph was replayed
  * @throws what `fn` throws; the graph is empty then and the device works on
  */
-export function graph<R>(cudaGraph: CUDAGraph, fn: () => R, options: GraphOptions = {}): R {
+export function graph<R>(cudaGraph: CUDAGraph, fn: () => R, ...args: Args<typeof GraphArgs>): R {
+  const { pool, forward, stream } = graphArgs(args);
+  checkInstance("graph", "cudaGraph", cudaGraph, CUDAGraph);
+  checkFunction("graph", "fn", fn);
   const { stream: state } = backendAt(null);
   state.refuseRecording("graph", "no other graph can be recorded");
-  let side = options.stream ?? sides.get(state);
+  let side = stream ?? sides.get(state);
   if (side === undefined) sides.set(state, side = new Stream());
   const origin = currentStream();
   state.synchronize("graph");
   side.waitStream(origin);
   const result = withStream(side, () => {
-    cudaGraph.captureBegin(options);
+    cudaGraph.captureBegin({ pool, forward });
     try {
       const made = fn();
       if (made instanceof Promise) {

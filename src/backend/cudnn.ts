@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Func, func, NoArgs } from "../base/call.ts";
 import { environment } from "../base/platform.ts";
 import { cudaShim, Library } from "./cuda/stream.ts";
 
@@ -26,9 +27,9 @@ export interface CudnnSwitches {
    */
   allowTf32: boolean;
   /** Whether cuDNN was found. */
-  isAvailable(): boolean;
+  readonly isAvailable: Func<typeof NoArgs, boolean>;
   /** cuDNN's version, such as 91500 for 9.15.0; `null` where it was not found. */
-  version(): number | null;
+  readonly version: Func<typeof NoArgs, number | null>;
 }
 
 function found(): boolean {
@@ -57,6 +58,10 @@ export const cudnn: CudnnSwitches = {
   benchmark: environment("CRESSET_CUDA_BENCHMARK") === "1",
   deterministic: false,
   allowTf32: false,
-  isAvailable: found,
-  version: () => found() ? cudaShim().c.cresset_cuda_library(Library.Cudnn, new Uint8Array(1), 1) : null,
+  isAvailable: func("isAvailable", NoArgs, found),
+  version: func(
+    "version",
+    NoArgs,
+    () => found() ? cudaShim().c.cresset_cuda_library(Library.Cudnn, new Uint8Array(1), 1) : null,
+  ),
 };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { DeviceError } from "../base/errors.ts";
 import type { Backend } from "./backend.ts";
@@ -23,17 +24,55 @@ export function backendOf(device: Device): Backend {
 
 let defaultDevice = parseDevice("cpu");
 
+/** The parameters of {@linkcode setDefaultDevice}. */
+export class SetDefaultDeviceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device. */
+    public device: string | Device,
+  ) {}
+}
+
+/** The parameters of {@linkcode openDevice}. */
+export class OpenDeviceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device. */
+    public name: string | Device,
+  ) {}
+}
+
+/** The parameters of {@linkcode webGpuDeviceName}. */
+export class AdapterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which one. */
+    public index = 0,
+  ) {}
+}
+
+const defaultDeviceArgs = call("getDefaultDevice", NoArgs);
+const openDeviceArgs = call("openDevice", OpenDeviceArgs);
+const isAvailableArgs = call("isAvailable", NoArgs);
+const deviceCountArgs = call("deviceCount", NoArgs);
+const deviceNameArgs = call("getDeviceName", AdapterArgs);
+
 /** The device of tensors made without saying where. */
-export function getDefaultDevice(): Device {
+export function getDefaultDevice(...args: Args<typeof NoArgs>): Device {
+  if (args.length > 0) defaultDeviceArgs(args);
   return defaultDevice;
 }
 
 /** Sets the device of tensors made without saying where. */
-export function setDefaultDevice(device: string | Device): void {
-  const chosen = parseDevice(device);
-  backendOf(chosen);
-  defaultDevice = chosen;
-}
+export const setDefaultDevice: Func<typeof SetDefaultDeviceArgs, void> = func(
+  "setDefaultDevice",
+  SetDefaultDeviceArgs,
+  ({ device }) => {
+    const chosen = parseDevice(device);
+    backendOf(chosen);
+    defaultDevice = chosen;
+  },
+);
 
 /**
  * Opens a device and gives it: needed once for WebGPU, whose devices are asked for asynchronously; the others are open.
@@ -55,7 +94,8 @@ export function setDefaultDevice(device: string | Device): void {
  * torch.zeros(3, { device });
  * ```
  */
-export async function openDevice(name: string | Device): Promise<Device> {
+export async function openDevice(...args: Args<typeof OpenDeviceArgs>): Promise<Device> {
+  const { name } = openDeviceArgs(args);
   const device = parseDevice(name);
   if (device.type === "webgpu") await openWebGpu(device.index ?? 0);
   backendOf(device);
@@ -63,22 +103,24 @@ export async function openDevice(name: string | Device): Promise<Device> {
 }
 
 /** Opens the GPU that WebGPU offers: whether there is one. Needed once before the device `"webgpu"` is used. */
-export async function webGpuIsAvailable(): Promise<boolean> {
+export async function webGpuIsAvailable(...args: Args<typeof NoArgs>): Promise<boolean> {
+  isAvailableArgs(args);
   return await openWebGpu() !== null;
 }
 
 /** How many GPUs WebGPU offers: `"webgpu:0"` and so on. */
-export async function webGpuDeviceCount(): Promise<number> {
+export async function webGpuDeviceCount(...args: Args<typeof NoArgs>): Promise<number> {
+  deviceCountArgs(args);
   return (await webGpuNames()).length;
 }
 
 /**
  * What a GPU that WebGPU offers calls itself.
  *
- * @param index which one
  * @throws {DeviceError} if there is no such GPU
  */
-export async function webGpuDeviceName(index = 0): Promise<string> {
+export async function webGpuDeviceName(...args: Args<typeof AdapterArgs>): Promise<string> {
+  const { index } = deviceNameArgs(args);
   const names = await webGpuNames();
   if (names[index] !== undefined) return names[index];
   throw new DeviceError(`getDeviceName(): there is no WebGPU adapter of number ${index}: ${names.length} in all`);

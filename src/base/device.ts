@@ -4,12 +4,26 @@
  * @module
  */
 
+import { type Args, call } from "./call.ts";
 import { type Change, Setting } from "./during.ts";
-import { DeviceError } from "./errors.ts";
+import { ArgumentError, describe, DeviceError } from "./errors.ts";
 import { inspectKey } from "./platform.ts";
 
 /** The kinds of device that Cresset knows. */
 export type DeviceType = "cpu" | "cuda" | "webgpu";
+
+/** The parameters of the constructor of {@linkcode Device}. */
+export class DeviceOfArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The kind of device. */
+    public type: DeviceType,
+    /** Which device of that kind; `null` for the CPU. */
+    public index: number | null = null,
+  ) {}
+}
+
+const deviceOfArgs = call("Device", DeviceOfArgs);
 
 /** A device: its kind and, where there are several of a kind, which one. */
 export class Device {
@@ -19,7 +33,8 @@ export class Device {
   readonly index: number | null;
 
   /** Makes a device from its parts; `device("cuda:0")` parses a name. */
-  constructor(type: DeviceType, index: number | null = null) {
+  constructor(...args: Args<typeof DeviceOfArgs>) {
+    const { type, index } = deviceOfArgs(args);
     this.type = type;
     this.index = index;
     Object.freeze(this);
@@ -57,13 +72,37 @@ export function cudaDeviceChange(index: number): Change {
   return currentCuda.to(() => index);
 }
 
+/** The parameters of {@linkcode device}. */
+export class DeviceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `"cpu"`, `"cuda"`, `"cuda:1"`, `"webgpu"`, `"webgpu:1"`, or a {@linkcode Device}. */
+    public type: string | Device,
+    /** Which device of that kind, where the name does not say it. */
+    public index: number | null = null,
+  ) {}
+}
+
+const deviceArgs = call("device", DeviceArgs);
+
 /**
  * The device of a name.
  *
- * @param name `"cpu"`, `"cuda"`, `"cuda:1"`, `"webgpu"`, `"webgpu:1"`, or a {@linkcode Device}
- * @throws {DeviceError} if the name is none of these
+ * @throws {DeviceError} if there is no such name
  */
-export function device(name: string | Device): Device {
+export function device(...args: Args<typeof DeviceArgs>): Device {
+  // Every creation asks for one: what is a name or a device is not parsed.
+  const [first] = args;
+  if (args.length === 1 && (first instanceof Device || typeof first === "string")) return deviceOfName(first);
+  const { type, index } = deviceArgs(args);
+  if (index === null) return deviceOfName(type);
+  if (typeof type !== "string" || type.includes(":")) {
+    throw new ArgumentError(`device(): index is given twice: ${describe(type)} and ${describe(index)}`);
+  }
+  return deviceOfName(`${type}:${index}`);
+}
+
+function deviceOfName(name: string | Device): Device {
   if (name instanceof Device) return name;
   // What "cuda" means changes, so it is not kept.
   if (name === "cuda") name = `cuda:${currentCuda.value}`;

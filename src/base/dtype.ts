@@ -9,8 +9,9 @@
  * @module
  */
 
+import { type Args, call, type Func, func, NoArgs } from "./call.ts";
+import { ArgumentError, describe, DTypeError } from "./errors.ts";
 import { inspectKey } from "./platform.ts";
-import { DTypeError } from "./errors.ts";
 
 /** The kind of a dtype, in promotion order. */
 export type DTypeKind = "bool" | "integer" | "floating" | "complex";
@@ -132,18 +133,64 @@ export const DTYPES: Readonly<Record<DTypeName, DType>> = {
 
 let defaultFloat: DType = float32;
 
+/** The parameters of {@linkcode setDefaultDtype}. */
+export class SetDefaultDtypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A floating dtype, no float8. */
+    public d: DType,
+  ) {}
+}
+
+/** The parameters of {@linkcode promoteTypes}. */
+export class PromoteTypesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One dtype. */
+    public type1: DType,
+    /** The other. */
+    public type2: DType,
+  ) {}
+}
+
+/** The parameters of {@linkcode canCast}. */
+export class CanCastArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dtype of the values. */
+    public from: DType,
+    /** The dtype of the tensor that is written. */
+    public to: DType,
+  ) {}
+}
+
+/** Throws unless a value is a dtype. */
+export function checkDtype(op: string, name: string, value: unknown): asserts value is DType {
+  if (value instanceof DType) return;
+  const known = typeof value === "string" && Object.hasOwn(DTYPES, value) ? `; use torch.${value}` : "";
+  throw new ArgumentError(`${op}(): ${name} must be a dtype, such as torch.float32: ${describe(value)}${known}`);
+}
+
+const defaultDtypeArgs = call("getDefaultDtype", NoArgs);
+
 /** The floating dtype of tensors made from numbers. */
-export function getDefaultDtype(): DType {
+export function getDefaultDtype(...args: Args<typeof NoArgs>): DType {
+  if (args.length > 0) defaultDtypeArgs(args);
   return defaultFloat;
 }
 
 /** Sets the floating dtype of tensors made from numbers. */
-export function setDefaultDtype(dtype: DType): void {
-  if (!dtype.isFloatingPoint || dtype.isFloat8) {
-    throw new DTypeError(`setDefaultDtype(): the default must be a floating dtype, not a float8: ${dtype}`);
-  }
-  defaultFloat = dtype;
-}
+export const setDefaultDtype: Func<typeof SetDefaultDtypeArgs, void> = func(
+  "setDefaultDtype",
+  SetDefaultDtypeArgs,
+  ({ d: dtype }) => {
+    checkDtype("setDefaultDtype", "d", dtype);
+    if (!dtype.isFloatingPoint || dtype.isFloat8) {
+      throw new DTypeError(`setDefaultDtype(): the default must be a floating dtype, not a float8: ${dtype}`);
+    }
+    defaultFloat = dtype;
+  },
+);
 
 /** The complex dtype whose parts are `dtype`. */
 export function toComplex(dtype: DType): DType {
@@ -163,13 +210,16 @@ const COUNT = Object.keys(DTYPES).length;
  *
  * @throws {DTypeError} if one is a float8 and the other is not the same
  */
-export function promoteTypes(a: DType, b: DType): DType {
+export const promoteTypes: Func<typeof PromoteTypesArgs, DType> = func("promoteTypes", PromoteTypesArgs, (o) => {
+  const { type1: a, type2: b } = o;
+  checkDtype("promoteTypes", "type1", a);
+  checkDtype("promoteTypes", "type2", b);
   const promoted = PROMOTION[a.code * COUNT + b.code];
   if (promoted === null) {
     throw new DTypeError(`promoteTypes(): float8 dtypes do not promote: ${a} and ${b}; convert with .to(dtype)`);
   }
   return promoted;
-}
+});
 
 function computePromotion(a: DType, b: DType): DType | null {
   if (a === b) return a;
@@ -254,7 +304,14 @@ function absorb(high: DType | null, low: DType | null): DType | null {
 }
 
 /** Whether PyTorch allows writing values of dtype `from` into a tensor of dtype `to` in place. */
-export function canCast(from: DType, to: DType): boolean {
+export const canCast: Func<typeof CanCastArgs, boolean> = func("canCast", CanCastArgs, ({ from, to }) => {
+  checkDtype("canCast", "from", from);
+  checkDtype("canCast", "to", to);
+  return isCastable(from, to);
+});
+
+/** {@linkcode canCast} for the library itself. */
+export function isCastable(from: DType, to: DType): boolean {
   if (KIND_RANK[from.kind] === 3 && KIND_RANK[to.kind] < 3) return false;
   if (KIND_RANK[from.kind] === 2 && KIND_RANK[to.kind] < 2) return false;
   return !(to === bool && from !== bool);

@@ -9,6 +9,7 @@
  */
 
 import { bytesOf } from "./bytes.ts";
+import { type Args, call, type Func, func, NoArgs } from "./call.ts";
 import { CPU, type Device, device as toDevice } from "./device.ts";
 import { type Change, Setting } from "./during.ts";
 import { ArgumentError, FormatError } from "./errors.ts";
@@ -35,6 +36,52 @@ let watch: ReserveWatch | null = null;
 export function watchReserve(next: ReserveWatch | null): void {
   watch = next;
 }
+
+/** The parameters of {@linkcode Generator}. */
+export class GeneratorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device it is made for; its numbers do not depend on it. */
+    public device: string | Device = CPU,
+  ) {}
+}
+
+/** The parameters of {@linkcode manualSeed}. */
+export class SeedArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** An integer from -2^63 to 2^64 - 1; negative ones count from 2^64, as in PyTorch. */
+    public seed: number | bigint,
+  ) {}
+}
+
+/** The parameters of {@linkcode Generator.setState}. */
+export class SetStateArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What {@linkcode Generator.getState} gave. */
+    public state: Uint8Array,
+  ) {}
+}
+
+/** The parameters of {@linkcode Generator.reserve}. */
+export class ReserveArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** How many words of 32 bits. */
+    public words: number,
+  ) {}
+}
+
+const generatorArgs = call("Generator", GeneratorArgs);
+const manualSeedArgs = call("manualSeed", SeedArgs);
+const seedArgs = call("seed", NoArgs);
+const initialSeedArgs = call("initialSeed", NoArgs);
+const getStateArgs = call("getState", NoArgs);
+const setStateArgs = call("setState", SetStateArgs);
+const cloneStateArgs = call("cloneState", NoArgs);
+const reserveArgs = call("reserve", ReserveArgs);
+const randomWordArgs = call("randomWord", NoArgs);
 
 /**
  * A stream of random numbers, given to random ops as `{ generator }`.
@@ -64,25 +111,25 @@ export class Generator {
   }
 
   /** Makes a generator with PyTorch's default seed. */
-  constructor(device: string | Device = CPU) {
-    this.device = toDevice(device);
+  constructor(...args: Args<typeof GeneratorArgs>) {
+    this.device = toDevice(generatorArgs(args).device);
   }
 
   /**
    * Starts the stream of a seed from its beginning.
    *
-   * @param seed an integer from -2^63 to 2^64 - 1; negative ones count from 2^64, as in PyTorch
    * @throws {ArgumentError} if it is not such an integer
    */
-  manualSeed(seed: number | bigint): this {
+  manualSeed(...args: Args<typeof SeedArgs>): this {
     const place = this.#place.value;
-    place.seed = checkSeed(seed);
+    place.seed = checkSeed(manualSeedArgs(args).seed);
     place.offset = 0;
     return this;
   }
 
   /** Starts the stream of a seed that the system chose, and returns that seed. */
-  seed(): number {
+  seed(...args: Args<typeof NoArgs>): number {
+    seedArgs(args);
     const words = crypto.getRandomValues(new Uint32Array(2));
     // 53 bits, so that the seed is a plain number.
     const seed = (words[0] & 0x1fffff) * 2 ** 32 + words[1];
@@ -91,7 +138,8 @@ export class Generator {
   }
 
   /** The seed of the stream: a number where that is exact, else a bigint. */
-  initialSeed(): number | bigint {
+  initialSeed(...args: Args<typeof NoArgs>): number | bigint {
+    initialSeedArgs(args);
     const { seed } = this.#place.value;
     return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed;
   }
@@ -107,7 +155,8 @@ export class Generator {
   }
 
   /** The seed and the position as 16 bytes, for {@linkcode Generator.setState}. */
-  getState(): Uint8Array<ArrayBuffer> {
+  getState(...args: Args<typeof NoArgs>): Uint8Array<ArrayBuffer> {
+    getStateArgs(args);
     const bytes = new Uint8Array(STATE_BYTES);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(0, this.key, true);
@@ -120,7 +169,8 @@ export class Generator {
    *
    * @throws {FormatError} if the bytes are not such a state
    */
-  setState(state: Uint8Array): this {
+  setState(...args: Args<typeof SetStateArgs>): this {
+    const { state } = setStateArgs(args);
     const bytes = bytesOf("Generator.setState", "state", state);
     if (bytes.length !== STATE_BYTES) {
       throw new FormatError(`Generator.setState(): a state has ${STATE_BYTES} bytes: ${bytes.length}`);
@@ -137,16 +187,18 @@ export class Generator {
   }
 
   /** A generator at the same seed and position, which goes on independently. */
-  cloneState(): Generator {
+  cloneState(...args: Args<typeof NoArgs>): Generator {
+    cloneStateArgs(args);
     return new Generator(this.device).setState(this.getState());
   }
 
   /**
-   * Sets aside the next `words` 32-bit words of the stream.
+   * Sets aside the next 32-bit words of the stream.
    *
    * @returns the number of the first; see `philoxWord`
    */
-  reserve(words: number): number {
+  reserve(...args: Args<typeof ReserveArgs>): number {
+    const { words } = reserveArgs(args);
     if (watch !== null) watch(this, false);
     const place = this.#place.value, first = place.offset;
     place.offset += words;
@@ -154,7 +206,8 @@ export class Generator {
   }
 
   /** The next 32-bit word, drawn on the host. */
-  randomWord(): number {
+  randomWord(...args: Args<typeof NoArgs>): number {
+    randomWordArgs(args);
     if (watch !== null) watch(this, true);
     return philoxWord(this.reserve(1), this.key);
   }
@@ -166,23 +219,24 @@ export const defaultGenerator: Generator = new Generator();
 /**
  * Seeds the default generator.
  *
- * @param seed an integer from -2^63 to 2^64 - 1
  * @returns the default generator
  * @throws {ArgumentError} if the seed is not such an integer
  */
-export function manualSeed(seed: number | bigint): Generator {
-  return defaultGenerator.manualSeed(seed);
-}
+export const manualSeed: Func<typeof SeedArgs, Generator> = func(
+  "manualSeed",
+  SeedArgs,
+  ({ seed }) => defaultGenerator.manualSeed(seed),
+);
 
 /** Seeds the default generator with a number that the system chose, and returns it. */
-export function seed(): number {
-  return defaultGenerator.seed();
-}
+export const seed: Func<typeof NoArgs, number> = func("seed", NoArgs, () => defaultGenerator.seed());
 
 /** The seed of the default generator. */
-export function initialSeed(): number | bigint {
-  return defaultGenerator.initialSeed();
-}
+export const initialSeed: Func<typeof NoArgs, number | bigint> = func(
+  "initialSeed",
+  NoArgs,
+  () => defaultGenerator.initialSeed(),
+);
 
 function checkSeed(seed: number | bigint): bigint {
   if (typeof seed === "number" ? Number.isInteger(seed) : typeof seed === "bigint") {

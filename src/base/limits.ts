@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type DType, toReal } from "./dtype.ts";
+import { type Func, func } from "./call.ts";
+import { checkDtype, type DType, toReal } from "./dtype.ts";
 import { DTypeError } from "./errors.ts";
 
 /** Positive infinity. */
@@ -62,6 +63,15 @@ const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: numb
   float8_e5m2: [2, 15],
 };
 
+/** The parameters of {@linkcode finfo} and {@linkcode iinfo}. */
+export class InfoArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whose limits. */
+    public type: DType,
+  ) {}
+}
+
 /**
  * The limits of a floating dtype, or of a complex dtype's parts.
  *
@@ -75,7 +85,8 @@ const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: numb
  * assertEquals(finfo(float32).eps, 2 ** -23);
  * ```
  */
-export function finfo(dtype: DType): FInfo {
+export const finfo: Func<typeof InfoArgs, FInfo> = func("finfo", InfoArgs, ({ type: dtype }) => {
+  checkDtype("finfo", "type", dtype);
   const real = toReal(dtype);
   const layout = LAYOUT[real.name];
   if (!layout) throw new DTypeError(`finfo(): the dtype must be floating: ${dtype}; use iinfo()`);
@@ -91,14 +102,15 @@ export function finfo(dtype: DType): FInfo {
     resolution: Number(`1e-${Math.floor(fraction * Math.log10(2))}`),
     dtype: real.name,
   };
-}
+});
 
 /**
  * The limits of an integer dtype.
  *
  * @throws {DTypeError} if the dtype is not an integer one
  */
-export function iinfo(dtype: DType): IInfo {
+export const iinfo: Func<typeof InfoArgs, IInfo> = func("iinfo", InfoArgs, ({ type: dtype }) => {
+  checkDtype("iinfo", "type", dtype);
   if (!dtype.isInteger) throw new DTypeError(`iinfo(): the dtype must be an integer one: ${dtype}; use finfo()`);
   const bits = dtype.itemsize * 8;
   const [min, max] = dtype.name === "uint8"
@@ -106,4 +118,4 @@ export function iinfo(dtype: DType): IInfo {
     : [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
   const plain = (v: bigint) => (BigInt(Number(v)) === v && Number.isSafeInteger(Number(v)) ? Number(v) : v);
   return { bits, max: plain(max), min: plain(min), dtype: dtype.name };
-}
+});

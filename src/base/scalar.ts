@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Func, func } from "./call.ts";
 import type { DTypeKind } from "./dtype.ts";
 import { ArgumentError, describe } from "./errors.ts";
 
@@ -30,16 +31,27 @@ export class Scalar {
 /** What an op takes where PyTorch takes a Python number. */
 export type ScalarLike = number | bigint | boolean | Scalar;
 
-/**
- * A number with its kind stated.
- *
- * @param value the value; `[re, im]` for a complex one
- * @param kind `"bool"`, `"integer"`, `"floating"` or `"complex"`
- */
-export function scalar(value: number | bigint | boolean | readonly [number, number], kind: DTypeKind): Scalar {
+/** The parameters of {@linkcode scalar}. */
+export class ScalarArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The value; `[re, im]` for a complex one. */
+    public value: number | bigint | boolean | readonly [number, number],
+    /** `"bool"`, `"integer"`, `"floating"` or `"complex"`. */
+    public kind: DTypeKind,
+  ) {}
+}
+
+const KINDS: readonly DTypeKind[] = ["bool", "integer", "floating", "complex"];
+
+/** A number with its kind stated. */
+export const scalar: Func<typeof ScalarArgs, Scalar> = func("scalar", ScalarArgs, ({ value, kind }) => {
+  if (!KINDS.includes(kind)) {
+    throw new ArgumentError(`scalar(): kind must be one of ${KINDS.join(", ")}: ${describe(kind)}`);
+  }
   if (Array.isArray(value)) return new Scalar(value[0], value[1], "complex");
   return new Scalar(typeof value === "boolean" ? Number(value) : value as number | bigint, 0, kind);
-}
+});
 
 /** Whether a value is a plain number of any kind. */
 export function isScalar(value: unknown): value is ScalarLike {

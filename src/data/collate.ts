@@ -7,10 +7,11 @@
  * @module
  */
 
+import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { type DataArray, int64 } from "../base/dtype.ts";
+import { checkArray } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { isPlainObject } from "../base/args.ts";
 import { tensor } from "../ops/creation.ts";
 import { stack } from "../ops/join.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -18,12 +19,13 @@ import { Tensor } from "../tensor/tensor.ts";
 /** A typed array of numbers, as samples may hold them. */
 export type NumericArray = DataArray;
 
-/** What `defaultCollate` makes of samples of type `T`. */
-export type Collated<T> = T extends Tensor | NumericArray | number | bigint | boolean ? Tensor
-  : T extends string ? string[]
-  : T extends readonly unknown[] ? { -readonly [K in keyof T]: Collated<T[K]> }
-  : T extends object ? { -readonly [K in keyof T]: Collated<T[K]> }
-  : unknown;
+/** What `defaultCollate` makes of samples of type `T`; of samples of any type, a batch of any type. */
+// deno-lint-ignore no-explicit-any -- `0 extends 1 & T` holds for `any` alone, whose batch is as little known
+export type Collated<T> = 0 extends 1 & T ? any : T extends Tensor | NumericArray | number | bigint | boolean ? Tensor
+: T extends string ? string[]
+: T extends readonly unknown[] ? { -readonly [K in keyof T]: Collated<T[K]> }
+: T extends object ? { -readonly [K in keyof T]: Collated<T[K]> }
+: unknown;
 
 /** What `defaultConvert` makes of a sample of type `T`. */
 export type Converted<T> = T extends NumericArray ? Tensor
@@ -32,6 +34,8 @@ export type Converted<T> = T extends NumericArray ? Tensor
   : T;
 
 const OP = "defaultCollate";
+const collateArgs = call(OP, NoArgs);
+const convertArgs = call("defaultConvert", NoArgs);
 
 function isNumericArray(value: unknown): value is NumericArray {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
@@ -63,7 +67,9 @@ function isNumericArray(value: unknown): value is NumericArray {
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
  */
-export function defaultCollate<T>(batch: readonly T[]): Collated<T> {
+export function defaultCollate<T>(batch: readonly T[], ...args: Args<typeof NoArgs>): Collated<T> {
+  collateArgs(args);
+  checkArray(OP, "batch", batch);
   if (batch.length === 0) throw new ArgumentError(`${OP}(): the batch has no samples`);
   return collate(batch, "sample") as Collated<T>;
 }
@@ -130,7 +136,8 @@ function stackTensors(tensors: readonly Tensor[], path: string): Tensor {
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_convert
  */
-export function defaultConvert<T>(sample: T): Converted<T> {
+export function defaultConvert<T>(sample: T, ...args: Args<typeof NoArgs>): Converted<T> {
+  convertArgs(args);
   return convert(sample) as Converted<T>;
 }
 

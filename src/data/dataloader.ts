@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, type Named, NoArgs } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { nextTurn, systemError } from "../base/platform.ts";
@@ -18,7 +18,7 @@ import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
 import { type Indexable, itemAt, itemsAt, type MapStyle } from "./dataset.ts";
-import { BatchSampler, RandomSampler, SequentialSampler } from "./sampler.ts";
+import { BatchSampler, RandomSampler, SequentialSampler, type Sized } from "./sampler.ts";
 
 /** Any dataset: map-style, an array, or something to iterate over. */
 export type AnyDataset<T> = Indexable<T> | Iterable<T> | AsyncIterable<T>;
@@ -26,52 +26,40 @@ export type AnyDataset<T> = Indexable<T> | Iterable<T> | AsyncIterable<T>;
 /** An order of samples or of batches. */
 export type Order<T> = Iterable<T> & { readonly length?: number };
 
-/** Options of {@linkcode DataLoader}. */
-export interface DataLoaderOptions<T, B> {
-  /** Samples per batch; `null` gives the samples themselves. @default {1} */
-  batchSize?: number | null;
-  /** Whether each epoch has a new random order. @default {false} */
-  shuffle?: boolean | null;
-  /** The order of the samples, instead of `shuffle`. */
-  sampler?: Order<number> | null;
-  /** The indices of every batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
-  batchSampler?: Order<readonly number[]> | null;
-  /** How many batches are made at the same time ahead of the loop, times `prefetchFactor`; they are not threads. @default {0} */
-  numWorkers?: number;
-  /** Makes the batch of a list of samples. @default {defaultCollate} */
-  collateFn?: ((samples: T[]) => B | Promise<B>) | null;
-  /** Accepted for PyTorch's sake; it has no effect. @default {false} */
-  pinMemory?: boolean;
-  /** Whether a last, smaller batch is left out. @default {false} */
-  dropLast?: boolean;
-  /** How many seconds to wait for a batch before an error; 0 waits forever. @default {0} */
-  timeout?: number;
-  /** Where the seed of a random order comes from. @default {the default generator} */
-  generator?: Generator | null;
-  /** Batches made ahead per worker. @default {2 with workers, else none} */
-  prefetchFactor?: number | null;
-  /** Accepted for PyTorch's sake; it has no effect. @default {false} */
-  persistentWorkers?: boolean;
+/** The parameters of {@linkcode DataLoader} after the dataset. */
+export class DataLoaderArgs<T, B> {
+  /** Where the seed of a random order comes from; `null`: the default generator. */
+  generator: Generator | null = null;
+  /** Batches made ahead per worker; `null`: 2 with workers, else none. */
+  prefetchFactor: number | null = null;
+  /** Accepted for PyTorch's sake; it has no effect. */
+  persistentWorkers = false;
+
+  /** Parameters that may go by position. */
+  constructor(
+    /** Samples per batch; `null` gives the samples themselves. */
+    public batchSize: number | null = 1,
+    /** Whether each epoch has a new random order. */
+    public shuffle: boolean | null = false,
+    /** The order of the samples, instead of `shuffle`. */
+    public sampler: Order<number> | null = null,
+    /** The indices of every batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+    public batchSampler: Order<readonly number[]> | null = null,
+    /** How many batches are made at the same time ahead of the loop, times `prefetchFactor`; they are not threads. */
+    public numWorkers = 0,
+    /** Makes the batch of a list of samples; `null`: {@linkcode defaultCollate}. */
+    public collateFn: ((samples: T[]) => B | Promise<B>) | null = null,
+    /** Accepted for PyTorch's sake; it has no effect. */
+    public pinMemory = false,
+    /** Whether a last, smaller batch is left out. */
+    public dropLast = false,
+    /** How many seconds to wait for a batch before an error; 0 waits forever. */
+    public timeout = 0,
+  ) {}
 }
 
-/** Parameters that may be given by position, in PyTorch's order. */
-type Positional = [
-  "batchSize",
-  "shuffle",
-  "sampler",
-  "batchSampler",
-  "numWorkers",
-  "collateFn",
-  "pinMemory",
-  "dropLast",
-  "timeout",
-];
-
-const parse = signature<DataLoaderOptions<unknown, unknown>>(
-  "DataLoader",
-  ["batchSize", "shuffle", "sampler", "batchSampler", "numWorkers", "collateFn", "pinMemory", "dropLast", "timeout"],
-  ["generator", "prefetchFactor", "persistentWorkers"],
-);
+const loaderArgs = call("DataLoader", DataLoaderArgs);
+const firstArgs = call("first", NoArgs);
 
 /** The end of the stream of batches. */
 const END = Symbol("end");
@@ -114,19 +102,19 @@ function isCount(value: number): boolean {
 }
 
 /** PyTorch's rules on which options go together. */
-function checkOptions<T, B>(dataset: AnyDataset<T>, options: DataLoaderOptions<T, B>): void {
-  const { batchSize, shuffle, sampler, batchSampler, numWorkers = 0, timeout = 0, prefetchFactor, dropLast } = options;
+function checkOptions<T, B>(dataset: AnyDataset<T>, options: Readonly<DataLoaderArgs<T, B>>): void {
+  const { batchSize, shuffle, sampler, batchSampler, numWorkers, timeout, prefetchFactor, dropLast } = options;
   const object = typeof dataset === "object" && dataset !== null;
   const iterable = object && !isMapStyle(dataset);
   if (!object || iterable && !(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
     fail("a dataset must have length and getItem(index), or be something to iterate over");
   }
-  if (batchSize !== undefined && batchSize !== null && !(isCount(batchSize) && batchSize > 0)) {
+  if (batchSize !== null && !(isCount(batchSize) && batchSize > 0)) {
     fail(`batchSize must be a positive integer or null: ${batchSize}`);
   }
   if (!isCount(numWorkers)) fail(`numWorkers must be a non-negative integer: ${numWorkers}`);
   if (!(timeout >= 0)) fail(`timeout must not be negative: ${timeout}`);
-  if (prefetchFactor !== undefined && prefetchFactor !== null && !isCount(prefetchFactor)) {
+  if (prefetchFactor !== null && !isCount(prefetchFactor)) {
     fail(`prefetchFactor must be a non-negative integer: ${prefetchFactor}`);
   }
   if (iterable && (shuffle || sampler || batchSampler)) {
@@ -159,9 +147,10 @@ function checkOptions<T, B>(dataset: AnyDataset<T>, options: DataLoaderOptions<T
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
-export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
-  /** What the batches are made of. */
-  readonly dataset: AnyDataset<T>;
+// deno-lint-ignore no-explicit-any -- the type without arguments takes every loader
+export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
+  /** What the batches are made of. Its `length` is there where the dataset has one; a stream may have none. */
+  readonly dataset: AnyDataset<T> & Sized;
   /** Samples per batch; `null` where a batch sampler decides, or without batches. */
   readonly batchSize: number | null;
   /** Whether a last, smaller batch is left out. */
@@ -184,25 +173,24 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
    * Loads a dataset; nothing is read before a loop starts.
    *
    * @param dataset a map-style dataset, an array, or something to iterate over
-   * @param args batchSize (1), shuffle, sampler, batchSampler, numWorkers, collateFn, pinMemory, dropLast, timeout
    * @throws {ArgumentError} if options contradict each other
    */
-  constructor(dataset: AnyDataset<T>, options?: DataLoaderOptions<T, B>);
+  constructor(dataset: AnyDataset<T>, named?: Named<DataLoaderArgs<T, B>>);
   /** Loads a dataset in batches. */
-  constructor(dataset: AnyDataset<T>, batchSize: number | null, options?: Omit<DataLoaderOptions<T, B>, "batchSize">);
+  constructor(dataset: AnyDataset<T>, batchSize: number | null, named?: Named<DataLoaderArgs<T, B>>);
   /** Loads a dataset with arguments in PyTorch's order. */
-  constructor(dataset: AnyDataset<T>, ...args: Args<DataLoaderOptions<T, B>, Positional>);
+  constructor(dataset: AnyDataset<T>, ...args: Args<typeof DataLoaderArgs<T, B>>);
   constructor(dataset: AnyDataset<T>, ...args: readonly unknown[]) {
-    const options = parse(args) as DataLoaderOptions<T, B>;
+    const options = loaderArgs(args) as Readonly<DataLoaderArgs<T, B>>;
     checkOptions(dataset, options);
-    const { shuffle, sampler = null, batchSampler = null, generator = null, dropLast = false } = options;
-    this.dataset = dataset;
-    this.batchSize = batchSampler !== null ? null : options.batchSize === undefined ? 1 : options.batchSize;
+    const { shuffle, sampler, batchSampler, generator, dropLast } = options;
+    this.dataset = dataset as AnyDataset<T> & Sized;
+    this.batchSize = batchSampler !== null ? null : options.batchSize;
     this.dropLast = dropLast;
     this.generator = generator;
-    this.numWorkers = options.numWorkers ?? 0;
-    this.timeout = options.timeout ?? 0;
-    this.#collate = options.collateFn ?? null;
+    this.numWorkers = options.numWorkers;
+    this.timeout = options.timeout;
+    this.#collate = options.collateFn;
     const factor = options.prefetchFactor ?? (this.numWorkers > 0 ? 2 : 0);
     this.#ahead = factor * Math.max(this.numWorkers, 1);
     if (isMapStyle(dataset)) {
@@ -226,6 +214,17 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     if (typeof n !== "number") throw new ArgumentError("DataLoader.length: the dataset, or its sampler, has no length");
     if (order !== null || this.batchSize === null) return n;
     return this.dropLast ? Math.floor(n / this.batchSize) : Math.ceil(n / this.batchSize);
+  }
+
+  /**
+   * The first batch of a new epoch; Python's `next(iter(loader))`.
+   *
+   * @throws {ArgumentError} if an epoch has no batch
+   */
+  async first(...args: Args<typeof NoArgs>): Promise<B> {
+    firstArgs(args);
+    for await (const batch of this) return batch;
+    throw new ArgumentError("first(): the DataLoader gives no batch: its dataset, or its sampler, is empty");
   }
 
   /** One epoch. */

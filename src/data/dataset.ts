@@ -8,15 +8,39 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import { checkArray, checkIterable } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "./random.ts";
-import type { SeedOptions } from "./sampler.ts";
+import type { Generator } from "../base/generator.ts";
 import { selectRows } from "./rows.ts";
 
-const parseSplit = signature<SeedOptions>("randomSplit", ["generator"]);
+/** The parameters of {@linkcode Subset} after the dataset. */
+export class SubsetArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which of the dataset's samples, in this order. */
+    public indices: readonly number[],
+  ) {}
+}
+
+/** The parameters of {@linkcode randomSplit} after the dataset. */
+export class RandomSplitArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The parts' sizes, or fractions that add up to one. */
+    public lengths: readonly number[],
+    /** Where the seed comes from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
+}
+
+const concatArgs = call("concat", NoArgs);
+const subsetArgs = call("Subset", SubsetArgs);
+const concatDatasetArgs = call("ConcatDataset", NoArgs);
+const chainDatasetArgs = call("ChainDataset", NoArgs);
+const splitArgs = call("randomSplit", RandomSplitArgs);
 
 /** What a map-style dataset must have. */
 export interface MapStyle<T> {
@@ -77,7 +101,8 @@ export abstract class Dataset<T> implements MapStyle<T> {
   abstract getItem(index: number): T | Promise<T>;
 
   /** This dataset followed by `other`; Python's `dataset + other`. */
-  concat(other: Indexable<T>): ConcatDataset<T> {
+  concat(other: Indexable<T>, ...args: Args<typeof NoArgs>): ConcatDataset<T> {
+    concatArgs(args);
     return new ConcatDataset<T>([this, other]);
   }
 }
@@ -179,10 +204,10 @@ export class Subset<T> extends Dataset<T> {
    * Takes a dataset and the indices.
    *
    * @param dataset the whole dataset
-   * @param indices which of its samples, in this order
    */
-  constructor(dataset: Indexable<T>, indices: readonly number[]) {
+  constructor(dataset: Indexable<T>, ...args: Args<typeof SubsetArgs>) {
     super();
+    const { indices } = subsetArgs(args);
     checkArray("Subset", "indices", indices);
     this.dataset = dataset;
     this.indices = indices;
@@ -235,8 +260,9 @@ export class ConcatDataset<T> extends Dataset<T> {
    * @param datasets at least one
    * @throws {ArgumentError} if there is none, or if one has no length
    */
-  constructor(datasets: Iterable<Indexable<T>>) {
+  constructor(datasets: Iterable<Indexable<T>>, ...args: Args<typeof NoArgs>) {
     super();
+    concatDatasetArgs(args);
     checkIterable("ConcatDataset", "datasets", datasets);
     this.datasets = [...datasets];
     if (this.datasets.length === 0) throw new ArgumentError("ConcatDataset(): expected at least one dataset");
@@ -277,7 +303,8 @@ export class ChainDataset<T> {
    *
    * @param datasets the parts, in order
    */
-  constructor(datasets: Iterable<Iterable<T> | AsyncIterable<T>>) {
+  constructor(datasets: Iterable<Iterable<T> | AsyncIterable<T>>, ...args: Args<typeof NoArgs>) {
+    chainDatasetArgs(args);
     checkIterable("ChainDataset", "datasets", datasets);
     this.datasets = [...datasets];
     for (const part of this.datasets) checkIterable("ChainDataset", "each dataset", part);
@@ -303,8 +330,6 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
  * Splits a dataset at random into parts that do not overlap.
  *
  * @param dataset what is split
- * @param lengths the parts' sizes, or fractions that add up to one
- * @param args where the seed comes from; the default generator if missing
  * @throws {ArgumentError} if the sizes do not add up to the dataset's length
  *
  * @example
@@ -317,12 +342,8 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
  */
-export function randomSplit<T>(
-  dataset: Indexable<T>,
-  lengths: readonly number[],
-  ...args: Args<SeedOptions, ["generator"]>
-): Subset<T>[] {
-  const { generator = null } = parseSplit(args);
+export function randomSplit<T>(dataset: Indexable<T>, ...args: Args<typeof RandomSplitArgs>): Subset<T>[] {
+  const { lengths, generator } = splitArgs(args);
   checkArray("randomSplit", "lengths", lengths);
   if (typeof dataset?.length !== "number") {
     throw new ArgumentError(`randomSplit(): the dataset has no length: ${describe(dataset)}`);

@@ -14,21 +14,23 @@ export {
   IterableDataset,
   type MapStyle,
   randomSplit,
+  RandomSplitArgs,
   Subset,
+  SubsetArgs,
   TensorDataset,
 } from "./dataset.ts";
 export {
   BatchSampler,
+  BatchSamplerArgs,
   RandomSampler,
-  type RandomSamplerOptions,
+  RandomSamplerArgs,
   Sampler,
   SequentialSampler,
   type Sized,
   SubsetRandomSampler,
+  SubsetRandomSamplerArgs,
   WeightedRandomSampler,
+  WeightedRandomSamplerArgs,
 } from "./sampler.ts";
 export { type Collated, type Converted, defaultCollate, defaultConvert, type NumericArray } from "./collate.ts";
-export { type AnyDataset, DataLoader, type DataLoaderOptions, type Order } from "./dataloader.ts";
-
-// Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { SeedOptions } from "./sampler.ts";
+export { type AnyDataset, DataLoader, DataLoaderArgs, type Order } from "./dataloader.ts";

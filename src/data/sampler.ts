@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
+import { checkArray, checkIterable } from "../base/checks.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { HostRandom } from "./random.ts";
@@ -56,8 +57,9 @@ export class SequentialSampler extends Sampler {
    *
    * @param dataSource what is sampled
    */
-  constructor(dataSource: Sized) {
+  constructor(dataSource: Sized, ...args: Args<typeof NoArgs>) {
     super();
+    sequentialArgs(args);
     this.dataSource = dataSource;
   }
 
@@ -72,47 +74,63 @@ export class SequentialSampler extends Sampler {
   }
 }
 
-/** Options of {@linkcode RandomSampler}. */
-export interface RandomSamplerOptions {
-  /** Whether a sample may come several times. @default {false} */
-  replacement?: boolean;
-  /** How many to draw. @default {the number of samples} */
-  numSamples?: number | null;
-  /** Where the seed comes from. @default {the default generator} */
-  generator?: Generator | null;
+/** The parameters of {@linkcode RandomSampler} after what is sampled. */
+export class RandomSamplerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether a sample may come several times. */
+    public replacement = false,
+    /** How many to draw; `null`: the number of samples. */
+    public numSamples: number | null = null,
+    /** Where the seed comes from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
-/** The option of what is drawn once. */
-export interface SeedOptions {
-  /** Where the seed comes from. @default {the default generator} */
-  generator?: Generator | null;
+/** The parameters of {@linkcode SubsetRandomSampler}. */
+export class SubsetRandomSamplerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The indices to sample. */
+    public indices: readonly number[],
+    /** Where the seed comes from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
-/** The parameters of {@linkcode WeightedRandomSampler} after the weights. */
-export interface WeightedRandomSamplerOptions extends SeedOptions {
-  /** How many indices to draw. */
-  numSamples: number;
-  /** Whether an index may come several times. @default {true} */
-  replacement?: boolean;
+/** The parameters of {@linkcode WeightedRandomSampler}. */
+export class WeightedRandomSamplerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One weight per index, not negative; they need not add up to one. */
+    public weights: ArrayLike<number>,
+    /** How many indices to draw. */
+    public numSamples: number,
+    /** Whether an index may come several times. */
+    public replacement = true,
+    /** Where the seed comes from; `null`: the default generator. */
+    public generator: Generator | null = null,
+  ) {}
 }
 
-/** The parameters of {@linkcode BatchSampler} after the sampler. */
-export interface BatchSamplerOptions {
-  /** How many indices make a batch. */
-  batchSize: number;
-  /** Whether a last, smaller batch is left out. */
-  dropLast: boolean;
+/** The parameters of {@linkcode BatchSampler}. */
+export class BatchSamplerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where the indices come from. */
+    public sampler: Iterable<number> & Partial<Sized>,
+    /** How many indices make a batch. */
+    public batchSize: number,
+    /** Whether a last, smaller batch is left out. */
+    public dropLast: boolean,
+  ) {}
 }
 
-const parseRandom = signature<RandomSamplerOptions>("RandomSampler", ["replacement", "numSamples", "generator"]);
-const parseSubset = signature<SeedOptions>("SubsetRandomSampler", ["generator"]);
-const parseWeighted = signature<WeightedRandomSamplerOptions>(
-  "WeightedRandomSampler",
-  ["numSamples", "replacement", "generator"],
-  [],
-  1,
-);
-const parseBatches = signature<BatchSamplerOptions>("BatchSampler", ["batchSize", "dropLast"], [], 2);
+const sequentialArgs = call("SequentialSampler", NoArgs);
+const randomArgs = call("RandomSampler", RandomSamplerArgs);
+const subsetArgs = call("SubsetRandomSampler", SubsetRandomSamplerArgs);
+const weightedArgs = call("WeightedRandomSampler", WeightedRandomSamplerArgs);
+const batchArgs = call("BatchSampler", BatchSamplerArgs);
 
 /**
  * The samples in random order.
@@ -137,14 +155,10 @@ export class RandomSampler extends Sampler {
    * Samples what has a length.
    *
    * @param dataSource what is sampled
-   * @param args replacement (false), numSamples (all), generator (the default one)
    */
-  constructor(
-    dataSource: Sized,
-    ...args: Args<RandomSamplerOptions, ["replacement", "numSamples", "generator"]>
-  ) {
+  constructor(dataSource: Sized, ...args: Args<typeof RandomSamplerArgs>) {
     super();
-    const { replacement = false, numSamples = null, generator = null } = parseRandom(args);
+    const { replacement, numSamples, generator } = randomArgs(args);
     if (numSamples !== null) checkCount("RandomSampler", "numSamples", numSamples);
     this.dataSource = dataSource;
     this.replacement = replacement;
@@ -187,16 +201,13 @@ export class SubsetRandomSampler extends Sampler {
   readonly indices: readonly number[];
   readonly #generator: Generator | null;
 
-  /**
-   * Samples given indices.
-   *
-   * @param indices the indices to sample
-   * @param args where the seed comes from
-   */
-  constructor(indices: readonly number[], ...args: Args<SeedOptions, ["generator"]>) {
+  /** Samples given indices. */
+  constructor(...args: Args<typeof SubsetRandomSamplerArgs>) {
     super();
+    const { indices, generator } = subsetArgs(args);
+    checkArray("SubsetRandomSampler", "indices", indices);
     this.indices = indices;
-    this.#generator = parseSubset(args).generator ?? null;
+    this.#generator = generator;
   }
 
   /** How many indices one iteration gives. */
@@ -237,17 +248,12 @@ export class WeightedRandomSampler extends Sampler {
   /**
    * Samples the indices of the weights.
    *
-   * @param weights one per index, not negative; they need not add up to one
-   * @param args how many to draw; whether an index may come several times (it may); where the seed comes from
    * @throws {ArgumentError} if the weights are not a list of such numbers, or too few for `numSamples`
    */
-  constructor(
-    weights: ArrayLike<number>,
-    ...args: Args<WeightedRandomSamplerOptions, ["numSamples", "replacement", "generator"]>
-  ) {
+  constructor(...args: Args<typeof WeightedRandomSamplerArgs>) {
     super();
     const op = "WeightedRandomSampler";
-    const { numSamples, replacement = true, generator = null } = parseWeighted(args);
+    const { weights, numSamples, replacement, generator } = weightedArgs(args);
     if (typeof weights?.length !== "number") {
       throw new ArgumentError(`${op}(): weights must be a list of numbers; of a tensor, give await weights.tolist()`);
     }
@@ -312,18 +318,11 @@ export class BatchSampler extends Sampler<number[]> {
   /** Whether a last, smaller batch is left out. */
   readonly dropLast: boolean;
 
-  /**
-   * Groups the indices of a sampler.
-   *
-   * @param sampler where the indices come from
-   * @param args how many indices make a batch, and whether a last, smaller batch is left out
-   */
-  constructor(
-    sampler: Iterable<number> & Partial<Sized>,
-    ...args: Args<BatchSamplerOptions, ["batchSize", "dropLast"]>
-  ) {
+  /** Groups the indices of a sampler. */
+  constructor(...args: Args<typeof BatchSamplerArgs>) {
     super();
-    const { batchSize, dropLast } = parseBatches(args);
+    const { sampler, batchSize, dropLast } = batchArgs(args);
+    checkIterable("BatchSampler", "sampler", sampler);
     checkCount("BatchSampler", "batchSize", batchSize);
     this.sampler = sampler;
     this.batchSize = batchSize;

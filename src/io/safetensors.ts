@@ -10,7 +10,7 @@
  */
 
 import "../ops/attach.ts";
-import { type Args, isPlainObject, signature } from "../base/args.ts";
+import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import {
   bfloat16,
@@ -66,28 +66,119 @@ const NAMES: ReadonlyMap<DType, FormatDtype> = new Map(
   Object.entries(DTYPES).map(([name, dtype]) => [dtype, name as FormatDtype]),
 );
 
-/** Options of reading. */
-export interface LoadOptions {
-  /** Where the tensors go. @default {"cpu"} */
-  device?: string | Device;
+/** The parameters of reading, after the source. */
+export class LoadArgs {
   /**
    * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64. Every value is kept
    * exactly; a U64 value above 2^63 - 1 is an error.
-   *
-   * @default {false}
    */
-  widen?: boolean;
+  widen = false;
 }
 
-const parseLoad = (op: string) => signature<LoadOptions>(op, ["device"], ["widen"]);
-const parseLoadFile = parseLoad("loadFile");
-const parseLoadBytes = parseLoad("load");
-const parseOpen = parseLoad("safeOpen");
+/** The parameters of {@linkcode loadFile}. */
+export class LoadFileArgs extends LoadArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A path, or a `file:`, `http:` or `https:` URL. */
+    public filename: Source,
+    /** Where the tensors go. */
+    public device: string | Device = "cpu",
+  ) {
+    super();
+  }
+}
+
+/** The parameters of {@linkcode load}. */
+export class LoadBytesArgs extends LoadArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The bytes, in a `Uint8Array`, another view of a buffer, or a buffer. */
+    public data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
+    /** Where the tensors go. */
+    public device: string | Device = "cpu",
+  ) {
+    super();
+  }
+}
+
+/** The parameters of {@linkcode safeOpen}. */
+export class SafeOpenArgs extends LoadArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The file. */
+    public filename: string | URL,
+    /** Where the tensors go. */
+    public device: string | Device = "cpu",
+  ) {
+    super();
+  }
+}
+
+/** The parameters of {@linkcode SafetensorsFile.getTensor}. */
+export class GetTensorArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The tensor's name. */
+    public name: string,
+  ) {}
+}
+
+/** Free text that goes with a file. */
+export type Metadata = Readonly<Record<string, string>>;
+
+/** The parameters of {@linkcode save} after the state dict. */
+export class SaveArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Free text to go with it. */
+    public metadata: Metadata | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode saveFile} after the state dict. */
+export class SaveFileArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Where to. */
+    public filename: string | URL,
+    /** Free text to go with it. */
+    public metadata: Metadata | null = null,
+  ) {}
+}
+
+/** What the tensors of a file become. */
+type LoadOptions = Pick<LoadFileArgs, "device" | "widen">;
+
+const keysArgs = call("keys", NoArgs);
+const metadataArgs = call("metadata", NoArgs);
+const getTensorArgs = call("getTensor", GetTensorArgs);
+const openArgs = call("safeOpen", SafeOpenArgs);
+const loadFileArgs = call("loadFile", LoadFileArgs);
+const loadArgs = call("load", LoadBytesArgs);
+const saveArgs = call("save", SaveArgs);
+const saveFileArgs = call("saveFile", SaveFileArgs);
+
+/**
+ * Arguments with the metadata by name. By position it is an object at the end, as named arguments are; the two are told
+ * apart by their values, which in metadata are all texts.
+ *
+ * @param place where the metadata is by position
+ */
+function withMetadata(args: readonly unknown[], place: number): readonly unknown[] {
+  const last = args[place];
+  if (args.length !== place + 1 || !isPlainObject(last)) return args;
+  return Object.values(last).every((v) => typeof v === "string") ? [...args.slice(0, place), { metadata: last }] : args;
+}
+
+function checkMetadata(op: string, metadata: unknown): void {
+  if (metadata === null || isPlainObject(metadata)) return;
+  throw new ArgumentError(`${op}(): metadata must be an object of texts, or null: ${describe(metadata)}`);
+}
 
 /** A tensor of the file, from its bytes. */
 function makeTensor(origin: Origin, entry: Entry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
   const { op, file } = origin;
-  const device = options.device ?? "cpu";
+  const { device } = options;
   if (bytes.length !== entry.end - entry.begin) {
     throw new FormatError(`${op}(): ${file} became shorter while it was read: tensor "${entry.name}"`);
   }
@@ -129,12 +220,14 @@ export class SafetensorsFile implements Disposable {
   }
 
   /** The names of the tensors, in the order in which they lie in the file. */
-  keys(): string[] {
+  keys(...args: Args<typeof NoArgs>): string[] {
+    keysArgs(args);
     return [...this.#entries.keys()];
   }
 
   /** The free text of the file; `null` where it has none. */
-  metadata(): Record<string, string> | null {
+  metadata(...args: Args<typeof NoArgs>): Record<string, string> | null {
+    metadataArgs(args);
     const { metadata } = this.#header;
     return metadata === null ? null : { ...metadata };
   }
@@ -144,7 +237,8 @@ export class SafetensorsFile implements Disposable {
    *
    * @throws {ArgumentError} if the file has none of that name
    */
-  async getTensor(name: string): Promise<Tensor> {
+  async getTensor(...args: Args<typeof GetTensorArgs>): Promise<Tensor> {
+    const { name } = getTensorArgs(args);
     const entry = this.#entries.get(name);
     if (entry === undefined) {
       throw new ArgumentError(`getTensor(): ${this.#origin.file} has no tensor of that name: ${JSON.stringify(name)}`);
@@ -176,31 +270,22 @@ async function openFile(op: string, path: string | URL, options: LoadOptions): P
 /**
  * Opens a file to read single tensors of it.
  *
- * @param filename the file
- * @param args device ("cpu"), widen (false)
  * @throws {FormatError} if the file is malformed
  */
-export async function safeOpen(
-  filename: string | URL,
-  ...args: Args<LoadOptions, ["device"]>
-): Promise<SafetensorsFile> {
-  return await openFile("safeOpen", filename, parseOpen(args));
+export async function safeOpen(...args: Args<typeof SafeOpenArgs>): Promise<SafetensorsFile> {
+  const options = openArgs(args);
+  return await openFile("safeOpen", options.filename, options);
 }
 
 /**
  * Reads a state dict from a file, or from a URL.
  *
- * @param filename a path, or a `file:`, `http:` or `https:` URL
- * @param args device ("cpu"), widen (false)
  * @throws {FormatError} if the file is malformed
  * @throws {DTypeError} if it holds an element type that Cresset lacks
  */
-export async function loadFile(
-  filename: Source,
-  ...args: Args<LoadOptions, ["device"]>
-): Promise<Record<string, Tensor>> {
+export async function loadFile(...args: Args<typeof LoadFileArgs>): Promise<Record<string, Tensor>> {
   const op = "loadFile";
-  const options = parseLoadFile(args);
+  const options = loadFileArgs(args), { filename } = options;
   const path = localPath(op, filename);
   if (path === null) {
     return loadBytes({ op, file: `"${filename}"` }, await readBytes(op, filename), options);
@@ -228,16 +313,12 @@ async function collect(
 /**
  * Reads a state dict from the bytes of a file.
  *
- * @param data the bytes, in a `Uint8Array`, another view of a buffer, or a buffer
- * @param args device ("cpu"), widen (false)
  * @throws {FormatError} if the bytes are malformed
  * @throws {DTypeError} if they hold an element type that Cresset lacks
  */
-export function load(
-  data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
-  ...args: Args<LoadOptions, ["device"]>
-): Record<string, Tensor> {
-  return loadBytes({ op: "load", file: "the data" }, plainBytes("load", "data", data), parseLoadBytes(args));
+export function load(...args: Args<typeof LoadBytesArgs>): Record<string, Tensor> {
+  const options = loadArgs(args);
+  return loadBytes({ op: "load", file: "the data" }, plainBytes("load", "data", options.data), options);
 }
 
 function loadBytes(origin: Origin, data: Uint8Array, options: LoadOptions): Record<string, Tensor> {
@@ -265,6 +346,7 @@ async function encode(
   tensors: Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> | null,
 ): Promise<Uint8Array[]> {
+  checkMetadata(op, metadata);
   if (!isPlainObject(tensors)) {
     throw new ArgumentError(
       `${op}(): expected a state dict: ${describe(tensors)}; of a module, give module.stateDict()`,
@@ -294,13 +376,13 @@ async function encode(
  * The bytes of a file with a state dict.
  *
  * @param tensors the state dict
- * @param metadata free text to go with it
  * @throws {DTypeError} if the format lacks a tensor's dtype
  */
 export async function save(
   tensors: Readonly<Record<string, Tensor>>,
-  metadata: Readonly<Record<string, string>> | null = null,
+  ...args: Args<typeof SaveArgs>
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { metadata } = saveArgs(withMetadata(args, 0));
   const parts = await encode("save", tensors, metadata);
   return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }
@@ -311,8 +393,6 @@ export async function save(
  * Differs from PyTorch: tensors that share memory, or are not contiguous, are written as copies instead of refused.
  *
  * @param tensors the state dict
- * @param filename where to
- * @param metadata free text to go with it
  * @throws {DTypeError} if the format lacks a tensor's dtype
  *
  * @example
@@ -329,8 +409,8 @@ export async function save(
  */
 export async function saveFile(
   tensors: Readonly<Record<string, Tensor>>,
-  filename: string | URL,
-  metadata: Readonly<Record<string, string>> | null = null,
+  ...args: Args<typeof SaveFileArgs>
 ): Promise<void> {
+  const { filename, metadata } = saveFileArgs(withMetadata(args, 1));
   await writeBytes("saveFile", filename, await encode("saveFile", tensors, metadata));
 }

@@ -12,12 +12,12 @@ import { type Args, call, isPlainObject, type Params, type Parser } from "../bas
 import {
   bfloat16,
   bool as BOOL,
-  canCast,
   type DType,
   type DTypeKind,
   float16,
   float32,
   getDefaultDtype,
+  isCastable,
   resultType,
   scalarDtype,
   toComplex,
@@ -364,7 +364,7 @@ class PointwiseOp {
         }; use ${this.spec.name}()`,
       );
     }
-    if (!canCast(a.kernel.dtype, self.dtype)) {
+    if (!isCastable(a.kernel.dtype, self.dtype)) {
       throw new DTypeError(
         `${name}(): a result of ${a.kernel.dtype} cannot be written into ${self.dtype}; use ${this.spec.name}()`,
       );
@@ -411,7 +411,7 @@ export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
   if (!sameShape(out.shape, result.shape)) {
     throw new ShapeError(`${op}(): out has shape ${show(out.shape)}, the result ${show(result.shape)}`);
   }
-  if (!canCast(result.dtype, out.dtype)) {
+  if (!isCastable(result.dtype, out.dtype)) {
     throw new DTypeError(`${op}(): a result of ${result.dtype} cannot be written into out of ${out.dtype}`);
   }
   return out.copy_(result);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NoArgs } from "../base/call.ts";
+import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { type Fn, fn } from "./op.ts";
 import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
@@ -12,8 +12,11 @@ import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
+const isTensorArgs = call("isTensor", NoArgs);
+
 /** Whether a value is a tensor. */
-export function isTensor(obj: unknown): obj is Tensor {
+export function isTensor(obj: unknown, ...args: Args<typeof NoArgs>): obj is Tensor {
+  isTensorArgs(args);
   return obj instanceof Tensor;
 }
 
@@ -34,7 +37,7 @@ export const isComplex: Fn<typeof NoArgs, boolean> = fn("isComplex", NoArgs, (in
 export class IsSameSizeArgs {
   /** Parameters that may go by position. */
   constructor(
-    /** DOC other */
+    /** The other tensor. */
     public other: Tensor,
   ) {}
 }
@@ -49,6 +52,17 @@ export const isSameSize: Fn<typeof IsSameSizeArgs, boolean> = fn(
   },
 );
 
+/** The parameters of {@linkcode resultType}. */
+export class ResultTypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One operand. */
+    public tensor1: Tensor | ScalarLike,
+    /** The other. */
+    public tensor2: Tensor | ScalarLike,
+  ) {}
+}
+
 /**
  * The dtype that an arithmetic operation on two operands gives.
  *
@@ -60,7 +74,8 @@ export const isSameSize: Fn<typeof IsSameSizeArgs, boolean> = fn(
  * assertEquals(resultType(torch.tensor([1n, 2n]), 1.5), torch.float32);
  * ```
  */
-export function resultType(tensor1: Tensor | ScalarLike, tensor2: Tensor | ScalarLike): DType {
+export const resultType: Func<typeof ResultTypeArgs, DType> = func("resultType", ResultTypeArgs, (o) => {
+  const { tensor1, tensor2 } = o;
   const dims: DType[] = [], zeros: DType[] = [], scalars: DTypeKind[] = [];
   for (const operand of [tensor1, tensor2]) {
     if (operand instanceof Tensor) (operand.ndim > 0 ? dims : zeros).push(operand.dtype);
@@ -68,4 +83,4 @@ export function resultType(tensor1: Tensor | ScalarLike, tensor2: Tensor | Scala
     else throw new ArgumentError(`resultType(): expected a Tensor or a number: ${describe(operand)}`);
   }
   return promoteOperands(dims, zeros, scalars);
-}
+});

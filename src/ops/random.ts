@@ -350,7 +350,7 @@ export const normal: Func<typeof NormalArgs, Tensor> = func("normal", NormalArgs
   const shape = size ? [...size] : broadcastShapes("normal", ...tensors.map((t) => t.shape));
   const dtype = tensors.length === 0
     ? floatingDtype("normal", options, getDefaultDtype())
-    : tensors.map((t) => t.dtype).reduce(promoteTypes);
+    : tensors.map((t) => t.dtype).reduce((a, b) => promoteTypes(a, b));
   const result = drawnNormal(shape, dtype, mean, std, tensors.length > 0 ? likeInput(tensors[0], options) : options);
   record(
     "NormalBackward0",

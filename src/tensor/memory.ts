@@ -4,36 +4,56 @@
  * @module
  */
 
+import { type Func, func } from "../base/call.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import type { BackendInfo, MemoryStats } from "../backend/backend.ts";
 import { backendOf, getDefaultDevice } from "../backend/mod.ts";
 import { yieldToFinalizers } from "./pressure.ts";
 
-function backendFor(device: string | Device | undefined) {
-  return backendOf(device === undefined ? getDefaultDevice() : parseDevice(device));
+/** The parameters of what is asked of one device. */
+export class OfDeviceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The device; `null`: the default one. */
+    public device: string | Device | null = null,
+  ) {}
+}
+
+function backendFor(device: string | Device | null) {
+  return backendOf(device === null ? getDefaultDevice() : parseDevice(device));
 }
 
 /** Figures of a device's allocator. */
-export function memoryStats(device?: string | Device): MemoryStats {
-  return backendFor(device).memoryStats();
-}
+export const memoryStats: Func<typeof OfDeviceArgs, MemoryStats> = func(
+  "memoryStats",
+  OfDeviceArgs,
+  ({ device }) => backendFor(device).memoryStats(),
+);
 
 /** Makes the peak figures start again from what is live. */
-export function resetPeakMemoryStats(device?: string | Device): void {
-  backendFor(device).resetPeakMemoryStats();
-}
+export const resetPeakMemoryStats: Func<typeof OfDeviceArgs, void> = func(
+  "resetPeakMemoryStats",
+  OfDeviceArgs,
+  ({ device }) => backendFor(device).resetPeakMemoryStats(),
+);
 
 /** Returns cached blocks to the system where that is possible. */
-export function emptyCache(device?: string | Device): void {
-  backendFor(device).emptyCache();
-}
+export const emptyCache: Func<typeof OfDeviceArgs, void> = func(
+  "emptyCache",
+  OfDeviceArgs,
+  ({ device }) => backendFor(device).emptyCache(),
+);
 
 /** Lets the garbage collector return the memory of unreachable tensors, collecting first where much was allocated. */
-export function collectGarbage(device?: string | Device): Promise<void> {
-  return yieldToFinalizers(backendFor(device));
-}
+export const collectGarbage: Func<typeof OfDeviceArgs, Promise<void>> = func(
+  "collectGarbage",
+  OfDeviceArgs,
+  ({ device }) => yieldToFinalizers(backendFor(device)),
+);
 
 /** Which device and which kernel library run. */
-export function info(device?: string | Device): BackendInfo {
-  return backendFor(device).info();
-}
+export const info: Func<typeof OfDeviceArgs, BackendInfo> = func(
+  "info",
+  OfDeviceArgs,
+  ({ device }) => backendFor(device).info(),
+);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { complex128, complex64, type DType, float64, getDefaultDtype } from "../base/dtype.ts";
 import { numelOf } from "../base/shape.ts";
@@ -29,6 +30,25 @@ export interface PrintOptions {
 /** A named set of {@linkcode PrintOptions}. */
 export type PrintProfile = "default" | "short" | "full";
 
+/** The parameters of {@linkcode setPrintoptions}; `null` leaves a setting, `sciMode` excepted. */
+export class SetPrintoptionsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Digits after the point of floating values. */
+    public precision: number | null = null,
+    /** More elements than this are summarised. */
+    public threshold: number | null = null,
+    /** Elements shown at the start and the end of each dimension of a summary. */
+    public edgeitems: number | null = null,
+    /** Characters per line before a line break. */
+    public linewidth: number | null = null,
+    /** A named set to start from. */
+    public profile: PrintProfile | null = null,
+    /** Scientific notation: always, never, or (`null`) as the values ask for. */
+    public sciMode: boolean | null = null,
+  ) {}
+}
+
 const PROFILES: Readonly<Record<PrintProfile, Omit<PrintOptions, "sciMode">>> = {
   default: { precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80 },
   short: { precision: 2, threshold: 1000, edgeitems: 2, linewidth: 80 },
@@ -40,7 +60,6 @@ let current: Readonly<PrintOptions> = { ...PROFILES.default, sciMode: null };
 /**
  * Sets how tensors are printed from now on. As in PyTorch, `sciMode` goes back to automatic when it is left out.
  *
- * @param options what to change; `profile` is applied first
  * @throws {ArgumentError} if a value is not a non-negative number or the profile is unknown
  *
  * @example
@@ -53,27 +72,35 @@ let current: Readonly<PrintOptions> = { ...PROFILES.default, sciMode: null };
  * assertEquals(getPrintoptions().precision, 4);
  * ```
  */
-export function setPrintoptions(options: Partial<PrintOptions> & { profile?: PrintProfile }): void {
-  const { profile, ...rest } = options;
-  if (profile !== undefined && !(profile in PROFILES)) {
-    throw new ArgumentError(`setPrintoptions(): unknown profile: "${profile}"; expected "default", "short" or "full"`);
-  }
-  const next: PrintOptions = { ...current, ...(profile ? PROFILES[profile] : {}), sciMode: rest.sciMode ?? null };
-  for (const key of ["precision", "threshold", "edgeitems", "linewidth"] as const) {
-    const value = rest[key];
-    if (value === undefined) continue;
-    if (!(value >= 0) || (key !== "threshold" && !Number.isInteger(value))) {
-      throw new ArgumentError(`setPrintoptions(): ${key} must not be negative or fractional: ${value}`);
+export const setPrintoptions: Func<typeof SetPrintoptionsArgs, void> = func(
+  "setPrintoptions",
+  SetPrintoptionsArgs,
+  (o) => {
+    const { profile, ...rest } = o;
+    if (profile !== null && !(profile in PROFILES)) {
+      throw new ArgumentError(
+        `setPrintoptions(): unknown profile: "${profile}"; expected "default", "short" or "full"`,
+      );
     }
-    next[key] = value;
-  }
-  current = next;
-}
+    const next: PrintOptions = { ...current, ...(profile ? PROFILES[profile] : {}), sciMode: rest.sciMode };
+    for (const key of ["precision", "threshold", "edgeitems", "linewidth"] as const) {
+      const value = rest[key];
+      if (value === null) continue;
+      if (!(value >= 0) || (key !== "threshold" && !Number.isInteger(value))) {
+        throw new ArgumentError(`setPrintoptions(): ${key} must not be negative or fractional: ${value}`);
+      }
+      next[key] = value;
+    }
+    current = next;
+  },
+);
 
 /** The options that tensors are printed with now, as a copy. */
-export function getPrintoptions(): PrintOptions {
-  return { ...current };
-}
+export const getPrintoptions: Func<typeof NoArgs, PrintOptions> = func(
+  "getPrintoptions",
+  NoArgs,
+  () => ({ ...current }),
+);
 
 /** What surrounds a tensor's values. */
 export interface TensorSuffixes {

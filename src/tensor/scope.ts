@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Args, call, NoArgs } from "../base/call.ts";
+import { checkFunction } from "../base/checks.ts";
 import { runOwned, type Storage } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -31,17 +33,23 @@ export function visitTensors(value: unknown, visit: (storage: Storage) => void, 
   }
 }
 
+const scopeArgs = call("scope", NoArgs);
+const keepArgs = call("keep", NoArgs);
+
 /**
  * Runs `fn` and releases every tensor made inside that is neither in its result nor saved for backward.
  *
  * @param fn the body; its result may hold tensors in arrays, maps and objects
  */
-export function scope<R>(fn: () => R): R {
+export function scope<R>(fn: () => R, ...args: Args<typeof NoArgs>): R {
+  scopeArgs(args);
+  checkFunction("scope", "fn", fn);
   return runOwned(fn, visitTensors);
 }
 
 /** Exempts tensors from the scopes they were made in; the garbage collector frees them. Returns its argument. */
-export function keep<T>(value: T): T {
+export function keep<T>(value: T, ...args: Args<typeof NoArgs>): T {
+  keepArgs(args);
   visitTensors(value, (storage) => storage.keep());
   return value;
 }

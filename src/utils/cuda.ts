@@ -6,11 +6,12 @@
  */
 
 import "../ops/attach.ts";
-import { defaultGenerator, type Generator, initialSeed, manualSeed, seed } from "../base/generator.ts";
+import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
+import { defaultGenerator, type Generator, initialSeed, manualSeed, seed, SeedArgs } from "../base/generator.ts";
 import { deviceCount } from "../backend/cuda_api.ts";
 import { device as useDevice } from "../backend/cuda_streams.ts";
 import { getRngState, setRngState } from "../ops/random_state.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 
 export * from "../backend/cuda_api.ts";
 export {
@@ -24,38 +25,57 @@ export {
   Stream,
   stream,
 } from "../backend/cuda_streams.ts";
-export type { CudaDevice, EventOptions, StreamOptions } from "../backend/cuda_streams.ts";
+export type { CudaDevice, EventArgs, StreamArgs } from "../backend/cuda_streams.ts";
 export { CUDAGraph, graph, graphPoolHandle, isCurrentStreamCapturing } from "../backend/cuda_graphs.ts";
-export type { GraphOptions, GraphPool } from "../backend/cuda_graphs.ts";
+export type { GraphArgs, GraphPool } from "../backend/cuda_graphs.ts";
 export * as comm from "./cuda_comm.ts";
 export { makeGraphedCallables } from "./graphed_callables.ts";
-export type { GraphedCallable, GraphedOptions } from "./graphed_callables.ts";
+export type { GraphedCallable, GraphedCallablesArgs } from "./graphed_callables.ts";
 export * as nccl from "./cuda_nccl.ts";
 
 // One generator serves all devices, so these are the default generator's functions under another name.
 export { getRngState, initialSeed, manualSeed, seed, setRngState };
 
-/** Seeds the default generator, which draws for every device. */
-export function manualSeedAll(seed: number | bigint): Generator {
-  return defaultGenerator.manualSeed(seed);
+/** The parameters of {@linkcode setRngStateAll}. */
+export class SetRngStateAllArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What {@linkcode getRngStateAll} gave. */
+    public newStates: readonly Tensor[],
+  ) {}
 }
+
+/** Seeds the default generator, which draws for every device. */
+export const manualSeedAll: Func<typeof SeedArgs, Generator> = func(
+  "manualSeedAll",
+  SeedArgs,
+  ({ seed }) => defaultGenerator.manualSeed(seed),
+);
 
 /** Seeds the default generator with a number that the system chose, and returns it. */
-export function seedAll(): number {
-  return seed();
-}
+export const seedAll: Func<typeof NoArgs, number> = func("seedAll", NoArgs, () => seed());
 
 /** The state of the default generator, once per device. */
-export function getRngStateAll(): Tensor[] {
-  return Array.from({ length: deviceCount() }, () => getRngState());
-}
+export const getRngStateAll: Func<typeof NoArgs, Tensor[]> = func(
+  "getRngStateAll",
+  NoArgs,
+  () => Array.from({ length: deviceCount() }, () => getRngState()),
+);
 
 /** Puts the default generator back to a state that {@linkcode getRngStateAll} gave. */
-export function setRngStateAll(newStates: readonly Tensor[]): void {
-  for (const state of newStates) setRngState(state);
-}
+export const setRngStateAll: Func<typeof SetRngStateAllArgs, void> = func(
+  "setRngStateAll",
+  SetRngStateAllArgs,
+  ({ newStates }) => {
+    for (const state of newStates) setRngState(state);
+  },
+);
+
+const deviceOfArgs = call("deviceOf", NoArgs);
 
 /** Lets `"cuda"` mean the device of a tensor until the scope ends; nothing happens for one on another kind of device. */
-export function deviceOf(tensor: Tensor): Disposable {
+export function deviceOf(tensor: Tensor, ...args: Args<typeof NoArgs>): Disposable {
+  deviceOfArgs(args);
+  checkTensor("deviceOf", "tensor", tensor);
   return tensor.device.type === "cuda" ? useDevice(tensor.device) : { [Symbol.dispose]: () => {} };
 }

@@ -9,16 +9,89 @@
  */
 
 import "../ops/attach.ts";
+import { type Func, func, NoArgs } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { deviceCount } from "../backend/cuda_api.ts";
 import { backendAt } from "../backend/cuda_streams.ts";
 import { addressOf, cudaShim, Library } from "../backend/cuda/stream.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
 /** How values are combined. */
 export type ReduceOp = "sum" | "prod" | "max" | "min" | "avg";
+
+/** The parameters of {@linkcode isAvailable}. */
+export class NcclTensorsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What would be combined, one tensor per device. */
+    public tensors: readonly Tensor[],
+  ) {}
+}
+
+/** The parameters of {@linkcode allReduce}. */
+export class AllReduceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor per device. */
+    public inputs: readonly Tensor[],
+    /** Written; `null`: the inputs. */
+    public outputs: readonly Tensor[] | null = null,
+    /** How values are combined. */
+    public op: ReduceOp = "sum",
+  ) {}
+}
+
+/** The parameters of {@linkcode reduce}. */
+export class ReduceArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor per device. */
+    public inputs: readonly Tensor[],
+    /** Written; `null`: the input `root`. */
+    public output: Tensor | null = null,
+    /** Whose device gets the result. */
+    public root = 0,
+    /** How values are combined. */
+    public op: ReduceOp = "sum",
+  ) {}
+}
+
+/** The parameters of {@linkcode broadcast}. */
+export class BroadcastRootArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor per device. */
+    public inputs: readonly Tensor[],
+    /** Whose values the others get. */
+    public root = 0,
+  ) {}
+}
+
+/** The parameters of {@linkcode allGather}. */
+export class AllGatherArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor per device. */
+    public inputs: readonly Tensor[],
+    /** Written, one per device. */
+    public outputs: readonly Tensor[],
+  ) {}
+}
+
+/** The parameters of {@linkcode reduceScatter}. */
+export class ReduceScatterArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** One tensor per device. */
+    public inputs: readonly Tensor[],
+    /** Written, one per device. */
+    public outputs: readonly Tensor[],
+    /** How values are combined. */
+    public op: ReduceOp = "sum",
+  ) {}
+}
 
 const OPS: readonly ReduceOp[] = ["sum", "prod", "max", "min", "avg"];
 const HEADER = 4;
@@ -33,18 +106,27 @@ const enum Collective {
 }
 
 /** Whether the collectives can combine such tensors: NCCL is there, and they lie dense on devices of their own. */
-export function isAvailable(tensors: readonly Tensor[]): boolean {
-  if (deviceCount() === 0 || (cudaShim().found >> Library.Nccl & 1) === 0) return false;
-  const devices = new Set(tensors.map((x) => x.device));
-  return devices.size === tensors.length &&
-    tensors.every((x) => x.device.type === "cuda" && x.dense && isCombined(x.dtype));
-}
+export const isAvailable: Func<typeof NcclTensorsArgs, boolean> = func(
+  "isAvailable",
+  NcclTensorsArgs,
+  ({ tensors }) => {
+    checkTensors("isAvailable", "tensors", tensors);
+    if (deviceCount() === 0 || (cudaShim().found >> Library.Nccl & 1) === 0) return false;
+    const devices = new Set(tensors.map((x) => x.device));
+    return devices.size === tensors.length &&
+      tensors.every((x) => x.device.type === "cuda" && x.dense && isCombined(x.dtype));
+  },
+);
 
 /** The version of NCCL, such as `[2, 28, 0]`. */
-export function version(): [major: number, minor: number, patch: number] {
-  const number = cudaShim().c.cresset_cuda_library(Library.Nccl, new Uint8Array(1), 1);
-  return [Math.floor(number / 10000), Math.floor(number / 100) % 100, number % 100];
-}
+export const version: Func<typeof NoArgs, [major: number, minor: number, patch: number]> = func(
+  "version",
+  NoArgs,
+  () => {
+    const number = cudaShim().c.cresset_cuda_library(Library.Nccl, new Uint8Array(1), 1);
+    return [Math.floor(number / 10000), Math.floor(number / 100) % 100, number % 100];
+  },
+);
 
 function isCombined(dtype: DType): boolean {
   return !dtype.isComplex && !dtype.isFloat8 && dtype.name !== "int16";
@@ -77,6 +159,8 @@ function communicatorOf(op: string, tensors: readonly Tensor[]): number {
 }
 
 function checkLists(op: string, inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+  checkTensors(op, "inputs", inputs);
+  checkTensors(op, "outputs", outputs);
   if (inputs.length === 0) throw new ArgumentError(`${op}(): expected one tensor per device, got none`);
   if (outputs.length !== inputs.length) {
     throw new ArgumentError(`${op}(): expected as many outputs as inputs: ${outputs.length} and ${inputs.length}`);
@@ -139,46 +223,45 @@ function run(
   for (const out of outputs) out.storage.version++;
 }
 
-/**
- * Combines tensors of all devices, each of which gets the result.
- *
- * @param outputs written; default: the inputs
- */
-export function allReduce(inputs: readonly Tensor[], outputs: readonly Tensor[] = inputs, op: ReduceOp = "sum"): void {
+/** Combines tensors of all devices, each of which gets the result. */
+export const allReduce: Func<typeof AllReduceArgs, void> = func("allReduce", AllReduceArgs, (o) => {
+  const { inputs, op } = o, outputs = o.outputs ?? inputs;
   checkLists("allReduce", inputs, outputs);
   checkCount("allReduce", inputs[0].numel(), outputs);
   run("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
-}
+});
 
-/**
- * Combines tensors of all devices into `output`, on the device of input `root`.
- *
- * @param output default: the input `root`
- */
-export function reduce(inputs: readonly Tensor[], output?: Tensor, root = 0, op: ReduceOp = "sum"): void {
+/** Combines tensors of all devices into `output`, on the device of input `root`. */
+export const reduce: Func<typeof ReduceArgs, void> = func("reduce", ReduceArgs, ({ inputs, output, root, op }) => {
+  checkTensors("reduce", "inputs", inputs);
   const outputs = inputs.map((x, i) => i === root ? output ?? x : x);
   checkLists("reduce", inputs, outputs);
   checkCount("reduce", inputs[0].numel(), outputs);
   run("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
-}
+});
 
 /** Writes the values of tensor `root` into the others. */
-export function broadcast(inputs: readonly Tensor[], root = 0): void {
-  checkLists("broadcast", inputs, inputs);
-  run("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
-}
+export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
+  "broadcast",
+  BroadcastRootArgs,
+  ({ inputs, root }) => {
+    checkLists("broadcast", inputs, inputs);
+    run("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
+  },
+);
 
 /** Writes all inputs, one behind the other, into each of the outputs. */
-export function allGather(inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+export const allGather: Func<typeof AllGatherArgs, void> = func("allGather", AllGatherArgs, ({ inputs, outputs }) => {
   checkLists("allGather", inputs, outputs);
   checkCount("allGather", inputs[0].numel() * inputs.length, outputs);
   run("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
-}
+});
 
 /** Combines the inputs and gives each output, in order, an equal part of the result. */
-export function reduceScatter(inputs: readonly Tensor[], outputs: readonly Tensor[], op: ReduceOp = "sum"): void {
+export const reduceScatter: Func<typeof ReduceScatterArgs, void> = func("reduceScatter", ReduceScatterArgs, (o) => {
+  const { inputs, outputs, op } = o;
   checkLists("reduceScatter", inputs, outputs);
   const part = inputs[0].numel() / inputs.length;
   checkCount("reduceScatter", part, outputs);
   run("reduceScatter", Collective.ReduceScatter, inputs, outputs, part, op);
-}
+});

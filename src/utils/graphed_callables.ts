@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { grad } from "../autograd/tensor_autograd.ts";
 import { alias } from "../autograd/node.ts";
@@ -17,20 +18,29 @@ import { CUDAGraph, graph, type GraphPool, graphPoolHandle } from "../backend/cu
 import { Module } from "../nn/module.ts";
 import { keep } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
 /** What can be recorded: tensors in, one or several tensors out. */
 export type GraphedCallable = (...args: Tensor[]) => Tensor | Tensor[];
 
-/** What {@linkcode makeGraphedCallables} takes beside the function and its arguments. */
-export interface GraphedOptions {
-  /** How often it runs before it is recorded. @default {3} */
-  numWarmupIters?: number;
-  /** Whether inputs may be without influence on the outputs. @default {false} */
-  allowUnusedInput?: boolean;
-  /** Memory that is shared with other graphs. */
-  pool?: GraphPool;
+/** The parameters of {@linkcode makeGraphedCallables} after the callable. */
+export class GraphedCallablesArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Tensors like those it will be called with; used up as the recorded arguments. */
+    public sampleArgs: readonly Tensor[],
+    /** How often it runs before it is recorded. */
+    public numWarmupIters = 3,
+    /** Whether inputs may be without influence on the outputs. */
+    public allowUnusedInput = false,
+    /** Memory that is shared with other graphs; `null`: its own. */
+    public pool: GraphPool | null = null,
+  ) {}
 }
+
+type GraphedOptions = Readonly<GraphedCallablesArgs>;
+
+const graphedArgs = call("makeGraphedCallables", GraphedCallablesArgs);
 
 /** What was recorded of one callable. */
 interface Recorded {
@@ -52,12 +62,12 @@ function listOf(result: Tensor | Tensor[]): Tensor[] {
 }
 
 function warmUp(call: GraphedCallable, inputs: readonly Tensor[], wanted: Tensor[], options: GraphedOptions): void {
-  for (let i = options.numWarmupIters ?? 3; i > 0; i--) {
+  for (let i = options.numWarmupIters; i > 0; i--) {
     const outputs = listOf(call(...inputs)).filter((x) => x.requiresGrad);
     if (outputs.length === 0 || wanted.length === 0) continue;
     const grads = grad(outputs, wanted, {
       gradOutputs: outputs.map((x) => x.detach().onesLike()),
-      allowUnused: options.allowUnusedInput ?? false,
+      allowUnused: options.allowUnusedInput,
     });
     for (const g of grads) g?.dispose();
   }
@@ -82,7 +92,7 @@ function recordPasses(
   if (differentiable.length > 0 && wanted.length > 0) {
     backward = new CUDAGraph();
     const given = gradOutputs.filter((x) => x !== null);
-    const { allowUnusedInput = false } = options;
+    const { allowUnusedInput } = options;
     const pass = () => grad(differentiable, wanted, { gradOutputs: given, allowUnused: allowUnusedInput });
     found = graph(backward, pass, { pool, forward });
   }
@@ -145,15 +155,15 @@ function checkArguments(name: string, inputs: readonly Tensor[], args: readonly 
  * gradients do not exist.
  *
  * @param callable must do the same work in each call, and read nothing
- * @param sampleArgs tensors like those it will be called with; used up as the recorded arguments
  * @throws {ArgumentError} if the sample arguments are not on a CUDA device
  */
 export function makeGraphedCallables<T extends GraphedCallable | Module>(
   callable: T,
-  sampleArgs: readonly Tensor[],
-  options: GraphedOptions = {},
+  ...args: Args<typeof GraphedCallablesArgs>
 ): T {
   const op = "makeGraphedCallables";
+  const options = graphedArgs(args), { sampleArgs } = options;
+  checkTensors(op, "sampleArgs", sampleArgs);
   for (const x of sampleArgs) {
     if (x.device.type !== "cuda") {
       throw new ArgumentError(`${op}(): sample arguments must be on a CUDA device: ${x.device}`);

@@ -9,15 +9,45 @@
  */
 
 import "../ops/attach.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import { withGrad } from "../autograd/mode.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { float32 } from "../base/dtype.ts";
 import { scope } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** Updates after which a sum goes to the host, which adds in double precision. */
 const READ_EVERY = 256;
+
+/** The parameters of {@linkcode Mean.update}. */
+export class MeanUpdateArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A number, or a tensor whose elements are added. */
+    public input: Tensor | number,
+    /** The weight of each element. */
+    public weight = 1,
+  ) {}
+}
+
+/** The parameters of {@linkcode MulticlassAccuracy.update}. */
+export class AccuracyUpdateArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Scores `(N, classes)`, or predicted classes `(N)`. */
+    public input: Tensor,
+    /** The classes, `(N)`. */
+    public target: Tensor,
+  ) {}
+}
+
+const meanUpdateArgs = call("Mean.update", MeanUpdateArgs);
+const meanComputeArgs = call("Mean.compute", NoArgs);
+const meanResetArgs = call("Mean.reset", NoArgs);
+const accuracyUpdateArgs = call("MulticlassAccuracy.update", AccuracyUpdateArgs);
+const accuracyComputeArgs = call("MulticlassAccuracy.compute", NoArgs);
+const accuracyResetArgs = call("MulticlassAccuracy.reset", NoArgs);
 
 /**
  * The weighted mean of all values it was given.
@@ -38,12 +68,12 @@ export class Mean {
   #updates = 0;
   #reads: Promise<number>[] = [];
 
-  /**
-   * Adds values: a number, or the elements of a tensor.
-   *
-   * @param weight of each element
-   */
-  update(input: Tensor | number, weight = 1): this {
+  /** Adds values: a number, or the elements of a tensor. */
+  update(...args: Args<typeof MeanUpdateArgs>): this {
+    const { input, weight } = meanUpdateArgs(args);
+    if (typeof input !== "number" && !(input instanceof Tensor)) {
+      throw new ArgumentError(`Mean.update(): input must be a Tensor or a number: ${describe(input)}`);
+    }
     if (!Number.isFinite(weight)) throw new ArgumentError(`Mean.update(): weight must be finite: ${weight}`);
     if (typeof input === "number") {
       this.#sum += weight * input;
@@ -79,7 +109,8 @@ export class Mean {
   }
 
   /** The mean so far; NaN before the first value. All that is still on the device is read at once. */
-  async compute(): Promise<number> {
+  async compute(...args: Args<typeof NoArgs>): Promise<number> {
+    meanComputeArgs(args);
     this.#readLater();
     const reads = this.#reads.splice(0), weight = this.#weight;
     for (const value of await Promise.all(reads)) this.#sum += value;
@@ -87,7 +118,8 @@ export class Mean {
   }
 
   /** Forgets everything. */
-  reset(): this {
+  reset(...args: Args<typeof NoArgs>): this {
+    meanResetArgs(args);
     this.#onDevice?.dispose();
     this.#onDevice = null;
     this.#reads = [];
@@ -114,11 +146,12 @@ export class MulticlassAccuracy {
   /**
    * Adds the examples of a batch.
    *
-   * @param input scores `(N, classes)` or predicted classes `(N)`
-   * @param target the classes, `(N)`
    * @throws {ShapeError} if the two do not fit
    */
-  update(input: Tensor, target: Tensor): this {
+  update(...args: Args<typeof AccuracyUpdateArgs>): this {
+    const { input, target } = accuracyUpdateArgs(args);
+    checkTensor("MulticlassAccuracy.update", "input", input);
+    checkTensor("MulticlassAccuracy.update", "target", target);
     const fits = target.ndim === 1 && (input.ndim === 1 || input.ndim === 2) && input.shape[0] === target.shape[0];
     if (!fits) {
       throw new ShapeError(
@@ -134,12 +167,14 @@ export class MulticlassAccuracy {
   }
 
   /** The accuracy so far; NaN before the first example. */
-  compute(): Promise<number> {
-    return this.#mean.compute();
+  async compute(...args: Args<typeof NoArgs>): Promise<number> {
+    accuracyComputeArgs(args);
+    return await this.#mean.compute();
   }
 
   /** Forgets everything. */
-  reset(): this {
+  reset(...args: Args<typeof NoArgs>): this {
+    accuracyResetArgs(args);
     this.#mean.reset();
     return this;
   }

@@ -6,7 +6,7 @@
  */
 
 import "../ops/attach.ts";
-import { signature } from "../base/args.ts";
+import { type Args, call, type Named } from "../base/call.ts";
 import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
 import { isSystemError } from "../base/platform.ts";
 import { localPath, readBytes } from "../io/files.ts";
@@ -15,18 +15,31 @@ import { Dataset } from "../data/dataset.ts";
 import type { Image } from "./image.ts";
 import { applyTransform, type Transform } from "./transforms.ts";
 
-/** Options of {@linkcode MNIST.load}. */
-export interface MNISTOptions<X, Y> {
-  /** The training part, or the test part. @default {true} */
-  train?: boolean;
-  /** Turns a picture into a sample. @default {null: the picture itself} */
-  transform?: Transform<Image, X> | null;
-  /** Turns a label into a target. @default {null: the label itself} */
-  targetTransform?: Transform<number, Y> | null;
+/** The parameters of {@linkcode MNIST.load} after the folder. */
+export class MNISTArgs<X, Y> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The training part, or the test part. */
+    public train = true,
+    /** Turns a picture into a sample; `null`: the picture itself. */
+    public transform: Transform<Image, X> | null = null,
+    /** Turns a label into a target; `null`: the label itself. */
+    public targetTransform: Transform<number, Y> | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode MNIST.image}. */
+export class ImageArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Which one. */
+    public index: number,
+  ) {}
 }
 
 const OP = "MNIST.load";
-const parse = signature<MNISTOptions<unknown, unknown>>(OP, ["train", "transform", "targetTransform"]);
+const loadArgs = call(OP, MNISTArgs);
+const imageArgs = call("MNIST.image", ImageArgs);
 
 /** The file `name`, or `name.gz`, in the folder or below the URL `root`. */
 async function readIdx(root: string | URL, name: string): Promise<IdxArray> {
@@ -82,10 +95,9 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
    * Reads the files.
    *
    * @param root the folder with the files, or a URL
-   * @param options train (true), transform (none), targetTransform (none)
    * @throws {FormatError} if a file is truncated, malformed, or does not fit the other one
    */
-  static load<X = Image, Y = number>(root: string | URL, options?: MNISTOptions<X, Y>): Promise<MNIST<X, Y>>;
+  static load<X = Image, Y = number>(root: string | URL, named?: Named<MNISTArgs<X, Y>>): Promise<MNIST<X, Y>>;
   /** Reads the files, with arguments in torchvision's order. */
   static load<X = Image, Y = number>(
     root: string | URL,
@@ -97,10 +109,10 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
   static load<X = Image, Y = number>(
     root: string | URL,
     train: boolean,
-    options: Omit<MNISTOptions<X, Y>, "train">,
+    named: Named<MNISTArgs<X, Y>>,
   ): Promise<MNIST<X, Y>>;
   static async load<X, Y>(root: string | URL, ...args: readonly unknown[]): Promise<MNIST<X, Y>> {
-    const { train = true, transform = null, targetTransform = null } = parse(args) as MNISTOptions<X, Y>;
+    const { train, transform, targetTransform } = loadArgs(args) as MNISTArgs<X, Y>;
     if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${String(train)}`);
     const part = train ? "train" : "t10k";
     // One after the other, so that of two missing files the first is named.
@@ -123,7 +135,8 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
   }
 
   /** The picture at `index`, without the transform. */
-  image(index: number): Image {
+  image(...args: Args<typeof ImageArgs>): Image {
+    const { index } = imageArgs(args);
     if (!(index >= 0 && index < this.length)) {
       throw new IndexError(`MNIST: index out of range: ${index}; it has ${this.length} samples`);
     }

@@ -10,7 +10,7 @@
  */
 
 import "../ops/attach.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import { float32 } from "../base/dtype.ts";
 import { checkArray, checkFunction } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
@@ -23,13 +23,31 @@ import type { Image } from "./image.ts";
 /** Something that turns one sample into another: a function, or an object (a module too) with `forward`. */
 export type Transform<A, B> = ((sample: A) => B) | { forward(sample: A): B };
 
+/** The parameters of {@linkcode Normalize}. */
+export class NormalizeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is subtracted: one number per channel. */
+    public mean: readonly number[],
+    /** What is divided by: one number per channel, none of them 0. */
+    public std: readonly number[],
+  ) {}
+}
+
+const transformArgs = call("call", NoArgs);
+const composeArgs = call("Compose", NoArgs);
+const lambdaArgs = call("Lambda", NoArgs);
+const toTensorArgs = call("ToTensor", NoArgs);
+const normalizeArgs = call("Normalize", NormalizeArgs);
+
 /** The base of transforms that are objects; as modules, they are called with `call`. */
 export abstract class TransformBase<A, B> {
   /** Turns one sample into another; written by the subclass. */
   abstract forward(sample: A): B;
 
   /** Applies the transform; Python's `transform(sample)`. */
-  call(sample: A): B {
+  call(sample: A, ...args: Args<typeof NoArgs>): B {
+    transformArgs(args);
     return this.forward(sample);
   }
 }
@@ -77,8 +95,12 @@ export class Compose<A = Image, B = Tensor> extends TransformBase<A, B> {
    *
    * @param transforms in order; each takes what the one before gives
    */
-  constructor(transforms: readonly [...Transform<never, unknown>[], Transform<never, B>]) {
+  constructor(
+    transforms: readonly [...Transform<never, unknown>[], Transform<never, B>],
+    ...args: Args<typeof NoArgs>
+  ) {
     super();
+    composeArgs(args);
     checkArray("Compose", "transforms", transforms);
     this.transforms = transforms;
   }
@@ -100,8 +122,9 @@ export class Lambda<A, B> extends TransformBase<A, B> {
    *
    * @param lambda the function
    */
-  constructor(lambda: (sample: A) => B) {
+  constructor(lambda: (sample: A) => B, ...args: Args<typeof NoArgs>) {
     super();
+    lambdaArgs(args);
     checkFunction("Lambda", "lambda", lambda);
     this.#lambda = lambda;
   }
@@ -126,6 +149,12 @@ export class Lambda<A, B> extends TransformBase<A, B> {
  * ```
  */
 export class ToTensor extends TransformBase<Image, Tensor> {
+  /** Makes the transform, which has no settings. */
+  constructor(...args: Args<typeof NoArgs>) {
+    super();
+    toTensorArgs(args);
+  }
+
   /** Makes the tensor. */
   override forward(image: Image): Tensor {
     checkImage("ToTensor", image);
@@ -160,14 +189,10 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
   /** What each channel is divided by. */
   readonly std: readonly number[];
 
-  /**
-   * Takes the numbers of every channel.
-   *
-   * @param mean one number per channel
-   * @param std one number per channel, none of them 0
-   */
-  constructor(mean: readonly number[], std: readonly number[]) {
+  /** Takes the numbers of every channel. */
+  constructor(...args: Args<typeof NormalizeArgs>) {
     super();
+    const { mean, std } = normalizeArgs(args);
     checkArray("Normalize", "mean", mean);
     checkArray("Normalize", "std", std);
     if (mean.length !== std.length || mean.length === 0) {
@@ -193,26 +218,25 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
   }
 }
 
-/** Options of {@linkcode RandomAffine}. */
-export interface RandomAffineOptions {
-  /** The largest rotation, in degrees, or the range of rotations. */
-  degrees: number | readonly [number, number];
-  /** The largest shift in each direction, as a part of the width and of the height. @default {null: none} */
-  translate?: readonly [number, number] | null;
-  /** The range of the scale. @default {null: 1} */
-  scale?: readonly [number, number] | null;
-  /** The largest shear along the rows, in degrees, or the range of shears. @default {null: none} */
-  shear?: number | readonly [number, number] | null;
-  /** The value of pixels from outside the picture. @default {0} */
-  fill?: number;
+/** The parameters of {@linkcode RandomAffine}. */
+export class RandomAffineArgs {
+  /** The value of pixels from outside the picture. */
+  fill = 0;
+
+  /** Parameters that may go by position. */
+  constructor(
+    /** The largest rotation, in degrees, or the range of rotations. */
+    public degrees: number | readonly [number, number],
+    /** The largest shift in each direction, as a part of the width and of the height; `null`: none. */
+    public translate: readonly [number, number] | null = null,
+    /** The range of the scale; `null`: 1. */
+    public scale: readonly [number, number] | null = null,
+    /** The largest shear along the rows, in degrees, or the range of shears; `null`: none. */
+    public shear: number | readonly [number, number] | null = null,
+  ) {}
 }
 
-const parseAffine = signature<RandomAffineOptions>(
-  "RandomAffine",
-  ["degrees", "translate", "scale", "shear"],
-  ["fill"],
-  1,
-);
+const affineArgs = call("RandomAffine", RandomAffineArgs);
 
 /**
  * Rotates, shifts, scales and shears a picture by random amounts, with bilinear interpolation.
@@ -240,12 +264,11 @@ export class RandomAffine extends TransformBase<Image, Image> {
   /**
    * Takes the ranges that changes are drawn from.
    *
-   * @param args degrees, translate (none), scale (1), shear (none), and by name fill (0)
    * @throws {ArgumentError} if a range is not one
    */
-  constructor(...args: Args<RandomAffineOptions, ["degrees", "translate", "scale", "shear"]>) {
+  constructor(...args: Args<typeof RandomAffineArgs>) {
     super();
-    const { degrees, translate, scale, shear, fill = 0 } = parseAffine(args);
+    const { degrees, translate, scale, shear, fill } = affineArgs(args);
     this.#degrees = range("degrees", degrees);
     this.#translate = translate ?? [0, 0];
     this.#scale = range("scale", scale ?? [1, 1]);

@@ -228,7 +228,7 @@ Deno.test("DataLoader yields a macrotask per batch", async () => {
   assert(turns >= 50, `${turns}`);
 });
 
-const WRONG: [string, torch.utils.data.DataLoaderOptions<number, unknown>, string][] = [
+const WRONG: [string, Partial<torch.utils.data.DataLoaderArgs<number, unknown>>, string][] = [
   ["a batch size of 0", { batchSize: 0 }, "batchSize must be a positive integer or null: 0"],
   ["a broken batch size", { batchSize: 1.5 }, "batchSize must be a positive integer or null: 1.5"],
   ["sampler and shuffle", { sampler: [0], shuffle: true }, "sampler and shuffle exclude each other"],

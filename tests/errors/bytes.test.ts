@@ -75,10 +75,21 @@ Deno.test("a view whose buffer shrank is refused", () => {
 });
 
 Deno.test("what only looks like bytes is refused by name", () => {
-  for (const fake of [{ byteLength: 16, length: 1e9 }, [0, 0, 128, 63], "bytes", null, undefined, 5, Symbol("b")]) {
+  const fakes = [[0, 0, 128, 63], "bytes", null, 5, Symbol("b")];
+  for (const fake of [{ byteLength: 16, length: 1e9 }, ...fakes]) {
     assertThrows(() => torch.fromBytes(wrong(fake), [4], torch.float32), ArgumentError, "fromBytes(): bytes must be");
+  }
+  for (const fake of fakes) {
     assertThrows(() => torch.io.safetensors.load(wrong(fake)), ArgumentError, "load(): data must be");
   }
+  const { load } = torch.io.safetensors;
+  assertThrows(
+    () => torch.fromBytes(wrong(undefined), [4], torch.float32),
+    ArgumentError,
+    'fromBytes(): missing argument: "bytes"',
+  );
+  assertThrows(() => load(wrong(undefined)), ArgumentError, 'load(): missing argument: "data"');
+  assertThrows(() => load(wrong({ byteLength: 16 })), ArgumentError, 'load(): unknown argument: "byteLength"');
   class Liar extends Uint8Array {
     override get length() {
       return 1e9;

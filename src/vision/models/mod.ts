@@ -8,7 +8,7 @@
 import "../../ops/attach.ts";
 export {
   BasicBlock,
-  type BlockOptions,
+  BlockArgs,
   type BlockType,
   Bottleneck,
   type Layer,
@@ -19,9 +19,13 @@ export {
   resnet18,
   resnet34,
   resnet50,
-  type ResNetOptions,
+  ResNetArgs,
+  ResNetModelArgs,
   resnext101_32x8d,
+  ResNeXt32x4dArgs,
+  ResNeXt32x8dArgs,
   resnext50_32x4d,
   wideResnet101_2,
   wideResnet50_2,
+  WideResNetArgs,
 } from "./resnet.ts";

@@ -10,7 +10,8 @@
  * @module
  */
 
-import { checkNames } from "../../base/args.ts";
+import { type Args, call } from "../../base/call.ts";
+import { checkArray, checkFunction } from "../../base/checks.ts";
 import { ArgumentError, show } from "../../base/errors.ts";
 import {
   AdaptiveAvgPool2d,
@@ -35,21 +36,31 @@ export interface Layer extends Module {
 /** Makes the normalisation of a number of channels. */
 export type NormLayer = (numFeatures: number) => Layer;
 
-/** What both kinds of block take. */
-export interface BlockOptions {
-  /** Step of the block's 3x3 convolution. @default {1} */
-  stride?: number;
-  /** The shortcut where the block changes the shape; `null` for the input itself. @default {null} */
-  downsample?: Sequential | null;
-  /** Groups of the 3x3 convolution. @default {1} */
-  groups?: number;
-  /** Channels per group of the 3x3 convolution where `planes` is 64. @default {64} */
-  baseWidth?: number;
-  /** Step between the taps of the 3x3 convolution. @default {1} */
-  dilation?: number;
-  /** The normalisations. @default {BatchNorm2d} */
-  normLayer?: NormLayer | null;
+/** The parameters of both kinds of block. */
+export class BlockArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Channels of the input. */
+    public inplanes: number,
+    /** Channels of the convolutions; of a {@linkcode Bottleneck}, a quarter of the output's. */
+    public planes: number,
+    /** Step of the block's 3x3 convolution. */
+    public stride = 1,
+    /** The shortcut where the block changes the shape; `null` for the input itself. */
+    public downsample: Sequential | null = null,
+    /** Groups of the 3x3 convolution. */
+    public groups = 1,
+    /** Channels per group of the 3x3 convolution where `planes` is 64. */
+    public baseWidth = 64,
+    /** Step between the taps of the 3x3 convolution. */
+    public dilation = 1,
+    /** The normalisations; `null`: `BatchNorm2d`. */
+    public normLayer: NormLayer | null = null,
+  ) {}
 }
+
+const basicBlockArgs = call("BasicBlock", BlockArgs);
+const bottleneckArgs = call("Bottleneck", BlockArgs);
 
 function conv3x3(inPlanes: number, outPlanes: number, stride = 1, groups = 1, dilation = 1): Conv2d {
   return new Conv2d(inPlanes, outPlanes, 3, { stride, padding: dilation, groups, bias: false, dilation });
@@ -81,19 +92,17 @@ export class BasicBlock extends Module {
   /**
    * Makes a block.
    *
-   * @param inplanes channels of the input
-   * @param planes channels of the convolutions
    * @throws {ArgumentError} if groups, width or dilation are not the usual ones
    */
-  constructor(inplanes: number, planes: number, o: BlockOptions = {}) {
+  constructor(...args: Args<typeof BlockArgs>) {
     super();
-    const { stride = 1, downsample = null, groups = 1, baseWidth = 64, dilation = 1 } = o;
+    const { inplanes, planes, stride, downsample, groups, baseWidth, dilation, normLayer } = basicBlockArgs(args);
     if (groups !== 1 || baseWidth !== 64 || dilation > 1) {
       throw new ArgumentError(
         `BasicBlock(): only groups 1, baseWidth 64 and dilation 1: ${groups}, ${baseWidth}, ${dilation}; use Bottleneck`,
       );
     }
-    const norm = o.normLayer ?? batchNorm;
+    const norm = normLayer ?? batchNorm;
     this.conv1 = conv3x3(inplanes, planes, stride);
     this.bn1 = norm(planes);
     this.relu = new ReLU({ inplace: true });
@@ -135,16 +144,11 @@ export class Bottleneck extends Module {
   /** Step of the block. */
   readonly stride: number;
 
-  /**
-   * Makes a block.
-   *
-   * @param inplanes channels of the input
-   * @param planes a quarter of the output's channels
-   */
-  constructor(inplanes: number, planes: number, o: BlockOptions = {}) {
+  /** Makes a block. */
+  constructor(...args: Args<typeof BlockArgs>) {
     super();
-    const { stride = 1, downsample = null, groups = 1, baseWidth = 64, dilation = 1 } = o;
-    const norm = o.normLayer ?? batchNorm;
+    const { inplanes, planes, stride, downsample, groups, baseWidth, dilation, normLayer } = bottleneckArgs(args);
+    const norm = normLayer ?? batchNorm;
     const width = Math.trunc(planes * (baseWidth / 64)) * groups;
     const outplanes = planes * Bottleneck.expansion;
     this.conv1 = conv1x1(inplanes, width);
@@ -173,40 +177,40 @@ export interface BlockType {
   /** How many times `planes` the output has channels. */
   readonly expansion: number;
   /** Makes a block. */
-  new (inplanes: number, planes: number, options?: BlockOptions): BasicBlock | Bottleneck;
+  new (...args: Args<typeof BlockArgs>): BasicBlock | Bottleneck;
 }
 
 function batchNorm(numFeatures: number): BatchNorm2d {
   return new BatchNorm2d(numFeatures);
 }
 
-/** What {@linkcode ResNet} and the functions that make one take. */
-export interface ResNetOptions {
-  /** Size of the output. @default {1000} */
-  numClasses?: number;
-  /** Whether every block starts as its shortcut: the last normalisation's factors are 0. @default {false} */
-  zeroInitResidual?: boolean;
-  /** Groups of the 3x3 convolutions. @default {1} */
-  groups?: number;
-  /** Channels per group in the first stage. @default {64} */
-  widthPerGroup?: number;
-  /** For each of the last three stages, whether taps move apart instead of the picture shrinking. @default {null} */
-  replaceStrideWithDilation?: readonly boolean[] | null;
-  /** The normalisations. @default {BatchNorm2d} */
-  normLayer?: NormLayer | null;
+/** The parameters of {@linkcode ResNet}. */
+export class ResNetArgs {
   /** Accepted for PyTorch's sake: nothing is downloaded; load a checkpoint with `loadStateDict`. */
-  weights?: null;
+  weights: null = null;
+
+  /** Parameters that may go by position. */
+  constructor(
+    /** The kind of block. */
+    public block: BlockType,
+    /** How many blocks each of the four stages has. */
+    public layers: readonly number[],
+    /** Size of the output. */
+    public numClasses = 1000,
+    /** Whether every block starts as its shortcut: the last normalisation's factors are 0. */
+    public zeroInitResidual = false,
+    /** Groups of the 3x3 convolutions. */
+    public groups = 1,
+    /** Channels per group in the first stage. */
+    public widthPerGroup = 64,
+    /** For each of the last three stages, whether taps move apart instead of the picture shrinking; `null`: in none. */
+    public replaceStrideWithDilation: readonly boolean[] | null = null,
+    /** The normalisations; `null`: `BatchNorm2d`. */
+    public normLayer: NormLayer | null = null,
+  ) {}
 }
 
-const OPTION_NAMES: ReadonlySet<string> = new Set([
-  "numClasses",
-  "zeroInitResidual",
-  "groups",
-  "widthPerGroup",
-  "replaceStrideWithDilation",
-  "normLayer",
-  "weights",
-]);
+const resNetArgs = call("ResNet", ResNetArgs);
 
 /**
  * A residual network for pictures `[N, 3, H, W]`.
@@ -241,13 +245,13 @@ export class ResNet extends Module {
   /**
    * Makes a network with weights drawn as torchvision draws them.
    *
-   * @param block the kind of block
-   * @param layers how many blocks each of the four stages has
    * @throws {ArgumentError} if `layers` or `replaceStrideWithDilation` have another length
    */
-  constructor(block: BlockType, layers: readonly number[], options: ResNetOptions = {}) {
+  constructor(...args: Args<typeof ResNetArgs>) {
     super();
-    checkNames("ResNet", options, OPTION_NAMES);
+    const options = resNetArgs(args), { block, layers } = options;
+    checkFunction("ResNet", "block", block);
+    checkArray("ResNet", "layers", layers);
     const dilate = options.replaceStrideWithDilation ?? [false, false, false];
     if (dilate.length !== 3) {
       throw new ArgumentError(`ResNet(): replaceStrideWithDilation must have 3 elements: ${dilate.length}`);
@@ -269,8 +273,8 @@ export class ResNet extends Module {
     this.layer3 = this.#makeLayer(block, 256, layers[2], 2, dilate[1], options);
     this.layer4 = this.#makeLayer(block, 512, layers[3], 2, dilate[2], options);
     this.avgpool = new AdaptiveAvgPool2d([1, 1]);
-    this.fc = new Linear(512 * block.expansion, options.numClasses ?? 1000);
-    this.#initialise(options.zeroInitResidual ?? false);
+    this.fc = new Linear(512 * block.expansion, options.numClasses);
+    this.#initialise(options.zeroInitResidual);
   }
 
   #makeLayer(
@@ -279,10 +283,10 @@ export class ResNet extends Module {
     blocks: number,
     stride: number,
     dilate: boolean,
-    options: ResNetOptions,
+    options: Readonly<ResNetArgs>,
   ): Sequential {
     const norm = options.normLayer ?? batchNorm;
-    const shared = { groups: options.groups ?? 1, baseWidth: options.widthPerGroup ?? 64, normLayer: norm };
+    const shared = { groups: options.groups, baseWidth: options.widthPerGroup, normLayer: norm };
     const outplanes = planes * block.expansion;
     const dilation = this.#dilation;
     if (dilate) {
@@ -328,6 +332,59 @@ export class ResNet extends Module {
   }
 }
 
+/** The parameters of the functions that make a ResNet of a known kind. */
+export class ResNetModelArgs {
+  /** Size of the output. */
+  numClasses = 1000;
+  /** Whether every block starts as its shortcut: the last normalisation's factors are 0. */
+  zeroInitResidual = false;
+  /** Groups of the 3x3 convolutions. */
+  groups = 1;
+  /** Channels per group in the first stage. */
+  widthPerGroup = 64;
+  /** For each of the last three stages, whether taps move apart instead of the picture shrinking; `null`: in none. */
+  replaceStrideWithDilation: readonly boolean[] | null = null;
+  /** The normalisations; `null`: `BatchNorm2d`. */
+  normLayer: NormLayer | null = null;
+  /** Accepted for PyTorch's sake: nothing is downloaded; load a checkpoint with `loadStateDict`. */
+  weights: null = null;
+}
+
+/** {@linkcode ResNetModelArgs} of {@linkcode resnext50_32x4d}. */
+export class ResNeXt32x4dArgs extends ResNetModelArgs {
+  /** Groups of the 3x3 convolutions. */
+  override groups = 32;
+  /** Channels per group in the first stage. */
+  override widthPerGroup = 4;
+}
+
+/** {@linkcode ResNetModelArgs} of {@linkcode resnext101_32x8d}. */
+export class ResNeXt32x8dArgs extends ResNetModelArgs {
+  /** Groups of the 3x3 convolutions. */
+  override groups = 32;
+  /** Channels per group in the first stage. */
+  override widthPerGroup = 8;
+}
+
+/** {@linkcode ResNetModelArgs} of the networks whose 3x3 convolutions are twice as wide. */
+export class WideResNetArgs extends ResNetModelArgs {
+  /** Channels per group in the first stage. */
+  override widthPerGroup = 128;
+}
+
+/** A function that makes a network of a known kind. */
+function model<C extends typeof ResNetModelArgs>(
+  name: string,
+  params: C,
+  block: BlockType,
+  layers: readonly number[],
+): (...args: Args<C>) => ResNet {
+  const parse = call(name, params);
+  const made = (...args: Args<C>): ResNet => new ResNet(block, layers, { ...parse(args) });
+  Object.defineProperty(made, "name", { value: name });
+  return made;
+}
+
 /**
  * ResNet-18: 11.7 million parameters.
  *
@@ -342,46 +399,73 @@ export class ResNet extends Module {
  * assertEquals(model.call(torch.randn(1, 3, 32, 32)).shape, [1, 10]);
  * ```
  */
-export function resnet18(options: ResNetOptions = {}): ResNet {
-  return new ResNet(BasicBlock, [2, 2, 2, 2], options);
-}
+export const resnet18: (...args: Args<typeof ResNetModelArgs>) => ResNet = model(
+  "resnet18",
+  ResNetModelArgs,
+  BasicBlock,
+  [2, 2, 2, 2],
+);
 
 /** ResNet-34: 21.8 million parameters; see {@linkcode resnet18}. */
-export function resnet34(options: ResNetOptions = {}): ResNet {
-  return new ResNet(BasicBlock, [3, 4, 6, 3], options);
-}
+export const resnet34: (...args: Args<typeof ResNetModelArgs>) => ResNet = model(
+  "resnet34",
+  ResNetModelArgs,
+  BasicBlock,
+  [3, 4, 6, 3],
+);
 
 /** ResNet-50: 25.6 million parameters; see {@linkcode resnet18}. */
-export function resnet50(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 6, 3], options);
-}
+export const resnet50: (...args: Args<typeof ResNetModelArgs>) => ResNet = model(
+  "resnet50",
+  ResNetModelArgs,
+  Bottleneck,
+  [3, 4, 6, 3],
+);
 
 /** ResNet-101: 44.5 million parameters; see {@linkcode resnet18}. */
-export function resnet101(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 23, 3], options);
-}
+export const resnet101: (...args: Args<typeof ResNetModelArgs>) => ResNet = model(
+  "resnet101",
+  ResNetModelArgs,
+  Bottleneck,
+  [3, 4, 23, 3],
+);
 
 /** ResNet-152: 60.2 million parameters; see {@linkcode resnet18}. */
-export function resnet152(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 8, 36, 3], options);
-}
+export const resnet152: (...args: Args<typeof ResNetModelArgs>) => ResNet = model(
+  "resnet152",
+  ResNetModelArgs,
+  Bottleneck,
+  [3, 8, 36, 3],
+);
 
 /** ResNeXt-50 with 32 groups of 4 channels: 25.0 million parameters; see {@linkcode resnet18}. */
-export function resnext50_32x4d(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 6, 3], { groups: 32, widthPerGroup: 4, ...options });
-}
+export const resnext50_32x4d: (...args: Args<typeof ResNeXt32x4dArgs>) => ResNet = model(
+  "resnext50_32x4d",
+  ResNeXt32x4dArgs,
+  Bottleneck,
+  [3, 4, 6, 3],
+);
 
 /** ResNeXt-101 with 32 groups of 8 channels: 88.8 million parameters; see {@linkcode resnet18}. */
-export function resnext101_32x8d(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 23, 3], { groups: 32, widthPerGroup: 8, ...options });
-}
+export const resnext101_32x8d: (...args: Args<typeof ResNeXt32x8dArgs>) => ResNet = model(
+  "resnext101_32x8d",
+  ResNeXt32x8dArgs,
+  Bottleneck,
+  [3, 4, 23, 3],
+);
 
 /** ResNet-50 with 3x3 convolutions twice as wide: 68.9 million parameters; see {@linkcode resnet18}. */
-export function wideResnet50_2(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 6, 3], { widthPerGroup: 128, ...options });
-}
+export const wideResnet50_2: (...args: Args<typeof WideResNetArgs>) => ResNet = model(
+  "wideResnet50_2",
+  WideResNetArgs,
+  Bottleneck,
+  [3, 4, 6, 3],
+);
 
 /** ResNet-101 with 3x3 convolutions twice as wide: 126.9 million parameters; see {@linkcode resnet18}. */
-export function wideResnet101_2(options: ResNetOptions = {}): ResNet {
-  return new ResNet(Bottleneck, [3, 4, 23, 3], { widthPerGroup: 128, ...options });
-}
+export const wideResnet101_2: (...args: Args<typeof WideResNetArgs>) => ResNet = model(
+  "wideResnet101_2",
+  WideResNetArgs,
+  Bottleneck,
+  [3, 4, 23, 3],
+);
