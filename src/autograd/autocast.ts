@@ -10,7 +10,7 @@
  * @module
  */
 
-import { isPlainObject, signature } from "../base/args.ts";
+import { call, isPlainObject, type Named } from "../base/call.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { during, hold, Setting } from "../base/during.ts";
@@ -94,17 +94,23 @@ function checkDtype(op: string, dtype: DType): DType {
   );
 }
 
-/** The options of {@linkcode autocast}. */
-export interface AutocastOptions {
-  /** What matrix products and convolutions run in; default: `getAutocastDtype(deviceType)`. */
-  dtype?: DType | null;
-  /** Whether ops are cast; `false` makes an exception inside a region. @default {true} */
-  enabled?: boolean;
-  /** Whether casts of parameters are kept until the outermost region ends. @default {true} */
-  cacheEnabled?: boolean | null;
+/** The parameters of {@linkcode autocast} after the kind of device. */
+export class AutocastArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What matrix products and convolutions run in; `null`: `getAutocastDtype(deviceType)`. */
+    public dtype: DType | null = null,
+    /** Whether ops are cast; `false` makes an exception inside a region. */
+    public enabled = true,
+    /** Whether casts of parameters are kept until the outermost region ends; `null`: as outside. */
+    public cacheEnabled: boolean | null = null,
+  ) {}
 }
 
-const autocastArgs = signature<AutocastOptions>("autocast", ["dtype", "enabled", "cacheEnabled"]);
+/** The options of {@linkcode autocast}. */
+export type AutocastOptions = Named<AutocastArgs>;
+
+const autocastArgs = call("autocast", AutocastArgs);
 
 /**
  * Mixed precision for the ops on one kind of device, until the returned object is disposed.
@@ -150,7 +156,7 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   const o = autocastArgs(given);
   const dtype = checkDtype("autocast", o.dtype ?? own.dtype);
   const change = region.to(changed((before) => ({
-    [deviceType]: { enabled: o.enabled ?? true, dtype },
+    [deviceType]: { enabled: o.enabled, dtype },
     cacheEnabled: o.cacheEnabled ?? before.cacheEnabled,
   })));
   nesting++;
@@ -270,7 +276,7 @@ export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, 
     const device = deviceOf(args);
     const last = args[args.length - 1];
     // A given `out` says what is wanted.
-    if (device === null || (isPlainObject(last) && last.out !== undefined)) return op(...args);
+    if (device === null || (isPlainObject(last) && last.out !== undefined && last.out !== null)) return op(...args);
     switch (policyOf(rule, device.type)) {
       case "lower":
         return withCasts(op, args, device.type, here[device.type].dtype);

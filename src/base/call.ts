@@ -119,7 +119,10 @@ class Call {
     const { positional, required } = this.#declaration ?? this.declaration;
     if (length === 0 && required === 0) return this.#defaults ??= Object.freeze(new this.params());
     const last = args[length - 1];
-    if (isPlainObject(last)) return this.#withNames(args, last);
+    // What another call of the same parameters was parsed into goes by name, too.
+    if (isPlainObject(last) || last instanceof this.params) {
+      return this.#withNames(args, last as Record<string, unknown>);
+    }
     if (length > positional.length) throw this.#tooMany(length);
     for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.

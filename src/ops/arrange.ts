@@ -4,9 +4,8 @@
  * @module
  */
 
-import { intList } from "../base/args.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
-import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
+import { checkCount, checkInteger, checkIntegers, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -33,7 +32,8 @@ export class RollArgs {
 /** Moves elements along dimensions; those that leave at the end come back at the start. */
 export const roll: Op<typeof RollArgs> = op("roll", RollArgs, (input, { shifts, dims }) => {
   checkAlive("roll", input);
-  const by = intList("roll", [shifts]);
+  const by = typeof shifts === "number" ? [shifts] : shifts;
+  checkIntegers("roll", "shifts", by);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {
