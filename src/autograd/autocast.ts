@@ -10,7 +10,7 @@
  * @module
  */
 
-import { call, isPlainObject, type Named } from "../base/call.ts";
+import { call, type Func, func, isPlainObject, type Named, NoArgs } from "../base/call.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { during, hold, Setting } from "../base/during.ts";
@@ -81,7 +81,7 @@ interface CachedCast {
 const cache = new Map<Tensor, CachedCast>();
 
 function settingsOf(op: string, deviceType: string): Settings {
-  if (!isAutocastAvailable(deviceType)) {
+  if (!Object.hasOwn(autocastLists, deviceType)) {
     throw new ArgumentError(`${op}(): deviceType must be "cpu", "cuda" or "webgpu": ${describe(deviceType)}`);
   }
   return region.value[deviceType as DeviceType];
@@ -166,49 +166,131 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   return fn === undefined ? hold("autocast", [change], ended) : during([change], fn, ended);
 }
 
-/** Whether ops on a kind of device are cast now. */
-export function isAutocastEnabled(deviceType: DeviceType = "cuda"): boolean {
-  return settingsOf("isAutocastEnabled", deviceType).enabled;
+/** The parameter of functions about one kind of device. */
+export class DeviceTypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `"cpu"`, `"cuda"` or `"webgpu"`. */
+    public deviceType: DeviceType,
+  ) {}
 }
+
+/** The parameters of {@linkcode isAutocastEnabled}. */
+export class IsAutocastEnabledArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** `"cpu"`, `"cuda"` or `"webgpu"`. */
+    public deviceType: DeviceType = "cuda",
+  ) {}
+}
+
+/** The parameters of {@linkcode setAutocastEnabled}. */
+export class SetAutocastEnabledArgs extends DeviceTypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    deviceType: DeviceType,
+    /** Whether ops are cast. */
+    public enabled: boolean,
+  ) {
+    super(deviceType);
+  }
+}
+
+/** The parameters of {@linkcode setAutocastDtype}. */
+export class SetAutocastDtypeArgs extends DeviceTypeArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    deviceType: DeviceType,
+    /** float16, bfloat16 or float32. */
+    public dtype: DType,
+  ) {
+    super(deviceType);
+  }
+}
+
+/** The parameters of {@linkcode setAutocastCacheEnabled}. */
+export class SetAutocastCacheArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether casts are kept. */
+    public enabled: boolean,
+  ) {}
+}
+
+/** Whether ops on a kind of device are cast now. */
+export const isAutocastEnabled: Func<typeof IsAutocastEnabledArgs, boolean> = func(
+  "isAutocastEnabled",
+  IsAutocastEnabledArgs,
+  ({ deviceType }) => {
+    return settingsOf("isAutocastEnabled", deviceType).enabled;
+  },
+);
 
 /** Sets for good whether ops on a kind of device are cast; {@linkcode autocast} does so for a region. */
-export function setAutocastEnabled(deviceType: DeviceType, enabled: boolean): void {
-  settingsOf("setAutocastEnabled", deviceType);
-  region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], enabled } })));
-}
+export const setAutocastEnabled: Func<typeof SetAutocastEnabledArgs, void> = func(
+  "setAutocastEnabled",
+  SetAutocastEnabledArgs,
+  ({ deviceType, enabled }) => {
+    settingsOf("setAutocastEnabled", deviceType);
+    region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], enabled } })));
+  },
+);
 
 /** The dtype that {@linkcode autocast} takes by default: at first bfloat16 on the CPU, float16 on GPUs. */
-export function getAutocastDtype(deviceType: DeviceType): DType {
-  return settingsOf("getAutocastDtype", deviceType).dtype;
-}
+export const getAutocastDtype: Func<typeof DeviceTypeArgs, DType> = func(
+  "getAutocastDtype",
+  DeviceTypeArgs,
+  ({ deviceType }) => {
+    return settingsOf("getAutocastDtype", deviceType).dtype;
+  },
+);
 
 /** Sets what {@linkcode getAutocastDtype} gives. */
-export function setAutocastDtype(deviceType: DeviceType, dtype: DType): void {
-  settingsOf("setAutocastDtype", deviceType);
-  checkDtype("setAutocastDtype", dtype);
-  region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], dtype } })));
-}
+export const setAutocastDtype: Func<typeof SetAutocastDtypeArgs, void> = func(
+  "setAutocastDtype",
+  SetAutocastDtypeArgs,
+  ({ deviceType, dtype }) => {
+    settingsOf("setAutocastDtype", deviceType);
+    checkDtype("setAutocastDtype", dtype);
+    region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], dtype } })));
+  },
+);
 
 /** Whether regions keep the casts of parameters by default. */
-export function isAutocastCacheEnabled(): boolean {
+export const isAutocastCacheEnabled: Func<typeof NoArgs, boolean> = func("isAutocastCacheEnabled", NoArgs, () => {
   return region.value.cacheEnabled;
-}
+});
 
 /** Sets whether regions keep the casts of parameters by default. */
-export function setAutocastCacheEnabled(enabled: boolean): void {
-  region.assign(changed(() => ({ cacheEnabled: enabled })));
+export const setAutocastCacheEnabled: Func<typeof SetAutocastCacheArgs, void> = func(
+  "setAutocastCacheEnabled",
+  SetAutocastCacheArgs,
+  ({ enabled }) => {
+    region.assign(changed(() => ({ cacheEnabled: enabled })));
+  },
+);
+
+/** The parameters of {@linkcode isAutocastAvailable}. */
+export class AutocastAvailableArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The kind of device. */
+    public deviceType: string,
+  ) {}
 }
 
 /** Whether {@linkcode autocast} knows a kind of device. */
-export function isAutocastAvailable(deviceType: string): boolean {
-  return Object.hasOwn(autocastLists, deviceType);
-}
+export const isAutocastAvailable: Func<typeof AutocastAvailableArgs, boolean> = func(
+  "isAutocastAvailable",
+  AutocastAvailableArgs,
+  ({ deviceType }) => Object.hasOwn(autocastLists, deviceType),
+);
 
 /** Frees the kept casts of parameters; the end of the outermost region does. */
-export function clearAutocastCache(): void {
+export const clearAutocastCache: Func<typeof NoArgs, void> = func("clearAutocastCache", NoArgs, () => {
   for (const { cast } of cache.values()) letGo(cast.storage);
   cache.clear();
-}
+});
 
 /** Gives up the cache's claim: what the graph saved lives on, until backward or the collector frees it. */
 function letGo(storage: Storage): void {

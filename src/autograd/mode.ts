@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { type Change, during, hold, Setting } from "../base/during.ts";
 
 const gradients = new Setting("noGrad", true);
@@ -57,6 +58,53 @@ const OFF = [gradients.to(() => false)], ON = [gradients.to(() => !inference.val
 const INFERENCE = [inference.to(() => true), gradients.to(() => false)];
 const ANOMALY = [anomaly.to(() => true)], NO_ANOMALY = [anomaly.to(() => false)];
 
+/** The parameters of the modes: what runs in them. */
+export class ModeArgs<R = unknown> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What runs in the mode; `null`: the mode lasts until the returned handle is disposed. */
+    public fn: (() => R) | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode setGradEnabled}. */
+export class SetGradEnabledArgs<R = unknown> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether operations are recorded. */
+    public enabled: boolean,
+    /** What runs so; `null`: it lasts until the returned handle is disposed. */
+    public fn: (() => R) | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode setDetectAnomaly}. */
+export class SetDetectAnomalyArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** Whether backward looks for NaN. */
+    public enabled: boolean,
+  ) {}
+}
+
+/** Defines a mode that lasts while a callback runs, or until a handle is disposed. */
+function modeFunction(name: string, changes: readonly Change[]): ModeFunction {
+  const parse = call(name, ModeArgs);
+  const f = (...args: readonly unknown[]) => lasting(name, changes, parse(args).fn ?? undefined);
+  Object.defineProperty(f, "name", { value: name });
+  return f as ModeFunction;
+}
+
+/** A mode that lasts until its handle is disposed, or while a callback runs. */
+export interface ModeFunction {
+  /** Until the handle is disposed: `using _ = noGrad()`. */
+  (): Disposable;
+  /** While `fn` runs, until its promise settles if it gives one, for this task alone; gives what it returns. */
+  <R>(fn: () => R): R;
+  /** The same by name. */
+  <R>(named: { readonly fn: () => R }): R;
+}
+
 function lasting<R>(name: string, changes: readonly Change[], fn: (() => R) | undefined): R | Disposable {
   return fn === undefined ? hold(name, changes) : during(changes, fn);
 }
@@ -86,20 +134,10 @@ export function whyGradIsOff(): string {
  * A handle is not for one task: what else runs while the block waits at an `await` does not record either. Where other
  * tasks compute, give a callback. A handle that nobody takes lasts for good, and the backward that fails of it says so.
  */
-export function noGrad(): Disposable;
-/** The same while `fn` runs, until its promise settles if it gives one, for this task alone; gives what it returns. */
-export function noGrad<R>(fn: () => R): R;
-export function noGrad<R>(fn?: () => R): R | Disposable {
-  return lasting("noGrad", OFF, fn);
-}
+export const noGrad: ModeFunction = modeFunction("noGrad", OFF);
 
 /** Records operations, inside a `noGrad` too; inside `inferenceMode` nothing is recorded. */
-export function enableGrad(): Disposable;
-/** The same while `fn` runs; gives what it returns. */
-export function enableGrad<R>(fn: () => R): R;
-export function enableGrad<R>(fn?: () => R): R | Disposable {
-  return lasting("enableGrad", ON, fn);
-}
+export const enableGrad: ModeFunction = modeFunction("enableGrad", ON);
 
 /**
  * Like `noGrad`, and not undone by an `enableGrad` inside.
@@ -107,40 +145,35 @@ export function enableGrad<R>(fn?: () => R): R | Disposable {
  * Differs from PyTorch: the results are ordinary tensors, which may enter a graph later. Modes last across `await`, so
  * that a loader's prefetch may run inside, and its batches must serve training afterwards.
  */
-export function inferenceMode(): Disposable;
-/** The same while `fn` runs; gives what it returns. */
-export function inferenceMode<R>(fn: () => R): R;
-export function inferenceMode<R>(fn?: () => R): R | Disposable {
-  return lasting("inferenceMode", INFERENCE, fn);
-}
+export const inferenceMode: ModeFunction = modeFunction("inferenceMode", INFERENCE);
+
+const setGradEnabledArgs = call("setGradEnabled", SetGradEnabledArgs);
 
 /** Sets whether operations are recorded; disposing the result restores the previous setting. */
-export function setGradEnabled(enabled: boolean): Disposable;
-/** The same while `fn` runs; gives what it returns. */
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
-export function setGradEnabled<R>(enabled: boolean, fn?: () => R): R | Disposable {
-  return lasting("setGradEnabled", enabled ? ON : OFF, fn);
+/** Sets it for good, or until the handle is disposed. */
+export function setGradEnabled(...args: Args<typeof SetGradEnabledArgs>): Disposable;
+export function setGradEnabled(...args: readonly unknown[]): unknown {
+  const { enabled, fn } = setGradEnabledArgs(args);
+  return lasting("setGradEnabled", enabled ? ON : OFF, fn ?? undefined);
 }
 
 /** Whether operations are recorded now. */
-export function isGradEnabled(): boolean {
-  return mode.gradEnabled;
-}
+export const isGradEnabled: Func<typeof NoArgs, boolean> = func("isGradEnabled", NoArgs, () => mode.gradEnabled);
 
 /** Whether inference mode is on. */
-export function isInferenceModeEnabled(): boolean {
-  return mode.inference;
-}
+export const isInferenceModeEnabled: Func<typeof NoArgs, boolean> = func(
+  "isInferenceModeEnabled",
+  NoArgs,
+  () => mode.inference,
+);
 
 /** Makes backward name the op whose gradient is NaN and where its forward was called; slow, for debugging. */
-export function detectAnomaly(): Disposable;
-/** The same while `fn` runs; gives what it returns. */
-export function detectAnomaly<R>(fn: () => R): R;
-export function detectAnomaly<R>(fn?: () => R): R | Disposable {
-  return lasting("detectAnomaly", ANOMALY, fn);
-}
+export const detectAnomaly: ModeFunction = modeFunction("detectAnomaly", ANOMALY);
 
 /** Sets anomaly detection; disposing the result restores the previous setting. */
-export function setDetectAnomaly(enabled: boolean): Disposable {
-  return hold("setDetectAnomaly", enabled ? ANOMALY : NO_ANOMALY);
-}
+export const setDetectAnomaly: Func<typeof SetDetectAnomalyArgs, Disposable> = func(
+  "setDetectAnomaly",
+  SetDetectAnomalyArgs,
+  ({ enabled }) => hold("setDetectAnomaly", enabled ? ANOMALY : NO_ANOMALY),
+);

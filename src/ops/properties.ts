@@ -7,6 +7,8 @@
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
+import { NoArgs } from "../base/call.ts";
+import { type Fn, fn } from "./op.ts";
 import { viewAsReal } from "./shape.ts";
 import { permuteTo, selectAt, transposeTo } from "./view_core.ts";
 
@@ -57,15 +59,15 @@ function mH(x: Tensor): Tensor {
 }
 
 /** The real part: a view; a real tensor is returned as it is. */
-export function real(input: Tensor): Tensor {
+export const real: Fn<typeof NoArgs> = fn("real", NoArgs, (input) => {
   return input.dtype.isComplex ? selectAt(viewAsReal(input), -1, 0, "real") : input;
-}
+});
 
 /** The imaginary part of a complex tensor: a view. */
-export function imag(input: Tensor): Tensor {
+export const imag: Fn<typeof NoArgs> = fn("imag", NoArgs, (input) => {
   if (!input.dtype.isComplex) throw new DTypeError(`imag(): a complex tensor is needed: ${input.dtype}`);
   return selectAt(viewAsReal(input), -1, 1, "imag");
-}
+});
 
 for (const [name, get] of Object.entries({ T, mT, H, mH, real, imag })) {
   Object.defineProperty(Tensor.prototype, name, {

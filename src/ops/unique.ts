@@ -12,6 +12,7 @@ import { checkCount } from "../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { checkSizes, wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
+import { emptyLikeDevice } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { arange } from "./ranges.ts";
@@ -217,5 +218,5 @@ function countBins(x: Tensor, bins: number, min: number, max: number): Tensor {
   const inside = values.ge(low).logicalAnd(values.le(high));
   const scaled = values.sub(low).mul(bins).div(high.sub(low));
   const bin = where(inside, scaled, 0).to(int64).clampMax(bins - 1);
-  return x.newZeros([bins]).indexAdd(0, bin, inside.to(x.dtype));
+  return emptyLikeDevice("histc", [bins], x.dtype, x).zero_().indexAdd(0, bin, inside.to(x.dtype));
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { type Args, call, NoArgs } from "../base/call.ts";
 import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
@@ -18,6 +19,33 @@ import type { Strided } from "../backend/backend.ts";
 import type { TensorAutograd } from "../autograd/tensor_autograd.ts";
 import type { TensorMethods } from "../ops/methods.ts";
 import { type Storage, throwReleased } from "./storage.ts";
+
+/** The parameters of {@linkcode Tensor.size} and {@linkcode Tensor.stride}. */
+export class SizeDimArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The dimension; `null`: all of them. */
+    public dim: number | null = null,
+  ) {}
+}
+
+/** The parameters of {@linkcode Tensor.isContiguous}. */
+export class IsContiguousArgs {
+  /** The order that is asked for: `channelsLast` for 4 dimensions, `channelsLast3d` for 5. */
+  memoryFormat: MemoryFormat = "contiguous_format";
+}
+
+const sizeArgs = call("size", SizeDimArgs), strideArgs = call("stride", SizeDimArgs);
+const isContiguousArgs = call("isContiguous", IsContiguousArgs);
+const noArgs = {
+  dim: call("dim", NoArgs),
+  numel: call("numel", NoArgs),
+  elementSize: call("elementSize", NoArgs),
+  storageOffset: call("storageOffset", NoArgs),
+  isFloatingPoint: call("isFloatingPoint", NoArgs),
+  isComplex: call("isComplex", NoArgs),
+  dispose: call("dispose", NoArgs),
+};
 
 /** A multi-dimensional array of one dtype on one device; see also the members of `TensorMethods`. */
 export interface Tensor extends TensorMethods, TensorAutograd {}
@@ -80,28 +108,32 @@ export class Tensor implements Strided {
   }
 
   /** The number of dimensions. */
-  dim(): number {
+  dim(...args: Args<typeof NoArgs>): number {
+    if (args.length > 0) noArgs.dim(args);
     return this.shape.length;
   }
 
   /** The sizes. */
   size(): readonly number[];
   /** The size of one dimension. */
-  size(dim: number): number;
-  size(dim?: number): readonly number[] | number {
-    return dim === undefined ? this.shape : this.shape[wrapDim("size", dim, this.ndim)];
+  size(...args: Args<typeof SizeDimArgs>): number;
+  size(...args: readonly unknown[]): readonly number[] | number {
+    const { dim } = sizeArgs(args);
+    return dim === null ? this.shape : this.shape[wrapDim("size", dim, this.ndim)];
   }
 
   /** The steps between neighbours, in elements. */
   stride(): readonly number[];
   /** The step of one dimension, in elements. */
-  stride(dim: number): number;
-  stride(dim?: number): readonly number[] | number {
-    return dim === undefined ? this.strides : this.strides[wrapDim("stride", dim, this.ndim)];
+  stride(...args: Args<typeof SizeDimArgs>): number;
+  stride(...args: readonly unknown[]): readonly number[] | number {
+    const { dim } = strideArgs(args);
+    return dim === null ? this.strides : this.strides[wrapDim("stride", dim, this.ndim)];
   }
 
   /** The number of elements. */
-  numel(): number {
+  numel(...args: Args<typeof NoArgs>): number {
+    if (args.length > 0) noArgs.numel(args);
     return numelOf(this.shape);
   }
 
@@ -111,7 +143,8 @@ export class Tensor implements Strided {
   }
 
   /** The bytes of one element. */
-  elementSize(): number {
+  elementSize(...args: Args<typeof NoArgs>): number {
+    if (args.length > 0) noArgs.elementSize(args);
     return this.dtype.itemsize;
   }
 
@@ -122,17 +155,17 @@ export class Tensor implements Strided {
 
   /**
    * Whether elements lie without gaps in row-major order, or in that of `memoryFormat`.
-   *
-   * @param options `memoryFormat`: `channelsLast` for 4 dimensions, `channelsLast3d` for 5
    */
-  isContiguous(options?: { memoryFormat?: MemoryFormat }): boolean {
-    const format = options?.memoryFormat;
+  isContiguous(...args: Args<typeof IsContiguousArgs>): boolean {
+    if (args.length === 0) return this.dense;
+    const { memoryFormat: format } = isContiguousArgs(args);
     if (format !== "channels_last" && format !== "channels_last_3d") return this.dense;
     return this.shape.length === (format === "channels_last" ? 4 : 5) && isChannelsLast(this);
   }
 
   /** The position of the first element in the storage, in elements. */
-  storageOffset(): number {
+  storageOffset(...args: Args<typeof NoArgs>): number {
+    if (args.length > 0) noArgs.storageOffset(args);
     return this.offset;
   }
 
@@ -142,12 +175,14 @@ export class Tensor implements Strided {
   }
 
   /** Whether the dtype is floating (not complex). */
-  isFloatingPoint(): boolean {
+  isFloatingPoint(...args: Args<typeof NoArgs>): boolean {
+    if (args.length > 0) noArgs.isFloatingPoint(args);
     return this.dtype.isFloatingPoint;
   }
 
   /** Whether the dtype is complex. */
-  isComplex(): boolean {
+  isComplex(...args: Args<typeof NoArgs>): boolean {
+    if (args.length > 0) noArgs.isComplex(args);
     return this.dtype.isComplex;
   }
 
@@ -157,7 +192,8 @@ export class Tensor implements Strided {
   }
 
   /** Returns the memory to the pool now; every tensor that shares it becomes unusable. */
-  dispose(): void {
+  dispose(...args: Args<typeof NoArgs>): void {
+    if (args.length > 0) noArgs.dispose(args);
     this.storage.release();
   }
 
