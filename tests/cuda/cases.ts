@@ -26,7 +26,7 @@ import { firstDifference } from "../support/close.ts";
 
 const F = torch.nn.functional;
 const { slice } = torch;
-type Dtype = NonNullable<Parameters<Tensor["to"]>[0]>;
+type Dtype = torch.DType;
 const FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64];
 const ALL = slice();
 const REALS = [...FLOATS, torch.bool, torch.uint8, torch.int16, torch.int64];

@@ -20,7 +20,7 @@ export interface NormCase {
   readonly apply: (...inputs: Tensor[]) => Tensor;
 }
 
-type Dtype = NonNullable<Parameters<Tensor["to"]>[0]>;
+type Dtype = torch.DType;
 
 function values(shape: readonly number[], dtype: Dtype, scale = 2, shift = 0): Tensor {
   return torch.randn([...shape]).mul(scale).add(shift).to(dtype);
