@@ -122,7 +122,7 @@ const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf
       });
     },
     detach(...args) {
-      detachArgs(args);
+      if (args.length > 0) detachArgs(args);
       checkAlive("detach", this);
       return alias(this);
     },
