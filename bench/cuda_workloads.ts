@@ -8,6 +8,7 @@
  */
 
 import * as torch from "../mod.ts";
+import { models } from "../src/vision/mod.ts";
 import type { Tensor } from "../mod.ts";
 import { GPT2LMHeadModel, languageLoss } from "../examples/support/gpt2.ts";
 
@@ -333,7 +334,7 @@ export const LANGUAGE: readonly Workload[] = [
 ];
 
 function resnet(small: boolean, channelsLast: boolean): () => Tensor {
-  const { ResNet, Bottleneck, resnet50 } = torch.vision.models;
+  const { ResNet, Bottleneck, resnet50 } = models;
   torch.backends.cudnn.benchmark = true;
   torch.manualSeed(0);
   const model = small ? new ResNet(Bottleneck, [1, 1, 1, 1], { numClasses: 10 }) : resnet50();

@@ -8,6 +8,7 @@
  */
 
 import * as torch from "../mod.ts";
+import { datasets, transforms } from "../src/vision/mod.ts";
 import { helpText, integer, parseOptions, positive, text, UsageError, writableFolder } from "./support/options.ts";
 import { EpochBar } from "./support/progress.ts";
 import { confusionOf, confusionText, type EpochResult, type Prediction, reportHtml } from "./support/report.ts";
@@ -16,7 +17,6 @@ const { nn, optim, io } = torch;
 const { functional: F } = nn;
 const { DataLoader } = torch.utils.data;
 const { Mean } = torch.utils.metrics;
-const { datasets, transforms } = torch.vision;
 
 const DATA = new URL("./data/", import.meta.url);
 

@@ -9,8 +9,9 @@
  */
 
 import { NativeError } from "../src/base/errors.ts";
+import { environment, granted, hasNative } from "../src/base/platform.ts";
 import { oneDnnPaths, waitIsSet } from "./onednn.ts";
-import { environment, granted, mayExist } from "./permissions.ts";
+import { mayExist } from "./permissions.ts";
 
 /** The version of the interface in `native/cpu/cresset.h`. */
 export const ABI = 2;
@@ -143,6 +144,7 @@ function builtPath(): string | null {
  * @throws {NativeError} if `CRESSET_CPU_LIBRARY` names one that cannot be used
  */
 export function openNative(): NativeLibrary | null {
+  if (!hasNative()) return null;
   const named = environment("CRESSET_CPU_LIBRARY");
   const path = named ?? builtPath();
   if (path === null || !granted({ name: "ffi", path })) return null;

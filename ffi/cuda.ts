@@ -10,7 +10,8 @@
  */
 
 import { DeviceError, NativeError } from "../src/base/errors.ts";
-import { environment, folderEntries, granted, mayExist, systemFolders } from "./permissions.ts";
+import { environment, granted, hasNative } from "../src/base/platform.ts";
+import { folderEntries, mayExist, systemFolders } from "./permissions.ts";
 
 /** The version of the interface in `native/cuda/cresset_cuda.h`. */
 export const CUDA_ABI = 5;
@@ -317,6 +318,11 @@ function openLibraries(c: CudaSymbols): number {
  * @throws {DeviceError} if the shim is not built or may not be loaded
  */
 export function openCudaShim(): CudaShim {
+  if (!hasNative()) {
+    throw new DeviceError(
+      'device("cuda"): this platform opens no native libraries; run it in Deno, or use "cpu" or "webgpu"',
+    );
+  }
   const path = shimPath();
   if (path === null) {
     throw new DeviceError(

@@ -7,9 +7,9 @@
  * @module
  */
 
+import { environment } from "../src/base/platform.ts";
 import { openNative } from "./cpu.ts";
 import { oneDnnPaths } from "./onednn.ts";
-import { environment } from "./permissions.ts";
 import { cudaError, cudaLibraries, type CudaShim, openCudaShim, shimPath } from "./cuda.ts";
 
 /** One finding: whether it is there, what it is, and what lacks without it. */

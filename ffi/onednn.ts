@@ -9,7 +9,8 @@
  */
 
 import { NativeError } from "../src/base/errors.ts";
-import { environment, mayOpen, systemFolders } from "./permissions.ts";
+import { environment } from "../src/base/platform.ts";
+import { mayOpen, systemFolders } from "./permissions.ts";
 
 const NAMES = Deno.build.os === "darwin" ? ["libdnnl.3.dylib", "libdnnl.2.dylib"] : ["libdnnl.so.3", "libdnnl.so.2"];
 

@@ -6,19 +6,7 @@
  * @module
  */
 
-/** Whether a permission is granted already. */
-export function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  try {
-    return Deno.permissions.querySync(descriptor).state === "granted";
-  } catch {
-    return false;
-  }
-}
-
-/** An environment variable, or `undefined` where it is unset or may not be read. */
-export function environment(name: string): string | undefined {
-  return granted({ name: "env", variable: name }) ? Deno.env.get(name) : undefined;
-}
+import { granted } from "../src/base/platform.ts";
 
 /** Whether a path leads to a file, or may do so: without permission to read, opening it is the test. */
 export function mayExist(path: string): boolean {

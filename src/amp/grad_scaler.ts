@@ -14,7 +14,7 @@ import { type Args, call, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { float16, float32, int32 } from "../base/dtype.ts";
 import { ArgumentError, AutogradError, describe, DeviceError, DTypeError } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { full } from "../ops/creation.ts";
 import { multiplyEach } from "../ops/grads.ts";
 import { findNonFinite, updateScale } from "../ops/loss_scale.ts";
@@ -117,7 +117,7 @@ interface OptimizerStage {
 
 /** A tensor of the scaler: it belongs to no call's scope. */
 function own(make: () => Tensor): Tensor {
-  return outsideScopes(() => noGrad(make));
+  return outsideScopes(() => withGrad(false, make));
 }
 
 /**
@@ -231,7 +231,7 @@ export class GradScaler {
       throw new AutogradError(`unscale_(): it ${when} since the last update()`);
     }
     const grads = this.#check(optimizer, own, false);
-    noGrad(() => {
+    withGrad(false, () => {
       const inverse = scale.reciprocal();
       for (const [device, list] of grads) multiplyEach(list, inverse.to(device));
       inverse.dispose();
@@ -320,7 +320,7 @@ export class GradScaler {
   }
 
   #combined(found: readonly Tensor[], device: Device): Tensor {
-    return noGrad(() => found.map((f) => f.to(device)).reduce((a, b) => a.add(b)));
+    return withGrad(false, () => found.map((f) => f.to(device)).reduce((a, b) => a.add(b)));
   }
 
   /**
@@ -336,8 +336,8 @@ export class GradScaler {
       if (newScale.numel() !== 1 || newScale.requiresGrad) {
         throw new ArgumentError("update(): newScale must be a number or a tensor of one element without gradient");
       }
-      noGrad(() => scale.copy_(newScale.reshape([])));
-    } else if (newScale !== null) noGrad(() => scale.fill_(newScale));
+      withGrad(false, () => scale.copy_(newScale.reshape([])));
+    } else if (newScale !== null) withGrad(false, () => scale.fill_(newScale));
     else {
       const found = [...this.#stages.values()].flatMap((stage) => [...stage.foundInf.values()]);
       if (found.length === 0) throw new AutogradError("update(): no gradients were looked at; call step() before it");
@@ -425,7 +425,7 @@ export class GradScaler {
       );
     }
     [this.#initScale, this.#growthFactor, this.#backoffFactor, this.#growthInterval, this.#initTracker] = all;
-    noGrad(() => {
+    withGrad(false, () => {
       this.#scale?.fill_(this.#initScale);
       this.#tracker?.fill_(this.#initTracker);
     });

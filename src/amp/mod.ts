@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export { autocast, type AutocastOptions, isAutocastAvailable } from "../autograd/autocast.ts";
 export { customBwd, CustomBwdArgs, customFwd, CustomFwdArgs } from "./custom.ts";
 export { GradScaler, GradScalerArgs, type GradScalerState } from "./grad_scaler.ts";

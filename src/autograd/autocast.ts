@@ -10,10 +10,10 @@
  * @module
  */
 
-import { isPlainObject, signature } from "../base/args.ts";
+import { call, isPlainObject, type Named } from "../base/call.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
-import { during } from "../base/during.ts";
+import { during, hold, Setting } from "../base/during.ts";
 import { ArgumentError, AutogradError, describe, DTypeError } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
@@ -29,24 +29,44 @@ export type AutocastPolicy = "lower" | "float32" | "promote" | "dtype" | "unsafe
 /** The policy of an op: one for all devices, or that of the CPU and of GPUs, where PyTorch's lists differ. */
 export type AutocastRule = AutocastPolicy | { readonly cpu?: AutocastPolicy; readonly gpu?: AutocastPolicy };
 
-/** Whether ops must look at their rule; read directly, being on the hot path. */
-export const autocasting: { active: boolean } = { active: false };
-
 /** Which of PyTorch's lists each kind of device follows. */
 export const autocastLists: Record<DeviceType, "cpu" | "gpu"> = { cpu: "cpu", cuda: "gpu", webgpu: "gpu" };
 
 interface Settings {
-  enabled: boolean;
-  dtype: DType;
+  readonly enabled: boolean;
+  readonly dtype: DType;
 }
 
-const settings: Readonly<Record<DeviceType, Settings>> = {
+/** What holds in a region; not `active` are backward passes. */
+interface Region extends Readonly<Record<DeviceType, Settings>> {
+  readonly cacheEnabled: boolean;
+  readonly active: boolean;
+}
+
+const region = new Setting<Region>("autocast", {
   cpu: { enabled: false, dtype: bfloat16 },
   cuda: { enabled: false, dtype: float16 },
   webgpu: { enabled: false, dtype: float16 },
-};
+  cacheEnabled: true,
+  active: false,
+});
 
-let cacheEnabled = true;
+/** A region with some of it changed, in which ops are cast if they are for any device. */
+function changed(change: (before: Region) => Partial<Region>): (before: Region) => Region {
+  return (before) => {
+    const next = { ...before, ...change(before) };
+    return { ...next, active: next.cpu.enabled || next.cuda.enabled || next.webgpu.enabled };
+  };
+}
+
+/** Whether ops must look at their rule; read directly, being on the hot path. It goes down while an op runs. */
+export const autocasting: { active: boolean } = { active: false };
+
+// While tasks overlap ops look at their rule in any case.
+region.watch(({ active }, certain) => {
+  autocasting.active = active || !certain;
+});
+
 /** How many regions are open. */
 let nesting = 0;
 
@@ -61,11 +81,10 @@ interface CachedCast {
 const cache = new Map<Tensor, CachedCast>();
 
 function settingsOf(op: string, deviceType: string): Settings {
-  const found = (settings as Record<string, Settings | undefined>)[deviceType];
-  if (found === undefined) {
+  if (!isAutocastAvailable(deviceType)) {
     throw new ArgumentError(`${op}(): deviceType must be "cpu", "cuda" or "webgpu": ${describe(deviceType)}`);
   }
-  return found;
+  return region.value[deviceType as DeviceType];
 }
 
 function checkDtype(op: string, dtype: DType): DType {
@@ -75,17 +94,23 @@ function checkDtype(op: string, dtype: DType): DType {
   );
 }
 
-/** The options of {@linkcode autocast}. */
-export interface AutocastOptions {
-  /** What matrix products and convolutions run in; default: `getAutocastDtype(deviceType)`. */
-  dtype?: DType | null;
-  /** Whether ops are cast; `false` makes an exception inside a region. @default {true} */
-  enabled?: boolean;
-  /** Whether casts of parameters are kept until the outermost region ends. @default {true} */
-  cacheEnabled?: boolean | null;
+/** The parameters of {@linkcode autocast} after the kind of device. */
+export class AutocastArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What matrix products and convolutions run in; `null`: `getAutocastDtype(deviceType)`. */
+    public dtype: DType | null = null,
+    /** Whether ops are cast; `false` makes an exception inside a region. */
+    public enabled = true,
+    /** Whether casts of parameters are kept until the outermost region ends; `null`: as outside. */
+    public cacheEnabled: boolean | null = null,
+  ) {}
 }
 
-const autocastArgs = signature<AutocastOptions>("autocast", ["dtype", "enabled", "cacheEnabled"]);
+/** The options of {@linkcode autocast}. */
+export type AutocastOptions = Named<AutocastArgs>;
+
+const autocastArgs = call("autocast", AutocastArgs);
 
 /**
  * Mixed precision for the ops on one kind of device, until the returned object is disposed.
@@ -130,25 +155,15 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   const given = fn === undefined ? args : args.slice(0, -1);
   const o = autocastArgs(given);
   const dtype = checkDtype("autocast", o.dtype ?? own.dtype);
-  const before = { ...own, active: autocasting.active, cacheEnabled };
-  Object.assign(own, { enabled: o.enabled ?? true, dtype });
-  cacheEnabled = o.cacheEnabled ?? cacheEnabled;
+  const change = region.to(changed((before) => ({
+    [deviceType]: { enabled: o.enabled, dtype },
+    cacheEnabled: o.cacheEnabled ?? before.cacheEnabled,
+  })));
   nesting++;
-  autocasting.active = anyEnabled();
-  let open = true;
-  return during("autocast", () => {
-    // Disposing twice must not end the region around this one.
-    if (!open) return;
-    open = false;
+  const ended = () => {
     if (--nesting === 0) clearAutocastCache();
-    Object.assign(own, { enabled: before.enabled, dtype: before.dtype });
-    cacheEnabled = before.cacheEnabled;
-    autocasting.active = before.active;
-  }, fn);
-}
-
-function anyEnabled(): boolean {
-  return settings.cpu.enabled || settings.cuda.enabled || settings.webgpu.enabled;
+  };
+  return fn === undefined ? hold("autocast", [change], ended) : during([change], fn, ended);
 }
 
 /** Whether ops on a kind of device are cast now. */
@@ -158,8 +173,8 @@ export function isAutocastEnabled(deviceType: DeviceType = "cuda"): boolean {
 
 /** Sets for good whether ops on a kind of device are cast; {@linkcode autocast} does so for a region. */
 export function setAutocastEnabled(deviceType: DeviceType, enabled: boolean): void {
-  settingsOf("setAutocastEnabled", deviceType).enabled = enabled;
-  autocasting.active = anyEnabled();
+  settingsOf("setAutocastEnabled", deviceType);
+  region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], enabled } })));
 }
 
 /** The dtype that {@linkcode autocast} takes by default: at first bfloat16 on the CPU, float16 on GPUs. */
@@ -169,22 +184,24 @@ export function getAutocastDtype(deviceType: DeviceType): DType {
 
 /** Sets what {@linkcode getAutocastDtype} gives. */
 export function setAutocastDtype(deviceType: DeviceType, dtype: DType): void {
-  settingsOf("setAutocastDtype", deviceType).dtype = checkDtype("setAutocastDtype", dtype);
+  settingsOf("setAutocastDtype", deviceType);
+  checkDtype("setAutocastDtype", dtype);
+  region.assign(changed((before) => ({ [deviceType]: { ...before[deviceType], dtype } })));
 }
 
 /** Whether regions keep the casts of parameters by default. */
 export function isAutocastCacheEnabled(): boolean {
-  return cacheEnabled;
+  return region.value.cacheEnabled;
 }
 
 /** Sets whether regions keep the casts of parameters by default. */
 export function setAutocastCacheEnabled(enabled: boolean): void {
-  cacheEnabled = enabled;
+  region.assign(changed(() => ({ cacheEnabled: enabled })));
 }
 
 /** Whether {@linkcode autocast} knows a kind of device. */
 export function isAutocastAvailable(deviceType: string): boolean {
-  return deviceType in settings;
+  return Object.hasOwn(autocastLists, deviceType);
 }
 
 /** Frees the kept casts of parameters; the end of the outermost region does. */
@@ -200,15 +217,9 @@ function letGo(storage: Storage): void {
   storage.unclaim();
 }
 
-/** Lets no op be cast until the result is disposed: backward runs in the dtypes that forward chose. */
-export function pauseAutocast(): Disposable | null {
-  if (!autocasting.active) return null;
-  autocasting.active = false;
-  return {
-    [Symbol.dispose]: () => {
-      autocasting.active = true;
-    },
-  };
+/** Runs `fn`, in which no op is cast: backward runs in the dtypes that forward chose. */
+export function withoutCasts<R>(fn: () => R): R {
+  return autocasting.active ? region.within({ ...region.value, active: false }, fn) : fn();
 }
 
 /** Calls `visit` with every tensor among arguments, in lists and in named ones; stops where it gives true. */
@@ -230,9 +241,11 @@ function eligible(x: Tensor): boolean {
 
 /** The kind of device whose settings and policy hold for a call, or `null` where none does. */
 function deviceOf(args: readonly unknown[]): Device | null {
+  const here = region.value;
   let found: Device | null = null;
+  if (!here.active) return null;
   someTensor(args, (x) => {
-    if (settings[x.device.type].enabled) found = x.device;
+    if (here[x.device.type].enabled) found = x.device;
     return found !== null;
   });
   return found;
@@ -257,20 +270,21 @@ export function computesWide(rule: AutocastRule, operands: readonly unknown[]): 
  * @throws {AutogradError} if the policy is `"unsafe"`
  */
 export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, op: (...args: A) => R, ...args: A): R {
+  const here = region.value;
   autocasting.active = false;
   try {
     const device = deviceOf(args);
     const last = args[args.length - 1];
     // A given `out` says what is wanted.
-    if (device === null || (isPlainObject(last) && last.out !== undefined)) return op(...args);
+    if (device === null || (isPlainObject(last) && last.out !== undefined && last.out !== null)) return op(...args);
     switch (policyOf(rule, device.type)) {
       case "lower":
-        return withCasts(op, args, device.type, settings[device.type].dtype);
+        return withCasts(op, args, device.type, here[device.type].dtype);
       case "float32":
         return withCasts(op, args, device.type, float32);
       case "promote": {
         const wide = someTensor(args, (x) => x.dtype === float32 && x.device.type === device.type);
-        return withCasts(op, args, device.type, wide ? float32 : settings[device.type].dtype);
+        return withCasts(op, args, device.type, wide ? float32 : here[device.type].dtype);
       }
       case "dtype":
         return op(...withDtype(args) as unknown as A);
@@ -321,8 +335,8 @@ export function castArguments(
 
 /** `x` in another dtype; the cast of a float32 parameter is made once per region. */
 function castOf(x: Tensor, dtype: DType, type: DeviceType): Tensor {
-  const { meta } = x;
-  const keep = nesting > 0 && cacheEnabled && x.dtype === float32 && dtype === settings[type].dtype &&
+  const { meta } = x, here = region.value;
+  const keep = nesting > 0 && here.cacheEnabled && x.dtype === float32 && dtype === here[type].dtype &&
     meta !== null && meta.requiresGrad && meta.gradFn === null && meta.view === null;
   if (!keep) return x.to(dtype);
   const known = cache.get(x);

@@ -13,9 +13,9 @@ import { emptyWithStrides } from "../tensor/create.ts";
 import { denseOrder } from "../tensor/layout.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
-import { pauseAutocast } from "./autocast.ts";
+import { withoutCasts } from "./autocast.ts";
 import { metaOf, setGrad } from "./meta.ts";
-import { mode, setGradEnabled } from "./mode.ts";
+import { mode, whyGradIsOff, withGrad } from "./mode.ts";
 import { AccumulateGrad, edgeOf, gradFnOf, type Node, requiresGrad } from "./node.ts";
 
 /** A node waiting for gradients. */
@@ -295,11 +295,10 @@ export function runBackward(
   grads: readonly (Tensor | null)[],
   options: BackwardOptions,
 ): (Tensor | null)[] {
-  const captured: (Tensor | null)[] = [];
-  runOwned(() => {
-    using _ = setGradEnabled(options.createGraph);
-    using _casts = pauseAutocast();
-    const roots = outputs.map((x, i) => root(op, x, grads[i], i));
+  const captured: (Tensor | null)[] = [], off = whyGradIsOff();
+  outputs.forEach((x, i) => checkRoot(op, x, i, off));
+  const run = () => {
+    const roots = outputs.map((x, i) => root(op, x, grads[i]));
     const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
     const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
     const pass: Pass = { tasks, ready: new Heap(), captured, wanted, ...options };
@@ -314,7 +313,8 @@ export function runBackward(
       finish(pass, task);
     }
     for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
-  }, nothing);
+  };
+  withGrad(options.createGraph, () => withoutCasts(() => runOwned(run, nothing)));
   for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
   return captured;
 }
@@ -335,10 +335,13 @@ function wantedNodes(op: string, inputs: readonly Tensor[], captured: (Tensor | 
   return wanted;
 }
 
-function root(op: string, x: Tensor, grad: Tensor | null, i: number): { node: Node; nr: number; grad: Tensor } {
-  if (!requiresGrad(x)) {
-    throw new AutogradError(`${op}(): output ${i} does not require grad and has no gradFn; nothing to differentiate`);
-  }
+function checkRoot(op: string, x: Tensor, i: number, off: string): void {
+  if (requiresGrad(x)) return;
+  const why = off || "nothing to differentiate";
+  throw new AutogradError(`${op}(): output ${i} does not require grad and has no gradFn; ${why}`);
+}
+
+function root(op: string, x: Tensor, grad: Tensor | null): { node: Node; nr: number; grad: Tensor } {
   if (grad === null) {
     if (x.numel() !== 1) {
       throw new AutogradError(

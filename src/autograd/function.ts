@@ -11,7 +11,7 @@ import { AutogradError, describe } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
-import { noGrad } from "./mode.ts";
+import { withGrad } from "./mode.ts";
 import { alias, Node } from "./node.ts";
 import { rebase, recording, setHistory } from "./record.ts";
 
@@ -194,7 +194,7 @@ export abstract class Function {
     });
     const record = recording(inputs);
     ctx.needsInputGrad = args.map((a) => record && a instanceof Tensor && a.requiresGrad);
-    const result = noGrad(() => {
+    const result = withGrad(false, () => {
       if (!this.setupContext) return this.forward(ctx, ...args);
       const output = this.forward(...args);
       this.setupContext(ctx, args, output);

@@ -10,7 +10,7 @@ import { checkFunction } from "../base/checks.ts";
 import { AutogradError, DTypeError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { grad } from "./tensor_autograd.ts";
-import { enableGrad, noGrad } from "./mode.ts";
+import { enableGrad, withGrad } from "./mode.ts";
 
 /** A differentiable function under test. */
 export type CheckedFunction = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
@@ -89,7 +89,7 @@ async function numericalColumn(
 ): Promise<Float64Array[]> {
   const at = (value: number) => {
     const changed = inputs.map((x, k) => k === which ? withValue(x, values, i, value) : x.detach());
-    return noGrad(() => outputsOf(fn, changed));
+    return withGrad(false, () => outputsOf(fn, changed));
   };
   const plus = await Promise.all(at(values[i] + eps).map(reals));
   const minus = await Promise.all(at(values[i] - eps).map(reals));

@@ -11,7 +11,6 @@ export { type CheckedFunction, gradcheck, GradcheckArgs, gradgradcheck, Gradgrad
 export { Node } from "./node.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { AutocastOptions } from "./autocast.ts";
 export type { GradHook } from "./meta.ts";
 export type { HookArgs, NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./node.ts";
 export type { BackwardArgs, PostAccumulateGradHook, RequiresGradArgs, TensorAutograd } from "./tensor_autograd.ts";

@@ -1,39 +1,96 @@
 /**
  * Grad modes: whether operations are recorded.
  *
- * Each mode is a callback (`noGrad(() => …)`) and a disposable (`using _ = noGrad()`).
+ * Each mode is a callback (`noGrad(() => …)`) and a handle (`using _ = noGrad()`). The callback form is for its task alone,
+ * across `await` too: a training goes on beside an evaluation that waits. A handle lasts until it is disposed, in whatever
+ * order, and for everything that runs meanwhile: do not `await` while one is held where other tasks compute.
  *
  * @module
  */
 
-import { during } from "../base/during.ts";
+import { type Change, during, hold, Setting } from "../base/during.ts";
 
-/** The recording state; ops read it directly, being on the hot path. */
-export const mode: { gradEnabled: boolean; inference: boolean; anomaly: boolean } = {
-  gradEnabled: true,
-  inference: false,
-  anomaly: false,
-};
+const gradients = new Setting("noGrad", true);
+const inference = new Setting("inferenceMode", false);
+const anomaly = new Setting("detectAnomaly", false);
 
-type Mode = typeof mode;
-
-function withMode<R>(op: string, change: Partial<Mode>, fn?: () => R): R | Disposable {
-  const before = { ...mode };
-  // Only what was changed is put back: `fn` may have set something else for good.
-  const restore = () => {
-    for (const key of Object.keys(change) as (keyof Mode)[]) mode[key] = before[key];
-  };
-  Object.assign(mode, change);
-  if (mode.inference) mode.gradEnabled = false;
-  return during(op, restore, fn);
+/** Whether operations are recorded. */
+interface Mode {
+  /** Whether they may be: what hot paths read; where it is true and not `certain`, `gradEnabled` says. */
+  mayRecord: boolean;
+  /** The same for `anomaly`. */
+  mayTrace: boolean;
+  /** Whether no other task can be in another mode. */
+  certain: boolean;
+  /** Whether operations are recorded here and now. */
+  readonly gradEnabled: boolean;
+  readonly inference: boolean;
+  readonly anomaly: boolean;
 }
 
-/** Does not record operations, until the callback returns or the returned object is disposed. */
+/** The recording state; ops read its fields directly, being on the hot path. */
+export const mode: Mode = {
+  mayRecord: true,
+  mayTrace: false,
+  certain: true,
+  get gradEnabled() {
+    return mode.mayRecord && gradients.value;
+  },
+  get inference() {
+    return inference.value;
+  },
+  get anomaly() {
+    return anomaly.value;
+  },
+};
+
+gradients.watch((enabled, certain) => {
+  mode.mayRecord = enabled || !certain;
+  mode.certain = certain;
+});
+anomaly.watch((on, certain) => {
+  mode.mayTrace = on || !certain;
+});
+
+// What inference mode turned off, nothing inside turns on.
+const OFF = [gradients.to(() => false)], ON = [gradients.to(() => !inference.value)];
+const INFERENCE = [inference.to(() => true), gradients.to(() => false)];
+const ANOMALY = [anomaly.to(() => true)], NO_ANOMALY = [anomaly.to(() => false)];
+
+function lasting<R>(name: string, changes: readonly Change[], fn: (() => R) | undefined): R | Disposable {
+  return fn === undefined ? hold(name, changes) : during(changes, fn);
+}
+
+/** Runs `fn`, which waits for nothing, with operations recorded or not: what the library itself uses, being cheapest. */
+export function withGrad<R>(enabled: boolean, fn: () => R): R {
+  return gradients.within(enabled && !inference.value, fn);
+}
+
+/** Why operations are not recorded now, for the error of a backward that fails of it; `""` where they are. */
+export function whyGradIsOff(): string {
+  if (gradients.value) return "";
+  const name = (inference.value ? inference : gradients).dropped;
+  if (name === null) {
+    return "gradients are off here, inside noGrad() or inferenceMode(): call it, and compute its output, outside";
+  }
+  if (name === "setGradEnabled") {
+    return "gradients are off since torch.setGradEnabled(false); torch.setGradEnabled(true) turns them on";
+  }
+  return `gradients are off since a torch.${name}() without \`using\`, which lasts until it is disposed; write ` +
+    `\`using _ = torch.${name}()\` in a block, or torch.${name}(() => …)`;
+}
+
+/**
+ * Does not record operations until the handle is disposed: `using _ = noGrad()`.
+ *
+ * A handle is not for one task: what else runs while the block waits at an `await` does not record either. Where other
+ * tasks compute, give a callback. A handle that nobody takes lasts for good, and the backward that fails of it says so.
+ */
 export function noGrad(): Disposable;
-/** The same while `fn` runs; gives what it returns. */
+/** The same while `fn` runs, until its promise settles if it gives one, for this task alone; gives what it returns. */
 export function noGrad<R>(fn: () => R): R;
 export function noGrad<R>(fn?: () => R): R | Disposable {
-  return withMode("noGrad", { gradEnabled: false }, fn);
+  return lasting("noGrad", OFF, fn);
 }
 
 /** Records operations, inside a `noGrad` too; inside `inferenceMode` nothing is recorded. */
@@ -41,7 +98,7 @@ export function enableGrad(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function enableGrad<R>(fn: () => R): R;
 export function enableGrad<R>(fn?: () => R): R | Disposable {
-  return withMode("enableGrad", { gradEnabled: true }, fn);
+  return lasting("enableGrad", ON, fn);
 }
 
 /**
@@ -54,7 +111,7 @@ export function inferenceMode(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function inferenceMode<R>(fn: () => R): R;
 export function inferenceMode<R>(fn?: () => R): R | Disposable {
-  return withMode("inferenceMode", { gradEnabled: false, inference: true }, fn);
+  return lasting("inferenceMode", INFERENCE, fn);
 }
 
 /** Sets whether operations are recorded; disposing the result restores the previous setting. */
@@ -62,7 +119,7 @@ export function setGradEnabled(enabled: boolean): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
 export function setGradEnabled<R>(enabled: boolean, fn?: () => R): R | Disposable {
-  return withMode("setGradEnabled", { gradEnabled: enabled }, fn);
+  return lasting("setGradEnabled", enabled ? ON : OFF, fn);
 }
 
 /** Whether operations are recorded now. */
@@ -80,10 +137,10 @@ export function detectAnomaly(): Disposable;
 /** The same while `fn` runs; gives what it returns. */
 export function detectAnomaly<R>(fn: () => R): R;
 export function detectAnomaly<R>(fn?: () => R): R | Disposable {
-  return withMode("detectAnomaly", { anomaly: true }, fn);
+  return lasting("detectAnomaly", ANOMALY, fn);
 }
 
 /** Sets anomaly detection; disposing the result restores the previous setting. */
 export function setDetectAnomaly(enabled: boolean): Disposable {
-  return withMode("setDetectAnomaly", { anomaly: enabled }) as Disposable;
+  return hold("setDetectAnomaly", enabled ? ANOMALY : NO_ANOMALY);
 }

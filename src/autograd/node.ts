@@ -90,7 +90,7 @@ export abstract class Node {
       this.nextNr[i] = x === null || x.meta === null || this.next[i] === null ? 0 : x.meta.outputNr;
     }
     this.saved = null;
-    this.trace = mode.anomaly ? new Error().stack ?? null : null;
+    this.trace = mode.mayTrace && mode.anomaly ? new Error().stack ?? null : null;
   }
 
   /** Gradients of the inputs, given those of the outputs (`null` where none arrived). */

@@ -39,8 +39,8 @@ class FormulaNode extends Node {
 
 /** Whether an op on these inputs is to be recorded. */
 export function recording(inputs: readonly (Tensor | null | undefined)[]): boolean {
-  if (!mode.gradEnabled) return false;
-  for (const x of inputs) if (x && x.meta !== null && requiresGrad(x)) return true;
+  if (!mode.mayRecord) return false;
+  for (const x of inputs) if (x && x.meta !== null && requiresGrad(x)) return mode.certain || mode.gradEnabled;
   return false;
 }
 
@@ -101,7 +101,7 @@ export function recordView(name: string, x: Tensor, view: Tensor, formula: (grad
 
 /** Checks that `x` may be written in place; call it before writing. */
 export function checkInPlace(op: string, x: Tensor): void {
-  if (!mode.gradEnabled || x.meta === null || !requiresGrad(x)) return;
+  if (!mode.mayRecord || x.meta === null || !requiresGrad(x) || !mode.gradEnabled) return;
   const base = x.meta.view?.base ?? x;
   if (base.meta?.requiresGrad && base.meta.gradFn === null) {
     const what = base === x ? "a leaf" : "a view of a leaf";

@@ -12,12 +12,13 @@ import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { checkInstance } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import {
+  cudaDeviceChange,
   currentCudaDevice,
   Device as DeviceClass,
   device as parseDevice,
   setCurrentCudaDevice,
 } from "../base/device.ts";
-import { during } from "../base/during.ts";
+import { during, hold } from "../base/during.ts";
 import { ArgumentError, DeviceError } from "../base/errors.ts";
 import type { ReuseGuard } from "./allocator.ts";
 import type { Block } from "./backend.ts";
@@ -384,21 +385,18 @@ export const setStream: Func<typeof OfStreamArgs, void> = func("setStream", OfSt
   backendAt(stream.device).stream.useStream(stream.streamId);
 });
 
-/** Makes a stream the current one until the scope ends: `using _ = stream(s)`. */
-export function stream(stream: Stream): Disposable;
 /**
- * Runs `fn` with a stream as the current one.
- *
- * @param fn what it issues must not go on after it returns: a promise is waited for, but what else runs meanwhile is
- * issued to the stream, too
+ * Makes a stream the current one until the handle is disposed: `using _ = stream(s)`; also for what else runs while the
+ * block waits at an `await`.
  */
+export function stream(stream: Stream): Disposable;
+/** Runs `fn` with a stream as the current one, until its promise settles if it gives one, for this task alone. */
 export function stream<R>(stream: Stream, fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function stream<R>(stream: Stream, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useStream(args);
   checkStream("cuda.stream", "stream", stream);
-  const state = backendAt(stream.device).stream;
-  const before = state.useStream(stream.streamId);
-  return during("cuda.stream", () => state.useStream(before), fn);
+  const changes = [backendAt(stream.device).stream.streamChange(stream.streamId)];
+  return fn === undefined ? hold("stream", changes) : during(changes, fn);
 }
 
 /** The number of the device that `"cuda"` means. */
@@ -415,15 +413,14 @@ export const setDevice: Func<typeof SetDeviceArgs, void> = func(
   ({ device }) => setCurrentCudaDevice(backendAt(device).stream.ordinal),
 );
 
-/** Lets `"cuda"` mean a device until the scope ends: `using _ = device(1)`. */
+/** Lets `"cuda"` mean a device until the handle is disposed: `using _ = device(1)`. */
 export function device(device: CudaDevice): Disposable;
-/** Runs `fn` while `"cuda"` means a device. */
+/** Runs `fn` while `"cuda"` means a device, until its promise settles if it gives one, for this task alone. */
 export function device<R>(device: CudaDevice, fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function device<R>(device: CudaDevice, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useDevice(args);
-  const before = currentDevice();
-  setDevice(device);
-  return during("cuda.device", () => setCurrentCudaDevice(before), fn);
+  const changes = [cudaDeviceChange(backendAt(device).stream.ordinal)];
+  return fn === undefined ? hold("device", changes) : during(changes, fn);
 }
 
 /** The other streams that read a block: events on them once it is freed. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { environment } from "../../ffi/permissions.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
+import { environment } from "../base/platform.ts";
 import { cudaShim, Library } from "./cuda/stream.ts";
 
 /** The switches of {@linkcode cudnn}. */

@@ -32,12 +32,12 @@ export type Params = new (...args: any[]) => object;
 export type Named<O> = { readonly [K in keyof O]?: O[K] | undefined };
 
 /** The first element of a tuple, as a tuple that keeps its label. */
-type First<P extends readonly unknown[]> = P extends readonly [unknown?, ...infer R]
+export type First<P extends readonly unknown[]> = P extends readonly [unknown?, ...infer R]
   ? P extends readonly [...infer F, ...R] ? F : never
   : never;
 
 /** Every prefix of `P` followed by the rest by name; the list by name comes last, because errors quote the last. */
-type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = []> = number extends P["length"]
+export type Lists<P extends readonly unknown[], N, Given extends readonly unknown[] = []> = number extends P["length"]
   ? readonly unknown[]
   :
     | (P extends readonly [] ? never
@@ -119,7 +119,10 @@ class Call {
     const { positional, required } = this.#declaration ?? this.declaration;
     if (length === 0 && required === 0) return this.#defaults ??= Object.freeze(new this.params());
     const last = args[length - 1];
-    if (isPlainObject(last)) return this.#withNames(args, last);
+    // What another call of the same parameters was parsed into goes by name, too.
+    if (isPlainObject(last) || last instanceof this.params) {
+      return this.#withNames(args, last as Record<string, unknown>);
+    }
     if (length > positional.length) throw this.#tooMany(length);
     for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.

@@ -5,7 +5,9 @@
  */
 
 import { type Args, call } from "./call.ts";
+import { type Change, Setting } from "./during.ts";
 import { ArgumentError, describe, DeviceError } from "./errors.ts";
+import { inspectKey } from "./platform.ts";
 
 /** The kinds of device that Cresset knows. */
 export type DeviceType = "cpu" | "cuda" | "webgpu";
@@ -44,7 +46,7 @@ export class Device {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return `device(type='${this.type}'${this.index === null ? "" : `, index=${this.index}`})`;
   }
 }
@@ -53,17 +55,21 @@ export class Device {
 export const CPU: Device = new Device("cpu");
 
 const known = new Map<string, Device>([["cpu", CPU]]);
-let currentCuda = 0;
+const currentCuda = new Setting("device", 0);
 
 /** The number of the device that `"cuda"` means. */
 export function currentCudaDevice(): number {
-  return currentCuda;
+  return currentCuda.value;
 }
 
 /** Lets `"cuda"` mean the device `index`. */
 export function setCurrentCudaDevice(index: number): void {
-  currentCuda = index;
-  known.delete("cuda");
+  currentCuda.assign(() => index);
+}
+
+/** A change that lets `"cuda"` mean the device `index`. */
+export function cudaDeviceChange(index: number): Change {
+  return currentCuda.to(() => index);
 }
 
 /** The parameters of {@linkcode device}. */
@@ -98,6 +104,8 @@ export function device(...args: Args<typeof DeviceArgs>): Device {
 
 function deviceOfName(name: string | Device): Device {
   if (name instanceof Device) return name;
+  // What "cuda" means changes, so it is not kept.
+  if (name === "cuda") name = `cuda:${currentCuda.value}`;
   const found = known.get(name);
   if (found) return found;
   const match = /^(cpu|cuda|webgpu)(?::(\d+))?$/.exec(name);
@@ -108,7 +116,7 @@ function deviceOfName(name: string | Device): Device {
   }
   const type = match[1] as DeviceType;
   // Devices are compared by identity, so "cuda" and "cuda:0" must be one object.
-  const index = Number(match[2] ?? (type === "cuda" ? currentCuda : 0));
+  const index = Number(match[2] ?? 0);
   const full = type === "cpu" ? "cpu" : `${type}:${index}`;
   const made = known.get(full) ?? new Device(type, index);
   known.set(full, made);

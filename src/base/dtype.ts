@@ -11,6 +11,7 @@
 
 import { type Args, call, type Func, func, NoArgs } from "./call.ts";
 import { ArgumentError, describe, DTypeError } from "./errors.ts";
+import { inspectKey } from "./platform.ts";
 
 /** The kind of a dtype, in promotion order. */
 export type DTypeKind = "bool" | "integer" | "floating" | "complex";
@@ -78,7 +79,7 @@ export class DType {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

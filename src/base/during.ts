@@ -1,29 +1,367 @@
 /**
  * Settings that last for a while: what `noGrad(() => …)` and `using _ = noGrad()` have in common.
  *
+ * A {@linkcode Setting} has one value for everything that is not inside a callback, and one for each callback that changes
+ * it. While nothing asynchronous is pending, the running callback's is at hand in a field. While an asynchronous callback
+ * waits, other tasks run between its steps, so the platform's asynchronous context says whose step this is. Where there
+ * is no such context, one asynchronous callback per setting may be pending, and all that runs meanwhile is in it.
+ *
  * @module
  */
 
-import { checkFunction } from "./checks.ts";
+import { AutogradError } from "./errors.ts";
+import { type ContextStorage, contextStorage } from "./platform.ts";
+
+/** How many asynchronous callbacks are pending, where the platform tells tasks apart. */
+let pending = 0;
+
+/** The settings that keep a field at hand for hot paths. */
+const watched: Setting<unknown>[] = [];
+
+/** Whose step this is; `null` where the platform does not know, `undefined` before the first callback. */
+let storage: ContextStorage<Frame> | null | undefined;
+
+/** A change that a handle holds. */
+interface Held<T> {
+  change(before: T): T;
+  /** The function that made it, as the user wrote it. */
+  readonly name: string;
+  /** Whether somebody took hold of the handle, so that it will be disposed. */
+  kept: boolean;
+  /** Whether the handle is gone and the change stays for good. */
+  permanent: boolean;
+}
+
+/** The value of a setting for one callback, or outside all of them. */
+class Cell<T> {
+  /** What holds below the handles. */
+  base: T;
+  /** What holds now. */
+  value: T;
+  /** The changes of handles, in order; `null` before the first. */
+  held: Held<T>[] | null = null;
+
+  constructor(value: T) {
+    this.base = this.value = value;
+  }
+
+  /** Finds the value again after a handle came or went. */
+  refresh(): void {
+    let value = this.base;
+    for (const held of this.held!) value = held.change(value);
+    this.value = value;
+  }
+
+  /** Makes the changes below every handle that can still be disposed part of the base. */
+  settle(): void {
+    const held = this.held!;
+    while (held.length > 0 && held[0].permanent) this.base = held.shift()!.change(this.base);
+  }
+}
+
+/** A callback that runs, and the cells it has of its own. */
+class Frame {
+  readonly parent: Frame | null;
+  readonly settings: readonly Setting<unknown>[];
+  readonly cells: readonly Cell<unknown>[];
+  open = true;
+
+  constructor(parent: Frame | null, settings: readonly Setting<unknown>[], cells: readonly Cell<unknown>[]) {
+    this.parent = parent;
+    this.settings = settings;
+    this.cells = cells;
+  }
+}
+
+/** The innermost frame of the running task that is still open: what a timer keeps of an ended callback is nothing. */
+function openFrame(frame: Frame | null | undefined): Frame | null {
+  while (frame && !frame.open) frame = frame.parent;
+  return frame ?? null;
+}
+
+/** A value that callbacks and handles change for a while. */
+export class Setting<T> {
+  /** What it is called in messages. */
+  readonly name: string;
+  readonly #root: Cell<T>;
+  /** The cell of the innermost callback that is on the call stack, else the root. */
+  #cell: Cell<T>;
+  /** Where tasks cannot be told apart: whether an asynchronous callback is pending that changes it. */
+  #alone = false;
+  #watch: ((value: T, certain: boolean) => void) | null = null;
+
+  /** Makes a setting. */
+  constructor(name: string, value: T) {
+    this.name = name;
+    this.#cell = this.#root = new Cell(value);
+  }
+
+  /** What holds here and now. */
+  get value(): T {
+    return this.#here().value;
+  }
+
+  /**
+   * Lets `watch` keep a field for hot paths: it is told what holds, and `certain` is false while asynchronous callbacks are
+   * pending, when only {@linkcode Setting.value} knows.
+   */
+  watch(watch: (value: T, certain: boolean) => void): void {
+    this.#watch = watch;
+    watched.push(this as Setting<unknown>);
+    this.tell();
+  }
+
+  /** Tells the watch what holds. */
+  tell(): void {
+    if (this.#watch !== null) this.#watch(this.#cell.value, pending === 0);
+  }
+
+  /** The cell of the running step while asynchronous callbacks are pending. */
+  #find(): Cell<T> {
+    // A callback on the call stack is inside the task's own ones.
+    if (this.#cell !== this.#root) return this.#cell;
+    for (let frame = storage!.getStore() ?? null; frame !== null; frame = frame.parent) {
+      const at = frame.open ? frame.settings.indexOf(this as Setting<unknown>) : -1;
+      if (at >= 0) return frame.cells[at] as Cell<T>;
+    }
+    return this.#root;
+  }
+
+  #here(): Cell<T> {
+    return pending === 0 ? this.#cell : this.#find();
+  }
+
+  /** Changes it until the callback ends in which this is called; for good outside all callbacks. */
+  assign(change: (before: T) => T): void {
+    const cell = this.#here(), last = cell.held?.at(-1);
+    if (last === undefined) cell.base = change(cell.base);
+    else {
+      const { change: earlier } = last;
+      last.change = (before) => change(earlier(before));
+    }
+    cell.value = change(cell.value);
+    this.tell();
+  }
+
+  /** Runs `fn`, which waits for nothing, with another value: what costs least. */
+  within<R>(value: T, fn: () => R): R {
+    const before = this.#cell;
+    this.#use(new Cell(value));
+    try {
+      return fn();
+    } finally {
+      this.#use(before);
+    }
+  }
+
+  #use(cell: Cell<T>): void {
+    this.#cell = cell;
+    this.tell();
+  }
+
+  /** A change of it, for {@linkcode during} and {@linkcode hold}. */
+  to(change: (before: T) => T): Change {
+    return {
+      setting: this as Setting<unknown>,
+      enter: () => {
+        const before = this.#cell, cell = new Cell(change(this.value));
+        this.#use(cell);
+        return { cell: cell as Cell<unknown>, leave: () => this.#use(before) };
+      },
+      hold: (name) => this.#hold(name, change),
+      occupy: (taken) => {
+        const before = this.#alone;
+        if (taken && before) throw new AutogradError(overlapping(this.name));
+        this.#alone = taken;
+      },
+    };
+  }
+
+  #hold(name: string, change: (before: T) => T): Entry {
+    const cell = this.#here();
+    const held: Held<T> = { change, name, kept: false, permanent: false };
+    const list = cell.held ??= [];
+    list.push(held);
+    cell.value = change(cell.value);
+    this.tell();
+    return {
+      held,
+      deep: list.length > DEEP,
+      drop: () => {
+        const at = list.indexOf(held);
+        if (at < 0) return;
+        list.splice(at, 1);
+        cell.settle();
+        cell.refresh();
+        this.tell();
+      },
+      stay: () => {
+        held.permanent = true;
+        cell.settle();
+      },
+    };
+  }
+
+  /** The name of the function whose handle decides the value, and that nobody took hold of; `null` where that is not so. */
+  get dropped(): string | null {
+    const last = this.#here().held?.at(-1);
+    return last === undefined || last.kept ? null : last.name;
+  }
+}
+
+function overlapping(name: string): string {
+  return `${name}(): an asynchronous callback that changes this is pending already, and this platform cannot tell tasks ` +
+    "apart (it has no AsyncLocalStorage); await the first one, or give a callback that returns no promise";
+}
+
+/** A change of a setting that {@linkcode during} makes for a callback and {@linkcode hold} for a handle. */
+export interface Change {
+  /** What it changes. */
+  readonly setting: Setting<unknown>;
+  /** Lets it hold on the call stack. */
+  enter(): { readonly cell: Cell<unknown>; leave(): void };
+  /** Lets it hold until the entry is dropped. */
+  hold(name: string): Entry;
+  /** Marks that an asynchronous callback has it (or has it no more), where there can be only one. */
+  occupy(taken: boolean): void;
+}
+
+/** A handle's change of one setting. */
+interface Entry {
+  readonly held: { kept: boolean };
+  /** Whether so many handles are held that one may be forgotten. */
+  readonly deep: boolean;
+  drop(): void;
+  stay(): void;
+}
+
+/** Counts asynchronous callbacks that begin or end, and tells the watches. */
+function count(more: 1 | -1): void {
+  pending += more;
+  for (const setting of watched) setting.tell();
+}
+
+const AsyncFunction: unknown = (async () => {}).constructor;
 
 /**
- * A change that lasts while `fn` runs (until its promise settles, if it gives one), or until the result is disposed.
+ * Makes changes that last while `fn` runs, until its promise settles, if it gives one; other tasks do not see them.
  *
- * @param op the public function, for the error where `fn` is none
- * @param restore undoes the change, which the caller has made
+ * @param ended is called once they no longer hold
+ * @throws {AutogradError} if `fn` is asynchronous, another such one is pending and the platform cannot tell tasks apart
  */
-export function during<R>(op: string, restore: () => void, fn?: () => R): R | Disposable {
-  if (fn === undefined) return { [Symbol.dispose]: restore };
-  let pending = false;
+export function during<R>(changes: readonly Change[], fn: () => R, ended?: () => void): R {
+  if (storage === undefined) storage = contextStorage<Frame>();
+  // What can be refused before it runs is.
+  if (storage === null && fn.constructor === AsyncFunction) occupyEach(changes, ended)();
+  const entered: ReturnType<Change["enter"]>[] = [];
+  const leave = () => {
+    for (let i = entered.length - 1; i >= 0; i--) entered[i].leave();
+  };
+  let waits = false, frame: Frame | null = null;
   try {
-    checkFunction(op, "fn", fn);
-    const result = fn();
-    if (result instanceof Promise) {
-      pending = true;
-      return result.finally(restore) as R;
+    for (const change of changes) entered.push(change.enter());
+    if (storage === null) {
+      const result = fn();
+      if (!(result instanceof Promise)) return result;
+      const free = occupyEach(changes, undefined, result);
+      waits = true;
+      return result.finally(() => {
+        leave();
+        free();
+        ended?.();
+      }) as R;
     }
-    return result;
+    const settings = changes.map((change) => change.setting);
+    frame = new Frame(openFrame(storage.getStore()), settings, entered.map(({ cell }) => cell));
+    const own = frame, result = storage.run(own, fn);
+    if (!(result instanceof Promise)) return result;
+    waits = true;
+    leave();
+    count(1);
+    return result.finally(() => {
+      own.open = false;
+      count(-1);
+      ended?.();
+    }) as R;
   } finally {
-    if (!pending) restore();
+    if (!waits) {
+      leave();
+      if (frame !== null) frame.open = false;
+      ended?.();
+    }
   }
+}
+
+/** Marks changes as those of a pending asynchronous callback, or refuses them; gives what frees them again. */
+function occupyEach(
+  changes: readonly Change[],
+  ended: (() => void) | undefined,
+  result?: Promise<unknown>,
+): () => void {
+  const free: (() => void)[] = [];
+  const undo = () => free.forEach((f) => f());
+  try {
+    for (const change of changes) {
+      change.occupy(true);
+      free.push(() => change.occupy(false));
+    }
+  } catch (error) {
+    undo();
+    ended?.();
+    // It began before it was known to be asynchronous; the error thrown here stands for whatever becomes of it.
+    result?.catch(() => {});
+    throw error;
+  }
+  return undo;
+}
+
+/** Handles are seldom held deeper: beyond this they are watched, since one that is forgotten stays for good. */
+const DEEP = 8;
+const forgotten = new FinalizationRegistry<readonly Entry[]>((entries) => {
+  for (let i = entries.length - 1; i >= 0; i--) entries[i].stay();
+});
+
+/** What `using _ = noGrad()` holds. */
+class Handle implements Disposable {
+  #entries: readonly Entry[];
+  #ended: (() => void) | undefined;
+
+  constructor(entries: readonly Entry[], ended: (() => void) | undefined) {
+    this.#entries = entries;
+    this.#ended = ended;
+  }
+
+  /** Ends what it holds; `using` asks for it as soon as it has the handle, which shows that it will be disposed. */
+  get [Symbol.dispose](): () => void {
+    for (const { held } of this.#entries) held.kept = true;
+    return this.#dispose;
+  }
+
+  #dispose(): void {
+    const entries = this.#entries, ended = this.#ended;
+    this.#entries = [];
+    this.#ended = undefined;
+    for (const entry of entries) entry.drop();
+    ended?.();
+  }
+}
+
+/**
+ * Makes changes that last until the result is disposed, for everything that runs meanwhile in the same callback, or outside
+ * of all callbacks: a task that runs during an `await` sees them as well. Handles may be disposed in any order.
+ *
+ * @param name the function that the user called, for messages
+ * @param ended is called once they no longer hold
+ */
+export function hold(name: string, changes: readonly Change[], ended?: () => void): Disposable {
+  const entries = changes.map((change) => change.hold(name));
+  const handle = new Handle(entries, ended);
+  if (entries.some(({ deep }) => deep)) forgotten.register(handle, entries);
+  return handle;
+}
+
+/** Lets another storage tell tasks apart, or none (`null`); gives the one before. For tests. */
+export function useContextStorage(next: (() => ContextStorage<unknown> | null) | null): void {
+  if (pending > 0) throw new AutogradError("useContextStorage(): asynchronous callbacks are pending");
+  storage = next === null ? undefined : next() as ContextStorage<Frame> | null;
 }

@@ -11,12 +11,22 @@
 import { bytesOf } from "./bytes.ts";
 import { type Args, call, type Func, func, NoArgs } from "./call.ts";
 import { CPU, type Device, device as toDevice } from "./device.ts";
+import { type Change, Setting } from "./during.ts";
 import { ArgumentError, FormatError } from "./errors.ts";
 import { philoxWord } from "./philox.ts";
 
 /** The seed of generators that nobody seeded, PyTorch's own. */
 const DEFAULT_SEED = 67280421310721n;
 const STATE_BYTES = 16;
+
+/** A place in a stream, which drawing moves on. */
+interface Place {
+  seed: bigint;
+  offset: number;
+}
+
+/** A change that lets a generator go on from a copy of its place, and leaves the place itself where it is. */
+export let fork: (generator: Generator) => Change;
 
 /** Is told before words of a stream are set aside, `host` being whether they are drawn at once; may throw. */
 export type ReserveWatch = (generator: Generator, host: boolean) => void;
@@ -91,8 +101,14 @@ const randomWordArgs = call("randomWord", NoArgs);
 export class Generator {
   /** The device it was made for; its numbers do not depend on it. */
   readonly device: Device;
-  #seed: bigint = DEFAULT_SEED;
-  #offset = 0;
+  readonly #place: Setting<Place> = new Setting("forkRng", { seed: DEFAULT_SEED, offset: 0 });
+
+  static {
+    fork = (generator) => {
+      let copy: Place | null = null;
+      return generator.#place.to((before) => copy ??= { ...before });
+    };
+  }
 
   /** Makes a generator with PyTorch's default seed. */
   constructor(...args: Args<typeof GeneratorArgs>) {
@@ -105,8 +121,9 @@ export class Generator {
    * @throws {ArgumentError} if it is not such an integer
    */
   manualSeed(...args: Args<typeof SeedArgs>): this {
-    this.#seed = checkSeed(manualSeedArgs(args).seed);
-    this.#offset = 0;
+    const place = this.#place.value;
+    place.seed = checkSeed(manualSeedArgs(args).seed);
+    place.offset = 0;
     return this;
   }
 
@@ -123,17 +140,18 @@ export class Generator {
   /** The seed of the stream: a number where that is exact, else a bigint. */
   initialSeed(...args: Args<typeof NoArgs>): number | bigint {
     initialSeedArgs(args);
-    return this.#seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.#seed) : this.#seed;
+    const { seed } = this.#place.value;
+    return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed;
   }
 
   /** The seed as the key of the Philox stream. */
   get key(): bigint {
-    return this.#seed;
+    return this.#place.value.seed;
   }
 
   /** The number of the next word of the stream. */
   get position(): number {
-    return this.#offset;
+    return this.#place.value.offset;
   }
 
   /** The seed and the position as 16 bytes, for {@linkcode Generator.setState}. */
@@ -141,8 +159,8 @@ export class Generator {
     getStateArgs(args);
     const bytes = new Uint8Array(STATE_BYTES);
     const view = new DataView(bytes.buffer);
-    view.setBigUint64(0, this.#seed, true);
-    view.setBigUint64(8, BigInt(this.#offset), true);
+    view.setBigUint64(0, this.key, true);
+    view.setBigUint64(8, BigInt(this.position), true);
     return bytes;
   }
 
@@ -162,8 +180,9 @@ export class Generator {
     if (offset > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new FormatError(`Generator.setState(): the position is beyond 2^53: ${offset}`);
     }
-    this.#seed = view.getBigUint64(0, true);
-    this.#offset = Number(offset);
+    const place = this.#place.value;
+    place.seed = view.getBigUint64(0, true);
+    place.offset = Number(offset);
     return this;
   }
 
@@ -181,8 +200,8 @@ export class Generator {
   reserve(...args: Args<typeof ReserveArgs>): number {
     const { words } = reserveArgs(args);
     if (watch !== null) watch(this, false);
-    const first = this.#offset;
-    this.#offset += words;
+    const place = this.#place.value, first = place.offset;
+    place.offset += words;
     return first;
   }
 
@@ -190,7 +209,7 @@ export class Generator {
   randomWord(...args: Args<typeof NoArgs>): number {
     randomWordArgs(args);
     if (watch !== null) watch(this, true);
-    return philoxWord(this.reserve(1), this.#seed);
+    return philoxWord(this.reserve(1), this.key);
   }
 }
 

@@ -9,10 +9,10 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { type Args, call, type Named, NoArgs } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
+import { nextTurn, systemError } from "../base/platform.ts";
 import type { Backend } from "../backend/backend.ts";
 import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { visitTensors } from "../tensor/scope.ts";
@@ -76,7 +76,7 @@ function isMapStyle<T>(dataset: AnyDataset<T>): dataset is Indexable<T> {
 async function yieldFor(batch: unknown): Promise<void> {
   const backends = new Set<Backend>();
   visitTensors(batch, (storage) => backends.add(storage.backend));
-  if (backends.size === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  if (backends.size === 0) await nextTurn();
   for (const backend of backends) await yieldToFinalizers(backend);
 }
 
@@ -86,7 +86,7 @@ async function within<T>(promise: Promise<T>, seconds: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Deno.errors.TimedOut(`DataLoader: no batch came within ${seconds} seconds (timeout)`)),
+      () => reject(systemError("TimedOut", `DataLoader: no batch came within ${seconds} seconds (timeout)`)),
       seconds * 1000,
     );
   });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export {
   ChainDataset,
   ConcatDataset,

@@ -8,8 +8,18 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { ArgumentError, describe } from "../base/errors.ts";
+import {
+  isSystemError,
+  type OpenFile,
+  openFile,
+  pathOf,
+  readFile,
+  realPath,
+  remove,
+  rename,
+  systemError,
+} from "../base/platform.ts";
 
 /** Where bytes come from: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
@@ -28,8 +38,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 function explain(op: string, action: string, path: string, cause: unknown): Error {
   if (!(cause instanceof Error)) throw cause;
   const reason = REMEDIES[cause.name] ?? cause.message;
-  const Class = (Deno.errors as Record<string, new (message: string, options?: ErrorOptions) => Error>)[cause.name];
-  return new (Class ?? Error)(`${op}(): cannot ${action}: "${path}"; ${reason}`, { cause });
+  return systemError(cause.name, `${op}(): cannot ${action}: "${path}"; ${reason}`, { cause });
 }
 
 /** The path of a source on this machine, or `null` where it is on a server. */
@@ -50,12 +59,12 @@ export function localPath(op: string, source: Source): string | URL | null {
 export async function readBytes(op: string, source: Source): Promise<Uint8Array<ArrayBuffer>> {
   const path = localPath(op, source);
   try {
-    if (path !== null) return await Deno.readFile(path);
+    if (path !== null) return await readFile(path);
     const response = await fetch(source);
     if (!response.ok) {
       await response.body?.cancel();
-      const Class = response.status === 404 ? Deno.errors.NotFound : Deno.errors.Http;
-      throw new Class(`the server answered ${response.status} ${response.statusText}`);
+      const name = response.status === 404 ? "NotFound" : "Http";
+      throw systemError(name, `the server answered ${response.status} ${response.statusText}`);
     }
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
@@ -67,12 +76,12 @@ export async function readBytes(op: string, source: Source): Promise<Uint8Array<
 export class FileSlices implements Disposable {
   /** The size of the file in bytes when it was opened. */
   readonly size: number;
-  readonly #file: Deno.FsFile;
+  readonly #file: OpenFile;
   readonly #op: string;
   readonly #path: string;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(op: string, path: string, file: Deno.FsFile, size: number) {
+  private constructor(op: string, path: string, file: OpenFile, size: number) {
     this.#op = op;
     this.#path = path;
     this.#file = file;
@@ -81,11 +90,11 @@ export class FileSlices implements Disposable {
 
   /** Opens the file at `path`. */
   static async open(op: string, path: string | URL): Promise<FileSlices> {
-    let file: Deno.FsFile | null = null;
+    let file: OpenFile | null = null;
     try {
-      file = await Deno.open(path);
+      file = await openFile(path, "read");
       const { isDirectory, size } = await file.stat();
-      if (isDirectory) throw new Deno.errors.IsADirectory("a folder");
+      if (isDirectory) throw systemError("IsADirectory", "a folder");
       return new FileSlices(op, String(path), file, size);
     } catch (cause) {
       file?.close();
@@ -104,7 +113,7 @@ export class FileSlices implements Disposable {
   async #readNow(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     try {
       const bytes = new Uint8Array(end - begin);
-      await this.#file.seek(begin, Deno.SeekMode.Start);
+      await this.#file.seek(begin);
       let filled = 0;
       while (filled < bytes.length) {
         const n = await this.#file.read(bytes.subarray(filled));
@@ -131,17 +140,17 @@ export class FileSlices implements Disposable {
 /** The file that a write to `path` replaces: what a symbolic link points at, so that the link survives. */
 async function writeTarget(path: string | URL): Promise<string> {
   try {
-    return await Deno.realPath(path);
+    return await realPath(path);
   } catch (cause) {
     // Without the permission to read, the link itself is replaced: writing needs no more than its own permission.
-    if (!(cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotCapable)) throw cause;
-    return path instanceof URL ? fileURLToPath(path) : path;
+    if (!isSystemError(cause, "NotFound", "NotCapable")) throw cause;
+    return path instanceof URL ? pathOf(path) : path;
   }
 }
 
 /** Writes a new file and waits until the disk has it. */
 async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true });
+  using file = await openFile(path, "create");
   for (const part of parts) {
     let written = 0;
     while (written < part.length) written += await file.write(part.subarray(written));
@@ -160,11 +169,11 @@ export async function writeBytes(op: string, path: string | URL, parts: Iterable
     const target = await writeTarget(path);
     temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     await writeNew(temporary, parts);
-    await Deno.rename(temporary, target);
+    await rename(temporary, target);
     temporary = null;
   } catch (cause) {
     throw explain(op, "write", String(path), cause);
   } finally {
-    if (temporary !== null) await Deno.remove(temporary).catch(() => {});
+    if (temporary !== null) await remove(temporary).catch(() => {});
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { fromBytes } from "../ops/creation.ts";

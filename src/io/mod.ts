@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * as idx from "./idx.ts";
 export * as safetensors from "./safetensors.ts";
 export type { Source } from "./files.ts";

@@ -9,6 +9,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import {

@@ -200,6 +200,7 @@ export type Threshold = InstanceType<typeof Threshold>;
 
 /** The parameters of {@linkcode RReLU}. */
 export class RReLUArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower = 1 / 8,
@@ -232,6 +233,7 @@ export type GLU = InstanceType<typeof GLU>;
 
 /** The parameters of {@linkcode PReLU}. */
 export class PReLUArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** How many slopes are learned: 1, or one per channel. */
     public numParameters = 1,

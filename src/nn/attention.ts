@@ -19,6 +19,7 @@ export class NonDynamicallyQuantizableLinear extends Linear {}
 
 /** The parameters of {@linkcode MultiheadAttention}. */
 export class MultiheadAttentionArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of query and output. */
     public embedDim: number,
@@ -47,6 +48,7 @@ const attentionArgs = call("MultiheadAttention", MultiheadAttentionArgs);
 
 /** The parameters of a call of {@linkcode MultiheadAttention} after query, key and value. */
 export class AttentionCallArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
     public keyPaddingMask: Tensor | null = null,

@@ -7,7 +7,7 @@
 import { type Args, call } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/mode.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import {
   type Both,
@@ -29,6 +29,7 @@ import { python } from "./repr.ts";
 export class BatchNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,
@@ -49,6 +50,7 @@ export class BatchNormLayerArgs extends FactoryArgs {
 export class InstanceNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,
@@ -66,7 +68,7 @@ export class InstanceNormLayerArgs extends FactoryArgs {
 }
 
 /** Whether factors are learned, by the arguments `A` of a layer whose default is `D`. */
-type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
+export type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
 
 /** The types of a layer's tensors, by its arguments `A` and the default `D` of `affine` and `trackRunningStats`. */
 export interface NormTensors<A extends readonly unknown[], D extends boolean> {
@@ -158,14 +160,14 @@ export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A
     this.checkInputDim(input);
     const count = this.num_batches_tracked;
     const tracking = this.training && this.trackRunningStats && count !== null;
-    if (tracking) noGrad(() => count.add_(1));
+    if (tracking) withGrad(false, () => count.add_(1));
     if (!tracking || this.momentum !== null) return this.normalise(input, this.momentum ?? 0);
     // The mean of all batches: the share of this one is 1 over their number, which only the device knows. So the running
     // statistics become this batch's, and are then moved back towards what they were.
     const kept = [this.running_mean, this.running_var].filter((t) => t !== null);
-    const before = noGrad(() => kept.map((t) => t.clone()));
+    const before = withGrad(false, () => kept.map((t) => t.clone()));
     const out = this.normalise(input, 1);
-    noGrad(() => kept.forEach((t, i) => t.sub_(before[i]).div_(count).add_(before[i])));
+    withGrad(false, () => kept.forEach((t, i) => t.sub_(before[i]).div_(count).add_(before[i])));
     for (const t of before) t.dispose();
     return out;
   }

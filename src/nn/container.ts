@@ -29,6 +29,7 @@ function position(op: string, index: number, size: number): number {
 
 /** The parameters of `insert`. */
 export class InsertArgs<T> {
+  /** Parameters that may go by position. */
   constructor(
     /** The position of the item that stands behind it afterwards; negative from the end. */
     public index: number,
@@ -39,6 +40,7 @@ export class InsertArgs<T> {
 
 /** The parameters of `append`. */
 export class AppendArgs<T> {
+  /** Parameters that may go by position. */
   constructor(
     /** The module. */
     public module: T,
@@ -47,6 +49,7 @@ export class AppendArgs<T> {
 
 /** The parameters of `at`, and of `pop`. */
 export class IndexArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The position, negative from the end. */
     public index = -1,

@@ -19,6 +19,7 @@ export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** The parameters of convolutions. */
 export class ConvLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public inChannels: number,
@@ -45,6 +46,7 @@ export class ConvLayerArgs extends FactoryArgs {
 
 /** The parameters of transposed convolutions. */
 export class ConvTransposeLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public inChannels: number,

@@ -11,6 +11,7 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of dropout layers. */
 export class DropoutLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The probability that an element (or channel) is dropped. */
     public p = 0.5,

@@ -27,7 +27,7 @@ export type Given<A extends readonly unknown[], K extends string, At extends str
   : Placed<A, At, D>;
 
 /** What an argument list gives at the place `At`. */
-type Placed<A extends readonly unknown[], At extends string, D> = A extends
+export type Placed<A extends readonly unknown[], At extends string, D> = A extends
   { readonly [key in At]: infer V extends boolean } ? V
   : D;
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export {
   celu,
   elu,

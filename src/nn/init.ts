@@ -5,7 +5,8 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import "../ops/attach.ts";
+import { noGrad, withGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
@@ -34,6 +35,7 @@ export type Nonlinearity =
 
 /** The parameters of {@linkcode uniform_} after the tensor. */
 export class UniformInitArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The lowest value. */
     public a = 0,
@@ -46,6 +48,7 @@ export class UniformInitArgs {
 
 /** The parameters of {@linkcode normal_} after the tensor. */
 export class NormalInitArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
@@ -58,6 +61,7 @@ export class NormalInitArgs {
 
 /** The parameters of {@linkcode truncNormal_} after the tensor. */
 export class TruncNormalInitArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
@@ -74,6 +78,7 @@ export class TruncNormalInitArgs {
 
 /** The parameters of Glorot's initialisers and of {@linkcode orthogonal_} after the tensor. */
 export class GainArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** A factor of all values. */
     public gain = 1,
@@ -84,6 +89,7 @@ export class GainArgs {
 
 /** The parameters of He's initialisers after the tensor. */
 export class KaimingArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The negative slope after the layer, for `"leaky_relu"`. */
     public a = 0,
@@ -98,6 +104,7 @@ export class KaimingArgs {
 
 /** The parameters of {@linkcode sparse_} after the tensor. */
 export class SparseInitArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The share of zeros in each column, 0 to 1. */
     public sparsity: number,
@@ -110,6 +117,7 @@ export class SparseInitArgs {
 
 /** The parameters of {@linkcode constant_} after the tensor. */
 export class ConstantInitArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The value. */
     public val: number,
@@ -118,6 +126,7 @@ export class ConstantInitArgs {
 
 /** The parameters of {@linkcode dirac_} after the tensor. */
 export class DiracArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Each group of channels is passed on separately. */
     public groups = 1,
@@ -126,6 +135,7 @@ export class DiracArgs {
 
 /** The parameters of {@linkcode calculateGain}. */
 export class GainOfArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** PyTorch's name of the nonlinearity. */
     public nonlinearity: Nonlinearity,
@@ -171,7 +181,7 @@ export const calculateGain: Func<typeof GainOfArgs, number> = func(
 );
 
 function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
-  noGrad(() => write(tensor));
+  withGrad(false, () => write(tensor));
   return tensor;
 }
 

@@ -29,6 +29,7 @@ export class Identity extends Module {
 
 /** The parameters of {@linkcode Linear}. */
 export class LinearLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of the last dimension of the input. */
     public inFeatures: number,
@@ -107,6 +108,7 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
 
 /** The parameters of {@linkcode Bilinear}. */
 export class BilinearLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of the last dimension of the first input. */
     public in1Features: number,

@@ -69,6 +69,7 @@ export type MultiLabelSoftMarginLoss = InstanceType<typeof MultiLabelSoftMarginL
 
 /** The parameters of {@linkcode BCEWithLogitsLoss}. */
 export class BCEWithLogitsLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Factor of each element's or class's loss. */
     public weight: Tensor | null = null,
@@ -96,6 +97,7 @@ export type BCEWithLogitsLoss = InstanceType<typeof BCEWithLogitsLoss>;
 
 /** The parameters of {@linkcode NLLLoss}. */
 export class NLLLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Factor of each element's or class's loss. */
     public weight: Tensor | null = null,
@@ -123,6 +125,7 @@ export type NLLLoss = InstanceType<typeof NLLLoss>;
 
 /** The parameters of {@linkcode CrossEntropyLoss}. */
 export class CrossEntropyLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Factor of each element's or class's loss. */
     public weight: Tensor | null = null,
@@ -158,6 +161,7 @@ export type CrossEntropyLoss = InstanceType<typeof CrossEntropyLoss>;
 export class KLDivLossArgs {
   /** Whether targets are given as logarithms. */
   logTarget = false;
+  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
@@ -179,6 +183,7 @@ export type KLDivLoss = InstanceType<typeof KLDivLoss>;
 
 /** The parameters of {@linkcode SmoothL1Loss}. */
 export class SmoothL1LossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
@@ -202,6 +207,7 @@ export type SmoothL1Loss = InstanceType<typeof SmoothL1Loss>;
 
 /** The parameters of {@linkcode HuberLoss}. */
 export class HuberLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** How the elements' losses become the result. */
     public reduction: Reduction = "mean",
@@ -221,6 +227,7 @@ export type HuberLoss = InstanceType<typeof HuberLoss>;
 
 /** The parameters of {@linkcode PoissonNLLLoss}. */
 export class PoissonNLLLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whether the input is the logarithm of the rate. */
     public logInput = true,
@@ -271,6 +278,7 @@ export type GaussianNLLLoss = InstanceType<typeof GaussianNLLLoss>;
 
 /** The parameters of {@linkcode CTCLoss}. */
 export class CTCLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The class of the blank. */
     public blank = 0,

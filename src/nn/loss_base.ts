@@ -12,6 +12,7 @@ import { type Layer, layer, type LayerSpec, type Writable } from "./layer.ts";
 
 /** The parameters of losses with nothing but a reduction. */
 export class LossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
@@ -24,6 +25,7 @@ export class LossArgs {
 
 /** The parameters of losses with a weight. */
 export class WeightedLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Factor of each element's or class's loss. */
     public weight: Tensor | null = null,

@@ -13,6 +13,7 @@ import { checkMargin, loss, type LossInputs } from "./loss_base.ts";
 
 /** The parameters of {@linkcode HingeEmbeddingLoss}. */
 export class HingeLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 1,
@@ -36,6 +37,7 @@ export type HingeEmbeddingLoss = InstanceType<typeof HingeEmbeddingLoss>;
 
 /** The parameters of {@linkcode MarginRankingLoss} and {@linkcode CosineEmbeddingLoss}. */
 export class MarginLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 0,
@@ -71,6 +73,7 @@ export type CosineEmbeddingLoss = InstanceType<typeof CosineEmbeddingLoss>;
 
 /** The parameters of {@linkcode MultiMarginLoss}. */
 export class MultiMarginLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The exponent, 1 or 2. */
     public p = 1,
@@ -103,6 +106,7 @@ export type MultiMarginLoss = InstanceType<typeof MultiMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginLoss}. */
 export class TripletMarginLossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 1,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * as utils from "./utils.ts";
@@ -125,3 +126,113 @@ export {
   TripletMarginLoss,
   TripletMarginWithDistanceLoss,
 } from "./loss_margin.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { RReLUArgs } from "./activation.ts";
+export type { AttentionCallArgs, NonDynamicallyQuantizableLinear } from "./attention.ts";
+export type {
+  Affine,
+  BatchNorm,
+  BatchNormLayerArgs,
+  InstanceNorm,
+  InstanceNormLayerArgs,
+  NormBase,
+  NormTensors,
+} from "./batchnorm.ts";
+export type { AppendArgs, IndexArgs, InsertArgs, ModuleSequence } from "./container.ts";
+export type {
+  ConvBase,
+  ConvLayerArgs,
+  ConvNd,
+  Convolve,
+  ConvolveTranspose,
+  ConvTransposeLayerArgs,
+  ConvTransposeNd,
+  PaddingMode,
+} from "./conv.ts";
+export type {
+  AsParameters,
+  Attributes,
+  Dictionary,
+  Entries,
+  Item,
+  ModuleDictClass,
+  ModuleTable,
+  ParameterDictClass,
+  ParameterTable,
+} from "./dictionary.ts";
+export type { DropoutLayerArgs } from "./dropout.ts";
+export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./factory.ts";
+export type { HookList } from "./hooks.ts";
+export type { InPlace, RreluInPlaceArgs } from "./in_place.ts";
+export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
+export type { BilinearLayerArgs, LinearLayerArgs } from "./linear.ts";
+export type {
+  BCEWithLogitsLossArgs,
+  CrossEntropyLossArgs,
+  CTCInputs,
+  CTCLossArgs,
+  GaussianInputs,
+  GaussianNLLLossArgs,
+  HuberLossArgs,
+  KLDivLossArgs,
+  NLLLossArgs,
+  PoissonNLLLossArgs,
+  SmoothL1LossArgs,
+} from "./loss.ts";
+export type { LossArgs, LossInputs, WeightedLossArgs } from "./loss_base.ts";
+export type {
+  HingeLossArgs,
+  MarginLossArgs,
+  MultiMarginLossArgs,
+  PairInputs,
+  TripletDistanceLossArgs,
+  TripletInputs,
+  TripletMarginLossArgs,
+} from "./loss_margin.ts";
+export type { ModuleState } from "./module.ts";
+export type {
+  ApplyArgs,
+  CudaArgs,
+  ForwardHookArgs,
+  HookArgs,
+  LoadStateDictArgs,
+  ModuleToArgs,
+  NamedModulesArgs,
+  NamedTensorsArgs,
+  RecurseArgs,
+  RegisterBufferArgs,
+  RegisterModuleArgs,
+  RegisterParameterArgs,
+  RequiresGradArgs,
+  SetSubmoduleArgs,
+  StateDictArgs,
+  TargetArgs,
+  ToEmptyArgs,
+  TrainArgs,
+  TypeArgs,
+  ZeroGradArgs,
+} from "./module_args.ts";
+export type { ModuleBase, WithoutForward, WritesForward } from "./module_base.ts";
+export type { ForwardHook, Grads, ModuleHooks } from "./module_hooks.ts";
+export type { Elementwise, GroupNormLayerArgs, LayerNormLayerArgs, RMSNormLayerArgs } from "./normalization.ts";
+export type { ConstantPaddingArgs, PaddingArgs } from "./padding.ts";
+export type {
+  AdaptiveMaxPoolLayer,
+  MaxPoolLayer,
+  MaxPoolLayerArgs,
+  MaxUnpoolLayerArgs,
+  UnpoolInputs,
+  WithIndices,
+} from "./pooling.ts";
+export type { Cell, Kind, Step, Weights } from "./rnn.ts";
+export type { FlattenLayerArgs, UnflattenLayerArgs } from "./shaping.ts";
+export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs } from "./softmax.ts";
+export type { SoftmaxLayerArgs } from "./softmax_layers.ts";
+export type { DecoderCallArgs, EncoderCallArgs, EncoderLayerCallArgs, TransformerCallArgs } from "./transformer.ts";
+export type {
+  CosineSimilarityLayerArgs,
+  FixedUpsampleArgs,
+  PairwiseDistanceLayerArgs,
+  UpsampleArgs,
+} from "./upsampling.ts";

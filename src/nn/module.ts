@@ -12,13 +12,14 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkInstance, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -65,9 +66,9 @@ const FORMAT_NDIM: Readonly<Record<string, number>> = { channels_last: 4, channe
 /** What a module knows besides its fields. */
 export class ModuleState {
   /** Names of the buffers, and whether they are saved. */
-  readonly buffers = new Map<string, boolean>();
+  readonly buffers: Map<string, boolean> = new Map();
   /** Hooks of calls and of state dicts. */
-  readonly hooks = new ModuleHooks();
+  readonly hooks: ModuleHooks = new ModuleHooks();
 }
 
 /** The parsers of the methods. */
@@ -400,7 +401,7 @@ export class Module extends ModuleBase {
       const grad = peekGrad(parameter);
       if (grad === null) continue;
       if (setToNone) parameter.grad = null;
-      else noGrad(() => grad.zero_());
+      else withGrad(false, () => grad.zero_());
     }
   }
 
@@ -497,7 +498,7 @@ export class Module extends ModuleBase {
     const replace = (tensor: Tensor) => {
       if (done.has(tensor)) return;
       done.add(tensor);
-      noGrad(() => setData(tensor, fn(tensor.detach())));
+      withGrad(false, () => setData(tensor, fn(tensor.detach())));
       const grad = peekGrad(tensor);
       if (grad !== null) replace(grad);
     };
@@ -620,7 +621,7 @@ export class Module extends ModuleBase {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

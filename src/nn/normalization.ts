@@ -25,6 +25,7 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode LayerNorm}. */
 export class LayerNormLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -49,7 +50,7 @@ function listed(op: string, normalizedShape: number | readonly number[]): number
 }
 
 /** Whether factors are learned, by a layer's arguments. */
-type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
+export type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
 
 /**
  * Normalises over the last dimensions.
@@ -101,6 +102,7 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
 /** The parameters of {@linkcode RMSNorm}. */
 export class RMSNormLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -162,6 +164,7 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 export class GroupNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,

@@ -13,6 +13,7 @@ import { python } from "./repr.ts";
 
 /** The parameters of padding layers. */
 export class PaddingArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** One size for all borders, or two per dimension, last dimension first: `[left, right, top, bottom]`. */
     public padding: Size,
@@ -21,6 +22,7 @@ export class PaddingArgs {
 
 /** The parameters of layers that pad with a value. */
 export class ConstantPaddingArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** One size for all borders, or two per dimension, last dimension first. */
     public padding: Size,

@@ -7,11 +7,13 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,
@@ -56,7 +58,7 @@ export class Parameter extends Tensor {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 
@@ -70,6 +72,7 @@ export class Parameter extends Tensor {
 export class BufferArgs {
   /** Whether it is part of the state dict. */
   persistent = true;
+  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,

@@ -21,6 +21,7 @@ import { float } from "./repr.ts";
 
 /** The parameters of max-pooling layers. */
 export class MaxPoolLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,
@@ -217,6 +218,7 @@ export type LPPool3d = InstanceType<typeof LPPool3d>;
 
 /** The parameters of unpooling layers. */
 export class MaxUnpoolLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,

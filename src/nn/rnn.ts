@@ -85,6 +85,7 @@ const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
 
 /** The parameters of {@linkcode RNN}. */
 export class RNNArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -109,6 +110,7 @@ export class RNNArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode GRU}. */
 export class GRUArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -131,6 +133,7 @@ export class GRUArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode LSTM}. */
 export class LSTMArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -465,6 +468,7 @@ export class GRU extends RNNBase {
 
 /** The parameters of {@linkcode LSTMCell} and {@linkcode GRUCell}. */
 export class CellArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -479,6 +483,7 @@ export class CellArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode RNNCell}. */
 export class RNNCellArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,

@@ -12,6 +12,7 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of {@linkcode Flatten}. */
 export class FlattenLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** First dimension that is merged. */
     public startDim = 1,
@@ -22,6 +23,7 @@ export class FlattenLayerArgs {
 
 /** The parameters of {@linkcode Unflatten}. */
 export class UnflattenLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is split. */
     public dim: number,

@@ -12,6 +12,7 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of softmax layers. */
 export class SoftmaxLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension that sums to 1; `null`: chosen by PyTorch's old rule. */
     public dim: number | null = null,

@@ -7,7 +7,7 @@
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/embedding_bag.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
@@ -19,6 +19,7 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode Embedding}. */
 export class EmbeddingLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,
@@ -47,6 +48,7 @@ const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
 
 /** The parameters of {@linkcode Embedding.fromPretrained}. */
 export class FromPretrainedArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The table, a matrix. */
     public embeddings: Tensor,
@@ -158,6 +160,7 @@ export class Embedding extends Module {
 
 /** The parameters of {@linkcode EmbeddingBag}. */
 export class EmbeddingBagLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,
@@ -276,5 +279,5 @@ function table(op: string, o: Readonly<EmbeddingLayerArgs | EmbeddingBagLayerArg
 }
 
 function clearRow(weight: Tensor, row: number | null): void {
-  if (row !== null) noGrad(() => weight.select(0, row).zero_());
+  if (row !== null) withGrad(false, () => weight.select(0, row).zero_());
 }

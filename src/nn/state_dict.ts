@@ -7,10 +7,11 @@
  * @module
  */
 
+import { inspectKey } from "../base/platform.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
 import type { LoadStateDictArgs } from "./module_args.ts";
@@ -27,7 +28,7 @@ export class IncompatibleKeys {
   readonly unexpectedKeys: string[] = [];
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     if (this.missingKeys.length === 0 && this.unexpectedKeys.length === 0) return "<All keys matched successfully>";
     const list = (keys: string[]) => `[${keys.map((k) => `'${k}'`).join(", ")}]`;
     return `_IncompatibleKeys(missing_keys=${list(this.missingKeys)}, unexpected_keys=${list(this.unexpectedKeys)})`;
@@ -148,7 +149,7 @@ function loadTensor(
     return;
   }
   loading.actions.push(() => {
-    if (!loading.assign) noGrad(() => target.copy_(source));
+    if (!loading.assign) withGrad(false, () => target.copy_(source));
     else if (target instanceof Parameter) {
       module._setOwn(name, new Parameter(source.detach(), target.requiresGrad));
     } else module._setOwn(name, source);

@@ -26,6 +26,7 @@ export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
 /** The parameters of encoder and decoder layers. */
 export class TransformerLayerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of inputs and outputs. */
     public dModel: number,
@@ -61,6 +62,7 @@ function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor 
 
 /** The parameters of a call of an encoder layer after the sequence. */
 export class EncoderLayerCallArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
     public srcMask: Tensor | null = null,
@@ -153,6 +155,7 @@ export class TransformerEncoderLayer extends Module {
 
 /** The parameters of a call of a decoder, or one of its layers, after target and memory. */
 export class DecoderCallArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention within the target. */
     public tgtMask: Tensor | null = null,
@@ -260,6 +263,7 @@ export class TransformerDecoderLayer extends Module {
 
 /** The parameters of {@linkcode TransformerEncoder}. */
 export class TransformerEncoderArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public encoderLayer: TransformerEncoderLayer,
@@ -277,6 +281,7 @@ const encoderArgs = call("TransformerEncoder", TransformerEncoderArgs);
 
 /** The parameters of a call of {@linkcode TransformerEncoder} after the sequence. */
 export class EncoderCallArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
     public mask: Tensor | null = null,
@@ -338,6 +343,7 @@ export class TransformerEncoder extends Module {
 
 /** The parameters of {@linkcode TransformerDecoder}. */
 export class TransformerDecoderArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public decoderLayer: TransformerDecoderLayer,
@@ -383,6 +389,7 @@ export class TransformerDecoder extends Module {
 
 /** The parameters of {@linkcode Transformer}. */
 export class TransformerArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of inputs and outputs. */
     public dModel = 512,
@@ -419,6 +426,7 @@ const transformerArgs = call("Transformer", TransformerArgs);
 
 /** The parameters of a call of {@linkcode Transformer} after source and target. */
 export class TransformerCallArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention within the source. */
     public srcMask: Tensor | null = null,
@@ -444,6 +452,7 @@ const transformerCall = call("Transformer", TransformerCallArgs);
 
 /** The parameters of {@linkcode Transformer.generateSquareSubsequentMask}. */
 export class CausalMaskArgs extends FactoryArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The length of the sequence. */
     public sz: number,

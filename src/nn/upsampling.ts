@@ -13,6 +13,7 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of the upsampling layers with a fixed mode. */
 export class FixedUpsampleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output. */
     public size: Size | null = null,
@@ -23,6 +24,7 @@ export class FixedUpsampleArgs {
 
 /** The parameters of {@linkcode Upsample}. */
 export class UpsampleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output. */
     public size: Size | null = null,
@@ -85,6 +87,7 @@ export type UpsamplingBilinear2d = InstanceType<typeof UpsamplingBilinear2d>;
 
 /** The parameters of {@linkcode CosineSimilarity}. */
 export class CosineSimilarityLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension of the vectors. */
     public dim = 1,
@@ -104,6 +107,7 @@ export type CosineSimilarity = InstanceType<typeof CosineSimilarity>;
 
 /** The parameters of {@linkcode PairwiseDistance}. */
 export class PairwiseDistanceLayerArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The exponent of the norm. */
     public p = 2,

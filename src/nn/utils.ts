@@ -6,11 +6,12 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Func, func } from "../base/call.ts";
 import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { clampEach, haveNorms, multiplyEach, norms } from "../ops/grads.ts";
 import { cat, stack } from "../ops/join.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
@@ -47,6 +48,7 @@ function byDevice(tensors: readonly Tensor[]): Tensor[][] {
 
 /** The parameters of {@linkcode getTotalNorm}. */
 export class TotalNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: TensorsInput,
@@ -61,6 +63,7 @@ export class TotalNormArgs {
 
 /** The parameters of {@linkcode clipGradNorm_}. */
 export class ClipGradNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -77,6 +80,7 @@ export class ClipGradNormArgs {
 
 /** The parameters of {@linkcode clipGradsWithNorm_}. */
 export class ClipGradsWithNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -91,6 +95,7 @@ export class ClipGradsWithNormArgs {
 
 /** The parameters of {@linkcode clipGradValue_}. */
 export class ClipGradValueArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -103,6 +108,7 @@ export class ClipGradValueArgs {
 
 /** The parameters of {@linkcode parametersToVector}. */
 export class ParametersToVectorArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The parameters in order. */
     public parameters: Iterable<Tensor>,
@@ -111,6 +117,7 @@ export class ParametersToVectorArgs {
 
 /** The parameters of {@linkcode vectorToParameters}. */
 export class VectorToParametersArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The vector. */
     public vec: Tensor,
@@ -126,7 +133,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
   ({ tensors, normType, errorIfNonfinite }) => {
     const list = listOf("getTotalNorm", tensors);
     if (list.length === 0) return makeTensor(0);
-    return noGrad(() =>
+    return withGrad(false, () =>
       scope(() => {
         const own = haveNorms(list, normType)
           ? norms("getTotalNorm", list.map((t) => t.detach()), normType)
@@ -140,8 +147,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
           });
         }
         return total;
-      })
-    );
+      }));
   },
 );
 
@@ -180,7 +186,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
   ClipGradsWithNormArgs,
   ({ parameters, maxNorm, totalNorm }) => {
     checkTensor("clipGradsWithNorm_", "totalNorm", totalNorm);
-    noGrad(() =>
+    withGrad(false, () =>
       scope(() => {
         // The small number is PyTorch's guard against dividing by zero.
         const factor = totalNorm.add(1e-6).reciprocal().mul(maxNorm).clampMax(1);
@@ -188,8 +194,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
           const [{ device, dtype }] = grads;
           multiplyEach(grads, factor.to({ device, dtype: toReal(dtype) }));
         }
-      })
-    );
+      }));
   },
 );
 
@@ -200,7 +205,7 @@ export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   "clipGradValue_",
   ClipGradValueArgs,
   ({ parameters, clipValue }) => {
-    noGrad(() => {
+    withGrad(false, () => {
       for (const grads of byDevice(gradsOf("clipGradValue_", parameters))) {
         if (grads[0].dtype.isComplex) throw new DTypeError("clipGradValue_(): complex gradients have no order");
         clampEach(grads, -clipValue, clipValue);
@@ -235,7 +240,7 @@ export const vectorToParameters: Func<typeof VectorToParametersArgs, void> = fun
         throw new ShapeError(`vectorToParameters(): the vector is too short for the parameters: ${show(vec.shape)}`);
       }
       const from = at;
-      noGrad(() => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
+      withGrad(false, () => setData(parameter, vec.detach().narrow(0, from, count).reshape(parameter.shape)));
       at += count;
     }
   },

@@ -16,12 +16,13 @@ import { Complex } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
-import { type Pointwise, pointwise, pointwiseFn, type PointwiseSpec } from "./define.ts";
-import { type Op, op } from "./op.ts";
+import { type Pointwise, type PointwiseFn, pointwiseFn, type PointwiseSpec } from "./define.ts";
+import { asMethod, type Fn, fn, type Op, op } from "./op.ts";
 import { rand } from "./random.ts";
 
 /** The parameters of activations with nothing to choose. */
 export class InplaceArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whether the result is written into the input. */
     public inplace = false,
@@ -46,8 +47,8 @@ function floatingOrComplex(name: string): (dtype: DType) => void {
 }
 
 /** An activation: a pointwise op of floating tensors, unless its entry says otherwise. */
-function activation<C extends Params>(params: C, spec: PointwiseSpec): Pointwise<C> {
-  return pointwise(params, { check: onlyFloating(spec.name), ...spec });
+function activation<C extends Params>(params: C, spec: PointwiseSpec): PointwiseFn<C> {
+  return pointwiseFn(params, { check: onlyFloating(spec.name), ...spec });
 }
 
 /** The constant 1 or 0 by a condition, as a derivative. */
@@ -73,16 +74,16 @@ export function reluFormula(x: Expr): Expr {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  */
-export const relu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const relu: Pointwise<typeof InplaceArgs> = asMethod(activation(InplaceArgs, {
   name: "relu",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu(): not defined for ${dtype}`);
   },
   expr: reluFormula,
-});
+}));
 
 /** min(max(x, 0), 6). */
-export const relu6: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const relu6: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "relu6",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`relu6(): not defined for ${dtype}`);
@@ -97,6 +98,7 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
 
 /** The parameters of {@linkcode leakyRelu}. */
 export class LeakyReluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The slope of negative values. */
     public negativeSlope = 0.01,
@@ -110,13 +112,14 @@ export class LeakyReluArgs {
  *
  * @param negativeSlope default 0.01
  */
-export const leakyRelu: Pointwise<typeof LeakyReluArgs> = activation(LeakyReluArgs, {
+export const leakyRelu: PointwiseFn<typeof LeakyReluArgs> = activation(LeakyReluArgs, {
   name: "leakyRelu",
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.mul(numbers.negativeSlope)),
 });
 
 /** The parameters of {@linkcode elu} and {@linkcode celu}. */
 export class AlphaArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The value that is approached at -∞, with the opposite sign. */
     public alpha = 1,
@@ -130,7 +133,7 @@ export class AlphaArgs {
  *
  * @param alpha default 1
  */
-export const elu: Pointwise<typeof AlphaArgs> = activation(AlphaArgs, {
+export const elu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "elu",
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.expm1().mul(numbers.alpha)),
 });
@@ -140,7 +143,7 @@ const SELU_ALPHA = 1.6732632423543772848170429916717;
 const SELU_SCALE = 1.0507009873554804934193349852946;
 
 /** scale · (x where positive, else alpha · (e^x - 1)) with the constants that keep mean 0 and variance 1. */
-export const selu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const selu: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "selu",
   expr: (x: Expr) => where(x.gt(0), x.mul(SELU_SCALE), x.expm1().mul(SELU_ALPHA * SELU_SCALE)),
 });
@@ -150,7 +153,7 @@ export const selu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
  *
  * @param alpha default 1
  */
-export const celu: Pointwise<typeof AlphaArgs> = activation(AlphaArgs, {
+export const celu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "celu",
   expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
 });
@@ -164,6 +167,7 @@ export function geluFormula(x: Expr, tanh: boolean): Expr {
 
 /** The parameters of {@linkcode gelu}. */
 export class GeluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `"none"`, or `"tanh"` for the approximation by Hendrycks and Gimpel. */
     public approximate: "none" | "tanh" = "none",
@@ -183,7 +187,7 @@ export class GeluArgs {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  */
-export const gelu: Pointwise<typeof GeluArgs> = activation(GeluArgs, {
+export const gelu: PointwiseFn<typeof GeluArgs> = activation(GeluArgs, {
   name: "gelu",
   options: ["approximate"],
   expr: (x: Expr, { options: { approximate } }) => {
@@ -195,7 +199,7 @@ export const gelu: Pointwise<typeof GeluArgs> = activation(GeluArgs, {
 });
 
 /** x · sigmoid(x); complex too. */
-export const silu: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const silu: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "silu",
   check: floatingOrComplex("silu"),
   expr: (x: Value) => x.mul(x.sigmoid()),
@@ -211,6 +215,7 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
 
 /** The parameters of {@linkcode softplus}. */
 export class SoftplusArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The steepness. */
     public beta = 1,
@@ -233,26 +238,26 @@ export class SoftplusArgs {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  */
-export const softplus: Pointwise<typeof SoftplusArgs> = activation(SoftplusArgs, {
+export const softplus: PointwiseFn<typeof SoftplusArgs> = activation(SoftplusArgs, {
   name: "softplus",
   autocast: { gpu: "float32" },
   expr: (x: Expr, { numbers: { beta, threshold } }) => softplusOf(x, beta as Expr, threshold as Expr),
 });
 
 /** x · tanh(softplus(x)). */
-export const mish: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const mish: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "mish",
   expr: (x: Expr) => x.mul(softplusOf(x, 1, 20).tanh()),
 });
 
 /** log(sigmoid(x)). */
-export const logsigmoid: Pointwise<typeof NoArgs> = activation(NoArgs, {
+export const logsigmoid: PointwiseFn<typeof NoArgs> = activation(NoArgs, {
   name: "logsigmoid",
   expr: (x: Expr) => withDerivative(x.min(0).sub(x.abs().neg().exp().log1p()), [{ by: x, is: x.neg().sigmoid() }]),
 });
 
 /** x / (1 + |x|). */
-export const softsign: Pointwise<typeof NoArgs> = activation(NoArgs, {
+export const softsign: PointwiseFn<typeof NoArgs> = activation(NoArgs, {
   name: "softsign",
   compute: "float",
   check: floatingOrComplex("softsign"),
@@ -265,7 +270,7 @@ export const softsign: Pointwise<typeof NoArgs> = activation(NoArgs, {
 });
 
 /** x - tanh(x). */
-export const tanhshrink: Pointwise<typeof NoArgs> = activation(NoArgs, {
+export const tanhshrink: PointwiseFn<typeof NoArgs> = activation(NoArgs, {
   name: "tanhshrink",
   compute: "float",
   check: floatingOrComplex("tanhshrink"),
@@ -279,6 +284,7 @@ export const tanhshrink: Pointwise<typeof NoArgs> = activation(NoArgs, {
 
 /** The parameters of {@linkcode hardtanh}. */
 export class HardtanhArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public minVal = -1,
@@ -295,7 +301,7 @@ export class HardtanhArgs {
  * @param minVal default -1
  * @param maxVal default 1
  */
-export const hardtanh: Pointwise<typeof HardtanhArgs> = activation(HardtanhArgs, {
+export const hardtanh: PointwiseFn<typeof HardtanhArgs> = activation(HardtanhArgs, {
   name: "hardtanh",
   validate: ({ numbers: [low, high] }) => {
     if (low.value > high.value) {
@@ -309,19 +315,20 @@ export const hardtanh: Pointwise<typeof HardtanhArgs> = activation(HardtanhArgs,
 });
 
 /** min(max(x + 3, 0), 6) / 6. */
-export const hardsigmoid: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const hardsigmoid: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "hardsigmoid",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), 1, x.div(6).add(0.5))),
 });
 
 /** x · min(max(x + 3, 0), 6) / 6. */
-export const hardswish: Pointwise<typeof InplaceArgs> = activation(InplaceArgs, {
+export const hardswish: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "hardswish",
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), x, x.mul(x.add(3)).div(6))),
 });
 
 /** The parameters of {@linkcode hardshrink} and {@linkcode softshrink}. */
 export class ShrinkArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The distance from 0 within which values become 0. */
     public lambd = 0.5,
@@ -333,17 +340,17 @@ export class ShrinkArgs {
  *
  * @param lambd default 0.5
  */
-export const hardshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
+export const hardshrink: Pointwise<typeof ShrinkArgs> = asMethod(activation(ShrinkArgs, {
   name: "hardshrink",
   expr: (x: Expr, { numbers }) => where(x.abs().le(numbers.lambd as Expr), 0, x),
-});
+}));
 
 /**
  * x moved toward 0 by lambd, 0 within.
  *
  * @throws {ArgumentError} if `lambd` is negative
  */
-export const softshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
+export const softshrink: PointwiseFn<typeof ShrinkArgs> = activation(ShrinkArgs, {
   name: "softshrink",
   validate: ({ numbers: [lambd] }) => {
     if (lambd.value < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${lambd.value}`);
@@ -357,6 +364,7 @@ export const softshrink: Pointwise<typeof ShrinkArgs> = activation(ShrinkArgs, {
 
 /** The parameters of {@linkcode threshold}. */
 export class ThresholdArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The limit. */
     public threshold: number,
@@ -373,7 +381,7 @@ export class ThresholdArgs {
  * @param threshold the limit
  * @param value what takes the place
  */
-export const threshold: Pointwise<typeof ThresholdArgs> = activation(ThresholdArgs, {
+export const threshold: PointwiseFn<typeof ThresholdArgs> = activation(ThresholdArgs, {
   name: "threshold",
   check: (dtype) => {
     if (dtype.isComplex || dtype.kind === "bool") throw new DTypeError(`threshold(): not defined for ${dtype}`);
@@ -383,6 +391,7 @@ export const threshold: Pointwise<typeof ThresholdArgs> = activation(ThresholdAr
 
 /** The parameters of {@linkcode prelu}. */
 export class PreluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** One slope, or one per channel (dimension 1 of the input). */
     public weight: Tensor,
@@ -418,6 +427,7 @@ export const prelu: Op<typeof PreluArgs> = op({ name: "prelu", autocast: "lower"
 
 /** The parameters of {@linkcode rrelu}. */
 export class RreluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower = 1 / 8,
@@ -431,7 +441,7 @@ export class RreluArgs {
 }
 
 /** Leaky ReLU with slopes drawn uniformly from [lower, upper] while training, their mean otherwise. */
-export const rrelu: Op<typeof RreluArgs> = op("rrelu", RreluArgs, (input, { lower, upper, training, inplace }) => {
+export const rrelu: Fn<typeof RreluArgs> = fn("rrelu", RreluArgs, (input, { lower, upper, training, inplace }) => {
   if (lower > upper) throw new ArgumentError(`rrelu(): lower must not exceed upper: ${lower} > ${upper}`);
   if (!training) return leakyRelu(input, (lower + upper) / 2, inplace);
   return scope(() => {
@@ -453,6 +463,7 @@ const gate = pointwiseFn(GateArgs, {
 });
 /** The parameters of {@linkcode glu}. */
 export class GluArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is halved. */
     public dim = -1,
@@ -464,7 +475,7 @@ export class GluArgs {
  *
  * @throws {ShapeError} if the size there is odd
  */
-export const glu: Op<typeof GluArgs> = op("glu", GluArgs, (input, { dim }) => {
+export const glu: Fn<typeof GluArgs> = fn("glu", GluArgs, (input, { dim }) => {
   if (input.ndim === 0) throw new ShapeError("glu(): not defined for 0-d tensors");
   const d = wrapDim("glu", dim, input.ndim);
   const size = input.shape[d];

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { intList } from "../base/args.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
-import { checkCount, checkInteger, checkListed } from "../base/checks.ts";
+import { checkCount, checkInteger, checkIntegers, checkListed } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
@@ -16,7 +15,7 @@ import { checkAlive, type Tensor } from "../tensor/tensor.ts";
 import { fromData } from "./creation.ts";
 import { arange } from "./ranges.ts";
 import { cat } from "./join.ts";
-import { type Op, op, type SpreadOp, spreadOp } from "./op.ts";
+import { type Fn, fn, type Op, op, type SpreadOp, spreadOp } from "./op.ts";
 import { diagonalOf, placed, reshapeTo, selectInOrder, sliceAt, transposeTo } from "./view_core.ts";
 
 /** The parameters of {@linkcode roll}. */
@@ -33,7 +32,8 @@ export class RollArgs {
 /** Moves elements along dimensions; those that leave at the end come back at the start. */
 export const roll: Op<typeof RollArgs> = op("roll", RollArgs, (input, { shifts, dims }) => {
   checkAlive("roll", input);
-  const by = intList("roll", [shifts]);
+  const by = typeof shifts === "number" ? [shifts] : shifts;
+  checkIntegers("roll", "shifts", by);
   if (by.length === 0) throw new ArgumentError("roll(): shifts must not be empty: []");
   const over = dims === null ? [] : typeof dims === "number" ? [dims] : dims;
   if (over.length === 0) {
@@ -318,7 +318,7 @@ function ways(n: number, r: number): number {
  *
  * @throws {ShapeError} if there are more than can be listed
  */
-export const combinations: Op<typeof CombinationsArgs> = op(
+export const combinations: Fn<typeof CombinationsArgs> = fn(
   "combinations",
   CombinationsArgs,
   (input, { r, withReplacement }) => {

@@ -29,6 +29,7 @@ import { OutArgs } from "./op.ts";
 
 /** The parameters of functions of two operands. */
 export class OtherArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The second operand; it broadcasts with the first. */
     public other: Tensor | ScalarLike,
@@ -140,6 +141,7 @@ export const subtract: Pointwise<typeof AddArgs, Operand> = sub;
 
 /** The parameters of {@linkcode rsub}. */
 export class RsubArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** What is subtracted from. */
     public other: Tensor | ScalarLike,
@@ -261,6 +263,7 @@ export const fmod: BinaryFunction = pointwise(OtherArgs, {
 
 /** The parameters of {@linkcode pow}. */
 export class PowArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The power. */
     public exponent: Tensor | ScalarLike,
@@ -395,10 +398,17 @@ function timesLog(x: Expr, y: Expr, log: (y: Expr) => Expr, border: number, slop
 /** input · log(other), 0 where input is 0. */
 export const xlogy: BinaryFunction = binaryFloat("xlogy", (x, y) => timesLog(x, y, (z) => z.log(), 0, y));
 /** input · log(1 + other), 0 where input is 0. */
-export const xlog1py: BinaryFunction = binaryFloat("xlog1py", (x, y) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)));
+export const xlog1py: PointwiseFn<typeof OtherArgs, Operand> = pointwiseFn(OtherArgs, {
+  name: "xlog1py",
+  operands: ["other"],
+  compute: "float",
+  check: only("xlog1py", "floating"),
+  expr: (x: Expr, y: Expr) => timesLog(x, y, (z) => z.log1p(), -1, y.add(1)),
+});
 
 /** The parameters of {@linkcode heaviside}. */
 export class HeavisideArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The result where input is 0. */
     public values: Tensor,
@@ -439,6 +449,7 @@ export const ldexp: BinaryFunction = pointwise(OtherArgs, {
 
 /** The parameters of {@linkcode lerp}. */
 export class LerpArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Where weight 1 leads. */
     public end: Tensor,
@@ -493,6 +504,7 @@ export const lerp: Pointwise<typeof LerpArgs> = pointwise(LerpArgs, {
 export class AddcArgs extends OutArgs {
   /** Multiplies the product or quotient. */
   value: ScalarLike = 1;
+  /** Parameters that may go by position. */
   constructor(
     /** The first factor, or the dividend. */
     public tensor1: Tensor | ScalarLike,
@@ -543,6 +555,7 @@ function complexParts(name: string, autocast?: AutocastRule): (call: PointwiseCa
 
 /** The parameters of {@linkcode complex} after the real parts. */
 export class ComplexArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The imaginary parts, of the same dtype. */
     public imag: Tensor,
@@ -568,6 +581,7 @@ export const complex: PointwiseFn<typeof ComplexArgs> = pointwiseFn(ComplexArgs,
 
 /** The parameters of {@linkcode polar} after the moduli. */
 export class PolarArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The angles in radians, of the same dtype. */
     public angle: Tensor,

@@ -71,6 +71,7 @@ export const greaterEqual: BinaryFunction = ge;
 
 /** The parameters of {@linkcode isclose} and {@linkcode allclose}. */
 export class CloseArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with. */
     public other: Tensor,
@@ -149,6 +150,7 @@ export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op("allclose", C
 
 /** The parameters of {@linkcode equal}. */
 export class EqualArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with. */
     public other: Tensor,
@@ -243,6 +245,7 @@ export const signbit: Pointwise = predicate("signbit", (x) => {
 
 /** The parameters of {@linkcode where}. */
 export class WhereArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The elements where the condition holds. */
     public input: Tensor | ScalarLike,
@@ -284,6 +287,7 @@ export const where: PointwiseFn<typeof WhereArgs> = choose;
 
 /** The parameters of {@linkcode clamp}. */
 export class ClampArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The lower bound. */
     public min: Tensor | ScalarLike | null = null,
@@ -343,6 +347,7 @@ export const clip: Pointwise<typeof ClampArgs> = clamp;
 
 /** The parameters of {@linkcode clampMin}. */
 export class ClampMinArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The lower bound. */
     public min: Tensor | ScalarLike,
@@ -361,6 +366,7 @@ export const clampMin: Pointwise<typeof ClampMinArgs> = pointwise(ClampMinArgs, 
 });
 /** The parameters of {@linkcode clampMax}. */
 export class ClampMaxArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The upper bound. */
     public max: Tensor | ScalarLike,

@@ -15,10 +15,11 @@ import { pad } from "./pad.ts";
 import { reshapeTo } from "./view_core.ts";
 
 /** Sizes of all dimensions, or one per dimension. */
-type Sizes = number | readonly number[];
+export type Sizes = number | readonly number[];
 
 /** The parameters of {@linkcode conv1d}, {@linkcode conv2d} and {@linkcode conv3d}. */
 export class ConvArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `[out, in / groups, kernel…]`. */
     public weight: Tensor,
@@ -148,6 +149,7 @@ export const conv3d: Fn<typeof ConvArgs> = convOf(3);
 
 /** The parameters of {@linkcode convTranspose2d} and its relatives. */
 export class ConvTransposeArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `[in, out / groups, kernel…]`. */
     public weight: Tensor,

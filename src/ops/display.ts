@@ -7,6 +7,7 @@
  * @module
  */
 
+import { inspectKeys } from "../base/platform.ts";
 import { gradFnOf, requiresGrad } from "../autograd/node.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { formatTensor } from "../tensor/print.ts";
@@ -56,7 +57,7 @@ function inspect(this: Tensor): string {
   return text(this, readSync(this.detach()));
 }
 
-for (const key of [Symbol.for("Deno.customInspect"), Symbol.for("nodejs.util.inspect.custom"), "toString"]) {
+for (const key of [...inspectKeys, "toString"]) {
   Object.defineProperty(Tensor.prototype, key, { value: inspect, configurable: true, writable: true });
 }
 for (const [key, value] of [["repr", repr], ["toJSON", toJSON], [Symbol.toPrimitive, toPrimitive]] as const) {

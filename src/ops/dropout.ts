@@ -22,6 +22,7 @@ import { drawKind, Draws, fillRandom, wordsOf } from "./random_core.ts";
 
 /** The parameters of the dropouts that drop unless told otherwise. */
 export class DropoutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The probability that an element (or channel) is dropped. */
     public p = 0.5,
@@ -34,13 +35,14 @@ export class DropoutArgs {
 
 /** The parameters of the alpha dropouts, which drop only where told, as in PyTorch. */
 export class AlphaDropoutArgs extends DropoutArgs {
+  /** Parameters that may go by position. */
   constructor(p?: number, training = false, inplace?: boolean) {
     super(p, training, inplace);
   }
 }
 
 /** A dropout. */
-type Dropout = Fn<typeof DropoutArgs>;
+export type Dropout = Fn<typeof DropoutArgs>;
 
 /** Defines a dropout by what it does where something is dropped: the definition checks, and handles the trivial cases. */
 function dropoutOf(

@@ -22,6 +22,7 @@ export type WindowSize = number | readonly number[];
 
 /** The parameters of {@linkcode unfold} and its layer. */
 export class UnfoldArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: WindowSize,
@@ -36,6 +37,7 @@ export class UnfoldArgs {
 
 /** The parameters of {@linkcode fold} and its layer. */
 export class FoldArgs extends UnfoldArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Height and width of the result. */
     public outputSize: WindowSize,

@@ -7,7 +7,7 @@
  */
 
 import type { ScatterMode, Strided } from "../backend/backend.ts";
-import { mode } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { int64, toReal } from "../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
@@ -128,13 +128,7 @@ export function checkOrdered(op: string, x: Tensor): void {
 
 /** Runs `fn` with the grad mode of the time when an asynchronous op was called. */
 export function inMode<R>(gradEnabled: boolean, fn: () => R): R {
-  const before = mode.gradEnabled;
-  mode.gradEnabled = gradEnabled;
-  try {
-    return fn();
-  } finally {
-    mode.gradEnabled = before;
-  }
+  return withGrad(gradEnabled, fn);
 }
 
 /** The coordinates of the `count` elements of `x` that are not zero. */

@@ -10,7 +10,6 @@
 import { type Op, op, OutArgs } from "./op.ts";
 import type { ScatterMode } from "../backend/backend.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
-import { type Args, signature } from "../base/args.ts";
 import { bool as BOOL } from "../base/dtype.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";

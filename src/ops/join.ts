@@ -18,6 +18,8 @@ import { emptyLikeDevice, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
+import { searchsorted } from "./sort.ts";
+import { neededValues } from "./values.ts";
 import { writeOut } from "./define.ts";
 import { checkOperands } from "./kernel.ts";
 import {
@@ -255,7 +257,7 @@ export const tile: SpreadOp<typeof TileArgs> = spreadOp("tile", TileArgs, (input
 
 /** The parameters of {@linkcode repeatInterleave}. */
 export class RepeatInterleaveArgs {
-  /** The size of the result along `dim`; needed where `repeats` is a tensor. */
+  /** The size of the result along `dim`; where it is given, the counts need not be read. */
   outputSize: number | null = null;
   /** Parameters that may go by position. */
   constructor(
@@ -270,8 +272,8 @@ export class RepeatInterleaveArgs {
  * Each element (or slice along `dim`) repeated in place.
  *
  * @param input any tensor
- * Differs from PyTorch: with a tensor of counts the size of the result depends on values, so `outputSize` must be given
- * (`await repeats.sum().item()`).
+ * On WebGPU: counts that were computed there must come with `outputSize` (`await repeats.sum().item()`), since the size of
+ * the result depends on them; those that came from the host are known.
  */
 export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
   "repeatInterleave",
@@ -297,15 +299,14 @@ export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
     const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
     // Slice number i is repeated where the running total first exceeds the position.
     const take = (total: number) =>
-      scope(() => source.indexSelect(d, ends.searchsorted(arange(total, { device: input.device }), { right: true })));
+      scope(() => source.indexSelect(d, searchsorted(ends, arange(total, { device: input.device }), { right: true })));
     if (outputSize !== null) {
       checkCount("repeatInterleave", "outputSize", outputSize, 0);
       return take(outputSize);
     }
     if (shape[d] === 0) return take(0);
-    throw new ArgumentError(
-      "repeatInterleave(): the size of the result depends on the counts: pass outputSize: await repeats.sum().item()",
-    );
+    const counts = neededValues("repeatInterleave", "repeats", repeats);
+    return take(counts.reduce((a, b) => a + b, 0) * (counts.length === 1 ? shape[d] : 1));
   },
 );
 

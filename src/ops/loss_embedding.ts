@@ -15,6 +15,7 @@ import { PairLossArgs } from "./loss.ts";
 
 /** The parameters of {@linkcode cosineSimilarity}. */
 export class CosineSimilarityArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The other vectors; the two broadcast. */
     public x2: Tensor,
@@ -58,6 +59,7 @@ function lengthOf(squares: Tensor, eps: number): Tensor {
 
 /** The parameters of {@linkcode pairwiseDistance}. */
 export class PairwiseDistanceArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The other vectors; the two broadcast. */
     public x2: Tensor,
@@ -86,6 +88,7 @@ export const pairwiseDistance: Fn<typeof PairwiseDistanceArgs> = fn(
 
 /** The parameters of {@linkcode normalize}. */
 export class NormalizeArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The exponent of the norm. */
     public p = 2,
@@ -156,6 +159,7 @@ function triplet(
 
 /** The parameters of {@linkcode tripletMarginLoss} behind the anchor. */
 export class TripletMarginLossArgs extends LossArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** What is to be near the anchor. */
     public positive: Tensor,
@@ -211,6 +215,7 @@ export class TripletMarginWithDistanceLossArgs {
   swap = false;
   /** How the examples' losses become the result. */
   reduction: Reduction = "mean";
+  /** Parameters that may go by position. */
   constructor(
     /** What is to be near the anchor. */
     public positive: Tensor,

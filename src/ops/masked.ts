@@ -19,7 +19,7 @@ import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { writeOut } from "./define.ts";
 import { checkSameDtype, coordinates, inMode } from "./index_core.ts";
-import { type MethodForm, type Op, op, OutArgs } from "./op.ts";
+import { type Fn, fn, type MethodForm, type Op, op, OutArgs } from "./op.ts";
 import { expandTo, reshapeTo, selectAt, sliceAt } from "./view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {
@@ -259,7 +259,7 @@ export class UnravelIndexArgs {
 }
 
 /** Coordinates of positions in a flattened tensor of the given shape, one tensor per dimension. */
-export const unravelIndex: Op<typeof UnravelIndexArgs, Tensor[]> = op(
+export const unravelIndex: Fn<typeof UnravelIndexArgs, Tensor[]> = fn(
   "unravelIndex",
   UnravelIndexArgs,
   (input, { shape }) => {

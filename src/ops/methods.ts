@@ -1,8 +1,9 @@
 /**
  * Attaches the ops to `Tensor` as methods, and types them.
  *
- * Every function of the families below takes a tensor first, so `f(x, …)` and `x.f(…)` are the same call; pointwise ops also
- * get their in-place form `x.f_(…)`. A new op in a family is a method without a change here.
+ * What becomes a method is said where it is defined: `op`, `pointwise` and `asMethod` mark functions of which `f(x, …)` and
+ * `x.f(…)` are the same call. `in_place.ts` says which pointwise ops have an in-place form. A new op in a family is a method
+ * without a change here.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import type { TensorProperties } from "./properties.ts";
 import "./properties.ts";
 import type { InPlace } from "./define.ts";
 import * as inPlace from "./in_place.ts";
+import type { IsMethod } from "./op.ts";
 import * as activation from "./activation.ts";
 import * as binary from "./binary.ts";
 import * as compare from "./compare.ts";
@@ -37,48 +39,7 @@ import * as shape from "./shape.ts";
 import * as split from "./split.ts";
 import * as unary from "./unary.ts";
 
-/** Names of a family that are functions only. */
-const FUNCTIONS_ONLY = [
-  "empty",
-  "zeros",
-  "ones",
-  "full",
-  "emptyStrided",
-  "tensor",
-  "scalarTensor",
-  "asTensor",
-  "fromData",
-  "fromBytes",
-  "complex",
-  "sizeArgs",
-  "fillWith",
-  "where",
-  "cat",
-  "concat",
-  "concatenate",
-  "stack",
-  "hstack",
-  "vstack",
-  "rowStack",
-  "dstack",
-  "columnStack",
-  "broadcastShapes",
-  "broadcastTensors",
-  "meshgrid",
-  "cartesianProd",
-  "blockDiag",
-  "trilIndices",
-  "triuIndices",
-  "atleast1d",
-  "atleast2d",
-  "atleast3d",
-  "isin",
-  "bucketize",
-] as const;
-
-type FunctionsOnly = typeof FUNCTIONS_ONLY[number];
-
-/** The families whose functions become methods: the one place where a family is named. */
+/** The families that hold methods: what `op`, `pointwise` and `asMethod` mark there is attached, and nothing else. */
 const FAMILIES = [
   activation,
   arrange,
@@ -114,11 +75,11 @@ type Method<F> = F extends { readonly methodForm?: infer M } ? NonNullable<M>
   : F extends (self: any, ...args: infer A extends readonly any[]) => infer R ? (...args: A) => R
   : never;
 
-/** Names of what is no function: the classes that declare parameters. */
-type Declarations = `${string}Args`;
+/** The names of the methods among the exports of a family. */
+type MethodNames<F> = { [K in keyof F]: F[K] extends IsMethod ? K : never }[keyof F];
 
 /** The methods of all families. */
-type Methods = Attached<Pick<Functions, Exclude<keyof Functions, FunctionsOnly | Declarations>>>;
+type Methods = Attached<Pick<Functions, MethodNames<Functions>>>;
 
 /** The functions `F` as methods; without renaming, so that each keeps its documentation. */
 type Attached<F> = { [K in keyof F]: Method<F[K]> };
@@ -135,6 +96,7 @@ export interface TensorMethods extends TensorProperties, TensorText, Methods, At
 
 /** The parameters of `x.where(…)`. */
 export class WhereMethodArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** A bool tensor. */
     public condition: Tensor,
@@ -167,8 +129,7 @@ function method(fn: AnyFunction): unknown {
 
 for (const family of FAMILIES) {
   for (const [name, fn] of Object.entries(family)) {
-    if (typeof fn !== "function" || (FUNCTIONS_ONLY as readonly string[]).includes(name)) continue;
-    if (!name.endsWith("Args")) define(name, method(fn as unknown as AnyFunction));
+    if ((fn as Partial<IsMethod>).isMethod) define(name, method(fn as unknown as AnyFunction));
   }
 }
 for (const [name, fn] of Object.entries(inPlace)) define(name, method((fn as InPlace).inPlace));

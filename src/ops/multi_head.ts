@@ -21,6 +21,7 @@ import { pad } from "./pad.ts";
 
 /** The parameters of {@linkcode multiHeadAttentionForward}, in PyTorch's order. */
 export class MultiHeadAttentionArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** `(S, N, E)` or `(S, E)`. */
     public key: Tensor,

@@ -16,7 +16,10 @@ export type ValuesIndices = NamedTuple<["values", "indices"]>;
 
 /** Makes a result; the order of the fields is that of the tuple. */
 export function named<K extends readonly string[]>(fields: { readonly [P in K[number]]: Tensor }): NamedTuple<K> {
-  return Object.assign(Object.values(fields), fields) as unknown as NamedTuple<K>;
+  const tuple = Object.values(fields);
+  // The names are not listed, so that who walks the result meets each tensor once.
+  for (const [name, value] of Object.entries(fields)) Object.defineProperty(tuple, name, { value });
+  return tuple as unknown as NamedTuple<K>;
 }
 
 /** Values and indices as a result. */

@@ -12,7 +12,7 @@ import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fused } from "./fused.ts";
@@ -41,6 +41,7 @@ function checkFloating(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode layerNorm}. */
 export class LayerNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -122,6 +123,7 @@ export const layerNorm: Fn<typeof LayerNormArgs> = fn(
 
 /** The parameters of {@linkcode rmsNorm}. */
 export class RmsNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -165,6 +167,7 @@ function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | nu
 
 /** The parameters of {@linkcode groupNorm}. */
 export class GroupNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,
@@ -230,6 +233,7 @@ export const groupNorm: Fn<typeof GroupNormArgs> = fn(
 
 /** The parameters of {@linkcode batchNorm}. */
 export class BatchNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place in training. */
     public runningMean: Tensor | null,
@@ -263,7 +267,7 @@ function updateRunning(
   if (count === 0) return;
   const [mean, variance] = running;
   const unbiased = count / (count - 1);
-  noGrad(() => {
+  withGrad(false, () => {
     if (mean) runningUpdate([mean, batch.mean.reshape(mean.shape)], [1 - momentum, momentum], [mean]);
     if (variance) {
       runningUpdate([variance, batch.variance!.reshape(variance.shape)], [1 - momentum, momentum * unbiased], [
@@ -338,6 +342,7 @@ export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs
 
 /** The parameters of {@linkcode instanceNorm}. */
 export class InstanceNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place while the input's statistics are used. */
     public runningMean: Tensor | null = null,
@@ -389,7 +394,7 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
       variance: runningVar !== null,
     });
     if (runningMean || runningVar) {
-      const overBatch = (t: Tensor) => noGrad(() => t.reshape(n, channels).mean(0));
+      const overBatch = (t: Tensor) => withGrad(false, () => t.reshape(n, channels).mean(0));
       const { out, mean, variance } = result;
       const batch = { out, mean: overBatch(mean), variance: variance && overBatch(variance) };
       updateRunning([runningMean, runningVar], batch, count, momentum);
@@ -402,6 +407,7 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
 
 /** The parameters of {@linkcode localResponseNorm}. */
 export class LocalResponseNormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** How many neighbouring channels are looked at. */
     public size: number,

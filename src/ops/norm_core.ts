@@ -10,7 +10,7 @@
  */
 
 import { record, recording } from "../autograd/record.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import type { NormGroups } from "../backend/backend.ts";
 import { numelOf, sameShape } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
@@ -82,7 +82,7 @@ export function normalizeOver(x: Tensor, o: Normalization): Normalized {
   const fused = fusedNorm(node, x, { weight, bias, eps, statShape, centred: true, variance: !!o.variance, groups });
   const [out, mean, deviation, variance] = fused
     ? [fused.out, fused.mean!, fused.deviation, fused.variance] as const
-    : noGrad(() => {
+    : withGrad(false, () => {
       const [m, d, v] = fusedMoments(node, x, statShape, eps, groups) ?? composedMoments(x, statShape, scale, eps);
       const apply = weight && sameShape(weight.shape, statShape) ? scaledGroup : scaledUnit;
       return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v] as const;

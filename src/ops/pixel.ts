@@ -28,6 +28,7 @@ function checkImage(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode pixelShuffle}. */
 export class PixelShuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width grow, r. */
     public upscaleFactor: number,
@@ -65,6 +66,7 @@ export const pixelShuffle: Fn<typeof PixelShuffleArgs> = fn(
 
 /** The parameters of {@linkcode pixelUnshuffle}. */
 export class PixelUnshuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width shrink, r. */
     public downscaleFactor: number,
@@ -101,6 +103,7 @@ export const pixelUnshuffle: Fn<typeof PixelUnshuffleArgs> = fn(
 
 /** The parameters of {@linkcode channelShuffle}. */
 export class ChannelShuffleArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups channels are split. */
     public groups: number,

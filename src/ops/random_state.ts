@@ -5,11 +5,12 @@
  * @module
  */
 
+import "./attach.ts";
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { uint8 } from "../base/dtype.ts";
-import { during } from "../base/during.ts";
+import { during, hold } from "../base/during.ts";
 import { DTypeError } from "../base/errors.ts";
-import { defaultGenerator } from "../base/generator.ts";
+import { defaultGenerator, fork } from "../base/generator.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { fromBytes } from "./creation.ts";
 
@@ -43,12 +44,16 @@ export const setRngState: Func<typeof SetRngStateArgs, void> = func("setRngState
 
 const forkRngArgs = call("forkRng", NoArgs);
 
-/** Puts the default generator back afterwards: `using _ = forkRng()`. */
+/**
+ * Lets random ops draw from a copy of the default generator until the handle is disposed: `using _ = forkRng()`.
+ *
+ * What else runs while the block waits at an `await` draws from the copy, too; a callback's is for its task alone.
+ */
 export function forkRng(): Disposable;
-/** Runs `fn` and puts the default generator back as it was before. */
+/** The same while `fn` runs, until its promise settles if it gives one, for this task alone. */
 export function forkRng<R>(fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function forkRng<R>(fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   forkRngArgs(args);
-  const state = defaultGenerator.getState();
-  return during("forkRng", () => void defaultGenerator.setState(state), fn);
+  const changes = [fork(defaultGenerator)];
+  return fn === undefined ? hold("forkRng", changes) : during(changes, fn);
 }

@@ -32,6 +32,7 @@ import { cumprod } from "./scan.ts";
 export class SumArgs {
   /** What the input is converted to first. */
   dtype: DType | null = null;
+  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -128,6 +129,7 @@ export const nanmean: Op<typeof SumArgs> = op("nanmean", SumArgs, (input, { dim,
 export class ProdArgs {
   /** What the input is converted to first. */
   dtype: DType | null = null;
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension to reduce; `null`: all. */
     public dim: number | null = null,
@@ -192,6 +194,7 @@ function prodGradient(grad: Tensor, x: Tensor, result: Tensor, dims: readonly nu
 
 /** The parameters of reductions over any dimensions that have nothing else to choose. */
 export class DimsArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -254,6 +257,7 @@ export const aminmax: Op<typeof AminmaxArgs, NamedTuple<["min", "max"]>> = op(
 
 /** The parameters of {@linkcode max} and {@linkcode min} along a dimension. */
 export class MaxArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension to reduce. */
     public dim: number,
@@ -264,6 +268,7 @@ export class MaxArgs {
 
 /** The parameters of {@linkcode max} and {@linkcode min} of two tensors. */
 export class MaxOtherArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with, element by element. */
     public other: Tensor,
@@ -378,6 +383,7 @@ function argExtreme(op: string, kind: "max" | "min", x: Tensor, { dim, keepdim }
 
 /** The parameters of {@linkcode argmax} and {@linkcode argmin}. */
 export class ArgmaxArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension to search; `null`: the flattened tensor. */
     public dim: number | null = null,
@@ -414,6 +420,7 @@ export const any: Op<typeof DimsArgs> = op("any", DimsArgs, (input, args) => tru
 
 /** The parameters of {@linkcode countNonzero}. */
 export class CountArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to count over; `null`: all. */
     public dim: Dims = null,
@@ -428,6 +435,7 @@ export const countNonzero: Op<typeof CountArgs> = op("countNonzero", CountArgs, 
 
 /** The parameters of {@linkcode logsumexp}. */
 export class LogsumexpArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce. */
     public dim: Dims,
@@ -477,6 +485,7 @@ function logsumexpForward(x: Tensor, dims: readonly number[], keepdim: boolean):
 export class VarArgs {
   /** What is subtracted from the count; `null`: 1, the sample variance. */
   correction: number | null = null;
+  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -489,6 +498,7 @@ export class VarArgs {
 
 /** The variance family's parameters where a truth value comes first. */
 export class VarUnbiasedArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Whether the sum is divided by the count less 1. */
     public unbiased: boolean,
@@ -503,8 +513,11 @@ export interface VarCalls<S extends readonly unknown[], R> {
   (...args: [...S, unbiased: boolean]): R;
 }
 
-/** The type of the variance family. */
-export type VarOp<R = Tensor> = VarCalls<[input: Tensor], R> & MethodForm<VarCalls<[], R>>;
+/** A function of the variance family. */
+export type VarFn<R> = VarCalls<[input: Tensor], R>;
+
+/** {@linkcode VarFn} that is a method too. */
+export type VarOp = VarFn<Tensor> & MethodForm<VarCalls<[], Tensor>>;
 
 interface VarCall {
   dims: number[];
@@ -513,14 +526,14 @@ interface VarCall {
 }
 
 /** Defines a function of the variance family. */
-function varOp<R>(name: string, compute: (input: Tensor, call: VarCall) => R): VarOp<R> {
+function varianceFn<R>(name: string, compute: (input: Tensor, call: VarCall) => R): VarFn<R> {
   const parse = call(name, VarArgs), parseUnbiased = call(name, VarUnbiasedArgs);
   const f = (input: Tensor, ...args: readonly unknown[]): R => {
     checkTensor(name, "input", input);
     const unbiased = typeof args[0] === "boolean" ? parseUnbiased(args) : null;
     return compute(input, varCall(name, input, unbiased ? new VarArgs(null, unbiased.unbiased) : parse(args)));
   };
-  return asMethod(f) as unknown as VarOp<R>;
+  return f as unknown as VarFn<R>;
 }
 
 function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: VarArgs): VarCall {
@@ -573,28 +586,29 @@ function variance(op: "var" | "std", x: Tensor, call: VarCall): Tensor {
  *
  * @throws {DTypeError} if the input is neither floating nor complex
  */
-const var_: VarOp = varOp("var", (input, call) => variance("var", input, call));
+const var_: VarOp = asMethod(varianceFn("var", (input, call) => variance("var", input, call)));
 
 // The method and the export are PyTorch's `var`, which cannot be a bare name in JavaScript.
 export { var_ as var };
 
 /** The standard deviation, the root of {@linkcode var_}. */
-export const std: VarOp = varOp("std", (input, call) => variance("std", input, call));
+export const std: VarOp = asMethod(varianceFn("std", (input, call) => variance("std", input, call)));
 
 /** Variance and mean at once. */
-export const varMean: VarOp<[Tensor, Tensor]> = varOp("varMean", (input, call) => [
+export const varMean: VarFn<[Tensor, Tensor]> = varianceFn("varMean", (input, call) => [
   variance("var", input, call),
   mean(input, call.dims, call.keepdim),
 ]);
 
 /** Standard deviation and mean at once. */
-export const stdMean: VarOp<[Tensor, Tensor]> = varOp("stdMean", (input, call) => [
+export const stdMean: VarFn<[Tensor, Tensor]> = varianceFn("stdMean", (input, call) => [
   variance("std", input, call),
   mean(input, call.dims, call.keepdim),
 ]);
 
 /** The parameters of {@linkcode norm}. */
 export class NormArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** Which norm: a number, `Infinity`, `-Infinity`, `"fro"` or `"nuc"`; `null`: 2. */
     public p: number | "fro" | "nuc" | null = "fro",

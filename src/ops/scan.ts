@@ -21,6 +21,7 @@ import { type Op, op } from "./op.ts";
 
 /** The parameters of {@linkcode logcumsumexp}. */
 export class LogcumsumexpArgs extends OutArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -37,6 +38,7 @@ export class CumsumArgs extends LogcumsumexpArgs {
 
 /** The parameters of running extremes. */
 export class CummaxArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,

@@ -20,6 +20,7 @@ import { unrecorded } from "./view_core.ts";
 
 /** The parameters of {@linkcode softmax} and {@linkcode logSoftmax}. */
 export class SoftmaxArgs {
+  /** Parameters that may go by position. */
   constructor(
     /** The dimension that sums to 1. */
     public dim: number,

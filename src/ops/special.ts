@@ -7,6 +7,7 @@
  * @module
  */
 
+import "./attach.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { Expr, Value } from "../expr/expr.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";

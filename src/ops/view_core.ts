@@ -10,7 +10,6 @@
 import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
-import { intList, isPlainObject } from "../base/args.ts";
 import { checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
@@ -50,14 +49,14 @@ export function recordViews(
   return views;
 }
 
-/** Runs `fn` without recording: `noGrad` for synchronous bodies inside ops, without its copy of the modes. */
+/** Runs `fn`, in which nobody else's code runs, without recording: what costs least. */
 export function unrecorded<R>(fn: () => R): R {
-  const saved = mode.gradEnabled;
-  mode.gradEnabled = false;
+  const saved = mode.mayRecord;
+  mode.mayRecord = false;
   try {
     return fn();
   } finally {
-    mode.gradEnabled = saved;
+    mode.mayRecord = saved;
   }
 }
 
@@ -268,26 +267,4 @@ function asStridedGradient(
     memory = memory.div(counts.clampMin(1));
   }
   return asStridedTo(memory, shape, strides, offset - start);
-}
-
-/** Sizes given as an array, spread over the arguments, or by name. */
-export type Sizes =
-  | readonly number[]
-  | readonly [readonly number[]]
-  | readonly [{ shape: readonly number[] }]
-  | readonly [
-    { size: readonly number[] },
-  ];
-
-/** Reads sizes given in any of the ways of {@linkcode Sizes}. */
-export function sizesOf(op: string, args: readonly unknown[], name: string): number[] {
-  const first = args[0];
-  if (args.length === 1 && isPlainObject(first)) {
-    const list = first[name];
-    if (!Array.isArray(list) || Object.keys(first).length !== 1) {
-      throw new ArgumentError(`${op}(): expected { ${name}: [...] }: got the keys ${Object.keys(first).join(", ")}`);
-    }
-    return intList(op, [list]);
-  }
-  return intList(op, args);
 }

@@ -54,9 +54,11 @@ export class AdamArgs extends AdamWArgs {
 const adamArgs = call("Adam", AdamArgs);
 const adamWArgs = call("AdamW", AdamWArgs);
 
+const MEANS = ["exp_avg", "exp_avg_sq"], AMSGRAD = [...MEANS, "max_exp_avg_sq"];
+
 const adam = rule<AdamArgs, { amsgrad: boolean }>({
   name: "Adam",
-  state: ({ amsgrad }) => amsgrad ? ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] : ["exp_avg", "exp_avg_sq"],
+  state: ({ amsgrad }) => amsgrad ? AMSGRAD : MEANS,
   constants: ({ betas: [beta1, beta2] }) => [Math.log(beta1), Math.log(beta2)],
   numbers: {
     derive: ([step], lr, [logBeta1, logBeta2]) => [

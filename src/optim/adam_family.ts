@@ -156,7 +156,7 @@ export class RAdamArgs extends OptimizerArgs {
 
 const radamArgs = call("RAdam", RAdamArgs);
 
-type RAdamFlags = { rectified: boolean; dynamic: boolean };
+export type RAdamFlags = { rectified: boolean; dynamic: boolean };
 
 // Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).
 const SHORTEST = 5;

@@ -9,7 +9,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { enableGrad, noGrad } from "../autograd/mode.ts";
+import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { cat } from "../ops/join.ts";
 import { readsAtOnce } from "../ops/values.ts";
 import { outsideScopes } from "../tensor/storage.ts";
@@ -74,7 +74,7 @@ function finish<T>(steps: Reading<T>): T {
 
 /** Runs to the end where values are read asynchronously. */
 async function finishLater<T>(steps: Reading<T>): Promise<T> {
-  const go = (numbers: readonly number[]) => noGrad(() => outsideScopes(() => steps.next(numbers)));
+  const go = (numbers: readonly number[]) => withGrad(false, () => outsideScopes(() => steps.next(numbers)));
   let next = go([]);
   while (!next.done) next = go((await Promise.all(next.value.map((t) => t.item()))).map(Number));
   return next.value;

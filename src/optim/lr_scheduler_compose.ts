@@ -6,41 +6,51 @@
  */
 
 import { checkArray } from "../base/checks.ts";
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call, NoArgs } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkState, LRScheduler, type SchedulerState } from "./lr_scheduler.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { numberOf, readLr, writeLr } from "./param_group.ts";
+import { numberOf, perGroup, readLr, writeLr } from "./param_group.ts";
 
-/** Options of {@linkcode ReduceLROnPlateau}. */
-export interface ReduceLROnPlateauOptions {
-  /** The optimizer whose rates are set. */
-  optimizer: Optimizer;
-  /** Whether lower or higher values are better. @default {"min"} */
-  mode?: "min" | "max";
-  /** Factor of each reduction, below 1. @default {0.1} */
-  factor?: number;
-  /** Epochs without improvement that are tolerated. @default {10} */
-  patience?: number;
-  /** By how much a value must be better to count. @default {1e-4} */
-  threshold?: number;
-  /** Whether the threshold is relative to the best value. @default {"rel"} */
-  thresholdMode?: "rel" | "abs";
-  /** Epochs to wait after a reduction. @default {0} */
-  cooldown?: number;
-  /** Lowest rate, or one per group. @default {0} */
-  minLr?: number | readonly number[];
-  /** Reductions smaller than this are not made. @default {1e-8} */
-  eps?: number;
+/** The parameters of {@linkcode ReduceLROnPlateau}. */
+export class ReduceLROnPlateauArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer whose rates are set. */
+    public optimizer: Optimizer,
+    /** Whether lower or higher values are better. */
+    public mode: "min" | "max" = "min",
+    /** Factor of each reduction, below 1. */
+    public factor = 0.1,
+    /** Epochs without improvement that are tolerated. */
+    public patience = 10,
+    /** By how much a value must be better to count. */
+    public threshold = 1e-4,
+    /** Whether the threshold is relative to the best value. */
+    public thresholdMode: "rel" | "abs" = "rel",
+    /** Epochs to wait after a reduction. */
+    public cooldown = 0,
+    /** Lowest rate, or one per group. */
+    public minLr: number | readonly number[] = 0,
+    /** Reductions smaller than this are not made. */
+    public eps = 1e-8,
+  ) {}
 }
 
-const plateauArgs = signature<ReduceLROnPlateauOptions>(
-  "ReduceLROnPlateau",
-  ["optimizer", "mode", "factor", "patience", "threshold", "thresholdMode", "cooldown", "minLr", "eps"],
-  [],
-  1,
-);
+/** The parameters of {@linkcode ReduceLROnPlateau.step}. */
+export class PlateauStepArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The value that is watched, such as the validation loss: a number or a 0-d tensor. It must be given. */
+    public metrics: number | Tensor | null = null,
+    /** The number of this epoch; `null`: the next one. */
+    public epoch: number | null = null,
+  ) {}
+}
+
+const plateauArgs = call("ReduceLROnPlateau", ReduceLROnPlateauArgs);
+const plateauStepArgs = call("ReduceLROnPlateau.step", PlateauStepArgs);
 
 /** Multiplies the rate by `factor` when a measured value has stopped improving. */
 export class ReduceLROnPlateau extends LRScheduler {
@@ -67,22 +77,17 @@ export class ReduceLROnPlateau extends LRScheduler {
   /** Epochs without improvement. */
   numBadEpochs = 0;
 
-  /** Takes `optimizer, mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps`. */
-  constructor(
-    ...args: Args<
-      ReduceLROnPlateauOptions,
-      ["optimizer", "mode", "factor", "patience", "threshold", "thresholdMode", "cooldown", "minLr", "eps"]
-    >
-  ) {
+  /** Takes {@linkcode ReduceLROnPlateauArgs}. */
+  constructor(...args: Args<typeof ReduceLROnPlateauArgs>) {
     const o = plateauArgs(args);
     super(o.optimizer);
-    this.mode = o.mode ?? "min";
-    this.factor = o.factor ?? 0.1;
-    this.patience = o.patience ?? 10;
-    this.threshold = o.threshold ?? 1e-4;
-    this.thresholdMode = o.thresholdMode ?? "rel";
-    this.cooldown = o.cooldown ?? 0;
-    this.eps = o.eps ?? 1e-8;
+    this.mode = o.mode;
+    this.factor = o.factor;
+    this.patience = o.patience;
+    this.threshold = o.threshold;
+    this.thresholdMode = o.thresholdMode;
+    this.cooldown = o.cooldown;
+    this.eps = o.eps;
     if (!(this.factor < 1)) throw new ArgumentError(`ReduceLROnPlateau(): factor must be below 1: ${this.factor}`);
     if (this.mode !== "min" && this.mode !== "max") {
       throw new ArgumentError(`ReduceLROnPlateau(): mode must be "min" or "max": "${String(this.mode)}"`);
@@ -92,14 +97,7 @@ export class ReduceLROnPlateau extends LRScheduler {
         `ReduceLROnPlateau(): thresholdMode must be "rel" or "abs": "${String(this.thresholdMode)}"`,
       );
     }
-    const groups = o.optimizer.paramGroups;
-    const minLr = o.minLr ?? 0;
-    this.minLrs = typeof minLr === "number" ? groups.map(() => minLr) : [...minLr];
-    if (this.minLrs.length !== groups.length) {
-      throw new ArgumentError(
-        `ReduceLROnPlateau(): minLr must have one value per parameter group: ${this.minLrs.length} given, ${groups.length} groups`,
-      );
-    }
+    this.minLrs = perGroup("ReduceLROnPlateau", "minLr", o.optimizer.paramGroups, o.minLr);
     this.best = this.mode === "min" ? Infinity : -Infinity;
     this.lastEpoch = 0;
     this._lastLr = this.currentLrs();
@@ -110,17 +108,14 @@ export class ReduceLROnPlateau extends LRScheduler {
     return this.currentLrs();
   }
 
-  /**
-   * Tells the schedule the value that is watched.
-   *
-   * @param metrics the value, such as the validation loss; a number or a 0-d tensor
-   */
-  override step(metrics?: number | Tensor): void {
-    if (metrics === undefined) {
-      throw new ArgumentError("ReduceLROnPlateau.step(): missing argument: the measured value");
+  /** Tells the schedule the value that is watched. */
+  override step(...args: Args<typeof PlateauStepArgs>): void {
+    const { metrics, epoch } = plateauStepArgs(args);
+    if (metrics === null) {
+      throw new ArgumentError('ReduceLROnPlateau.step(): missing argument: "metrics", the measured value');
     }
     const value = numberOf(metrics);
-    this.lastEpoch++;
+    this.lastEpoch = epoch ?? this.lastEpoch + 1;
     if (this.#isBetter(value)) {
       this.best = value;
       this.numBadEpochs = 0;
@@ -171,24 +166,23 @@ function stateWithParts(state: SchedulerState, parts: readonly LRScheduler[]): S
   return { ...state, _schedulers: parts.map((part) => part.stateDict()) };
 }
 
-/** Options of {@linkcode SequentialLR}. */
-export interface SequentialLROptions {
-  /** The optimizer that all parts share. */
-  optimizer: Optimizer;
-  /** The schedules, in order. */
-  schedulers: readonly LRScheduler[];
-  /** The epochs at which the next one takes over; one fewer than schedules. */
-  milestones: readonly number[];
-  /** The index of the last epoch when a run is resumed. @default {-1} */
-  lastEpoch?: number;
+/** The parameters of {@linkcode SequentialLR}. */
+export class SequentialLRArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer that all parts share. */
+    public optimizer: Optimizer,
+    /** The schedules, in order. */
+    public schedulers: readonly LRScheduler[],
+    /** The epochs at which the next one takes over; one fewer than schedules. */
+    public milestones: readonly number[],
+    /** The index of the last epoch when a run is resumed. */
+    public lastEpoch = -1,
+  ) {}
 }
 
-const sequentialArgs = signature<SequentialLROptions>(
-  "SequentialLR",
-  ["optimizer", "schedulers", "milestones", "lastEpoch"],
-  [],
-  3,
-);
+const sequentialArgs = call("SequentialLR", SequentialLRArgs);
+const sequentialStepArgs = call("SequentialLR.step", NoArgs);
 
 /** One schedule after another. */
 export class SequentialLR extends LRScheduler {
@@ -197,8 +191,8 @@ export class SequentialLR extends LRScheduler {
   /** The epochs at which the next one takes over. */
   _milestones: readonly number[];
 
-  /** Takes `optimizer, schedulers, milestones, lastEpoch`. */
-  constructor(...args: Args<SequentialLROptions, ["optimizer", "schedulers", "milestones", "lastEpoch"]>) {
+  /** Takes {@linkcode SequentialLRArgs}. */
+  constructor(...args: Args<typeof SequentialLRArgs>) {
     const o = sequentialArgs(args);
     checkParts("SequentialLR", o.optimizer, o.schedulers);
     if (o.milestones.length !== o.schedulers.length - 1) {
@@ -209,7 +203,7 @@ export class SequentialLR extends LRScheduler {
     super(o.optimizer, o.lastEpoch);
     this._schedulers = [...o.schedulers];
     this._milestones = [...o.milestones];
-    this.lastEpoch = (o.lastEpoch ?? -1) + 1;
+    this.lastEpoch = o.lastEpoch + 1;
     // Each part took its first step when it was made; undo them, then let only the part of step 0 take its own.
     for (const group of o.optimizer.paramGroups) writeLr(group, group.initialLr as number);
     this.undo();
@@ -237,7 +231,8 @@ export class SequentialLR extends LRScheduler {
   }
 
   /** Moves on to the next epoch. */
-  override step(): void {
+  override step(...args: Args<typeof NoArgs>): void {
+    sequentialStepArgs(args);
     this.lastEpoch++;
     const part = this.#partAt(this.lastEpoch);
     if (this._milestones.includes(this.lastEpoch)) part._updateLr(0);
@@ -246,12 +241,12 @@ export class SequentialLR extends LRScheduler {
   }
 
   /** The state, for `loadStateDict`. */
-  override stateDict(): SchedulerState {
-    return stateWithParts(super.stateDict(), this._schedulers);
+  override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
+    return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
   /** Takes back what `stateDict` gave. */
-  override loadStateDict(state: SchedulerState): void {
+  override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;
     checkArray(`${this.constructor.name}.loadStateDict`, "_schedulers", _schedulers);
@@ -261,28 +256,32 @@ export class SequentialLR extends LRScheduler {
           `${_schedulers.length} given`,
       );
     }
-    super.loadStateDict(own);
+    super.loadStateDict(own, ...args);
     (_schedulers as SchedulerState[]).forEach((part, i) => this._schedulers[i].loadStateDict(part));
   }
 }
 
-/** Options of {@linkcode ChainedScheduler}. */
-export interface ChainedSchedulerOptions {
-  /** The schedules that all apply, in order. */
-  schedulers: readonly LRScheduler[];
-  /** Their optimizer, for a check. */
-  optimizer?: Optimizer;
+/** The parameters of {@linkcode ChainedScheduler}. */
+export class ChainedSchedulerArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The schedules that all apply, in order. */
+    public schedulers: readonly LRScheduler[],
+    /** Their optimizer, for a check. */
+    public optimizer: Optimizer | null = null,
+  ) {}
 }
 
-const chainedArgs = signature<ChainedSchedulerOptions>("ChainedScheduler", ["schedulers", "optimizer"], [], 1);
+const chainedArgs = call("ChainedScheduler", ChainedSchedulerArgs);
+const chainedStepArgs = call("ChainedScheduler.step", NoArgs);
 
 /** Several schedules at once: each step is a step of all. */
 export class ChainedScheduler extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];
 
-  /** Takes `schedulers, optimizer`. */
-  constructor(...args: Args<ChainedSchedulerOptions, ["schedulers", "optimizer"]>) {
+  /** Takes {@linkcode ChainedSchedulerArgs}. */
+  constructor(...args: Args<typeof ChainedSchedulerArgs>) {
     const o = chainedArgs(args);
     const optimizer = o.optimizer ?? o.schedulers[0]?.optimizer;
     checkParts("ChainedScheduler", optimizer, o.schedulers);
@@ -297,18 +296,19 @@ export class ChainedScheduler extends LRScheduler {
   }
 
   /** A step of every part. */
-  override step(): void {
+  override step(...args: Args<typeof NoArgs>): void {
+    chainedStepArgs(args);
     for (const part of this._schedulers) part.step();
     this._lastLr = this.currentLrs();
   }
 
   /** The state, for `loadStateDict`. */
-  override stateDict(): SchedulerState {
-    return stateWithParts(super.stateDict(), this._schedulers);
+  override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
+    return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
   /** Takes back what `stateDict` gave. */
-  override loadStateDict(state: SchedulerState): void {
+  override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;
     checkArray(`${this.constructor.name}.loadStateDict`, "_schedulers", _schedulers);
@@ -318,7 +318,7 @@ export class ChainedScheduler extends LRScheduler {
           `${_schedulers.length} given`,
       );
     }
-    super.loadStateDict(own);
+    super.loadStateDict(own, ...args);
     (_schedulers as SchedulerState[]).forEach((part, i) => this._schedulers[i].loadStateDict(part));
   }
 }

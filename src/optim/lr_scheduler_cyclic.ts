@@ -1,5 +1,5 @@
 /**
- * Schedules that follow a curve: cosine annealing with and without restarts, cycles, the one-cycle policy, and the
+ * Schedules that follow a curve: cosine annealing with restarts, cycles, the one-cycle policy, and the
  * anneal of stochastic weight averaging.
  *
  * The cyclic ones move the momentum against the rate: `momentum` of SGD, the first of Adam's `betas`.
@@ -7,85 +7,31 @@
  * @module
  */
 
-import { type Args, signature } from "../base/args.ts";
+import { type Args, call } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { LRScheduler, type LRSchedulerOptions } from "./lr_scheduler.ts";
+import { LRScheduler, SchedulerStepArgs } from "./lr_scheduler.ts";
 import { type ParamGroup, perGroup, readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
 
-/** Options of {@linkcode CosineAnnealingLR}. */
-export interface CosineAnnealingLROptions extends LRSchedulerOptions {
-  /** Epochs from the highest to the lowest rate. */
-  T_max: number;
-  /** Lowest rate. @default {0} */
-  etaMin?: number;
+/** The parameters of {@linkcode CosineAnnealingWarmRestarts}. */
+export class CosineAnnealingWarmRestartsArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer whose rates are set. */
+    public optimizer: Optimizer,
+    /** Epochs until the first restart. */
+    public T_0: number,
+    /** By how much each cycle is longer than the one before; an integer. */
+    public T_mult = 1,
+    /** Lowest rate. */
+    public etaMin = 0,
+    /** The index of the last epoch when a run is resumed. */
+    public lastEpoch = -1,
+  ) {}
 }
 
-const cosineArgs = signature<CosineAnnealingLROptions>(
-  "CosineAnnealingLR",
-  ["optimizer", "T_max", "etaMin", "lastEpoch"],
-  [],
-  2,
-);
-
-/**
- * Half a cosine from the initial rate to `etaMin` in `T_max` epochs, and back.
- *
- * @see https://arxiv.org/abs/1608.03983
- */
-export class CosineAnnealingLR extends LRScheduler {
-  /** Epochs from the highest to the lowest rate. */
-  T_max: number;
-  /** Lowest rate. */
-  etaMin: number;
-
-  /** Takes `optimizer, T_max, etaMin, lastEpoch`. */
-  constructor(...args: Args<CosineAnnealingLROptions, ["optimizer", "T_max", "etaMin", "lastEpoch"]>) {
-    const o = cosineArgs(args);
-    super(o.optimizer, o.lastEpoch);
-    this.T_max = o.T_max;
-    this.etaMin = o.etaMin ?? 0;
-    this._initialStep();
-  }
-
-  /** The learning rates of this step, one per group. */
-  override getLr(): number[] {
-    const now = this.currentLrs();
-    if (this._isInitial) return now;
-    if (this._stepCount === 1 && this.lastEpoch > 0) return this._closedFormLr();
-    const rise = 1 - Math.cos(Math.PI / this.T_max);
-    if ((this.lastEpoch - 1 - this.T_max) % (2 * this.T_max) === 0) {
-      // The previous rate was etaMin, from which no factor leads away: add the first step of the way up.
-      return now.map((lr, i) => lr + ((this.baseLrs[i] - this.etaMin) * rise) / 2);
-    }
-    const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / this.T_max);
-    const factor = height(this.lastEpoch) / height(this.lastEpoch - 1);
-    return now.map((lr) => factor * (lr - this.etaMin) + this.etaMin);
-  }
-
-  /** The learning rates of this epoch by the formula, one per group. */
-  override _closedFormLr(): number[] {
-    const height = (1 + Math.cos((Math.PI * this.lastEpoch) / this.T_max)) / 2;
-    return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
-  }
-}
-
-/** Options of {@linkcode CosineAnnealingWarmRestarts}. */
-export interface CosineAnnealingWarmRestartsOptions extends LRSchedulerOptions {
-  /** Epochs until the first restart. */
-  T_0: number;
-  /** By how much each cycle is longer than the one before; an integer. @default {1} */
-  T_mult?: number;
-  /** Lowest rate. @default {0} */
-  etaMin?: number;
-}
-
-const restartArgs = signature<CosineAnnealingWarmRestartsOptions>(
-  "CosineAnnealingWarmRestarts",
-  ["optimizer", "T_0", "T_mult", "etaMin", "lastEpoch"],
-  [],
-  2,
-);
+const restartArgs = call("CosineAnnealingWarmRestarts", CosineAnnealingWarmRestartsArgs);
+const restartStepArgs = call("CosineAnnealingWarmRestarts.step", SchedulerStepArgs);
 
 /**
  * Cosine annealing that starts again at the initial rate after `T_0`, `T_0 · T_mult`, … epochs.
@@ -104,22 +50,19 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   /** Epochs since the last restart. */
   T_cur: number;
 
-  /** Takes `optimizer, T_0, T_mult, etaMin, lastEpoch`. */
-  constructor(
-    ...args: Args<CosineAnnealingWarmRestartsOptions, ["optimizer", "T_0", "T_mult", "etaMin", "lastEpoch"]>
-  ) {
-    const o = restartArgs(args);
-    const T_mult = o.T_mult ?? 1;
-    if (!(Number.isInteger(o.T_0) && o.T_0 > 0)) {
-      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_0 must be a positive integer: ${o.T_0}`);
+  /** Takes {@linkcode CosineAnnealingWarmRestartsArgs}. */
+  constructor(...args: Args<typeof CosineAnnealingWarmRestartsArgs>) {
+    const { optimizer, T_0, T_mult, etaMin, lastEpoch } = restartArgs(args);
+    if (!(Number.isInteger(T_0) && T_0 > 0)) {
+      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_0 must be a positive integer: ${T_0}`);
     }
     if (!(Number.isInteger(T_mult) && T_mult >= 1)) {
       throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_mult must be an integer of at least 1: ${T_mult}`);
     }
-    super(o.optimizer, o.lastEpoch);
-    this.T_0 = this.T_i = o.T_0;
+    super(optimizer, lastEpoch);
+    this.T_0 = this.T_i = T_0;
     this.T_mult = T_mult;
-    this.etaMin = o.etaMin ?? 0;
+    this.etaMin = etaMin;
     this.T_cur = this.lastEpoch;
     this._initialStep();
   }
@@ -130,15 +73,12 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
   }
 
-  /**
-   * Moves on to the next epoch.
-   *
-   * @param epoch jumps there instead; fractions are allowed, for a step per batch
-   */
-  override step(epoch?: number): void {
+  /** Moves on to the next epoch, or jumps to `epoch`, where fractions are allowed, for a step per batch. */
+  override step(...args: Args<typeof SchedulerStepArgs>): void {
+    let { epoch } = restartStepArgs(args);
     this._stepCount++;
-    if (epoch === undefined && this.lastEpoch < 0) epoch = 0;
-    if (epoch === undefined) {
+    if (epoch === null && this.lastEpoch < 0) epoch = 0;
+    if (epoch === null) {
       epoch = this.lastEpoch + 1;
       this.T_cur++;
       if (this.T_cur >= this.T_i) {
@@ -182,52 +122,40 @@ function writeMomentum(group: ParamGroup, beta1: boolean, value: number): void {
   else group.momentum = value;
 }
 
-/** Options of {@linkcode CyclicLR}. */
-export interface CyclicLROptions extends LRSchedulerOptions {
-  /** Lowest rate, or one per group. */
-  baseLr: number | readonly number[];
-  /** Highest rate, or one per group. */
-  maxLr: number | readonly number[];
-  /** Steps on the way up. @default {2000} */
-  stepSizeUp?: number;
-  /** Steps on the way down; as many as up if missing. */
-  stepSizeDown?: number | null;
-  /** How the height changes from cycle to cycle. @default {"triangular"} */
-  mode?: "triangular" | "triangular2" | "exp_range";
-  /** Factor per step of `"exp_range"`. @default {1} */
-  gamma?: number;
-  /** An own factor of the height, in place of `mode`. */
-  scaleFn?: ((x: number) => number) | null;
-  /** What `scaleFn` is given: the cycle's number or the step's. @default {"cycle"} */
-  scaleMode?: "cycle" | "iterations";
-  /** Whether the momentum moves against the rate. @default {true} */
-  cycleMomentum?: boolean;
-  /** Lowest momentum, or one per group. @default {0.8} */
-  baseMomentum?: number | readonly number[];
-  /** Highest momentum, or one per group. @default {0.9} */
-  maxMomentum?: number | readonly number[];
+/** The parameters of {@linkcode CyclicLR}. */
+export class CyclicLRArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer whose rates are set. */
+    public optimizer: Optimizer,
+    /** Lowest rate, or one per group. */
+    public baseLr: number | readonly number[],
+    /** Highest rate, or one per group. */
+    public maxLr: number | readonly number[],
+    /** Steps on the way up. */
+    public stepSizeUp = 2000,
+    /** Steps on the way down; `null`: as many as up. */
+    public stepSizeDown: number | null = null,
+    /** How the height changes from cycle to cycle. */
+    public mode: "triangular" | "triangular2" | "exp_range" = "triangular",
+    /** Factor per step of `"exp_range"`. */
+    public gamma = 1,
+    /** An own factor of the height, in place of `mode`. */
+    public scaleFn: ((x: number) => number) | null = null,
+    /** What `scaleFn` is given: the cycle's number or the step's. */
+    public scaleMode: "cycle" | "iterations" = "cycle",
+    /** Whether the momentum moves against the rate. */
+    public cycleMomentum = true,
+    /** Lowest momentum, or one per group. */
+    public baseMomentum: number | readonly number[] = 0.8,
+    /** Highest momentum, or one per group. */
+    public maxMomentum: number | readonly number[] = 0.9,
+    /** The index of the last step when a run is resumed. */
+    public lastEpoch = -1,
+  ) {}
 }
 
-const cyclicArgs = signature<CyclicLROptions>(
-  "CyclicLR",
-  [
-    "optimizer",
-    "baseLr",
-    "maxLr",
-    "stepSizeUp",
-    "stepSizeDown",
-    "mode",
-    "gamma",
-    "scaleFn",
-    "scaleMode",
-    "cycleMomentum",
-    "baseMomentum",
-    "maxMomentum",
-    "lastEpoch",
-  ],
-  [],
-  3,
-);
+const cyclicArgs = call("CyclicLR", CyclicLRArgs);
 
 /**
  * Rates that go up and down between two bounds, one step per batch.
@@ -258,32 +186,27 @@ export class CyclicLR extends LRScheduler {
   /** The factor of the height. */
   scaleFn: (x: number) => number;
 
-  /** Takes `optimizer, baseLr, maxLr, stepSizeUp, …`. */
-  constructor(
-    ...args: Args<
-      CyclicLROptions,
-      ["optimizer", "baseLr", "maxLr", "stepSizeUp", "stepSizeDown", "mode", "gamma", "scaleFn", "scaleMode"]
-    >
-  ) {
+  /** Takes {@linkcode CyclicLRArgs}. */
+  constructor(...args: Args<typeof CyclicLRArgs>) {
     const o = cyclicArgs(args);
     const groups = o.optimizer.paramGroups;
-    const fresh = (o.lastEpoch ?? -1) === -1;
+    const fresh = o.lastEpoch === -1;
     const baseLrs = perGroup("CyclicLR", "baseLr", groups, o.baseLr);
     if (fresh) groups.forEach((group, i) => writeLr(group, baseLrs[i]));
     super(o.optimizer, o.lastEpoch);
     this.maxLrs = perGroup("CyclicLR", "maxLr", groups, o.maxLr);
-    const up = o.stepSizeUp ?? 2000;
+    const up = o.stepSizeUp;
     this.totalSize = up + (o.stepSizeDown ?? up);
     this.stepRatio = up / this.totalSize;
-    this.mode = o.mode ?? "triangular";
-    this.gamma = o.gamma ?? 1;
-    this.scaleMode = o.scaleFn ? o.scaleMode ?? "cycle" : this.mode === "exp_range" ? "iterations" : "cycle";
+    this.mode = o.mode;
+    this.gamma = o.gamma;
+    this.scaleMode = o.scaleFn ? o.scaleMode : this.mode === "exp_range" ? "iterations" : "cycle";
     this.scaleFn = o.scaleFn ?? this.#builtinScale();
-    this.cycleMomentum = o.cycleMomentum ?? true;
+    this.cycleMomentum = o.cycleMomentum;
     if (this.cycleMomentum) {
       this.useBeta1 = usesBeta1("CyclicLR", o.optimizer);
-      this.baseMomentums = perGroup("CyclicLR", "baseMomentum", groups, o.baseMomentum ?? 0.8);
-      this.maxMomentums = perGroup("CyclicLR", "maxMomentum", groups, o.maxMomentum ?? 0.9);
+      this.baseMomentums = perGroup("CyclicLR", "baseMomentum", groups, o.baseMomentum);
+      this.maxMomentums = perGroup("CyclicLR", "maxMomentum", groups, o.maxMomentum);
       if (fresh) groups.forEach((group, i) => writeMomentum(group, this.useBeta1, this.maxMomentums[i]));
     }
     this._initialStep();
@@ -321,55 +244,48 @@ export class CyclicLR extends LRScheduler {
   }
 }
 
-/** Options of {@linkcode OneCycleLR}. */
-export interface OneCycleLROptions extends LRSchedulerOptions {
-  /** Highest rate, or one per group. */
-  maxLr: number | readonly number[];
-  /** Steps of the cycle; or give `epochs` and `stepsPerEpoch`. */
-  totalSteps?: number | null;
-  /** Epochs of the cycle. */
-  epochs?: number | null;
-  /** Batches per epoch. */
-  stepsPerEpoch?: number | null;
-  /** Share of the steps on the way up. @default {0.3} */
-  pctStart?: number;
-  /** The curve. @default {"cos"} */
-  annealStrategy?: "cos" | "linear";
-  /** Whether the momentum moves against the rate. @default {true} */
-  cycleMomentum?: boolean;
-  /** Lowest momentum, or one per group. @default {0.85} */
-  baseMomentum?: number | readonly number[];
-  /** Highest momentum, or one per group. @default {0.95} */
-  maxMomentum?: number | readonly number[];
-  /** `maxLr / divFactor` is the first rate. @default {25} */
-  divFactor?: number;
-  /** The first rate divided by this is the last rate. @default {1e4} */
-  finalDivFactor?: number;
-  /** Whether the way down goes first to the initial rate, then to the last. @default {false} */
-  threePhase?: boolean;
+/** Whether a curve is half a cosine; throws where it is no curve. */
+function isCosine(op: string, strategy: "cos" | "linear"): boolean {
+  if (strategy === "cos" || strategy === "linear") return strategy === "cos";
+  throw new ArgumentError(`${op}(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
 }
 
-const oneCycleArgs = signature<OneCycleLROptions>(
-  "OneCycleLR",
-  [
-    "optimizer",
-    "maxLr",
-    "totalSteps",
-    "epochs",
-    "stepsPerEpoch",
-    "pctStart",
-    "annealStrategy",
-    "cycleMomentum",
-    "baseMomentum",
-    "maxMomentum",
-    "divFactor",
-    "finalDivFactor",
-    "threePhase",
-    "lastEpoch",
-  ],
-  [],
-  2,
-);
+/** The parameters of {@linkcode OneCycleLR}. */
+export class OneCycleLRArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer whose rates are set. */
+    public optimizer: Optimizer,
+    /** Highest rate, or one per group. */
+    public maxLr: number | readonly number[],
+    /** Steps of the cycle; or give `epochs` and `stepsPerEpoch`. */
+    public totalSteps: number | null = null,
+    /** Epochs of the cycle. */
+    public epochs: number | null = null,
+    /** Batches per epoch. */
+    public stepsPerEpoch: number | null = null,
+    /** Share of the steps on the way up, in [0, 1]. */
+    public pctStart = 0.3,
+    /** The curve. */
+    public annealStrategy: "cos" | "linear" = "cos",
+    /** Whether the momentum moves against the rate. */
+    public cycleMomentum = true,
+    /** Lowest momentum, or one per group. */
+    public baseMomentum: number | readonly number[] = 0.85,
+    /** Highest momentum, or one per group. */
+    public maxMomentum: number | readonly number[] = 0.95,
+    /** `maxLr / divFactor` is the first rate. */
+    public divFactor = 25,
+    /** The first rate divided by this is the last rate. */
+    public finalDivFactor = 1e4,
+    /** Whether the way down goes first to the initial rate, then to the last. */
+    public threePhase = false,
+    /** The index of the last step when a run is resumed. */
+    public lastEpoch = -1,
+  ) {}
+}
+
+const oneCycleArgs = call("OneCycleLR", OneCycleLRArgs);
 
 interface Phase {
   endStep: number;
@@ -396,7 +312,7 @@ function phasesOf(totalSteps: number, pctStart: number, three: boolean): Phase[]
   ];
 }
 
-function totalStepsOf(o: OneCycleLROptions): number {
+function totalStepsOf(o: OneCycleLRArgs): number {
   const total = o.totalSteps ?? (o.epochs && o.stepsPerEpoch ? o.epochs * o.stepsPerEpoch : null);
   if (total === null) {
     throw new ArgumentError("OneCycleLR(): give either totalSteps, or epochs and stepsPerEpoch");
@@ -422,39 +338,32 @@ export class OneCycleLR extends LRScheduler {
   #phases: readonly Phase[];
   #cosine: boolean;
 
-  /** Takes `optimizer, maxLr, totalSteps, epochs, stepsPerEpoch, …`. */
-  constructor(
-    ...args: Args<OneCycleLROptions, ["optimizer", "maxLr", "totalSteps", "epochs", "stepsPerEpoch", "pctStart"]>
-  ) {
-    const o = oneCycleArgs(args);
-    const totalSteps = totalStepsOf(o);
-    const pctStart = o.pctStart ?? 0.3;
+  /** Takes {@linkcode OneCycleLRArgs}. */
+  constructor(...args: Args<typeof OneCycleLRArgs>) {
+    const o = oneCycleArgs(args), totalSteps = totalStepsOf(o), { pctStart } = o;
     if (!(pctStart >= 0 && pctStart <= 1)) {
       throw new ArgumentError(`OneCycleLR(): pctStart must be between 0 and 1: ${pctStart}`);
     }
-    const strategy = o.annealStrategy ?? "cos";
-    if (strategy !== "cos" && strategy !== "linear") {
-      throw new ArgumentError(`OneCycleLR(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
-    }
+    const cosine = isCosine("OneCycleLR", o.annealStrategy);
     const groups = o.optimizer.paramGroups;
     const maxLrs = perGroup("OneCycleLR", "maxLr", groups, o.maxLr);
-    const fresh = (o.lastEpoch ?? -1) === -1;
+    const fresh = o.lastEpoch === -1;
     if (fresh) {
       groups.forEach((group, i) => {
-        group.initialLr = maxLrs[i] / (o.divFactor ?? 25);
+        group.initialLr = maxLrs[i] / o.divFactor;
         group.maxLr = maxLrs[i];
-        group.minLr = group.initialLr / (o.finalDivFactor ?? 1e4);
+        group.minLr = group.initialLr / o.finalDivFactor;
       });
     }
     super(o.optimizer, o.lastEpoch);
     this.totalSteps = totalSteps;
-    this.#phases = phasesOf(totalSteps, pctStart, o.threePhase ?? false);
-    this.#cosine = strategy === "cos";
-    this.cycleMomentum = o.cycleMomentum ?? true;
+    this.#phases = phasesOf(totalSteps, pctStart, o.threePhase);
+    this.#cosine = cosine;
+    this.cycleMomentum = o.cycleMomentum;
     if (this.cycleMomentum) {
       this.useBeta1 = usesBeta1("OneCycleLR", o.optimizer);
-      const max = perGroup("OneCycleLR", "maxMomentum", groups, o.maxMomentum ?? 0.95);
-      const base = perGroup("OneCycleLR", "baseMomentum", groups, o.baseMomentum ?? 0.85);
+      const max = perGroup("OneCycleLR", "maxMomentum", groups, o.maxMomentum);
+      const base = perGroup("OneCycleLR", "baseMomentum", groups, o.baseMomentum);
       if (fresh) {
         groups.forEach((group, i) => {
           writeMomentum(group, this.useBeta1, max[i]);
@@ -494,22 +403,24 @@ export class OneCycleLR extends LRScheduler {
   }
 }
 
-/** Options of {@linkcode SWALR}. */
-export interface SWALROptions extends LRSchedulerOptions {
-  /** The rate that is held at the end, or one per group. */
-  swaLr: number | readonly number[];
-  /** Epochs until it is reached. @default {10} */
-  annealEpochs?: number;
-  /** The curve. @default {"cos"} */
-  annealStrategy?: "cos" | "linear";
+/** The parameters of {@linkcode SWALR}. */
+export class SWALRArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** The optimizer whose rates are set. */
+    public optimizer: Optimizer,
+    /** The rate that is held at the end, or one per group. */
+    public swaLr: number | readonly number[],
+    /** Epochs until it is reached. */
+    public annealEpochs = 10,
+    /** The curve. */
+    public annealStrategy: "cos" | "linear" = "cos",
+    /** The index of the last epoch when a run is resumed. */
+    public lastEpoch = -1,
+  ) {}
 }
 
-const swaArgs = signature<SWALROptions>(
-  "SWALR",
-  ["optimizer", "swaLr", "annealEpochs", "annealStrategy", "lastEpoch"],
-  [],
-  2,
-);
+const swaArgs = call("SWALR", SWALRArgs);
 
 /** Anneals the rate to a constant that is held, for stochastic weight averaging. */
 export class SWALR extends LRScheduler {
@@ -517,16 +428,9 @@ export class SWALR extends LRScheduler {
   annealEpochs: number;
   #cosine: boolean;
 
-  /** Takes `optimizer, swaLr, annealEpochs, annealStrategy, lastEpoch`. */
-  constructor(
-    ...args: Args<SWALROptions, ["optimizer", "swaLr", "annealEpochs", "annealStrategy", "lastEpoch"]>
-  ) {
-    const o = swaArgs(args);
-    const strategy = o.annealStrategy ?? "cos";
-    if (strategy !== "cos" && strategy !== "linear") {
-      throw new ArgumentError(`SWALR(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
-    }
-    const annealEpochs = o.annealEpochs ?? 10;
+  /** Takes {@linkcode SWALRArgs}. */
+  constructor(...args: Args<typeof SWALRArgs>) {
+    const o = swaArgs(args), { annealEpochs } = o, cosine = isCosine("SWALR", o.annealStrategy);
     if (!(Number.isInteger(annealEpochs) && annealEpochs >= 0)) {
       throw new ArgumentError(`SWALR(): annealEpochs must be an integer of at least 0: ${annealEpochs}`);
     }
@@ -534,7 +438,7 @@ export class SWALR extends LRScheduler {
     o.optimizer.paramGroups.forEach((group, i) => group.swaLr = rates[i]);
     super(o.optimizer, o.lastEpoch);
     this.annealEpochs = annealEpochs;
-    this.#cosine = strategy === "cos";
+    this.#cosine = cosine;
     this._initialStep();
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export { Adafactor } from "./adafactor.ts";
 export { Adam, AdamW } from "./adam.ts";
 export { Adamax, NAdam, RAdam } from "./adam_family.ts";
@@ -23,3 +24,29 @@ export { Adadelta, Adagrad, RMSprop } from "./rmsprop.ts";
 export { ASGD, Rprop } from "./rprop.ts";
 export { SGD } from "./sgd.ts";
 export * as swaUtils from "./swa_utils.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { AdafactorArgs } from "./adafactor.ts";
+export type { AdamArgs, AdamWArgs } from "./adam.ts";
+export type { AdamaxArgs, NAdamArgs, RAdamArgs, RAdamFlags } from "./adam_family.ts";
+export type { LBFGSArgs } from "./lbfgs.ts";
+export type {
+  ConstantLRArgs,
+  CosineAnnealingLRArgs,
+  ExponentialLRArgs,
+  LinearLRArgs,
+  MultiStepLRArgs,
+  PolynomialLRArgs,
+  StepLRArgs,
+} from "./lr_formulas.ts";
+export type { LambdaSchedule, Schedule, ScheduleOf, SchedulerStepArgs } from "./lr_scheduler.ts";
+export type { PlateauStepArgs } from "./lr_scheduler_compose.ts";
+export type { MuonAdjustment, MuonArgs } from "./muon.ts";
+export type { OptimizerHookArgs } from "./optimizer.ts";
+export type { GroupFields, GroupNotes, GroupOptions, OptimizerArgs, Unstored } from "./param_group.ts";
+export type { PointwiseOptimizer, PointwiseOptions, Rule, RuleSpec, Scalar } from "./pointwise.ts";
+export type { AdadeltaArgs, AdagradArgs, RMSpropArgs, RMSpropFlags } from "./rmsprop.ts";
+export type { ASGDArgs, RpropArgs } from "./rprop.ts";
+export type { Formula, Num, Scalars } from "./scalars.ts";
+export type { SGDArgs, SGDFlags } from "./sgd.ts";
+export type { Decay, Flags, Operands, UpdateFormula, Variants } from "./variants.ts";

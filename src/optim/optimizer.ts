@@ -12,10 +12,11 @@
  */
 
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
+import { inspectKey } from "../base/platform.ts";
 import { float32 } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
-import { enableGrad, noGrad } from "../autograd/mode.ts";
+import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
 import { tensor as makeTensor } from "../ops/creation.ts";
 import { batched } from "../ops/fused.ts";
@@ -55,7 +56,7 @@ export type Closure<R> = () => R;
 
 /** Makes a tensor of an optimizer's state: it belongs to no call's scope. */
 export function stateTensor(make: () => Tensor): Tensor {
-  return outsideScopes(() => noGrad(make));
+  return outsideScopes(() => withGrad(false, make));
 }
 
 /** The parameters of {@linkcode Optimizer.zeroGrad}. */
@@ -264,7 +265,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
         else kept.push(grad.detach());
       }
     }
-    if (kept.length > 0) noGrad(() => zeroEach(kept));
+    if (kept.length > 0) withGrad(false, () => zeroEach(kept));
   }
 
   /**
@@ -278,7 +279,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     const { closure } = stepArgs(args);
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
-    const result = noGrad(() => this.run(closure ?? undefined));
+    const result = withGrad(false, () => this.run(closure ?? undefined));
     for (const hook of this.#postHooks) hook(this);
     return result;
   }
@@ -488,7 +489,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /** How `console.log` shows it. */
-  [Symbol.for("Deno.customInspect")](): string {
+  [inspectKey](): string {
     return this.toString();
   }
 }

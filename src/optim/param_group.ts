@@ -10,7 +10,10 @@ import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a call takes and groups do not hold: the parameters, and how an update is computed. */
-type Unstored = "params" | "foreach" | "fused" | "differentiable";
+export type Unstored = "params" | "foreach" | "fused" | "differentiable";
+
+/** Names of {@linkcode Unstored}. */
+const UNSTORED: readonly string[] = ["params", "foreach", "fused", "differentiable"] satisfies Unstored[];
 
 /** The options that the class `O` of an optimizer declares, as they stand in each group. */
 export type GroupOptions<O> = { [K in Exclude<keyof O, Unstored>]: O[K] };
@@ -90,14 +93,14 @@ export class OptimizerArgs {
  * @throws {ArgumentError} if the update is to be differentiable
  */
 export function storedOptions(op: string, given: object): Record<string, unknown> {
-  const { params: _params, foreach: _foreach, fused: _fused, differentiable, ...stored } = given as
-    & Record<string, unknown>
-    & Partial<OptimizerArgs>;
-  if (differentiable) throw new ArgumentError(`${op}(): differentiable is not supported: an update leaves no graph`);
-  for (const [name, value] of Object.entries(stored)) {
+  const stored: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
     // As everywhere, undefined is what was not given. Saved groups name `capturable` only where it is on.
-    if (value === undefined || (name === "capturable" && value === false)) delete stored[name];
-    else if (Array.isArray(value)) stored[name] = [...value];
+    if (value === undefined || UNSTORED.includes(name) || (name === "capturable" && value === false)) continue;
+    stored[name] = Array.isArray(value) ? [...value] : value;
+  }
+  if ((given as Partial<OptimizerArgs>).differentiable) {
+    throw new ArgumentError(`${op}(): differentiable is not supported: an update leaves no graph`);
   }
   return stored;
 }

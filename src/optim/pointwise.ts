@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { FusedUpdate } from "../ops/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import type { GroupOptions, OptimizerArgs, ParamGroup, ParamsInput } from "./param_group.ts";
@@ -87,6 +88,21 @@ interface Shared {
   readonly maximize?: boolean;
 }
 
+/** What the parameters of a group have in common in one step, computed at the first of them. */
+interface Prepared {
+  readonly group: object;
+  readonly step: number;
+  readonly names: readonly string[];
+  readonly weightDecay: number;
+  readonly decay: Decay;
+  readonly numbers: Scalars;
+  readonly constants: readonly number[];
+  /** What the fields below were computed from: parameters that are at the same step share it. */
+  derived: readonly Scalar[] | null;
+  scalars: readonly Scalar[];
+  kernel: FusedUpdate | null;
+}
+
 const NONE: Record<never, boolean> = Object.freeze({});
 
 /** Base of the optimizers that are a rule. */
@@ -98,6 +114,7 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
   protected override readonly scalarState: readonly string[];
   /** What is computed. */
   protected readonly rule: Rule<O, F>;
+  #last: Prepared | null = null;
 
   /**
    * Takes the options and the rule.
@@ -113,54 +130,68 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
 
   /** Updates one parameter by the rule. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<O>): void {
-    const { rule } = this, { weightDecay = 0, decoupledWeightDecay = false } = group as Shared;
-    const own = this.tensorsOf(param, state, group), constants = rule.constants?.(group) ?? [];
-    if (weightDecay === 0 || !decoupledWeightDecay) {
-      const derived = this.scalars(rule.derived, param, state, group, constants);
-      this.apply(param, grad, own, group, derived, rule.flags?.(group, derived));
-      return;
+    const { names, numbers, constants } = this.#prepared(group), own: Tensor[] = [];
+    for (const name of names) {
+      if (state[name] === undefined) this.begin(name, param, state, group);
+      own.push(realOf(state[name] as Tensor));
     }
-    const derived = this.scalars(rule.decayed, param, state, group, [...constants, weightDecay]);
-    this.apply(param, grad, own, group, derived, rule.flags?.(group, derived));
+    this.apply(param, grad, own, group, this.scalars(numbers, param, state, group, constants));
   }
 
-  /** Runs the kernel of a variant, which writes the parameter and its state. */
+  /**
+   * Runs the kernel of a variant, which writes the parameter and its state.
+   *
+   * @param own the tensors of the state
+   * @param derived the numbers that depend on the step; the same list stands for the same variant
+   */
   protected apply(
     param: Tensor,
     grad: Tensor,
     own: readonly Tensor[],
     group: ParamGroup<O>,
     derived: readonly Scalar[],
-    flags: F = NONE as F,
+    flags: F | null = null,
   ): void {
-    const { weightDecay = 0, decoupledWeightDecay = false, maximize = false } = group as Shared;
-    const scalars = this.rule.scalars(group, derived, this.rateOf(group));
-    let decay: Decay = "none";
-    if (weightDecay !== 0) {
-      decay = decoupledWeightDecay ? "decoupled" : "coupled";
-      scalars.push(decoupledWeightDecay ? derived[derived.length - 1] : weightDecay);
+    const now = this.#prepared(group);
+    if (now.derived !== derived) {
+      const { rule } = this, { decay } = now, { maximize = false } = group as Shared;
+      const scalars = rule.scalars(group, derived, this.rateOf(group));
+      if (decay !== "none") scalars.push(decay === "coupled" ? now.weightDecay : derived[derived.length - 1]);
+      const variant = flags ?? rule.flags?.(group, derived) ?? NONE as F;
+      now.derived = derived;
+      now.scalars = scalars;
+      now.kernel = rule.variants.get(decay, maximize, variant);
     }
-    this.rule.variants.get(decay, maximize, flags)([param, grad, ...own], scalars, [param, ...own]);
+    now.kernel!([param, grad, ...own], now.scalars, [param, ...own]);
   }
 
-  /** The tensors of a parameter's state as real ones, made where they are missing. */
-  protected tensorsOf(param: Tensor, state: ParamState, group: ParamGroup<O>): readonly Tensor[] {
-    const { state: namesOf, entries, starts } = this.rule;
-    if (namesOf === undefined) return [];
-    return namesOf(group).map((name) => {
-      if (state[name] === undefined) {
-        // Entries first, as in PyTorch; a rate on the device becomes one later.
-        for (const [entry, start] of entries) {
-          const value = start === "lr" ? this.rateOf(group) : start;
-          if (typeof value === "number") state[entry] ??= value;
-        }
-        const start = starts?.[name]?.(group) ?? 0;
-        state[name] = stateTensor(() => {
-          if (start === 0) return param.zerosLike();
-          return typeof start === "number" ? param.fullLike(start) : param.emptyLike().copy_(start);
-        });
-      }
-      return realOf(state[name] as Tensor);
+  /** What the parameters of a group have in common in this step. */
+  #prepared(group: ParamGroup<O>): Prepared {
+    const last = this.#last;
+    if (last !== null && last.group === group && last.step === this.stepCalls) return last;
+    const { rule } = this, { weightDecay = 0, decoupledWeightDecay = false } = group as Shared;
+    const decay: Decay = weightDecay === 0 ? "none" : decoupledWeightDecay ? "decoupled" : "coupled";
+    const own = rule.constants?.(group) ?? [];
+    return this.#last = {
+      ...{ group, step: this.stepCalls, names: rule.state?.(group) ?? [], weightDecay, decay },
+      numbers: decay === "decoupled" ? rule.decayed : rule.derived,
+      constants: decay === "decoupled" ? [...own, weightDecay] : own,
+      ...{ derived: null, scalars: [], kernel: null },
+    };
+  }
+
+  /** Makes a tensor of a parameter's state. */
+  protected begin(name: string, param: Tensor, state: ParamState, group: ParamGroup<O>): void {
+    const { entries, starts } = this.rule;
+    // Entries first, as in PyTorch; a rate on the device becomes one later.
+    for (const [entry, start] of entries) {
+      const value = start === "lr" ? this.rateOf(group) : start;
+      if (typeof value === "number") state[entry] ??= value;
+    }
+    const start = starts?.[name]?.(group) ?? 0;
+    state[name] = stateTensor(() => {
+      if (start === 0) return param.zerosLike();
+      return typeof start === "number" ? param.fullLike(start) : param.emptyLike().copy_(start);
     });
   }
 }

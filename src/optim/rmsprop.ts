@@ -36,7 +36,7 @@ export class RMSpropArgs extends OptimizerArgs {
 
 const rmspropArgs = call("RMSprop", RMSpropArgs);
 
-type RMSpropFlags = { centered: boolean; momentum: boolean };
+export type RMSpropFlags = { centered: boolean; momentum: boolean };
 
 const rmsprop = rule<RMSpropArgs, RMSpropFlags>({
   name: "RMSprop",
@@ -119,7 +119,7 @@ export class Adagrad extends PointwiseOptimizer<AdagradArgs> {
     super(adagradArgs(args), adagrad);
     // As in PyTorch the sums exist before the first step.
     for (const group of this.paramGroups) {
-      for (const param of group.params) this.tensorsOf(param.detach(), this.stateOf(param), group);
+      for (const param of group.params) this.begin("sum", param.detach(), this.stateOf(param), group);
     }
   }
 }

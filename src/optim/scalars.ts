@@ -11,7 +11,7 @@
 
 import { float32 } from "../base/dtype.ts";
 import { type Expr, linearIndex, where } from "../expr/expr.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { empty, full } from "../ops/creation.ts";
 import { fused, type FusedUpdate } from "../ops/fused.ts";
 import { selectAt } from "../ops/view_core.ts";
@@ -139,7 +139,7 @@ interface Derived {
 }
 
 function asTensors(make: () => Tensor): Tensor {
-  return outsideScopes(() => noGrad(make));
+  return outsideScopes(() => withGrad(false, make));
 }
 
 /** A formula, ready for the host and for devices. */
@@ -259,7 +259,7 @@ export class Scalars {
       const one = new Real(1);
       const count = derive(this.#names.map(() => one), one, constants.map(() => one)).length;
       made = outsideScopes(() =>
-        noGrad(() => {
+        withGrad(false, () => {
           const all = empty([count], { dtype: widestFloat(param), device: param.device });
           return { all, parts: Array.from({ length: count }, (_, i) => selectAt(all, 0, i, "select")) };
         })

@@ -4,16 +4,16 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export {
   ConstantLR,
+  CosineAnnealingLR,
   ExponentialLR,
-  LambdaLR,
   LinearLR,
-  LRScheduler,
-  MultiplicativeLR,
   MultiStepLR,
   PolynomialLR,
   StepLR,
-} from "./lr_scheduler.ts";
+} from "./lr_formulas.ts";
+export { LambdaLR, LRScheduler, MultiplicativeLR, type SchedulerState } from "./lr_scheduler.ts";
 export { ChainedScheduler, ReduceLROnPlateau, SequentialLR } from "./lr_scheduler_compose.ts";
-export { CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR } from "./lr_scheduler_cyclic.ts";
+export { CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR } from "./lr_scheduler_cyclic.ts";

@@ -36,7 +36,7 @@ export class SGDArgs extends OptimizerArgs {
 
 const sgdArgs = call("SGD", SGDArgs);
 
-type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
+export type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
 
 const sgd = rule<SGDArgs, SGDFlags>({
   name: "SGD",
@@ -49,6 +49,9 @@ const sgd = rule<SGDArgs, SGDFlags>({
     return [param.sub(direction.mul(lr)), velocity];
   },
 });
+
+/** Without momentum nothing is derived and there is no state. */
+const NOTHING: readonly Scalar[] = [], PLAIN: SGDFlags = { momentum: false, first: false, nesterov: false };
 
 /** Counts the steps of a parameter, for the share of the gradient that enters the momentum: all of it in the first one. */
 const seenSteps = new Scalars("SGD.step", {
@@ -83,6 +86,8 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
   /** Steps that counted, of parameters whose first step a GradScaler may have dropped. */
   readonly #seen = new WeakMap<ParamState, ParamState>();
 
+  #usual: readonly Scalar[] = [];
+
   /** Takes {@linkcode SGDArgs}. */
   constructor(...args: Args<typeof SGDArgs>) {
     const options = sgdArgs(args), { nesterov, momentum, dampening } = options;
@@ -97,7 +102,7 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
   /** Updates one parameter: the buffer begins with the first gradient, not with zeros. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): void {
     const { momentum, dampening, nesterov } = group;
-    if (momentum === 0) return this.apply(param, grad, [], group, [], { momentum: false, first: false, nesterov });
+    if (momentum === 0) return this.apply(param, grad, [], group, NOTHING, PLAIN);
     let buffer = (state.momentum_buffer ?? null) as Tensor | null;
     // Whether a step that a GradScaler may have dropped was the first one, the device knows alone.
     const counted = currentScaling() !== null && (buffer === null || this.#seen.has(state));
@@ -106,7 +111,10 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
       state.momentum_buffer = buffer = stateTensor(() => counted ? param.zerosLike() : param.emptyLike());
     }
     const undamped = counted ? this.#undamped(param, state, group) : 1 - dampening;
-    this.apply(param, grad, [realOf(buffer)], group, [undamped], { momentum: true, first, nesterov });
+    // Parameters after their first step share a list, which says that they share all else.
+    const usual = this.#usual[0] === undamped && !first ? this.#usual : [undamped];
+    if (!first) this.#usual = usual;
+    this.apply(param, grad, [realOf(buffer)], group, usual, { momentum: true, first, nesterov });
   }
 
   /** The gradient's share of the velocity, all of it in the first step that counts. */

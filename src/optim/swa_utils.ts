@@ -8,7 +8,8 @@
  * @module
  */
 
-import { noGrad } from "../autograd/mode.ts";
+import "../ops/attach.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type Args, call, type Func, func, type Named, NoArgs } from "../base/call.ts";
 import { checkInstance, checkIterable } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
@@ -135,7 +136,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
   updateParameters(...args: Args<typeof UpdateParametersArgs>): void {
     const { model } = updateArgs(args);
     checkInstance("updateParameters", "model", model, Module);
-    noGrad(() => scope(() => this.update(model)));
+    withGrad(false, () => scope(() => this.update(model)));
   }
 
   /** One update; what it makes is released by its caller's scope. */
@@ -271,7 +272,7 @@ async function updateStatistics({ loader, model, device }: UpdateBnArgs): Promis
     for await (const batch of loader) {
       const input = Array.isArray(batch) ? batch[0] : batch;
       if (!(input instanceof Tensor)) throw new ArgumentError("updateBn(): the loader must give tensors");
-      noGrad(() => scope(() => void model.call(...[device === null ? input : input.to(device)] as never[])));
+      withGrad(false, () => scope(() => void model.call(...[device === null ? input : input.to(device)] as never[])));
     }
   } finally {
     layers.forEach((layer, i) => layer.momentum = momenta[i]);

@@ -8,9 +8,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectNow, nextTurn } from "../base/platform.ts";
 import type { Backend } from "../backend/backend.ts";
 
 /** A collection is forced when this many bytes, or this part of what was live, were allocated and not freed since the last one. */
@@ -31,16 +29,6 @@ interface Watch {
 }
 
 const watches = new Map<Backend, Watch>();
-let collect: (() => void) | null = null;
-
-function collector(): () => void {
-  if (collect === null) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as () => void;
-  }
-  return collect;
-}
-
 /** Lets finalizers run, after a forced collection where the device's memory has grown much. */
 export async function yieldToFinalizers(backend: Backend): Promise<void> {
   let watch = watches.get(backend);
@@ -52,10 +40,10 @@ export async function yieldToFinalizers(backend: Backend): Promise<void> {
   const { collectable = 0 } = before;
   const littered = collectable - watch.objects > GROWTH_OBJECTS;
   if (pressed || littered) {
-    collector()();
+    collectNow();
     watch.objects = collectable;
   }
-  await new Promise<void>((resolve) => setImmediate(resolve));
+  await nextTurn();
   if (!pressed) return;
   const after = backend.memoryStats();
   const freed = (before.allocatedBytes - after.allocatedBytes) / Math.max(bytes, 1);

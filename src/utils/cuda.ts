@@ -5,6 +5,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { defaultGenerator, type Generator, initialSeed, manualSeed, seed, SeedArgs } from "../base/generator.ts";
 import { deviceCount } from "../backend/cuda_api.ts";

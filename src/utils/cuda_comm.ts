@@ -7,9 +7,10 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Func, func } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type CudaDevice, currentDevice } from "../backend/cuda_streams.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { cat } from "../ops/join.ts";
@@ -121,7 +122,7 @@ export const reduceAdd: Func<typeof ReduceAddArgs, Tensor> = func("reduceAdd", R
       `reduceAdd(): one of the tensors must be on the destination ${device}: ${inputs.map((x) => x.device).join(", ")}`,
     );
   }
-  return noGrad(() =>
+  return withGrad(false, () =>
     scope(() => {
       if (inputs.length > 1 && nccl.isAvailable(inputs)) {
         const out = inputs[root].detach().emptyLike();
@@ -133,8 +134,7 @@ export const reduceAdd: Func<typeof ReduceAddArgs, Tensor> = func("reduceAdd", R
         if (i !== root) sum.add_(x.detach().to(device));
       });
       return sum;
-    })
-  );
+    }));
 });
 
 /**

@@ -8,6 +8,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";

@@ -13,7 +13,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { grad } from "../autograd/tensor_autograd.ts";
 import { alias } from "../autograd/node.ts";
 import { Function as AutogradFunction } from "../autograd/function.ts";
-import { enableGrad, noGrad } from "../autograd/mode.ts";
+import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { CUDAGraph, graph, type GraphPool, graphPoolHandle } from "../backend/cuda_graphs.ts";
 import { Module } from "../nn/module.ts";
 import { keep } from "../tensor/scope.ts";
@@ -112,7 +112,7 @@ function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Ten
   const Replay = class extends AutogradFunction {
     static forward(...args: Tensor[]): Tensor | Tensor[] {
       inputs.forEach((x, i) => {
-        if (!isSame(args[i], x)) noGrad(() => x.detach().copy_(args[i].detach()));
+        if (!isSame(args[i], x)) withGrad(false, () => x.detach().copy_(args[i].detach()));
       });
       recorded.forward.replay();
       const made = outputs.map(alias);

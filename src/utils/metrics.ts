@@ -8,8 +8,9 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call, NoArgs } from "../base/call.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { float32 } from "../base/dtype.ts";
 import { scope } from "../tensor/scope.ts";
@@ -82,7 +83,7 @@ export class Mean {
     this.#weight += weight * input.numel();
     const total = this.#onDevice;
     if (total !== null && total.device !== input.device) this.#readLater();
-    noGrad(() =>
+    withGrad(false, () =>
       outsideScopes(() => {
         const sum = scope(() => input.detach().to(float32).sum().mul(weight));
         if (this.#onDevice === null) this.#onDevice = sum;
@@ -90,8 +91,7 @@ export class Mean {
           this.#onDevice.add_(sum);
           sum.dispose();
         }
-      })
-    );
+      }));
     if (++this.#updates >= READ_EVERY) this.#readLater();
     return this;
   }
@@ -160,7 +160,7 @@ export class MulticlassAccuracy {
         }`,
       );
     }
-    const right = noGrad(() => scope(() => (input.ndim === 2 ? input.argmax(1) : input).eq(target)));
+    const right = withGrad(false, () => scope(() => (input.ndim === 2 ? input.argmax(1) : input).eq(target)));
     this.#mean.update(right);
     right.dispose();
     return this;

@@ -4,5 +4,6 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * as data from "../data/mod.ts";
 export * as metrics from "./metrics.ts";

@@ -5,8 +5,10 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call, type Named } from "../base/call.ts";
 import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
+import { isSystemError } from "../base/platform.ts";
 import { localPath, readBytes } from "../io/files.ts";
 import { type IdxArray, parseIdx } from "../io/idx_format.ts";
 import { Dataset } from "../data/dataset.ts";
@@ -48,7 +50,7 @@ async function readIdx(root: string | URL, name: string): Promise<IdxArray> {
     try {
       return await parseIdx(OP, `"${source}"`, await readBytes(OP, source));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!isSystemError(error, "NotFound")) throw error;
       missing ??= error;
     }
   }

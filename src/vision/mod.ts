@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 export * as datasets from "./datasets.ts";
 export * as models from "./models/mod.ts";
 export * as transforms from "./transforms.ts";

@@ -9,6 +9,7 @@
  * @module
  */
 
+import "../ops/attach.ts";
 import { type Args, call, NoArgs } from "../base/call.ts";
 import { float32 } from "../base/dtype.ts";
 import { checkArray, checkFunction } from "../base/checks.ts";

@@ -38,7 +38,7 @@ export function comparison(golden: Golden, name: string, options: Partial<Compar
 
 /** Whether a value looks like a tensor of the library. */
 export function isTensor(value: unknown): value is TensorLike {
-  return typeof value === "object" && value !== null && "dtype" in value && "shape" in value && "data" in value;
+  return typeof value === "object" && value !== null && "dtype" in value && "shape" in value && "storage" in value;
 }
 
 /** All tensors in nested arrays and named results, in order. */

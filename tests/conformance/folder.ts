@@ -90,6 +90,14 @@ async function walk(path: string, out: string[]): Promise<void> {
   }
 }
 
+/**
+ * Where the packer puts a recorded file: in lower case, with a `+` before each letter that was a capital, so that no two
+ * paths differ by case only. macOS and Windows keep one file of two such paths. The reader takes names from the manifests.
+ */
+export function packedName(path: string): string {
+  return `${path.replace(/\p{Lu}/gu, (letter) => `+${letter.toLowerCase()}`)}.gz`;
+}
+
 /** The name that `--only` and `passing.txt` use: `op add`, `op div.no_rounding_mode`, `module nn.Linear`. */
 export function entryName({ kind, name, variant }: Pick<Entry, "kind" | "name" | "variant">): string {
   return `${kind} ${variant ? `${name}.${variant}` : name}`;

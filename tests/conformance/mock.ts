@@ -45,7 +45,7 @@ export class MockTensor implements TensorLike {
   }
 
   /** Row-major values, whatever the strides. */
-  data(): Promise<Raw> {
+  read(): Promise<Raw> {
     const width = this.dtype.name.startsWith("complex") ? 2 : 1;
     const out = new (this.#data.constructor as new (n: number) => Raw)(count(this.shape) * width);
     for (let i = 0; i < count(this.shape); i++) {

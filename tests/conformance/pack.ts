@@ -8,7 +8,7 @@
  * @module
  */
 
-import { entryName, openFolder, readPriorities } from "./folder.ts";
+import { entryName, openFolder, packedName, readPriorities } from "./folder.ts";
 import { gzip } from "./golden.ts";
 
 /** Where the packed files go. */
@@ -45,7 +45,7 @@ if (import.meta.main) {
       console.log(`left out, ${packed.length} bytes: ${entryName(job)}`);
       continue;
     }
-    const name = `${job.path.slice(folder.replace(/\/$/, "").length + 1)}.gz`;
+    const name = packedName(job.path.slice(folder.replace(/\/$/, "").length + 1));
     await Deno.mkdir(new URL(".", new URL(name, OUT)), { recursive: true });
     await Deno.writeFile(new URL(name, OUT), packed);
     total += packed.length;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { compare, comparison } from "./compare.ts";
 import { describeError, internalError, Tally } from "./entry.ts";
-import { openFolder } from "./folder.ts";
+import { openFolder, packedName } from "./folder.ts";
 import { Golden, type Json, readGolden } from "./golden.ts";
 import { mockApi, MockTensor, scatterToStrides } from "./mock.ts";
 import { camel, camelPath } from "./names.ts";
@@ -50,6 +50,18 @@ Deno.test("camel() follows the naming rules", () => {
     "logsumexp",
   ]);
   assertEquals(camelPath("nn.functional.scaled_dot_product_attention"), "nn.functional.scaledDotProductAttention");
+});
+
+Deno.test("packed files whose names differ by case only get paths that differ otherwise", () => {
+  const recorded = ["ops/T.safetensors", "ops/t.safetensors", "ops/mT.safetensors", "ops/MT.safetensors", "a.b/A+.x"];
+  const packed = recorded.map(packedName);
+  assertEquals(
+    packed,
+    ["ops/+t.safetensors.gz", "ops/t.safetensors.gz", "ops/m+t.safetensors.gz"].concat(
+      ["ops/+m+t.safetensors.gz", "a.b/+a+.x.gz"],
+    ),
+  );
+  assertEquals(new Set(packed.map((path) => path.toLowerCase())).size, recorded.length);
 });
 
 Deno.test("the packed golden files all decode", async () => {

@@ -255,7 +255,7 @@ function errorSample(record: ErrorCase, manifest: Manifest, template?: OpSample)
 }
 
 interface Readable {
-  data(): Promise<unknown>;
+  read(): Promise<unknown>;
 }
 
 /** Devices that compute asynchronously report a bad index when something is read. */

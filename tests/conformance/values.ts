@@ -24,7 +24,7 @@ export interface TensorLike {
   /** Strides in elements. */
   readonly strides: readonly number[];
   /** The values, row-major. */
-  data(): Promise<Raw>;
+  read(): Promise<Raw>;
 }
 
 /** The library, as the replay sees it: dotted paths resolve through plain property access. */

@@ -10,6 +10,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { models } from "../../src/vision/mod.ts";
 import { checkStrides, STRIDE_CASES } from "../ops/stride_cases.ts";
 import { firstDifference } from "../support/close.ts";
 
@@ -223,7 +224,7 @@ async function memory(): Promise<void> {
 
 /** A training step of a small residual network in channels last and bfloat16: close to the CPU's. */
 async function resnet(): Promise<void> {
-  const { ResNet, Bottleneck } = torch.vision.models;
+  const { ResNet, Bottleneck } = models;
   const losses: number[][] = [];
   for (const device of ["cpu", "cuda"]) {
     torch.manualSeed(3);

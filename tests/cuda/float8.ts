@@ -1,5 +1,5 @@
 /**
- * Float8 over the double of CUDA; run by `backend.test.ts`.
+ * Float8 over the double of CUDA; run by `backend.slow.test.ts`.
  *
  * @module
  */

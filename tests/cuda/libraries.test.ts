@@ -6,7 +6,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";
-import { buildCudaDouble, buildShim, type CudaDoubleOptions, cudaTest } from "../support/cuda_double/build.ts";
+import {
+  buildCudaDouble,
+  buildShim,
+  cudaDoubleFolder,
+  type CudaDoubleOptions,
+  cudaTest,
+} from "../support/cuda_double/build.ts";
+import { doubleEnvironment } from "../support/cuda_double/run.ts";
 import { nvrtcLibrary } from "../support/nvrtc.ts";
 
 /** What `missing.ts` prints. */
@@ -24,22 +31,16 @@ interface Report {
 }
 
 async function report(options: CudaDoubleOptions, settings: Readonly<Record<string, string>> = {}): Promise<Report> {
-  const folder = await Deno.makeTempDir({ prefix: "cuda_double_" });
-  await buildCudaDouble(folder, options);
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", new URL("./missing.ts", import.meta.url).pathname],
     // PATH without Pythons: their wheels would be found.
     env: {
-      CRESSET_CUDA_LIBRARY: await buildShim(),
-      LD_LIBRARY_PATH: folder,
-      CUDA_PATH: "",
-      CUDA_HOME: "",
+      ...await doubleEnvironment(await cudaDoubleFolder(options)),
       PATH: "/usr/bin:/bin",
       ...settings,
     },
     stderr: "inherit",
   }).output();
-  await Deno.remove(folder, { recursive: true });
   assert(success);
   return JSON.parse(new TextDecoder().decode(stdout)) as Report;
 }

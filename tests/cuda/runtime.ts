@@ -370,6 +370,43 @@ async function optimizers(): Promise<void> {
   }
 }
 
+/** Tasks that overlap issue to their own streams and devices, with the memory of those, and leave nothing behind. */
+async function overlap(side: torch.cuda.Stream, other: torch.cuda.Stream): Promise<void> {
+  const addressOf = (x: Tensor) => x.storage.block.address;
+  const on = (s: torch.cuda.Stream, turns: number) =>
+    cuda.stream(s, async () => {
+      const made: number[] = [];
+      for (let i = 0; i < turns; i++) {
+        assert(cuda.currentStream().equals(s));
+        const x = torch.full([5000], i, { device });
+        made.push(addressOf(x));
+        assertEquals(await x.sum().item(), i * 5000);
+        x.dispose();
+      }
+      return made;
+    });
+  const plain = (async () => {
+    for (let i = 0; i < 4; i++) {
+      assert(cuda.currentStream().equals(cuda.defaultStream()));
+      assertEquals(await torch.full([5000], i, { device }).sum().item(), i * 5000);
+    }
+  })();
+  const [a, b] = await Promise.all([on(side, 2), on(other, 4), plain]);
+  assertEquals(a.filter((address) => b.includes(address)), []);
+  assert(cuda.currentStream().equals(cuda.defaultStream()));
+  const outer = cuda.stream(side), inner = cuda.stream(other);
+  outer[Symbol.dispose]();
+  assert(cuda.currentStream().equals(other));
+  inner[Symbol.dispose]();
+  assert(cuda.currentStream().equals(cuda.defaultStream()));
+  const second = cuda.device(1, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return [cuda.currentDevice(), String(torch.ones(1, { device }).device)];
+  });
+  assertEquals([cuda.currentDevice(), String(torch.ones(1, { device }).device)], [0, "cuda:0"]);
+  assertEquals([await second, cuda.currentDevice()], [[1, "cuda:1"], 0]);
+}
+
 async function streams(): Promise<void> {
   const side = new cuda.Stream(), other = new cuda.Stream({ priority: -1 });
   assert(!side.equals(other) && cuda.currentStream().equals(cuda.defaultStream()));
@@ -401,6 +438,7 @@ async function streams(): Promise<void> {
   assert(cuda.currentStream().equals(cuda.defaultStream()));
   await cuda.stream(side, async () => assertEquals(await torch.ones(2, { device }).sum().item(), 2));
   assert(cuda.currentStream().equals(cuda.defaultStream()));
+  await overlap(side, other);
 
   const start = new cuda.Event({ enableTiming: true }), end = new cuda.Event({ enableTiming: true });
   start.record();

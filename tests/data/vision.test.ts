@@ -2,12 +2,13 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import * as vision from "../../src/vision/mod.ts";
 
-const { MNIST } = torch.vision.datasets;
-const { Compose, Lambda, Normalize, RandomAffine, ToTensor } = torch.vision.transforms;
+const { MNIST } = vision.datasets;
+const { Compose, Lambda, Normalize, RandomAffine, ToTensor } = vision.transforms;
 const DATA = new URL("../../examples/data/", import.meta.url);
 
-const image: torch.vision.Image = {
+const image: vision.Image = {
   data: new Uint8Array([0, 51, 102, 153, 204, 255]),
   width: 3,
   height: 2,

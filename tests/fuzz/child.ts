@@ -35,7 +35,7 @@ const WITNESS = 1234.5;
 const witness = torch.full([64], WITNESS);
 
 function corrupted(): Fault | null {
-  const wrong = witness.dataSync().findIndex((value) => Number(value) !== WITNESS);
+  const wrong = witness.readSync().findIndex((value) => Number(value) !== WITNESS);
   return wrong < 0 ? null : { kind: "corrupted", head: `memory of another tensor was written: element ${wrong}` };
 }
 

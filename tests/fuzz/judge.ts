@@ -85,7 +85,7 @@ function tensorsIn(result: unknown, depth = 0): Tensor[] {
 const READABLE = 100_000;
 
 async function read(x: Tensor, random: Random): Promise<void> {
-  await x.data();
+  await x.read();
   if (random.chance(0.2)) x.toString();
 }
 

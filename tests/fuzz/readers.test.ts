@@ -110,7 +110,7 @@ async function readAll(files: readonly Uint8Array[], read: (bytes: Uint8Array<Ar
 Deno.test("any bytes are a safetensors file or a named error", async () => {
   const { wrong, whole, refused } = await readAll([await goodSafetensors()], (bytes) => {
     for (const x of Object.values(safetensors.load(bytes))) {
-      x.dataSync();
+      x.readSync();
       x.dispose();
     }
   });

@@ -6,6 +6,7 @@
  */
 
 import * as torch from "../../mod.ts";
+import * as vision from "../../src/vision/mod.ts";
 
 /** How to make an instance, and the shapes of the inputs that its `call` takes. */
 export interface Recipe {
@@ -169,7 +170,7 @@ const DATA: [string, Recipe][] = [
   ["utils.data.WeightedRandomSampler", make([[0.5, 0.5], 3])],
   ["utils.data.BatchSampler", make([[0, 1, 2], 2])],
   ["utils.metrics.MulticlassAccuracy", make([{ numClasses: 3 }])],
-  ["vision.transforms.Compose", { args: () => [[new torch.vision.transforms.ToTensor()]] }],
+  ["vision.transforms.Compose", { args: () => [[new vision.transforms.ToTensor()]] }],
   ["vision.transforms.Lambda", make([(x: unknown) => x])],
   ["vision.transforms.Normalize", make([[0.5], [0.5]])],
   ["vision.transforms.RandomAffine", make([10])],

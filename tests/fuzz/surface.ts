@@ -6,6 +6,7 @@
  */
 
 import * as torch from "../../mod.ts";
+import * as vision from "../../src/vision/mod.ts";
 import { FAULTS } from "./faults.ts";
 import { hiddenMembers } from "./hidden.ts";
 import type { Random } from "./random.ts";
@@ -134,7 +135,7 @@ export class Surface {
         }
       }
     };
-    walk(faulty ? FAULTS : torch, "");
+    walk(faulty ? FAULTS : { ...torch, vision }, "");
     this.functions = functions;
     this.classes = classes;
     this.methods = faulty ? [] : members(torch.Tensor.prototype, "Tensor");

@@ -71,9 +71,12 @@ export function layerFault(from: string, to: string): string | null {
 
 /** Why the library may not use this import specifier, or `null` if it may. */
 export function specifierFault(specifier: string): string | null {
-  if (/^\.\.?\//.test(specifier) || specifier.startsWith("node:")) return null;
+  if (/^\.\.?\//.test(specifier)) return null;
+  if (specifier.startsWith("node:")) {
+    return `"${specifier}" is not in browsers; ask src/base/platform.ts for what it gives`;
+  }
   if (/^npm:(@[^/]+\/)?[^/@]+@\d/.test(specifier)) return null;
-  return `"${specifier}" needs an import map, which a URL import ignores; use a relative, node: or npm:name@version specifier`;
+  return `"${specifier}" needs an import map, which a URL import ignores; use a relative or npm:name@version specifier`;
 }
 
 interface Importing {

@@ -59,3 +59,25 @@ Deno.test(`habits: no file is longer than ${MOST_LINES} lines`, () => {
     .filter(({ lines }) => lines > MOST_LINES);
   assertEquals(long, []);
 });
+
+/** Tracked files, and new ones that git does not ignore; `null` where this is no checkout or git is not installed. */
+async function paths(): Promise<string[] | null> {
+  const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  try {
+    const { success, stdout } = await new Deno.Command("git", { args, cwd: ROOT, stderr: "null" }).output();
+    return success ? new TextDecoder().decode(stdout).split("\0").filter((path) => path !== "") : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+Deno.test("habits: no two paths differ by case only", async () => {
+  const tracked = await paths();
+  if (tracked === null) return console.log("paths are not compared: no git checkout, or no git");
+  // macOS and Windows keep one of two such files; a folder's name counts as a file's does.
+  const all = new Set(tracked);
+  for (const path of tracked) for (let at = 0; (at = path.indexOf("/", at + 1)) > 0;) all.add(path.slice(0, at));
+  const spelled = Map.groupBy(all, (path) => path.toLowerCase());
+  assertEquals([...spelled.values()].filter((spellings) => spellings.length > 1), []);
+});

@@ -11,7 +11,7 @@ import { firstDifference, type Numbers, widen } from "./close.ts";
 interface Readable {
   readonly shape: readonly number[];
   readonly dtype: { readonly name: string };
-  data(): Promise<Numbers>;
+  read(): Promise<Numbers>;
 }
 
 /** Tolerances, with what is compared. */
@@ -37,7 +37,7 @@ export async function assertAllclose(
 ): Promise<void> {
   const values = widen(await actual.read(), actual.dtype.name);
   let wanted: Numbers;
-  if ("data" in expected) {
+  if ("read" in expected) {
     const shapes = [actual.shape, expected.shape].map((shape) => `[${shape.join(", ")}]`);
     if (shapes[0] !== shapes[1]) throw new AssertionError(`${what}: shape ${shapes[0]}, expected ${shapes[1]}`);
     wanted = widen(await expected.read(), expected.dtype.name);

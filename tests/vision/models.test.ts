@@ -2,10 +2,10 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { models } from "../../src/vision/mod.ts";
 import { firstDifference } from "../support/close.ts";
 import golden from "../golden/vision.json" with { type: "json" };
 
-const { models } = torch.vision;
 const { BasicBlock, Bottleneck, ResNet } = models;
 
 const MAKERS: Readonly<Record<string, () => torch.nn.Module>> = {

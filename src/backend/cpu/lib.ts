@@ -10,8 +10,8 @@
 
 import * as wasm from "../../../native/cpu/cpu.wasm";
 import { ABI, ARENA_SLOTS, type BufferKernels, type Kernels, openNative } from "../../../ffi/cpu.ts";
-import { environment } from "../../../ffi/permissions.ts";
 import { DeviceError, DTypeError, NativeError, ShapeError } from "../../base/errors.ts";
+import { environment, processor } from "../../base/platform.ts";
 
 /** Status codes of `native/cpu/status.h`. */
 const STATUS: Readonly<Record<number, string>> = {
@@ -98,7 +98,7 @@ export class KernelLibrary {
   /** What runs, for `info()`. */
   describe(): string {
     if (!this.native) return "wasm";
-    const levels = Deno.build.arch === "x86_64" ? ["", "sse4.2", "avx2", "avx512"] : ["neon"];
+    const levels = processor() === "x86_64" ? ["", "sse4.2", "avx2", "avx512"] : ["neon"];
     const threads = this.k.cresset_get_threads();
     const version = this.k.cresset_onednn_version();
     const onednn = version > 0 ? `, oneDNN ${Math.floor(version / 10000)}.${Math.floor(version / 100) % 100}` : "";

@@ -10,64 +10,24 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { environment } from "../../../ffi/permissions.ts";
+import { environment, granted, privateFolder, readFileSync, sha256, writeFileSync } from "../../base/platform.ts";
 
 const HASH_BYTES = 32;
-
-function granted(name: "read" | "write", path: string): boolean {
-  return Deno.permissions.querySync({ name, path }).state === "granted";
-}
-
-/** Bits of a mode: others may write; only the owner may do something; entries are safe from other users all the same. */
-const WRITABLE = 0o022, PERMISSIONS = 0o777, PRIVATE = 0o700, STICKY = 0o1000;
-
-/** The user who owns what this process makes in `folder`; asking for it by name would need one more permission. */
-function ownUser(folder: string): number | null {
-  const probe = `${folder}/.${crypto.randomUUID()}`;
-  Deno.writeFileSync(probe, new Uint8Array(0), { createNew: true, mode: 0o600 });
-  try {
-    return Deno.lstatSync(probe).uid;
-  } finally {
-    Deno.removeSync(probe);
-  }
-}
-
-/** Makes `base/cresset/cuda` where it is missing: its path if it is private to this process's user, else `null`. */
-function privateFolder(base: string): string | null {
-  const parent = `${base}/cresset`, folder = `${parent}/cuda`;
-  Deno.mkdirSync(folder, { recursive: true, mode: PRIVATE });
-  const root = Deno.statSync(base), above = Deno.lstatSync(parent), own = Deno.lstatSync(folder);
-  if (!above.isDirectory || !own.isDirectory || root.mode === null || above.mode === null || own.mode === null) {
-    return null;
-  }
-  // Who may rename the folders could put others in their place.
-  if ((root.mode & WRITABLE) !== 0 && (root.mode & STICKY) === 0 || (above.mode & WRITABLE) !== 0) return null;
-  // Others could have written here: what lies in it is not trusted, now or later.
-  if ((own.mode & WRITABLE) !== 0) return null;
-  const user = ownUser(folder);
-  if (user === null || own.uid !== user || above.uid !== user) return null;
-  // Earlier versions let others read.
-  if ((own.mode & PERMISSIONS) !== PRIVATE) Deno.chmodSync(folder, PRIVATE);
-  return folder;
-}
 
 /** The cache's folder, or `null` where there is no home or no permission, or where it is not private. */
 function cacheFolder(): string | null {
   const named = environment("XDG_CACHE_HOME"), home = environment("HOME");
   const base = named ? named : home ? `${home}/.cache` : null;
-  if (base === null || !granted("read", base) || !granted("write", base)) return null;
+  if (base === null || !granted({ name: "read", path: base }) || !granted({ name: "write", path: base })) return null;
   try {
-    return privateFolder(base);
+    return privateFolder(base, "cresset", "cuda");
   } catch {
     return null; // a disk that is full or cannot be written
   }
 }
 
 function hashOf(...parts: (string | Uint8Array)[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+  return sha256(...parts)!; // there is a folder only where there is this
 }
 
 /** The compiled kernels of one device and compiler. */
@@ -89,7 +49,7 @@ export class KernelCache {
   get(source: string): Uint8Array<ArrayBuffer> | null {
     if (this.#folder === null) return null;
     try {
-      const bytes = Deno.readFileSync(this.#path(source));
+      const bytes = readFileSync(this.#path(source));
       const code = bytes.slice(HASH_BYTES), hash = hashOf(code);
       return code.length > 0 && hash.every((b, i) => b === bytes[i]) ? code : null;
     } catch {
@@ -101,13 +61,10 @@ export class KernelCache {
   set(source: string, code: Uint8Array): void {
     if (this.#folder === null) return;
     try {
-      const path = this.#path(source), temporary = `${path}.${crypto.randomUUID()}`;
       const bytes = new Uint8Array(HASH_BYTES + code.length);
       bytes.set(hashOf(code));
       bytes.set(code, HASH_BYTES);
-      Deno.writeFileSync(temporary, bytes, { createNew: true, mode: 0o600 });
-      // Renaming is atomic: another process sees the whole file or none.
-      Deno.renameSync(temporary, path);
+      writeFileSync(this.#path(source), bytes);
     } catch { /* a full or read-only disk costs time, not results */ }
   }
 }

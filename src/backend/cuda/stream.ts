@@ -9,10 +9,10 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
-import { environment } from "../../../ffi/permissions.ts";
 import { cudaError, type CudaShim, openCudaShim } from "../../../ffi/cuda.ts";
 import { ArgumentError, DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import { type Change, Setting } from "../../base/during.ts";
+import { environment, nextTurn } from "../../base/platform.ts";
 import { Allocator, type MemoryPool } from "../allocator.ts";
 import type { Block, Strided } from "../backend.ts";
 import { KernelCache } from "./cache.ts";
@@ -73,8 +73,6 @@ const encoder = new TextEncoder();
 
 /** A device, its stream and everything cached for it. */
 export class CudaStream {
-  /** The shim. */
-  readonly shim: CudaShim;
   /** Which device. */
   readonly ordinal: number;
   /** The device's name. */
@@ -87,16 +85,18 @@ export class CudaStream {
   readonly totalBytes: number;
   /** Shared memory that a block may have, static and dynamic, in bytes. */
   readonly sharedBytes: number;
-  /** The allocator of its memory. */
-  readonly allocator: Allocator;
   /** Whether float32 products may be rounded to TensorFloat-32. */
   allowTf32 = false;
   /** Whether a product of a new shape is measured with several algorithms. */
   measureProducts = environment("CRESSET_CUDA_BENCHMARK") === "1";
   /** The argument arena as doubles, for floating scalars. */
   readonly args: Float64Array;
-  /** The stream that work is issued to; 0 is the default one. */
-  current = 0;
+  readonly #shim: CudaShim;
+  readonly #allocator: Allocator;
+  /** The stream that the running task chose. */
+  readonly #chosen: Setting<number> = new Setting("stream", 0);
+  /** The stream that the driver and the allocator were told of. */
+  #told = 0;
   /** The graph that is being recorded. */
   recording: Recording | null = null;
   private readonly pools = new Map<number, MemoryPool>();
@@ -120,7 +120,7 @@ export class CudaStream {
    * @throws {DeviceError} if there is no driver or no such device
    */
   constructor(ordinal: number) {
-    this.shim = cudaShim();
+    this.#shim = cudaShim();
     this.ordinal = ordinal;
     const { c, args } = this.shim;
     this.args = args;
@@ -132,7 +132,7 @@ export class CudaStream {
     [this.capability, this.processors, this.totalBytes, , , this.sharedBytes] = args;
     const version = c.cresset_cuda_library(Library.Nvrtc, new Uint8Array(1), 1);
     this.cache = new KernelCache(`NVRTC ${version} sm_${this.capability} ${OPTIONS} ${this.compiler()}`);
-    this.allocator = new Allocator({
+    this.#allocator = new Allocator({
       device: `cuda:${ordinal}`,
       allocate: (bytes) => c.cresset_cuda_alloc(ordinal, bytes),
       describe: () => {
@@ -142,7 +142,7 @@ export class CudaStream {
       // What is recorded must stay where it is until the recording ends.
       free: (address) => this.recording === null && c.cresset_cuda_free(ordinal, address) === Status.Ok,
     });
-    this.pools.set(0, this.allocator.pool);
+    this.pools.set(0, this.#allocator.pool);
     this.faultBlock = this.allocator.alloc(64);
     this.check("device", c.cresset_cuda_fill(ordinal, this.faultBlock.address, 0, 64));
   }
@@ -168,12 +168,12 @@ export class CudaStream {
 
   /** The text of the shim's last failure. */
   lastError(): string {
-    return cudaError(this.shim.c);
+    return cudaError(this.#shim.c);
   }
 
   /** Throws the shim's last failure as the error of `op`. */
   fail(op: string, status: number): never {
-    const text = cudaError(this.shim.c), where = `cuda:${this.ordinal}`;
+    const text = cudaError(this.#shim.c), where = `cuda:${this.ordinal}`;
     if (status === Status.NoLibrary || status === Status.NoDevice) {
       throw new DeviceError(`${op}("${where}"): ${text}; \`deno task doctor\` shows what was found, or use "cpu"`);
     }
@@ -198,25 +198,52 @@ export class CudaStream {
     this.checkIndices(stream);
   }
 
-  /** Makes a stream the current one; gives the one before. */
-  useStream(stream: number): number {
-    const before = this.current;
-    if (stream === before) return before;
-    this.check("stream", this.shim.c.cresset_cuda_stream_use(this.ordinal, stream));
-    this.current = stream;
+  /** The shim; what is issued next goes to the running task's stream. */
+  get shim(): CudaShim {
+    if (this.#chosen.value !== this.#told) this.#tell();
+    return this.#shim;
+  }
+
+  /** The allocator of its memory, which serves the running task's stream. */
+  get allocator(): Allocator {
+    if (this.#chosen.value !== this.#told) this.#tell();
+    return this.#allocator;
+  }
+
+  /** The stream that work is issued to; 0 is the default one. */
+  get current(): number {
+    if (this.#chosen.value !== this.#told) this.#tell();
+    return this.#told;
+  }
+
+  /** Lets work go to the stream of the task that runs now. */
+  #tell(): void {
+    const { value } = this.#chosen;
+    this.check("stream", this.#shim.c.cresset_cuda_stream_use(this.ordinal, value));
+    this.#told = value;
     this.usePool();
-    return before;
+  }
+
+  /** Makes a stream the current one. */
+  useStream(stream: number): void {
+    this.#chosen.assign(() => stream);
+    if (stream !== this.#told) this.#tell();
+  }
+
+  /** A change that makes a stream the current one. */
+  streamChange(stream: number): Change {
+    return this.#chosen.to(() => stream);
   }
 
   /** Takes memory from the pool of the current stream, or of the graph that is recorded. */
   usePool(): void {
     const pools = this.recording?.memory.pools ?? this.pools;
-    let pool = pools.get(this.current);
+    let pool = pools.get(this.#told);
     if (pool === undefined) {
-      pools.set(this.current, pool = this.allocator.addPool());
+      pools.set(this.#told, pool = this.#allocator.addPool());
       pool.kept = this.recording !== null;
     }
-    this.allocator.use(pool);
+    this.#allocator.use(pool);
   }
 
   /** Where random kernels read what to add to their words; 0 where that is nothing. */
@@ -336,7 +363,7 @@ export class CudaStream {
     // Asking costs a microsecond; what is ready soon is worth some of them, before other work has its turn.
     for (let i = 0; done === 0 && i < EAGER_ASKS; i++) done = c.cresset_cuda_read_done(this.ordinal, handle);
     while (done === 0) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
       done = c.cresset_cuda_read_done(this.ordinal, handle);
     }
     if (done < 0) this.fail("read", done);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { gpuAdapter } from "../../base/platform.ts";
 import { Gpu } from "./gpu.ts";
 
 const WISHES: readonly GPURequestAdapterOptions[] = [
@@ -27,15 +28,13 @@ export interface AdapterChoice {
 /** What asks for adapters; tests give their own. */
 export type Adapters = (wish: GPURequestAdapterOptions) => Promise<GPUAdapter | null>;
 
-const request: Adapters = async (wish) => await globalThis.navigator?.gpu?.requestAdapter(wish) ?? null;
-
 /** What an adapter calls itself. */
 export function adapterName(info: GPUAdapterInfo): string {
   return info.description || info.device || info.vendor || "unknown adapter";
 }
 
 /** The adapters that differ, the fastest first. */
-export async function listAdapters(from: Adapters = request): Promise<AdapterChoice[]> {
+export async function listAdapters(from: Adapters = gpuAdapter): Promise<AdapterChoice[]> {
   const found = new Map<string, AdapterChoice>();
   for (const wish of WISHES) {
     const adapter = await from(wish);
@@ -49,14 +48,14 @@ export async function listAdapters(from: Adapters = request): Promise<AdapterCho
 
 /** Opens an adapter (the first one, unless told) with all that it offers; `null` where there is none. */
 export async function requestGpu(choice: AdapterChoice = { name: "", wish: WISHES[0] }): Promise<Gpu | null> {
-  const adapter = await request(choice.wish);
+  const adapter = await gpuAdapter(choice.wish);
   if (!adapter) return null;
   const features: GPUFeatureName[] = adapter.features.has("shader-f16") ? ["shader-f16"] : [];
   // Deno does not list subgroups among an adapter's features, yet gives them where the adapter has them.
   try {
     return await deviceOf(adapter, [...features, "subgroups"]);
   } catch {
-    return await deviceOf(await request(choice.wish) ?? adapter, features);
+    return await deviceOf(await gpuAdapter(choice.wish) ?? adapter, features);
   }
 }
 

@@ -395,7 +395,7 @@ function model<C extends typeof ResNetModelArgs>(
  * import { assertEquals } from "@std/assert";
  * import * as torch from "../../../mod.ts";
  *
- * const model = torch.vision.models.resnet18({ numClasses: 10 }).eval();
+ * const model = resnet18({ numClasses: 10 }).eval();
  * assertEquals(model.call(torch.randn(1, 3, 32, 32)).shape, [1, 10]);
  * ```
  */

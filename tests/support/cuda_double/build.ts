@@ -65,26 +65,51 @@ async function compile(name: string, target: string, missing: readonly string[])
   if (!success) throw new Error(`cuda_double: ${compiler} failed on ${name}:\n${new TextDecoder().decode(stderr)}`);
 }
 
+/**
+ * Makes the file at `path` unless it is there. Test files run side by side: one process makes it, the others wait.
+ *
+ * @param make writes the file under the path that it is given
+ */
+async function once(path: string, make: (own: string) => Promise<void>): Promise<void> {
+  const there = () => Deno.stat(path).then(() => true, () => false);
+  if (await there()) return;
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  using lock = await Deno.open(`${path}.lock`, { write: true, create: true });
+  await lock.lock(true);
+  if (await there()) return;
+  await make(`${path}.${Deno.pid}`);
+  await Deno.rename(`${path}.${Deno.pid}`, path);
+}
+
 /** The library `name` of the double, built and in the cache. */
 async function built(name: string, key: string, missing: readonly string[]): Promise<string> {
   const path = `${cacheFolder()}/${[key, ...missing].join("_")}/${name}`;
-  try {
-    await Deno.stat(path);
-  } catch {
-    // Other processes may build the same: each writes a file of its own and the last one stays.
-    const own = `${path}.${Deno.pid}`;
-    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await compile(name, own, missing);
-    await Deno.rename(own, path);
-  }
+  await once(path, (own) => compile(name, own, missing));
   return path;
 }
 
-/** The folder of the whole double, named by its content, so that what its NVRTC compiled may be cached under its path. */
-export async function cudaDoubleFolder(): Promise<string> {
+/** Puts the library at `path` where others expect it; they see all of it or nothing. */
+async function place(path: string, target: string): Promise<void> {
+  const own = `${target}.${Deno.pid}`;
+  await Deno.copyFile(path, own);
+  await Deno.rename(own, target);
+}
+
+/**
+ * A folder of the double, named by its content, so that tests share it and what its NVRTC compiled may be cached under its
+ * path.
+ *
+ * @param options what to leave out
+ */
+export async function cudaDoubleFolder(options: CudaDoubleOptions = {}): Promise<string> {
+  const { without = [], missing = [] } = options;
   const key = await keyOf([here, api], "");
-  const paths = await Promise.all(Object.keys(LIBRARIES).map((name) => built(name, key, [])));
-  return dirname(paths[0]);
+  if (without.length + missing.length === 0) {
+    return dirname((await Promise.all(Object.keys(LIBRARIES).map((name) => built(name, key, []))))[0]);
+  }
+  const folder = `${cacheFolder()}/${[key, "without", ...without, ...missing].join("_")}`;
+  await buildCudaDouble(folder, options, true);
+  return folder;
 }
 
 /**
@@ -92,17 +117,18 @@ export async function cudaDoubleFolder(): Promise<string> {
  *
  * @param folder made if it is not there
  * @param options what to leave out
+ * @param keep whether a library that is there already is the right one
  */
-export async function buildCudaDouble(folder: string, options: CudaDoubleOptions = {}): Promise<void> {
+export async function buildCudaDouble(folder: string, options: CudaDoubleOptions = {}, keep = false): Promise<void> {
   const key = await keyOf([here, api], "");
   const present = Object.keys(LIBRARIES).filter((name) => !options.without?.includes(name));
   await Deno.mkdir(folder, { recursive: true });
   await Promise.all(present.map(async (name) => {
     const missing = (options.missing ?? []).filter((symbol) => LIBRARIES[name].names.test(symbol));
-    const path = await built(name, key, missing);
+    const target = `${folder}/${name}`;
+    if (keep && await Deno.stat(target).then(() => true, () => false)) return;
     // A process that has the old one open keeps it.
-    await Deno.remove(`${folder}/${name}`).catch(() => {});
-    await Deno.copyFile(path, `${folder}/${name}`);
+    await place(await built(name, key, missing), target);
   }));
 }
 
@@ -136,12 +162,9 @@ export function cudaTest(name: string, fn: () => void | Promise<void>): void {
 export async function buildShim(): Promise<string> {
   const script = Deno.readTextFileSync(new URL("../../../native/build_cuda.ts", import.meta.url));
   const path = `${cacheFolder()}/${await keyOf([api], script)}/libcresset_cuda.so`;
-  try {
-    await Deno.stat(path);
-  } catch {
-    await buildCuda(`${path}.${Deno.pid}`);
-    await Deno.rename(`${path}.${Deno.pid}`, path);
-  }
+  await once(path, async (own) => {
+    await buildCuda(own);
+  });
   return path;
 }
 

@@ -245,6 +245,31 @@ void on_signal(int signal, siginfo_t *info, void *context) {
   }
 }
 
+/*
+ * The rights of this thread by memory protection key, which V8 gives its code. A signal handler starts with the least of
+ * them, and leaving it by a jump does not bring them back as returning does.
+ */
+#if defined(__x86_64__)
+bool have_protection_keys() {
+  unsigned a = 7, b, c = 0, d;
+  asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  return (c & 16) != 0; /* OSPKE: the system has switched them on */
+}
+
+unsigned read_rights() {
+  unsigned rights = 0, high;
+  if (have_protection_keys()) asm volatile("rdpkru" : "=a"(rights), "=d"(high) : "c"(0));
+  return rights;
+}
+
+void write_rights(unsigned rights) {
+  if (have_protection_keys()) asm volatile("wrpkru" : : "a"(rights), "c"(0), "d"(0) : "memory");
+}
+#else
+unsigned read_rights() { return 0; }
+void write_rights(unsigned) {}
+#endif
+
 void catch_signals() {
   struct sigaction action = {};
   action.sa_sigaction = on_signal;
@@ -288,11 +313,13 @@ CUresult run_kernel(const Kernel &kernel, CrDim grid, CrDim size, unsigned share
   block.warps.resize(((size_t)block.count + 31) / 32);
   block.ended.resize((size_t)block.count);
   CUresult result = CUDA_SUCCESS;
+  const unsigned rights = read_rights();
   catch_signals();
   if (sigsetjmp(escape, 1) == 0) {
     in_kernel = 1;
     run_grid(grid, shared);
   } else {
+    write_rights(rights);
     result = fault_code;
     *fault = fault_text;
     /* The fibers were left in the middle of things. */

@@ -9,23 +9,11 @@ import { cudaReduceVector, printCudaReduce } from "../../src/expr/cuda_reduce.ts
 import { input } from "../../src/expr/expr.ts";
 import { Program } from "../../src/expr/program.ts";
 import { type CudaSource, inspectCuda } from "../support/nvrtc.ts";
-import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
-import { doubleEnvironment } from "../support/cuda_double/run.ts";
+import { cudaTest } from "../support/cuda_double/build.ts";
+import { agreesOverDouble } from "../support/cuda_double/run.ts";
 
-async function run(group: string, settings: Readonly<Record<string, string>> = {}): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "cresset_norm_" });
-  try {
-    await buildCudaDouble(folder, {});
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", new URL("norm_cases.ts", import.meta.url).pathname, group],
-      env: { ...await doubleEnvironment(folder), ...settings },
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+const run = (group: string, settings: Readonly<Record<string, string>> = {}) =>
+  agreesOverDouble(new URL("./norm_cases.ts", import.meta.url), [group], {}, settings);
 
 cudaTest("cuda: reductions along and across memory as on the CPU", () => run("reductions"));
 cudaTest("cuda: softmax of rows of all lengths as on the CPU", () => run("softmaxes"));

@@ -1,25 +1,19 @@
 /** Convolutions on CUDA over the test double, each group of `convolution_cases.ts` in a process of its own. */
 
-import { assert } from "@std/assert";
-import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
-import { doubleEnvironment } from "../support/cuda_double/run.ts";
+import { cudaTest } from "../support/cuda_double/build.ts";
+import { agreesOverDouble } from "../support/cuda_double/run.ts";
 
 async function run(
   group: string,
   without: readonly string[] = [],
   environment: Record<string, string> = {},
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "cresset_conv_" });
+  const log = await Deno.makeTempFile({ prefix: "cresset_conv_" });
   try {
-    await buildCudaDouble(folder, { without: [...without] });
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", new URL("convolution_cases.ts", import.meta.url).pathname, group],
-      env: { ...await doubleEnvironment(folder), CUDA_DOUBLE_DNN_LOG: `${folder}/convolutions`, ...environment },
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
+    const settings = { CUDA_DOUBLE_DNN_LOG: log, ...environment };
+    await agreesOverDouble(new URL("./convolution_cases.ts", import.meta.url), [group], { without }, settings);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(log);
   }
 }
 

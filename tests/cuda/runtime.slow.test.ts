@@ -1,28 +1,13 @@
 /** CUDA graphs, streams, events, several devices and their collectives over the test double; see `runtime.ts`. */
 
-import { assert } from "@std/assert";
-import { buildCudaDouble, cudaTest } from "../support/cuda_double/build.ts";
-import { doubleEnvironment } from "../support/cuda_double/run.ts";
+import { cudaTest } from "../support/cuda_double/build.ts";
+import { agreesOverDouble } from "../support/cuda_double/run.ts";
 
-async function run(group: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "cresset_cuda_" });
-  try {
-    await buildCudaDouble(folder);
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", new URL("runtime.ts", import.meta.url).pathname, group],
-      env: {
-        ...await doubleEnvironment(folder),
-        // Of the kernel cache, too: what an older double compiled must not be found.
-        ...{ XDG_CACHE_HOME: folder, CUDA_DOUBLE_DEVICES: "2", CUDA_DOUBLE_MEMORY: String(256 * 2 ** 20) },
-        ...env,
-      },
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    assert(code === 0 && text.trim().endsWith("agrees"), text + new TextDecoder().decode(stderr));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+const run = (group: string, env: Readonly<Record<string, string>> = {}) =>
+  agreesOverDouble(new URL("./runtime.ts", import.meta.url), [group], {}, {
+    ...{ CUDA_DOUBLE_DEVICES: "2", CUDA_DOUBLE_MEMORY: String(256 * 2 ** 20) },
+    ...env,
+  });
 
 const GROUPS: Readonly<Record<string, string>> = {
   graphs: "graphs replay, keep their memory to themselves and give it back",

@@ -1,0 +1,245 @@
+/**
+ * Where the library runs: the only file of `src` that names Deno or Node.
+ *
+ * Deno offers all of it. Elsewhere what is missing is missing: a function says so by `undefined`, `null` or an error that
+ * names what would be needed, and nothing here or elsewhere fails while modules are loaded. `ffi/` opens native
+ * libraries, which only Deno can.
+ *
+ * @module
+ */
+
+/** Deno's interface, where there is one. */
+const deno = (globalThis as { Deno?: typeof Deno }).Deno;
+
+interface Modules {
+  "node:async_hooks": { AsyncLocalStorage: new <T>() => ContextStorage<T> };
+  "node:crypto": { createHash(name: string): { update(part: string | Uint8Array): unknown; digest(): Uint8Array } };
+  "node:timers": { setImmediate(fn: () => void): unknown };
+  "node:v8": { setFlagsFromString(flag: string): void };
+  "node:vm": { runInNewContext(code: string): unknown };
+}
+
+/** A built-in module that Deno and Node share, or `undefined` where there is none (in a browser). */
+function builtin<K extends keyof Modules>(name: K): Modules[K] | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return process?.getBuiltinModule?.(name) as Modules[K] | undefined;
+}
+
+// ---------------------------------------------------------------- asynchronous context
+
+/** A value that follows a task across `await`, timers and promises. */
+export interface ContextStorage<T> {
+  /** Calls `fn`; in it, and in what it starts, `getStore` gives `store`. */
+  run<R>(store: T, fn: () => R): R;
+  /** The value of the running task. */
+  getStore(): T | undefined;
+}
+
+/** A new such value, or `null` where the platform has none. */
+export function contextStorage<T>(): ContextStorage<T> | null {
+  const module = builtin("node:async_hooks");
+  return module === undefined ? null : new module.AsyncLocalStorage<T>();
+}
+
+// ---------------------------------------------------------------- turns and memory
+
+let immediate: ((fn: () => void) => unknown) | null = null;
+
+function findImmediate(): (fn: () => void) => unknown {
+  const own = (globalThis as { setImmediate?: (fn: () => void) => unknown }).setImmediate;
+  return own ?? builtin("node:timers")?.setImmediate ?? ((fn) => setTimeout(fn, 0));
+}
+
+/** Lets everything else that waits have its turn, finalizers among it: one macrotask. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void (immediate ??= findImmediate())(resolve));
+}
+
+let collect: (() => void) | null | undefined;
+
+/** Makes the garbage collector run now, where the platform allows that. */
+export function collectNow(): void {
+  if (collect === undefined) {
+    builtin("node:v8")?.setFlagsFromString("--expose-gc");
+    collect = (builtin("node:vm")?.runInNewContext("gc") ?? null) as (() => void) | null;
+  }
+  collect?.();
+}
+
+// ---------------------------------------------------------------- permissions, environment, machine
+
+/** Whether the process may do something without asking. */
+export function granted(descriptor: Deno.PermissionDescriptor): boolean {
+  try {
+    return deno !== undefined && deno.permissions.querySync(descriptor).state === "granted";
+  } catch {
+    return false;
+  }
+}
+
+/** An environment variable, or `undefined` where it is unset or may not be read. */
+export function environment(name: string): string | undefined {
+  return granted({ name: "env", variable: name }) ? deno!.env.get(name) : undefined;
+}
+
+/** The processor's kind: `"x86_64"`, `"aarch64"`, or `""` where the platform does not say. */
+export function processor(): string {
+  return deno?.build.arch ?? "";
+}
+
+/** Whether native libraries can be opened here. */
+export function hasNative(): boolean {
+  return typeof deno?.dlopen === "function";
+}
+
+/** Asks for a GPU; `null` where there is no WebGPU or no GPU. */
+export async function gpuAdapter(wish: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
+  return await globalThis.navigator?.gpu?.requestAdapter(wish) ?? null;
+}
+
+/** The key of the method by which `console.log` shows an object. */
+export const inspectKey: unique symbol = Symbol.for("Deno.customInspect") as never;
+
+/** The keys of that method everywhere. */
+export const inspectKeys: readonly symbol[] = [inspectKey, Symbol.for("nodejs.util.inspect.custom")];
+
+// ---------------------------------------------------------------- errors of the system
+
+/** The names of the system's errors that the library tells apart. */
+export type SystemErrorName = "NotFound" | "Http" | "IsADirectory" | "NotCapable" | "TimedOut";
+
+/** An error of the system's class of that name (`Deno.errors.NotFound`); a plain one with the name where there is none. */
+export function systemError(name: string, message: string, options?: ErrorOptions): Error {
+  const classes = deno?.errors as Record<string, new (message: string, options?: ErrorOptions) => Error> | undefined;
+  const Class = classes !== undefined && Object.hasOwn(classes, name) ? classes[name] : undefined;
+  if (Class !== undefined) return new Class(message, options);
+  const error = new Error(message, options);
+  error.name = name;
+  return error;
+}
+
+/** Whether an error is one of the system's of these names. */
+export function isSystemError(error: unknown, ...names: SystemErrorName[]): boolean {
+  return error instanceof Error && (names as string[]).includes(error.name);
+}
+
+// ---------------------------------------------------------------- files
+
+/** An open file. */
+export interface OpenFile extends Disposable {
+  /** Reads up to as many bytes as `into` has; `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some of `bytes`; gives how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Goes to a position from the beginning. */
+  seek(position: number): Promise<void>;
+  /** Its size in bytes, and whether it is a folder. */
+  stat(): Promise<{ size: number; isDirectory: boolean }>;
+  /** Waits until the disk has what was written. */
+  sync(): Promise<void>;
+  /** Closes it. */
+  close(): void;
+}
+
+function disk(): typeof Deno {
+  if (deno === undefined) throw systemError("NotSupported", "this platform has no files; give a URL or bytes");
+  return deno;
+}
+
+/** All the bytes of a file. */
+export async function readFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  return await disk().readFile(path);
+}
+
+/** Opens a file for reading, or a new one for writing. */
+export async function openFile(path: string | URL, mode: "read" | "create"): Promise<OpenFile> {
+  const { SeekMode, open } = disk();
+  const file = await open(path, mode === "read" ? { read: true } : { write: true, createNew: true });
+  const close = () => file.close();
+  return {
+    read: (into) => file.read(into),
+    write: (bytes) => file.write(bytes),
+    seek: async (position) => void await file.seek(position, SeekMode.Start),
+    stat: () => file.stat(),
+    sync: () => file.sync(),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/** The path of a file without symbolic links. */
+export async function realPath(path: string | URL): Promise<string> {
+  return await disk().realPath(path);
+}
+
+/** Gives a file another name, replacing what has it. */
+export async function rename(from: string, to: string): Promise<void> {
+  await disk().rename(from, to);
+}
+
+/** Removes a file. */
+export async function remove(path: string): Promise<void> {
+  await disk().remove(path);
+}
+
+/** The path that a `file:` URL means on this system. */
+export function pathOf(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  if (deno?.build.os !== "windows") return path;
+  return url.host ? `//${url.host}${path}` : path.slice(1);
+}
+
+/** All the bytes of a file, at once. */
+export function readFileSync(path: string): Uint8Array<ArrayBuffer> {
+  return disk().readFileSync(path);
+}
+
+/** Writes a whole file, which only its owner may read, so that others see all of it or none. */
+export function writeFileSync(path: string, bytes: Uint8Array): void {
+  const files = disk();
+  const temporary = `${path}.${crypto.randomUUID()}`;
+  files.writeFileSync(temporary, bytes, { createNew: true, mode: 0o600 });
+  // Renaming is atomic.
+  files.renameSync(temporary, path);
+}
+
+/** Bits of a mode: others may write; only the owner may do something; entries are safe from other users all the same. */
+const WRITABLE = 0o022, PERMISSIONS = 0o777, PRIVATE = 0o700, STICKY = 0o1000;
+
+/** The user who owns what this process makes in `folder`; asking for it by name would need one more permission. */
+function ownUser(folder: string): number | null {
+  const files = disk(), probe = `${folder}/.${crypto.randomUUID()}`;
+  files.writeFileSync(probe, new Uint8Array(0), { createNew: true, mode: 0o600 });
+  try {
+    return files.lstatSync(probe).uid;
+  } finally {
+    files.removeSync(probe);
+  }
+}
+
+/** Makes `base/parent/name` where it is missing: its path if it is private to this process's user, else `null`. */
+export function privateFolder(base: string, parent: string, name: string): string | null {
+  const files = disk(), folder = `${base}/${parent}/${name}`;
+  files.mkdirSync(folder, { recursive: true, mode: PRIVATE });
+  const root = files.statSync(base), above = files.lstatSync(`${base}/${parent}`), own = files.lstatSync(folder);
+  if (!above.isDirectory || !own.isDirectory || root.mode === null || above.mode === null || own.mode === null) {
+    return null;
+  }
+  // Who may rename the folders could put others in their place.
+  if ((root.mode & WRITABLE) !== 0 && (root.mode & STICKY) === 0 || (above.mode & WRITABLE) !== 0) return null;
+  // Others could have written here: what lies in it is not trusted, now or later.
+  if ((own.mode & WRITABLE) !== 0) return null;
+  const user = ownUser(folder);
+  if (user === null || own.uid !== user || above.uid !== user) return null;
+  // Earlier versions let others read.
+  if ((own.mode & PERMISSIONS) !== PRIVATE) files.chmodSync(folder, PRIVATE);
+  return folder;
+}
+
+/** The SHA-256 of some parts one after another, or `null` where it cannot be had at once. */
+export function sha256(...parts: readonly (string | Uint8Array)[]): Uint8Array | null {
+  const hash = builtin("node:crypto")?.createHash("sha256");
+  if (hash === undefined) return null;
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+}
