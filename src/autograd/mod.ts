@@ -12,11 +12,5 @@ export { Node } from "./node.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { GradHook } from "./meta.ts";
-export type { NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./node.ts";
-export type {
-  BackwardArgs,
-  HookArgs,
-  PostAccumulateGradHook,
-  RequiresGradArgs,
-  TensorAutograd,
-} from "./tensor_autograd.ts";
+export type { HookArgs, NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./node.ts";
+export type { BackwardArgs, PostAccumulateGradHook, RequiresGradArgs, TensorAutograd } from "./tensor_autograd.ts";

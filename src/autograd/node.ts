@@ -7,6 +7,8 @@
  * @module
  */
 
+import { type Args, call } from "../base/call.ts";
+import { checkFunction } from "../base/checks.ts";
 import { AutogradError } from "../base/errors.ts";
 import { graphGuard } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -30,6 +32,15 @@ export function removable<T>(set: Set<T>, item: T): RemovableHandle {
 
 let sequence = 0;
 
+/** The parameters of the methods that register a hook `H`. */
+export class HookArgs<H> {
+  /** Parameters that may go by position. */
+  constructor(
+    /** What is called. */
+    public hook: H,
+  ) {}
+}
+
 /** A hook called before a node runs, with the gradients of its outputs; a list it returns replaces them. */
 export type NodePreHook = (gradOutputs: (Tensor | null)[]) => (Tensor | null)[] | void;
 
@@ -38,6 +49,9 @@ export type NodeHook = (
   gradInputs: (Tensor | null)[],
   gradOutputs: (Tensor | null)[],
 ) => (Tensor | null)[] | void;
+
+const registerHookArgs = call("registerHook", HookArgs<NodeHook>);
+const registerPrehookArgs = call("registerPrehook", HookArgs<NodePreHook>);
 
 /** A recorded operation. */
 export abstract class Node {
@@ -88,12 +102,16 @@ export abstract class Node {
   }
 
   /** Calls `hook` after the node ran. */
-  registerHook(hook: NodeHook): RemovableHandle {
+  registerHook(...args: Args<typeof HookArgs<NodeHook>>): RemovableHandle {
+    const { hook } = registerHookArgs(args);
+    checkFunction("registerHook", "hook", hook);
     return removable(this.postHooks ??= new Set(), hook);
   }
 
   /** Calls `hook` before the node runs. */
-  registerPrehook(hook: NodePreHook): RemovableHandle {
+  registerPrehook(...args: Args<typeof HookArgs<NodePreHook>>): RemovableHandle {
+    const { hook } = registerPrehookArgs(args);
+    checkFunction("registerPrehook", "hook", hook);
     return removable(this.preHooks ??= new Set(), hook);
   }
 

@@ -13,7 +13,7 @@ import { sameShape } from "../base/shape.ts";
 import { checkAlive, checkTensor, checkTensors, Tensor } from "../tensor/tensor.ts";
 import { runBackward } from "./engine.ts";
 import { exposeGrad, type GradHook, metaOf, setGrad } from "./meta.ts";
-import { alias, edgeOf, gradFnOf, type Node, removable, type RemovableHandle, requiresGrad } from "./node.ts";
+import { alias, edgeOf, gradFnOf, HookArgs, type Node, removable, type RemovableHandle, requiresGrad } from "./node.ts";
 
 /** The parameters of `Tensor.backward`. */
 export class BackwardArgs {
@@ -36,15 +36,6 @@ export class RequiresGradArgs {
   constructor(
     /** Whether operations on the tensor are recorded. */
     public requiresGrad = true,
-  ) {}
-}
-
-/** The parameters of the methods that register a hook `H`. */
-export class HookArgs<H> {
-  /** Parameters that may go by position. */
-  constructor(
-    /** What is called. */
-    public hook: H,
   ) {}
 }
 
@@ -131,7 +122,7 @@ const members: Omit<TensorAutograd, "requiresGrad" | "grad" | "gradFn" | "isLeaf
       });
     },
     detach(...args) {
-      detachArgs(args);
+      if (args.length > 0) detachArgs(args);
       checkAlive("detach", this);
       return alias(this);
     },

@@ -42,14 +42,14 @@ const keepArgs = call("keep", NoArgs);
  * @param fn the body; its result may hold tensors in arrays, maps and objects
  */
 export function scope<R>(fn: () => R, ...args: Args<typeof NoArgs>): R {
-  scopeArgs(args);
+  if (args.length > 0) scopeArgs(args);
   checkFunction("scope", "fn", fn);
   return runOwned(fn, visitTensors);
 }
 
 /** Exempts tensors from the scopes they were made in; the garbage collector frees them. Returns its argument. */
 export function keep<T>(value: T, ...args: Args<typeof NoArgs>): T {
-  keepArgs(args);
+  if (args.length > 0) keepArgs(args);
   visitTensors(value, (storage) => storage.keep());
   return value;
 }

@@ -35,6 +35,7 @@ export class NormalizeArgs {
 }
 
 const transformArgs = call("call", NoArgs);
+const applyArgs = call("applyTransform", NoArgs);
 const composeArgs = call("Compose", NoArgs);
 const lambdaArgs = call("Lambda", NoArgs);
 const toTensorArgs = call("ToTensor", NoArgs);
@@ -63,7 +64,8 @@ function checkImage(op: string, image: Image): void {
 }
 
 /** Applies a transform of either form. */
-export function applyTransform<A, B>(transform: Transform<A, B>, sample: A): B {
+export function applyTransform<A, B>(transform: Transform<A, B>, sample: A, ...args: Args<typeof NoArgs>): B {
+  applyArgs(args);
   if (typeof transform === "function") return transform(sample);
   const can = typeof transform === "object" && transform !== null && typeof transform.forward === "function";
   if (!can) {
