@@ -12,7 +12,10 @@ import { NativeError } from "../src/base/errors.ts";
 import { environment } from "../src/base/platform.ts";
 import { mayOpen, systemFolders } from "./permissions.ts";
 
-const NAMES = Deno.build.os === "darwin" ? ["libdnnl.3.dylib", "libdnnl.2.dylib"] : ["libdnnl.so.3", "libdnnl.so.2"];
+/** What the library is called, newest version first. */
+function fileNames(): readonly string[] {
+  return Deno.build.os === "darwin" ? ["libdnnl.3.dylib", "libdnnl.2.dylib"] : ["libdnnl.so.3", "libdnnl.so.2"];
+}
 
 /**
  * The full paths to try, in order.
@@ -29,7 +32,7 @@ export function oneDnnPaths(): string[] {
     return [named].filter(mayOpen);
   }
   const folders = systemFolders();
-  return NAMES.flatMap((name) => folders.map((folder) => `${folder}/${name}`)).filter(mayOpen);
+  return fileNames().flatMap((name) => folders.map((folder) => `${folder}/${name}`)).filter(mayOpen);
 }
 
 /** Whether OpenMP's threads may wait as the user has set them to. */

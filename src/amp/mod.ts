@@ -9,3 +9,6 @@ import "../ops/attach.ts";
 export { autocast, type AutocastOptions, isAutocastAvailable } from "../autograd/autocast.ts";
 export { customBwd, CustomBwdArgs, customFwd, CustomFwdArgs } from "./custom.ts";
 export { GradScaler, GradScalerArgs, type GradScalerState } from "./grad_scaler.ts";
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { FactorArgs, IntervalArgs, UnscaleArgs, UpdateArgs } from "./grad_scaler.ts";

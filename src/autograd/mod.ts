@@ -11,6 +11,25 @@ export { type CheckedFunction, gradcheck, GradcheckArgs, gradgradcheck, Gradgrad
 export { Node } from "./node.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
+export type {
+  AutocastArgs,
+  AutocastAvailableArgs,
+  DeviceTypeArgs,
+  IsAutocastEnabledArgs,
+  SetAutocastCacheArgs,
+  SetAutocastDtypeArgs,
+  SetAutocastEnabledArgs,
+} from "./autocast.ts";
+export type { SetMaterializeGradsArgs } from "./function.ts";
 export type { GradHook } from "./meta.ts";
+export type { ModeFunction, SetDetectAnomalyArgs, SetGradEnabledArgs } from "./mode.ts";
 export type { HookArgs, NodeHook, NodePreHook, RemovableHandle, SavedTensor } from "./node.ts";
-export type { BackwardArgs, PostAccumulateGradHook, RequiresGradArgs, TensorAutograd } from "./tensor_autograd.ts";
+export type {
+  BackwardArgs,
+  GradList,
+  PostAccumulateGradHook,
+  RequiresGradArgs,
+  TensorAutograd,
+  Unused,
+  UnusedLists,
+} from "./tensor_autograd.ts";

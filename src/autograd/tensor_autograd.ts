@@ -252,17 +252,17 @@ export class BackwardOfArgs {
 }
 
 /** By name, with inputs that may be unused and get `null`. */
-type Unused = Named<GradArgs> & { readonly allowUnused: boolean; readonly materializeGrads?: false | undefined };
+export type Unused = Named<GradArgs> & { readonly allowUnused: boolean; readonly materializeGrads?: false | undefined };
 
 /** The first three arguments of {@linkcode grad}. */
-type GradList = [
+export type GradList = [
   outputs: GradArgs["outputs"],
   inputs: GradArgs["inputs"],
   gradOutputs: GradArgs["gradOutputs"],
 ];
 
 /** The argument lists of {@linkcode grad} that allow gradients to be missing. */
-type UnusedLists =
+export type UnusedLists =
   | [named: Unused]
   | [outputs: GradArgs["outputs"], named: Unused]
   | [outputs: GradArgs["outputs"], inputs: GradArgs["inputs"], named: Unused]

@@ -203,9 +203,9 @@ export class RReLUArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
-    public lower = 1 / 8,
+    public lower: number = 1 / 8,
     /** The largest slope. */
-    public upper = 1 / 3,
+    public upper: number = 1 / 3,
     /** Whether the result is written into the input. */
     public inplace = false,
   ) {}

@@ -52,7 +52,7 @@ export class IndexArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The position, negative from the end. */
-    public index = -1,
+    public index: number = -1,
   ) {}
 }
 

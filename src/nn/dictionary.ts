@@ -55,6 +55,7 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
    * @param defaultValue what is given where there is none
    */
   get<K extends keyof R & string>(key: K): Item<R, K>;
+  /** The same of a key that may not be there. */
   get(key: string, defaultValue?: V): V | undefined;
   get(key: string, defaultValue?: V): V | undefined {
     return this._items.get(key) ?? defaultValue;

@@ -36,9 +36,9 @@ export class RreluInPlaceArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
-    public lower = 1 / 8,
+    public lower: number = 1 / 8,
     /** The largest slope. */
-    public upper = 1 / 3,
+    public upper: number = 1 / 3,
     /** Whether slopes are drawn. */
     public training = false,
   ) {}

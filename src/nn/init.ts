@@ -68,7 +68,7 @@ export class TruncNormalInitArgs {
     /** The standard deviation. */
     public std = 1,
     /** The lowest value, not a number of standard deviations. */
-    public a = -2,
+    public a: number = -2,
     /** The highest value. */
     public b = 2,
     /** The stream to draw from; `null`: the default generator. */
@@ -273,7 +273,7 @@ export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { g
   return written(tensor, (t) => {
     t.zero_();
     for (let g = 0; g < groups; g++) {
-      for (let c = 0; c < channels; c++) t.setAt([g * perGroup + c, c, ...centre], 1);
+      for (let c = 0; c < channels; c++) t.setAt(g * perGroup + c, c, ...centre, 1);
     }
   });
 });

@@ -104,7 +104,7 @@ export class NLLLossArgs {
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
     /** Targets of this number do not count. */
-    public ignoreIndex = -100,
+    public ignoreIndex: number = -100,
     /** Deprecated: `false` means `"none"`. */
     public reduce: boolean | null = null,
     /** How the elements' losses become the result. */
@@ -132,7 +132,7 @@ export class CrossEntropyLossArgs {
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
     /** Targets of this number do not count. */
-    public ignoreIndex = -100,
+    public ignoreIndex: number = -100,
     /** Deprecated: `false` means `"none"`. */
     public reduce: boolean | null = null,
     /** How the elements' losses become the result. */

@@ -17,7 +17,7 @@ export class FlattenLayerArgs {
     /** First dimension that is merged. */
     public startDim = 1,
     /** Last dimension that is merged. */
-    public endDim = -1,
+    public endDim: number = -1,
   ) {}
 }
 

@@ -61,7 +61,7 @@ export class GumbelSoftmaxArgs {
     /** Ignored, as in PyTorch. */
     public eps = 1e-10,
     /** The dimension that sums to 1. */
-    public dim = -1,
+    public dim: number = -1,
   ) {}
 }
 

@@ -287,7 +287,7 @@ export class HardtanhArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least value. */
-    public minVal = -1,
+    public minVal: number = -1,
     /** The largest value. */
     public maxVal = 1,
     /** Whether the result is written into the input. */
@@ -430,9 +430,9 @@ export class RreluArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
-    public lower = 1 / 8,
+    public lower: number = 1 / 8,
     /** The largest slope. */
-    public upper = 1 / 3,
+    public upper: number = 1 / 3,
     /** Whether slopes are drawn. */
     public training = false,
     /** Whether the result is written into the input. */
@@ -466,7 +466,7 @@ export class GluArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The dimension that is halved. */
-    public dim = -1,
+    public dim: number = -1,
   ) {}
 }
 

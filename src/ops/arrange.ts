@@ -168,9 +168,9 @@ export class DiagEmbedArgs {
     /** Which diagonal: 0 the main one, positive above it. */
     public offset = 0,
     /** First dimension of the matrices in the result. */
-    public dim1 = -2,
+    public dim1: number = -2,
     /** Second dimension of the matrices. */
-    public dim2 = -1,
+    public dim2: number = -1,
   ) {}
 }
 

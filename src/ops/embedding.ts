@@ -21,7 +21,7 @@ export class OneHotArgs {
   /** Parameters that may go by position. */
   constructor(
     /** How many classes; -1: one more than the largest number, which must be read first. */
-    public numClasses = -1,
+    public numClasses: number = -1,
   ) {}
 }
 

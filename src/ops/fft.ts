@@ -34,7 +34,7 @@ export class FftArgs {
     /** The length: input is cut or padded with zeros. `null`: the input's; `2 · (size - 1)` where the output is real. */
     public n: number | null = null,
     /** The dimension. */
-    public dim = -1,
+    public dim: number = -1,
     /** The normalisation; `null`: `"backward"`. */
     public norm: FftNorm | null = null,
   ) {}

@@ -41,9 +41,12 @@ export class FoldArgs extends UnfoldArgs {
   constructor(
     /** Height and width of the result. */
     public outputSize: WindowSize,
-    ...window: ConstructorParameters<typeof UnfoldArgs>
+    kernelSize: WindowSize,
+    dilation: WindowSize = 1,
+    padding: WindowSize = 0,
+    stride: WindowSize = 1,
   ) {
-    super(...window);
+    super(kernelSize, dilation, padding, stride);
   }
 }
 

@@ -35,7 +35,7 @@ export class NLLLossArgs extends WeightedLossArgs {
     weight?: Tensor | null,
     sizeAverage?: boolean | null,
     /** Targets of this number do not count. */
-    public ignoreIndex = -100,
+    public ignoreIndex: number = -100,
     reduce?: boolean | null,
     reduction?: Reduction,
   ) {

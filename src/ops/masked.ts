@@ -135,7 +135,7 @@ export class NonzeroStaticArgs {
   /** How many rows the result has. */
   size: number | null = null;
   /** What missing rows hold. */
-  fillValue = -1;
+  fillValue: number = -1;
 }
 
 /** {@linkcode nonzero} cut or filled up to `size` rows, so that the shape depends on no values. */

@@ -38,6 +38,7 @@ import * as join from "./join.ts";
 import * as shape from "./shape.ts";
 import * as split from "./split.ts";
 import * as unary from "./unary.ts";
+import * as viewScatter from "./view_scatter.ts";
 
 /** The families that hold methods: what `op`, `pointwise` and `asMethod` mark there is attached, and nothing else. */
 const FAMILIES = [
@@ -62,6 +63,7 @@ const FAMILIES = [
   split,
   unary,
   unique,
+  viewScatter,
 ] as const;
 
 type Intersection<U> = (U extends unknown ? (family: U) => void : never) extends (all: infer I) => void ? I : never;

@@ -42,7 +42,7 @@ export class SortArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
-    public dim = -1,
+    public dim: number = -1,
     /** Whether the largest comes first. */
     public descending = false,
   ) {}
@@ -97,7 +97,7 @@ export class TopkArgs {
     /** How many. */
     public k: number,
     /** The dimension. */
-    public dim = -1,
+    public dim: number = -1,
     /** Whether the largest are wanted, not the smallest. */
     public largest = true,
     /** Whether they come in order; they always do. */
@@ -139,7 +139,7 @@ export class KthvalueArgs {
     /** Which, from 1. */
     public k: number,
     /** The dimension. */
-    public dim = -1,
+    public dim: number = -1,
     /** Whether the dimension stays, with size 1. */
     public keepdim = false,
   ) {}
@@ -253,7 +253,7 @@ export class ModeArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
-    public dim = -1,
+    public dim: number = -1,
     /** Whether the dimension stays, with size 1. */
     public keepdim = false,
   ) {}

@@ -29,7 +29,7 @@ export class AdafactorArgs {
     /** The largest relative learning rate. */
     public lr: number | Tensor = 1e-2,
     /** The decay of the second moment is `1 - step ** beta2Decay`. */
-    public beta2Decay = -0.8,
+    public beta2Decay: number = -0.8,
     /** Least variance (`null`: the dtype's epsilon), and least size of a parameter. */
     public eps: readonly [number | null, number] = [null, 1e-3],
     /** The largest root mean square of an update. */

@@ -156,6 +156,7 @@ export class RAdamArgs extends OptimizerArgs {
 
 const radamArgs = call("RAdam", RAdamArgs);
 
+/** Which form of the update a step takes. */
 export type RAdamFlags = { rectified: boolean; dynamic: boolean };
 
 // Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).

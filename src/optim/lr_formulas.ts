@@ -19,7 +19,7 @@ export class StepLRArgs {
     /** Factor of each decay. */
     public gamma = 0.1,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -60,7 +60,7 @@ export class MultiStepLRArgs {
     /** Factor of each decay. */
     public gamma = 0.1,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -82,11 +82,11 @@ export class ConstantLRArgs {
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
     /** Factor until `totalIters`, in [0, 1]. */
-    public factor = 1 / 3,
+    public factor: number = 1 / 3,
     /** Steps with the factor. */
     public totalIters = 5,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -115,13 +115,13 @@ export class LinearLRArgs {
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
     /** Factor at the first step, in (0, 1]. */
-    public startFactor = 1 / 3,
+    public startFactor: number = 1 / 3,
     /** Factor from `totalIters` on, in [0, 1]. */
     public endFactor = 1,
     /** Steps until `endFactor`. */
     public totalIters = 5,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -159,7 +159,7 @@ export class ExponentialLRArgs {
     /** Factor per epoch. */
     public gamma: number,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -184,7 +184,7 @@ export class PolynomialLRArgs {
     /** Exponent. */
     public power = 1,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -213,7 +213,7 @@ export class CosineAnnealingLRArgs {
     /** Lowest rate. */
     public etaMin = 0,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 

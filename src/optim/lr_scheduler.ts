@@ -23,7 +23,7 @@ export class LRSchedulerArgs {
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
     /** The index of the last epoch when a run is resumed, or -1 for a new one. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -180,7 +180,7 @@ export class LambdaLRArgs {
     /** The factor as a function of the epoch, or one function per parameter group. */
     public lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[],
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 

@@ -177,7 +177,7 @@ export class SequentialLRArgs {
     /** The epochs at which the next one takes over; one fewer than schedules. */
     public milestones: readonly number[],
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 

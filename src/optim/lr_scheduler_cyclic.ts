@@ -26,7 +26,7 @@ export class CosineAnnealingWarmRestartsArgs {
     /** Lowest rate. */
     public etaMin = 0,
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -151,7 +151,7 @@ export class CyclicLRArgs {
     /** Highest momentum, or one per group. */
     public maxMomentum: number | readonly number[] = 0.9,
     /** The index of the last step when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -281,7 +281,7 @@ export class OneCycleLRArgs {
     /** Whether the way down goes first to the initial rate, then to the last. */
     public threePhase = false,
     /** The index of the last step when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 
@@ -416,7 +416,7 @@ export class SWALRArgs {
     /** The curve. */
     public annealStrategy: "cos" | "linear" = "cos",
     /** The index of the last epoch when a run is resumed. */
-    public lastEpoch = -1,
+    public lastEpoch: number = -1,
   ) {}
 }
 

@@ -36,6 +36,7 @@ export class RMSpropArgs extends OptimizerArgs {
 
 const rmspropArgs = call("RMSprop", RMSpropArgs);
 
+/** Which form of the update an optimizer takes. */
 export type RMSpropFlags = { centered: boolean; momentum: boolean };
 
 const rmsprop = rule<RMSpropArgs, RMSpropFlags>({

@@ -36,6 +36,7 @@ export class SGDArgs extends OptimizerArgs {
 
 const sgdArgs = call("SGD", SGDArgs);
 
+/** Which form of the update a step takes. */
 export type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
 
 const sgd = rule<SGDArgs, SGDFlags>({

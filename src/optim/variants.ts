@@ -15,7 +15,11 @@ import { Stage } from "./scalars.ts";
 /** Flags that choose a variant, such as whether there is momentum. */
 export type Flags = Readonly<Record<string, boolean>>;
 
-/** What a formula is given. */
+/**
+ * What a formula is given.
+ *
+ * @internal
+ */
 export interface Operands<F extends Flags> {
   /** The parameter, with decoupled decay applied. */
   readonly param: Expr;
@@ -29,7 +33,11 @@ export interface Operands<F extends Flags> {
   readonly flags: F;
 }
 
-/** The new parameter, then the new state, as expressions. */
+/**
+ * The new parameter, then the new state, as expressions.
+ *
+ * @internal
+ */
 export type UpdateFormula<F extends Flags> = (operands: Operands<F>) => readonly Expr[];
 
 /** How weights decay: not, through the gradient (an L2 penalty), or by themselves. */

@@ -42,6 +42,7 @@ export class AccuracyUpdateArgs {
   ) {}
 }
 
+const meanArgs = call("Mean", NoArgs), accuracyArgs = call("MulticlassAccuracy", NoArgs);
 const meanUpdateArgs = call("Mean.update", MeanUpdateArgs);
 const meanComputeArgs = call("Mean.compute", NoArgs);
 const meanResetArgs = call("Mean.reset", NoArgs);
@@ -67,6 +68,11 @@ export class Mean {
   #onDevice: Tensor | null = null;
   #updates = 0;
   #reads: Promise<number>[] = [];
+
+  /** Takes nothing. */
+  constructor(...args: Args<typeof NoArgs>) {
+    meanArgs(args);
+  }
 
   /** Adds values: a number, or the elements of a tensor. */
   update(...args: Args<typeof MeanUpdateArgs>): this {
@@ -142,6 +148,11 @@ export class Mean {
  */
 export class MulticlassAccuracy {
   readonly #mean = new Mean();
+
+  /** Takes nothing. */
+  constructor(...args: Args<typeof NoArgs>) {
+    accuracyArgs(args);
+  }
 
   /**
    * Adds the examples of a batch.

@@ -53,14 +53,14 @@ Deno.test("at: random indices read what PyTorch reads, with its gradient", async
     const inverse = c.shape.map((_, d) => c.order.indexOf(d));
     const x = counting(c.order.map((d) => c.shape[d])).permute(inverse), index = c.index.map(indexOf);
     if (c.error) {
-      await assertUserError(async () => await x.at(...index), Error, "");
+      await assertUserError(async () => await x.atMask(...index), Error, "");
       continue;
     }
-    const read = await x.at(...index);
+    const read = await x.atMask(...index);
     assertEquals(read.shape, c.readShape, what);
     assertEquals(await values(read), c.read, what);
     const leaf = x.clone().requiresGrad_();
-    const picked = await leaf.at(...index);
+    const picked = await leaf.atMask(...index);
     picked.mul(counting(picked.shape)).sum().backward();
     assertEquals(await values(leaf.grad!), c.readGrad, what);
   }
@@ -74,7 +74,7 @@ Deno.test("setAt: random indices write what PyTorch writes, with its gradients",
     const base = counting(c.order.map((d) => c.shape[d])).requiresGrad_();
     const value = counting(c.valueShape).neg().requiresGrad_();
     const x = base.clone().permute(inverse);
-    x.setAt(...c.index.map(indexOf), value);
+    x.setAt(...(c.index.length > 0 ? c.index.map(indexOf) : ["..." as const]), value);
     assertEquals(await values(x), c.written, what);
     x.mul(counting(x.shape)).sum().backward();
     assertEquals(await values(base.grad!), c.baseGrad, what);
@@ -91,14 +91,15 @@ Deno.test("at: basic indices are views that share memory", async () => {
   assertEquals(await x.sum().item(), 22);
 });
 
-Deno.test("at: a mask gives a promise, also inside noGrad, which is remembered", async () => {
+Deno.test("atMask gives a promise, also inside noGrad, which is remembered; at refuses masks", async () => {
+  await assertUserError(() => torch.ones(2).at([true, false]), torch.ArgumentError, "use await x.atMask(mask)");
   const x = torch.tensor([1, -2, 3]).requiresGrad_();
-  const promise: unknown = torch.noGrad(() => x.at(x.gt(0)));
+  const promise: unknown = torch.noGrad(() => x.atMask(x.gt(0)));
   assert(promise instanceof Promise);
   const picked = await promise as torch.Tensor;
   assertEquals(await picked.tolist(), [1, 3]);
   assertEquals(picked.requiresGrad, false);
-  assertEquals((await x.at(x.gt(0))).requiresGrad, true);
+  assertEquals((await x.atMask(x.gt(0))).requiresGrad, true);
 });
 
 Deno.test("setAt: numbers, nested arrays, and values of another dtype are converted", async () => {

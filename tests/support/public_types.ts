@@ -85,7 +85,13 @@ function section(text: string): Map<string, Set<string>> {
   return types;
 }
 
-function add(module: string, found: readonly { file: string; name: string }[]): void {
+/** Where a module's section stands: `mod.ts` is for names that people read, its types have a file of their own. */
+function sectionFile(module: string): string {
+  return module === "mod.ts" ? "src/types.ts" : module;
+}
+
+function add(publicOne: string, found: readonly { file: string; name: string }[]): void {
+  const module = sectionFile(publicOne);
   const text = read(module);
   const types = section(text);
   const folder = module.replace(/[^/]*$/, "");
@@ -122,7 +128,7 @@ async function main(): Promise<void> {
     for (const [module, found] of byModule) {
       for (const key of found.keys()) done.add(key);
       add(module, [...found.values()]);
-      changed.add(module);
+      changed.add(sectionFile(module));
     }
   }
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", ...changed], cwd: ROOT }).output();

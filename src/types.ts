@@ -1,0 +1,289 @@
+/**
+ * Types that the signatures of `mod.ts` name, exported for documentation.
+ *
+ * @module
+ */
+
+// Types that the signatures above name; kept by tests/support/public_types.ts.
+export type { BackendInfo, Block, MemoryStats, Strided } from "./backend/backend.ts";
+export type { MatmulPrecisionArgs } from "./backend/cublas.ts";
+export type { CaptureBeginArgs } from "./backend/cuda_graphs.ts";
+export type {
+  CudaDeviceArgs,
+  ElapsedTimeArgs,
+  EqualStreamArgs,
+  EventStreamArgs,
+  OfStreamArgs,
+  RecordEventArgs,
+  SetDeviceArgs,
+  WaitEventArgs,
+} from "./backend/cuda_streams.ts";
+export type { AdapterArgs, OpenDeviceArgs, SetDefaultDeviceArgs } from "./backend/mod.ts";
+export type { Args, First, Func, Lists, Named, NoArgs, Params, SpreadArgs } from "./base/call.ts";
+export type { DeviceArgs, DeviceType } from "./base/device.ts";
+export type {
+  CanCastArgs,
+  DataArray,
+  DTypeKind,
+  DTypeName,
+  PromoteTypesArgs,
+  SetDefaultDtypeArgs,
+} from "./base/dtype.ts";
+export type { ReserveArgs, SeedArgs, SetStateArgs } from "./base/generator.ts";
+export type { FInfo, IInfo, InfoArgs } from "./base/limits.ts";
+export type { ScalarArgs, ScalarLike } from "./base/scalar.ts";
+export type {
+  AlphaArgs,
+  GeluArgs,
+  GluArgs,
+  HardtanhArgs,
+  InplaceArgs,
+  LeakyReluArgs,
+  PreluArgs,
+  RreluArgs,
+  ShrinkArgs,
+  SoftplusArgs,
+  ThresholdArgs,
+} from "./ops/activation.ts";
+export type {
+  CombinationsArgs,
+  DiagEmbedArgs,
+  DiagflatArgs,
+  DiagonalNumberArgs,
+  FlipArgs,
+  RollArgs,
+  Rot90Args,
+  TriangleIndicesArgs,
+} from "./ops/arrange.ts";
+export type { IndexPutArgs } from "./ops/at.ts";
+export type { AttentionArgs } from "./ops/attention.ts";
+export type {
+  AddArgs,
+  AddcArgs,
+  BinaryFunction,
+  ComplexArgs,
+  DivArgs,
+  HeavisideArgs,
+  LerpArgs,
+  Operand,
+  OtherArgs,
+  PolarArgs,
+  PowArgs,
+  RsubArgs,
+} from "./ops/binary.ts";
+export type { ClampArgs, ClampMaxArgs, ClampMinArgs, CloseArgs, EqualArgs, WhereArgs } from "./ops/compare.ts";
+export type { ConvArgs, ConvTransposeArgs, Sizes } from "./ops/conv.ts";
+export type { CloneArgs } from "./ops/convert.ts";
+export type {
+  DataArgs,
+  EmptyArgs,
+  EmptyStridedArgs,
+  FromBytesArgs,
+  FromDataArgs,
+  FullArgs,
+  FullLikeArgs,
+  LikeArgs,
+  ScalarTensorArgs,
+  SizeArgs,
+  SizedFunction,
+  TensorArgs,
+  TensorData,
+} from "./ops/creation.ts";
+export type { CtcLossArgs, Lengths } from "./ops/ctc.ts";
+export type { InPlace, Pointwise, PointwiseFn } from "./ops/define.ts";
+export type { Dropout, DropoutArgs } from "./ops/dropout.ts";
+export type { ChainMatmulArgs, EinsumArgs, TensordotArgs } from "./ops/einsum.ts";
+export type { EmbeddingArgs, OneHotArgs, OneHotFn } from "./ops/embedding.ts";
+export type { BagMode, EmbeddingBagArgs } from "./ops/embedding_bag.ts";
+export type { FoldArgs, UnfoldArgs, WindowSize } from "./ops/fold.ts";
+export type { FusedUpdate } from "./ops/fused.ts";
+export type { AffineGridArgs, GridSampleArgs, Padding } from "./ops/grid_sample.ts";
+export type {
+  GatherArgs,
+  IndexAddArgs,
+  IndexFillArgs,
+  IndexSelectArgs,
+  PutArgs,
+  ScatterAddArgs,
+  ScatterArgs,
+  TakeAlongDimArgs,
+  TakeArgs,
+} from "./ops/indexing.ts";
+export type { InterpolateArgs, InterpolateMode } from "./ops/interpolate.ts";
+export type {
+  CatArgs,
+  JoinFunction,
+  KronArgs,
+  MeshgridArgs,
+  RepeatInterleaveArgs,
+  StackArgs,
+  TensorsArgs,
+  TileArgs,
+} from "./ops/join.ts";
+export type { BilinearArgs, LinearArgs } from "./ops/linear.ts";
+export type {
+  BCEWithLogitsLossArgs,
+  GaussianNllLossArgs,
+  HingeLossArgs,
+  HuberLossArgs,
+  KlDivArgs,
+  MseLossArgs,
+  PairLossArgs,
+  PoissonNLLLossArgs,
+  SmoothL1LossArgs,
+} from "./ops/loss.ts";
+export type { CrossEntropyLossArgs, MultiMarginLossArgs, NLLLossArgs } from "./ops/loss_class.ts";
+export type { LossArgs, LossFn, Targeted, WeightedLossArgs } from "./ops/loss_core.ts";
+export type {
+  CosineSimilarityArgs,
+  NormalizeArgs,
+  PairwiseDistanceArgs,
+  TripletMarginLossArgs,
+  TripletMarginWithDistanceLossArgs,
+} from "./ops/loss_embedding.ts";
+export type {
+  MaskedFillArgs,
+  MaskedScatterArgs,
+  MaskedSelectArgs,
+  NonzeroCalls,
+  NonzeroStaticArgs,
+  UnravelIndexArgs,
+} from "./ops/masked.ts";
+export type {
+  AddmmArgs,
+  AddmvArgs,
+  AddrArgs,
+  BaddbmmArgs,
+  DotArgs,
+  MatmulArgs,
+  MmArgs,
+  MvArgs,
+  OuterArgs,
+  ScaledArgs,
+} from "./ops/matmul.ts";
+export type { MultiHeadAttentionArgs } from "./ops/multi_head.ts";
+export type { NamedTuple, ValuesIndices } from "./ops/named.ts";
+export type {
+  BatchNormArgs,
+  GroupNormArgs,
+  InstanceNormArgs,
+  LayerNormArgs,
+  LocalResponseNormArgs,
+  RmsNormArgs,
+} from "./ops/norm.ts";
+export type { Fn, IsMethod, ListParams, MethodForm, Op, OutArgs, SpreadOp } from "./ops/op.ts";
+export type { PadArgs, PadMode } from "./ops/pad.ts";
+export type { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "./ops/pixel.ts";
+export type {
+  AdaptiveMaxPoolArgs,
+  AdaptiveMaxPoolFn,
+  AdaptivePoolArgs,
+  AvgPool1dArgs,
+  AvgPoolArgs,
+  Indexed,
+  LpPoolArgs,
+  MaxPoolArgs,
+  MaxPoolFn,
+  MaxPoolIndexed,
+  OutputSize,
+  Valued,
+} from "./ops/pool.ts";
+export type { Size } from "./ops/pool_core.ts";
+export type { IsSameSizeArgs, ResultTypeArgs } from "./ops/queries.ts";
+export type {
+  Bound,
+  Moment,
+  NormalArgs,
+  RandArgs,
+  RandintArgs,
+  RandintLikeArgs,
+  RandintLikeLowArgs,
+  RandintLowArgs,
+  RandLikeArgs,
+  RandomArgs,
+  RandpermArgs,
+} from "./ops/random.ts";
+export type { ArangeArgs, EyeArgs, LinspaceArgs, LogspaceArgs } from "./ops/ranges.ts";
+export type {
+  AminmaxArgs,
+  ArgmaxArgs,
+  CountArgs,
+  DimsArgs,
+  LogsumexpArgs,
+  MaxArgs,
+  MaxCalls,
+  MaxOp,
+  MaxOtherArgs,
+  NormArgs,
+  ProdArgs,
+  SumArgs,
+  VarArgs,
+  VarCalls,
+  VarFn,
+  VarOp,
+} from "./ops/reduce.ts";
+export type { Dims } from "./ops/reduce_core.ts";
+export type { BernoulliArgs, MultinomialArgs } from "./ops/sampling.ts";
+export type { ScaledMmArgs, ScalingRecipe } from "./ops/scaled_mm.ts";
+export type { CummaxArgs, CumsumArgs, LogcumsumexpArgs } from "./ops/scan.ts";
+export type { IndexReduceArgs, ScatterReduceArgs, ScatterReduction } from "./ops/scatter_reduce.ts";
+export type {
+  AsStridedArgs,
+  DiagonalArgs,
+  ExpandArgs,
+  FlattenArgs,
+  MovedimArgs,
+  NarrowArgs,
+  PermuteArgs,
+  ReshapeArgs,
+  SelectArgs,
+  SqueezeArgs,
+  SwapaxesArgs,
+  TransposeArgs,
+  UnflattenArgs,
+  UnsqueezeArgs,
+} from "./ops/shape.ts";
+export type { SliceArgs } from "./ops/slice.ts";
+export type { SoftmaxArgs } from "./ops/softmax.ts";
+export type {
+  BucketizeArgs,
+  IsinArgs,
+  KthvalueArgs,
+  MedianArgs,
+  MedianCalls,
+  MedianOp,
+  ModeArgs,
+  SearchsortedArgs,
+  SortArgs,
+  TopkArgs,
+} from "./ops/sort.ts";
+export type {
+  AtleastArgs,
+  AtleastCalls,
+  ChunkArgs,
+  CutsArgs,
+  SplitArgs,
+  SplitWithSizesArgs,
+  TensorSplitArgs,
+  UnbindArgs,
+} from "./ops/split.ts";
+export type { LogitArgs, MvlgammaArgs, NanToNumArgs, PolygammaArgs, RoundArgs } from "./ops/unary.ts";
+export type {
+  BincountArgs,
+  HistcArgs,
+  PlainUnique,
+  UniqueArgs,
+  UniqueCalls,
+  UniqueConsecutiveArgs,
+  UniqueOp,
+} from "./ops/unique.ts";
+export type { MaxUnpoolArgs } from "./ops/unpool.ts";
+export type {
+  AsStridedScatterArgs,
+  DiagonalScatterArgs,
+  SelectScatterArgs,
+  SliceScatterArgs,
+} from "./ops/view_scatter.ts";
+export type { OfDeviceArgs } from "./tensor/memory.ts";
+export type { PrintOptions, PrintProfile, SetPrintoptionsArgs } from "./tensor/print.ts";
+export type { IsContiguousArgs, SizeDimArgs } from "./tensor/tensor.ts";
