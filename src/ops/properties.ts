@@ -31,6 +31,7 @@ export interface TensorProperties {
    * in place, as `x.data.copy_(other)`; its shape must be the same.
    */
   get data(): Tensor;
+  /** Writes the values of another tensor of the same shape, as `x.data.copy_(value)`. */
   set data(value: Tensor);
   /** The size of the first dimension, as Python's `len(x)`. */
   readonly length: number;
