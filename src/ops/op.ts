@@ -67,13 +67,11 @@ export function fn<C extends Params, R = Tensor>(
 ): Fn<C, R> {
   const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
   const parse = call(name, params);
-  const plain: Untyped = (input, ...args) => {
+  const made: Untyped = (input, ...args) => {
+    if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, input, ...args);
     checkTensor(name, "input", input);
     return compute(input, parse(args));
   };
-  const made: Untyped = autocast === undefined
-    ? plain
-    : (input, ...args) => autocasting.active ? autocasted(autocast, made, input, ...args) : plain(input, ...args);
   Object.defineProperty(made, "name", { value: name });
   return made as Fn<C, R>;
 }
