@@ -273,7 +273,7 @@ export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { g
   return written(tensor, (t) => {
     t.zero_();
     for (let g = 0; g < groups; g++) {
-      for (let c = 0; c < channels; c++) t.setAt([g * perGroup + c, c, ...centre], 1);
+      for (let c = 0; c < channels; c++) t.setAt(g * perGroup + c, c, ...centre, 1);
     }
   });
 });
