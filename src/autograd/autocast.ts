@@ -3,8 +3,8 @@
  *
  * Each op says in its definition how it is cast ({@linkcode AutocastRule}): `op`, `fn` and `pointwise` take it beside the name.
  * Functions whose rule depends on their arguments test `autocasting.active` themselves. One test of that flag is all that
- * autocast costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are recorded
- * like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
+ * autocast costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are
+ * recorded like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
  *
  * @see https://docs.pytorch.org/docs/stable/amp.html
  * @module
