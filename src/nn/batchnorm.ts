@@ -7,7 +7,7 @@
 import { type Args, call } from "../base/call.ts";
 import { int64 } from "../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
-import { noGrad, withGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import {
   type Both,

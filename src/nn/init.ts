@@ -6,7 +6,7 @@
  */
 
 import "../ops/attach.ts";
-import { noGrad, withGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";

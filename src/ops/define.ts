@@ -42,7 +42,7 @@ import {
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
-import { asMethod, type IsMethod, OutArgs } from "./op.ts";
+import { asMethod, type IsMethod, type OutArgs } from "./op.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {

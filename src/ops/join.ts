@@ -8,7 +8,7 @@
  */
 
 import { record } from "../autograd/record.ts";
-import { type Func, type SpreadArgs } from "../base/call.ts";
+import type { Func, SpreadArgs } from "../base/call.ts";
 import { type DType, resultType } from "../base/dtype.ts";
 import { checkCount, checkIntegers } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
@@ -16,23 +16,13 @@ import { broadcastShapes, numelOf, wrapDim } from "../base/shape.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice, emptyWithStrides } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { arange } from "./ranges.ts";
 import { searchsorted } from "./sort.ts";
 import { neededValues } from "./values.ts";
 import { writeOut } from "./define.ts";
 import { checkOperands } from "./kernel.ts";
-import {
-  listFn,
-  type ListParams,
-  type MethodForm,
-  type Op,
-  op,
-  OutArgs,
-  spreadFn,
-  type SpreadOp,
-  spreadOp,
-} from "./op.ts";
+import { listFn, type ListParams, type Op, op, OutArgs, spreadFn, type SpreadOp, spreadOp } from "./op.ts";
 import { expandTo, permuteTo, placed, reshapeTo, sliceAt, unrecorded } from "./view_core.ts";
 
 /** The dtype that tensors promote to. */
