@@ -13,8 +13,9 @@ import { helpText, integer, parseOptions, positive, text, UsageError, writableFo
 import { EpochBar } from "./support/progress.ts";
 import { confusionOf, confusionText, type EpochResult, type Prediction, reportHtml } from "./support/report.ts";
 
-const { nn, optim, io } = torch;
-const { functional: F } = nn;
+import nn = torch.nn;
+import F = torch.nn.functional;
+const { optim, io } = torch;
 const { DataLoader } = torch.utils.data;
 const { Mean } = torch.utils.metrics;
 

@@ -1,6 +1,6 @@
 import * as torch from "../../mod.ts";
-const { nn } = torch;
-const { functional: F } = nn;
+import nn = torch.nn;
+import F = torch.nn.functional;
 const { DataLoader, TensorDataset } = torch.utils.data;
 
 class Net extends nn.Module {

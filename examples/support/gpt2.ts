@@ -11,8 +11,8 @@
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 
-const { nn } = torch;
-const { functional: F } = nn;
+import nn = torch.nn;
+import F = torch.nn.functional;
 
 /** The sizes of a model; the defaults are those of GPT-2 with 124 million parameters. */
 export interface GPT2Config {

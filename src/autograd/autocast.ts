@@ -1,10 +1,10 @@
 /**
  * Automatic mixed precision: inside a region, ops run in the dtype that suits them.
  *
- * Each op says beside its definition how it is cast ({@linkcode AutocastRule}): pointwise ops in a field of their spec, others
- * in their first line, `if (autocasting.active) return autocasted(rule, op, …)`. One test of that flag is all that autocast
- * costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are recorded
- * like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
+ * Each op says in its definition how it is cast ({@linkcode AutocastRule}): `op`, `fn` and `pointwise` take it beside the name.
+ * Functions whose rule depends on their arguments test `autocasting.active` themselves. One test of that flag is all that
+ * autocast costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are
+ * recorded like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
  *
  * @see https://docs.pytorch.org/docs/stable/amp.html
  * @module

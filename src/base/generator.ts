@@ -46,7 +46,7 @@ export class GeneratorArgs {
   ) {}
 }
 
-/** The parameters of {@linkcode manualSeed}. */
+/** The parameters of the functions that set a seed. */
 export class SeedArgs {
   /** Parameters that may go by position. */
   constructor(

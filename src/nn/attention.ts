@@ -167,7 +167,6 @@ export class MultiheadAttention extends Module {
    * @param query `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
    * @param key `(S, N, kdim)` likewise
    * @param value `(S, N, vdim)` likewise
-   * @param args `keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal`
    * @returns the output, shaped as the query, and the weights `(N, [heads,] L, S)` or `null`
    */
   override forward(

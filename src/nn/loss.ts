@@ -5,11 +5,13 @@
  */
 
 import type { Lengths } from "../ops/ctc.ts";
-import type { Reduction } from "../ops/loss_core.ts";
+import { BCEWithLogitsLossArgs, PoissonNLLLossArgs, SmoothL1LossArgs } from "../ops/loss.ts";
+import { CrossEntropyLossArgs, NLLLossArgs } from "../ops/loss_class.ts";
+import { LossArgs, type Reduction, WeightedLossArgs } from "../ops/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";
-import { loss, LossArgs, type LossInputs, WeightedLossArgs } from "./loss_base.ts";
+import { loss, type LossInputs } from "./loss_base.ts";
 
 /** The mean of `|input - target|`. */
 export const L1Loss: Layer<typeof LossArgs, LossInputs> = loss({
@@ -67,23 +69,6 @@ export const MultiLabelSoftMarginLoss: Layer<typeof WeightedLossArgs, LossInputs
 /** See the class of the same name. */
 export type MultiLabelSoftMarginLoss = InstanceType<typeof MultiLabelSoftMarginLoss>;
 
-/** The parameters of {@linkcode BCEWithLogitsLoss}. */
-export class BCEWithLogitsLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Factor of each element's or class's loss. */
-    public weight: Tensor | null = null,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-    /** Factor of the loss of positive examples; broadcasts. */
-    public posWeight: Tensor | null = null,
-  ) {}
-}
-
 /** Binary cross entropy of logits. */
 export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> = loss({
   name: "BCEWithLogitsLoss",
@@ -95,23 +80,6 @@ export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> 
 /** See the class of the same name. */
 export type BCEWithLogitsLoss = InstanceType<typeof BCEWithLogitsLoss>;
 
-/** The parameters of {@linkcode NLLLoss}. */
-export class NLLLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Factor of each element's or class's loss. */
-    public weight: Tensor | null = null,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Targets of this number do not count. */
-    public ignoreIndex: number = -100,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
-
 /** The negative log-likelihood of target classes. */
 export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
   name: "NLLLoss",
@@ -122,25 +90,6 @@ export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
 });
 /** See the class of the same name. */
 export type NLLLoss = InstanceType<typeof NLLLoss>;
-
-/** The parameters of {@linkcode CrossEntropyLoss}. */
-export class CrossEntropyLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Factor of each element's or class's loss. */
-    public weight: Tensor | null = null,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Targets of this number do not count. */
-    public ignoreIndex: number = -100,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-    /** Share of the target that is spread over all classes. */
-    public labelSmoothing = 0,
-  ) {}
-}
 
 /**
  * The cross entropy of logits and target classes or probabilities.
@@ -181,21 +130,6 @@ export const KLDivLoss: Layer<typeof KLDivLossArgs, LossInputs> = loss({
 /** See the class of the same name. */
 export type KLDivLoss = InstanceType<typeof KLDivLoss>;
 
-/** The parameters of {@linkcode SmoothL1Loss}. */
-export class SmoothL1LossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-    /** Where the square ends. */
-    public beta = 1,
-  ) {}
-}
-
 /** Squares of small differences, absolute values of large ones. */
 export const SmoothL1Loss: Layer<typeof SmoothL1LossArgs, LossInputs> = loss({
   name: "SmoothL1Loss",
@@ -224,25 +158,6 @@ export const HuberLoss: Layer<typeof HuberLossArgs, LossInputs> = loss({
 });
 /** See the class of the same name. */
 export type HuberLoss = InstanceType<typeof HuberLoss>;
-
-/** The parameters of {@linkcode PoissonNLLLoss}. */
-export class PoissonNLLLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Whether the input is the logarithm of the rate. */
-    public logInput = true,
-    /** Whether Stirling's approximation of the constant term is added. */
-    public full = false,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Added to the rate before its logarithm is taken. */
-    public eps = 1e-8,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
 
 /** The negative log-likelihood of counts. */
 export const PoissonNLLLoss: Layer<typeof PoissonNLLLossArgs, LossInputs> = loss({

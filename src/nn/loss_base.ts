@@ -6,37 +6,8 @@
 
 import type { Params } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
-import type { Reduction } from "../ops/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Layer, layer, type LayerSpec, type Writable } from "./layer.ts";
-
-/** The parameters of losses with nothing but a reduction. */
-export class LossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
-
-/** The parameters of losses with a weight. */
-export class WeightedLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Factor of each element's or class's loss. */
-    public weight: Tensor | null = null,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
 
 /** What most losses are called with. */
 export type LossInputs = [input: Tensor, target: Tensor];

@@ -5,26 +5,13 @@
  */
 
 import { ArgumentError } from "../base/errors.ts";
+import { HingeLossArgs } from "../ops/loss.ts";
+import { MultiMarginLossArgs } from "../ops/loss_class.ts";
 import type { Reduction } from "../ops/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";
 import { checkMargin, loss, type LossInputs } from "./loss_base.ts";
-
-/** The parameters of {@linkcode HingeEmbeddingLoss}. */
-export class HingeLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** The margin. */
-    public margin = 1,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
 
 /** The input where the target is 1, `max(0, margin - input)` where it is -1. */
 export const HingeEmbeddingLoss: Layer<typeof HingeLossArgs, LossInputs> = loss({
@@ -70,25 +57,6 @@ export const CosineEmbeddingLoss: Layer<typeof MarginLossArgs, PairInputs> = los
 });
 /** See the class of the same name. */
 export type CosineEmbeddingLoss = InstanceType<typeof CosineEmbeddingLoss>;
-
-/** The parameters of {@linkcode MultiMarginLoss}. */
-export class MultiMarginLossArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** The exponent, 1 or 2. */
-    public p = 1,
-    /** The margin. */
-    public margin = 1,
-    /** Factor of each element's or class's loss. */
-    public weight: Tensor | null = null,
-    /** Deprecated: `false` means `"sum"`. */
-    public sizeAverage: boolean | null = null,
-    /** Deprecated: `false` means `"none"`. */
-    public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
-    public reduction: Reduction = "mean",
-  ) {}
-}
 
 /** Margins between the target class and the others. */
 export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = loss({

@@ -168,23 +168,16 @@ export type { InPlace, RreluInPlaceArgs } from "./in_place.ts";
 export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
 export type { BilinearLayerArgs, LinearLayerArgs } from "./linear.ts";
 export type {
-  BCEWithLogitsLossArgs,
-  CrossEntropyLossArgs,
   CTCInputs,
   CTCLossArgs,
   GaussianInputs,
   GaussianNLLLossArgs,
   HuberLossArgs,
   KLDivLossArgs,
-  NLLLossArgs,
-  PoissonNLLLossArgs,
-  SmoothL1LossArgs,
 } from "./loss.ts";
-export type { LossArgs, LossInputs, WeightedLossArgs } from "./loss_base.ts";
+export type { LossInputs } from "./loss_base.ts";
 export type {
-  HingeLossArgs,
   MarginLossArgs,
-  MultiMarginLossArgs,
   PairInputs,
   TripletDistanceLossArgs,
   TripletInputs,

@@ -20,7 +20,7 @@ import { type Pointwise, type PointwiseFn, pointwiseFn, type PointwiseSpec } fro
 import { asMethod, type Fn, fn, type Op, op } from "./op.ts";
 import { rand } from "./random.ts";
 
-/** The parameters of activations with nothing to choose. */
+/** The parameters of activations that have nothing to choose but where the result goes, and of their layers. */
 export class InplaceArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -96,7 +96,7 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
   return where(x.le(low), low, where(x.ge(high), high, x));
 }
 
-/** The parameters of {@linkcode leakyRelu}. */
+/** The parameters of {@linkcode leakyRelu} and its layer. */
 export class LeakyReluArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -107,17 +107,13 @@ export class LeakyReluArgs {
   ) {}
 }
 
-/**
- * x where positive, else negativeSlope · x.
- *
- * @param negativeSlope default 0.01
- */
+/** x where positive, else negativeSlope · x. */
 export const leakyRelu: PointwiseFn<typeof LeakyReluArgs> = activation(LeakyReluArgs, {
   name: "leakyRelu",
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.mul(numbers.negativeSlope)),
 });
 
-/** The parameters of {@linkcode elu} and {@linkcode celu}. */
+/** The parameters of {@linkcode elu}, {@linkcode celu} and their layers. */
 export class AlphaArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -128,11 +124,7 @@ export class AlphaArgs {
   ) {}
 }
 
-/**
- * x where positive, else alpha · (e^x - 1).
- *
- * @param alpha default 1
- */
+/** x where positive, else alpha · (e^x - 1). */
 export const elu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "elu",
   expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.expm1().mul(numbers.alpha)),
@@ -148,11 +140,7 @@ export const selu: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   expr: (x: Expr) => where(x.gt(0), x.mul(SELU_SCALE), x.expm1().mul(SELU_ALPHA * SELU_SCALE)),
 });
 
-/**
- * max(0, x) + min(0, alpha · (e^(x / alpha) - 1)).
- *
- * @param alpha default 1
- */
+/** max(0, x) + min(0, alpha · (e^(x / alpha) - 1)). */
 export const celu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "celu",
   expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
@@ -165,7 +153,7 @@ export function geluFormula(x: Expr, tanh: boolean): Expr {
   return x.mul(0.5).mul(inner.tanh().add(1));
 }
 
-/** The parameters of {@linkcode gelu}. */
+/** The parameters of {@linkcode gelu} and its layer. */
 export class GeluArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -177,7 +165,6 @@ export class GeluArgs {
 /**
  * x · Φ(x), Φ being the distribution function of the standard normal distribution.
  *
- * @param approximate `"none"` (default) or `"tanh"`, Hendrycks and Gimpel's approximation
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -213,7 +200,7 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
   return withDerivative(value, [{ by: x, is: where(linear, x.like(1), z.sigmoid()) }]);
 }
 
-/** The parameters of {@linkcode softplus}. */
+/** The parameters of {@linkcode softplus} and its layer. */
 export class SoftplusArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -227,8 +214,6 @@ export class SoftplusArgs {
 /**
  * log(1 + e^(beta · x)) / beta.
  *
- * @param beta default 1
- * @param threshold where beta · x is above it the function is x, default 20
  * @example
  * ```ts
  * import * as torch from "../../mod.ts";
@@ -282,7 +267,7 @@ export const tanhshrink: PointwiseFn<typeof NoArgs> = activation(NoArgs, {
   },
 });
 
-/** The parameters of {@linkcode hardtanh}. */
+/** The parameters of {@linkcode hardtanh} and its layer. */
 export class HardtanhArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -295,12 +280,7 @@ export class HardtanhArgs {
   ) {}
 }
 
-/**
- * x limited to [minVal, maxVal].
- *
- * @param minVal default -1
- * @param maxVal default 1
- */
+/** x limited to [minVal, maxVal]. */
 export const hardtanh: PointwiseFn<typeof HardtanhArgs> = activation(HardtanhArgs, {
   name: "hardtanh",
   validate: ({ numbers: [low, high] }) => {
@@ -326,7 +306,7 @@ export const hardswish: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs
   expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), x, x.mul(x.add(3)).div(6))),
 });
 
-/** The parameters of {@linkcode hardshrink} and {@linkcode softshrink}. */
+/** The parameters of {@linkcode hardshrink}, {@linkcode softshrink} and their layers. */
 export class ShrinkArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -335,11 +315,7 @@ export class ShrinkArgs {
   ) {}
 }
 
-/**
- * x outside of [-lambd, lambd], else 0.
- *
- * @param lambd default 0.5
- */
+/** x outside of [-lambd, lambd], else 0. */
 export const hardshrink: Pointwise<typeof ShrinkArgs> = asMethod(activation(ShrinkArgs, {
   name: "hardshrink",
   expr: (x: Expr, { numbers }) => where(x.abs().le(numbers.lambd as Expr), 0, x),
@@ -362,7 +338,7 @@ export const softshrink: PointwiseFn<typeof ShrinkArgs> = activation(ShrinkArgs,
   },
 });
 
-/** The parameters of {@linkcode threshold}. */
+/** The parameters of {@linkcode threshold} and its layer. */
 export class ThresholdArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -375,12 +351,7 @@ export class ThresholdArgs {
   ) {}
 }
 
-/**
- * x where above threshold, else value.
- *
- * @param threshold the limit
- * @param value what takes the place
- */
+/** x where above threshold, else value. */
 export const threshold: PointwiseFn<typeof ThresholdArgs> = activation(ThresholdArgs, {
   name: "threshold",
   check: (dtype) => {
@@ -461,7 +432,7 @@ const gate = pointwiseFn(GateArgs, {
   check: onlyFloating("glu"),
   expr: (x: Expr, y: Expr) => x.mul(y.sigmoid()),
 });
-/** The parameters of {@linkcode glu}. */
+/** The parameters of {@linkcode glu} and its layer. */
 export class GluArgs {
   /** Parameters that may go by position. */
   constructor(

@@ -24,7 +24,7 @@ export class RollArgs {
   constructor(
     /** How far, one per dimension of `dims`. */
     public shifts: number | readonly number[],
-    /** Which dimensions; default: the flattened tensor. */
+    /** Which dimensions; `null`: the flattened tensor is rolled. */
     public dims: number | readonly number[] | null = null,
   ) {}
 }

@@ -261,7 +261,7 @@ export const fmod: BinaryFunction = pointwise(OtherArgs, {
   expr: (x: Value, y: Value) => x.fmod(y),
 });
 
-/** The parameters of {@linkcode pow}. */
+/** The parameters of {@linkcode pow} and {@linkcode floatPower}. */
 export class PowArgs extends OutArgs {
   /** Parameters that may go by position. */
   constructor(

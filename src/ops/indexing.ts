@@ -89,7 +89,7 @@ export class TakeAlongDimArgs {
   constructor(
     /** Positions along `dim`; broadcasts with the tensor in the other dimensions. */
     public indices: Tensor,
-    /** The dimension; default: the flattened tensor. */
+    /** The dimension; `null`: the flattened tensor. */
     public dim: number | null = null,
   ) {}
 }
@@ -182,7 +182,7 @@ function sliceSource(op: string, x: Tensor, d: number, index: Tensor, source: Te
   return source;
 }
 
-/** The parameters of {@linkcode indexAdd}. */
+/** The parameters of {@linkcode indexAdd} and {@linkcode indexCopy}. */
 export class IndexAddArgs {
   /** A factor of `source`. */
   alpha: ScalarLike = 1;

@@ -253,7 +253,7 @@ export class RepeatInterleaveArgs {
   constructor(
     /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
     public repeats: number | Tensor,
-    /** The dimension; default: the flattened tensor. */
+    /** The dimension; `null`: the flattened tensor. */
     public dim: number | null = null,
   ) {}
 }
@@ -261,9 +261,10 @@ export class RepeatInterleaveArgs {
 /**
  * Each element (or slice along `dim`) repeated in place.
  *
- * @param input any tensor
  * On WebGPU: counts that were computed there must come with `outputSize` (`await repeats.sum().item()`), since the size of
  * the result depends on them; those that came from the host are known.
+ *
+ * @param input any tensor
  */
 export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
   "repeatInterleave",

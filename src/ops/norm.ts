@@ -405,7 +405,7 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
 
 // ---------------------------------------------------------------- local response norm
 
-/** The parameters of {@linkcode localResponseNorm}. */
+/** The parameters of {@linkcode localResponseNorm} and its layer. */
 export class LocalResponseNormArgs {
   /** Parameters that may go by position. */
   constructor(

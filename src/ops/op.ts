@@ -2,8 +2,8 @@
  * `op` and `fn`: how functions of tensors are defined, when they are more than one scalar expression.
  *
  * A definition says the name, the parameters (a class, see `src/base/call.ts`), what autocast does, and what is computed.
- * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does the same
- * for pointwise ops.
+ * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does
+ * the same for pointwise ops.
  *
  * @module
  */

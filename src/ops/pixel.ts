@@ -26,7 +26,7 @@ function checkImage(op: string, x: Tensor): void {
   if (x.ndim < 3) throw new ShapeError(`${op}(): expected at least 3 dimensions: ${show(x.shape)}`);
 }
 
-/** The parameters of {@linkcode pixelShuffle}. */
+/** The parameters of {@linkcode pixelShuffle} and its layer. */
 export class PixelShuffleArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -64,7 +64,7 @@ export const pixelShuffle: Fn<typeof PixelShuffleArgs> = fn(
   },
 );
 
-/** The parameters of {@linkcode pixelUnshuffle}. */
+/** The parameters of {@linkcode pixelUnshuffle} and its layer. */
 export class PixelUnshuffleArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -101,7 +101,7 @@ export const pixelUnshuffle: Fn<typeof PixelUnshuffleArgs> = fn(
   },
 );
 
-/** The parameters of {@linkcode channelShuffle}. */
+/** The parameters of {@linkcode channelShuffle} and its layer. */
 export class ChannelShuffleArgs {
   /** Parameters that may go by position. */
   constructor(

@@ -20,7 +20,7 @@ import type { Number64 } from "./kernel.ts";
 
 /** The option of every random op. */
 export interface RandomOptions {
-  /** The stream to draw from; default: the default generator. */
+  /** The stream to draw from; `null`: the default generator. */
   generator?: Generator | null;
 }
 

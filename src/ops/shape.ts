@@ -58,7 +58,7 @@ export const reshape: SpreadOp<typeof ReshapeArgs> = spreadOp(
   (input, { shape }) => reshapeTo(input, shape),
 );
 
-/** The parameters of {@linkcode reshapeAs}. */
+/** The parameters of {@linkcode reshapeAs} and {@linkcode expandAs}. */
 export class ReshapeAsArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -231,7 +231,7 @@ export const unflatten: Op<typeof UnflattenArgs> = op("unflatten", UnflattenArgs
 export class SqueezeArgs {
   /** Parameters that may go by position. */
   constructor(
-    /** Which dimensions to remove where their size is 1; default: all. */
+    /** Which dimensions to remove where their size is 1; `null`: all. */
     public dim: number | readonly number[] | null = null,
   ) {}
 }
@@ -418,7 +418,7 @@ export const broadcastTo: SpreadOp<typeof ExpandArgs> = spreadOp(
   (input, { size }) => expandTo(input, size, "broadcastTo"),
 );
 
-/** The parameters of {@linkcode narrow}. */
+/** The parameters of {@linkcode narrow} and {@linkcode narrowCopy}. */
 export class NarrowArgs {
   /** Parameters that may go by position. */
   constructor(
@@ -571,7 +571,7 @@ export class AsStridedArgs {
     public size: readonly number[],
     /** Steps in elements, not negative. */
     public stride: readonly number[],
-    /** First element in the storage; default: that of the tensor. */
+    /** First element in the storage; `null`: that of the tensor. */
     public storageOffset: number | null = null,
   ) {}
 }

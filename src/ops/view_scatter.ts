@@ -101,7 +101,7 @@ export class AsStridedScatterArgs {
     public size: readonly number[],
     /** Steps in elements, not negative. */
     public stride: readonly number[],
-    /** First element in the storage; default: that of the tensor. */
+    /** First element in the storage; `null`: that of the tensor. */
     public storageOffset: number | null = null,
   ) {}
 }

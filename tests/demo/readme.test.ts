@@ -1,6 +1,7 @@
 /** The README's code is that of the examples, and it runs. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as torch from "../../mod.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const README = Deno.readTextFileSync(new URL("README.md", ROOT));
@@ -52,4 +53,42 @@ Deno.test("README's commands are tasks", () => {
   const version = /^DENO_VERSION=(\S+)$/m.exec(Deno.readTextFileSync(new URL(".ci/run", ROOT)))![1];
   assertStringIncludes(README, `npx -y deno@${version} task demo`);
   assertStringIncludes(README, `npx -y deno@${version} task test`);
+});
+
+/** What each row of the README's table must give, for `x` of 12 counting numbers in 3 rows. */
+const TABLE: Readonly<Record<string, unknown>> = {
+  "x[0, 1:3]": [1, 2],
+  "x[..., 2]": [2, 6, 10],
+  "x[:, None, 1]": [[1], [5], [9]],
+  "x[[0, 2]]": [[0, 1, 2, 3], [8, 9, 10, 11]],
+  "x[mask]": [9, 10, 11],
+  "x[i] = v": [[0, 1, 2, 3], [-1, -1, -1, -1], [8, 9, 10, 11]],
+  "x[:, 1] = v": [[0, -1, 2, 3], [4, -1, 6, 7], [8, -1, 10, 11]],
+  "x[mask] = 0": [[0, 1, 2, 3], [4, 5, 6, 7], [8, 0, 0, 0]],
+  "1 - x": [[1, 0, -1, -2], [-3, -4, -5, -6], [-7, -8, -9, -10]],
+  "2 / x": [[Infinity, 2, 1, 2 / 3], [2 / 4, 2 / 5, 2 / 6, 2 / 7], [2 / 8, 2 / 9, 2 / 10, 2 / 11]].map((row) =>
+    row.map(Math.fround)
+  ),
+  "x += v": [[-1, 0, 1, 2], [3, 4, 5, 6], [7, 8, 9, 10]],
+  "len(x)": 3,
+  "x.data += v": [[-1, 0, 1, 2], [3, 4, 5, 6], [7, 8, 9, 10]],
+};
+
+Deno.test("README's table of indexing and operators is true", async () => {
+  const rows = [...README.matchAll(/^ +\| `(.+?)` +\| (`.+`) +\|$/gm)];
+  assertEquals(rows.map(([, python]) => python).sort(), Object.keys(TABLE).sort());
+  for (const [, python, ours] of rows) {
+    for (const [, code] of ours.matchAll(/`(.+?)`/g)) {
+      const x = torch.arange(12).reshape(3, 4);
+      const run = new Function("x", "torch", "slice", "mask", "i", "v", `return (async () => ${code})()`);
+      const result = await run(x, torch, torch.slice, x.gt(8), 1, -1);
+      assertEquals(result instanceof torch.Tensor ? await result.tolist() : result, TABLE[python], code);
+    }
+  }
+});
+
+Deno.test("README's sentence for a misspelt argument is the library's", () => {
+  const { code, message } = /^ +(?<code>x\.sum\(.*)\n +ArgumentError: (?<message>.*)$/m.exec(README)!.groups!;
+  const error = assertThrows(() => new Function("x", code)(torch.ones(2, 2)), torch.ArgumentError);
+  assertEquals(error.message, message);
 });

@@ -128,7 +128,7 @@ async function paragraphs(label: string): Promise<string> {
   for await (const file of sources(new URL("src/", ROOT))) {
     const text = await Deno.readTextFile(file);
     let owner = "";
-    for (const match of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*([^\n]*)/g)) {
+    for (const match of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:\/\/[^\n]*\s*)*([^\n]*)/g)) {
       const [, comment, next] = match;
       const type = /^export (?:abstract )?(?:class|interface) (\w+)/.exec(next);
       if (type) owner = type[1];
