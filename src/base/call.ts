@@ -21,7 +21,7 @@
  */
 
 import { checkIntegers } from "./checks.ts";
-import { ArgumentError, describe } from "./errors.ts";
+import { ArgumentError, describe, nameCall } from "./errors.ts";
 import { nearestName } from "./spelling.ts";
 
 /** A class that declares the parameters of a call. */
@@ -231,6 +231,14 @@ export function spreadCall<C extends Params>(
 /** A function of the parameters that `C` declares. */
 export type Func<C extends Params, R> = (...args: Args<C>) => R;
 
+/** Whether a call was given code of the user's to run, whose errors name the calls that it made. */
+function callsBack(args: readonly unknown[]): boolean {
+  const runs = (value: unknown): boolean =>
+    typeof value === "function" || (isPlainObject(value) && Object.values(value).some(runs)) ||
+    (typeof value === "object" && value !== null && "forward" in value);
+  return args.some(runs);
+}
+
 /**
  * Defines a function whose arguments `params` declares, all of them.
  *
@@ -244,7 +252,13 @@ export function func<C extends Params, R>(
   compute: (args: Readonly<InstanceType<C>>) => R,
 ): Func<C, R> {
   const parse = call(op, params);
-  const made = (...args: readonly unknown[]) => compute(parse(args));
+  const made = (...args: readonly unknown[]) => {
+    try {
+      return compute(parse(args));
+    } catch (error) {
+      throw callsBack(args) ? error : nameCall(op, error);
+    }
+  };
   Object.defineProperty(made, "name", { value: op });
   return made as unknown as Func<C, R>;
 }
@@ -257,7 +271,13 @@ export function spreadFunc<C extends Params, R>(
   check?: (op: string, name: string, list: unknown) => void,
 ): (...args: SpreadArgs<C>) => R {
   const parse = spreadCall(op, params, check);
-  const made = (...args: readonly unknown[]) => compute(parse(args));
+  const made = (...args: readonly unknown[]) => {
+    try {
+      return compute(parse(args));
+    } catch (error) {
+      throw nameCall(op, error);
+    }
+  };
   Object.defineProperty(made, "name", { value: op });
   return made;
 }

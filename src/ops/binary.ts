@@ -18,6 +18,7 @@ import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {
+  alias,
   type Context,
   type Pointwise,
   pointwise,
@@ -137,7 +138,7 @@ export const sub: Pointwise<typeof AddArgs, Operand> = pointwise(AddArgs, {
   expr: (x: Value, y: Value, { numbers }: Context) => x.sub(y.mul(numbers.alpha)),
 });
 /** Same as {@linkcode sub}. */
-export const subtract: Pointwise<typeof AddArgs, Operand> = sub;
+export const subtract: Pointwise<typeof AddArgs, Operand> = alias("subtract", sub);
 
 /** The parameters of {@linkcode rsub}. */
 export class RsubArgs extends OutArgs {
@@ -170,7 +171,7 @@ export const mul: BinaryFunction = pointwise(OtherArgs, {
   expr: (x: Value, y: Value) => x.mul(y),
 });
 /** Same as {@linkcode mul}. */
-export const multiply: BinaryFunction = mul;
+export const multiply: BinaryFunction = alias("multiply", mul);
 
 /** The parameters of {@linkcode div}. */
 export class DivArgs extends OtherArgs {
@@ -214,7 +215,7 @@ export const div: Pointwise<typeof DivArgs, Operand> = pointwise(DivArgs, {
   },
 });
 /** Same as {@linkcode div}. */
-export const divide: Pointwise<typeof DivArgs, Operand> = div;
+export const divide: Pointwise<typeof DivArgs, Operand> = alias("divide", div);
 
 function trueDivision(dtype: DType): DType {
   return dtype.kind === "bool" || dtype.kind === "integer" ? getDefaultDtype() : dtype;
@@ -337,7 +338,7 @@ export const fmin: BinaryFunction = ofTensors("fmin", (x, y) => x.fmin(y), "bool
 /** The angle of the point (other, input), in (-π, π]. */
 export const atan2: BinaryFunction = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"], { gpu: "promote" });
 /** Same as {@linkcode atan2}. */
-export const arctan2: BinaryFunction = atan2;
+export const arctan2: BinaryFunction = alias("arctan2", atan2);
 /** √(input² + other²), without overflow between. */
 export const hypot: BinaryFunction = ofTensors("hypot", (x, y) => x.hypot(y), "floating");
 /** The magnitude of input with the sign of other, zeros' signs included. */

@@ -15,7 +15,7 @@ import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { alias, type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
 import { OutArgs } from "./op.ts";
 import { type Op, op } from "./op.ts";
 
@@ -51,23 +51,23 @@ export const eq: BinaryFunction = comparison("eq", (x, y) => x.eq(y));
 /** Whether the elements differ. */
 export const ne: BinaryFunction = comparison("ne", (x, y) => x.ne(y));
 /** Same as {@linkcode ne}. */
-export const notEqual: BinaryFunction = ne;
+export const notEqual: BinaryFunction = alias("notEqual", ne);
 /** Whether input < other. */
 export const lt: BinaryFunction = comparison("lt", (x, y) => x.lt(y));
 /** Same as {@linkcode lt}. */
-export const less: BinaryFunction = lt;
+export const less: BinaryFunction = alias("less", lt);
 /** Whether input ≤ other. */
 export const le: BinaryFunction = comparison("le", (x, y) => x.le(y));
 /** Same as {@linkcode le}. */
-export const lessEqual: BinaryFunction = le;
+export const lessEqual: BinaryFunction = alias("lessEqual", le);
 /** Whether input > other. */
 export const gt: BinaryFunction = comparison("gt", (x, y) => x.gt(y));
 /** Same as {@linkcode gt}. */
-export const greater: BinaryFunction = gt;
+export const greater: BinaryFunction = alias("greater", gt);
 /** Whether input ≥ other. */
 export const ge: BinaryFunction = comparison("ge", (x, y) => x.ge(y));
 /** Same as {@linkcode ge}. */
-export const greaterEqual: BinaryFunction = ge;
+export const greaterEqual: BinaryFunction = alias("greaterEqual", ge);
 
 /** The parameters of {@linkcode isclose} and {@linkcode allclose}. */
 export class CloseArgs {
@@ -343,7 +343,7 @@ export const clamp: Pointwise<typeof ClampArgs> = pointwise(ClampArgs, {
       : clamped(x, low, high),
 });
 /** Same as {@linkcode clamp}. */
-export const clip: Pointwise<typeof ClampArgs> = clamp;
+export const clip: Pointwise<typeof ClampArgs> = alias("clip", clamp);
 
 /** The parameters of {@linkcode clampMin}. */
 export class ClampMinArgs extends OutArgs {

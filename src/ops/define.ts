@@ -23,7 +23,7 @@ import {
   toComplex,
   toReal,
 } from "../base/dtype.ts";
-import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, nameCall, ShapeError, show } from "../base/errors.ts";
 import { isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
@@ -425,10 +425,41 @@ export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
  */
 export function pointwiseFn<C extends Params, I = Tensor>(params: C, spec: PointwiseSpec): PointwiseFn<C, I> {
   const op = new PointwiseOp(params, spec);
-  const fn = (first: unknown, ...args: unknown[]) => op.call(first, args);
-  const inPlace = (self: Tensor, ...args: unknown[]) => op.callInPlace(self, args);
-  Object.defineProperty(fn, "name", { value: spec.name });
-  return Object.assign(fn, { inPlace }) as unknown as PointwiseFn<C, I>;
+  return callable(
+    spec.name,
+    (first, args) => op.call(first, args),
+    (self, args) => op.callInPlace(self as Tensor, args),
+  ) as unknown as PointwiseFn<C, I>;
+}
+
+type Operation = (first: unknown, ...args: unknown[]) => Tensor;
+type Body = (first: unknown, args: unknown[]) => Tensor;
+
+/** A function and its in-place form, whose errors name them. */
+function callable(name: string, call: Body, callInPlace: Body): Operation & InPlace {
+  const fn: Operation = (first, ...args) => {
+    try {
+      return call(first, args);
+    } catch (error) {
+      throw nameCall(name, error);
+    }
+  };
+  const inPlace: Operation = (self, ...args) => {
+    try {
+      return callInPlace(self, args);
+    } catch (error) {
+      throw nameCall(`${name}_`, error);
+    }
+  };
+  Object.defineProperty(fn, "name", { value: name });
+  return Object.assign(fn, { inPlace });
+}
+
+/** A pointwise op under a second name, which its errors then say. */
+export function alias<F extends InPlace & IsMethod>(name: string, of: F): F {
+  const fn = of as unknown as Operation & InPlace;
+  const made = callable(name, (first, args) => fn(first, ...args), (self, args) => fn.inPlace(self as Tensor, ...args));
+  return asMethod(made) as unknown as F;
 }
 
 /** Defines a pointwise op that is a method of `Tensor` too: {@linkcode pointwiseFn}. */
