@@ -5,7 +5,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError, show } from "../base/errors.ts";
+import { ArgumentError, describe, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BiasOf, checkSizes, emptyParameter, FactoryArgs, type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -124,13 +124,17 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
   private check(name: string): void {
     const { groups, inChannels, outChannels } = this;
     if (!(Number.isInteger(groups) && groups > 0)) {
-      throw new ArgumentError(`${name}(): groups must be a positive integer: ${groups}`);
+      throw new ArgumentError(`${name}(): groups must be a positive integer: ${describe(groups)}`);
     }
     if (inChannels % groups !== 0) {
-      throw new ArgumentError(`${name}(): inChannels must be divisible by groups: ${inChannels} % ${groups}`);
+      throw new ArgumentError(
+        `${name}(): inChannels must be divisible by groups: ${describe(inChannels)} % ${describe(groups)}`,
+      );
     }
     if (outChannels % groups !== 0) {
-      throw new ArgumentError(`${name}(): outChannels must be divisible by groups: ${outChannels} % ${groups}`);
+      throw new ArgumentError(
+        `${name}(): outChannels must be divisible by groups: ${describe(outChannels)} % ${describe(groups)}`,
+      );
     }
     if (!PADDING_MODES.includes(this.paddingMode)) {
       throw new ArgumentError(

@@ -14,7 +14,7 @@
 
 import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
-import { checkInstance, checkText } from "../base/checks.ts";
+import { checkFunction, checkInstance, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
@@ -368,6 +368,7 @@ export class Module extends ModuleBase {
   /** Calls `fn` for every module of the tree, submodules first: for initialisation. */
   apply(...args: Args<typeof ApplyArgs>): this {
     const { fn } = parse.apply(args);
+    checkFunction("Module.apply", "fn", fn);
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;

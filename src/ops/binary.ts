@@ -11,7 +11,7 @@
  */
 
 import { complex128, type DType, type DTypeKind, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
 import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { Complex, polar as polarOf } from "../expr/complex.ts";
@@ -78,7 +78,7 @@ function checkMultiplier(name: string, parameter: string): (call: PointwiseCall)
   return (call) => {
     const factor = call.numbers[0];
     if (factor.kind === "floating" && everyOperand(call, "bool", "integer")) {
-      throw new DTypeError(`${name}(): ${parameter} must be an integer for integer tensors: ${factor.value}`);
+      throw new DTypeError(`${name}(): ${parameter} must be an integer for integer tensors: ${describe(factor.value)}`);
     }
     if (factor.kind === "bool" && !everyOperand(call, "bool")) {
       throw new DTypeError(`${name}(): ${parameter} must be a number, not a bool, for tensors that are not bool`);

@@ -8,7 +8,7 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
@@ -103,7 +103,9 @@ export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
   options: ["rtol", "atol", "equalNan"],
   validate: ({ operands: [x, y], options }) => {
     if ((options.rtol as number) < 0 || (options.atol as number) < 0) {
-      throw new ArgumentError(`isclose(): tolerances must not be negative: rtol ${options.rtol}, atol ${options.atol}`);
+      throw new ArgumentError(
+        `isclose(): tolerances must not be negative: rtol ${describe(options.rtol)}, atol ${describe(options.atol)}`,
+      );
     }
     const [a, b] = [x as Tensor, y as Tensor];
     if (a.dtype !== b.dtype) throw new DTypeError(`isclose(): the dtypes differ: ${a.dtype} and ${b.dtype}`);

@@ -188,9 +188,23 @@ class PointwiseOp {
     );
     let options = this.defaults;
     for (const name of this.optionNames) {
-      if (given[name] !== this.defaults[name]) options = { ...options, [name]: given[name] };
+      if (given[name] !== this.defaults[name]) options = { ...options, [name]: this.option(name, given[name]) };
     }
     return { operands, numbers, options, out: (given.out as Tensor | null) ?? null, inplace: given.inplace === true };
+  }
+
+  /** A static option: it becomes a part of the kernel, so it is a plain value, of the default's type if that is not `null`. */
+  private option(name: string, value: unknown): unknown {
+    const usual = this.defaults[name], type = typeof usual;
+    const fits = usual === null || usual === undefined
+      ? value === null || typeof value === "number" || typeof value === "string"
+      : typeof value === type;
+    if (fits) return value;
+    throw new ArgumentError(
+      `${this.spec.name}(): ${name} must be a ${usual === null || usual === undefined ? "number" : type}: ${
+        describe(value)
+      }`,
+    );
   }
 
   private operand(value: unknown, i: number): OperandValue {
@@ -350,6 +364,7 @@ class PointwiseOp {
   }
 
   callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
+    checkTensor(`${this.spec.name}_`, "input", self);
     return this.applyInPlace(`${this.spec.name}_`, self, this.read(self, args, this.parseInPlace));
   }
 

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import "./attach.ts";
 import { type Func, func } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
@@ -307,7 +308,8 @@ export class FftShiftArgs {
 function shift(op: string, by: (size: number) => number): Fn<typeof FftShiftArgs> {
   return fn(op, FftShiftArgs, (input, { dim }) => {
     const all = Array.from({ length: input.ndim }, (_, i) => i);
-    const dims = typeof dim === "number" ? [dim] : [...dim ?? all];
+    const dims = typeof dim === "number" ? [dim] : dim ?? all;
+    checkIntegers(op, "dim", dims);
     if (dims.length === 0) return input.clone();
     return roll(input, dims.map((d) => by(input.shape[wrapDim(op, d, input.ndim)])), dims);
   });

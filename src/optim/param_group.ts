@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import { float32, float64 } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { hostValues, readsAtOnce } from "../ops/values.ts";
@@ -150,7 +151,9 @@ export function perGroup(
   groups: readonly GroupFields[],
   value: number | readonly number[],
 ): number[] {
+  if (!Array.isArray(groups)) throw new ArgumentError(`${op}(): optimizer must be an Optimizer, with paramGroups`);
   if (typeof value === "number") return groups.map(() => value);
+  checkArray(op, name, value);
   if (value.length !== groups.length) {
     throw new ArgumentError(
       `${op}(): ${name} must have one value per parameter group: ${value.length} given, ${groups.length} groups`,
