@@ -67,6 +67,8 @@ export interface Declaration {
   readonly required: number;
   /** All names, those by position first. */
   readonly names: readonly string[];
+  /** For each name, whether its default is a number. */
+  readonly numbers: readonly boolean[];
 }
 
 /** A parameter list without parameters. */
@@ -94,7 +96,34 @@ function inspect(op: string, params: Params): Declaration {
   const defaults = new params() as Record<string, unknown>;
   const required = positional.findLastIndex((name) => defaults[name] === undefined) + 1;
   const named = marked.map(([name]) => name).filter((name) => !positional.includes(name));
-  return { op, positional, required, names: [...positional, ...named] };
+  const names = [...positional, ...named];
+  return { op, positional, required, names, numbers: names.map((name) => typeof defaults[name] === "number") };
+}
+
+/** Classes whose objects stand for numbers: `Scalar`, `Tensor`. */
+// deno-lint-ignore no-explicit-any -- any class, abstract ones too
+const numeric: (abstract new (...args: any[]) => unknown)[] = [];
+
+/** Lets the objects of a class be given where a number is the default. */
+export function actsAsNumber(type: typeof numeric[number]): void {
+  numeric.push(type);
+}
+
+/** Lists of numbers are nested no deeper. */
+const DEEPEST = 3;
+
+/** Whether a value may be given where the default is a number: one, something that stands for one, or a list of such. */
+function isNumeric(value: unknown, depth = 0): boolean {
+  if (typeof value === "symbol" || typeof value === "function") return false;
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return depth < DEEPEST && value.every((v) => isNumeric(v, depth + 1));
+  return numeric.some((type) => value instanceof type);
+}
+
+/** Whether a value needs a look: numbers, text and truth values are left to the call itself. */
+function isOther(value: unknown): boolean {
+  const type = typeof value;
+  return type === "object" ? value !== null : type === "symbol" || type === "function";
 }
 
 /** The parser of one call. */
@@ -125,6 +154,7 @@ class Call {
     }
     if (length > positional.length) throw this.#tooMany(length);
     for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
+    for (let i = 0; i < length; i++) if (isOther(args[i])) this.#checkNumber(i, args[i]);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.
     if (length === 1) return new this.params(args[0]);
     if (length === 2) return new this.params(args[0], args[1]);
@@ -152,12 +182,21 @@ class Call {
       values[place] = value;
     }
     for (let i = 0; i < required; i++) if (values[i] === undefined) throw this.#missing(positional[i]);
+    for (let i = 0; i < values.length; i++) if (isOther(values[i])) this.#checkNumber(i, values[i]);
     const out = new this.params(...values) as Record<string, unknown>;
     for (let i = positional.length; i < names.length; i++) {
       const value = given[names[i]];
-      if (value !== undefined) out[names[i]] = value;
+      if (value === undefined) continue;
+      if (isOther(value)) this.#checkNumber(i, value);
+      out[names[i]] = value;
     }
     return out;
+  }
+
+  #checkNumber(i: number, value: unknown): void {
+    const { numbers, names } = this.declaration;
+    if (!numbers[i] || isNumeric(value)) return;
+    throw new ArgumentError(`${this.op}(): ${names[i]} must be a number: ${describe(value)}`);
   }
 
   #tooMany(count: number): ArgumentError {

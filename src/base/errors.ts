@@ -84,15 +84,26 @@ const ABOUT_CALLS = [
 /** The call that a message begins with, and what stands between its parentheses. */
 const HEAD = /^[\w$.]+\(([^)]*)\)/;
 
+/** How JavaScript refuses to make a number or a text of a value: a Symbol, a mix with BigInt, a list that holds itself. */
+const NO_CONVERSION = /^(Cannot (convert|mix) .*(Symbol|BigInt|primitive)|Maximum call stack size)/;
+
 /**
  * An error that a call ended with, so worded that it names this call: a call is often made of others, and the user knows
  * only the one that they wrote. `mul(): …` inside `kron` becomes `kron(): …`; `device("cuda:3"): …` keeps its value and
- * becomes `ones(): device("cuda:3"): …`. Errors that are not the library's stay as they are.
+ * becomes `ones(): device("cuda:3"): …`. JavaScript's refusal to convert a value is an `ArgumentError`, with the refusal as
+ * its cause. Other errors that are not the library's stay as they are.
  *
  * @param op the call, as the user wrote it
  */
 export function nameCall(op: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !ABOUT_CALLS.some((type) => error instanceof type)) return error;
+  if (!(error instanceof Error)) return error;
+  if (NO_CONVERSION.test(error.message)) {
+    const problem = error instanceof RangeError
+      ? "is nested too deep, or contains itself"
+      : "is neither number nor text";
+    return new ArgumentError(`${op}(): an argument ${problem}: ${error.message}`, { cause: error });
+  }
+  if (!ABOUT_CALLS.some((type) => error instanceof type)) return error;
   const { message, stack } = error;
   if (message.startsWith(`${op}(`)) return error;
   const head = HEAD.exec(message);

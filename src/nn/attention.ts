@@ -118,7 +118,7 @@ export class MultiheadAttention extends Module {
     super();
     const o = attentionArgs(args);
     const { embedDim, numHeads } = o;
-    if (!(embedDim > 0 && numHeads > 0)) {
+    if (!(Number.isInteger(embedDim) && Number.isInteger(numHeads) && embedDim > 0 && numHeads > 0)) {
       throw new ArgumentError(
         `MultiheadAttention(): embedDim and numHeads must be greater than 0: ${describe(embedDim)} and ${
           describe(numHeads)

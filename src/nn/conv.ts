@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
@@ -308,6 +309,7 @@ export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerAr
 
   /** The output padding that gives `outputSize`, which several inputs' sizes could have led to. */
   private paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
+    checkIntegers(this._name(), "outputSize", outputSize);
     const dims = this.kernelSize.length;
     const wanted = outputSize.length > dims ? outputSize.slice(outputSize.length - dims) : outputSize;
     const spatial = input.shape.slice(input.ndim - dims);

@@ -411,7 +411,7 @@ export class RNN extends RNNBase {
     const o = rnnArgs(args);
     const { nonlinearity } = o;
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
-      throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${String(nonlinearity)}`);
+      throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${describe(nonlinearity)}`);
     }
     super("RNN", RNN_TANH, o);
     this.nonlinearity = nonlinearity;
@@ -605,7 +605,7 @@ export class RNNCell extends Cell {
   /** The new state. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
-      throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${String(this.nonlinearity)}`);
+      throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${describe(this.nonlinearity)}`);
     }
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }

@@ -8,7 +8,7 @@
 import { checkTensor } from "../tensor/tensor.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -58,7 +58,9 @@ const decoderLayerArgs = call("TransformerDecoderLayer", TransformerLayerArgs);
 function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
   if (activation === "relu" || activation === "gelu") return NAMED_ACTIVATIONS[activation];
-  throw new ArgumentError(`TransformerLayer(): activation must be "relu", "gelu" or a function: ${String(activation)}`);
+  throw new ArgumentError(
+    `TransformerLayer(): activation must be "relu", "gelu" or a function: ${describe(activation)}`,
+  );
 }
 
 /** The parameters of a call of an encoder layer after the sequence. */

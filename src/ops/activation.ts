@@ -192,7 +192,7 @@ export const gelu: PointwiseFn<typeof GeluArgs> = activation(GeluArgs, {
   options: ["approximate"],
   expr: (x: Expr, { options: { approximate } }) => {
     if (approximate !== "tanh" && approximate !== "none") {
-      throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${String(approximate)}`);
+      throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${describe(approximate)}`);
     }
     return geluFormula(x, approximate === "tanh");
   },

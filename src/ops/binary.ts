@@ -91,7 +91,7 @@ function checkDivisor(name: string): (call: PointwiseCall) => void {
   return (call) => {
     const divisor = call.operands[1];
     if (divisor instanceof Scalar && Number(divisor.value) === 0 && everyOperand(call, "bool", "integer")) {
-      throw new RangeError(`${name}(): integers cannot be divided by zero`);
+      throw new ArgumentError(`${name}(): integers cannot be divided by zero`);
     }
   };
 }
@@ -202,7 +202,7 @@ export const div: Pointwise<typeof DivArgs, Operand> = pointwise(DivArgs, {
   options: ["roundingMode"],
   compute: (dtype, { roundingMode }) => {
     if (roundingMode !== null && roundingMode !== "trunc" && roundingMode !== "floor") {
-      throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${String(roundingMode)}`);
+      throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${describe(roundingMode)}`);
     }
     return roundingMode === null || dtype.kind === "bool" ? trueDivision(dtype) : dtype;
   },
@@ -280,7 +280,7 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
   if (!(exponent instanceof Scalar) || exponent.kind !== "integer" || exponent.value >= 0) return;
   const kind = base instanceof Tensor ? base.dtype.kind : base!.kind;
   if (kind === "integer" || kind === "bool") {
-    throw new RangeError(
+    throw new ArgumentError(
       `pow(): integers to a negative integer power are no integers: ${exponent.value}; use to(torch.float32) first`,
     );
   }

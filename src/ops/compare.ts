@@ -263,6 +263,7 @@ const choose = pointwiseFn(WhereArgs, {
   input: "condition",
   operands: ["input", "other"],
   raw: ["condition"],
+  tensors: ["condition"],
   validate: ({ operands: [condition] }) => {
     const { dtype } = condition as Tensor;
     if (dtype.kind !== "bool" && dtype.name !== "uint8") {

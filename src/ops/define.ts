@@ -42,7 +42,7 @@ import {
   recordKernelInPlace,
   runInto,
 } from "./kernel.ts";
-import { asMethod, type IsMethod, OutArgs } from "./op.ts";
+import { asMethod, type IsMethod, type OutArgs } from "./op.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {
@@ -195,16 +195,13 @@ class PointwiseOp {
 
   /** A static option: it becomes a part of the kernel, so it is a plain value, of the default's type if that is not `null`. */
   private option(name: string, value: unknown): unknown {
-    const usual = this.defaults[name], type = typeof usual;
-    const fits = usual === null || usual === undefined
+    const usual = this.defaults[name] ?? null;
+    const fits = usual === null
       ? value === null || typeof value === "number" || typeof value === "string"
-      : typeof value === type;
+      : typeof value === typeof usual;
     if (fits) return value;
-    throw new ArgumentError(
-      `${this.spec.name}(): ${name} must be a ${usual === null || usual === undefined ? "number" : type}: ${
-        describe(value)
-      }`,
-    );
+    const wanted = usual === null ? "number" : typeof usual;
+    throw new ArgumentError(`${this.spec.name}(): ${name} must be a ${wanted}: ${describe(value)}`);
   }
 
   private operand(value: unknown, i: number): OperandValue {

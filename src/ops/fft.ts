@@ -148,6 +148,7 @@ function along(op: string, kind: Kind, inverse: boolean): Fn<typeof FftArgs> {
 function dimensions(op: string, x: Tensor, { s, dim }: Readonly<FftnArgs>): [number[], number[]] {
   const given = typeof dim === "number" ? [dim] : dim;
   if (s !== null && !Array.isArray(s)) throw new ArgumentError(`${op}(): s must be a list of lengths: ${describe(s)}`);
+  if (given !== null) checkIntegers(op, "dim", given);
   if (given !== null && s !== null && given.length !== s.length) {
     throw new ShapeError(`${op}(): s and dim must have the same length: ${show(s)} and ${show(given)}`);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkIntegers } from "../base/checks.ts";
+import { checkFunction, checkIntegers } from "../base/checks.ts";
 import { writeOut } from "./define.ts";
 import { type Fn, fn } from "./op.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
@@ -238,6 +238,7 @@ export const tripletMarginWithDistanceLoss: Fn<typeof TripletMarginWithDistanceL
     checkTensors(op, { positive, negative });
     if (!(margin > 0)) throw new ArgumentError(`${op}(): margin must be greater than 0: ${describe(margin)}`);
     const reduction = reductionOf(op, o);
+    if (distanceFunction !== null) checkFunction(op, "distanceFunction", distanceFunction);
     const distance = distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
     return scope(() => triplet(distance, [anchor, positive, negative], margin, swap, reduction));
   },

@@ -250,6 +250,9 @@ export const logit: Pointwise<typeof LogitArgs> = pointwise(LogitArgs, {
   name: "logit",
   compute: "float",
   options: ["eps"],
+  check: (dtype) => {
+    if (dtype.isComplex) throw new DTypeError(`logit(): not defined for ${dtype}`);
+  },
   expr: (x: Expr, { options }: Context) => {
     const eps = options.eps as number | null;
     const z = eps === null ? x : where(x.lt(eps), eps, where(x.gt(1 - eps), 1 - eps, x));

@@ -11,7 +11,7 @@ import { metaOf } from "../autograd/meta.ts";
 import { mode } from "../autograd/mode.ts";
 import { record, recordMany, recordView } from "../autograd/record.ts";
 import { checkGeometry, checkInteger, checkIntegers } from "../base/checks.ts";
-import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
+import { describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import type { DType } from "../base/dtype.ts";
 import { countElements, inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../base/shape.ts";
 import { denseOrder } from "../tensor/layout.ts";

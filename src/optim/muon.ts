@@ -89,7 +89,7 @@ export class Muon extends Optimizer<MuonArgs> {
     }
     if (!(nsSteps < 100)) throw new ArgumentError(`Muon(): nsSteps must be less than 100: ${describe(nsSteps)}`);
     if (adjustLrFn !== null && adjustLrFn !== "original" && adjustLrFn !== "match_rms_adamw") {
-      throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${String(adjustLrFn)}`);
+      throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${describe(adjustLrFn)}`);
     }
     super(options.params, options);
     for (const { params } of this.paramGroups) {

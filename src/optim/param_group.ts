@@ -6,7 +6,7 @@
 
 import { checkArray } from "../base/checks.ts";
 import { float32, float64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -118,7 +118,7 @@ export function numberOf(value: number | Tensor): number {
   const known = written.get(value);
   if (known !== undefined && known.version === value.storage.version) return known.value;
   const item = (readsAtOnce(value) ? null : hostValues(value)?.[0]) ?? value.itemSync();
-  if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${String(item)}`);
+  if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${describe(item)}`);
   return item;
 }
 
@@ -159,5 +159,8 @@ export function perGroup(
       `${op}(): ${name} must have one value per parameter group: ${value.length} given, ${groups.length} groups`,
     );
   }
-  return [...value];
+  return value.map((one, i) => {
+    if (typeof one === "number") return one;
+    throw new ArgumentError(`${op}(): ${name}[${i}] must be a number: ${describe(one)}`);
+  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -53,7 +54,9 @@ const rprop = rule<RpropArgs>({
 export class Rprop extends PointwiseOptimizer<RpropArgs> {
   /** Takes {@linkcode RpropArgs}. */
   constructor(...args: Args<typeof RpropArgs>) {
-    const options = rpropArgs(args), [shrink, grow] = options.etas;
+    const options = rpropArgs(args);
+    checkArray("Rprop", "etas", options.etas);
+    const [shrink, grow] = options.etas;
     if (!(shrink > 0 && shrink < 1 && grow > 1)) {
       throw new ArgumentError(
         `Rprop(): Invalid eta values: ${describe(shrink)}, ${describe(grow)}; expected 0 < first < 1 < second`,

@@ -92,6 +92,7 @@ export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   BroadcastArgs,
   ({ tensor, devices }) => {
     checkTensor("broadcast", "tensor", tensor);
+    checkArray("broadcast", "devices", devices);
     if (devices.length === 0) throw new ArgumentError("broadcast(): expected at least one device");
     return devices.map((device) => tensor.to(deviceOf(device)));
   },
@@ -103,6 +104,7 @@ export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]>
   BroadcastCoalescedArgs,
   ({ tensors, devices }) => {
     checkTensors("broadcastCoalesced", "tensors", tensors);
+    checkArray("broadcastCoalesced", "devices", devices);
     return devices.map((device) => tensors.map((x) => x.to(deviceOf(device))));
   },
 );

@@ -135,7 +135,7 @@ function isCombined(dtype: DType): boolean {
 /** The number of an op; bools, which NCCL has as bytes, stay 0 or 1. */
 function numberOf(name: string, op: ReduceOp, dtype: DType): number {
   const number = OPS.indexOf(op);
-  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${String(op)}`);
+  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${describe(op)}`);
   if (dtype.kind !== "bool") return number;
   if (op === "avg") throw new DTypeError(`${name}(): bools have no average; convert first`);
   return OPS.indexOf(op === "sum" ? "max" : op === "prod" ? "min" : op);
