@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Args, call, NoArgs } from "../base/call.ts";
+import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { float16, float32, int32 } from "../base/dtype.ts";
 import { ArgumentError, AutogradError, describe, DeviceError, DTypeError } from "../base/errors.ts";
@@ -416,6 +416,9 @@ export class GradScaler {
   loadStateDict(state: GradScalerState, ...args: Args<typeof NoArgs>): void {
     loadStateDictArgs(args);
     if (!this.#enabled) return;
+    if (!isPlainObject(state)) {
+      throw new ArgumentError(`GradScaler.loadStateDict(): the state must be an object: ${describe(state)}`);
+    }
     const { scale, growth_factor, backoff_factor, growth_interval, _growth_tracker } = state;
     const all = [scale, growth_factor, backoff_factor, growth_interval, _growth_tracker];
     if (!all.every((value) => typeof value === "number")) {

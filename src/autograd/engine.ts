@@ -351,7 +351,8 @@ function root(op: string, x: Tensor, grad: Tensor | null): { node: Node; nr: num
     if (!x.dtype.isFloatingPoint) {
       throw new AutogradError(`${op}(): a gradient can be implied only for real outputs: ${x.dtype}; pass one`);
     }
-  } else if (!sameShape(grad.shape, x.shape)) {
+  } else checkTensor(op, "the gradient", grad);
+  if (grad !== null && !sameShape(grad.shape, x.shape)) {
     throw new AutogradError(
       `${op}(): the gradient's shape differs from its output's: ${show(grad.shape)} != ${show(x.shape)}`,
     );

@@ -7,7 +7,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
-import { AutogradError, describe } from "../base/errors.ts";
+import { ArgumentError, AutogradError, describe } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
@@ -184,6 +184,9 @@ class FunctionNode extends Node {
 export abstract class Function {
   /** Runs `forward`, and records it so that `backward` gives the gradients. */
   static apply<T extends Tensor | Tensor[] = Tensor>(this: FunctionClass, ...args: unknown[]): T {
+    if (typeof this?.forward !== "function") {
+      throw new ArgumentError("Function.apply(): the class has no static forward(); extend Function and define it");
+    }
     const ctx = new FunctionCtx();
     const inputs: Tensor[] = [], positions: number[] = [];
     args.forEach((a, i) => {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkFunction } from "../base/checks.ts";
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { type Change, during, hold, Setting } from "../base/during.ts";
 
@@ -106,7 +107,9 @@ export interface ModeFunction {
 }
 
 function lasting<R>(name: string, changes: readonly Change[], fn: (() => R) | undefined): R | Disposable {
-  return fn === undefined ? hold(name, changes) : during(changes, fn);
+  if (fn === undefined) return hold(name, changes);
+  checkFunction(name, "fn", fn);
+  return during(changes, fn);
 }
 
 /** Runs `fn`, which waits for nothing, with operations recorded or not: what the library itself uses, being cheapest. */

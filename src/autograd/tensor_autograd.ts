@@ -92,13 +92,14 @@ function setRequiresGrad(x: Tensor, value: boolean): void {
 
 function assignGrad(x: Tensor, grad: Tensor | null): void {
   if (grad !== null) {
+    checkTensor("grad", "the gradient", grad);
     if (!sameShape(grad.shape, x.shape)) {
       throw new AutogradError(
-        `grad: the gradient's shape differs from the tensor's: ${show(grad.shape)} != ${show(x.shape)}`,
+        `grad(): the gradient's shape differs from the tensor's: ${show(grad.shape)} != ${show(x.shape)}`,
       );
     }
     if (grad.dtype !== x.dtype) {
-      throw new AutogradError(`grad: the gradient's dtype differs from the tensor's: ${grad.dtype} != ${x.dtype}`);
+      throw new AutogradError(`grad(): the gradient's dtype differs from the tensor's: ${grad.dtype} != ${x.dtype}`);
     }
     grad.storage.keep();
   }

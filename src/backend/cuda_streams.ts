@@ -9,7 +9,7 @@
  */
 
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
-import { checkInstance } from "../base/checks.ts";
+import { checkFunction, checkInstance } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import {
   cudaDeviceChange,
@@ -395,6 +395,7 @@ export function stream<R>(stream: Stream, fn: () => R, ...args: Args<typeof NoAr
 export function stream<R>(stream: Stream, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useStream(args);
   checkStream("cuda.stream", "stream", stream);
+  if (fn !== undefined) checkFunction("cuda.stream", "fn", fn);
   const changes = [backendAt(stream.device).stream.streamChange(stream.streamId)];
   return fn === undefined ? hold("stream", changes) : during(changes, fn);
 }
@@ -419,6 +420,7 @@ export function device(device: CudaDevice): Disposable;
 export function device<R>(device: CudaDevice, fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function device<R>(device: CudaDevice, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useDevice(args);
+  if (fn !== undefined) checkFunction("cuda.device", "fn", fn);
   const changes = [cudaDeviceChange(backendAt(device).stream.ordinal)];
   return fn === undefined ? hold("device", changes) : during(changes, fn);
 }

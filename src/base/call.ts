@@ -21,7 +21,7 @@
  */
 
 import { checkIntegers } from "./checks.ts";
-import { ArgumentError, describe } from "./errors.ts";
+import { ArgumentError, describe, nameCall } from "./errors.ts";
 import { nearestName } from "./spelling.ts";
 
 /** A class that declares the parameters of a call. */
@@ -67,6 +67,8 @@ export interface Declaration {
   readonly required: number;
   /** All names, those by position first. */
   readonly names: readonly string[];
+  /** For each name, whether its default is a number. */
+  readonly numbers: readonly boolean[];
 }
 
 /** A parameter list without parameters. */
@@ -94,7 +96,34 @@ function inspect(op: string, params: Params): Declaration {
   const defaults = new params() as Record<string, unknown>;
   const required = positional.findLastIndex((name) => defaults[name] === undefined) + 1;
   const named = marked.map(([name]) => name).filter((name) => !positional.includes(name));
-  return { op, positional, required, names: [...positional, ...named] };
+  const names = [...positional, ...named];
+  return { op, positional, required, names, numbers: names.map((name) => typeof defaults[name] === "number") };
+}
+
+/** Classes whose objects stand for numbers: `Scalar`, `Tensor`. */
+// deno-lint-ignore no-explicit-any -- any class, abstract ones too
+const numeric: (abstract new (...args: any[]) => unknown)[] = [];
+
+/** Lets the objects of a class be given where a number is the default. */
+export function actsAsNumber(type: typeof numeric[number]): void {
+  numeric.push(type);
+}
+
+/** Lists of numbers are nested no deeper. */
+const DEEPEST = 3;
+
+/** Whether a value may be given where the default is a number: one, something that stands for one, or a list of such. */
+function isNumeric(value: unknown, depth = 0): boolean {
+  if (typeof value === "symbol" || typeof value === "function") return false;
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return depth < DEEPEST && value.every((v) => isNumeric(v, depth + 1));
+  return numeric.some((type) => value instanceof type);
+}
+
+/** Whether a value needs a look: numbers, text and truth values are left to the call itself. */
+function isOther(value: unknown): boolean {
+  const type = typeof value;
+  return type === "object" ? value !== null : type === "symbol" || type === "function";
 }
 
 /** The parser of one call. */
@@ -128,6 +157,7 @@ class Call {
     }
     if (length > positional.length) throw this.#tooMany(length);
     for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
+    for (let i = 0; i < length; i++) if (isOther(args[i])) this.#checkNumber(i, args[i]);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.
     if (length === 1) return new this.params(args[0]);
     if (length === 2) return new this.params(args[0], args[1]);
@@ -155,12 +185,21 @@ class Call {
       values[place] = value;
     }
     for (let i = 0; i < required; i++) if (values[i] === undefined) throw this.#missing(positional[i]);
+    for (let i = 0; i < values.length; i++) if (isOther(values[i])) this.#checkNumber(i, values[i]);
     const out = new this.params(...values) as Record<string, unknown>;
     for (let i = positional.length; i < names.length; i++) {
       const value = given[names[i]];
-      if (value !== undefined) out[names[i]] = value;
+      if (value === undefined) continue;
+      if (isOther(value)) this.#checkNumber(i, value);
+      out[names[i]] = value;
     }
     return out;
+  }
+
+  #checkNumber(i: number, value: unknown): void {
+    const { numbers, names } = this.declaration;
+    if (!numbers[i] || isNumeric(value)) return;
+    throw new ArgumentError(`${this.op}(): ${names[i]} must be a number: ${describe(value)}`);
   }
 
   #tooMany(count: number): ArgumentError {
@@ -234,6 +273,14 @@ export function spreadCall<C extends Params>(
 /** A function of the parameters that `C` declares. */
 export type Func<C extends Params, R> = (...args: Args<C>) => R;
 
+/** Whether a call was given code of the user's to run, whose errors name the calls that it made. */
+function callsBack(args: readonly unknown[]): boolean {
+  const runs = (value: unknown): boolean =>
+    typeof value === "function" || (isPlainObject(value) && Object.values(value).some(runs)) ||
+    (typeof value === "object" && value !== null && "forward" in value);
+  return args.some(runs);
+}
+
 /**
  * Defines a function whose arguments `params` declares, all of them.
  *
@@ -247,7 +294,13 @@ export function func<C extends Params, R>(
   compute: (args: Readonly<InstanceType<C>>) => R,
 ): Func<C, R> {
   const parse = call(op, params);
-  const made = (...args: readonly unknown[]) => compute(parse(args));
+  const made = (...args: readonly unknown[]) => {
+    try {
+      return compute(parse(args));
+    } catch (error) {
+      throw callsBack(args) ? error : nameCall(op, error);
+    }
+  };
   Object.defineProperty(made, "name", { value: op });
   return made as unknown as Func<C, R>;
 }
@@ -260,7 +313,13 @@ export function spreadFunc<C extends Params, R>(
   check?: (op: string, name: string, list: unknown) => void,
 ): (...args: SpreadArgs<C>) => R {
   const parse = spreadCall(op, params, check);
-  const made = (...args: readonly unknown[]) => compute(parse(args));
+  const made = (...args: readonly unknown[]) => {
+    try {
+      return compute(parse(args));
+    } catch (error) {
+      throw nameCall(op, error);
+    }
+  };
   Object.defineProperty(made, "name", { value: op });
   return made;
 }

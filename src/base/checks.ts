@@ -116,9 +116,9 @@ export function checkArray(op: string, name: string, value: unknown): asserts va
   if (!Array.isArray(value)) throw new ArgumentError(`${op}(): ${name} must be an array: ${describe(value)}`);
 }
 
-/** Throws unless a value gives items: an array, a generator, a loader; text does not count. */
+/** Throws unless a value gives items: an array, a generator, a loader; text and raw numbers do not count. */
 export function checkIterable(op: string, name: string, value: unknown): void {
-  const gives = typeof value === "object" && value !== null &&
+  const gives = typeof value === "object" && value !== null && !ArrayBuffer.isView(value) &&
     (Symbol.iterator in value || Symbol.asyncIterator in value);
   if (!gives) throw new ArgumentError(`${op}(): ${name} must be an array or another iterable: ${describe(value)}`);
 }

@@ -108,10 +108,10 @@ function deviceOfName(name: string | Device): Device {
   if (name === "cuda") name = `cuda:${currentCuda.value}`;
   const found = known.get(name);
   if (found) return found;
-  const match = /^(cpu|cuda|webgpu)(?::(\d+))?$/.exec(name);
+  const match = typeof name === "string" ? /^(cpu|cuda|webgpu)(?::(\d+))?$/.exec(name) : null;
   if (!match) {
     throw new DeviceError(
-      `device(): unknown device: "${name}"; expected "cpu", "cuda", "cuda:N", "webgpu" or "webgpu:N"`,
+      `device(): unknown device: ${describe(name)}; expected "cpu", "cuda", "cuda:N", "webgpu" or "webgpu:N"`,
     );
   }
   const type = match[1] as DeviceType;

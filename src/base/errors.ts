@@ -75,6 +75,44 @@ export class ReleasedError extends Error {
   override name = "ReleasedError";
 }
 
+/** The classes of errors that are about what the user asked for. */
+const ABOUT_CALLS = [
+  ...[ShapeError, IndexError, DTypeError, ArgumentError, DeviceError, OutOfMemoryError],
+  ...[FormatError, AutogradError, ReleasedError],
+];
+
+/** The call that a message begins with, and what stands between its parentheses. */
+const HEAD = /^[\w$.]+\(([^)]*)\)/;
+
+/** How JavaScript refuses to make a number or a text of a value: a Symbol, a mix with BigInt, a list that holds itself. */
+const NO_CONVERSION = /^(Cannot (convert|mix) .*(Symbol|BigInt|primitive)|Maximum call stack size)/;
+
+/**
+ * An error that a call ended with, so worded that it names this call: a call is often made of others, and the user knows
+ * only the one that they wrote. `mul(): …` inside `kron` becomes `kron(): …`; `device("cuda:3"): …` keeps its value and
+ * becomes `ones(): device("cuda:3"): …`. JavaScript's refusal to convert a value is an `ArgumentError`, with the refusal as
+ * its cause. Other errors that are not the library's stay as they are.
+ *
+ * @param op the call, as the user wrote it
+ */
+export function nameCall(op: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (NO_CONVERSION.test(error.message)) {
+    const problem = error instanceof RangeError
+      ? "is nested too deep, or contains itself"
+      : "is neither number nor text";
+    return new ArgumentError(`${op}(): an argument ${problem}: ${error.message}`, { cause: error });
+  }
+  if (!ABOUT_CALLS.some((type) => error instanceof type)) return error;
+  const { message, stack } = error;
+  if (message.startsWith(`${op}(`)) return error;
+  const head = HEAD.exec(message);
+  error.message = `${op}()${head?.[1] === "" ? message.slice(head[0].length) : `: ${message}`}`;
+  // The stack quotes the message as it was when the error was made.
+  if (stack?.includes(message)) error.stack = stack.replace(message, () => error.message);
+  return error;
+}
+
 /** A short description of any value, for messages: it never throws, whatever the value is. */
 export function describe(value: unknown): string {
   switch (typeof value) {
@@ -84,9 +122,13 @@ export function describe(value: unknown): string {
       return value.name ? `${isClass(value) ? "class" : "function"} ${value.name}` : "a function";
     case "object": {
       if (value === null) return "null";
-      // An object may have no prototype, or a constructor that is anything.
-      const { constructor } = value as { constructor?: unknown };
-      return typeof constructor === "function" && constructor.name ? constructor.name : "object";
+      // An object may have no prototype, a constructor that is anything, or be a Proxy that refuses every question.
+      try {
+        const { constructor } = value as { constructor?: unknown };
+        return typeof constructor === "function" && constructor.name ? String(constructor.name) : "object";
+      } catch {
+        return "object";
+      }
     }
     default:
       return String(value);

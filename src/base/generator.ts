@@ -12,7 +12,7 @@ import { bytesOf } from "./bytes.ts";
 import { type Args, call, type Func, func, NoArgs } from "./call.ts";
 import { CPU, type Device, device as toDevice } from "./device.ts";
 import { type Change, Setting } from "./during.ts";
-import { ArgumentError, FormatError } from "./errors.ts";
+import { ArgumentError, describe, FormatError } from "./errors.ts";
 import { philoxWord } from "./philox.ts";
 
 /** The seed of generators that nobody seeded, PyTorch's own. */
@@ -243,5 +243,5 @@ function checkSeed(seed: number | bigint): bigint {
     const value = BigInt(seed);
     if (value >= -(1n << 63n) && value < 1n << 64n) return BigInt.asUintN(64, value);
   }
-  throw new ArgumentError(`manualSeed(): a seed must be an integer from -2^63 to 2^64 - 1: ${String(seed)}`);
+  throw new ArgumentError(`manualSeed(): a seed must be an integer from -2^63 to 2^64 - 1: ${describe(seed)}`);
 }

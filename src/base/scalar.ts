@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Func, func } from "./call.ts";
+import { actsAsNumber, type Func, func } from "./call.ts";
 import type { DTypeKind } from "./dtype.ts";
 import { ArgumentError, describe } from "./errors.ts";
 
@@ -27,6 +27,8 @@ export class Scalar {
     this.kind = kind;
   }
 }
+
+actsAsNumber(Scalar);
 
 /** What an op takes where PyTorch takes a Python number. */
 export type ScalarLike = number | bigint | boolean | Scalar;

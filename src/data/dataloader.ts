@@ -10,7 +10,7 @@
  */
 
 import { type Args, call, type Named, NoArgs } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { nextTurn, systemError } from "../base/platform.ts";
 import type { Backend } from "../backend/backend.ts";
@@ -110,12 +110,12 @@ function checkOptions<T, B>(dataset: AnyDataset<T>, options: Readonly<DataLoader
     fail("a dataset must have length and getItem(index), or be something to iterate over");
   }
   if (batchSize !== null && !(isCount(batchSize) && batchSize > 0)) {
-    fail(`batchSize must be a positive integer or null: ${batchSize}`);
+    fail(`batchSize must be a positive integer or null: ${describe(batchSize)}`);
   }
-  if (!isCount(numWorkers)) fail(`numWorkers must be a non-negative integer: ${numWorkers}`);
-  if (!(timeout >= 0)) fail(`timeout must not be negative: ${timeout}`);
+  if (!isCount(numWorkers)) fail(`numWorkers must be a non-negative integer: ${describe(numWorkers)}`);
+  if (!(timeout >= 0)) fail(`timeout must not be negative: ${describe(timeout)}`);
   if (prefetchFactor !== null && !isCount(prefetchFactor)) {
-    fail(`prefetchFactor must be a non-negative integer: ${prefetchFactor}`);
+    fail(`prefetchFactor must be a non-negative integer: ${describe(prefetchFactor)}`);
   }
   if (iterable && (shuffle || sampler || batchSampler)) {
     fail("an iterable dataset decides its own order; shuffle, sampler and batchSampler do not apply");

@@ -9,7 +9,7 @@
  */
 
 import { type Args, call, NoArgs } from "../base/call.ts";
-import { checkArray, checkIterable } from "../base/checks.ts";
+import { checkArray, checkIntegers, checkIterable } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "./random.ts";
@@ -185,6 +185,7 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
 
   /** One `indexSelect` per tensor. */
   getBatch(indices: readonly number[]): T {
+    checkIntegers("TensorDataset.getBatch", "indices", indices);
     return selectRows(this.tensors, indices) as unknown as T;
   }
 }
@@ -223,15 +224,24 @@ export class Subset<T> extends Dataset<T> {
     return itemAt(this.dataset, this.indices[index]);
   }
 
+  /** The dataset's own indices of the samples that `indices` name here. */
+  #own(method: string, indices: readonly number[]): number[] {
+    checkIntegers(`Subset.${method}`, "indices", indices);
+    return indices.map((i) => {
+      if (i in this.indices) return this.indices[i];
+      throw new IndexError(`Subset.${method}(): index out of range: ${i}; it has ${this.length} samples`);
+    });
+  }
+
   /** The dataset's own way of giving several samples. */
   getItems(indices: readonly number[]): readonly T[] | Promise<readonly T[]> {
-    return itemsAt(this.dataset, indices.map((i) => this.indices[i]));
+    return itemsAt(this.dataset, this.#own("getItems", indices));
   }
 
   /** The dataset's own fast path. */
   getBatch(indices: readonly number[]): unknown {
     if (Array.isArray(this.dataset)) return null;
-    return (this.dataset as MapStyle<T>).getBatch?.(indices.map((i) => this.indices[i])) ?? null;
+    return (this.dataset as MapStyle<T>).getBatch?.(this.#own("getBatch", indices)) ?? null;
   }
 }
 

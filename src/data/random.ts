@@ -6,7 +6,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { defaultGenerator, Generator } from "../base/generator.ts";
 import { philoxBlock } from "../base/philox.ts";
 
@@ -26,7 +26,7 @@ export class HostRandom {
   static from(op: string, generator: Generator | null): HostRandom {
     const source = generator ?? defaultGenerator;
     if (!(source instanceof Generator)) {
-      throw new ArgumentError(`${op}(): generator must be a Generator: ${String(source)}`);
+      throw new ArgumentError(`${op}(): generator must be a Generator: ${describe(source)}`);
     }
     return new HostRandom(BigInt(source.randomWord()) << 32n | BigInt(source.randomWord()));
   }

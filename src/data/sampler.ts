@@ -9,7 +9,7 @@
 
 import { type Args, call, NoArgs } from "../base/call.ts";
 import { checkArray, checkIterable } from "../base/checks.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { HostRandom } from "./random.ts";
 
@@ -32,9 +32,15 @@ export abstract class Sampler<T = number> implements Iterable<T> {
   abstract [Symbol.iterator](): Iterator<T>;
 }
 
+/** Throws unless a value has a number of samples. */
+function checkSized(op: string, value: unknown): void {
+  const has = typeof value === "object" && value !== null && typeof (value as Partial<Sized>).length === "number";
+  if (!has) throw new ArgumentError(`${op}(): dataSource must have a length: ${describe(value)}`);
+}
+
 function checkCount(op: string, name: string, value: number): void {
   if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${value}`);
+    throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${describe(value)}`);
   }
 }
 
@@ -60,6 +66,7 @@ export class SequentialSampler extends Sampler {
   constructor(dataSource: Sized, ...args: Args<typeof NoArgs>) {
     super();
     sequentialArgs(args);
+    checkSized("SequentialSampler", dataSource);
     this.dataSource = dataSource;
   }
 
@@ -159,6 +166,7 @@ export class RandomSampler extends Sampler {
   constructor(dataSource: Sized, ...args: Args<typeof RandomSamplerArgs>) {
     super();
     const { replacement, numSamples, generator } = randomArgs(args);
+    checkSized("RandomSampler", dataSource);
     if (numSamples !== null) checkCount("RandomSampler", "numSamples", numSamples);
     this.dataSource = dataSource;
     this.replacement = replacement;
@@ -260,7 +268,9 @@ export class WeightedRandomSampler extends Sampler {
     checkCount(op, "numSamples", numSamples);
     this.weights = Array.from(weights);
     const wrong = this.weights.find((w) => !(w >= 0 && w < Infinity));
-    if (wrong !== undefined) throw new ArgumentError(`${op}(): weights must be finite and not negative: ${wrong}`);
+    if (wrong !== undefined) {
+      throw new ArgumentError(`${op}(): weights must be finite and not negative: ${describe(wrong)}`);
+    }
     const possible = this.weights.filter((w) => w > 0).length;
     if (possible < (replacement ? 1 : numSamples)) {
       throw new ArgumentError(`${op}(): ${possible} positive weights are too few for ${numSamples} samples`);

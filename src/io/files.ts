@@ -38,7 +38,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
 function explain(op: string, action: string, path: string, cause: unknown): Error {
   if (!(cause instanceof Error)) throw cause;
   const reason = REMEDIES[cause.name] ?? cause.message;
-  return systemError(cause.name, `${op}(): cannot ${action}: "${path}"; ${reason}`, { cause });
+  const message = `${op}(): cannot ${action}: "${path}"; ${reason}`;
+  // What the system was not even asked is a path that none has: an empty one, one with a zero byte.
+  return cause instanceof TypeError
+    ? new ArgumentError(message, { cause })
+    : systemError(cause.name, message, { cause });
 }
 
 /** The path of a source on this machine, or `null` where it is on a server. */
@@ -90,6 +94,9 @@ export class FileSlices implements Disposable {
 
   /** Opens the file at `path`. */
   static async open(op: string, path: string | URL): Promise<FileSlices> {
+    if (typeof path !== "string" && !(path instanceof URL)) {
+      throw new ArgumentError(`${op}(): the file must be a path or a URL: ${describe(path)}`);
+    }
     let file: OpenFile | null = null;
     try {
       file = await openFile(path, "read");

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { ArgumentError, FormatError, show } from "../base/errors.ts";
+import { ArgumentError, describe, FormatError, show } from "../base/errors.ts";
 
 /** Bits per element of each element type that the format defines. */
 const BITS = {
@@ -281,7 +281,7 @@ export function serializeHeader<T extends Item>(
 function metadataJson(op: string, metadata: Readonly<Record<string, string>>): string {
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== "string" || !value.isWellFormed() || !key.isWellFormed()) {
-      throw new ArgumentError(`${op}(): metadata must be texts: ${quote(key)}: ${String(value)}`);
+      throw new ArgumentError(`${op}(): metadata must be texts: ${quote(key)}: ${describe(value)}`);
     }
   }
   return JSON.stringify(metadata);

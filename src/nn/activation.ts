@@ -5,7 +5,7 @@
  */
 
 import { type Args, call, NoArgs } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import {
   AlphaArgs,
   GeluArgs,
@@ -110,7 +110,9 @@ export const Hardtanh: Layer<typeof HardtanhArgs> = layer({
   name: "Hardtanh",
   params: HardtanhArgs,
   init: ({ minVal, maxVal }) => {
-    if (!(maxVal > minVal)) throw new ArgumentError(`Hardtanh(): maxVal must be above minVal: ${maxVal} <= ${minVal}`);
+    if (!(maxVal > minVal)) {
+      throw new ArgumentError(`Hardtanh(): maxVal must be above minVal: ${describe(maxVal)} <= ${describe(minVal)}`);
+    }
   },
   call: (o, input: Tensor) => F.hardtanh(input, o.minVal, o.maxVal, o.inplace),
   repr: (o) => printed(`min_val=${float(o.minVal)}, max_val=${float(o.maxVal)}`, o),

@@ -5,7 +5,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, FactoryArgs, zerosParameter } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -118,14 +118,16 @@ export class MultiheadAttention extends Module {
     super();
     const o = attentionArgs(args);
     const { embedDim, numHeads } = o;
-    if (!(embedDim > 0 && numHeads > 0)) {
+    if (!(Number.isInteger(embedDim) && Number.isInteger(numHeads) && embedDim > 0 && numHeads > 0)) {
       throw new ArgumentError(
-        `MultiheadAttention(): embedDim and numHeads must be greater than 0: ${embedDim} and ${numHeads}`,
+        `MultiheadAttention(): embedDim and numHeads must be greater than 0: ${describe(embedDim)} and ${
+          describe(numHeads)
+        }`,
       );
     }
     if (embedDim % numHeads !== 0) {
       throw new ArgumentError(
-        `MultiheadAttention(): embedDim must be divisible by numHeads: ${embedDim} % ${numHeads}`,
+        `MultiheadAttention(): embedDim must be divisible by numHeads: ${describe(embedDim)} % ${describe(numHeads)}`,
       );
     }
     this.embedDim = embedDim;

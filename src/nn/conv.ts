@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError, show } from "../base/errors.ts";
+import { ArgumentError, describe, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BiasOf, checkSizes, emptyParameter, FactoryArgs, type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -124,13 +125,17 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
   private check(name: string): void {
     const { groups, inChannels, outChannels } = this;
     if (!(Number.isInteger(groups) && groups > 0)) {
-      throw new ArgumentError(`${name}(): groups must be a positive integer: ${groups}`);
+      throw new ArgumentError(`${name}(): groups must be a positive integer: ${describe(groups)}`);
     }
     if (inChannels % groups !== 0) {
-      throw new ArgumentError(`${name}(): inChannels must be divisible by groups: ${inChannels} % ${groups}`);
+      throw new ArgumentError(
+        `${name}(): inChannels must be divisible by groups: ${describe(inChannels)} % ${describe(groups)}`,
+      );
     }
     if (outChannels % groups !== 0) {
-      throw new ArgumentError(`${name}(): outChannels must be divisible by groups: ${outChannels} % ${groups}`);
+      throw new ArgumentError(
+        `${name}(): outChannels must be divisible by groups: ${describe(outChannels)} % ${describe(groups)}`,
+      );
     }
     if (!PADDING_MODES.includes(this.paddingMode)) {
       throw new ArgumentError(
@@ -304,6 +309,7 @@ export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerAr
 
   /** The output padding that gives `outputSize`, which several inputs' sizes could have led to. */
   private paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
+    checkIntegers(this._name(), "outputSize", outputSize);
     const dims = this.kernelSize.length;
     const wanted = outputSize.length > dims ? outputSize.slice(outputSize.length - dims) : outputSize;
     const spatial = input.shape.slice(input.ndim - dims);

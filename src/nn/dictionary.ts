@@ -26,7 +26,7 @@ export type Item<R, K extends keyof R> = string extends keyof R ? R[K] | undefin
 export type Attributes<R> = string extends keyof R ? unknown : R;
 
 function entriesOf<V>(op: string, items: Entries<V>): [string, V][] {
-  if (typeof items !== "object" || items === null) {
+  if (typeof items !== "object" || items === null || ArrayBuffer.isView(items)) {
     throw new ArgumentError(`${op}(): expected an object or [key, value] pairs: ${describe(items)}`);
   }
   const list = Symbol.iterator in items ? [...items as Iterable<readonly [string, V]>] : Object.entries(items);

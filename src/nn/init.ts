@@ -164,6 +164,9 @@ export const calculateGain: Func<typeof GainOfArgs, number> = func(
   "calculateGain",
   GainOfArgs,
   ({ nonlinearity, param }) => {
+    if (param !== null && typeof param !== "number") {
+      throw new ArgumentError(`calculateGain(): param must be a number: ${describe(param)}`);
+    }
     if (LINEAR.has(nonlinearity)) return 1;
     switch (nonlinearity) {
       case "tanh":
@@ -265,7 +268,7 @@ export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { g
     throw new ShapeError(`dirac_(): expected a weight of 3, 4 or 5 dimensions: ${show(tensor.shape)}`);
   }
   if (tensor.shape[0] % groups !== 0) {
-    throw new ShapeError(`dirac_(): dimension 0 must be divisible by groups: ${tensor.shape[0]} % ${groups}`);
+    throw new ShapeError(`dirac_(): dimension 0 must be divisible by groups: ${tensor.shape[0]} % ${describe(groups)}`);
   }
   const perGroup = tensor.shape[0] / groups;
   const channels = Math.min(perGroup, tensor.shape[1]);

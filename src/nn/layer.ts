@@ -7,6 +7,7 @@
  * @module
  */
 
+import { nameCall } from "../base/errors.ts";
 import { type Args, call, type Params } from "../base/call.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
@@ -67,8 +68,12 @@ export function layer<C extends Params, A extends readonly unknown[] = [input: T
         spec.init?.(this as unknown as Writable<InstanceType<C>>);
       }
       override forward(...args: A): R {
-        checkTensor(name, "input", args[0]);
-        return spec.call(this as unknown as LayerOf<C, A, R>, ...args);
+        try {
+          checkTensor(name, "input", args[0]);
+          return spec.call(this as unknown as LayerOf<C, A, R>, ...args);
+        } catch (error) {
+          throw nameCall(name, error);
+        }
       }
       override extraRepr(): string {
         return spec.repr?.(this as unknown as LayerOf<C, A, R>) ?? "";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { HingeLossArgs } from "../ops/loss.ts";
 import { MultiMarginLossArgs } from "../ops/loss_class.ts";
 import type { Reduction } from "../ops/loss_core.ts";
@@ -64,7 +64,7 @@ export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = lo
   params: MultiMarginLossArgs,
   buffers: ["weight"],
   init: ({ p }) => {
-    if (p !== 1 && p !== 2) throw new ArgumentError(`MultiMarginLoss(): p must be 1 or 2: ${p}`);
+    if (p !== 1 && p !== 2) throw new ArgumentError(`MultiMarginLoss(): p must be 1 or 2: ${describe(p)}`);
   },
   call: ({ p, margin, weight, reduction }, ...inputs: LossInputs) =>
     F.multiMarginLoss(...inputs, { p, margin, weight, reduction }),

@@ -14,7 +14,7 @@
 
 import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
-import { checkInstance, checkText } from "../base/checks.ts";
+import { checkFunction, checkInstance, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
@@ -161,6 +161,7 @@ export class Module extends ModuleBase {
    */
   registerBuffer(...args: Args<typeof RegisterBufferArgs>): void {
     const { name, tensor, persistent } = parse.registerBuffer(args);
+    checkText("registerBuffer", "name", name);
     checkName(this, "registerBuffer", name, this[STATE].buffers.has(name));
     if (tensor !== null && !(tensor instanceof Tensor)) {
       throw new ArgumentError(`registerBuffer(): the buffer "${name}" must be a Tensor or null`);
@@ -176,6 +177,7 @@ export class Module extends ModuleBase {
    */
   registerParameter(...args: Args<typeof RegisterParameterArgs>): void {
     const { name, param } = parse.registerParameter(args);
+    checkText("registerParameter", "name", name);
     checkName(this, "registerParameter", name, fields(this)[name] instanceof Parameter);
     if (param !== null && !(param instanceof Parameter)) {
       throw new ArgumentError(
@@ -248,6 +250,7 @@ export class Module extends ModuleBase {
   /** The module itself (name `""`) and all modules below it, parents first. */
   namedModules(...args: Args<typeof NamedModulesArgs>): Generator<[string, Module]> {
     const { memo, prefix, removeDuplicate } = parse.namedModules(args);
+    checkText("namedModules", "prefix", prefix);
     if (memo !== null) checkInstance("namedModules", "memo", memo, Set);
     return namedModules(this, memo ?? new Set(), prefix, removeDuplicate);
   }
@@ -260,6 +263,7 @@ export class Module extends ModuleBase {
   /** The parameters with their names, which are their keys in the state dict; shared ones once, under the first name. */
   namedParameters(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Parameter]> {
     const { prefix, recurse, removeDuplicate } = parse.namedParameters(args);
+    checkText("namedParameters", "prefix", prefix);
     return named(this, prefix, recurse, removeDuplicate, (m) => m._ownParameters());
   }
 
@@ -272,6 +276,7 @@ export class Module extends ModuleBase {
   /** The buffers with their names. */
   namedBuffers(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Tensor]> {
     const { prefix, recurse, removeDuplicate } = parse.namedBuffers(args);
+    checkText("namedBuffers", "prefix", prefix);
     return named<Tensor>(this, prefix, recurse, removeDuplicate, (m) => m._ownBuffers());
   }
 
@@ -349,6 +354,7 @@ export class Module extends ModuleBase {
   /** The parameters and persistent buffers by name, detached, sharing memory with the module. */
   stateDict(...args: Args<typeof StateDictArgs>): StateDict {
     const { prefix, keepVars } = parse.stateDict(args);
+    checkText("stateDict", "prefix", prefix);
     return stateDict(this, prefix, keepVars);
   }
 
@@ -368,6 +374,7 @@ export class Module extends ModuleBase {
   /** Calls `fn` for every module of the tree, submodules first: for initialisation. */
   apply(...args: Args<typeof ApplyArgs>): this {
     const { fn } = parse.apply(args);
+    checkFunction("Module.apply", "fn", fn);
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
@@ -631,7 +638,6 @@ function fields(module: Module): Record<string, unknown> {
 }
 
 function checkName(module: Module, op: string, name: string, replace: boolean): void {
-  checkText(op, "name", name);
   if (name === "") throw new ArgumentError(`${op}(): name can't be empty string ""`);
   if (name.includes(".")) throw new ArgumentError(`${op}(): name can't contain ".": "${name}"`);
   const value = fields(module)[name];
@@ -642,6 +648,7 @@ function checkName(module: Module, op: string, name: string, replace: boolean): 
 
 /** Sets a submodule by name. */
 function setModule(parent: Module, op: string, name: string, module: Module | null): void {
+  checkText(op, "name", name);
   checkName(parent, op, name, fields(parent)[name] instanceof Module);
   if (module !== null && !(module instanceof Module)) {
     throw new ArgumentError(`${op}(): "${name}" must be a Module or null: ${describe(module)}`);

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { LocalResponseNormArgs } from "../ops/norm.ts";
 import {
@@ -44,9 +45,10 @@ const layerNormArgs = call("LayerNorm", LayerNormLayerArgs);
 
 /** The sizes as a list, checked. */
 function listed(op: string, normalizedShape: number | readonly number[]): number[] {
-  const list = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+  const list = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
+  checkIntegers(op, "normalizedShape", list);
   for (const size of list) checkSizes(op, { normalizedShape: size });
-  return list;
+  return [...list];
 }
 
 /** Whether factors are learned, by a layer's arguments. */
@@ -208,7 +210,7 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
     checkSizes("GroupNorm", { numGroups, numChannels });
     if (numChannels % numGroups !== 0) {
       throw new ArgumentError(
-        `GroupNorm(): numChannels must be divisible by numGroups: ${numChannels} % ${numGroups}`,
+        `GroupNorm(): numChannels must be divisible by numGroups: ${describe(numChannels)} % ${describe(numGroups)}`,
       );
     }
     this.numGroups = numGroups;

@@ -10,11 +10,11 @@
 import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkCount, MOST_LAYERS } from "../base/checks.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { expression } from "../ops/expression.ts";
 import { cat, stack } from "../ops/join.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, type Tensor } from "../tensor/tensor.ts";
+import { checkTensor, checkTensors, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
 import { uniform_ } from "./init.ts";
@@ -160,6 +160,14 @@ const rnnArgs = call("RNN", RNNArgs);
 const lstmArgs = call("LSTM", LSTMArgs);
 const gruArgs = call("GRU", GRUArgs);
 
+/** Throws unless there are as many states as the kind has, all tensors. */
+function checkStates(op: string, kind: Kind, states: unknown): void {
+  checkTensors(op, "hx", states);
+  if (states.length !== kind.states) {
+    throw new ArgumentError(`${op}(): hx must be a list of ${kind.states} states: ${states.length} given`);
+  }
+}
+
 /** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
 export abstract class RNNBase extends Module {
   /** Size of an input. */
@@ -182,6 +190,9 @@ export abstract class RNNBase extends Module {
   /** Takes the options of the layer. */
   constructor(name: string, kind: Kind, o: Readonly<GRUArgs>, projSize = 0) {
     super();
+    if (typeof o !== "object" || o === null) {
+      throw new ArgumentError("RNNBase(): an abstract class; use RNN, LSTM or GRU");
+    }
     checkSizes(name, { inputSize: o.inputSize });
     this.inputSize = o.inputSize;
     this.hiddenSize = o.hiddenSize;
@@ -220,7 +231,7 @@ export abstract class RNNBase extends Module {
       throw new ArgumentError(`${name}(): dropout should be a number in range [0, 1]: ${dropout}`);
     }
     if (!(Number.isInteger(hiddenSize) && hiddenSize > 0)) {
-      throw new ArgumentError(`${name}(): hidden_size must be greater than zero: ${hiddenSize}`);
+      throw new ArgumentError(`${name}(): hidden_size must be greater than zero: ${describe(hiddenSize)}`);
     }
     if (!(Number.isInteger(numLayers) && numLayers > 0)) {
       throw new ArgumentError(`${name}(): num_layers must be greater than zero: ${show(numLayers)}`);
@@ -274,6 +285,7 @@ export abstract class RNNBase extends Module {
    * @returns the output and the last states, shaped as the input is
    */
   protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
+    if (initial !== null) checkStates(this._name(), kind, initial);
     const weights = Array.from(this.passes(), ([, suffix]) => this.weights(suffix));
     // The states are of the weights' dtype, so the layer is cast as one op; but on the CPU a GRU's are not, as in PyTorch.
     const whole = autocasting.active && (kind !== GRU_KIND || autocastLists[input.device.type] === "gpu");
@@ -294,7 +306,9 @@ export abstract class RNNBase extends Module {
     }
     if (input.shape[input.ndim - 1] !== this.inputSize) {
       throw new ShapeError(
-        `${this._name()}(): the input's last size must be inputSize: ${show(input.shape)}, inputSize ${this.inputSize}`,
+        `${this._name()}(): the input's last size must be inputSize: ${show(input.shape)}, inputSize ${
+          describe(this.inputSize)
+        }`,
       );
     }
     const batched = input.ndim === 3;
@@ -318,7 +332,7 @@ export abstract class RNNBase extends Module {
       const expected = batched ? [count, x.shape[1], sizes[i]] : [count, sizes[i]];
       if (state.ndim !== expected.length || state.shape.some((size, d) => size !== expected[d])) {
         throw new ShapeError(
-          `${this._name()}: Expected hidden${i === 0 ? "" : "[1]"} size (${expected.join(", ")}), got ${
+          `${this._name()}(): Expected hidden${i === 0 ? "" : "[1]"} size (${expected.join(", ")}), got ${
             show(state.shape)
           }`,
         );
@@ -397,7 +411,7 @@ export class RNN extends RNNBase {
     const o = rnnArgs(args);
     const { nonlinearity } = o;
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
-      throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${String(nonlinearity)}`);
+      throw new ArgumentError(`RNN(): nonlinearity must be "tanh" or "relu": ${describe(nonlinearity)}`);
     }
     super("RNN", RNN_TANH, o);
     this.nonlinearity = nonlinearity;
@@ -542,6 +556,7 @@ export abstract class Cell extends Module {
 
   /** One step in time. */
   protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
+    if (initial !== null) checkStates(this._name(), kind, initial);
     for (const x of [input, ...(initial ?? [])]) {
       checkTensor(this._name(), "input and states", x);
       if (x.ndim !== 1 && x.ndim !== 2) {
@@ -590,7 +605,7 @@ export class RNNCell extends Cell {
   /** The new state. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
-      throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${String(this.nonlinearity)}`);
+      throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${describe(this.nonlinearity)}`);
     }
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }

@@ -5,7 +5,7 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { type Fn, fn } from "../ops/op.ts";
 import { randLike } from "../ops/random.ts";
 import { scope } from "../tensor/scope.ts";
@@ -72,7 +72,7 @@ export class GumbelSoftmaxArgs {
  */
 export const gumbelSoftmax: Fn<typeof GumbelSoftmaxArgs> = fn("gumbelSoftmax", GumbelSoftmaxArgs, (logits, o) => {
   const { tau, hard, dim } = o;
-  if (!(tau > 0)) throw new ArgumentError(`gumbelSoftmax(): tau must be positive: ${tau}`);
+  if (!(tau > 0)) throw new ArgumentError(`gumbelSoftmax(): tau must be positive: ${describe(tau)}`);
   return scope(() => {
     // -log of an exponential draw; 1 - u keeps the logarithm finite.
     const gumbels = randLike(logits.detach()).neg().add(1).log().neg().log().neg();

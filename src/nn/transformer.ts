@@ -5,9 +5,10 @@
  * @module
  */
 
+import { checkTensor } from "../tensor/tensor.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { full } from "../ops/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -57,7 +58,9 @@ const decoderLayerArgs = call("TransformerDecoderLayer", TransformerLayerArgs);
 function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
   if (activation === "relu" || activation === "gelu") return NAMED_ACTIVATIONS[activation];
-  throw new ArgumentError(`TransformerLayer(): activation must be "relu", "gelu" or a function: ${String(activation)}`);
+  throw new ArgumentError(
+    `TransformerLayer(): activation must be "relu", "gelu" or a function: ${describe(activation)}`,
+  );
 }
 
 /** The parameters of a call of an encoder layer after the sequence. */
@@ -504,6 +507,8 @@ export class Transformer extends Module {
    */
   override forward(src: Tensor, tgt: Tensor, ...args: Args<typeof TransformerCallArgs>): Tensor {
     const { srcMask, srcKeyPaddingMask, srcIsCausal, ...decoding } = transformerCall(args);
+    checkTensor("Transformer", "src", src);
+    checkTensor("Transformer", "tgt", tgt);
     const batched = src.ndim === 3;
     const batchDim = this.batchFirst ? 0 : 1;
     if (batched && src.shape[batchDim] !== tgt.shape[batchDim]) {
@@ -513,7 +518,7 @@ export class Transformer extends Module {
     }
     if (src.shape[src.ndim - 1] !== this.dModel || tgt.shape[tgt.ndim - 1] !== this.dModel) {
       throw new ShapeError(
-        `the feature number of src and tgt must be equal to d_model: ${show(src.shape)}, ${
+        `Transformer(): the feature number of src and tgt must be equal to d_model: ${show(src.shape)}, ${
           show(tgt.shape)
         }, ${this.dModel}`,
       );

@@ -10,7 +10,7 @@
 
 import { NoArgs, type Params } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
@@ -179,7 +179,7 @@ export const gelu: PointwiseFn<typeof GeluArgs> = activation(GeluArgs, {
   options: ["approximate"],
   expr: (x: Expr, { options: { approximate } }) => {
     if (approximate !== "tanh" && approximate !== "none") {
-      throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${String(approximate)}`);
+      throw new ArgumentError(`gelu(): approximate must be "none" or "tanh": ${describe(approximate)}`);
     }
     return geluFormula(x, approximate === "tanh");
   },
@@ -329,7 +329,7 @@ export const hardshrink: Pointwise<typeof ShrinkArgs> = asMethod(activation(Shri
 export const softshrink: PointwiseFn<typeof ShrinkArgs> = activation(ShrinkArgs, {
   name: "softshrink",
   validate: ({ numbers: [lambd] }) => {
-    if (lambd.value < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${lambd.value}`);
+    if (lambd.value < 0) throw new ArgumentError(`softshrink(): lambd must not be negative: ${describe(lambd.value)}`);
   },
   expr: (x: Expr, { numbers }) => {
     const lambd = numbers.lambd as Expr;
@@ -413,7 +413,9 @@ export class RreluArgs {
 
 /** Leaky ReLU with slopes drawn uniformly from [lower, upper] while training, their mean otherwise. */
 export const rrelu: Fn<typeof RreluArgs> = fn("rrelu", RreluArgs, (input, { lower, upper, training, inplace }) => {
-  if (lower > upper) throw new ArgumentError(`rrelu(): lower must not exceed upper: ${lower} > ${upper}`);
+  if (!(typeof lower === "number" && typeof upper === "number" && lower <= upper)) {
+    throw new ArgumentError(`rrelu(): lower must not exceed upper: ${describe(lower)} > ${describe(upper)}`);
+  }
   if (!training) return leakyRelu(input, (lower + upper) / 2, inplace);
   return scope(() => {
     const slopes = rand([...input.shape], { dtype: input.dtype, device: input.device }).mul(upper - lower).add(lower);
@@ -450,6 +452,6 @@ export const glu: Fn<typeof GluArgs> = fn("glu", GluArgs, (input, { dim }) => {
   if (input.ndim === 0) throw new ShapeError("glu(): not defined for 0-d tensors");
   const d = wrapDim("glu", dim, input.ndim);
   const size = input.shape[d];
-  if (size % 2 !== 0) throw new ShapeError(`glu(): the size of dimension ${d} must be even: ${size}`);
+  if (size % 2 !== 0) throw new ShapeError(`glu(): the size of dimension ${d} must be even: ${describe(size)}`);
   return gate(input.narrow(d, 0, size / 2), input.narrow(d, size / 2, size / 2));
 });

@@ -183,6 +183,7 @@ export const diagEmbed: Op<typeof DiagEmbedArgs> = op(
 
 function embedDiagonal(op: string, x: Tensor, offset: number, dim1: number, dim2: number): Tensor {
   checkAlive(op, x);
+  checkInteger(op, "offset", offset);
   if (x.ndim === 0) throw new ShapeError(`${op}(): at least 1 dimension is needed: []`);
   const a = wrapDim(op, dim1, x.ndim + 1), b = wrapDim(op, dim2, x.ndim + 1);
   if (a === b) throw new ArgumentError(`${op}(): the dimensions must differ: ${dim1} and ${dim2}`);

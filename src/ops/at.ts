@@ -8,7 +8,7 @@
  */
 
 import { checkInPlace, recordInPlace } from "../autograd/record.ts";
-import { MOST_DIMS } from "../base/checks.ts";
+import { checkArray, MOST_DIMS } from "../base/checks.ts";
 import { bool as BOOL, int64 } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, IndexError, ShapeError, show } from "../base/errors.ts";
 import { isScalar, type ScalarLike } from "../base/scalar.ts";
@@ -458,6 +458,8 @@ export const indexPut_: Op<typeof IndexPutArgs> = op(
 );
 
 function putInto(op: string, self: Tensor, { indices, values, accumulate }: IndexPutArgs): Tensor {
+  checkArray(op, "indices", indices);
+  checkTensor(op, "values", values);
   if (values.dtype !== self.dtype) {
     throw new DTypeError(`${op}(): values must have the tensor's dtype: ${values.dtype} and ${self.dtype}; use .to()`);
   }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ShapeError } from "../base/errors.ts";
+import { describe, ShapeError } from "../base/errors.ts";
 import type { AttentionOptions } from "../backend/backend.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones } from "./creation.ts";
@@ -19,7 +19,9 @@ export function shareHeads(query: Tensor, key: Tensor, value: Tensor): [key: Ten
   const repeat = (x: Tensor) => {
     const own = x.shape[x.ndim - 3];
     if (heads % own !== 0) {
-      throw new ShapeError(`scaledDotProductAttention(): query heads must be a multiple of others: ${heads} % ${own}`);
+      throw new ShapeError(
+        `scaledDotProductAttention(): query heads must be a multiple of others: ${describe(heads)} % ${describe(own)}`,
+      );
     }
     return own === heads ? x : x.repeatInterleave(heads / own, -3);
   };

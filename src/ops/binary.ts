@@ -11,13 +11,14 @@
  */
 
 import { complex128, type DType, type DTypeKind, float32, float64, getDefaultDtype, toComplex } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import { Scalar, type ScalarLike } from "../base/scalar.ts";
 import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { Complex, polar as polarOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {
+  alias,
   type Context,
   type Pointwise,
   pointwise,
@@ -77,7 +78,7 @@ function checkMultiplier(name: string, parameter: string): (call: PointwiseCall)
   return (call) => {
     const factor = call.numbers[0];
     if (factor.kind === "floating" && everyOperand(call, "bool", "integer")) {
-      throw new DTypeError(`${name}(): ${parameter} must be an integer for integer tensors: ${factor.value}`);
+      throw new DTypeError(`${name}(): ${parameter} must be an integer for integer tensors: ${describe(factor.value)}`);
     }
     if (factor.kind === "bool" && !everyOperand(call, "bool")) {
       throw new DTypeError(`${name}(): ${parameter} must be a number, not a bool, for tensors that are not bool`);
@@ -90,7 +91,7 @@ function checkDivisor(name: string): (call: PointwiseCall) => void {
   return (call) => {
     const divisor = call.operands[1];
     if (divisor instanceof Scalar && Number(divisor.value) === 0 && everyOperand(call, "bool", "integer")) {
-      throw new RangeError(`${name}(): integers cannot be divided by zero`);
+      throw new ArgumentError(`${name}(): integers cannot be divided by zero`);
     }
   };
 }
@@ -137,7 +138,7 @@ export const sub: Pointwise<typeof AddArgs, Operand> = pointwise(AddArgs, {
   expr: (x: Value, y: Value, { numbers }: Context) => x.sub(y.mul(numbers.alpha)),
 });
 /** Same as {@linkcode sub}. */
-export const subtract: Pointwise<typeof AddArgs, Operand> = sub;
+export const subtract: Pointwise<typeof AddArgs, Operand> = alias("subtract", sub);
 
 /** The parameters of {@linkcode rsub}. */
 export class RsubArgs extends OutArgs {
@@ -170,7 +171,7 @@ export const mul: BinaryFunction = pointwise(OtherArgs, {
   expr: (x: Value, y: Value) => x.mul(y),
 });
 /** Same as {@linkcode mul}. */
-export const multiply: BinaryFunction = mul;
+export const multiply: BinaryFunction = alias("multiply", mul);
 
 /** The parameters of {@linkcode div}. */
 export class DivArgs extends OtherArgs {
@@ -201,7 +202,7 @@ export const div: Pointwise<typeof DivArgs, Operand> = pointwise(DivArgs, {
   options: ["roundingMode"],
   compute: (dtype, { roundingMode }) => {
     if (roundingMode !== null && roundingMode !== "trunc" && roundingMode !== "floor") {
-      throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${String(roundingMode)}`);
+      throw new ArgumentError(`div(): roundingMode must be null, "trunc" or "floor": ${describe(roundingMode)}`);
     }
     return roundingMode === null || dtype.kind === "bool" ? trueDivision(dtype) : dtype;
   },
@@ -214,7 +215,7 @@ export const div: Pointwise<typeof DivArgs, Operand> = pointwise(DivArgs, {
   },
 });
 /** Same as {@linkcode div}. */
-export const divide: Pointwise<typeof DivArgs, Operand> = div;
+export const divide: Pointwise<typeof DivArgs, Operand> = alias("divide", div);
 
 function trueDivision(dtype: DType): DType {
   return dtype.kind === "bool" || dtype.kind === "integer" ? getDefaultDtype() : dtype;
@@ -279,7 +280,7 @@ function checkExponent({ operands: [base, exponent] }: PointwiseCall): void {
   if (!(exponent instanceof Scalar) || exponent.kind !== "integer" || exponent.value >= 0) return;
   const kind = base instanceof Tensor ? base.dtype.kind : base!.kind;
   if (kind === "integer" || kind === "bool") {
-    throw new RangeError(
+    throw new ArgumentError(
       `pow(): integers to a negative integer power are no integers: ${exponent.value}; use to(torch.float32) first`,
     );
   }
@@ -337,7 +338,7 @@ export const fmin: BinaryFunction = ofTensors("fmin", (x, y) => x.fmin(y), "bool
 /** The angle of the point (other, input), in (-π, π]. */
 export const atan2: BinaryFunction = binaryFloat("atan2", (x, y) => x.atan2(y), ["input", "other"], { gpu: "promote" });
 /** Same as {@linkcode atan2}. */
-export const arctan2: BinaryFunction = atan2;
+export const arctan2: BinaryFunction = alias("arctan2", atan2);
 /** √(input² + other²), without overflow between. */
 export const hypot: BinaryFunction = ofTensors("hypot", (x, y) => x.hypot(y), "floating");
 /** The magnitude of input with the sign of other, zeros' signs included. */

@@ -8,14 +8,14 @@
  */
 
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
+import { alias, type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "./define.ts";
 import { OutArgs } from "./op.ts";
 import { type Op, op } from "./op.ts";
 
@@ -51,23 +51,23 @@ export const eq: BinaryFunction = comparison("eq", (x, y) => x.eq(y));
 /** Whether the elements differ. */
 export const ne: BinaryFunction = comparison("ne", (x, y) => x.ne(y));
 /** Same as {@linkcode ne}. */
-export const notEqual: BinaryFunction = ne;
+export const notEqual: BinaryFunction = alias("notEqual", ne);
 /** Whether input < other. */
 export const lt: BinaryFunction = comparison("lt", (x, y) => x.lt(y));
 /** Same as {@linkcode lt}. */
-export const less: BinaryFunction = lt;
+export const less: BinaryFunction = alias("less", lt);
 /** Whether input ≤ other. */
 export const le: BinaryFunction = comparison("le", (x, y) => x.le(y));
 /** Same as {@linkcode le}. */
-export const lessEqual: BinaryFunction = le;
+export const lessEqual: BinaryFunction = alias("lessEqual", le);
 /** Whether input > other. */
 export const gt: BinaryFunction = comparison("gt", (x, y) => x.gt(y));
 /** Same as {@linkcode gt}. */
-export const greater: BinaryFunction = gt;
+export const greater: BinaryFunction = alias("greater", gt);
 /** Whether input ≥ other. */
 export const ge: BinaryFunction = comparison("ge", (x, y) => x.ge(y));
 /** Same as {@linkcode ge}. */
-export const greaterEqual: BinaryFunction = ge;
+export const greaterEqual: BinaryFunction = alias("greaterEqual", ge);
 
 /** The parameters of {@linkcode isclose} and {@linkcode allclose}. */
 export class CloseArgs {
@@ -103,7 +103,9 @@ export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
   options: ["rtol", "atol", "equalNan"],
   validate: ({ operands: [x, y], options }) => {
     if ((options.rtol as number) < 0 || (options.atol as number) < 0) {
-      throw new ArgumentError(`isclose(): tolerances must not be negative: rtol ${options.rtol}, atol ${options.atol}`);
+      throw new ArgumentError(
+        `isclose(): tolerances must not be negative: rtol ${describe(options.rtol)}, atol ${describe(options.atol)}`,
+      );
     }
     const [a, b] = [x as Tensor, y as Tensor];
     if (a.dtype !== b.dtype) throw new DTypeError(`isclose(): the dtypes differ: ${a.dtype} and ${b.dtype}`);
@@ -261,6 +263,7 @@ const choose = pointwiseFn(WhereArgs, {
   input: "condition",
   operands: ["input", "other"],
   raw: ["condition"],
+  tensors: ["condition"],
   validate: ({ operands: [condition] }) => {
     const { dtype } = condition as Tensor;
     if (dtype.kind !== "bool" && dtype.name !== "uint8") {
@@ -343,7 +346,7 @@ export const clamp: Pointwise<typeof ClampArgs> = pointwise(ClampArgs, {
       : clamped(x, low, high),
 });
 /** Same as {@linkcode clamp}. */
-export const clip: Pointwise<typeof ClampArgs> = clamp;
+export const clip: Pointwise<typeof ClampArgs> = alias("clip", clamp);
 
 /** The parameters of {@linkcode clampMin}. */
 export class ClampMinArgs extends OutArgs {

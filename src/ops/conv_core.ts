@@ -10,7 +10,7 @@
  */
 
 import { record, recording } from "../autograd/record.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { ConvGeometry } from "../backend/backend.ts";
 import { channelsLastStrides, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { emptyLikeDevice, emptyWithStrides, widestFloat } from "../tensor/create.ts";
@@ -215,7 +215,7 @@ export function convolveAny(
 export function perDimension(op: string, name: string, value: number | readonly number[], n: number): number[] {
   const list = typeof value === "number" ? [value] : value;
   const ok = Array.isArray(list) && (list.length === 1 || list.length === n) && list.every(Number.isInteger);
-  if (!ok) throw new ArgumentError(`${op}(): ${name} must be an integer or ${n} of them: ${show(value)}`);
+  if (!ok) throw new ArgumentError(`${op}(): ${name} must be an integer or ${describe(n)} of them: ${show(value)}`);
   return list.length === n ? [...list] : new Array<number>(n).fill(list[0]);
 }
 
@@ -247,10 +247,14 @@ export function checkConvOperands(
     }
   }
   checkOperands(op, bias === null ? [x, weight] : [x, weight, bias]);
-  if (!Number.isInteger(groups) || groups < 1) throw new ArgumentError(`${op}(): groups must be positive: ${groups}`);
+  if (!Number.isInteger(groups) || groups < 1) {
+    throw new ArgumentError(`${op}(): groups must be positive: ${describe(groups)}`);
+  }
   if (weight.shape[0] < groups || weight.shape[0] % groups !== 0) {
     throw new ShapeError(
-      `${op}(): the weight's first size must be a multiple of groups: ${show(weight.shape)} with ${groups} groups`,
+      `${op}(): the weight's first size must be a multiple of groups: ${show(weight.shape)} with ${
+        describe(groups)
+      } groups`,
     );
   }
   if (weight.shape.slice(2).some((k) => k === 0)) {

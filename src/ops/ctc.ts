@@ -11,7 +11,7 @@
 
 import { type Fn, fn } from "./op.ts";
 import { int64 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, where, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
@@ -127,13 +127,15 @@ function check(x: Tensor, inputs: KnownLengths, labels: KnownLengths, blank: num
   const [time, batch, classes] = x.shape;
   const counts = [inputs, labels].map((l) => l.tensor.numel());
   if (counts.some((n) => n !== batch)) {
-    throw new ShapeError(`ctcLoss(): expected ${batch} lengths of inputs and targets: ${counts[0]} and ${counts[1]}`);
+    throw new ShapeError(
+      `ctcLoss(): expected ${describe(batch)} lengths of inputs and targets: ${counts[0]} and ${counts[1]}`,
+    );
   }
   const long = (found: string) => new ShapeError(`ctcLoss(): an input is longer than the sequence of ${time}${found}`);
   if (inputs.list === null) refuseWhere(inputs.tensor, (n) => n.gt(time), () => long(""));
   else if (inputs.list.some((n) => n > time)) throw long(`: ${show(inputs.list)}`);
   if (!(Number.isInteger(blank) && blank >= 0 && blank < classes)) {
-    throw new ArgumentError(`ctcLoss(): blank must be a class from 0 to ${classes - 1}: ${blank}`);
+    throw new ArgumentError(`ctcLoss(): blank must be a class from 0 to ${classes - 1}: ${describe(blank)}`);
   }
 }
 

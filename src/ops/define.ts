@@ -23,7 +23,7 @@ import {
   toComplex,
   toReal,
 } from "../base/dtype.ts";
-import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, nameCall, ShapeError, show } from "../base/errors.ts";
 import { isScalar, Scalar, type ScalarLike, toScalar } from "../base/scalar.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { Complex } from "../expr/complex.ts";
@@ -188,9 +188,20 @@ class PointwiseOp {
     );
     let options = this.defaults;
     for (const name of this.optionNames) {
-      if (given[name] !== this.defaults[name]) options = { ...options, [name]: given[name] };
+      if (given[name] !== this.defaults[name]) options = { ...options, [name]: this.option(name, given[name]) };
     }
     return { operands, numbers, options, out: (given.out as Tensor | null) ?? null, inplace: given.inplace === true };
+  }
+
+  /** A static option: it becomes a part of the kernel, so it is a plain value, of the default's type if that is not `null`. */
+  private option(name: string, value: unknown): unknown {
+    const usual = this.defaults[name] ?? null;
+    const fits = usual === null
+      ? value === null || typeof value === "number" || typeof value === "string"
+      : typeof value === typeof usual;
+    if (fits) return value;
+    const wanted = usual === null ? "number" : typeof usual;
+    throw new ArgumentError(`${this.spec.name}(): ${name} must be a ${wanted}: ${describe(value)}`);
   }
 
   private operand(value: unknown, i: number): OperandValue {
@@ -350,6 +361,7 @@ class PointwiseOp {
   }
 
   callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
+    checkTensor(`${this.spec.name}_`, "input", self);
     return this.applyInPlace(`${this.spec.name}_`, self, this.read(self, args, this.parseInPlace));
   }
 
@@ -425,10 +437,41 @@ export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
  */
 export function pointwiseFn<C extends Params, I = Tensor>(params: C, spec: PointwiseSpec): PointwiseFn<C, I> {
   const op = new PointwiseOp(params, spec);
-  const fn = (first: unknown, ...args: unknown[]) => op.call(first, args);
-  const inPlace = (self: Tensor, ...args: unknown[]) => op.callInPlace(self, args);
-  Object.defineProperty(fn, "name", { value: spec.name });
-  return Object.assign(fn, { inPlace }) as unknown as PointwiseFn<C, I>;
+  return callable(
+    spec.name,
+    (first, args) => op.call(first, args),
+    (self, args) => op.callInPlace(self as Tensor, args),
+  ) as unknown as PointwiseFn<C, I>;
+}
+
+type Operation = (first: unknown, ...args: unknown[]) => Tensor;
+type Body = (first: unknown, args: unknown[]) => Tensor;
+
+/** A function and its in-place form, whose errors name them. */
+function callable(name: string, call: Body, callInPlace: Body): Operation & InPlace {
+  const fn: Operation = (first, ...args) => {
+    try {
+      return call(first, args);
+    } catch (error) {
+      throw nameCall(name, error);
+    }
+  };
+  const inPlace: Operation = (self, ...args) => {
+    try {
+      return callInPlace(self, args);
+    } catch (error) {
+      throw nameCall(`${name}_`, error);
+    }
+  };
+  Object.defineProperty(fn, "name", { value: name });
+  return Object.assign(fn, { inPlace });
+}
+
+/** A pointwise op under a second name, which its errors then say. */
+export function alias<F extends InPlace & IsMethod>(name: string, of: F): F {
+  const fn = of as unknown as Operation & InPlace;
+  const made = callable(name, (first, args) => fn(first, ...args), (self, args) => fn.inPlace(self as Tensor, ...args));
+  return asMethod(made) as unknown as F;
 }
 
 /** Defines a pointwise op that is a method of `Tensor` too: {@linkcode pointwiseFn}. */

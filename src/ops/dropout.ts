@@ -10,7 +10,7 @@
 
 import { type Fn, fn } from "./op.ts";
 import { type DType, float32, float64, toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { defaultGenerator } from "../base/generator.ts";
 import { numelOf } from "../base/shape.ts";
 import { type Expr, input as operand, type Kind, linearIndex, scalar } from "../expr/expr.ts";
@@ -53,7 +53,7 @@ function dropoutOf(
 ): Dropout {
   return fn(name, params, (input, { p, training, inplace }) => {
     checkAlive(name, input);
-    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}(): p must be in [0, 1]: ${p}`);
+    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}(): p must be in [0, 1]: ${describe(p)}`);
     if (training && !input.dtype.isFloatingPoint && !input.dtype.isComplex) {
       throw new DTypeError(`${name}(): the tensor must be of a floating dtype: ${input.dtype}`);
     }

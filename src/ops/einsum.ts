@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkArray, checkIntegers } from "../base/checks.ts";
 import { type Fn, fn, OutArgs } from "./op.ts";
 import { writeOut } from "./define.ts";
 import { type Args, call, type Named } from "../base/call.ts";
@@ -260,8 +261,12 @@ export const tensordot: Fn<typeof TensordotArgs> = fn(
   (a, { b, dims }) => {
     checkTensor("tensordot", "b", b);
     checkProduct("tensordot", [a, b]);
-    if (typeof dims === "number" && (dims < 0 || dims > Math.min(a.ndim, b.ndim))) {
-      throw new ArgumentError(`tensordot(): dims must be 0 to ${Math.min(a.ndim, b.ndim)}: ${dims}`);
+    if (typeof dims !== "number") {
+      checkArray("tensordot", "dims", dims);
+      dims.forEach((list, i) => checkIntegers("tensordot", `dims[${i}]`, list));
+      if (dims.length !== 2) throw new ArgumentError(`tensordot(): dims must be two lists: ${show(dims)}`);
+    } else if (!Number.isInteger(dims) || (dims < 0 || dims > Math.min(a.ndim, b.ndim))) {
+      throw new ArgumentError(`tensordot(): dims must be 0 to ${Math.min(a.ndim, b.ndim)}: ${describe(dims)}`);
     }
     const range = (from: number, n: number) => Array.from({ length: n }, (_, i) => from + i);
     const wrap = (list: readonly number[], ndim: number) => list.length === 0 ? [] : wrapDims("tensordot", list, ndim);

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import "./attach.ts";
 import { type Func, func } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
@@ -147,6 +148,7 @@ function along(op: string, kind: Kind, inverse: boolean): Fn<typeof FftArgs> {
 function dimensions(op: string, x: Tensor, { s, dim }: Readonly<FftnArgs>): [number[], number[]] {
   const given = typeof dim === "number" ? [dim] : dim;
   if (s !== null && !Array.isArray(s)) throw new ArgumentError(`${op}(): s must be a list of lengths: ${describe(s)}`);
+  if (given !== null) checkIntegers(op, "dim", given);
   if (given !== null && s !== null && given.length !== s.length) {
     throw new ShapeError(`${op}(): s and dim must have the same length: ${show(s)} and ${show(given)}`);
   }
@@ -307,7 +309,8 @@ export class FftShiftArgs {
 function shift(op: string, by: (size: number) => number): Fn<typeof FftShiftArgs> {
   return fn(op, FftShiftArgs, (input, { dim }) => {
     const all = Array.from({ length: input.ndim }, (_, i) => i);
-    const dims = typeof dim === "number" ? [dim] : [...dim ?? all];
+    const dims = typeof dim === "number" ? [dim] : dim ?? all;
+    checkIntegers(op, "dim", dims);
     if (dims.length === 0) return input.clone();
     return roll(input, dims.map((d) => by(input.shape[wrapDim(op, d, input.ndim)])), dims);
   });

@@ -303,7 +303,7 @@ export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
 
 function interleaveEvenly(x: Tensor, d: number, repeats: number): Tensor {
   if (!Number.isInteger(repeats) || repeats < 0) {
-    throw new ShapeError(`repeatInterleave(): repeats must not be negative: ${repeats}`);
+    throw new ShapeError(`repeatInterleave(): repeats must not be negative: ${describe(repeats)}`);
   }
   if (x.ndim === 0) return reshapeTo(expandTo(x, [repeats]).clone(), [repeats]);
   const before = x.shape.slice(0, d + 1), after = x.shape.slice(d + 1);

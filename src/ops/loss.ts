@@ -8,7 +8,7 @@
  */
 
 import { type Fn, fn } from "./op.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { constant, type Expr, withDerivative } from "../expr/expr.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -98,7 +98,7 @@ export const smoothL1Loss: LossFn<typeof SmoothL1LossArgs> = lossFn(
   { name: "smoothL1Loss", autocast: "float32" },
   SmoothL1LossArgs,
   (input, target, { beta }, reduction) => {
-    if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${beta}`);
+    if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${describe(beta)}`);
     return beta === 0 ? l1([input, target, null], [], reduction) : smoothL1([input, target], [beta], reduction);
   },
 );
@@ -131,7 +131,7 @@ export const huberLoss: LossFn<typeof HuberLossArgs> = lossFn(
   { name: "huberLoss", autocast: "float32" },
   HuberLossArgs,
   (input, target, { delta, weight }, reduction) => {
-    if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${delta}`);
+    if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${describe(delta)}`);
     return huber([input, target, weight], [delta], reduction);
   },
 );

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -190,7 +190,7 @@ export const crossEntropy: LossFn<typeof CrossEntropyLossArgs> = lossFn(
   CrossEntropyLossArgs,
   (input, target, { weight, ignoreIndex, labelSmoothing }, reduction) => {
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-      throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${labelSmoothing}`);
+      throw new ArgumentError(`crossEntropy(): labelSmoothing must be between 0 and 1: ${describe(labelSmoothing)}`);
     }
     if (sameShape(input.shape, target.shape) && target.dtype.isFloatingPoint && !input.dtype.isInteger) {
       return scope(() => probabilityEntropy(input, target, weight, reduction, labelSmoothing));

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { checkFunction, checkIntegers } from "../base/checks.ts";
 import { writeOut } from "./define.ts";
 import { type Fn, fn } from "./op.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -103,6 +104,7 @@ export class NormalizeArgs {
 
 /** Vectors divided by their norm. */
 export const normalize: Fn<typeof NormalizeArgs> = fn("normalize", NormalizeArgs, (input, { p, dim, eps, out }) => {
+  if (typeof dim !== "number") checkIntegers("normalize", "dim", dim);
   const result = scope(() => {
     const length = input.norm(p, typeof dim === "number" ? dim : [...dim], true).clampMin(eps);
     return input.div(length.expand(input.shape));
@@ -191,7 +193,9 @@ export const tripletMarginLoss: Fn<typeof TripletMarginLossArgs> = fn(
   (anchor, o) => {
     const { positive, negative, margin, p, eps, swap } = o;
     checkTensors("tripletMarginLoss", { positive, negative });
-    if (!(margin > 0)) throw new ArgumentError(`tripletMarginLoss(): margin must be greater than 0: ${margin}`);
+    if (!(margin > 0)) {
+      throw new ArgumentError(`tripletMarginLoss(): margin must be greater than 0: ${describe(margin)}`);
+    }
     const reduction = reductionOf("tripletMarginLoss", o);
     if (anchor.ndim !== positive.ndim || anchor.ndim !== negative.ndim) {
       throw new ShapeError(
@@ -232,8 +236,9 @@ export const tripletMarginWithDistanceLoss: Fn<typeof TripletMarginWithDistanceL
     const { positive, negative, margin, swap, distanceFunction } = o;
     const op = "tripletMarginWithDistanceLoss";
     checkTensors(op, { positive, negative });
-    if (!(margin > 0)) throw new ArgumentError(`${op}(): margin must be greater than 0: ${margin}`);
+    if (!(margin > 0)) throw new ArgumentError(`${op}(): margin must be greater than 0: ${describe(margin)}`);
     const reduction = reductionOf(op, o);
+    if (distanceFunction !== null) checkFunction(op, "distanceFunction", distanceFunction);
     const distance = distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
     return scope(() => triplet(distance, [anchor, positive, negative], margin, swap, reduction));
   },

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkIntegers } from "../base/checks.ts";
 import { type Fn, fn } from "./op.ts";
 import { ArgumentError, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
@@ -60,7 +61,9 @@ function checkNormalizedShape(
   normalizedShape: number | readonly number[],
   parameters: Readonly<Record<string, Tensor | null>>,
 ): number[] {
-  const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+  const given: unknown = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
+  checkIntegers(op, "normalizedShape", given);
+  const shape = [...given];
   if (shape.length === 0) throw new ShapeError(`${op}(): normalizedShape must have at least one dimension: []`);
   for (const [name, p] of Object.entries(parameters)) {
     if (p === null) continue;

@@ -2,15 +2,15 @@
  * `op` and `fn`: how functions of tensors are defined, when they are more than one scalar expression.
  *
  * A definition says the name, the parameters (a class, see `src/base/call.ts`), what autocast does, and what is computed.
- * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does
- * the same for pointwise ops.
+ * `op` defines a function that is also a method of `Tensor`; `fn` defines one that is not. `pointwise` in `define.ts` does the same
+ * for pointwise ops. An error of a call inside another names the outer one.
  *
  * @module
  */
 
 import { autocasted, autocasting, type AutocastRule } from "../autograd/autocast.ts";
 import { type Args, call, type Func, type Params, type Parser, type SpreadArgs, spreadCall } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, nameCall } from "../base/errors.ts";
 import { checkTensor, checkTensors, type Tensor } from "../tensor/tensor.ts";
 
 /** What a definition says besides its parameters. */
@@ -68,9 +68,13 @@ export function fn<C extends Params, R = Tensor>(
   const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
   const parse = call(name, params);
   const made: Untyped = (input, ...args) => {
-    if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, input, ...args);
-    checkTensor(name, "input", input);
-    return compute(input, parse(args));
+    try {
+      if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, input, ...args);
+      checkTensor(name, "input", input);
+      return compute(input, parse(args));
+    } catch (error) {
+      throw nameCall(name, error);
+    }
   };
   Object.defineProperty(made, "name", { value: name });
   return made as Fn<C, R>;
@@ -96,8 +100,12 @@ export function spreadOp<C extends Params, R = Tensor>(
 ): SpreadOp<C, R> {
   const parse = spreadCall(name, params);
   const made: Untyped = (input, ...args) => {
-    checkTensor(name, "input", input);
-    return compute(input, parse(args));
+    try {
+      checkTensor(name, "input", input);
+      return compute(input, parse(args));
+    } catch (error) {
+      throw nameCall(name, error);
+    }
   };
   Object.defineProperty(made, "name", { value: name });
   return asMethod(made) as unknown as SpreadOp<C, R>;
@@ -140,11 +148,15 @@ function listFunction<O extends { tensors: readonly Tensor[] }, R>(
   compute: (args: O) => R,
 ): (...args: readonly unknown[]) => R {
   const made = (...args: readonly unknown[]): R => {
-    if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, ...args);
-    const given = parse(args);
-    checkTensors(name, "tensors", given.tensors);
-    if (given.tensors.length === 0) throw new ArgumentError(`${name}(): at least one tensor is needed: []`);
-    return compute(given);
+    try {
+      if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, ...args);
+      const given = parse(args);
+      checkTensors(name, "tensors", given.tensors);
+      if (given.tensors.length === 0) throw new ArgumentError(`${name}(): at least one tensor is needed: []`);
+      return compute(given);
+    } catch (error) {
+      throw nameCall(name, error);
+    }
   };
   Object.defineProperty(made, "name", { value: name });
   return made;

@@ -47,7 +47,9 @@ export class PadArgs {
  */
 export const pad: Fn<typeof PadArgs> = fn("pad", PadArgs, (input, { pad: sizes, mode, value }) => {
   checkAlive("pad", input);
-  if (sizes.length % 2 !== 0 || sizes.length > 2 * input.ndim || !sizes.every(Number.isInteger)) {
+  if (
+    !Array.isArray(sizes) || sizes.length % 2 !== 0 || sizes.length > 2 * input.ndim || !sizes.every(Number.isInteger)
+  ) {
     throw new ShapeError(
       `pad(): pairs of integers are needed, at most one per dimension: ${show(sizes)} for shape ${show(input.shape)}`,
     );

@@ -5,7 +5,7 @@
  */
 
 import { type Fn, fn } from "./op.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { prefersChannelsLast } from "../base/layout.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -18,7 +18,7 @@ function copied(result: Tensor, input: Tensor): Tensor {
 
 function checkFactor(op: string, name: string, factor: number): void {
   if (!(Number.isInteger(factor) && factor > 0)) {
-    throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${factor}`);
+    throw new ArgumentError(`${op}(): ${name} must be a positive integer: ${describe(factor)}`);
   }
 }
 
@@ -125,7 +125,7 @@ export const channelShuffle: Fn<typeof ChannelShuffleArgs> = fn(
     if (input.ndim < 3) throw new ShapeError(`channelShuffle(): expected at least 3 dimensions: ${show(input.shape)}`);
     const [n, c, ...rest] = input.shape;
     if (c % groups !== 0) {
-      throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${groups}`);
+      throw new ShapeError(`channelShuffle(): channels must be divisible by groups: ${c} % ${describe(groups)}`);
     }
     return scope(() =>
       copied(input.reshape([n, groups, c / groups, ...rest]).transpose(1, 2).reshape(input.shape), input)

@@ -86,7 +86,7 @@ Object.defineProperty(Tensor.prototype, "data", {
   set(this: Tensor, value: Tensor) {
     checkTensor("data", "value", value);
     if (!sameShape(value.shape, this.shape)) {
-      throw new ShapeError(`data: a tensor's shape is fixed: ${show(value.shape)} for ${show(this.shape)}`);
+      throw new ShapeError(`data(): a tensor's shape is fixed: ${show(value.shape)} for ${show(this.shape)}`);
     }
     this.detach().copy_(value.detach());
   },
@@ -95,14 +95,14 @@ Object.defineProperty(Tensor.prototype, "data", {
 
 Object.defineProperty(Tensor.prototype, "length", {
   get(this: Tensor) {
-    if (this.ndim === 0) throw new ShapeError("length: a 0-d tensor has no length");
+    if (this.ndim === 0) throw new ShapeError("length(): a 0-d tensor has no length");
     return this.shape[0];
   },
   configurable: true,
 });
 
 function* slices(x: Tensor): Generator<Tensor> {
-  if (x.ndim === 0) throw new ShapeError("[Symbol.iterator](): a 0-d tensor cannot be iterated over; use item()");
+  if (x.ndim === 0) throw new ShapeError("Tensor(): a 0-d tensor cannot be iterated over; use item()");
   for (let i = 0; i < x.shape[0]; i++) yield selectAt(x, 0, i, "select");
 }
 

@@ -312,7 +312,7 @@ function checkMoments(mean: Moment, std: Moment): void {
   }
   if (std instanceof Tensor) {
     refuseWhere(std, (s) => s.lt(0), () => new ArgumentError("normal(): std must not be negative: it is in places"));
-  } else if ((std as number) < 0) throw new ArgumentError(`normal(): std must not be negative: ${std}`);
+  } else if ((std as number) < 0) throw new ArgumentError(`normal(): std must not be negative: ${describe(std)}`);
 }
 
 /** The parameters of {@linkcode normal}. */

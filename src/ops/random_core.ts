@@ -10,7 +10,7 @@
  */
 
 import { type DType, toReal } from "../base/dtype.ts";
-import { ArgumentError, DeviceError } from "../base/errors.ts";
+import { ArgumentError, describe, DeviceError } from "../base/errors.ts";
 import { defaultGenerator, Generator } from "../base/generator.ts";
 import { numelOf } from "../base/shape.ts";
 import { type Expr, type Kind, kindOf } from "../expr/expr.ts";
@@ -28,7 +28,7 @@ export interface RandomOptions {
 export function generatorOf(op: string, generator: Generator | null | undefined): Generator {
   if (generator === null || generator === undefined) return defaultGenerator;
   if (generator instanceof Generator) return generator;
-  throw new ArgumentError(`${op}(): generator must be a Generator: ${String(generator)}`);
+  throw new ArgumentError(`${op}(): generator must be a Generator: ${describe(generator)}`);
 }
 
 /** How many bits of a uniform value a dtype holds exactly below 1. */
@@ -180,8 +180,14 @@ export function integersBetween(op: string, low: number | bigint, high: number |
     }
   }
   const range = BigInt(high) - BigInt(low);
-  if (range <= 0n) throw new ArgumentError(`${op}(): the lower bound must be below the upper one: ${low} >= ${high}`);
-  if (range >= 2n ** 63n) throw new ArgumentError(`${op}(): the bounds are too far apart: ${low} and ${high}`);
+  if (range <= 0n) {
+    throw new ArgumentError(
+      `${op}(): the lower bound must be below the upper one: ${describe(low)} >= ${describe(high)}`,
+    );
+  }
+  if (range >= 2n ** 63n) {
+    throw new ArgumentError(`${op}(): the bounds are too far apart: ${describe(low)} and ${describe(high)}`);
+  }
   const wide = range > NARROW_RANGE;
   return {
     words: wide ? 2 : 1,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkFunction } from "../base/checks.ts";
 import "./attach.ts";
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { uint8 } from "../base/dtype.ts";
@@ -54,6 +55,7 @@ export function forkRng(): Disposable;
 export function forkRng<R>(fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function forkRng<R>(fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   forkRngArgs(args);
+  if (fn !== undefined) checkFunction("forkRng", "fn", fn);
   const changes = [fork(defaultGenerator)];
   return fn === undefined ? hold("forkRng", changes) : during(changes, fn);
 }

@@ -60,10 +60,12 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
   const [first, last, by] = bounds.map((s) => whole ? Math.trunc(Number(s.value)) : Number(s.value));
   if (by === 0) throw new ArgumentError("arange(): step must not be zero");
   if (!Number.isFinite(first) || !Number.isFinite(last)) {
-    throw new ArgumentError(`arange(): bounds must be finite: ${first} to ${last}`);
+    throw new ArgumentError(`arange(): bounds must be finite: ${describe(first)} to ${describe(last)}`);
   }
   if ((last - first) / by < 0) {
-    throw new ArgumentError(`arange(): bounds do not fit the step: ${first} to ${last} by ${by}`);
+    throw new ArgumentError(
+      `arange(): bounds do not fit the step: ${describe(first)} to ${describe(last)} by ${describe(by)}`,
+    );
   }
   const size = [Math.ceil((last - first) / by)];
   checkSizes("arange", size);

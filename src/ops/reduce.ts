@@ -10,7 +10,7 @@
 import { record, recording } from "../autograd/record.ts";
 import { type Args, call, isPlainObject } from "../base/call.ts";
 import { bool, type DType, float32, float64, getDefaultDtype, int64, toReal, uint8 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import { reducedShape, wrapDim } from "../base/shape.ts";
 import type { Expr } from "../expr/expr.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
@@ -538,7 +538,9 @@ function varianceFn<R>(name: string, compute: (input: Tensor, call: VarCall) => 
 
 function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: VarArgs): VarCall {
   if (correction !== null && unbiased !== null) {
-    throw new ArgumentError(`${op}(): correction and unbiased exclude each other: ${correction}, ${unbiased}`);
+    throw new ArgumentError(
+      `${op}(): correction and unbiased exclude each other: ${describe(correction)}, ${describe(unbiased)}`,
+    );
   }
   checkFloating(op, x);
   return { dims: dimsOf(op, dim, x), keepdim, correction: correction ?? (unbiased === false ? 0 : 1) };

@@ -9,7 +9,7 @@
 
 import { type Op, op, OutArgs } from "./op.ts";
 import { type DType, float32, float64, int64 } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { broadcastShapes, sameShape } from "../base/shape.ts";
 import { checkInPlace, record, recordInPlace } from "../autograd/record.ts";
@@ -36,7 +36,7 @@ function needFloating(op: string, dtype: DType): void {
 
 function needAbove(op: string, name: string, value: number, bound: number, inclusive = false): void {
   if (inclusive ? value >= bound : value > bound) return;
-  throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${value}`);
+  throw new ArgumentError(`${op}(): ${name} must be ${inclusive ? "at least" : "above"} ${bound}: ${describe(value)}`);
 }
 
 /** What every random method takes by name. */
@@ -99,7 +99,9 @@ export class UniformArgs extends GeneratorArgs {
  */
 export const uniform_: Op<typeof UniformArgs> = op("uniform_", UniformArgs, (self, { from, to, generator }) => {
   if (!self.dtype.isComplex) needFloating("uniform_", self.dtype);
-  if (!(from <= to)) throw new ArgumentError(`uniform_(): from must not be above to: ${from} > ${to}`);
+  if (!(from <= to)) {
+    throw new ArgumentError(`uniform_(): from must not be above to: ${describe(from)} > ${describe(to)}`);
+  }
   if (!Number.isFinite(to - from)) throw new ArgumentError(`uniform_(): to - from must be finite: ${to - from}`);
   const words = wordsOf(drawKind(self.dtype));
   return fillInPlace("uniform_", "UniformBackward0", self, generatorOf("uniform_", generator), {
@@ -208,7 +210,7 @@ export class GeometricArgs extends GeneratorArgs {
 
 /** Fills with the number of trials up to the first success of probability `p`. */
 export const geometric_: Op<typeof GeometricArgs> = op("geometric_", GeometricArgs, (self, { p, generator }) => {
-  if (!(p > 0 && p < 1)) throw new ArgumentError(`geometric_(): p must be in (0, 1): ${p}`);
+  if (!(p > 0 && p < 1)) throw new ArgumentError(`geometric_(): p must be in (0, 1): ${describe(p)}`);
   if (self.dtype.isComplex) throw new DTypeError(`geometric_(): not defined for ${self.dtype}`);
   const kind = drawKind(self.dtype);
   return fillInPlace("geometric_", "GeometricBackward0", self, generatorOf("geometric_", generator), {
@@ -327,7 +329,7 @@ function checkChance(op: string, p: number | Tensor): void {
     checkAlive(op, p);
     needFloating(op, p.dtype);
     checkProbabilities(op, p);
-  } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${p}`);
+  } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${describe(p)}`);
 }
 
 /** The parameters of {@linkcode bernoulli_}. */
@@ -381,7 +383,7 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
     throw new ShapeError(`multinomial(): the weights must have 1 or 2 dimensions: ${show(input.shape)}`);
   }
   if (!Number.isInteger(numSamples) || numSamples <= 0) {
-    throw new ArgumentError(`multinomial(): numSamples must be a positive integer: ${numSamples}`);
+    throw new ArgumentError(`multinomial(): numSamples must be a positive integer: ${describe(numSamples)}`);
   }
   const categories = input.shape[input.ndim - 1];
   if (!replacement && numSamples > categories) {

@@ -71,7 +71,10 @@ export class ReshapeAsArgs {
 export const reshapeAs: Op<typeof ReshapeAsArgs> = op(
   "reshapeAs",
   ReshapeAsArgs,
-  (input, { other }) => reshapeTo(input, other.shape, "reshapeAs"),
+  (input, { other }) => {
+    checkTensor("reshapeAs", "other", other);
+    return reshapeTo(input, other.shape, "reshapeAs");
+  },
 );
 
 /** The parameters of {@linkcode view} with another shape. */

@@ -63,7 +63,7 @@ export const split: Op<typeof SplitArgs, Tensor[]> = op(
     if (input.ndim === 0) throw new ShapeError("split(): a 0-d tensor cannot be split: []");
     const size = input.shape[wrapDim("split", dim, input.ndim)];
     if (!Number.isInteger(by) || by < 0 || (by === 0 && size !== 0)) {
-      throw new ShapeError(`split(): the size of a part must be positive: ${by}`);
+      throw new ShapeError(`split(): the size of a part must be positive: ${describe(by)}`);
     }
     checkResults("split", by === 0 ? 1 : Math.ceil(size / by));
     return splitSizes("split", input, evenSizes(size, by), dim);
@@ -182,7 +182,7 @@ function splitAt(op: string, x: Tensor, by: number | readonly number[], d: numbe
   const size = x.shape[d];
   if (typeof by === "number") {
     if (!Number.isInteger(by) || by < 1) {
-      throw new ShapeError(`${op}(): the number of sections must be positive: ${by}`);
+      throw new ShapeError(`${op}(): the number of sections must be positive: ${describe(by)}`);
     }
     checkResults(op, by);
     const small = Math.floor(size / by), larger = size % by;
@@ -228,7 +228,9 @@ function axisSplit(op: string, x: Tensor, cuts: CutsArgs, least: number, dim: nu
   }
   if (by < 1 || x.shape[dim] % by !== 0) {
     throw new ShapeError(
-      `${op}(): the size must be divisible by the sections: ${x.shape[dim]} along dimension ${dim} by ${by}`,
+      `${op}(): the size must be divisible by the sections: ${x.shape[dim]} along dimension ${describe(dim)} by ${
+        describe(by)
+      }`,
     );
   }
   return splitAt(op, x, by, dim);

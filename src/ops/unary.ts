@@ -14,7 +14,7 @@ import { DTypeError } from "../base/errors.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../expr/expr.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, type Pointwise, pointwise } from "./define.ts";
+import { alias, type Context, type Pointwise, pointwise } from "./define.ts";
 import { OutArgs } from "./op.ts";
 import { asMethod, type IsMethod, type Op, op } from "./op.ts";
 
@@ -50,7 +50,7 @@ export const abs: Pointwise = pointwise(OutArgs, {
   expr: (x: Value) => x.abs(),
 });
 /** Same as {@linkcode abs}. */
-export const absolute: Pointwise = abs;
+export const absolute: Pointwise = alias("absolute", abs);
 /** The angle in radians: of a real number 0, or π where it is negative. */
 export const angle: Pointwise = floating("angle", angleOf);
 /** -x. */
@@ -60,7 +60,7 @@ export const neg: Pointwise = pointwise(OutArgs, {
   expr: (x: Value) => x.neg(),
 });
 /** Same as {@linkcode neg}. */
-export const negative: Pointwise = neg;
+export const negative: Pointwise = alias("negative", neg);
 /** x itself, a new tensor: the unary plus. */
 export const positive: Op<typeof NoArgs> = op("positive", NoArgs, (input) => {
   noBool("positive")(input.dtype);
@@ -91,7 +91,7 @@ export const ceil: Pointwise = rounding("ceil", (x) => x.ceil());
 /** x without its fraction. */
 export const trunc: Pointwise = rounding("trunc", (x) => x.trunc());
 /** Same as {@linkcode trunc}. */
-export const fix: Pointwise = trunc;
+export const fix: Pointwise = alias("fix", trunc);
 /** x - trunc(x). */
 export const frac: Pointwise = pointwise(OutArgs, {
   name: "frac",
@@ -184,15 +184,15 @@ export const tan: Pointwise = steep("tan", (x) => x.tan());
 /** The inverse sine. */
 export const asin: Pointwise = steep("asin", (x) => x.asin());
 /** Same as {@linkcode asin}. */
-export const arcsin: Pointwise = asin;
+export const arcsin: Pointwise = alias("arcsin", asin);
 /** The inverse cosine. */
 export const acos: Pointwise = steep("acos", (x) => x.acos());
 /** Same as {@linkcode acos}. */
-export const arccos: Pointwise = acos;
+export const arccos: Pointwise = alias("arccos", acos);
 /** The inverse tangent. */
 export const atan: Pointwise = floating("atan", (x) => x.atan());
 /** Same as {@linkcode atan}. */
-export const arctan: Pointwise = atan;
+export const arctan: Pointwise = alias("arctan", atan);
 /** The hyperbolic sine. */
 export const sinh: Pointwise = steep("sinh", (x) => x.sinh());
 /** The hyperbolic cosine. */
@@ -202,15 +202,15 @@ export const tanh: Pointwise = floating("tanh", (x) => x.tanh());
 /** The inverse hyperbolic sine. */
 export const asinh: Pointwise = floating("asinh", (x) => x.asinh());
 /** Same as {@linkcode asinh}. */
-export const arcsinh: Pointwise = asinh;
+export const arcsinh: Pointwise = alias("arcsinh", asinh);
 /** The inverse hyperbolic cosine. */
 export const acosh: Pointwise = floating("acosh", (x) => x.acosh());
 /** Same as {@linkcode acosh}. */
-export const arccosh: Pointwise = acosh;
+export const arccosh: Pointwise = alias("arccosh", acosh);
 /** The inverse hyperbolic tangent. */
 export const atanh: Pointwise = floating("atanh", (x) => x.atanh());
 /** Same as {@linkcode atanh}. */
-export const arctanh: Pointwise = atanh;
+export const arctanh: Pointwise = alias("arctanh", atanh);
 /** Degrees as radians. */
 export const deg2rad: Pointwise = floating("deg2rad", (x) => x.mul(Math.PI / 180));
 /** Radians as degrees. */
@@ -250,6 +250,9 @@ export const logit: Pointwise<typeof LogitArgs> = pointwise(LogitArgs, {
   name: "logit",
   compute: "float",
   options: ["eps"],
+  check: (dtype) => {
+    if (dtype.isComplex) throw new DTypeError(`logit(): not defined for ${dtype}`);
+  },
   expr: (x: Expr, { options }: Context) => {
     const eps = options.eps as number | null;
     const z = eps === null ? x : where(x.lt(eps), eps, where(x.gt(1 - eps), 1 - eps, x));

@@ -9,7 +9,7 @@
 import type { Args, Params } from "../base/call.ts";
 import { bool as BOOL, float64, int64 } from "../base/dtype.ts";
 import { checkCount } from "../base/checks.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { checkSizes, wrapDim } from "../base/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
@@ -201,7 +201,7 @@ export const histc: Op<typeof HistcArgs> = op("histc", HistcArgs, (input, { bins
   checkCount("histc", "bins", bins, 1);
   checkSizes("histc", [bins]);
   if (!Number.isFinite(min) || !Number.isFinite(max) || min > max) {
-    throw new ArgumentError(`histc(): ends must be finite and in order: ${min} and ${max}`);
+    throw new ArgumentError(`histc(): ends must be finite and in order: ${describe(min)} and ${describe(max)}`);
   }
   return scope(() => unrecorded(() => countBins(input, bins, min, max)));
 });

@@ -182,7 +182,7 @@ export function sliceAt(
   if (x.ndim === 0) throw new IndexError(`${op}(): a 0-d tensor cannot be sliced`);
   const d = wrapDim(op, dim, x.ndim), size = x.shape[d];
   checkInteger(op, "the step", step);
-  if (step < 1) throw new ShapeError(`${op}(): the step must be positive: ${step}`);
+  if (step < 1) throw new ShapeError(`${op}(): the step must be positive: ${describe(step)}`);
   if (start !== null) checkInteger(op, "the start", start);
   if (end !== null) checkInteger(op, "the end", end);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);

@@ -8,7 +8,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { cat } from "../ops/join.ts";
 import { readsAtOnce } from "../ops/values.ts";
@@ -98,7 +98,7 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
   constructor(...args: Args<typeof LBFGSArgs>) {
     const options = lbfgsArgs(args), { lineSearchFn, maxIter } = options;
     if (lineSearchFn !== null && lineSearchFn !== "strong_wolfe") {
-      throw new ArgumentError(`LBFGS(): only 'strong_wolfe' is supported: ${String(lineSearchFn)}`);
+      throw new ArgumentError(`LBFGS(): only 'strong_wolfe' is supported: ${describe(lineSearchFn)}`);
     }
     super(options.params, { ...options, maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4) });
     if (this.paramGroups.length !== 1) {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ArgumentError } from "../base/errors.ts";
+import { checkIntegers } from "../base/checks.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { type Schedule, schedule } from "./lr_scheduler.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -68,7 +69,10 @@ export class MultiStepLRArgs {
 export const MultiStepLR: Schedule<typeof MultiStepLRArgs> = schedule({
   name: "MultiStepLR",
   params: MultiStepLRArgs,
-  init: (own) => own.milestones = [...own.milestones],
+  init: (own) => {
+    checkIntegers("MultiStepLR", "milestones", own.milestones);
+    own.milestones = [...own.milestones];
+  },
   next: ({ lastEpoch, milestones, gamma }, lr) => lr * gamma ** milestones.filter((m) => m === lastEpoch).length,
   closed: ({ lastEpoch, milestones, gamma }, base) => base * gamma ** milestones.filter((m) => m <= lastEpoch).length,
 });
@@ -96,7 +100,7 @@ export const ConstantLR: Schedule<typeof ConstantLRArgs> = schedule({
   params: ConstantLRArgs,
   init: ({ factor }) => {
     if (!(factor >= 0 && factor <= 1)) {
-      throw new ArgumentError(`ConstantLR(): factor must be between 0 and 1: ${factor}`);
+      throw new ArgumentError(`ConstantLR(): factor must be between 0 and 1: ${describe(factor)}`);
     }
   },
   next: ({ lastEpoch, factor, totalIters }, lr) => {
@@ -131,10 +135,10 @@ export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
   params: LinearLRArgs,
   init: ({ startFactor, endFactor }) => {
     if (!(startFactor > 0 && startFactor <= 1)) {
-      throw new ArgumentError(`LinearLR(): startFactor must be above 0 and at most 1: ${startFactor}`);
+      throw new ArgumentError(`LinearLR(): startFactor must be above 0 and at most 1: ${describe(startFactor)}`);
     }
     if (!(endFactor >= 0 && endFactor <= 1)) {
-      throw new ArgumentError(`LinearLR(): endFactor must be between 0 and 1: ${endFactor}`);
+      throw new ArgumentError(`LinearLR(): endFactor must be between 0 and 1: ${describe(endFactor)}`);
     }
   },
   next: ({ _isInitial, lastEpoch, startFactor, endFactor, totalIters }, lr) => {

@@ -11,6 +11,7 @@
  */
 
 import { type Args, call, NoArgs, type Params } from "../base/call.ts";
+import { checkArray, checkFunction } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { toCamel, toSnake } from "../base/spelling.ts";
 import { readLr, writeLr } from "./param_group.ts";
@@ -193,12 +194,14 @@ export abstract class LambdaSchedule extends LRScheduler {
   constructor({ optimizer, lrLambda, lastEpoch }: LambdaLRArgs) {
     super(optimizer, lastEpoch);
     const count = optimizer.paramGroups.length;
+    if (typeof lrLambda !== "function") checkArray(new.target.name, "lrLambda", lrLambda);
     const list = typeof lrLambda === "function" ? Array.from({ length: count }, () => lrLambda) : [...lrLambda];
     if (list.length !== count) {
       throw new ArgumentError(
         `${new.target.name}(): expected one lrLambda per parameter group: ${list.length} given, ${count} groups`,
       );
     }
+    list.forEach((f, i) => checkFunction(new.target.name, `lrLambda[${i}]`, f));
     this.lrLambdas = list;
     this._initialStep();
   }

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { checkArray } from "../base/checks.ts";
+import { checkTensor } from "../tensor/tensor.ts";
+import { checkArray, checkInstance, checkIntegers } from "../base/checks.ts";
 import { type Args, call, NoArgs } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkState, LRScheduler, type SchedulerState } from "./lr_scheduler.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -88,7 +89,9 @@ export class ReduceLROnPlateau extends LRScheduler {
     this.thresholdMode = o.thresholdMode;
     this.cooldown = o.cooldown;
     this.eps = o.eps;
-    if (!(this.factor < 1)) throw new ArgumentError(`ReduceLROnPlateau(): factor must be below 1: ${this.factor}`);
+    if (!(this.factor < 1)) {
+      throw new ArgumentError(`ReduceLROnPlateau(): factor must be below 1: ${describe(this.factor)}`);
+    }
     if (this.mode !== "min" && this.mode !== "max") {
       throw new ArgumentError(`ReduceLROnPlateau(): mode must be "min" or "max": "${String(this.mode)}"`);
     }
@@ -114,6 +117,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     if (metrics === null) {
       throw new ArgumentError('ReduceLROnPlateau.step(): missing argument: "metrics", the measured value');
     }
+    if (typeof metrics !== "number") checkTensor("ReduceLROnPlateau.step", "metrics", metrics);
     const value = numberOf(metrics);
     this.lastEpoch = epoch ?? this.lastEpoch + 1;
     if (this.#isBetter(value)) {
@@ -150,11 +154,13 @@ export class ReduceLROnPlateau extends LRScheduler {
 }
 
 function checkParts(op: string, optimizer: Optimizer, parts: readonly LRScheduler[]): void {
+  checkArray(op, "schedulers", parts);
   if (parts.length === 0) throw new ArgumentError(`${op}(): expected at least one scheduler: none given`);
   parts.forEach((part, i) => {
     if (part instanceof ReduceLROnPlateau) {
       throw new ArgumentError(`${op}(): ReduceLROnPlateau needs a value at each step and cannot be a part: index ${i}`);
     }
+    checkInstance(op, `schedulers[${i}]`, part, LRScheduler);
     if (part.optimizer !== optimizer) {
       throw new ArgumentError(`${op}(): all schedulers must belong to the same optimizer: index ${i} has another`);
     }
@@ -195,6 +201,7 @@ export class SequentialLR extends LRScheduler {
   constructor(...args: Args<typeof SequentialLRArgs>) {
     const o = sequentialArgs(args);
     checkParts("SequentialLR", o.optimizer, o.schedulers);
+    checkIntegers("SequentialLR", "milestones", o.milestones);
     if (o.milestones.length !== o.schedulers.length - 1) {
       throw new ArgumentError(
         `SequentialLR(): expected one milestone fewer than schedulers: ${o.schedulers.length} schedulers, ${o.milestones.length} milestones`,
@@ -283,6 +290,7 @@ export class ChainedScheduler extends LRScheduler {
   /** Takes {@linkcode ChainedSchedulerArgs}. */
   constructor(...args: Args<typeof ChainedSchedulerArgs>) {
     const o = chainedArgs(args);
+    checkArray("ChainedScheduler", "schedulers", o.schedulers);
     const optimizer = o.optimizer ?? o.schedulers[0]?.optimizer;
     checkParts("ChainedScheduler", optimizer, o.schedulers);
     super(optimizer);

@@ -8,7 +8,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { LRScheduler, SchedulerStepArgs } from "./lr_scheduler.ts";
 import { type ParamGroup, perGroup, readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -94,7 +94,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
 
   #jump(epoch: number): void {
     if (!(epoch >= 0)) {
-      throw new ArgumentError(`CosineAnnealingWarmRestarts.step(): epoch must not be negative: ${epoch}`);
+      throw new ArgumentError(`CosineAnnealingWarmRestarts.step(): epoch must not be negative: ${describe(epoch)}`);
     }
     if (epoch < this.T_0) {
       this.T_i = this.T_0;
@@ -318,7 +318,7 @@ function totalStepsOf(o: OneCycleLRArgs): number {
     throw new ArgumentError("OneCycleLR(): give either totalSteps, or epochs and stepsPerEpoch");
   }
   if (!(Number.isInteger(total) && total > 0)) {
-    throw new ArgumentError(`OneCycleLR(): totalSteps must be a positive integer: ${total}`);
+    throw new ArgumentError(`OneCycleLR(): totalSteps must be a positive integer: ${describe(total)}`);
   }
   return total;
 }
@@ -342,7 +342,7 @@ export class OneCycleLR extends LRScheduler {
   constructor(...args: Args<typeof OneCycleLRArgs>) {
     const o = oneCycleArgs(args), totalSteps = totalStepsOf(o), { pctStart } = o;
     if (!(pctStart >= 0 && pctStart <= 1)) {
-      throw new ArgumentError(`OneCycleLR(): pctStart must be between 0 and 1: ${pctStart}`);
+      throw new ArgumentError(`OneCycleLR(): pctStart must be between 0 and 1: ${describe(pctStart)}`);
     }
     const cosine = isCosine("OneCycleLR", o.annealStrategy);
     const groups = o.optimizer.paramGroups;
@@ -432,7 +432,7 @@ export class SWALR extends LRScheduler {
   constructor(...args: Args<typeof SWALRArgs>) {
     const o = swaArgs(args), { annealEpochs } = o, cosine = isCosine("SWALR", o.annealStrategy);
     if (!(Number.isInteger(annealEpochs) && annealEpochs >= 0)) {
-      throw new ArgumentError(`SWALR(): annealEpochs must be an integer of at least 0: ${annealEpochs}`);
+      throw new ArgumentError(`SWALR(): annealEpochs must be an integer of at least 0: ${describe(annealEpochs)}`);
     }
     const rates = perGroup("SWALR", "swaLr", o.optimizer.paramGroups, o.swaLr);
     o.optimizer.paramGroups.forEach((group, i) => group.swaLr = rates[i]);

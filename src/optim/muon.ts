@@ -8,7 +8,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { bfloat16 } from "../base/dtype.ts";
-import { ArgumentError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, stateTensor } from "./optimizer.ts";
@@ -87,9 +87,9 @@ export class Muon extends Optimizer<MuonArgs> {
     if (nsCoefficients.length !== 3) {
       throw new ArgumentError(`Muon(): nsCoefficients must be 3 numbers: ${show(nsCoefficients)}`);
     }
-    if (!(nsSteps < 100)) throw new ArgumentError(`Muon(): nsSteps must be less than 100: ${nsSteps}`);
+    if (!(nsSteps < 100)) throw new ArgumentError(`Muon(): nsSteps must be less than 100: ${describe(nsSteps)}`);
     if (adjustLrFn !== null && adjustLrFn !== "original" && adjustLrFn !== "match_rms_adamw") {
-      throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${String(adjustLrFn)}`);
+      throw new ArgumentError(`Muon(): adjustLrFn must be "original" or "match_rms_adamw": ${describe(adjustLrFn)}`);
     }
     super(options.params, options);
     for (const { params } of this.paramGroups) {

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { checkArray, checkFunction } from "../base/checks.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { inspectKey } from "../base/platform.ts";
 import { float32 } from "../base/dtype.ts";
@@ -178,7 +179,8 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     const name = new.target.name;
     this.defaults = storedOptions(name, defaults) as GroupOptions<O>;
     this.#options = Object.keys(defaults).filter((option) => option !== "params");
-    if (params instanceof Tensor || params === null || typeof params !== "object" || !(Symbol.iterator in params)) {
+    const listed = typeof params === "object" && params !== null && Symbol.iterator in params;
+    if (!listed || params instanceof Tensor || ArrayBuffer.isView(params)) {
       throw new ArgumentError(
         `${name}(): params must be an iterable of tensors or groups: ${describe(params)}; pass model.parameters()`,
       );
@@ -277,6 +279,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   step<R = undefined>(closure?: Closure<R> | null | { readonly closure?: Closure<R> | null }): R;
   step(...args: readonly unknown[]): unknown {
     const { closure } = stepArgs(args);
+    if (closure !== null) checkFunction(`${this.constructor.name}.step`, "closure", closure);
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
     const result = withGrad(false, () => this.run(closure ?? undefined));
@@ -527,7 +530,7 @@ const AT_LEAST_0: Readonly<Record<string, string>> = {
 /** Throws unless `value` is at least `least`. */
 export function checkAtLeast(op: string, name: string, value: number, least: number): void {
   if (!(value >= least)) {
-    throw new ArgumentError(`${op}(): Invalid ${name} value: ${value}; it must be at least ${least}`);
+    throw new ArgumentError(`${op}(): Invalid ${name} value: ${describe(value)}; it must be at least ${least}`);
   }
 }
 
@@ -536,9 +539,12 @@ export function checkRanges(op: string, options: object): void {
   for (const [name, value] of Object.entries(options)) {
     if (name in AT_LEAST_0 && !(value instanceof Tensor)) checkAtLeast(op, AT_LEAST_0[name], value, 0);
     if (name !== "betas") continue;
+    checkArray(op, name, value);
     (value as readonly number[]).forEach((beta, i) => {
       if (!(beta >= 0 && beta < 1)) {
-        throw new ArgumentError(`${op}(): Invalid beta parameter at index ${i}: ${beta}; it must be in [0, 1)`);
+        throw new ArgumentError(
+          `${op}(): Invalid beta parameter at index ${i}: ${describe(beta)}; it must be in [0, 1)`,
+        );
       }
     });
   }

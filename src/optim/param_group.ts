@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import { float32, float64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { hostValues, readsAtOnce } from "../ops/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -117,7 +118,7 @@ export function numberOf(value: number | Tensor): number {
   const known = written.get(value);
   if (known !== undefined && known.version === value.storage.version) return known.value;
   const item = (readsAtOnce(value) ? null : hostValues(value)?.[0]) ?? value.itemSync();
-  if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${String(item)}`);
+  if (typeof item !== "number") throw new ArgumentError(`step(): expected a real number: ${describe(item)}`);
   return item;
 }
 
@@ -150,11 +151,16 @@ export function perGroup(
   groups: readonly GroupFields[],
   value: number | readonly number[],
 ): number[] {
+  if (!Array.isArray(groups)) throw new ArgumentError(`${op}(): optimizer must be an Optimizer, with paramGroups`);
   if (typeof value === "number") return groups.map(() => value);
+  checkArray(op, name, value);
   if (value.length !== groups.length) {
     throw new ArgumentError(
       `${op}(): ${name} must have one value per parameter group: ${value.length} given, ${groups.length} groups`,
     );
   }
-  return [...value];
+  return value.map((one, i) => {
+    if (typeof one === "number") return one;
+    throw new ArgumentError(`${op}(): ${name}[${i}] must be a number: ${describe(one)}`);
+  });
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { OptimizerArgs, type ParamsInput } from "./param_group.ts";
 import { PointwiseOptimizer, rule } from "./pointwise.ts";
@@ -53,9 +54,13 @@ const rprop = rule<RpropArgs>({
 export class Rprop extends PointwiseOptimizer<RpropArgs> {
   /** Takes {@linkcode RpropArgs}. */
   constructor(...args: Args<typeof RpropArgs>) {
-    const options = rpropArgs(args), [shrink, grow] = options.etas;
+    const options = rpropArgs(args);
+    checkArray("Rprop", "etas", options.etas);
+    const [shrink, grow] = options.etas;
     if (!(shrink > 0 && shrink < 1 && grow > 1)) {
-      throw new ArgumentError(`Rprop(): Invalid eta values: ${shrink}, ${grow}; expected 0 < first < 1 < second`);
+      throw new ArgumentError(
+        `Rprop(): Invalid eta values: ${describe(shrink)}, ${describe(grow)}; expected 0 < first < 1 < second`,
+      );
     }
     super(options, rprop);
   }

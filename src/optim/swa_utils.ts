@@ -14,7 +14,7 @@ import { type Args, call, type Func, func, type Named, NoArgs } from "../base/ca
 import { checkInstance, checkIterable } from "../base/checks.ts";
 import type { Device } from "../base/device.ts";
 import { int64 } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { BatchNorm } from "../nn/batchnorm.ts";
 import { Module } from "../nn/module.ts";
 import { where } from "../ops/compare.ts";
@@ -193,7 +193,7 @@ export class EmaArgs {
 }
 
 function checkDecay(op: string, decay: number): void {
-  if (!(decay >= 0 && decay <= 1)) throw new ArgumentError(`${op}(): the decay must be in [0, 1]: ${decay}`);
+  if (!(decay >= 0 && decay <= 1)) throw new ArgumentError(`${op}(): the decay must be in [0, 1]: ${describe(decay)}`);
 }
 
 /**

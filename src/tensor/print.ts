@@ -9,7 +9,7 @@
  */
 
 import { type Func, func, NoArgs } from "../base/call.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, describe } from "../base/errors.ts";
 import { complex128, complex64, type DType, float64, getDefaultDtype } from "../base/dtype.ts";
 import { numelOf } from "../base/shape.ts";
 
@@ -77,9 +77,9 @@ export const setPrintoptions: Func<typeof SetPrintoptionsArgs, void> = func(
   SetPrintoptionsArgs,
   (o) => {
     const { profile, ...rest } = o;
-    if (profile !== null && !(profile in PROFILES)) {
+    if (profile !== null && !Object.keys(PROFILES).includes(profile)) {
       throw new ArgumentError(
-        `setPrintoptions(): unknown profile: "${profile}"; expected "default", "short" or "full"`,
+        `setPrintoptions(): unknown profile: ${describe(profile)}; expected "default", "short" or "full"`,
       );
     }
     const next: PrintOptions = { ...current, ...(profile ? PROFILES[profile] : {}), sciMode: rest.sciMode };
@@ -87,7 +87,7 @@ export const setPrintoptions: Func<typeof SetPrintoptionsArgs, void> = func(
       const value = rest[key];
       if (value === null) continue;
       if (!(value >= 0) || (key !== "threshold" && !Number.isInteger(value))) {
-        throw new ArgumentError(`setPrintoptions(): ${key} must not be negative or fractional: ${value}`);
+        throw new ArgumentError(`setPrintoptions(): ${key} must not be negative or fractional: ${describe(value)}`);
       }
       next[key] = value;
     }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Args, call, NoArgs } from "../base/call.ts";
+import { actsAsNumber, type Args, call, NoArgs } from "../base/call.ts";
 import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
@@ -202,6 +202,8 @@ export class Tensor implements Strided {
     this.dispose();
   }
 }
+
+actsAsNumber(Tensor);
 
 /** Throws unless a value is a tensor. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkArray } from "../base/checks.ts";
 import "../ops/attach.ts";
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { defaultGenerator, type Generator, initialSeed, manualSeed, seed, SeedArgs } from "../base/generator.ts";
@@ -67,6 +68,7 @@ export const setRngStateAll: Func<typeof SetRngStateAllArgs, void> = func(
   "setRngStateAll",
   SetRngStateAllArgs,
   ({ newStates }) => {
+    checkArray("setRngStateAll", "newStates", newStates);
     for (const state of newStates) setRngState(state);
   },
 );

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkArray, checkIntegers } from "../base/checks.ts";
 import "../ops/attach.ts";
 import { type Func, func } from "../base/call.ts";
 import { ArgumentError } from "../base/errors.ts";
@@ -91,6 +92,7 @@ export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   BroadcastArgs,
   ({ tensor, devices }) => {
     checkTensor("broadcast", "tensor", tensor);
+    checkArray("broadcast", "devices", devices);
     if (devices.length === 0) throw new ArgumentError("broadcast(): expected at least one device");
     return devices.map((device) => tensor.to(deviceOf(device)));
   },
@@ -102,6 +104,7 @@ export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]>
   BroadcastCoalescedArgs,
   ({ tensors, devices }) => {
     checkTensors("broadcastCoalesced", "tensors", tensors);
+    checkArray("broadcastCoalesced", "devices", devices);
     return devices.map((device) => tensors.map((x) => x.to(deviceOf(device))));
   },
 );
@@ -145,6 +148,8 @@ export const reduceAdd: Func<typeof ReduceAddArgs, Tensor> = func("reduceAdd", R
 export const scatter: Func<typeof ScatterPartsArgs, Tensor[]> = func("scatter", ScatterPartsArgs, (o) => {
   const { tensor, devices, chunkSizes, dim } = o;
   checkTensor("scatter", "tensor", tensor);
+  checkArray("scatter", "devices", devices);
+  if (chunkSizes !== null) checkIntegers("scatter", "chunkSizes", chunkSizes);
   const parts = chunkSizes === null ? tensor.chunk(devices.length, dim) : tensor.split([...chunkSizes], dim);
   if (parts.length !== devices.length) {
     throw new ArgumentError(`scatter(): expected a device for each of the ${parts.length} parts: ${devices.length}`);

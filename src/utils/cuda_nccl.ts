@@ -11,7 +11,7 @@
 import "../ops/attach.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { deviceCount } from "../backend/cuda_api.ts";
 import { backendAt } from "../backend/cuda_streams.ts";
@@ -135,7 +135,7 @@ function isCombined(dtype: DType): boolean {
 /** The number of an op; bools, which NCCL has as bytes, stay 0 or 1. */
 function numberOf(name: string, op: ReduceOp, dtype: DType): number {
   const number = OPS.indexOf(op);
-  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${String(op)}`);
+  if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${describe(op)}`);
   if (dtype.kind !== "bool") return number;
   if (op === "avg") throw new DTypeError(`${name}(): bools have no average; convert first`);
   return OPS.indexOf(op === "sum" ? "max" : op === "prod" ? "min" : op);
@@ -192,7 +192,7 @@ function checkLists(op: string, inputs: readonly Tensor[], outputs: readonly Ten
 
 function checkCount(op: string, count: number, of: readonly Tensor[]): void {
   for (const x of of) {
-    if (x.numel() !== count) throw new ShapeError(`${op}(): expected ${count} elements: ${show(x.shape)}`);
+    if (x.numel() !== count) throw new ShapeError(`${op}(): expected ${describe(count)} elements: ${show(x.shape)}`);
   }
 }
 
@@ -207,7 +207,7 @@ function run(
 ): void {
   const number = numberOf(name, op, inputs[0].dtype);
   if (!Number.isInteger(root) || root < 0 || root >= inputs.length) {
-    throw new ArgumentError(`${name}(): root must be from 0 to ${inputs.length - 1}: ${root}`);
+    throw new ArgumentError(`${name}(): root must be from 0 to ${inputs.length - 1}: ${describe(root)}`);
   }
   if (count === 0) return;
   const { stream } = backendAt(inputs[0].device);

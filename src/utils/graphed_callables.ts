@@ -9,6 +9,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
+import { checkFunction } from "../base/checks.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { grad } from "../autograd/tensor_autograd.ts";
 import { alias } from "../autograd/node.ts";
@@ -170,6 +171,7 @@ export function makeGraphedCallables<T extends GraphedCallable | Module>(
     }
   }
   const module = callable instanceof Module ? callable : null;
+  if (module === null) checkFunction(op, "callable", callable);
   const original = module ? module.forward.bind(module) as unknown as GraphedCallable : callable as GraphedCallable;
   const parameters = module ? [...module.parameters()] : [];
   const inputs = [...sampleArgs];

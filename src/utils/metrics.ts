@@ -80,7 +80,7 @@ export class Mean {
     if (typeof input !== "number" && !(input instanceof Tensor)) {
       throw new ArgumentError(`Mean.update(): input must be a Tensor or a number: ${describe(input)}`);
     }
-    if (!Number.isFinite(weight)) throw new ArgumentError(`Mean.update(): weight must be finite: ${weight}`);
+    if (!Number.isFinite(weight)) throw new ArgumentError(`Mean.update(): weight must be finite: ${describe(weight)}`);
     if (typeof input === "number") {
       this.#sum += weight * input;
       this.#weight += weight;

@@ -7,7 +7,7 @@
 
 import "../ops/attach.ts";
 import { type Args, call, type Named } from "../base/call.ts";
-import { ArgumentError, FormatError, IndexError, show } from "../base/errors.ts";
+import { ArgumentError, describe, FormatError, IndexError, show } from "../base/errors.ts";
 import { isSystemError } from "../base/platform.ts";
 import { localPath, readBytes } from "../io/files.ts";
 import { type IdxArray, parseIdx } from "../io/idx_format.ts";
@@ -113,7 +113,7 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
   ): Promise<MNIST<X, Y>>;
   static async load<X, Y>(root: string | URL, ...args: readonly unknown[]): Promise<MNIST<X, Y>> {
     const { train, transform, targetTransform } = loadArgs(args) as MNISTArgs<X, Y>;
-    if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${String(train)}`);
+    if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${describe(train)}`);
     const part = train ? "train" : "t10k";
     // One after the other, so that of two missing files the first is named.
     const images = await readIdx(root, `${part}-images-idx3-ubyte`);

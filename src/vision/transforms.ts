@@ -163,7 +163,9 @@ export class ToTensor extends TransformBase<Image, Tensor> {
     const { data, width, height, channels } = image;
     const pixels = width * height;
     if (data.length !== pixels * channels) {
-      throw new ShapeError(`ToTensor(): ${height} x ${width} x ${channels} values expected: ${data.length}`);
+      throw new ShapeError(
+        `ToTensor(): ${describe(height)} x ${describe(width)} x ${describe(channels)} values expected: ${data.length}`,
+      );
     }
     const values = new Float32Array(data.length);
     for (let c = 0; c < channels; c++) {
@@ -272,6 +274,7 @@ export class RandomAffine extends TransformBase<Image, Image> {
     super();
     const { degrees, translate, scale, shear, fill } = affineArgs(args);
     this.#degrees = range("degrees", degrees);
+    if (translate !== null) checkArray("RandomAffine", "translate", translate);
     this.#translate = translate ?? [0, 0];
     this.#scale = range("scale", scale ?? [1, 1]);
     this.#shear = range("shear", shear ?? 0);
@@ -301,8 +304,8 @@ export class RandomAffine extends TransformBase<Image, Image> {
 }
 
 function range(name: string, value: number | readonly [number, number]): readonly [number, number] {
-  const [low, high] = typeof value === "number" ? [-value, value] : value;
-  if (!(low <= high)) throw new ArgumentError(`RandomAffine(): ${name} must be a number or a range: ${String(value)}`);
+  const [low, high] = typeof value === "number" ? [-value, value] : Array.isArray(value) ? value : [NaN, NaN];
+  if (!(low <= high)) throw new ArgumentError(`RandomAffine(): ${name} must be a number or a range: ${show(value)}`);
   return [low, high];
 }
 

@@ -22,6 +22,8 @@ export interface Finding {
   readonly text: string;
   /** The error, or how the process ended. */
   readonly head: string;
+  /** Where in the sources, of an error that names no call. */
+  readonly where?: string;
 }
 
 /** How to run. */

@@ -7,6 +7,15 @@
 
 const SOURCES = new URL("../../src/", import.meta.url);
 
+/** The names of abstract classes, which only their subclasses construct. */
+export function abstractClasses(): Set<string> {
+  const found = new Set<string>();
+  for (const file of files(SOURCES)) {
+    for (const [, name] of Deno.readTextFileSync(file).matchAll(/^export abstract class (\w+)/gm)) found.add(name);
+  }
+  return found;
+}
+
 function* files(folder: URL): Generator<URL> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     if (isDirectory) yield* files(new URL(`${name}/`, folder));

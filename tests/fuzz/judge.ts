@@ -16,6 +16,8 @@ export interface Fault {
   readonly kind: string;
   /** The error's class and text, or what is wrong with the result. */
   readonly head: string;
+  /** Of an error that names no call: the innermost places of the sources. */
+  readonly where?: string;
 }
 
 const OURS = [
@@ -45,7 +47,10 @@ export function judgeError(error: unknown, name: string | null): Fault | null {
   const type = error instanceof Error ? error.constructor.name : typeof error;
   const head = `${type}: ${message.slice(0, 200)}`;
   const found = HEAD.exec(message);
-  if (!permitted(error) || !found) return { kind: "unnamed", head };
+  if (!permitted(error) || !found) {
+    const places = error instanceof Error ? [...(error.stack ?? "").matchAll(/src\/([\w/.]+:\d+):/g)] : [];
+    return { kind: "unnamed", head, where: places.slice(0, 3).map(([, place]) => place).join(" < ") };
+  }
   if (name === null) return null;
   const said = plain(found[1]).at(-1)!;
   // A layer may speak of the function that it is a layer of, which bears its name.

@@ -8,7 +8,7 @@
 import * as torch from "../../mod.ts";
 import * as vision from "../../src/vision/mod.ts";
 import { FAULTS } from "./faults.ts";
-import { hiddenMembers } from "./hidden.ts";
+import { abstractClasses, hiddenMembers } from "./hidden.ts";
 import type { Random } from "./random.ts";
 import { type Recipe, RECIPES } from "./recipes.ts";
 import { show } from "./show.ts";
@@ -66,6 +66,7 @@ const NOT_MADE =
   /^(Tensor|autograd\.(Node|FunctionCtx|Function)|io\.safetensors\.SafetensorsFile|nn\.Module|optim\.Optimizer|optim\.lrScheduler\.LRScheduler|utils\.data\.(Dataset|IterableDataset|Sampler)|vision\.datasets\.MNIST|vision\.transforms\.TransformBase|vision\.models\.ResNet|cuda\.\w+)$/;
 
 const HIDDEN = hiddenMembers();
+const ABSTRACT = abstractClasses();
 
 function isClass(value: unknown): value is Class {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
@@ -120,7 +121,7 @@ export class Surface {
         if (LEFT_OUT.test(name) || seen.has(value)) continue;
         if (isClass(value)) {
           seen.add(value);
-          if (value !== torch.Tensor) classes.push(classTarget(name, value));
+          if (value !== torch.Tensor && !ABSTRACT.has(value.name)) classes.push(classTarget(name, value));
           functions.push(
             ...members(value, name).map((f) => ({
               ...f,

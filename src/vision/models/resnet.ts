@@ -11,7 +11,7 @@
  */
 
 import { type Args, call } from "../../base/call.ts";
-import { checkArray, checkFunction } from "../../base/checks.ts";
+import { checkArray, checkFunction, checkInteger } from "../../base/checks.ts";
 import { ArgumentError, show } from "../../base/errors.ts";
 import {
   AdaptiveAvgPool2d,
@@ -148,6 +148,9 @@ export class Bottleneck extends Module {
   constructor(...args: Args<typeof BlockArgs>) {
     super();
     const { inplanes, planes, stride, downsample, groups, baseWidth, dilation, normLayer } = bottleneckArgs(args);
+    checkInteger("Bottleneck", "planes", planes);
+    checkInteger("Bottleneck", "groups", groups);
+    checkInteger("Bottleneck", "baseWidth", baseWidth);
     const norm = normLayer ?? batchNorm;
     const width = Math.trunc(planes * (baseWidth / 64)) * groups;
     const outplanes = planes * Bottleneck.expansion;
