@@ -37,6 +37,7 @@ import * as scan from "./scan.ts";
 import * as join from "./join.ts";
 import * as shape from "./shape.ts";
 import * as split from "./split.ts";
+import * as tensorTypes from "./tensor_types.ts";
 import * as unary from "./unary.ts";
 
 /** The families that hold methods: what `op`, `pointwise` and `asMethod` mark there is attached, and nothing else. */
@@ -60,6 +61,7 @@ const FAMILIES = [
   softmax,
   sort,
   split,
+  tensorTypes,
   unary,
   unique,
 ] as const;
