@@ -82,6 +82,8 @@ Deno.test("the promise of a value refuses to be a number or a text, and is a pro
     bytes: () => x.bytes(),
     equal: () => x.equal(x),
     allclose: () => x.allclose(x),
+    compute: () => new torch.utils.metrics.Mean().update(x).compute(),
+    getScale: () => new torch.amp.GradScaler("cpu").getScale(),
   };
   for (const [name, read] of Object.entries(reads)) {
     const uses = [(p: unknown) => `${p}`, (p: unknown) => p as number + 1, (p: unknown) => p as number < 1, Number];
