@@ -218,7 +218,8 @@ export function tensorRemedy(value: unknown): string {
 /** Throws unless a value is an array of tensors. */
 export function checkTensors(op: string, name: string, values: unknown): asserts values is readonly Tensor[] {
   if (!Array.isArray(values)) {
-    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}`);
+    const remedy = values instanceof Tensor ? "; write [a, b]" : awaitIt(values);
+    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}${remedy}`);
   }
   for (let i = 0; i < values.length; i++) checkTensor(op, `${name}[${i}]`, values[i]);
 }
