@@ -68,8 +68,10 @@ export {
   getFloat32MatmulPrecision,
   setFloat32MatmulPrecision,
 } from "./src/backend/cublas.ts";
+export * as accelerator from "./src/backend/accelerator.ts";
 export * as backends from "./src/backend/backends_api.ts";
 export * as cuda from "./src/utils/cuda.ts";
+export * as warnings from "./src/base/warnings.ts";
 export * as webgpu from "./src/backend/webgpu_api.ts";
 
 // Tensors
@@ -109,6 +111,7 @@ export {
   emptyStrided,
   fromBytes,
   fromData,
+  fromNumpy,
   full,
   fullLike,
   ones,
@@ -118,6 +121,19 @@ export {
   zeros,
   zerosLike,
 } from "./src/ops/creation.ts";
+export {
+  BFloat16Tensor,
+  BoolTensor,
+  ByteTensor,
+  CharTensor,
+  DoubleTensor,
+  FloatTensor,
+  HalfTensor,
+  IntTensor,
+  LongTensor,
+  ShortTensor,
+  type TensorType,
+} from "./src/ops/tensor_types.ts";
 export { arange, eye, linspace, logspace } from "./src/ops/ranges.ts";
 export { clone, zero_ } from "./src/ops/convert.ts";
 

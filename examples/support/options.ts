@@ -7,6 +7,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { nearestName } from "../../src/base/spelling.ts";
 
 /** One option, `--name VALUE`. */
 export interface Option<T> {
@@ -81,7 +82,10 @@ export function parseOptions<T extends Record<string, Option<unknown>>>(
     boolean: ["help"],
     alias: { h: "help" },
     unknown: (word: string) => {
-      throw new UsageError(`unknown argument: "${word}"; --help lists what there is`);
+      const near = nearestName(word.replace(/^-+|=.*$/g, ""), [...names, "help"]);
+      throw new UsageError(
+        `unknown argument: "${word}"; ${near === null ? "" : `did you mean --${near}? `}--help lists what there is`,
+      );
     },
   });
   if (given.help) return null;

@@ -14,6 +14,7 @@ import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { float16, float32, int32 } from "../base/dtype.ts";
 import { ArgumentError, AutogradError, describe, DeviceError, DTypeError } from "../base/errors.ts";
+import { unread } from "../base/unread.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { full } from "../ops/creation.ts";
 import { multiplyEach } from "../ops/grads.ts";
@@ -350,7 +351,11 @@ export class GradScaler {
   }
 
   /** The current scale; 1 if the scaler is not enabled. */
-  async getScale(...args: Args<typeof NoArgs>): Promise<number> {
+  getScale(...args: Args<typeof NoArgs>): Promise<number> {
+    return unread("getScale", this.#readScale(args));
+  }
+
+  async #readScale(args: readonly unknown[]): Promise<number> {
     getters.scale(args);
     if (!this.#enabled) return 1;
     return this.#scale === null ? this.#initScale : Number(await this.#scale.item());

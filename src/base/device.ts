@@ -6,7 +6,7 @@
 
 import { type Args, call } from "./call.ts";
 import { type Change, Setting } from "./during.ts";
-import { ArgumentError, describe, DeviceError } from "./errors.ts";
+import { ArgumentError, awaitIt, describe, DeviceError } from "./errors.ts";
 import { inspectKey } from "./platform.ts";
 
 /** The kinds of device that Cresset knows. */
@@ -104,6 +104,9 @@ export function device(...args: Args<typeof DeviceArgs>): Device {
 
 function deviceOfName(name: string | Device): Device {
   if (name instanceof Device) return name;
+  if (typeof name !== "string") {
+    throw new ArgumentError(`device(): a device is its name or a Device: ${describe(name)}${awaitIt(name)}`);
+  }
   // What "cuda" means changes, so it is not kept.
   if (name === "cuda") name = `cuda:${currentCuda.value}`;
   const found = known.get(name);

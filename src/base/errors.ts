@@ -135,6 +135,11 @@ export function describe(value: unknown): string {
   }
 }
 
+/** The remedy for a promise that was given in place of its value; nothing for other values. */
+export function awaitIt(value: unknown): string {
+  return value instanceof Promise ? "; await it first" : "";
+}
+
 /** Whether a value is a class, which only `new` can call. */
 export function isClass(value: unknown): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));

@@ -124,7 +124,11 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
 
 /** Checks sizes that make a shape, before they are used: see {@linkcode countElements}. */
 export function checkSizes(op: string, shape: readonly number[]): void {
-  if (!Array.isArray(shape)) throw new ArgumentError(`${op}(): the size must be an array: ${describe(shape)}`);
+  if (!Array.isArray(shape)) {
+    throw new ArgumentError(
+      `${op}(): the size must be an array: ${describe(shape)}${typeof shape === "number" ? `; write [${shape}]` : ""}`,
+    );
+  }
   countElements(op, shape);
 }
 

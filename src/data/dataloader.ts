@@ -308,6 +308,11 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
   }
 }
 
+// A loop without `await` is told what it lacks. Not declared, so that for the compiler it is the error that it was.
+Object.defineProperty(DataLoader.prototype, Symbol.iterator, {
+  value: () => fail("batches come asynchronously; write for await (const batch of loader)"),
+});
+
 /** Where an epoch's batches come from. */
 interface Batches<B> {
   next(): Promise<B | typeof END>;

@@ -28,7 +28,7 @@ import {
   int8,
   uint8,
 } from "../base/dtype.ts";
-import { ArgumentError, describe, DTypeError, FormatError } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe, DTypeError, FormatError } from "../base/errors.ts";
 import { bytes as bytesOf } from "../ops/convert.ts";
 import { bytesOf as plainBytes } from "../base/bytes.ts";
 import { fromBytes } from "../ops/creation.ts";
@@ -349,7 +349,9 @@ async function encode(
   checkMetadata(op, metadata);
   if (!isPlainObject(tensors)) {
     throw new ArgumentError(
-      `${op}(): expected a state dict: ${describe(tensors)}; of a module, give module.stateDict()`,
+      `${op}(): expected a state dict: ${describe(tensors)}${
+        awaitIt(tensors) || "; of a module, give module.stateDict()"
+      }`,
     );
   }
   const items = Object.entries(tensors).map(([name, tensor]) => {

@@ -94,6 +94,12 @@ export function dataStartOf(start: Uint8Array, fileBytes: number, origin: Origin
   if (fileBytes < 8 || start.length < 8) {
     throw bad(origin, `it has ${fileBytes} bytes, and the header's length alone takes 8`);
   }
+  if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) {
+    throw bad(
+      origin,
+      "it is a zip archive, which torch.save writes (.pt, .pth); in Python, load it and save it with safetensors.torch.save_file",
+    );
+  }
   const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw bad(origin, `its header would have ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);

@@ -15,7 +15,7 @@
 import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkFunction, checkInstance, checkText } from "../base/checks.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
@@ -52,6 +52,7 @@ import { callWithHooks, ModuleHooks } from "./module_hooks.ts";
 import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
 import { block } from "./repr.ts";
 import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from "./state_dict.ts";
+import { warnUnregistered } from "./unregistered.ts";
 import { named, namedModules } from "./walk.ts";
 
 /** Where a module keeps what is not a field of the user: symbols are not fields. */
@@ -264,12 +265,14 @@ export class Module extends ModuleBase {
   namedParameters(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Parameter]> {
     const { prefix, recurse, removeDuplicate } = parse.namedParameters(args);
     checkText("namedParameters", "prefix", prefix);
+    warnUnregistered("namedParameters", this);
     return named(this, prefix, recurse, removeDuplicate, (m) => m._ownParameters());
   }
 
   /** The parameters, shared ones once: what an optimizer is given. */
   parameters(...args: Args<typeof RecurseArgs>): Generator<Parameter> {
     const { recurse } = parse.parameters(args);
+    warnUnregistered("parameters", this);
     return values(named(this, "", recurse, true, (m) => m._ownParameters()));
   }
 
@@ -355,6 +358,7 @@ export class Module extends ModuleBase {
   stateDict(...args: Args<typeof StateDictArgs>): StateDict {
     const { prefix, keepVars } = parse.stateDict(args);
     checkText("stateDict", "prefix", prefix);
+    warnUnregistered("stateDict", this);
     return stateDict(this, prefix, keepVars);
   }
 
@@ -668,5 +672,8 @@ function wanted(
   const { device: target, dtype, memoryFormat } = o;
   if (target instanceof Tensor) return { device: target.device, dtype: target.dtype, memoryFormat };
   if (target instanceof DType) return { device: null, dtype: target, memoryFormat };
+  if (target as unknown instanceof Promise) {
+    throw new ArgumentError(`Module.to(): device must be a device or a dtype: ${describe(target)}${awaitIt(target)}`);
+  }
   return { device: target === null ? null : parseDevice(target), dtype, memoryFormat };
 }

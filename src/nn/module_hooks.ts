@@ -8,6 +8,7 @@
  * @module
  */
 
+import { warn } from "../base/warnings.ts";
 import { alias } from "../autograd/node.ts";
 import { recording, recordMany } from "../autograd/record.ts";
 import { keep } from "../tensor/scope.ts";
@@ -97,7 +98,7 @@ function runQuietly(module: Module, entry: ForwardHook, args: unknown[], output:
   try {
     entry.hook(module, args, output);
   } catch (error) {
-    console.warn(`a forward hook with alwaysCall failed while another error was thrown: ${String(error)}`);
+    warn(`a forward hook with alwaysCall failed while another error was thrown: ${String(error)}`);
   }
 }
 

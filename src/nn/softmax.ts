@@ -6,6 +6,7 @@
 
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
+import { warn } from "../base/warnings.ts";
 import { type Fn, fn } from "../ops/op.ts";
 import { randLike } from "../ops/random.ts";
 import { scope } from "../tensor/scope.ts";
@@ -24,30 +25,32 @@ export class FunctionalSoftmaxArgs {
   ) {}
 }
 
-/** Dimension 0 of 0, 1 or 3 dimensions, else 1. */
-function implicitDim(input: Tensor): number {
-  return input.ndim === 0 || input.ndim === 1 || input.ndim === 3 ? 0 : 1;
+/** Dimension 0 of 0, 1 or 3 dimensions, else 1; PyTorch warns of it, too. */
+function implicitDim(op: string, input: Tensor): number {
+  const dim = input.ndim === 0 || input.ndim === 1 || input.ndim === 3 ? 0 : 1;
+  warn(`${op}(): no dim is given, so dimension ${dim} of ${input.ndim} is taken, by an old rule; give dim, often -1`);
+  return dim;
 }
 
 /** `e^x / Σ e^x` along a dimension. */
 export const softmax: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "softmax",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => input.softmax(dim ?? implicitDim(input), { dtype }),
+  (input, { dim, dtype }) => input.softmax(dim ?? implicitDim("softmax", input), { dtype }),
 );
 
 /** The logarithm of softmax. */
 export const logSoftmax: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "logSoftmax",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => input.logSoftmax(dim ?? implicitDim(input), { dtype }),
+  (input, { dim, dtype }) => input.logSoftmax(dim ?? implicitDim("logSoftmax", input), { dtype }),
 );
 
 /** Softmax of `-x`. */
 export const softmin: Fn<typeof FunctionalSoftmaxArgs> = fn(
   "softmin",
   FunctionalSoftmaxArgs,
-  (input, { dim, dtype }) => scope(() => input.neg().softmax(dim ?? implicitDim(input), { dtype })),
+  (input, { dim, dtype }) => scope(() => input.neg().softmax(dim ?? implicitDim("softmin", input), { dtype })),
 );
 
 /** The parameters of {@linkcode gumbelSoftmax}. */

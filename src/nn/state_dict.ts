@@ -8,8 +8,7 @@
  */
 
 import { inspectKey } from "../base/platform.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
-import { show } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -72,8 +71,10 @@ export function loadStateDict(
   state: StateDict,
   { strict, assign }: Readonly<LoadStateDictArgs>,
 ): IncompatibleKeys {
-  if (typeof state !== "object" || state === null || state instanceof Tensor) {
-    throw new ArgumentError(`loadStateDict(): expected state_dict to be dict-like: ${describe(state)}`);
+  if (typeof state !== "object" || state === null || state instanceof Tensor || state instanceof Promise) {
+    throw new ArgumentError(
+      `loadStateDict(): expected state_dict to be dict-like: ${describe(state)}${awaitIt(state)}`,
+    );
   }
   const loading: Loading = { assign, keys: new IncompatibleKeys(), errors: [], actions: [], hooked: false };
   load(module, { ...state }, "", loading);

@@ -11,6 +11,7 @@ import type { DType } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import type { ScalarLike } from "../base/scalar.ts";
 import { sameShape } from "../base/shape.ts";
+import { unread } from "../base/unread.ts";
 import { Complex } from "../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
@@ -141,14 +142,19 @@ async function every(x: Tensor): Promise<boolean> {
  * ```
  * @see https://docs.pytorch.org/docs/stable/generated/torch.allclose.html
  */
-export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op("allclose", CloseArgs, async (input, args) => {
-  const { other, rtol, atol, equalNan } = args;
+export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op(
+  "allclose",
+  CloseArgs,
+  (input, args) => unread("allclose", everyClose(input, args)),
+);
+
+async function everyClose(input: Tensor, { other, rtol, atol, equalNan }: Readonly<CloseArgs>): Promise<boolean> {
   checkTensor("allclose", "other", other);
   const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
   const result = await every(close);
   close.dispose();
   return result;
-});
+}
 
 /** The parameters of {@linkcode equal}. */
 export class EqualArgs {
@@ -164,14 +170,20 @@ export class EqualArgs {
  *
  * Differs from PyTorch: it is a promise, because the values are read. A condition needs `await`; without it, it always holds.
  */
-export const equal: Op<typeof EqualArgs, Promise<boolean>> = op("equal", EqualArgs, async (input, { other }) => {
+export const equal: Op<typeof EqualArgs, Promise<boolean>> = op(
+  "equal",
+  EqualArgs,
+  (input, { other }) => unread("equal", everyEqual(input, other)),
+);
+
+async function everyEqual(input: Tensor, other: Tensor): Promise<boolean> {
   checkTensor("equal", "other", other);
   if (!sameShape(input.shape, other.shape)) return false;
   const same = eq(input.detach(), other.detach());
   const result = await every(same);
   same.dispose();
   return result;
-});
+}
 
 /** Whether both are true (not 0). */
 export const logicalAnd: BinaryFunction = logic("logicalAnd", (x, y) => x.logicalAnd(y));

@@ -77,7 +77,9 @@ function conv(op: string, n: number, input: Tensor, o: Readonly<ConvArgs>): Tens
     throw new ShapeError(
       `${op}(): the input must have ${weight.shape[1] * groups} channels (weight ${
         show(weight.shape)
-      }, ${groups} groups): ${show(input.shape)}`,
+      }, ${groups} groups): ${show(input.shape)}${
+        input.shape.at(-1) === weight.shape[1] * groups ? `; channels come before sizes, so use permute() first` : ""
+      }`,
     );
   }
   return scope(() => {

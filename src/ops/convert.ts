@@ -24,10 +24,11 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../base/dtype.ts";
-import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { type ScalarLike, toScalar } from "../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../base/shape.ts";
+import { unread } from "../base/unread.ts";
 import { backendOf } from "../backend/mod.ts";
 import { recordBlock, type Stream } from "../backend/cuda_streams.ts";
 import { constant, input, kindOf, scalar } from "../expr/expr.ts";
@@ -104,7 +105,7 @@ function readTo(args: ToList): ToArgs {
     else if (a instanceof Tensor) Object.assign(options, { dtype: a.dtype, device: a.device });
     else if (typeof a === "boolean") flags.push(a);
     else if (typeof a === "string" || a instanceof DeviceClass) options.device = deviceOrRemedy(a);
-    else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}`);
+    else throw new ArgumentError(`to(): expected a dtype, a device or a Tensor: ${describe(a)}${awaitIt(a)}`);
   }
   if (flags.length > 2) throw new ArgumentError(`to(): too many flags: ${flags.join(", ")}; at most nonBlocking, copy`);
   options.copy ||= flags[1] ?? false;
@@ -447,25 +448,39 @@ function denseView(op: string, x: Tensor): Tensor {
 }
 
 /** The raw little-endian bytes of the elements, row-major. */
-export const bytes: Op<typeof NoArgs, Promise<Uint8Array<ArrayBuffer>>> = op("bytes", NoArgs, async (input) => {
+export const bytes: Op<typeof NoArgs, Promise<Uint8Array<ArrayBuffer>>> = op(
+  "bytes",
+  NoArgs,
+  (input) => unread("bytes", readBytes(input)),
+);
+
+async function readBytes(input: Tensor): Promise<Uint8Array<ArrayBuffer>> {
   const x = denseView("bytes", input);
   const out = await x.storage.backend.read(x);
   await yieldToFinalizers(x.storage.backend);
   return out;
-});
+}
 
 /**
  * The values as a typed array, row-major: halves as float32, bools as bytes, complex values as pairs.
  *
  * A promise, because some devices (WebGPU) are read asynchronously.
  */
-export const read: Op<typeof NoArgs, Promise<DataArray>> = op("read", NoArgs, (input) => readArray(input));
+export const read: Op<typeof NoArgs, Promise<DataArray>> = op(
+  "read",
+  NoArgs,
+  (input) => unread("read", readArray(input)),
+);
 
 /** The same as {@linkcode read}, by PyTorch's name: a typed array stands for NumPy's, without its shape. */
-export const numpy: Op<typeof NoArgs, Promise<DataArray>> = op("numpy", NoArgs, (input) => readArray(input));
+export const numpy: Op<typeof NoArgs, Promise<DataArray>> = op(
+  "numpy",
+  NoArgs,
+  (input) => unread("numpy", readArray(input)),
+);
 
 async function readArray(input: Tensor): Promise<DataArray> {
-  return decode(await bytes(input), input.dtype);
+  return decode(await readBytes(input), input.dtype);
 }
 
 /**
@@ -501,20 +516,23 @@ function checkSingle(op: string, x: Tensor): void {
 /**
  * The value of a single-element tensor. Numbers beyond 2^53 in int64 come as bigints, complex values as `[re, im]`.
  *
- * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously.
+ * Differs from PyTorch: it is a promise, because some devices (WebGPU) are read asynchronously. Used as a number or a text
+ * without `await`, it throws.
  */
 export const item:
   & (<T extends Element = number>(input: Tensor) => Promise<T>)
   & MethodForm<<T extends Element = number>() => Promise<T>> = op(
     "item",
     NoArgs,
-    async (input) => {
-      checkSingle("item", input);
-      return single(input, await readArray(input));
-    },
+    (input) => unread("item", readSingle(input)),
   ) as
     & (<T extends Element = number>(input: Tensor) => Promise<T>)
     & MethodForm<<T extends Element = number>() => Promise<T>>;
+
+async function readSingle(input: Tensor): Promise<Element> {
+  checkSingle("item", input);
+  return single(input, await readArray(input));
+}
 
 /** {@linkcode item} at once, where the device can wait. */
 export const itemSync:
@@ -551,9 +569,7 @@ function nest(x: Tensor, values: DataArray): Nested {
 export const tolist: (<T = Nested>(input: Tensor) => Promise<T>) & MethodForm<<T = Nested>() => Promise<T>> = op(
   "tolist",
   NoArgs,
-  async (input) => {
-    return nest(input, await readArray(input));
-  },
+  (input) => unread("tolist", readArray(input).then((values) => nest(input, values))),
 ) as (<T = Nested>(input: Tensor) => Promise<T>) & MethodForm<<T = Nested>() => Promise<T>>;
 
 /** {@linkcode tolist} at once, where the device can wait. */

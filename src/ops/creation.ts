@@ -554,3 +554,29 @@ export const fromBytes: Func<typeof FromBytesArgs, Tensor> = func("fromBytes", F
   x.storage.backend.write(x, given);
   return finish(x, options);
 });
+
+/** The parameters of {@linkcode fromNumpy}. */
+export class FromNumpyArgs {
+  /** Parameters that may go by position. */
+  constructor(
+    /** A typed array, whose kind gives the dtype. */
+    public ndarray: DataArray | Float16Array<ArrayBuffer>,
+  ) {}
+}
+
+/**
+ * A 1-d tensor over a copy of a typed array, which stands for NumPy's arrays: the reverse of `await x.numpy()`.
+ *
+ * Differs from PyTorch: the values are copied, and the array has no shape; add `.reshape(…)`.
+ *
+ * @throws {ArgumentError} if the value is no typed array
+ * @throws {DTypeError} if there is no dtype of the array's kind
+ */
+export const fromNumpy: Func<typeof FromNumpyArgs, Tensor> = func("fromNumpy", FromNumpyArgs, ({ ndarray }) => {
+  if (!ArrayBuffer.isView(ndarray) || ndarray as ArrayBufferView instanceof DataView) {
+    throw new ArgumentError(
+      `fromNumpy(): ndarray must be a typed array such as Float32Array: ${describe(ndarray)}; use torch.tensor(…)`,
+    );
+  }
+  return tensorOf("fromNumpy", ndarray, {});
+});

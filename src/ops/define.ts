@@ -30,7 +30,7 @@ import { Complex } from "../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../expr/expr.ts";
 import { autocasting, type AutocastRule, computesWide } from "../autograd/autocast.ts";
 import { checkInPlace } from "../autograd/record.ts";
-import { checkTensor, Tensor } from "../tensor/tensor.ts";
+import { checkTensor, Tensor, tensorRemedy } from "../tensor/tensor.ts";
 import { scalarTensor } from "./creation.ts";
 import {
   type Application,
@@ -214,7 +214,7 @@ class PointwiseOp {
       throw new ArgumentError(
         `${this.spec.name}(): ${this.operandNames[i]} must be a Tensor${isScalar(value) ? "" : " or a number"}: ${
           describe(value)
-        }`,
+        }${tensorRemedy(value)}`,
       );
     }
     return toScalar(this.spec.name, value);
@@ -344,7 +344,9 @@ class PointwiseOp {
   private withTensor(call: PointwiseCall): PointwiseCall {
     for (const x of call.operands) if (x instanceof Tensor) return call;
     if (!this.spec.numbersAlone) {
-      throw new ArgumentError(`${this.spec.name}(): at least one operand must be a Tensor`);
+      const [first] = call.operands as readonly Scalar[];
+      const rule = call.operands.length > 1 ? "at least one operand must be a Tensor" : "input must be a Tensor";
+      throw new ArgumentError(`${this.spec.name}(): ${rule}: ${first.value}; make one of it: torch.tensor(…)`);
     }
     const [first, ...rest] = call.operands as readonly Scalar[];
     return { ...call, operands: [scalarTensor(first, { dtype: scalarDtype(first.kind) }), ...rest] };

@@ -41,12 +41,19 @@ function toJSON(this: Tensor): Nested {
   return tolistSync(this);
 }
 
-/** JavaScript would compute `-x`, `x * 2` and `x < y` with NaN or with text; PyTorch's operators are methods here. */
+/**
+ * JavaScript would compute `-x`, `x * 2` and `x < y` with NaN, and `x + y` and `x == 1` with text; PyTorch's operators are
+ * methods here. A template string asks for text, which is there.
+ */
 function toPrimitive(this: Tensor, hint: string): string {
-  if (hint !== "number") return this.toString();
-  throw new ArgumentError(
-    `valueOf(): a tensor is not a number: shape ${show(this.shape)}; use add(), lt(), … or await item()`,
-  );
+  if (hint === "string") return this.toString();
+  const [rule, remedy] = hint === "number"
+    ? [
+      "a tensor is not a number, as *, -, < and Number() want one",
+      "use a.mul(b), a.neg(), a.lt(b), … or await a.item()",
+    ]
+    : ["a tensor has no + and no == of its own", "use a.add(b), a.eq(b), or `${a}` for text"];
+  throw new ArgumentError(`valueOf(): ${rule}: shape ${show(this.shape)}; ${remedy}`);
 }
 
 function inspect(this: Tensor): string {

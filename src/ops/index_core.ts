@@ -20,7 +20,7 @@ export function checkIndexDtype(op: string, index: Tensor): void {
   checkTensor(op, "index", index);
   const { name, kind } = index.dtype;
   if (name === "int64" || name === "int32" || (kind === "integer" && index.numel() === 0)) return;
-  throw new DTypeError(`${op}(): the index must be int64 or int32: ${index.dtype}`);
+  throw new DTypeError(`${op}(): the index must be int64 or int32: ${index.dtype}; use .long()`);
 }
 
 /** Checks the index of gather and scatter: as many dimensions as `x`, and no larger than `limit` but along `dim`. */

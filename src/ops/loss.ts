@@ -23,6 +23,7 @@ import {
   type Reduction,
   type ReductionList,
   reductionOf,
+  warnBroadcast,
   WeightedLossArgs,
 } from "./loss_core.ts";
 import { refuseWhere } from "./values.ts";
@@ -46,20 +47,24 @@ export class MseLossArgs extends LossArgs {
   }
 }
 
-/** The mean of `(input - target)²`; the two broadcast. */
+/** The mean of `(input - target)²`; the two broadcast, with a warning. */
 export const mseLoss: LossFn<typeof MseLossArgs> = lossFn(
   { name: "mseLoss", autocast: "float32" },
   MseLossArgs,
-  (input, target, { weight }, reduction) => mse([input, target, weight], [], reduction),
+  (input, target, { weight }, reduction) => {
+    warnBroadcast("mseLoss", target, input);
+    return mse([input, target, weight], [], reduction);
+  },
 );
 
 const l1 = elementLoss("l1Loss", ([x, y, w]) => w ? x!.sub(y!).abs().mul(w) : x!.sub(y!).abs());
 
-/** The mean of `|input - target|`; the two broadcast. */
+/** The mean of `|input - target|`; the two broadcast, with a warning. */
 export const l1Loss: LossFn<typeof MseLossArgs> = lossFn(
   { name: "l1Loss", autocast: "float32" },
   MseLossArgs,
   (input, target, { weight }, reduction) => {
+    warnBroadcast("l1Loss", target, input);
     if (input.dtype.isComplex || target.dtype.isComplex) {
       return scope(() => {
         const distance = input.sub(target).abs();
@@ -99,6 +104,7 @@ export const smoothL1Loss: LossFn<typeof SmoothL1LossArgs> = lossFn(
   SmoothL1LossArgs,
   (input, target, { beta }, reduction) => {
     if (!(beta >= 0)) throw new ArgumentError(`smoothL1Loss(): beta must not be negative: ${describe(beta)}`);
+    warnBroadcast("smoothL1Loss", target, input);
     return beta === 0 ? l1([input, target, null], [], reduction) : smoothL1([input, target], [beta], reduction);
   },
 );
@@ -132,6 +138,7 @@ export const huberLoss: LossFn<typeof HuberLossArgs> = lossFn(
   HuberLossArgs,
   (input, target, { delta, weight }, reduction) => {
     if (!(delta > 0)) throw new ArgumentError(`huberLoss(): delta must be positive: ${describe(delta)}`);
+    warnBroadcast("huberLoss", target, input);
     return huber([input, target, weight], [delta], reduction);
   },
 );

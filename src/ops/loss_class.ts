@@ -75,6 +75,10 @@ function checkTarget(op: string, input: Tensor, target: Tensor, weight: Tensor |
     throw new ShapeError(
       `${op}(): the target's shape must be the input's without its classes: expected ${show(expected)}, got ${
         show(target.shape)
+      }${
+        sameShape(target.shape.filter((n) => n !== 1), expected.filter((n) => n !== 1))
+          ? "; remove the dimension of 1 with squeeze()"
+          : ""
       }`,
     );
   }

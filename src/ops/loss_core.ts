@@ -10,6 +10,7 @@
 import type { Params } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { broadcastShapes, numelOf, sameShape } from "../base/shape.ts";
+import { warn } from "../base/warnings.ts";
 import type { Expr } from "../expr/expr.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { expression } from "./expression.ts";
@@ -123,9 +124,20 @@ export function reduceLoss(loss: Tensor, reduction: Reduction): Tensor {
 export function checkSameShape(op: string, target: Tensor, input: Tensor): void {
   if (!sameShape(target.shape, input.shape)) {
     throw new ShapeError(
-      `${op}(): target and input must have the same shape: ${show(target.shape)} != ${show(input.shape)}`,
+      `${op}(): target and input must have the same shape: ${show(target.shape)} != ${
+        show(input.shape)
+      }; use reshape() or unsqueeze()`,
     );
   }
+}
+
+/** Warns, as PyTorch does, where a loss of elements would broadcast: `[N, 1]` and `[N]` make `[N, N]`. */
+export function warnBroadcast(op: string, target: Tensor, input: Tensor): void {
+  if (sameShape(target.shape, input.shape)) return;
+  warn(
+    `${op}(): the target's shape is not the input's, and broadcasting probably gives a wrong loss: ` +
+      `${show(target.shape)} and ${show(input.shape)}; make them the same, as with target.reshape(…) or unsqueeze()`,
+  );
 }
 
 /** Throws unless every value is a tensor. */

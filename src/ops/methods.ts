@@ -37,6 +37,7 @@ import * as scan from "./scan.ts";
 import * as join from "./join.ts";
 import * as shape from "./shape.ts";
 import * as split from "./split.ts";
+import * as tensorTypes from "./tensor_types.ts";
 import * as unary from "./unary.ts";
 import * as viewScatter from "./view_scatter.ts";
 
@@ -61,6 +62,7 @@ const FAMILIES = [
   softmax,
   sort,
   split,
+  tensorTypes,
   unary,
   unique,
   viewScatter,

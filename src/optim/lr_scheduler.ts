@@ -13,6 +13,7 @@
 import { type Args, call, NoArgs, type Params } from "../base/call.ts";
 import { checkArray, checkFunction } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
+import { warn } from "../base/warnings.ts";
 import { toCamel, toSnake } from "../base/spelling.ts";
 import { readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -80,7 +81,7 @@ export abstract class LRScheduler {
   constructor(...args: Args<typeof LRSchedulerArgs>) {
     const { optimizer, lastEpoch } = schedulerArgs(args);
     if (!Array.isArray(optimizer?.paramGroups)) {
-      throw new ArgumentError(`${new.target.name}(): the first argument must be an Optimizer`);
+      throw new ArgumentError(`${new.target.name}(): optimizer must be an Optimizer: ${describe(optimizer)}`);
     }
     this.optimizer = optimizer;
     optimizer.paramGroups.forEach((group, i) => {
@@ -117,7 +118,7 @@ export abstract class LRScheduler {
   step(...args: Args<typeof SchedulerStepArgs>): void {
     const { epoch } = stepMethodArgs(args);
     if (this._stepCount === 1 && this.optimizer.stepCalls === 0) {
-      console.warn(
+      warn(
         "Detected call of `lrScheduler.step()` before `optimizer.step()`; call `optimizer.step()` first, or the first " +
           "value of the schedule is skipped",
       );

@@ -186,7 +186,11 @@ export abstract class Optimizer<O = Record<string, unknown>> {
       );
     }
     const list = [...params];
-    if (list.length === 0) throw new ArgumentError(`${name}(): optimizer got an empty parameter list`);
+    if (list.length === 0) {
+      throw new ArgumentError(
+        `${name}(): optimizer got an empty parameter list; layers are found where they are fields of the module, or in an nn.ModuleList`,
+      );
+    }
     if (isPlainObject(list[0])) { for (const group of list) this.addParamGroup(group as ParamGroupInput<O>); }
     else this.addParamGroup({ params: list as Iterable<Tensor> } as ParamGroupInput<O>);
   }

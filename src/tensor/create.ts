@@ -6,7 +6,7 @@
 
 import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
-import { ArgumentError, describe, OutOfMemoryError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, OutOfMemoryError, show } from "../base/errors.ts";
 import { contiguousStrides, countElements, isContiguous } from "../base/shape.ts";
 import type { Backend, Block } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -72,6 +72,9 @@ function allocate(op: string, shape: readonly number[], dtype: DType, backend: B
   try {
     block = backend.alloc(elements, dtype);
   } catch (error) {
+    if (error instanceof DTypeError) {
+      throw new DTypeError(error.message.replace(/^alloc\(\)/, `${op}()`), { cause: error });
+    }
     if (!(error instanceof OutOfMemoryError)) throw error;
     const detail = error.message.replace(/^alloc\(\): /, "");
     throw new OutOfMemoryError(`${op}(): ${detail} (for ${show(shape)} of ${dtype.name})`, { cause: error });

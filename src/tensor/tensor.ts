@@ -12,7 +12,7 @@ import type { AutogradMeta } from "../autograd/meta.ts";
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import { checkGeometry } from "../base/checks.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe } from "../base/errors.ts";
 import { isChannelsLast, type MemoryFormat } from "../base/layout.ts";
 import { numelOf, wrapDim } from "../base/shape.ts";
 import type { Strided } from "../backend/backend.ts";
@@ -208,15 +208,20 @@ actsAsNumber(Tensor);
 /** Throws unless a value is a tensor. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  const list = Array.isArray(value) || ArrayBuffer.isView(value);
-  const remedy = value instanceof Promise ? "; await it first" : list ? "; make one of it: torch.tensor(…)" : "";
-  throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${remedy}`);
+  throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${tensorRemedy(value)}`);
+}
+
+/** The remedy for values that were given in place of a tensor; nothing for what cannot become one. */
+export function tensorRemedy(value: unknown): string {
+  const values = Array.isArray(value) || ArrayBuffer.isView(value) || typeof value === "number";
+  return values ? "; make one of it: torch.tensor(…)" : awaitIt(value);
 }
 
 /** Throws unless a value is an array of tensors. */
 export function checkTensors(op: string, name: string, values: unknown): asserts values is readonly Tensor[] {
   if (!Array.isArray(values)) {
-    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}`);
+    const remedy = values instanceof Tensor ? "; write [a, b]" : awaitIt(values);
+    throw new ArgumentError(`${op}(): ${name} must be an array of Tensors: ${describe(values)}${remedy}`);
   }
   for (let i = 0; i < values.length; i++) checkTensor(op, `${name}[${i}]`, values[i]);
 }

@@ -10,6 +10,7 @@
 
 import "../ops/attach.ts";
 import { type Args, call, NoArgs } from "../base/call.ts";
+import { unread } from "../base/unread.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { float32 } from "../base/dtype.ts";
@@ -115,7 +116,11 @@ export class Mean {
   }
 
   /** The mean so far; NaN before the first value. All that is still on the device is read at once. */
-  async compute(...args: Args<typeof NoArgs>): Promise<number> {
+  compute(...args: Args<typeof NoArgs>): Promise<number> {
+    return unread("compute", this.#compute(args));
+  }
+
+  async #compute(args: readonly unknown[]): Promise<number> {
     meanComputeArgs(args);
     this.#readLater();
     const reads = this.#reads.splice(0), weight = this.#weight;
@@ -178,7 +183,11 @@ export class MulticlassAccuracy {
   }
 
   /** The accuracy so far; NaN before the first example. */
-  async compute(...args: Args<typeof NoArgs>): Promise<number> {
+  compute(...args: Args<typeof NoArgs>): Promise<number> {
+    return unread("compute", this.#compute(args));
+  }
+
+  async #compute(args: readonly unknown[]): Promise<number> {
     accuracyComputeArgs(args);
     return await this.#mean.compute();
   }

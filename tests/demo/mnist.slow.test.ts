@@ -82,7 +82,7 @@ const MISTAKES: [string[], string][] = [
   [["--lr", "fast"], 'mnist: --lr must be a number above 0, at most 10: "fast"'],
   [["--seed", "1.5"], 'mnist: --seed must be a whole number from 0 to 9007199254740991: "1.5"'],
   [["--device", "tpu"], 'mnist: device(): unknown device: "tpu"'],
-  [["--epoch", "3"], 'mnist: unknown argument: "--epoch"; --help lists what there is'],
+  [["--epoch", "3"], 'mnist: unknown argument: "--epoch"; did you mean --epochs? --help lists what there is'],
   [["digits"], 'mnist: unknown argument: "digits"; --help lists what there is'],
   [["--out", "/dev/null/here"], 'mnist: --out must be a folder that can be written: "/dev/null/here"'],
 ];

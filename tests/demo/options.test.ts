@@ -42,7 +42,7 @@ const WRONG: [string[], string][] = [
   [["--lr", " "], '--lr must be a number above 0, at most 10: " "'],
   [["--out="], '--out must be a text: ""'],
   [["--lr", "1", "--lr", "2"], "--lr is given 2 times"],
-  [["--epoch", "3"], 'unknown argument: "--epoch"; --help lists what there is'],
+  [["--epoch", "3"], 'unknown argument: "--epoch"; did you mean --epochs? --help lists what there is'],
   [["-x"], 'unknown argument: "-x"; --help lists what there is'],
   [["3"], 'unknown argument: "3"; --help lists what there is'],
 ];

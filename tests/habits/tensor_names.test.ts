@@ -15,7 +15,7 @@ const OWN: Readonly<Record<string, string>> = {
   setAt: "x[…] = y",
   rsub: "the reflected operator, number - x",
   rdiv: "the reflected operator, number / x",
-  toString: "str(x), which template strings and + call",
+  toString: "str(x), which template strings call",
   repr: "repr(x), the text with all that print options allow",
   toJSON: "JSON.stringify calls it",
   dispose: "gives memory back before the collector would",

@@ -37,8 +37,10 @@ Deno.test("Tensor: as text, as JSON, and not as a number", async () => {
   assertEquals(await x.repr(), String(x));
   assertEquals(`${torch.tensor(1)}`, "tensor(1.)");
   assertEquals(JSON.stringify({ x, n: torch.tensor(3n) }), '{"x":[[1,2.5],[3,null]],"n":3}');
-  await assertUserError(() => Number(torch.tensor(1)), torch.ArgumentError, "not a number: shape []");
-  await assertUserError(() => torch.tensor(1) < torch.tensor(2), torch.ArgumentError, "lt()");
+  await assertUserError(() => Number(torch.tensor(1)), torch.ArgumentError, "not a number, as");
+  await assertUserError(() => torch.tensor(1) < torch.tensor(2), torch.ArgumentError, "a.lt(b)");
+  await assertUserError(() => torch.tensor(1) as never + torch.tensor(2), torch.ArgumentError, "use a.add(b)");
+  await assertUserError(() => torch.tensor(1) as unknown == 1, torch.ArgumentError, "a.eq(b)");
 });
 
 Deno.test("newTensor() copies values to the dtype of a tensor", async () => {

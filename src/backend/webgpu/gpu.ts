@@ -404,6 +404,12 @@ export class Gpu {
     this.batch++;
   }
 
+  /** Waits until everything that was recorded has run. */
+  async finished(): Promise<void> {
+    this.flush();
+    await this.device.queue.onSubmittedWorkDone();
+  }
+
   private layout(buffers: number): readonly [GPUBindGroupLayout, GPUPipelineLayout] {
     const known = this.layouts[buffers];
     if (known) return known;

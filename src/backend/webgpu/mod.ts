@@ -322,6 +322,11 @@ async function open(index: number): Promise<WebGpuBackend | null> {
   return opened[index] ?? null;
 }
 
+/** The numbers of the GPUs that are open. */
+export function webGpuOpened(): readonly number[] {
+  return [...opened.keys()].filter((index) => opened[index] !== undefined && !opened[index].gpu.lost);
+}
+
 /**
  * The backend of an opened GPU.
  *
