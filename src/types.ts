@@ -80,6 +80,7 @@ export type {
   EmptyStridedArgs,
   FromBytesArgs,
   FromDataArgs,
+  FromNumpyArgs,
   FullArgs,
   FullLikeArgs,
   LikeArgs,
@@ -267,6 +268,7 @@ export type {
   TensorSplitArgs,
   UnbindArgs,
 } from "./ops/split.ts";
+export type { TypedDataArgs, TypedSizeArgs } from "./ops/tensor_types.ts";
 export type { LogitArgs, MvlgammaArgs, NanToNumArgs, PolygammaArgs, RoundArgs } from "./ops/unary.ts";
 export type {
   BincountArgs,
