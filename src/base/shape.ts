@@ -105,7 +105,8 @@ export function wrapDim(op: string, dim: number, ndim: number): number {
   if (dim < -n || dim >= n) {
     throw new IndexError(`${op}(): dimension out of range: ${dim}; expected ${-n} to ${n - 1}`);
   }
-  return dim < 0 ? dim + n : dim;
+  // Adding 0 makes 0 of -0, which no kernel takes as an integer.
+  return dim < 0 ? dim + n : dim + 0;
 }
 
 /** A list of dimensions made positive and checked for repeats; `null` or an empty list means all. */

@@ -8,7 +8,7 @@
  */
 
 import type { DTypeName } from "../base/dtype.ts";
-import { checkText } from "../base/checks.ts";
+import { checkIterable, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { asParameter, checkModule, describeItem, indented } from "./items.ts";
@@ -170,7 +170,7 @@ export class ModuleTable<R extends Record<string, Module> = Record<string, Modul
 
   /** Refuses what is no module. */
   protected override checked(key: string, value: Module): Module {
-    return checkModule("ModuleDict", `"${key}"`, value);
+    return checkModule("ModuleDict", describe(key), value);
   }
 }
 
@@ -276,6 +276,7 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
 
   /** A new dictionary with the same value for every key. */
   fromkeys(keys: Iterable<string>, value: Tensor): ParameterDict {
+    checkIterable("ParameterDict.fromkeys", "keys", keys);
     return new ParameterDict(Array.from(keys, (key) => [key, value] as const));
   }
 

@@ -268,6 +268,7 @@ function paddingRow(op: string, index: number | null, rows: number): number | nu
 function table(op: string, o: Readonly<EmbeddingLayerArgs | EmbeddingBagLayerArgs>): Parameter {
   const shape = [o.numEmbeddings, o.embeddingDim];
   if (!o._weight) return emptyParameter(shape, o);
+  checkTensor(op, "_weight", o._weight);
   if (!sameShape(o._weight.shape, shape)) {
     throw new ArgumentError(
       `${op}(): Shape of weight does not match num_embeddings and embedding_dim: ${show(o._weight.shape)} != ${

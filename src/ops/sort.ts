@@ -15,7 +15,7 @@ import { isScalar, type ScalarLike } from "../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../base/shape.ts";
 import { emptyLikeDevice } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkAlive, checkTensor, Tensor } from "../tensor/tensor.ts";
+import { checkAlive, checkTensor, checkTensors, Tensor } from "../tensor/tensor.ts";
 import { where } from "./compare.ts";
 import { checkOrdered, rawGather } from "./index_core.ts";
 import { cat } from "./join.ts";
@@ -155,6 +155,7 @@ export const kthvalue: Op<typeof KthvalueArgs, ValuesIndices> = op("kthvalue", K
   }
   const result = finish(kth("kthvalue", input, d, k), d, keepdim);
   if (!out) return result;
+  checkTensors("kthvalue", "out", out);
   for (const t of out) {
     if (t.storage === input.storage) {
       throw new ArgumentError("kthvalue(): out shares memory with the input; clone() one of them");
