@@ -121,14 +121,17 @@ async function* sources(folder: URL): AsyncGenerator<URL> {
   }
 }
 
-/** Paragraphs of docstrings that open with a label: the name that follows the comment, and the paragraph. */
+/**
+ * Paragraphs of docstrings that open with a label: the name that follows the comment, and the paragraph. Line comments,
+ * such as the linter's, may stand in between.
+ */
 async function paragraphs(label: string): Promise<string> {
   const pattern = new RegExp(`${label}:\\s*([\\s\\S]*?)(?=\\n\\s*\\n|\\n\\s*@|\\n(?:Shape|DType):|$)`);
   const found: [string, string][] = [];
   for await (const file of sources(new URL("src/", ROOT))) {
     const text = await Deno.readTextFile(file);
     let owner = "";
-    for (const match of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*([^\n]*)/g)) {
+    for (const match of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:\/\/[^\n]*\n\s*)*([^\n]*)/g)) {
       const [, comment, next] = match;
       const type = /^export (?:abstract )?(?:class|interface) (\w+)/.exec(next);
       if (type) owner = type[1];
