@@ -5,13 +5,19 @@
  * name only; a default makes a parameter optional:
  *
  * ```ts
- * class SumArgs {
- *   dtype: DType | null = null; // by name only
- *   constructor(public dim: Dims = null, public keepdim = false) {} // by position or by name
+ * import { type Args, call } from "./call.ts";
+ *
+ * class RoundArgs {
+ *   unit: string | null = null; // by name only
+ *   constructor(public value: number, public decimals = 0) {} // by position or by name
  * }
- * const sumArgs = call("sum", SumArgs);
- * function sum(input: Tensor, ...args: Args<typeof SumArgs>): Tensor {
- *   const { dim, keepdim, dtype } = sumArgs(args);
+ * const roundArgs = call("round", RoundArgs);
+ * function round(...args: Args<typeof RoundArgs>): string {
+ *   const { value, decimals, unit } = roundArgs(args);
+ *   return value.toFixed(decimals) + (unit ?? "");
+ * }
+ * round(2.345, 2, { unit: " m" }); // "2.35 m"
+ * round({ value: 2.345 }); // "2"
  * ```
  *
  * The type {@linkcode Args}, the parser, the order, the defaults and the names in the editor all come from the class. A

@@ -308,7 +308,7 @@ newcomers([
   [
     "x.cuda()",
     () => String(torch.ones(2).cuda().device),
-    torch.cuda.isAvailable() ? { value: "cuda:0" } : 'DeviceError: device("cuda:0"): ',
+    torch.cuda.isAvailable() ? { value: "cuda:0" } : 'DeviceError: cuda(): device("cuda:0"): ',
   ],
   [
     "module inner escapes",

@@ -180,7 +180,7 @@ Deno.test("random creation: bad arguments throw", () => {
   assertThrows(() => torch.randint(3, 3, [2]), torch.ArgumentError, "the lower bound must be below");
   assertThrows(() => torch.randint(0.5, [2]), torch.ArgumentError, "bounds must be integers");
   assertThrows(() => torch.randint(5, {} as { size: number[] }), torch.ArgumentError, 'missing argument: "size"');
-  assertThrows(() => torch.randperm(-1), torch.ArgumentError, "randperm(): n must be a non-negative integer: -1");
+  assertThrows(() => torch.randperm(-1), torch.ArgumentError, "randperm(): n must be an integer of at least 0: -1");
   assertThrows(() => torch.normal(0, -1, [2]), torch.ArgumentError, "std must not be negative");
   assertThrows(() => torch.normal(0, 1), torch.ArgumentError, "missing argument: size");
   assertThrows(
