@@ -284,7 +284,7 @@ newcomers([
   [
     "huge alloc",
     () => torch.zeros(1e6, 1e6),
-    "OutOfMemoryError: zeros(): no memory left on cpu: 4000000000000 bytes asked for",
+    /^OutOfMemoryError: zeros\(\): .*\b4000000000000 bytes\b/,
   ],
   ["negative shape", () => torch.zeros(-1), "ShapeError: zeros(): sizes must not be negative: [-1]"],
   ["fraction shape", () => torch.zeros(2.5), "ArgumentError: zeros(): a size must be an integer: [2.5]"],

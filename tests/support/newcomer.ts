@@ -12,11 +12,12 @@ import * as library from "../../mod.ts";
 export const torch: any = library;
 
 /**
- * What a program gets: how an error's text begins (its class first); or the value that it should have, a warning beside it; or
- * what JavaScript itself answers, with the reason why the library cannot.
+ * What a program gets: how an error's text begins (its class first), or its pattern where machines differ; or the value that it
+ * should have, a warning beside it; or what JavaScript itself answers, with the reason why the library cannot.
  */
 export type Gets =
   | string
+  | RegExp
   | { readonly value: string; readonly warns?: string }
   | { readonly javascript: string; readonly why: string };
 
@@ -51,8 +52,9 @@ export function newcomers(programs: readonly Program[]): void {
     Deno.test(`newcomer: ${about}`, async () => {
       const { value, error, warned } = await outcome(run);
       const text = error === null ? value : `${error.name}: ${error.message}`;
-      if (typeof gets === "string") {
-        assert(text.startsWith(gets), `expected: ${gets}\ngot: ${text}`);
+      if (typeof gets === "string" || gets instanceof RegExp) {
+        const agrees = typeof gets === "string" ? text.startsWith(gets) : gets.test(text);
+        assert(agrees, `expected: ${gets}\ngot: ${text}`);
         const files = error instanceof Deno.errors.NotFound;
         assert(files || OURS.some((Class) => error instanceof Class), `not an error of ours: ${text}`);
         assert(/^[\w.]+(\("?[\w:.]*"?\))?: ./.test(error!.message), `no op in front: ${text}`);
