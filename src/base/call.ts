@@ -126,12 +126,6 @@ function isNumeric(value: unknown, depth = 0): boolean {
   return numeric.some((type) => value instanceof type);
 }
 
-/** Whether a value needs a look: numbers, text and truth values are left to the call itself. */
-function isOther(value: unknown): boolean {
-  const type = typeof value;
-  return type === "object" ? value !== null : type === "symbol" || type === "function";
-}
-
 /** The parser of one call. */
 class Call {
   readonly op: string;
@@ -151,7 +145,7 @@ class Call {
 
   parse(args: readonly unknown[]): object {
     const { length } = args;
-    const { positional, required } = this.#declaration ?? this.declaration;
+    const { positional, required } = this.declaration;
     if (length === 0 && required === 0) return this.#defaults ??= Object.freeze(new this.params());
     const last = args[length - 1];
     if (typeof last === "object" && last !== null) {
@@ -162,8 +156,7 @@ class Call {
       }
     }
     if (length > positional.length) throw this.#tooMany(length);
-    for (let i = 0; i < required; i++) if (args[i] === undefined) throw this.#missing(positional[i]);
-    for (let i = 0; i < length; i++) if (isOther(args[i])) this.#checkNumber(i, args[i]);
+    this.#checkPositional(args);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.
     if (length === 1) return new this.params(args[0]);
     if (length === 2) return new this.params(args[0], args[1]);
@@ -171,7 +164,7 @@ class Call {
   }
 
   #withNames(args: readonly unknown[], given: Record<string, unknown>): object {
-    const { positional, required, names } = this.declaration;
+    const { positional, names } = this.declaration;
     const count = args.length - 1;
     if (count > positional.length) throw this.#tooMany(count);
     const values = args.slice(0, count);
@@ -190,16 +183,21 @@ class Call {
       }
       values[place] = value;
     }
-    for (let i = 0; i < required; i++) if (values[i] === undefined) throw this.#missing(positional[i]);
-    for (let i = 0; i < values.length; i++) if (isOther(values[i])) this.#checkNumber(i, values[i]);
+    this.#checkPositional(values);
     const out = new this.params(...values) as Record<string, unknown>;
     for (let i = positional.length; i < names.length; i++) {
       const value = given[names[i]];
       if (value === undefined) continue;
-      if (isOther(value)) this.#checkNumber(i, value);
+      this.#checkNumber(i, value);
       out[names[i]] = value;
     }
     return out;
+  }
+
+  #checkPositional(values: readonly unknown[]): void {
+    const { positional, required } = this.declaration;
+    for (let i = 0; i < required; i++) if (values[i] === undefined) throw this.#missing(positional[i]);
+    for (let i = 0; i < values.length; i++) this.#checkNumber(i, values[i]);
   }
 
   #checkNumber(i: number, value: unknown): void {

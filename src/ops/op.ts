@@ -66,7 +66,15 @@ export function fn<C extends Params, R = Tensor>(
   compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
 ): Fn<C, R> {
   const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
-  const parse = call(name, params);
+  return tensorFunction(name, autocast, call(name, params), compute) as Fn<C, R>;
+}
+
+function tensorFunction<O>(
+  name: string,
+  autocast: AutocastRule | undefined,
+  parse: Parser<O>,
+  compute: (input: Tensor, args: O) => unknown,
+): Untyped {
   const made: Untyped = (input, ...args) => {
     try {
       if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, input, ...args);
@@ -77,7 +85,7 @@ export function fn<C extends Params, R = Tensor>(
     }
   };
   Object.defineProperty(made, "name", { value: name });
-  return made as Fn<C, R>;
+  return made;
 }
 
 /** {@linkcode fn} that is also a method of `Tensor`. */
@@ -98,17 +106,7 @@ export function spreadOp<C extends Params, R = Tensor>(
   params: C,
   compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
 ): SpreadOp<C, R> {
-  const parse = spreadCall(name, params);
-  const made: Untyped = (input, ...args) => {
-    try {
-      checkTensor(name, "input", input);
-      return compute(input, parse(args));
-    } catch (error) {
-      throw nameCall(name, error);
-    }
-  };
-  Object.defineProperty(made, "name", { value: name });
-  return asMethod(made) as unknown as SpreadOp<C, R>;
+  return asMethod(tensorFunction(name, undefined, spreadCall(name, params), compute)) as unknown as SpreadOp<C, R>;
 }
 
 /** A class of parameters whose first is a list of tensors. */
