@@ -221,9 +221,7 @@ export class SetAutocastCacheArgs {
 export const isAutocastEnabled: Func<typeof IsAutocastEnabledArgs, boolean> = func(
   "isAutocastEnabled",
   IsAutocastEnabledArgs,
-  ({ deviceType }) => {
-    return settingsOf("isAutocastEnabled", deviceType).enabled;
-  },
+  ({ deviceType }) => settingsOf("isAutocastEnabled", deviceType).enabled,
 );
 
 /** Sets for good whether ops on a kind of device are cast; {@linkcode autocast} does so for a region. */
@@ -240,9 +238,7 @@ export const setAutocastEnabled: Func<typeof SetAutocastEnabledArgs, void> = fun
 export const getAutocastDtype: Func<typeof DeviceTypeArgs, DType> = func(
   "getAutocastDtype",
   DeviceTypeArgs,
-  ({ deviceType }) => {
-    return settingsOf("getAutocastDtype", deviceType).dtype;
-  },
+  ({ deviceType }) => settingsOf("getAutocastDtype", deviceType).dtype,
 );
 
 /** Sets what {@linkcode getAutocastDtype} gives. */
@@ -257,9 +253,11 @@ export const setAutocastDtype: Func<typeof SetAutocastDtypeArgs, void> = func(
 );
 
 /** Whether regions keep the casts of parameters by default. */
-export const isAutocastCacheEnabled: Func<typeof NoArgs, boolean> = func("isAutocastCacheEnabled", NoArgs, () => {
-  return region.value.cacheEnabled;
-});
+export const isAutocastCacheEnabled: Func<typeof NoArgs, boolean> = func(
+  "isAutocastCacheEnabled",
+  NoArgs,
+  () => region.value.cacheEnabled,
+);
 
 /** Sets whether regions keep the casts of parameters by default. */
 export const setAutocastCacheEnabled: Func<typeof SetAutocastCacheArgs, void> = func(

@@ -75,9 +75,7 @@ export const deviceCount: Func<typeof NoArgs, number> = func("deviceCount", NoAr
 });
 
 /** Whether there is a CUDA device; `deno task doctor` says why not. */
-export const isAvailable: Func<typeof NoArgs, boolean> = func("isAvailable", NoArgs, () => {
-  return deviceCount() > 0;
-});
+export const isAvailable: Func<typeof NoArgs, boolean> = func("isAvailable", NoArgs, () => deviceCount() > 0);
 
 /**
  * A device's name, such as `"NVIDIA H100 80GB HBM3"`.
@@ -87,9 +85,7 @@ export const isAvailable: Func<typeof NoArgs, boolean> = func("isAvailable", NoA
 export const getDeviceName: Func<typeof CudaDeviceArgs, string> = func(
   "getDeviceName",
   CudaDeviceArgs,
-  ({ device }) => {
-    return backendAt(device).stream.name;
-  },
+  ({ device }) => backendAt(device).stream.name,
 );
 
 /** A device's compute capability, such as `[9, 0]`. */
@@ -115,27 +111,21 @@ export const synchronize: Func<typeof CudaDeviceArgs, void> = func("synchronize"
 export const memoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
   "memoryAllocated",
   CudaDeviceArgs,
-  ({ device }) => {
-    return backendAt(device).memoryStats().allocatedBytes;
-  },
+  ({ device }) => backendAt(device).memoryStats().allocatedBytes,
 );
 
 /** The most that {@linkcode memoryAllocated} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
 export const maxMemoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
   "maxMemoryAllocated",
   CudaDeviceArgs,
-  ({ device }) => {
-    return backendAt(device).memoryStats().peakAllocatedBytes;
-  },
+  ({ device }) => backendAt(device).memoryStats().peakAllocatedBytes,
 );
 
 /** Bytes obtained from the driver, in use and cached. */
 export const memoryReserved: Func<typeof CudaDeviceArgs, number> = func(
   "memoryReserved",
   CudaDeviceArgs,
-  ({ device }) => {
-    return backendAt(device).memoryStats().reservedBytes;
-  },
+  ({ device }) => backendAt(device).memoryStats().reservedBytes,
 );
 
 /** Makes the peak start again from what is live. */
@@ -156,9 +146,7 @@ export const emptyCache: Func<typeof CudaDeviceArgs, void> = func("emptyCache", 
 export const maxMemoryReserved: Func<typeof CudaDeviceArgs, number> = func(
   "maxMemoryReserved",
   CudaDeviceArgs,
-  ({ device }) => {
-    return backendAt(device).allocator.peakReservedBytes;
-  },
+  ({ device }) => backendAt(device).allocator.peakReservedBytes,
 );
 
 /** Free and all bytes of a device, as the driver sees them. */
@@ -228,9 +216,11 @@ export const getDeviceProperties: Func<typeof CudaDeviceArgs, DeviceProperties> 
 );
 
 /** Whether bfloat16 is computed at full speed, as from capability 8.0 on. */
-export const isBf16Supported: Func<typeof NoArgs, boolean> = func("isBf16Supported", NoArgs, () => {
-  return backendAt(null).stream.capability >= 80;
-});
+export const isBf16Supported: Func<typeof NoArgs, boolean> = func(
+  "isBf16Supported",
+  NoArgs,
+  () => backendAt(null).stream.capability >= 80,
+);
 
 /** Whether two devices can reach each other's memory directly. */
 export const canDeviceAccessPeer: Func<typeof PeerArgs, boolean> = func(
@@ -257,9 +247,11 @@ export const init: Func<typeof NoArgs, void> = func("init", NoArgs, () => {
 });
 
 /** Whether a CUDA device was used. */
-export const isInitialized: Func<typeof NoArgs, boolean> = func("isInitialized", NoArgs, () => {
-  return initialized || cudaOpened();
-});
+export const isInitialized: Func<typeof NoArgs, boolean> = func(
+  "isInitialized",
+  NoArgs,
+  () => initialized || cudaOpened(),
+);
 
 /** For PyTorch's sake: memory that was shared with other processes would be collected, but none is. */
 export const ipcCollect: Func<typeof NoArgs, void> = func("ipcCollect", NoArgs, () => {});

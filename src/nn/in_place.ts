@@ -48,7 +48,5 @@ export class RreluInPlaceArgs {
 export const rrelu_: Fn<typeof RreluInPlaceArgs> = fn(
   "rrelu_",
   RreluInPlaceArgs,
-  (input, { lower, upper, training }) => {
-    return activation.rrelu(input, lower, upper, training, true);
-  },
+  (input, { lower, upper, training }) => activation.rrelu(input, lower, upper, training, true),
 );

@@ -231,19 +231,17 @@ function normalCdf(x: number): number {
 }
 
 /** Fills with one value. */
-export const constant_: Fn<typeof ConstantInitArgs> = fn("constant_", ConstantInitArgs, (tensor, { val }) => {
-  return written(tensor, (t) => t.fill_(val));
-});
+export const constant_: Fn<typeof ConstantInitArgs> = fn(
+  "constant_",
+  ConstantInitArgs,
+  (tensor, { val }) => written(tensor, (t) => t.fill_(val)),
+);
 
 /** Fills with ones. */
-export const ones_: Fn<typeof NoArgs> = fn("ones_", NoArgs, (tensor) => {
-  return constant_(tensor, 1);
-});
+export const ones_: Fn<typeof NoArgs> = fn("ones_", NoArgs, (tensor) => constant_(tensor, 1));
 
 /** Fills with zeros. */
-export const zeros_: Fn<typeof NoArgs> = fn("zeros_", NoArgs, (tensor) => {
-  return constant_(tensor, 0);
-});
+export const zeros_: Fn<typeof NoArgs> = fn("zeros_", NoArgs, (tensor) => constant_(tensor, 0));
 
 /**
  * Ones on the diagonal of a matrix, zeros elsewhere.

@@ -218,9 +218,7 @@ export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
 export const parametersToVector: Func<typeof ParametersToVectorArgs, Tensor> = func(
   "parametersToVector",
   ParametersToVectorArgs,
-  ({ parameters }) => {
-    return scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1))));
-  },
+  ({ parameters }) => scope(() => cat(listOf("parametersToVector", parameters).map((p) => p.reshape(-1)))),
 );
 
 /**

@@ -576,9 +576,7 @@ export const tolist: (<T = Nested>(input: Tensor) => Promise<T>) & MethodForm<<T
 export const tolistSync: (<T = Nested>(input: Tensor) => T) & MethodForm<<T = Nested>() => T> = op(
   "tolistSync",
   NoArgs,
-  (input) => {
-    return nest(input, readSync(input));
-  },
+  (input) => nest(input, readSync(input)),
 ) as (<T = Nested>(input: Tensor) => T) & MethodForm<<T = Nested>() => T>;
 
 /** The parameters of {@linkcode sumToSize}. */

@@ -119,9 +119,10 @@ const picked = expression("nllLoss", ([x, target, weight], [ignore]) => {
 });
 
 /** The weight, 0 where the target is ignored. */
-const counted = expression("nllLoss", ([target, weight], [ignore]) => {
-  return target!.eq(ignore).where(0, weight ?? constant(1, ignore.kind));
-});
+const counted = expression(
+  "nllLoss",
+  ([target, weight], [ignore]) => target!.eq(ignore).where(0, weight ?? constant(1, ignore.kind)),
+);
 
 /** The weight of each target's class. */
 function weightsOf({ index }: Targets, weight: Tensor | null): Tensor | null {

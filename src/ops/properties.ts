@@ -60,9 +60,11 @@ function mH(x: Tensor): Tensor {
 }
 
 /** The real part: a view; a real tensor is returned as it is. */
-export const real: Fn<typeof NoArgs> = fn("real", NoArgs, (input) => {
-  return input.dtype.isComplex ? selectAt(viewAsReal(input), -1, 0, "real") : input;
-});
+export const real: Fn<typeof NoArgs> = fn(
+  "real",
+  NoArgs,
+  (input) => input.dtype.isComplex ? selectAt(viewAsReal(input), -1, 0, "real") : input,
+);
 
 /** The imaginary part of a complex tensor: a view. */
 export const imag: Fn<typeof NoArgs> = fn("imag", NoArgs, (input) => {

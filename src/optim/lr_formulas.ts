@@ -147,9 +147,8 @@ export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
     const slope = endFactor - startFactor;
     return lr * (1 + slope / (totalIters * startFactor + (lastEpoch - 1) * slope));
   },
-  closed: ({ lastEpoch, startFactor, endFactor, totalIters }, base) => {
-    return base * (startFactor + (endFactor - startFactor) * (Math.min(totalIters, lastEpoch) / totalIters));
-  },
+  closed: ({ lastEpoch, startFactor, endFactor, totalIters }, base) =>
+    base * (startFactor + (endFactor - startFactor) * (Math.min(totalIters, lastEpoch) / totalIters)),
 });
 /** See the class of the same name. */
 export type LinearLR = InstanceType<typeof LinearLR>;

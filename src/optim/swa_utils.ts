@@ -226,9 +226,11 @@ export const getEmaMultiAvgFn: Func<typeof EmaArgs, MultiAverageFunction> = func
 );
 
 /** The mean of all updates of one tensor, for `avgFn`. */
-export const getSwaAvgFn: Func<typeof NoArgs, AverageFunction> = func("getSwaAvgFn", NoArgs, () => {
-  return (averaged, current, count) => averaged.add(current.sub(averaged).div(count.add(1)));
-});
+export const getSwaAvgFn: Func<typeof NoArgs, AverageFunction> = func(
+  "getSwaAvgFn",
+  NoArgs,
+  () => (averaged, current, count) => averaged.add(current.sub(averaged).div(count.add(1))),
+);
 
 /** The mean of all updates, for `multiAvgFn`. */
 export const getSwaMultiAvgFn: Func<typeof NoArgs, MultiAverageFunction> = func("getSwaMultiAvgFn", NoArgs, () => {
