@@ -27,15 +27,20 @@ __attribute__((constructor)) static void loaded(void) { fclose(fopen("${mark}", 
   assert(success, new TextDecoder().decode(stderr));
 }
 
-/** Runs the script with some permissions: what it printed. */
-async function run(folder: string, permissions: string[], env: Record<string, string>): Promise<string> {
-  await Deno.writeTextFile(`${folder}/script.ts`, SCRIPT);
+/** Runs the script with some permissions and the native kernels, whatever the variables of this run ask for. */
+async function start(folder: string, permissions: string[], env: Record<string, string>) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--no-prompt", `--allow-read`, ...permissions, `${folder}/script.ts`],
-    env,
+    args: ["run", "--no-check", "--no-prompt", ...permissions, `${folder}/script.ts`],
+    env: { CRESSET_KERNELS: "native", ...env },
   }).output();
-  assert(code === 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  return { code, text: new TextDecoder().decode(stdout), errors: new TextDecoder().decode(stderr) };
+}
+
+/** What the script printed, which must succeed. */
+async function run(folder: string, permissions: string[], env: Record<string, string>): Promise<string> {
+  const { code, text, errors } = await start(folder, ["--allow-read", ...permissions], env);
+  assert(code === 0, errors);
+  return text;
 }
 
 if (Deno.build.os === "linux" && await nativeBuilt()) {
@@ -43,6 +48,7 @@ if (Deno.build.os === "linux" && await nativeBuilt()) {
     const folder = await Deno.makeTempDir();
     const intruder = `${folder}/libdnnl.so.3`, mark = `${folder}/loaded`;
     await buildIntruder(intruder, mark);
+    await Deno.writeTextFile(`${folder}/script.ts`, SCRIPT);
     const wasLoaded = async (permissions: string[], env: Record<string, string>): Promise<boolean> => {
       const text = await run(folder, permissions, env);
       // 256 products of ones for each of 256 · 256 elements.
@@ -67,12 +73,12 @@ if (Deno.build.os === "linux" && await nativeBuilt()) {
         assert(text.startsWith("native") && !text.includes("oneDNN"), text);
       });
       await t.step("a name that is no full path is refused", async () => {
-        const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-          args: ["run", "--no-check", "-A", `${folder}/script.ts`],
-          env: { CRESSET_ONEDNN: "libdnnl.so.3", LD_LIBRARY_PATH: folder },
-        }).output();
+        const { code, errors } = await start(folder, ["-A"], {
+          CRESSET_ONEDNN: "libdnnl.so.3",
+          LD_LIBRARY_PATH: folder,
+        });
         assert(code === 1);
-        assert(new TextDecoder().decode(stderr).includes("CRESSET_ONEDNN must be the full path of a library"));
+        assert(errors.includes("CRESSET_ONEDNN must be the full path of a library"));
       });
     } finally {
       await Deno.remove(folder, { recursive: true });
