@@ -67,10 +67,10 @@ export {
   type Float32MatmulPrecision,
   getFloat32MatmulPrecision,
   setFloat32MatmulPrecision,
-} from "./src/backend/cublas.ts";
-export * as accelerator from "./src/backend/accelerator.ts";
+} from "./src/backend/cuda/cublas.ts";
+export * as accelerator from "./src/utils/accelerator.ts";
 export * as backends from "./src/backend/backends_api.ts";
-export * as cuda from "./src/utils/cuda.ts";
+export * as cuda from "./src/cuda/mod.ts";
 export * as warnings from "./src/base/warnings.ts";
 export * as webgpu from "./src/backend/webgpu_api.ts";
 
@@ -120,7 +120,7 @@ export {
   tensor,
   zeros,
   zerosLike,
-} from "./src/ops/creation.ts";
+} from "./src/ops/create/creation.ts";
 export {
   BFloat16Tensor,
   BoolTensor,
@@ -134,16 +134,16 @@ export {
   ShortTensor,
   type TensorType,
 } from "./src/ops/tensor_types.ts";
-export { arange, eye, linspace, logspace } from "./src/ops/ranges.ts";
-export { clone, zero_ } from "./src/ops/convert.ts";
+export { arange, eye, linspace, logspace } from "./src/ops/create/ranges.ts";
+export { clone, zero_ } from "./src/ops/create/convert.ts";
 
 // Randomness
 export { defaultGenerator, Generator, initialSeed, manualSeed, seed } from "./src/base/generator.ts";
-export * as random from "./src/ops/random_state.ts";
-export { forkRng, getRngState, setRngState } from "./src/ops/random_state.ts";
-export { normal, rand, randint, randintLike, randLike, randn, randnLike, randperm } from "./src/ops/random.ts";
-export { bernoulli, multinomial } from "./src/ops/sampling.ts";
-export { alphaDropout, dropout, featureAlphaDropout } from "./src/ops/dropout.ts";
+export * as random from "./src/ops/create/random_state.ts";
+export { forkRng, getRngState, setRngState } from "./src/ops/create/random_state.ts";
+export { normal, rand, randint, randintLike, randLike, randn, randnLike, randperm } from "./src/ops/create/random.ts";
+export { bernoulli, multinomial } from "./src/ops/create/sampling.ts";
+export { alphaDropout, dropout, featureAlphaDropout } from "./src/ops/pointwise/dropout.ts";
 export { getPrintoptions, setPrintoptions } from "./src/tensor/print.ts";
 
 // Pointwise
@@ -172,8 +172,8 @@ export {
   unsqueeze,
   viewAsComplex,
   viewAsReal,
-} from "./src/ops/shape.ts";
-export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./src/ops/view_scatter.ts";
+} from "./src/ops/shape/shape.ts";
+export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./src/ops/shape/view_scatter.ts";
 export {
   atleast1d,
   atleast2d,
@@ -186,7 +186,7 @@ export {
   tensorSplit,
   unbind,
   vsplit,
-} from "./src/ops/split.ts";
+} from "./src/ops/shape/split.ts";
 export {
   blockDiag,
   broadcastShapes,
@@ -205,7 +205,7 @@ export {
   stack,
   tile,
   vstack,
-} from "./src/ops/join.ts";
+} from "./src/ops/shape/join.ts";
 export {
   combinations,
   diag,
@@ -221,7 +221,7 @@ export {
   trilIndices,
   triu,
   triuIndices,
-} from "./src/ops/arrange.ts";
+} from "./src/ops/shape/arrange.ts";
 export {
   gather,
   indexAdd,
@@ -233,8 +233,8 @@ export {
   scatterAdd,
   take,
   takeAlongDim,
-} from "./src/ops/indexing.ts";
-export { indexReduce, scatterReduce } from "./src/ops/scatter_reduce.ts";
+} from "./src/ops/index/indexing.ts";
+export { indexReduce, scatterReduce } from "./src/ops/index/scatter_reduce.ts";
 export {
   all,
   amax,
@@ -257,8 +257,8 @@ export {
   sum,
   var,
   varMean,
-} from "./src/ops/reduce.ts";
-export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/scan.ts";
+} from "./src/ops/reduce/reduce.ts";
+export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/reduce/scan.ts";
 export {
   argwhere,
   maskedFill,
@@ -267,7 +267,7 @@ export {
   nonzero,
   nonzeroStatic,
   unravelIndex,
-} from "./src/ops/masked.ts";
+} from "./src/ops/index/masked.ts";
 export {
   argsort,
   bucketize,
@@ -280,14 +280,14 @@ export {
   searchsorted,
   sort,
   topk,
-} from "./src/ops/sort.ts";
-export { bincount, histc, unique, uniqueConsecutive } from "./src/ops/unique.ts";
-export { indexPut } from "./src/ops/at.ts";
-export { type Index, type IndexArray } from "./src/ops/at.ts";
-export { Slice, slice } from "./src/ops/slice.ts";
+} from "./src/ops/reduce/sort.ts";
+export { bincount, histc, unique, uniqueConsecutive } from "./src/ops/reduce/unique.ts";
+export { indexPut } from "./src/ops/index/at.ts";
+export { type Index, type IndexArray } from "./src/ops/index/at.ts";
+export { Slice, slice } from "./src/ops/index/slice.ts";
 export { imag, real } from "./src/ops/properties.ts";
 
-export { celu, hardshrink, prelu, relu, rrelu, selu, threshold } from "./src/ops/activation.ts";
+export { celu, hardshrink, prelu, relu, rrelu, selu, threshold } from "./src/ops/pointwise/activation.ts";
 export {
   add,
   addcdiv,
@@ -325,7 +325,7 @@ export {
   trueDivide,
   xlog1py,
   xlogy,
-} from "./src/ops/binary.ts";
+} from "./src/ops/pointwise/binary.ts";
 export {
   allclose,
   bitwiseAnd,
@@ -363,7 +363,7 @@ export {
   notEqual,
   signbit,
   where,
-} from "./src/ops/compare.ts";
+} from "./src/ops/pointwise/compare.ts";
 export {
   abs,
   absolute,
@@ -423,8 +423,8 @@ export {
   tan,
   tanh,
   trunc,
-} from "./src/ops/unary.ts";
-export { i0 } from "./src/ops/special.ts";
+} from "./src/ops/pointwise/unary.ts";
+export { i0 } from "./src/ops/pointwise/special.ts";
 
 // Data, files
 export * as io from "./src/io/mod.ts";
@@ -446,20 +446,20 @@ export {
   mv,
   outer,
   vdot,
-} from "./src/ops/matmul.ts";
-export { chainMatmul, einsum, tensordot } from "./src/ops/einsum.ts";
-export { bilinear } from "./src/ops/linear.ts";
-export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/conv.ts";
+} from "./src/ops/linalg/matmul.ts";
+export { chainMatmul, einsum, tensordot } from "./src/ops/linalg/einsum.ts";
+export { bilinear } from "./src/ops/linalg/linear.ts";
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./src/ops/nn/conv.ts";
 
 // Layers, losses, optimizers
-export * as fft from "./src/ops/fft.ts";
-export * as special from "./src/ops/special.ts";
+export * as fft from "./src/ops/linalg/fft.ts";
+export * as special from "./src/ops/pointwise/special.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as optim from "./src/optim/mod.ts";
-export { logSoftmax, softmax } from "./src/ops/softmax.ts";
-export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/norm.ts";
-export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss_embedding.ts";
-export type { Reduction } from "./src/ops/loss_core.ts";
-export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/pixel.ts";
+export { logSoftmax, softmax } from "./src/ops/nn/softmax.ts";
+export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from "./src/ops/nn/norm.ts";
+export { cosineSimilarity, pairwiseDistance } from "./src/ops/loss/loss_embedding.ts";
+export type { Reduction } from "./src/ops/loss/loss_core.ts";
+export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./src/ops/shape/pixel.ts";
 
 export type * from "./src/types.ts";

@@ -6,8 +6,8 @@
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { BackendInfo, Block, MemoryStats, Strided } from "./backend/backend.ts";
-export type { MatmulPrecisionArgs } from "./backend/cublas.ts";
-export type { CaptureBeginArgs } from "./backend/cuda_graphs.ts";
+export type { MatmulPrecisionArgs } from "./backend/cuda/cublas.ts";
+export type { CaptureBeginArgs } from "./cuda/graphs.ts";
 export type {
   CudaDeviceArgs,
   ElapsedTimeArgs,
@@ -17,7 +17,7 @@ export type {
   RecordEventArgs,
   SetDeviceArgs,
   WaitEventArgs,
-} from "./backend/cuda_streams.ts";
+} from "./cuda/streams.ts";
 export type { AdapterArgs, OpenDeviceArgs, SetDefaultDeviceArgs } from "./backend/mod.ts";
 export type { Args, First, Func, Lists, Named, NoArgs, Params, SpreadArgs } from "./base/call.ts";
 export type { DeviceArgs, DeviceType } from "./base/device.ts";
@@ -44,7 +44,7 @@ export type {
   ShrinkArgs,
   SoftplusArgs,
   ThresholdArgs,
-} from "./ops/activation.ts";
+} from "./ops/pointwise/activation.ts";
 export type {
   CombinationsArgs,
   DiagEmbedArgs,
@@ -54,9 +54,9 @@ export type {
   RollArgs,
   Rot90Args,
   TriangleIndicesArgs,
-} from "./ops/arrange.ts";
-export type { IndexPutArgs } from "./ops/at.ts";
-export type { AttentionArgs } from "./ops/attention.ts";
+} from "./ops/shape/arrange.ts";
+export type { IndexPutArgs } from "./ops/index/at.ts";
+export type { AttentionArgs } from "./ops/nn/attention.ts";
 export type {
   AddArgs,
   AddcArgs,
@@ -70,10 +70,17 @@ export type {
   PolarArgs,
   PowArgs,
   RsubArgs,
-} from "./ops/binary.ts";
-export type { ClampArgs, ClampMaxArgs, ClampMinArgs, CloseArgs, EqualArgs, WhereArgs } from "./ops/compare.ts";
-export type { ConvArgs, ConvTransposeArgs, Sizes } from "./ops/conv.ts";
-export type { CloneArgs } from "./ops/convert.ts";
+} from "./ops/pointwise/binary.ts";
+export type {
+  ClampArgs,
+  ClampMaxArgs,
+  ClampMinArgs,
+  CloseArgs,
+  EqualArgs,
+  WhereArgs,
+} from "./ops/pointwise/compare.ts";
+export type { ConvArgs, ConvTransposeArgs, Sizes } from "./ops/nn/conv.ts";
+export type { CloneArgs } from "./ops/create/convert.ts";
 export type {
   DataArgs,
   EmptyArgs,
@@ -89,16 +96,16 @@ export type {
   SizedFunction,
   TensorArgs,
   TensorData,
-} from "./ops/creation.ts";
-export type { CtcLossArgs, Lengths } from "./ops/ctc.ts";
-export type { InPlace, Pointwise, PointwiseFn } from "./ops/define.ts";
-export type { Dropout, DropoutArgs } from "./ops/dropout.ts";
-export type { ChainMatmulArgs, EinsumArgs, TensordotArgs } from "./ops/einsum.ts";
-export type { EmbeddingArgs, OneHotArgs, OneHotFn } from "./ops/embedding.ts";
-export type { BagMode, EmbeddingBagArgs } from "./ops/embedding_bag.ts";
-export type { FoldArgs, UnfoldArgs, WindowSize } from "./ops/fold.ts";
-export type { FusedUpdate } from "./ops/fused.ts";
-export type { AffineGridArgs, GridSampleArgs, Padding } from "./ops/grid_sample.ts";
+} from "./ops/create/creation.ts";
+export type { CtcLossArgs, Lengths } from "./ops/loss/ctc.ts";
+export type { InPlace, Pointwise, PointwiseFn } from "./ops/core/define.ts";
+export type { Dropout, DropoutArgs } from "./ops/pointwise/dropout.ts";
+export type { ChainMatmulArgs, EinsumArgs, TensordotArgs } from "./ops/linalg/einsum.ts";
+export type { EmbeddingArgs, OneHotArgs, OneHotFn } from "./ops/index/embedding.ts";
+export type { BagMode, EmbeddingBagArgs } from "./ops/index/embedding_bag.ts";
+export type { FoldArgs, UnfoldArgs, WindowSize } from "./ops/nn/fold.ts";
+export type { FusedUpdate } from "./ops/core/fused.ts";
+export type { AffineGridArgs, GridSampleArgs, Padding } from "./ops/nn/grid_sample.ts";
 export type {
   GatherArgs,
   IndexAddArgs,
@@ -109,8 +116,8 @@ export type {
   ScatterArgs,
   TakeAlongDimArgs,
   TakeArgs,
-} from "./ops/indexing.ts";
-export type { InterpolateArgs, InterpolateMode } from "./ops/interpolate.ts";
+} from "./ops/index/indexing.ts";
+export type { InterpolateArgs, InterpolateMode } from "./ops/nn/interpolate.ts";
 export type {
   CatArgs,
   JoinFunction,
@@ -120,8 +127,8 @@ export type {
   StackArgs,
   TensorsArgs,
   TileArgs,
-} from "./ops/join.ts";
-export type { BilinearArgs, LinearArgs } from "./ops/linear.ts";
+} from "./ops/shape/join.ts";
+export type { BilinearArgs, LinearArgs } from "./ops/linalg/linear.ts";
 export type {
   BCEWithLogitsLossArgs,
   GaussianNllLossArgs,
@@ -132,16 +139,16 @@ export type {
   PairLossArgs,
   PoissonNLLLossArgs,
   SmoothL1LossArgs,
-} from "./ops/loss.ts";
-export type { CrossEntropyLossArgs, MultiMarginLossArgs, NLLLossArgs } from "./ops/loss_class.ts";
-export type { LossArgs, LossFn, Targeted, WeightedLossArgs } from "./ops/loss_core.ts";
+} from "./ops/loss/loss.ts";
+export type { CrossEntropyLossArgs, MultiMarginLossArgs, NLLLossArgs } from "./ops/loss/loss_class.ts";
+export type { LossArgs, LossFn, Targeted, WeightedLossArgs } from "./ops/loss/loss_core.ts";
 export type {
   CosineSimilarityArgs,
   NormalizeArgs,
   PairwiseDistanceArgs,
   TripletMarginLossArgs,
   TripletMarginWithDistanceLossArgs,
-} from "./ops/loss_embedding.ts";
+} from "./ops/loss/loss_embedding.ts";
 export type {
   MaskedFillArgs,
   MaskedScatterArgs,
@@ -149,7 +156,7 @@ export type {
   NonzeroCalls,
   NonzeroStaticArgs,
   UnravelIndexArgs,
-} from "./ops/masked.ts";
+} from "./ops/index/masked.ts";
 export type {
   AddmmArgs,
   AddmvArgs,
@@ -161,9 +168,9 @@ export type {
   MvArgs,
   OuterArgs,
   ScaledArgs,
-} from "./ops/matmul.ts";
-export type { MultiHeadAttentionArgs } from "./ops/multi_head.ts";
-export type { NamedTuple, ValuesIndices } from "./ops/named.ts";
+} from "./ops/linalg/matmul.ts";
+export type { MultiHeadAttentionArgs } from "./ops/nn/multi_head.ts";
+export type { NamedTuple, ValuesIndices } from "./ops/core/named.ts";
 export type {
   BatchNormArgs,
   GroupNormArgs,
@@ -171,10 +178,10 @@ export type {
   LayerNormArgs,
   LocalResponseNormArgs,
   RmsNormArgs,
-} from "./ops/norm.ts";
-export type { Fn, IsMethod, ListParams, MethodForm, Op, OutArgs, SpreadOp } from "./ops/op.ts";
-export type { PadArgs, PadMode } from "./ops/pad.ts";
-export type { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "./ops/pixel.ts";
+} from "./ops/nn/norm.ts";
+export type { Fn, IsMethod, ListParams, MethodForm, Op, OutArgs, SpreadOp } from "./ops/core/op.ts";
+export type { PadArgs, PadMode } from "./ops/shape/pad.ts";
+export type { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "./ops/shape/pixel.ts";
 export type {
   AdaptiveMaxPoolArgs,
   AdaptiveMaxPoolFn,
@@ -188,8 +195,8 @@ export type {
   MaxPoolIndexed,
   OutputSize,
   Valued,
-} from "./ops/pool.ts";
-export type { Size } from "./ops/pool_core.ts";
+} from "./ops/nn/pool.ts";
+export type { Size } from "./ops/nn/pool_core.ts";
 export type { IsSameSizeArgs, ResultTypeArgs } from "./ops/queries.ts";
 export type {
   Bound,
@@ -203,8 +210,8 @@ export type {
   RandLikeArgs,
   RandomArgs,
   RandpermArgs,
-} from "./ops/random.ts";
-export type { ArangeArgs, EyeArgs, LinspaceArgs, LogspaceArgs } from "./ops/ranges.ts";
+} from "./ops/create/random.ts";
+export type { ArangeArgs, EyeArgs, LinspaceArgs, LogspaceArgs } from "./ops/create/ranges.ts";
 export type {
   AminmaxArgs,
   ArgmaxArgs,
@@ -222,12 +229,12 @@ export type {
   VarCalls,
   VarFn,
   VarOp,
-} from "./ops/reduce.ts";
-export type { Dims } from "./ops/reduce_core.ts";
-export type { BernoulliArgs, MultinomialArgs } from "./ops/sampling.ts";
-export type { ScaledMmArgs, ScalingRecipe } from "./ops/scaled_mm.ts";
-export type { CummaxArgs, CumsumArgs, LogcumsumexpArgs } from "./ops/scan.ts";
-export type { IndexReduceArgs, ScatterReduceArgs, ScatterReduction } from "./ops/scatter_reduce.ts";
+} from "./ops/reduce/reduce.ts";
+export type { Dims } from "./ops/core/reduce_core.ts";
+export type { BernoulliArgs, MultinomialArgs } from "./ops/create/sampling.ts";
+export type { ScaledMmArgs, ScalingRecipe } from "./ops/linalg/scaled_mm.ts";
+export type { CummaxArgs, CumsumArgs, LogcumsumexpArgs } from "./ops/reduce/scan.ts";
+export type { IndexReduceArgs, ScatterReduceArgs, ScatterReduction } from "./ops/index/scatter_reduce.ts";
 export type {
   AsStridedArgs,
   DiagonalArgs,
@@ -243,9 +250,9 @@ export type {
   TransposeArgs,
   UnflattenArgs,
   UnsqueezeArgs,
-} from "./ops/shape.ts";
-export type { SliceArgs } from "./ops/slice.ts";
-export type { SoftmaxArgs } from "./ops/softmax.ts";
+} from "./ops/shape/shape.ts";
+export type { SliceArgs } from "./ops/index/slice.ts";
+export type { SoftmaxArgs } from "./ops/nn/softmax.ts";
 export type {
   BucketizeArgs,
   IsinArgs,
@@ -257,7 +264,7 @@ export type {
   SearchsortedArgs,
   SortArgs,
   TopkArgs,
-} from "./ops/sort.ts";
+} from "./ops/reduce/sort.ts";
 export type {
   AtleastArgs,
   AtleastCalls,
@@ -267,9 +274,9 @@ export type {
   SplitWithSizesArgs,
   TensorSplitArgs,
   UnbindArgs,
-} from "./ops/split.ts";
+} from "./ops/shape/split.ts";
 export type { TypedDataArgs, TypedSizeArgs } from "./ops/tensor_types.ts";
-export type { LogitArgs, MvlgammaArgs, NanToNumArgs, PolygammaArgs, RoundArgs } from "./ops/unary.ts";
+export type { LogitArgs, MvlgammaArgs, NanToNumArgs, PolygammaArgs, RoundArgs } from "./ops/pointwise/unary.ts";
 export type {
   BincountArgs,
   HistcArgs,
@@ -278,14 +285,14 @@ export type {
   UniqueCalls,
   UniqueConsecutiveArgs,
   UniqueOp,
-} from "./ops/unique.ts";
-export type { MaxUnpoolArgs } from "./ops/unpool.ts";
+} from "./ops/reduce/unique.ts";
+export type { MaxUnpoolArgs } from "./ops/nn/unpool.ts";
 export type {
   AsStridedScatterArgs,
   DiagonalScatterArgs,
   SelectScatterArgs,
   SliceScatterArgs,
-} from "./ops/view_scatter.ts";
+} from "./ops/shape/view_scatter.ts";
 export type { OfDeviceArgs } from "./tensor/memory.ts";
 export type { PrintOptions, PrintProfile, SetPrintoptionsArgs } from "./tensor/print.ts";
 export type { IsContiguousArgs, SizeDimArgs } from "./tensor/tensor.ts";

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import type { Program } from "../expr/program.ts";
 
@@ -225,6 +226,8 @@ export interface Backend {
   /** Returns cached blocks to the system where that is possible. */
   emptyCache(): void;
 
+  /** Where the device has streams: memory of a tensor on `own` waits, once freed, for what was issued to `stream` until then. */
+  recordStream?(own: Device, block: Block, stream: { device: Device; streamId: number }): void;
   /** Whether work is being recorded for replays instead of done: values cannot be read, and numbers stay as they are now. */
   readonly recording?: boolean;
   /** Whether memory of `source`'s device can be copied by {@linkcode Backend.copyFrom}, without passing the host. */
@@ -355,7 +358,7 @@ export interface Backend {
    */
   svd?(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
 
-  // Fourier transforms (optional: composed of products in src/ops/fft_core.ts where absent or refused)
+  // Fourier transforms (optional: composed of products in src/ops/linalg/fft_core.ts where absent or refused)
   /**
    * `out = scale · Σ x[j] e^(∓2πi jk/n)` along dimension 1 of `[outer, n, inner, 2]`, the parts of complex numbers (`+` if
    * `inverse`); both dense and of different memory, not empty. `false`, with nothing written, where the device cannot.
@@ -411,7 +414,7 @@ export interface Backend {
     groups: NormGroups,
   ): boolean;
 
-  // Attention (optional: composed in src/ops/attention_core.ts where absent or refused)
+  // Attention (optional: composed in src/ops/nn/attention_core.ts where absent or refused)
   /** Whether {@linkcode Backend.attention} takes operands of these dtypes and sizes. */
   supportsAttention?(operands: AttentionOperands): boolean;
   /**

@@ -12,8 +12,8 @@ import { type DataArray, int64 } from "../base/dtype.ts";
 import { checkArray } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
-import { tensor } from "../ops/creation.ts";
-import { stack } from "../ops/join.ts";
+import { tensor } from "../ops/create/creation.ts";
+import { stack } from "../ops/shape/join.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** A typed array of numbers, as samples may hold them. */

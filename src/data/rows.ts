@@ -4,7 +4,7 @@
  * @module
  */
 
-import { tensor } from "../ops/creation.ts";
+import { tensor } from "../ops/create/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The rows of every tensor at `indices`, as new tensors. */

@@ -7,7 +7,7 @@
 import "../ops/attach.ts";
 import { type Args, call } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
-import { fromBytes } from "../ops/creation.ts";
+import { fromBytes } from "../ops/create/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { readBytes, type Source } from "./files.ts";
 import { type IdxArray, parseIdx } from "./idx_format.ts";

@@ -29,9 +29,9 @@ import {
   uint8,
 } from "../base/dtype.ts";
 import { ArgumentError, awaitIt, describe, DTypeError, FormatError } from "../base/errors.ts";
-import { bytes as bytesOf } from "../ops/convert.ts";
+import { bytes as bytesOf } from "../ops/create/convert.ts";
 import { bytesOf as plainBytes } from "../base/bytes.ts";
-import { fromBytes } from "../ops/creation.ts";
+import { fromBytes } from "../ops/create/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
 import {

@@ -16,7 +16,7 @@ import {
   ShrinkArgs,
   SoftplusArgs,
   ThresholdArgs,
-} from "../ops/activation.ts";
+} from "../ops/pointwise/activation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { constantParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";

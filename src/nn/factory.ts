@@ -7,7 +7,7 @@
 import type { Device } from "../base/device.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
-import { empty, full, ones, zeros } from "../ops/creation.ts";
+import { empty, full, ones, zeros } from "../ops/create/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 

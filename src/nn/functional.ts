@@ -28,18 +28,25 @@ export {
   softsign,
   tanhshrink,
   threshold,
-} from "../ops/activation.ts";
-export { scaledDotProductAttention } from "../ops/attention.ts";
-export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "../ops/conv.ts";
-export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, featureAlphaDropout } from "../ops/dropout.ts";
-export { ctcLoss } from "../ops/ctc.ts";
-export { embedding, oneHot } from "../ops/embedding.ts";
-export { embeddingBag } from "../ops/embedding_bag.ts";
-export { fold, unfold } from "../ops/fold.ts";
-export { affineGrid, gridSample } from "../ops/grid_sample.ts";
-export { interpolate } from "../ops/interpolate.ts";
-export { bilinear, linear } from "../ops/linear.ts";
-export { scaledMm, ScalingType } from "../ops/scaled_mm.ts";
+} from "../ops/pointwise/activation.ts";
+export { scaledDotProductAttention } from "../ops/nn/attention.ts";
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "../ops/nn/conv.ts";
+export {
+  alphaDropout,
+  dropout,
+  dropout1d,
+  dropout2d,
+  dropout3d,
+  featureAlphaDropout,
+} from "../ops/pointwise/dropout.ts";
+export { ctcLoss } from "../ops/loss/ctc.ts";
+export { embedding, oneHot } from "../ops/index/embedding.ts";
+export { embeddingBag } from "../ops/index/embedding_bag.ts";
+export { fold, unfold } from "../ops/nn/fold.ts";
+export { affineGrid, gridSample } from "../ops/nn/grid_sample.ts";
+export { interpolate } from "../ops/nn/interpolate.ts";
+export { bilinear, linear } from "../ops/linalg/linear.ts";
+export { scaledMm, ScalingType } from "../ops/linalg/scaled_mm.ts";
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
@@ -53,14 +60,14 @@ export {
   poissonNllLoss,
   smoothL1Loss,
   softMarginLoss,
-} from "../ops/loss.ts";
+} from "../ops/loss/loss.ts";
 export {
   crossEntropy,
   multilabelMarginLoss,
   multilabelSoftMarginLoss,
   multiMarginLoss,
   nllLoss,
-} from "../ops/loss_class.ts";
+} from "../ops/loss/loss_class.ts";
 export {
   cosineEmbeddingLoss,
   cosineSimilarity,
@@ -68,11 +75,11 @@ export {
   pairwiseDistance,
   tripletMarginLoss,
   tripletMarginWithDistanceLoss,
-} from "../ops/loss_embedding.ts";
-export { multiHeadAttentionForward } from "../ops/multi_head.ts";
-export { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from "../ops/norm.ts";
-export { pad } from "../ops/pad.ts";
-export { channelShuffle, pixelShuffle, pixelUnshuffle } from "../ops/pixel.ts";
+} from "../ops/loss/loss_embedding.ts";
+export { multiHeadAttentionForward } from "../ops/nn/multi_head.ts";
+export { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from "../ops/nn/norm.ts";
+export { pad } from "../ops/shape/pad.ts";
+export { channelShuffle, pixelShuffle, pixelUnshuffle } from "../ops/shape/pixel.ts";
 export {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
@@ -95,8 +102,8 @@ export {
   maxPool2dWithIndices,
   maxPool3d,
   maxPool3dWithIndices,
-} from "../ops/pool.ts";
+} from "../ops/nn/pool.ts";
 export { celu_, elu_, hardtanh_, leakyRelu_, relu_, rrelu_, selu_, threshold_ } from "./in_place.ts";
 export { gumbelSoftmax, logSoftmax, softmax, softmin } from "./softmax.ts";
-export { sigmoid, tanh } from "../ops/unary.ts";
-export { maxUnpool1d, maxUnpool2d, maxUnpool3d } from "../ops/unpool.ts";
+export { sigmoid, tanh } from "../ops/pointwise/unary.ts";
+export { maxUnpool1d, maxUnpool2d, maxUnpool3d } from "../ops/nn/unpool.ts";

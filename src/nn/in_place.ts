@@ -4,8 +4,8 @@
  * @module
  */
 
-import * as activation from "../ops/activation.ts";
-import { type Fn, fn } from "../ops/op.ts";
+import * as activation from "../ops/pointwise/activation.ts";
+import { type Fn, fn } from "../ops/core/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** An activation's function without its first parameter's freedom: the input is written and returned. */

@@ -10,8 +10,8 @@ import { withGrad } from "../autograd/mode.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
-import { type Fn, fn } from "../ops/op.ts";
-import { randperm } from "../ops/random.ts";
+import { type Fn, fn } from "../ops/core/op.ts";
+import { randperm } from "../ops/create/random.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

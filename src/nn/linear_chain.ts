@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { FusedActivation } from "../ops/epilogue.ts";
-import { type ChainLayer, fusesChains, linearChain } from "../ops/linear_chain.ts";
+import type { FusedActivation } from "../ops/core/epilogue.ts";
+import { type ChainLayer, fusesChains, linearChain } from "../ops/linalg/linear_chain.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { GELU, ReLU } from "./activation.ts";
 import { Dropout } from "./dropout.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Lengths } from "../ops/ctc.ts";
-import { BCEWithLogitsLossArgs, PoissonNLLLossArgs, SmoothL1LossArgs } from "../ops/loss.ts";
-import { CrossEntropyLossArgs, NLLLossArgs } from "../ops/loss_class.ts";
-import { LossArgs, type Reduction, WeightedLossArgs } from "../ops/loss_core.ts";
+import type { Lengths } from "../ops/loss/ctc.ts";
+import { BCEWithLogitsLossArgs, PoissonNLLLossArgs, SmoothL1LossArgs } from "../ops/loss/loss.ts";
+import { CrossEntropyLossArgs, NLLLossArgs } from "../ops/loss/loss_class.ts";
+import { LossArgs, type Reduction, WeightedLossArgs } from "../ops/loss/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";

@@ -5,9 +5,9 @@
  */
 
 import { ArgumentError, describe } from "../base/errors.ts";
-import { HingeLossArgs } from "../ops/loss.ts";
-import { MultiMarginLossArgs } from "../ops/loss_class.ts";
-import type { Reduction } from "../ops/loss_core.ts";
+import { HingeLossArgs } from "../ops/loss/loss.ts";
+import { MultiMarginLossArgs } from "../ops/loss/loss_class.ts";
+import type { Reduction } from "../ops/loss/loss_core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";

@@ -8,7 +8,7 @@ import { checkIntegers } from "../base/checks.ts";
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
-import { LocalResponseNormArgs } from "../ops/norm.ts";
+import { LocalResponseNormArgs } from "../ops/nn/norm.ts";
 import {
   type Both,
   checkSizes,

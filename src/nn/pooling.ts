@@ -12,7 +12,7 @@ import {
   AvgPoolArgs,
   LpPoolArgs,
   type OutputSize,
-} from "../ops/pool.ts";
+} from "../ops/nn/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Size, sizes } from "./factory.ts";
 import * as F from "./functional.ts";

@@ -11,8 +11,8 @@ import { autocasted, autocasting, autocastLists } from "../autograd/autocast.ts"
 import { type Args, call } from "../base/call.ts";
 import { checkCount, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
-import { expression } from "../ops/expression.ts";
-import { cat, stack } from "../ops/join.ts";
+import { expression } from "../ops/core/expression.ts";
+import { cat, stack } from "../ops/shape/join.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, checkTensors, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";

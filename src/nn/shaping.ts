@@ -4,8 +4,8 @@
  * @module
  */
 
-import { FoldArgs, UnfoldArgs } from "../ops/fold.ts";
-import { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "../ops/pixel.ts";
+import { FoldArgs, UnfoldArgs } from "../ops/nn/fold.ts";
+import { ChannelShuffleArgs, PixelShuffleArgs, PixelUnshuffleArgs } from "../ops/shape/pixel.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import * as F from "./functional.ts";
 import { type Layer, layer, shown } from "./layer.ts";

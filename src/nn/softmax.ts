@@ -7,8 +7,8 @@
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { warn } from "../base/warnings.ts";
-import { type Fn, fn } from "../ops/op.ts";
-import { randLike } from "../ops/random.ts";
+import { type Fn, fn } from "../ops/core/op.ts";
+import { randLike } from "../ops/create/random.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

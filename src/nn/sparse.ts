@@ -8,7 +8,7 @@ import { type Args, call } from "../base/call.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { withGrad } from "../autograd/mode.ts";
-import type { BagMode } from "../ops/embedding_bag.ts";
+import type { BagMode } from "../ops/index/embedding_bag.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";

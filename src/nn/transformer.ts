@@ -9,7 +9,7 @@ import { checkTensor } from "../tensor/tensor.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkCount, checkInstance, MOST_LAYERS } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
-import { full } from "../ops/creation.ts";
+import { full } from "../ops/create/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { MultiheadAttention } from "./attention.ts";

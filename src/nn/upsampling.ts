@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InterpolateMode } from "../ops/interpolate.ts";
+import type { InterpolateMode } from "../ops/nn/interpolate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Size } from "./factory.ts";
 import * as F from "./functional.ts";

@@ -12,7 +12,7 @@ import { gradFnOf, requiresGrad } from "../autograd/node.ts";
 import { ArgumentError, show } from "../base/errors.ts";
 import { formatTensor } from "../tensor/print.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Nested, read, readSync, tolistSync } from "./convert.ts";
+import { type Nested, read, readSync, tolistSync } from "./create/convert.ts";
 
 function text(x: Tensor, values: ArrayLike<number | bigint>): string {
   const gradFn = gradFnOf(x)?.name;

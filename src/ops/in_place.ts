@@ -9,7 +9,7 @@
 export {
   /** {@linkcode relu}, written into the tensor. */
   relu as relu_,
-} from "./activation.ts";
+} from "./pointwise/activation.ts";
 export {
   /** {@linkcode add}, written into the tensor. */
   add as add_,
@@ -63,7 +63,7 @@ export {
   trueDivide as trueDivide_,
   /** {@linkcode xlogy}, written into the tensor. */
   xlogy as xlogy_,
-} from "./binary.ts";
+} from "./pointwise/binary.ts";
 export {
   /** {@linkcode bitwiseAnd}, written into the tensor. */
   bitwiseAnd as bitwiseAnd_,
@@ -115,7 +115,7 @@ export {
   ne as ne_,
   /** {@linkcode notEqual}, written into the tensor. */
   notEqual as notEqual_,
-} from "./compare.ts";
+} from "./pointwise/compare.ts";
 export {
   /** {@linkcode abs}, written into the tensor. */
   abs as abs_,
@@ -223,4 +223,4 @@ export {
   tanh as tanh_,
   /** {@linkcode trunc}, written into the tensor. */
   trunc as trunc_,
-} from "./unary.ts";
+} from "./pointwise/unary.ts";

@@ -8,9 +8,9 @@ import { DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { NoArgs } from "../base/call.ts";
-import { type Fn, fn } from "./op.ts";
-import { viewAsReal } from "./shape.ts";
-import { permuteTo, selectAt, transposeTo } from "./view_core.ts";
+import { type Fn, fn } from "./core/op.ts";
+import { viewAsReal } from "./shape/shape.ts";
+import { permuteTo, selectAt, transposeTo } from "./core/view_core.ts";
 
 /** Properties of `Tensor` that are computed by ops. */
 export interface TensorProperties {

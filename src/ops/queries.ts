@@ -5,7 +5,7 @@
  */
 
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
-import { type Fn, fn } from "./op.ts";
+import { type Fn, fn } from "./core/op.ts";
 import { type DType, type DTypeKind, resultType as promoteOperands } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { isScalar, type ScalarLike, toScalar } from "../base/scalar.ts";

@@ -27,9 +27,9 @@ import {
 import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import { nearestName } from "../base/spelling.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
-import { to } from "./convert.ts";
-import { checkSizeList, empty, tensor, type TensorData } from "./creation.ts";
-import { asMethod, type MethodForm } from "./op.ts";
+import { to } from "./create/convert.ts";
+import { checkSizeList, empty, tensor, type TensorData } from "./create/creation.ts";
+import { asMethod, type MethodForm } from "./core/op.ts";
 
 /** PyTorch's names of the types of CPU tensors, without `torch.` in front and `Tensor` behind. */
 const WORDS: ReadonlyMap<DType, string> = new Map([

@@ -10,8 +10,8 @@
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
-import { cat } from "../ops/join.ts";
-import { readsAtOnce } from "../ops/values.ts";
+import { cat } from "../ops/shape/join.ts";
+import { readsAtOnce } from "../ops/core/values.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Closure, Optimizer, type ParamState } from "./optimizer.ts";

@@ -7,7 +7,7 @@
 import { checkArray } from "../base/checks.ts";
 import { float32, float64 } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
-import { hostValues, readsAtOnce } from "../ops/values.ts";
+import { hostValues, readsAtOnce } from "../ops/core/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a call takes and groups do not hold: the parameters, and how an update is computed. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { FusedUpdate } from "../ops/fused.ts";
+import type { FusedUpdate } from "../ops/core/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import type { GroupOptions, OptimizerArgs, ParamGroup, ParamsInput } from "./param_group.ts";

@@ -12,9 +12,9 @@
 import { float32 } from "../base/dtype.ts";
 import { type Expr, linearIndex, where } from "../expr/expr.ts";
 import { withGrad } from "../autograd/mode.ts";
-import { empty, full } from "../ops/creation.ts";
-import { fused, type FusedUpdate } from "../ops/fused.ts";
-import { selectAt } from "../ops/view_core.ts";
+import { empty, full } from "../ops/create/creation.ts";
+import { fused, type FusedUpdate } from "../ops/core/fused.ts";
+import { selectAt } from "../ops/core/view_core.ts";
 import { widestFloat } from "../tensor/create.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -17,8 +17,8 @@ import { int64 } from "../base/dtype.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { BatchNorm } from "../nn/batchnorm.ts";
 import { Module } from "../nn/module.ts";
-import { where } from "../ops/compare.ts";
-import { zeros } from "../ops/creation.ts";
+import { where } from "../ops/pointwise/compare.ts";
+import { zeros } from "../ops/create/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

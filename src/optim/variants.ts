@@ -8,7 +8,7 @@
  */
 
 import { type Expr, where } from "../expr/expr.ts";
-import { fused, type FusedUpdate } from "../ops/fused.ts";
+import { fused, type FusedUpdate } from "../ops/core/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Stage } from "./scalars.ts";
 

@@ -14,7 +14,7 @@ import { type Args, call, NoArgs } from "../base/call.ts";
 import { float32 } from "../base/dtype.ts";
 import { checkArray, checkFunction } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
-import { fromBytes, tensor } from "../ops/creation.ts";
+import { fromBytes, tensor } from "../ops/create/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "../data/random.ts";

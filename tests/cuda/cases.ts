@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
-import { svdOf } from "../../src/ops/svd.ts";
+import { svdOf } from "../../src/ops/linalg/svd.ts";
 import {
   ATTENTION_CASES,
   checkUncopied,

@@ -20,7 +20,7 @@ import { printCudaEach, printCudaEachReduce } from "../../src/expr/cuda_each.ts"
 import { input, scalar } from "../../src/expr/expr.ts";
 import { kindOf } from "../../src/expr/kind.ts";
 import { Program } from "../../src/expr/program.ts";
-import { epilogueProgram } from "../../src/ops/epilogue.ts";
+import { epilogueProgram } from "../../src/ops/core/epilogue.ts";
 import type { CudaSource } from "../support/nvrtc.ts";
 
 const FLOATS: readonly DType[] = [float16, bfloat16, float32, float64];

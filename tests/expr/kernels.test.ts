@@ -14,7 +14,7 @@ import { applyPrimitive } from "../../src/expr/evaluate.ts";
 import { type Expr, input } from "../../src/expr/expr.ts";
 import type { Kind, Scalar } from "../../src/expr/kind.ts";
 import { BINARY_TABLE, type PrimitiveName, UNARY_TABLE } from "../../src/expr/primitives.ts";
-import { applyKernel, Kernel } from "../../src/ops/kernel.ts";
+import { applyKernel, Kernel } from "../../src/ops/core/kernel.ts";
 import { BINARY, binaryPoints, UNARY, unaryPoints } from "./samples.ts";
 
 const DTYPE: Readonly<Record<Kind, DType>> = {

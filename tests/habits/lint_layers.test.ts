@@ -17,7 +17,7 @@ const GOOD: [string, string][] = [
   ["src/backend/cpu/lib.ts", `import * as kernels from "../../../native/cpu/cpu.wasm";`],
   ["src/backend/cuda/mod.ts", `import { helper } from "../common.ts";`],
   ["src/nn/linear.ts", `import { Tensor } from "../tensor/tensor.ts"; import * as F from "./functional.ts";`],
-  ["src/ops/unary.ts", `import x from "npm:left-pad@1.3.0";`],
+  ["src/ops/pointwise/unary.ts", `import x from "npm:left-pad@1.3.0";`],
   ["mod.ts", `export * as nn from "./src/nn/mod.ts";`],
   ["tests/nn/linear.test.ts", `import * as torch from "../../mod.ts"; import { assert } from "@std/assert";`],
   ["examples/mnist.ts", `import bars from "cli-progress"; import * as torch from "../mod.ts";`],
@@ -36,10 +36,10 @@ const BAD: [string, string, string][] = [
   ["src/nn/linear.ts", `import * as torch from "../../mod.ts";`, "mod.ts is not above src/nn"],
   ["src/nn/linear.ts", `import { helper } from "../../tests/support/helper.ts";`, "nothing imports tests/"],
   ["src/nn/linear.ts", `import { x } from "../novel/x.ts";`, "src/novel/x.ts is in no layer"],
-  ["src/ops/unary.ts", `import { assert } from "@std/assert";`, `"@std/assert" needs an import map`],
-  ["src/ops/unary.ts", `import type { A } from "left-pad";`, `"left-pad" needs an import map`],
-  ["src/ops/unary.ts", `import x from "npm:left-pad";`, `"npm:left-pad" needs an import map`],
-  ["src/ops/unary.ts", `import { setImmediate } from "node:timers";`, "ask src/base/platform.ts"],
+  ["src/ops/pointwise/unary.ts", `import { assert } from "@std/assert";`, `"@std/assert" needs an import map`],
+  ["src/ops/pointwise/unary.ts", `import type { A } from "left-pad";`, `"left-pad" needs an import map`],
+  ["src/ops/pointwise/unary.ts", `import x from "npm:left-pad";`, `"npm:left-pad" needs an import map`],
+  ["src/ops/pointwise/unary.ts", `import { setImmediate } from "node:timers";`, "ask src/base/platform.ts"],
   ["mod.ts", `export { x } from "@std/assert";`, `"@std/assert" needs an import map`],
 ];
 

@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/autograd"],
   ["src/ops"],
   ["src/nn", "src/amp", "src/data", "src/io"],
-  ["src/optim"],
+  ["src/optim", "src/cuda"],
   ["src/vision", "src/utils"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],

@@ -1,7 +1,7 @@
 // Fourier transforms: every way that a length can go against the sum itself, gradients of both orders, and what is refused.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { composedTransform, transform } from "../../src/ops/fft_core.ts";
+import { composedTransform, transform } from "../../src/ops/linalg/fft_core.ts";
 
 const { fft } = torch;
 const float64 = { dtype: torch.float64 };

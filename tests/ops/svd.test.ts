@@ -1,7 +1,7 @@
 // The decomposition behind the nuclear norm: factors, order, gradients of both orders, and what it refuses.
 import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { svdOf } from "../../src/ops/svd.ts";
+import { svdOf } from "../../src/ops/linalg/svd.ts";
 
 async function difference(a: torch.Tensor, b: torch.Tensor): Promise<number> {
   return a.numel() === 0 ? 0 : await a.sub(b).abs().max().item();

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { svdOf } from "../../src/ops/svd.ts";
+import { svdOf } from "../../src/ops/linalg/svd.ts";
 import { assertSame, gpuTest } from "./support.ts";
 
 const device = "webgpu";

@@ -9,7 +9,7 @@
  */
 
 import type { AttentionOperands, AttentionOptions, Strided } from "../backend.ts";
-import { cuda as switches } from "../cublas.ts";
+import { cuda as switches } from "./cublas.ts";
 import { Arguments } from "./arguments.ts";
 import {
   ATTENTION_THREADS,

@@ -6,7 +6,7 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { cudnn } from "../cudnn.ts";
+import { cudnn } from "./cudnn.ts";
 import { Arguments } from "./arguments.ts";
 import { biasSource, CONV_LISTS, CONV_POINTERS, type ConvKind, convSource } from "./kernels/tiles.ts";
 import { runTiles } from "./matmul.ts";

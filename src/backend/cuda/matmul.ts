@@ -11,7 +11,7 @@
 import { bfloat16, type DType, float16, float32, float64 } from "../../base/dtype.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Epilogue, ProductScaling, Strided } from "../backend.ts";
-import { cuda as switches } from "../cublas.ts";
+import { cuda as switches } from "./cublas.ts";
 import { collapse } from "../layout.ts";
 import { Arguments } from "./arguments.ts";
 import { operandAt } from "./kernels/common.ts";

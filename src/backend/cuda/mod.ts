@@ -47,6 +47,7 @@ import { reduce } from "./reduce.ts";
 import * as rows from "./rows.ts";
 import { argReduce, scan } from "./scan.ts";
 import { addressOf, CudaStream } from "./stream.ts";
+import { recordStream } from "./streams_guard.ts";
 import { svd } from "./svd.ts";
 
 /** The kernels of one CUDA device. */
@@ -92,6 +93,9 @@ export class CudaBackend implements Backend {
   }
   readSync(x: Strided): Uint8Array<ArrayBuffer> {
     return this.stream.read(addressOf(x), numelOf(x.shape) * x.dtype.itemsize);
+  }
+  recordStream(own: Device, block: Block, stream: { device: Device; streamId: number }): void {
+    recordStream(this.stream, own, block, stream);
   }
   get recording(): boolean {
     return this.stream.recording !== null;
