@@ -139,7 +139,10 @@ static inline float vm_log1p(float x) {
   return vm_abs(x) < 0x1p-24f ? x : r;
 }
 
-/* x P(x^2)/Q(x^2), minimax in the relative error (9e-9) up to 8.2, near enough to where the result is 1. */
+/*
+ * x P(x^2)/Q(x^2), minimax in the relative error (9e-9) up to 8.2. From 9.02 on the result is 1, exactly: a gradient that
+ * multiplies 1 - y^2 by something large must see 0.
+ */
 static inline float vm_tanh(float x) {
   float t = vm_clamp(x, 8.2f), s = t * t;
   float p = 1.4903305833773096e-8f;
@@ -152,7 +155,9 @@ static inline float vm_tanh(float x) {
   q = q * s + 2.6119190912805044e-2f;
   q = q * s + 0.4676786979017709f;
   q = q * s + 1.0f;
-  return vm_clamp(t * p / q, 1.0f);
+  float y = vm_clamp(t * p / q, 1.0f);
+  y = x > 9.02f ? 1.0f : y;
+  return x < -9.02f ? -1.0f : y;
 }
 
 static inline float vm_sigmoid(float x) {

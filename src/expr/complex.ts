@@ -84,7 +84,7 @@ export function imag(x: Value): Expr {
 export function angle(x: Value): Expr {
   if (x instanceof Complex) return x.im.atan2(x.re);
   const real = x as Expr;
-  return real.isnan().where(real, real.lt(0).where(Math.PI, 0));
+  return real.isnan().where(real, real.lt(0).where(real.like(Math.PI), 0));
 }
 
 /** The sign: z / |z|, 0 at 0. */

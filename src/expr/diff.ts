@@ -68,7 +68,9 @@ function pull(e: Expr, g: Expr, wanted: (arg: Expr) => boolean): (Expr | null)[]
     const inner = pull(e, b.is(0) ? a : b, wanted);
     return inner.map((part) => part && (b.is(0) ? where(condition, part, 0) : where(condition, 0, part)));
   }
-  if (e.derivative !== null) return e.derivative.map((partial) => wanted(partial.by) ? chain(g, partial.is) : null);
+  if (e.derivative !== null) {
+    return e.derivative.map(({ by, is }) => wanted(by) ? chain(g, typeof is === "function" ? is() : is) : null);
+  }
   switch (e.op) {
     case "input":
     case "scalar":

@@ -144,8 +144,11 @@ export class Expr implements Value {
 export interface PartialDerivative {
   /** A subexpression of the value. */
   readonly by: Expr;
-  /** The value's derivative by it. */
-  readonly is: Expr;
+  /**
+   * The value's derivative by it, or what makes it when it is asked for: functions may be each other's derivatives. What
+   * is made reads no more inputs than the value.
+   */
+  readonly is: Expr | (() => Expr);
 }
 
 /**

@@ -60,10 +60,13 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
   for (const e of order) {
     const rewritten = made.get(e)!;
     if (e.derivative === null || rewritten === e) continue;
-    const partials = e.derivative.map(({ by, is }) => ({ by: made.get(by)!, is: made.get(is)! }));
+    const partials = e.derivative.map(({ by, is }) => ({
+      by: made.get(by)!,
+      is: typeof is === "function" ? () => substitute([is()], replacements)[0] : made.get(is)!,
+    }));
     // A derivative that came to read more than its value does could not be renumbered with it.
     const read = new Set(operandsOf([rewritten]).inputs);
-    const all = operandsOf(partials.flatMap(({ by, is }) => [by, is])).inputs;
+    const all = operandsOf(partials.flatMap(({ by, is }) => typeof is === "function" ? [by] : [by, is])).inputs;
     if (all.every((input) => read.has(input))) withDerivative(rewritten, partials);
   }
   return exprs.map((e) => made.get(e)!);
@@ -71,7 +74,7 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
 
 /** The nodes of a stated derivative, which is rewritten with its value. */
 function statedNodes(e: Expr): Expr[] {
-  return e.derivative?.flatMap((partial) => [partial.by, partial.is]) ?? [];
+  return e.derivative?.flatMap(({ by, is }) => typeof is === "function" ? [by] : [by, is]) ?? [];
 }
 
 /** The node over other operands, simplified as if built by hand. */

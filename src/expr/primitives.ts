@@ -15,7 +15,7 @@
 
 import { DTypeError } from "../base/errors.ts";
 import { philoxWord } from "../base/philox.ts";
-import type { Expr } from "./expr.ts";
+import { type Expr, withDerivative } from "./expr.ts";
 import type { Kind } from "./kind.ts";
 import * as ref from "./reference.ts";
 
@@ -323,8 +323,7 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     value: { float: Math.acosh },
     cuda: "acosh@($a)",
     wgsl: "crAcosh($a)",
-    // The factored form does not cancel near 1.
-    grad: (g, _y, x) => g.mul(x.sub(1).mul(x.add(1)).rsqrt()),
+    grad: (g, _y, x) => g.mul(squareLessOne(x).rsqrt()),
   },
   atanh: {
     ...float,
@@ -550,7 +549,7 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     value: { float: ref.nextafter },
     cuda: "nextafter@($a, $b)",
     wgsl: "crNextafter($a, $b)",
-    grad: (g) => [() => g, zero],
+    grad: (g, _y, a, b) => [() => a.eq(b).where(0, g), zero],
   },
   zeta: {
     ...float,
@@ -636,6 +635,11 @@ export const PRIMITIVES: Readonly<Record<PrimitiveName, Row>> = { ...UNARY_TABLE
 /** 1 - x² as PyTorch computes it, its rounding near ±1 included: float32 gradients agree to its tolerance. */
 function squareFromOne(x: Expr): Expr {
   return x.mul(x).neg().add(1);
+}
+
+/** x² - 1, factored so that it does not cancel near ±1; its derivative is stated, because that of the factors may be ∞ - ∞. */
+function squareLessOne(x: Expr): Expr {
+  return withDerivative(x.sub(1).mul(x.add(1)), [{ by: x, is: () => x.mul(2) }]);
 }
 
 /** 1 - x², factored so that it does not cancel near ±1. */

@@ -437,6 +437,7 @@ const circular: Record<string, string> = {
   let q = ${
     polynomial("s", [8.396453258472021e-7, 3.391054948537339e-4, 2.6119190912805044e-2, 0.4676786979017709, 1.0])
   };
+  if (abs(x) > 9.02) { return sign(x); }
   return select(clamp(t * p / q, -1.0, 1.0), x, crIsNan(x));
 }`,
   crAsinh: `fn crAsinh(x: f32) -> f32 {

@@ -65,7 +65,8 @@ export const l1Loss: LossFn<typeof MseLossArgs> = lossFn(
   MseLossArgs,
   (input, target, { weight }, reduction) => {
     warnBroadcast("l1Loss", target, input);
-    if (input.dtype.isComplex || target.dtype.isComplex) {
+    const real = input.dtype.isFloatingPoint || target.dtype.isFloatingPoint;
+    if (!real || input.dtype.isComplex || target.dtype.isComplex) {
       return scope(() => {
         const distance = input.sub(target).abs();
         return reduceLoss(weight ? distance.mul(weight) : distance, reduction);
@@ -76,8 +77,10 @@ export const l1Loss: LossFn<typeof MseLossArgs> = lossFn(
 );
 
 const smoothL1 = elementLoss("smoothL1Loss", ([x, y], [beta]) => {
-  const d = x!.sub(y!).abs();
-  return d.lt(beta).where(d.mul(d).mul(0.5).div(beta), d.sub(beta.mul(0.5)));
+  const d = x!.sub(y!), a = d.abs();
+  const loss = a.lt(beta).where(a.mul(a).mul(0.5).div(beta), a.sub(beta.mul(0.5)));
+  // Stated, so that the derivative of NaN is NaN.
+  return withDerivative(loss, [{ by: d, is: () => a.ge(beta).where(d.sign(), d.div(beta)) }]);
 });
 
 /** The parameters of {@linkcode smoothL1Loss} behind the target, and of its layer. */
@@ -110,9 +113,10 @@ export const smoothL1Loss: LossFn<typeof SmoothL1LossArgs> = lossFn(
 );
 
 const huber = elementLoss("huberLoss", ([x, y, w], [delta]) => {
-  const d = x!.sub(y!).abs();
-  const loss = d.le(delta).where(d.mul(d).mul(0.5), delta.mul(d.sub(delta.mul(0.5))));
-  return w ? loss.mul(w) : loss;
+  const d = x!.sub(y!), a = d.abs();
+  const loss = a.le(delta).where(a.mul(a).mul(0.5), delta.mul(a.sub(delta.mul(0.5))));
+  const stated = withDerivative(loss, [{ by: d, is: () => a.ge(delta).where(delta.mul(d.sign()), d) }]);
+  return w ? stated.mul(w) : stated;
 });
 
 /** The parameters of {@linkcode huberLoss} behind the target. */
@@ -196,9 +200,14 @@ function softplus(x: Expr): Expr {
 const bceLogits = elementLoss("binaryCrossEntropyWithLogits", ([x, y, w, positive]) => {
   const t = y!;
   const opposite = softplus(x!.neg());
-  const weighted = positive ? positive.sub(1).mul(t).add(1).mul(opposite) : opposite;
-  const loss = constant(1, t.kind).sub(t).mul(x!).add(weighted);
-  return w ? loss.mul(w) : loss;
+  const weight = positive ? positive.sub(1).mul(t).add(1) : constant(1, t.kind);
+  const loss = constant(1, t.kind).sub(t).mul(x!).add(weight.mul(opposite));
+  // Stated, because (1 - t) - weight · σ(-x) cancels where x is large.
+  const partials = [{ by: x!, is: () => weight.mul(x!.sigmoid()).sub(positive ? positive.mul(t) : t) }];
+  if (positive) partials.push({ by: positive, is: () => t.mul(opposite) });
+  partials.push({ by: t, is: () => positive ? positive.sub(1).mul(opposite).sub(x!) : x!.neg() });
+  const stated = withDerivative(loss, partials);
+  return w ? stated.mul(w) : stated;
 });
 
 /** The parameters of {@linkcode binaryCrossEntropyWithLogits} behind the target, and of its layer. */
@@ -285,9 +294,13 @@ export const softMarginLoss: LossFn<typeof LossArgs> = lossFn(
   },
 );
 
+/** `max(0, d)`, with the gradient of `d` at 0 as well. */
+function hinge(d: Expr): Expr {
+  return withDerivative(d.max(0), [{ by: d, is: () => d.lt(0).where(d.like(0), 1) }]);
+}
+
 const marginRanking = elementLoss("marginRankingLoss", ([x1, x2, y], [margin]) => {
-  const d = margin.sub(y!.mul(x1!.sub(x2!)));
-  return d.ge(0).where(d, 0);
+  return hinge(margin.sub(y!.mul(x1!.sub(x2!))));
 });
 
 /** The parameters of {@linkcode marginRankingLoss} and {@linkcode cosineEmbeddingLoss} behind the first input. */
@@ -325,9 +338,8 @@ export const marginRankingLoss: Fn<typeof PairLossArgs> = fn(
   },
 );
 
-const hinge = elementLoss("hingeEmbeddingLoss", ([x, y], [margin]) => {
-  const distance = margin.sub(x!);
-  const apart = distance.ge(0).where(distance, 0);
+const hingeEmbedding = elementLoss("hingeEmbeddingLoss", ([x, y], [margin]) => {
+  const apart = hinge(margin.sub(x!));
   return y!.ne(1).where(apart, 0).add(y!.ne(-1).where(x!, 0));
 });
 
@@ -347,7 +359,7 @@ export class HingeLossArgs extends LossArgs {
 export const hingeEmbeddingLoss: LossFn<typeof HingeLossArgs> = lossFn(
   { name: "hingeEmbeddingLoss", autocast: "float32" },
   HingeLossArgs,
-  (input, target, { margin }, reduction) => hinge([input, target], [margin], reduction),
+  (input, target, { margin }, reduction) => hingeEmbedding([input, target], [margin], reduction),
 );
 
 /** Stirling's approximation of `log t!`, 0 up to 1. */

@@ -50,12 +50,11 @@ export const cosineSimilarity: Fn<typeof CosineSimilarityArgs> = fn(
   },
 );
 
-/** The root of a sum of squares, at least `eps` where values are concerned; the gradient is that of the root. */
+/** The root of a sum of squares, at least `eps`, which is a constant. */
 function lengthOf(squares: Tensor, eps: number): Tensor {
-  const length = squares.sqrt();
-  const raised = length.detach().clampMin(eps);
-  // Where the length is below eps its gradient is that of a constant.
-  return raised.where(length.detach().lt(eps), length);
+  const given = squares.detach();
+  // The root of 0 has an infinite gradient, and 0 · ∞ would be NaN although that root is not used.
+  return squares.maskedFill(given.eq(0), 1).sqrt().maskedFill(given.sqrt().lt(eps), eps);
 }
 
 /** The parameters of {@linkcode pairwiseDistance}. */

@@ -141,7 +141,11 @@ function indexOf(padding: Padding, align: boolean): ExpressionFunction {
   const key = `${padding} ${align}`;
   let made = wholes.get(key);
   if (made === undefined) {
-    made = expression("gridSample", ([x], [size]) => inside(x!, size, padding, align).max(0).min(size.sub(1)));
+    made = expression("gridSample", ([x], [size]) => {
+      // A place that is not a number reads some pixel; its share is NaN.
+      const at = inside(x!, size, padding, align).max(0).min(size.sub(1));
+      return at.isnan().where(0, at);
+    });
     wholes.set(key, made);
   }
   return made;
@@ -152,7 +156,11 @@ const isInside = expression("gridSample", ([x], [size]) => {
   const one = constant(1, x!.kind);
   return x!.ge(0).logicalAnd(x!.lt(size)).where(one, 0);
 });
-const linearShare = expression("gridSample", ([x, whole]) => constant(1, x!.kind).sub(x!.sub(whole!).abs()));
+// By side, not by the distance: on a pixel the distance has no slope, where PyTorch takes that to the right.
+const linearShares = [
+  expression("gridSample", ([x, whole]) => constant(1, x!.kind).sub(x!.sub(whole!))),
+  expression("gridSample", ([x, whole]) => x!.sub(whole!).add(1)),
+];
 
 /** Keys' cubic kernel with PyTorch's parameter. */
 const cubicShare = expression("gridSample", ([x, whole]) => {
@@ -185,7 +193,7 @@ function axisTaps(x: Tensor, size: number, mode: string, padding: Padding, align
       ? isInside([whole], [size])
       : null;
     if (mode === "nearest") return { index, share: padding === "zeros" ? mask : null };
-    const share = (cubic ? cubicShare : linearShare)([position, whole], []);
+    const share = (cubic ? cubicShare : linearShares[k])([position, whole], []);
     return { index, share: mask ? share.mul(mask) : share };
   });
 }

@@ -124,10 +124,22 @@ export class AlphaArgs {
   ) {}
 }
 
+/**
+ * `right` · x where positive, else `left` · (e^z - 1), whose derivative there is `slope` · e^z.
+ *
+ * The derivative is stated, because that of `expm1` comes from its result, in which e^z of a very negative z is lost. As in
+ * PyTorch, 0 has the first derivative of the left side and the second of the right.
+ */
+function exponentialUnit(x: Expr, z: Expr, left: Expr | number, slope: Expr | number, right = 1): Expr {
+  const value = where(x.gt(0), x.mul(right), z.expm1().mul(left));
+  const partial = where(x.gt(0), x.like(right), where(x.lt(0), z.exp(), x.like(1)).mul(slope));
+  return withDerivative(value, [{ by: x, is: partial }]);
+}
+
 /** x where positive, else alpha · (e^x - 1). */
 export const elu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "elu",
-  expr: (x: Expr, { numbers }) => where(x.gt(0), x, x.expm1().mul(numbers.alpha)),
+  expr: (x: Expr, { numbers }) => exponentialUnit(x, x, numbers.alpha as Expr, numbers.alpha as Expr),
 });
 
 /** Fixed-point constants of SELU (Klambauer et al. 2017, https://arxiv.org/abs/1706.02515). */
@@ -137,13 +149,13 @@ const SELU_SCALE = 1.0507009873554804934193349852946;
 /** scale · (x where positive, else alpha · (e^x - 1)) with the constants that keep mean 0 and variance 1. */
 export const selu: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "selu",
-  expr: (x: Expr) => where(x.gt(0), x.mul(SELU_SCALE), x.expm1().mul(SELU_ALPHA * SELU_SCALE)),
+  expr: (x: Expr) => exponentialUnit(x, x, SELU_ALPHA * SELU_SCALE, SELU_ALPHA * SELU_SCALE, SELU_SCALE),
 });
 
 /** max(0, x) + min(0, alpha · (e^(x / alpha) - 1)). */
 export const celu: PointwiseFn<typeof AlphaArgs> = activation(AlphaArgs, {
   name: "celu",
-  expr: (x: Expr, { numbers: { alpha } }) => where(x.gt(0), x, x.div(alpha as Expr).expm1().mul(alpha)),
+  expr: (x: Expr, { numbers: { alpha } }) => exponentialUnit(x, x.div(alpha as Expr), alpha as Expr, 1),
 });
 
 /** The expression of {@linkcode gelu}, exact or by the approximation with tanh. */
@@ -297,7 +309,10 @@ export const hardtanh: PointwiseFn<typeof HardtanhArgs> = activation(HardtanhArg
 /** min(max(x + 3, 0), 6) / 6. */
 export const hardsigmoid: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs, {
   name: "hardsigmoid",
-  expr: (x: Expr) => where(x.le(-3), 0, where(x.ge(3), 1, x.div(6).add(0.5))),
+  expr: (x: Expr) =>
+    withDerivative(where(x.le(-3), 0, where(x.ge(3), 1, x.div(6).add(0.5))), [
+      { by: x, is: where(x.abs().lt(3), x.like(1 / 6), 0) },
+    ]),
 });
 
 /** x · min(max(x + 3, 0), 6) / 6. */
@@ -334,7 +349,8 @@ export const softshrink: PointwiseFn<typeof ShrinkArgs> = activation(ShrinkArgs,
   expr: (x: Expr, { numbers }) => {
     const lambd = numbers.lambd as Expr;
     // Between the bounds x · 0, so that NaN stays.
-    return where(x.gt(lambd), x.sub(lambd), where(x.lt(lambd.neg()), x.add(lambd), x.mul(0)));
+    const value = where(x.gt(lambd), x.sub(lambd), where(x.lt(lambd.neg()), x.add(lambd), x.mul(0)));
+    return withDerivative(value, [{ by: x, is: step(x.abs().le(lambd).logicalNot(), x) }]);
   },
 });
 

@@ -32,41 +32,61 @@ export function i0eOf(x: Expr): Expr {
   const small = chebyshev(a.mul(0.5).sub(2), table.I0_SMALL);
   const large = chebyshev(a.like(32).div(a).sub(2), table.I0_LARGE).div(a.sqrt());
   const value = where(a.le(8), small, large);
-  return withDerivative(value, [{ by: x, is: i1eFormula(x).sub(x.sign().mul(value)) }]);
+  return withDerivative(value, [{ by: x, is: () => i1eOf(x).sub(x.sign().mul(value)) }]);
 }
 
 /** I0(x). */
 export function i0Of(x: Expr): Expr {
-  const value = x.abs().exp().mul(i0eOf(x));
-  return withDerivative(value, [{ by: x, is: x.abs().exp().mul(i1eFormula(x)) }]);
-}
-
-function i1eFormula(x: Expr): Expr {
-  const a = x.abs();
-  const small = chebyshev(a.mul(0.5).sub(2), table.I1_SMALL).mul(x);
-  const large = chebyshev(a.like(32).div(a).sub(2), table.I1_LARGE).div(a.sqrt()).copysign(x);
-  return where(a.le(8), small, large);
+  return withDerivative(x.abs().exp().mul(i0eOf(x)), [{ by: x, is: () => i1Of(x) }]);
 }
 
 /** e^-|x| I1(x). */
 export function i1eOf(x: Expr): Expr {
-  const value = i1eFormula(x);
-  const slope = i0eOf(x).sub(value.mul(x.sign().add(x.reciprocal())));
-  return withDerivative(value, [{ by: x, is: where(x.eq(0), 0.5, slope) }]);
+  const a = x.abs();
+  const small = chebyshev(a.mul(0.5).sub(2), table.I1_SMALL).mul(x);
+  const large = chebyshev(a.like(32).div(a).sub(2), table.I1_LARGE).div(a.sqrt()).copysign(x);
+  const value = where(a.le(8), small, large);
+  return withDerivative(value, [{ by: x, is: () => i0eOf(x).sub(x.sign().mul(value)).sub(i1eRatio(x)) }]);
 }
 
 /** I1(x). */
 export function i1Of(x: Expr): Expr {
-  const value = x.abs().exp().mul(i1eFormula(x));
-  return withDerivative(value, [{ by: x, is: where(x.eq(0), 0.5, i0Of(x).sub(value.div(x))) }]);
+  const value = x.abs().exp().mul(i1eOf(x));
+  return withDerivative(value, [{ by: x, is: () => i0Of(x).sub(x.abs().exp().mul(i1eRatio(x))) }]);
+}
+
+/** e^-|x| I1(x) / x, which is 1/2 at 0. */
+function i1eRatio(x: Expr): Expr {
+  const a = x.abs();
+  const small = chebyshev(a.mul(0.5).sub(2), table.I1_SMALL);
+  const large = chebyshev(a.like(32).div(a).sub(2), table.I1_LARGE).div(a.sqrt()).div(a);
+  const value = where(a.le(8), small, large);
+  const slope = (): Expr => {
+    // The derivative of I1(x) / x is (I0(x) - 2 I1(x) / x) / x; close to 0, where that cancels, its series.
+    const square = x.mul(x);
+    const near = square.mul(1 / 3072).add(1 / 96).mul(square).add(1 / 8).mul(x).mul(a.neg().exp());
+    const far = i0eOf(x).sub(value.mul(2)).div(x);
+    return where(a.lt(x.kind === "f32" ? 0.3 : 0.02), near, far).sub(x.sign().mul(value));
+  };
+  return withDerivative(value, [{ by: x, is: slope }]);
 }
 
 /** e^(x²) erfc(x). */
 export function erfcxOf(x: Expr): Expr {
   const a = x.abs();
-  const right = chebyshev(a.sub(3.75).div(a.add(3.75)).mul(2), table.ERFCX).div(a.mul(2).add(1));
+  // 2 (a - 3.75) / (a + 3.75), written so that infinity gives 2.
+  const y = a.add(3.75).reciprocal().mul(-15).add(2);
+  const right = chebyshev(y, table.ERFCX).div(a.add(0.5)).mul(0.5);
   const value = where(x.lt(0), x.mul(x).exp().mul(2).sub(right), right);
-  return withDerivative(value, [{ by: x, is: x.mul(value).mul(2).sub(2 / Math.sqrt(Math.PI)) }]);
+  return withDerivative(value, [{ by: x, is: () => erfcxSlope(x, value) }]);
+}
+
+/** 2x · erfcx(x) - 2/√π; for large x, where that cancels, its asymptotic series. */
+function erfcxSlope(x: Expr, value: Expr): Expr {
+  const far = x.gt(x.kind === "f32" ? 10 : 100);
+  const z = where(far, x.mul(x), 1).reciprocal();
+  const series = z.mul(-105 / 8).add(15 / 4).mul(z).sub(3 / 2).mul(z).add(1).mul(z).mul(-1 / Math.sqrt(Math.PI));
+  return where(far, series, x.mul(value).mul(2).sub(2 / Math.sqrt(Math.PI)));
 }
 
 /** log Φ(x), Φ being the distribution function of the standard normal distribution. */
@@ -75,7 +95,18 @@ export function logNdtrOf(x: Expr): Expr {
   const scaled = erfcxOf(t.neg());
   const left = scaled.mul(0.5).log().sub(t.mul(t));
   const value = where(x.lt(-1), left, t.erfc().mul(-0.5).log1p());
-  return withDerivative(value, [{ by: x, is: scaled.reciprocal().mul(Math.sqrt(2 / Math.PI)) }]);
+  return withDerivative(value, [{ by: x, is: () => millsReciprocal(x, scaled) }]);
+}
+
+/** The density at x divided by Φ(x), `scaled` being erfcx(-x / √2). */
+function millsReciprocal(x: Expr, scaled: Expr): Expr {
+  const value = scaled.reciprocal().mul(Math.sqrt(2 / Math.PI));
+  const slope = (): Expr => {
+    // -h(x + h) cancels below 0, where erfcx and its derivative do not overflow.
+    const left = value.mul(erfcxSlope(x.mul(-Math.SQRT1_2), scaled)).div(scaled).mul(Math.SQRT1_2);
+    return where(x.lt(0), left, value.mul(x.add(value)).neg());
+  };
+  return withDerivative(value, [{ by: x, is: slope }]);
 }
 
 /** Φ(x). */

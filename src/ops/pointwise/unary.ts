@@ -218,8 +218,19 @@ export const rad2deg: Pointwise = floating("rad2deg", (x) => x.mul(180 / Math.PI
 /** sin(πx) / (πx), 1 at 0. */
 export const sinc: Pointwise = floating("sinc", (x) => {
   const scaled = x.mul(Math.PI);
-  return where(x.eq(0) as Expr, 1, scaled.sin().div(scaled));
+  const value = where(x.eq(0) as Expr, 1, scaled.sin().div(scaled));
+  return x instanceof Complex
+    ? value
+    : withDerivative(value as Expr, [{ by: x as Expr, is: () => sincSlope(x as Expr) }]);
 });
+
+/** (cos πx - sinc x) / x; close to 0, where that cancels, the first terms of its series. */
+function sincSlope(x: Expr): Expr {
+  const scaled = x.mul(Math.PI), square = scaled.mul(scaled);
+  const near = square.mul(1 / 840).sub(1 / 30).mul(square).add(1 / 3).mul(scaled).mul(-Math.PI);
+  const far = scaled.cos().sub(scaled.sin().div(scaled)).div(x);
+  return where(x.abs().lt(x.kind === "f32" ? 0.1 : 0.02), near, far);
+}
 
 /** The error function. */
 export const erf: Pointwise = floating("erf", (x) => x.erf());
@@ -257,7 +268,9 @@ export const logit: Pointwise<typeof LogitArgs> = pointwise(LogitArgs, {
     const eps = options.eps as number | null;
     const z = eps === null ? x : where(x.lt(eps), eps, where(x.gt(1 - eps), 1 - eps, x));
     const rest = z.neg().add(1);
-    return withDerivative(z.div(rest).log(), [{ by: z, is: z.mul(rest).reciprocal() }]);
+    const slope = z.mul(rest).reciprocal();
+    const inside = z.ge(0).logicalAnd(z.le(1));
+    return withDerivative(z.div(rest).log(), [{ by: z, is: eps === null ? where(inside, slope, NaN) : slope }]);
   },
 });
 

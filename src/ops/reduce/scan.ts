@@ -4,6 +4,7 @@
  * @module
  */
 
+import { finfo } from "../../base/limits.ts";
 import { complex128, type DType, int64, toReal } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import { numelOf, wrapDim } from "../../base/shape.ts";
@@ -153,8 +154,13 @@ export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", Logc
   record("LogcumsumexpBackward0", result, [input], [input, result], (grad, [x, out]) => [
     // Positive and negative gradients apart, so that each has a logarithm.
     scope(() => {
-      const along = (g: Tensor) => reverseLogcumsumexp(g.log().sub(out), dim).add(x).exp();
-      return along(grad.clamp({ min: 0 })).sub(along(grad.neg().clamp({ min: 0 })));
+      // The least number stands for the logarithm of 0: -∞ has no second derivative.
+      const along = (g: Tensor) => {
+        const none = g.le(0);
+        const log = g.maskedFill(none, 1).log().maskedFill(none, finfo(g.dtype).min);
+        return reverseLogcumsumexp(log.sub(out), dim).add(x).exp();
+      };
+      return along(grad).sub(along(grad.neg()));
     }),
   ]);
   return finish("logcumsumexp", options.out, result);
