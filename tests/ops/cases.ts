@@ -44,11 +44,17 @@ export const api: Api = torch as unknown as Api;
 /** How the tensors of a call are made. */
 export type Adapt = (node: TensorNode, data: Raw) => { node: TensorNode; data: Raw };
 
-/** Reads the table: the entries of `passing.txt` among the packed ops. */
-export async function opCases(): Promise<OpCase[]> {
+/**
+ * Reads the table: the entries of `passing.txt` among recorded ops.
+ *
+ * @param path the folder of the recording; the packed ops unless it says otherwise
+ */
+export async function opCases(
+  path = new URL("../golden/conformance/ops", import.meta.url).pathname,
+): Promise<OpCase[]> {
   const passing = await Deno.readTextFile(new URL("../conformance/passing.txt", import.meta.url));
   const names = new Set(passing.split("\n"));
-  const folder = await openFolder(new URL("../golden/conformance/ops", import.meta.url).pathname);
+  const folder = await openFolder(path);
   const cases: OpCase[] = [];
   for (const job of folder.jobs.filter((job) => names.has(entryName(job)))) {
     const golden = await readGolden(job.path);

@@ -12,6 +12,7 @@ import { autocasted, autocasting, type AutocastRule } from "../../autograd/autoc
 import { type Args, call, type Func, type Params, type Parser, type SpreadArgs, spreadCall } from "../../base/call.ts";
 import { ArgumentError, nameCall } from "../../base/errors.ts";
 import { checkTensor, checkTensors, type Tensor } from "../../tensor/tensor.ts";
+import { callRoundedOnce } from "./wide.ts";
 
 /** What a definition says besides its parameters. */
 export interface OpSpec {
@@ -19,6 +20,8 @@ export interface OpSpec {
   readonly name: string;
   /** How autocast treats it; default: it runs in the dtype of its operands. */
   readonly autocast?: AutocastRule;
+  /** Whether it is composed of several kernels that would each round halves: it is computed in float32, its result rounded. */
+  readonly roundsOnce?: boolean;
 }
 
 /** A function of a tensor and the parameters that `C` declares. */
@@ -65,8 +68,10 @@ export function fn<C extends Params, R = Tensor>(
   params: C,
   compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
 ): Fn<C, R> {
-  const { name, autocast } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
-  return tensorFunction(name, autocast, call(name, params), compute) as Fn<C, R>;
+  const { name, autocast, roundsOnce } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
+  const own = compute as (input: Tensor, args: Readonly<InstanceType<C>>) => unknown;
+  const once = (input: Tensor, args: Readonly<InstanceType<C>>) => callRoundedOnce(own, input, args);
+  return tensorFunction(name, autocast, call(name, params), roundsOnce ? once : own) as Fn<C, R>;
 }
 
 function tensorFunction<O>(

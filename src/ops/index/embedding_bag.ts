@@ -11,6 +11,7 @@ import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { arange } from "../create/ranges.ts";
 import { embedding } from "./embedding.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** How the rows of a bag become one. */
 export type BagMode = "sum" | "mean" | "max";
@@ -74,8 +75,10 @@ export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", Embe
     const padding = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
     const found = embedding(index, weight, { paddingIdx: padding, maxNorm, normType, scaleGradByFreq });
     const used = padding === null ? null : index.ne(padding);
-    const scaled = factors ? found.mul(factors.reshape(-1, 1)) : found;
-    return join(mode, scaled, bags, count, used);
+    if (factors) {
+      return roundedOnce([found, factors], (rows, own) => join(mode, rows.mul(own.reshape(-1, 1)), bags, count, used));
+    }
+    return roundedOnce([found], (rows) => join(mode, rows, bags, count, used));
   });
 });
 

@@ -8,12 +8,14 @@
 
 import type { ScatterMode, Strided } from "../../backend/backend.ts";
 import { withGrad } from "../../autograd/mode.ts";
-import { int64, toReal } from "../../base/dtype.ts";
+import { float32, int64, toReal } from "../../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
+import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { makeView } from "../core/view_core.ts";
+import { makeView, unrecorded } from "../core/view_core.ts";
+import { isHalf } from "../core/wide.ts";
 
 /** Checks an index tensor's dtype: int64 or int32 (any integer dtype where it is empty). */
 export function checkIndexDtype(op: string, index: Tensor): void {
@@ -86,13 +88,31 @@ export function rawGather(op: string, x: Tensor, dim: number, index: Tensor): Te
   return out;
 }
 
+/**
+ * Writes into `out`, without history, what `kernel` combines with it: halves in float32, because several updates may meet
+ * at one place.
+ */
+function combineInto(out: Tensor, src: Tensor, mode: ScatterMode, kernel: (out: Tensor, src: Tensor) => void): void {
+  if (!isHalf(out.dtype) || (mode !== "sum" && mode !== "prod")) {
+    out.storage.version++;
+    return kernel(out, src);
+  }
+  unrecorded(() =>
+    scope(() => {
+      const wide = out.to(float32);
+      kernel(wide, src.to(float32));
+      out.copy_(wide);
+    })
+  );
+}
+
 /** Scatters `src` into `out`, without history. */
 export function rawScatter(op: string, out: Tensor, dim: number, index: Tensor, src: Tensor, mode: ScatterMode): void {
   checkOperands(op, [out, index, src]);
-  out.storage.version++;
   if (index.numel() === 0) return;
-  const at = pairIndex(atLeastVector(index), out);
-  out.storage.backend.scatter(op, sliceable(out), dim, at, sliceable(src), mode);
+  combineInto(out, src, mode, (to, from) => {
+    to.storage.backend.scatter(op, sliceable(to), dim, pairIndex(atLeastVector(index), to), sliceable(from), mode);
+  });
 }
 
 /** Slices of `x` along `dim`, without history. */
@@ -116,8 +136,10 @@ export function rawIndexPut(
   wrap: boolean,
 ): void {
   checkOperands(op, [out, index, src]);
-  out.storage.version++;
-  if (index.numel() > 0) out.storage.backend.indexPut(op, sliceable(out), dim, index, sliceable(src), mode, wrap);
+  if (index.numel() === 0) return;
+  combineInto(out, src, mode, (to, from) => {
+    to.storage.backend.indexPut(op, sliceable(to), dim, index, sliceable(from), mode, wrap);
+  });
 }
 
 /** Throws for a complex tensor where values must be ordered. */

@@ -12,6 +12,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkIndexDtype, checkIndexShape, checkOrdered, checkSameDtype, rawScatter } from "./index_core.ts";
 import { expandTo, reshapeTo, sliceAt } from "../core/view_core.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** How values at one position are combined. */
 export type ScatterReduction = "sum" | "prod" | "mean" | "amax" | "amin";
@@ -50,7 +51,7 @@ export const scatterReduce: Op<typeof ScatterReduceArgs> = op(
     checkIndexShape("scatterReduce", index, src, -1, src.shape);
     let cut = src;
     for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
-    return scope(() => combined("scatterReduce", input, d, index, cut, reduce, includeSelf));
+    return scope(() => combinedOnce("scatterReduce", input, d, index, cut, reduce, includeSelf));
   },
 );
 
@@ -91,9 +92,24 @@ export const indexReduce: Op<typeof IndexReduceArgs> = op(
       );
     }
     const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
-    return scope(() => combined("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf));
+    return scope(() =>
+      combinedOnce("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf)
+    );
   },
 );
+
+/** {@linkcode combined}, halves in float32. */
+function combinedOnce(
+  op: string,
+  x: Tensor,
+  d: number,
+  index: Tensor,
+  src: Tensor,
+  reduce: ScatterReduction,
+  includeSelf: boolean,
+): Tensor {
+  return roundedOnce([x, src], (x, src) => combined(op, x, d, index, src, reduce, includeSelf));
+}
 
 function combined(
   op: string,

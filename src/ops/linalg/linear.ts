@@ -111,7 +111,7 @@ export class BilinearArgs {
  * @param input1 `[…, in1]`
  */
 export const bilinear: Fn<typeof BilinearArgs> = fn(
-  { name: "bilinear", autocast: { gpu: "promote" } },
+  { name: "bilinear", autocast: { gpu: "promote" }, roundsOnce: true },
   BilinearArgs,
   (input1, { input2, weight, bias }) => {
     checkTensor("bilinear", "input2", input2);

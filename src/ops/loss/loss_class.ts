@@ -339,7 +339,7 @@ export const multilabelMarginLoss: LossFn<typeof LossArgs> = lossFn(
  * @param input `(*, C)`; the target has 0 or 1 per class and the same shape
  */
 export const multilabelSoftMarginLoss: LossFn<typeof WeightedLossArgs> = lossFn(
-  { name: "multilabelSoftMarginLoss", autocast: { gpu: "float32" } },
+  { name: "multilabelSoftMarginLoss", autocast: { gpu: "float32" }, roundsOnce: true },
   WeightedLossArgs,
   (input, target, { weight }, reduction) =>
     scope(() => {

@@ -13,6 +13,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkTensors, LossArgs, reduceLoss, type Reduction, type ReductionList, reductionOf } from "./loss_core.ts";
 import { PairLossArgs } from "./loss.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** The parameters of {@linkcode cosineSimilarity}. */
 export class CosineSimilarityArgs {
@@ -33,7 +34,7 @@ export class CosineSimilarityArgs {
  * @param x1 vectors
  */
 export const cosineSimilarity: Fn<typeof CosineSimilarityArgs> = fn(
-  { name: "cosineSimilarity", autocast: { gpu: "float32" } },
+  { name: "cosineSimilarity", autocast: { gpu: "float32" }, roundsOnce: true },
   CosineSimilarityArgs,
   (x1, { x2, dim, eps }) => {
     checkTensors("cosineSimilarity", { x2 });
@@ -78,7 +79,7 @@ export class PairwiseDistanceArgs {
  * @param x1 vectors
  */
 export const pairwiseDistance: Fn<typeof PairwiseDistanceArgs> = fn(
-  "pairwiseDistance",
+  { name: "pairwiseDistance", roundsOnce: true },
   PairwiseDistanceArgs,
   (x1, { x2, p, eps, keepdim }) => {
     checkTensors("pairwiseDistance", { x2 });
@@ -102,14 +103,18 @@ export class NormalizeArgs {
 }
 
 /** Vectors divided by their norm. */
-export const normalize: Fn<typeof NormalizeArgs> = fn("normalize", NormalizeArgs, (input, { p, dim, eps, out }) => {
-  if (typeof dim !== "number") checkIntegers("normalize", "dim", dim);
-  const result = scope(() => {
-    const length = input.norm(p, typeof dim === "number" ? dim : [...dim], true).clampMin(eps);
-    return input.div(length.expand(input.shape));
-  });
-  return out ? writeOut("normalize", out, result) : result;
-});
+export const normalize: Fn<typeof NormalizeArgs> = fn(
+  "normalize",
+  NormalizeArgs,
+  (input, { p, dim, eps, out }) => {
+    if (typeof dim !== "number") checkIntegers("normalize", "dim", dim);
+    const result = roundedOnce([input], (x) => {
+      const length = x.norm(p, typeof dim === "number" ? dim : [...dim], true).clampMin(eps);
+      return x.div(length.expand(x.shape));
+    });
+    return out ? writeOut("normalize", out, result) : result;
+  },
+);
 
 // Added to the squares, as in PyTorch.
 const COSINE_EPSILON = 1e-12;
@@ -121,7 +126,7 @@ const COSINE_EPSILON = 1e-12;
  * @throws {ShapeError} if the shapes do not fit
  */
 export const cosineEmbeddingLoss: Fn<typeof PairLossArgs> = fn(
-  { name: "cosineEmbeddingLoss", autocast: "float32" },
+  { name: "cosineEmbeddingLoss", autocast: "float32", roundsOnce: true },
   PairLossArgs,
   (input1, o) => {
     const { input2, target, margin } = o;
@@ -187,7 +192,7 @@ export class TripletMarginLossArgs extends LossArgs {
  * @see http://www.bmva.org/bmvc/2016/papers/paper119/index.html
  */
 export const tripletMarginLoss: Fn<typeof TripletMarginLossArgs> = fn(
-  { name: "tripletMarginLoss", autocast: "float32" },
+  { name: "tripletMarginLoss", autocast: "float32", roundsOnce: true },
   TripletMarginLossArgs,
   (anchor, o) => {
     const { positive, negative, margin, p, eps, swap } = o;

@@ -19,6 +19,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { complex } from "../pointwise/binary.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { makeView, reshapeTo, unrecorded } from "../core/view_core.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** Runs `kernel` on dense forms of `operands`; copies made for it are released. */
 function withDense(operands: readonly Tensor[], kernel: (dense: Tensor[]) => void): void {
@@ -176,8 +177,12 @@ function convolveTransposed(
   shape: readonly number[],
   g: ConvGeometry,
 ): Tensor {
-  const out = convolveInput(x, weight, shape, g);
-  return bias === null ? out : out.add(reshapeTo(bias, [-1, ...spatial(shape).map(() => 1)]));
+  if (bias === null) return convolveInput(x, weight, shape, g);
+  const row = [-1, ...spatial(shape).map(() => 1)];
+  return roundedOnce(
+    [x, weight, bias],
+    (x, weight, bias) => convolveInput(x, weight, shape, g).add(reshapeTo(bias, row)),
+  );
 }
 
 /**

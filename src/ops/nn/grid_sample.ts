@@ -208,7 +208,7 @@ function axisTaps(x: Tensor, size: number, mode: string, padding: Padding, align
  * @throws {ArgumentError} if a mode is unknown
  */
 export const gridSample: Fn<typeof GridSampleArgs> = fn(
-  { name: "gridSample", autocast: { cpu: "float32", gpu: "promote" } },
+  { name: "gridSample", autocast: { cpu: "float32", gpu: "promote" }, roundsOnce: true },
   GridSampleArgs,
   (input, o) => {
     const { grid, mode, paddingMode } = o;

@@ -9,6 +9,7 @@
  */
 
 import { type Fn, fn } from "../core/op.ts";
+import { isHalf, roundedOnce } from "../core/wide.ts";
 import { autocasted, autocasting } from "../../autograd/autocast.ts";
 import { float64, uint8 } from "../../base/dtype.ts";
 import { checkListed } from "../../base/checks.ts";
@@ -108,6 +109,9 @@ export const interpolate: Fn<typeof InterpolateArgs> = fn("interpolate", Interpo
     return scope(() => interpolate(input.float(), { ...o }).round().clamp(0, 255).to(uint8));
   }
   checkRoom("interpolate", [...input.shape.slice(0, 2), ...sizes], input.dtype, input);
+  if (isHalf(input.dtype) && !mode.startsWith("nearest") && mode !== "area") {
+    return roundedOnce([input], (wide) => interpolate(wide, { ...o }));
+  }
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][dims - 1](input, sizes);
   return scope(() => {
     let x = input;

@@ -431,7 +431,7 @@ export class LocalResponseNormArgs {
  * @throws {ShapeError} if the input has fewer than 3 dimensions
  */
 export const localResponseNorm: Fn<typeof LocalResponseNormArgs> = fn(
-  "localResponseNorm",
+  { name: "localResponseNorm", roundsOnce: true },
   LocalResponseNormArgs,
   (input, { size, alpha, beta, k }) => {
     if (input.ndim < 3) {

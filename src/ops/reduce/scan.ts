@@ -19,6 +19,7 @@ import { cat, stack } from "../shape/join.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { type ValuesIndices, valuesIndices } from "../core/named.ts";
 import { type Op, op } from "../core/op.ts";
+import { isHalf, roundedOnce } from "../core/wide.ts";
 
 /** The parameters of {@linkcode logcumsumexp}. */
 export class LogcumsumexpArgs extends OutArgs {
@@ -96,6 +97,7 @@ export const cumprod: Op<typeof CumsumArgs> = op(
   (input, options) => {
     const [x, dim] = prepare("cumprod", input, options);
     if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
+    if (isHalf(x.dtype)) return finish("cumprod", options.out, roundedOnce([x], (wide) => cumprod(wide, dim)));
     const result = run("prod", x, dim);
     record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
       scope(() => cumprodGradient(grad, x, y, dim)),
@@ -149,6 +151,9 @@ export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", Logc
   if (input.dtype.isComplex) return finish("logcumsumexp", options.out, complexLogcumsumexp(input, dim));
   if (!input.dtype.isFloatingPoint) {
     throw new DTypeError(`logcumsumexp(): a floating dtype is needed: ${input.dtype}`);
+  }
+  if (isHalf(input.dtype)) {
+    return finish("logcumsumexp", options.out, roundedOnce([input], (wide) => logcumsumexp(wide, dim)));
   }
   const result = run("logsumexp", input, dim);
   record("LogcumsumexpBackward0", result, [input], [input, result], (grad, [x, out]) => [
