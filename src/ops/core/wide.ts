@@ -2,11 +2,12 @@
  * Half precision as a format of storage: what takes several steps is computed in float32 and rounded once.
  *
  * A kernel does so by itself. What is composed of several kernels, or adds into its result again and again, would round at
- * each of them: five thousand ones added up in bfloat16 are 256.
+ * each of them: five thousand ones added up in bfloat16 are 256. Where autocast chooses dtypes, each kernel has its own.
  *
  * @module
  */
 
+import { autocasting } from "../../autograd/autocast.ts";
 import { type DType, float32 } from "../../base/dtype.ts";
 import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -29,7 +30,7 @@ export function callRoundedOnce<O>(compute: (input: Tensor, args: O) => unknown,
   const { dtype } = input;
   const given = Object.entries(args as Record<string, unknown>);
   const mixed = given.some(([, x]) => x instanceof Tensor && x.dtype.isFloatingPoint && x.dtype !== dtype);
-  if (!isHalf(dtype) || mixed) return compute(input, args);
+  if (!isHalf(dtype) || mixed || autocasting.active) return compute(input, args);
   return scope(() => {
     // Parameters may be shared between calls, so they are copied.
     const wide = Object.create(Object.getPrototypeOf(args));
@@ -41,6 +42,6 @@ export function callRoundedOnce<O>(compute: (input: Tensor, args: O) => unknown,
 /** `compute` of the tensors, in float32 where they are halves; the result, and each gradient, is rounded once. */
 export function roundedOnce<T extends readonly Tensor[]>(tensors: T, compute: (...tensors: T) => Tensor): Tensor {
   const { dtype } = tensors[0];
-  if (!isHalf(dtype)) return scope(() => compute(...tensors));
+  if (!isHalf(dtype) || autocasting.active) return scope(() => compute(...tensors));
   return scope(() => compute(...tensors.map(widened) as unknown as T).to(dtype));
 }

@@ -92,11 +92,16 @@ export function rawGather(op: string, x: Tensor, dim: number, index: Tensor): Te
  * Writes into `out`, without history, what `kernel` combines with it: halves in float32, because several updates may meet
  * at one place.
  */
-function combineInto(out: Tensor, src: Tensor, mode: ScatterMode, kernel: (out: Tensor, src: Tensor) => void): void {
-  if (!isHalf(out.dtype) || (mode !== "sum" && mode !== "prod")) {
-    out.storage.version++;
-    return kernel(out, src);
-  }
+function combineInto(
+  out: Tensor,
+  index: Tensor,
+  src: Tensor,
+  mode: ScatterMode,
+  kernel: (out: Tensor, src: Tensor) => void,
+): void {
+  out.storage.version++;
+  if (index.numel() === 0) return;
+  if (!isHalf(out.dtype) || (mode !== "sum" && mode !== "prod")) return kernel(out, src);
   unrecorded(() =>
     scope(() => {
       const wide = out.to(float32);
@@ -109,8 +114,7 @@ function combineInto(out: Tensor, src: Tensor, mode: ScatterMode, kernel: (out: 
 /** Scatters `src` into `out`, without history. */
 export function rawScatter(op: string, out: Tensor, dim: number, index: Tensor, src: Tensor, mode: ScatterMode): void {
   checkOperands(op, [out, index, src]);
-  if (index.numel() === 0) return;
-  combineInto(out, src, mode, (to, from) => {
+  combineInto(out, index, src, mode, (to, from) => {
     to.storage.backend.scatter(op, sliceable(to), dim, pairIndex(atLeastVector(index), to), sliceable(from), mode);
   });
 }
@@ -136,8 +140,7 @@ export function rawIndexPut(
   wrap: boolean,
 ): void {
   checkOperands(op, [out, index, src]);
-  if (index.numel() === 0) return;
-  combineInto(out, src, mode, (to, from) => {
+  combineInto(out, index, src, mode, (to, from) => {
     to.storage.backend.indexPut(op, sliceable(to), dim, index, sliceable(from), mode, wrap);
   });
 }

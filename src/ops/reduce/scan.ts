@@ -19,7 +19,7 @@ import { cat, stack } from "../shape/join.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { type ValuesIndices, valuesIndices } from "../core/named.ts";
 import { type Op, op } from "../core/op.ts";
-import { isHalf, roundedOnce } from "../core/wide.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** The parameters of {@linkcode logcumsumexp}. */
 export class LogcumsumexpArgs extends OutArgs {
@@ -97,14 +97,16 @@ export const cumprod: Op<typeof CumsumArgs> = op(
   (input, options) => {
     const [x, dim] = prepare("cumprod", input, options);
     if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
-    if (isHalf(x.dtype)) return finish("cumprod", options.out, roundedOnce([x], (wide) => cumprod(wide, dim)));
-    const result = run("prod", x, dim);
-    record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
-      scope(() => cumprodGradient(grad, x, y, dim)),
-    ]);
-    return finish("cumprod", options.out, result);
+    return finish("cumprod", options.out, roundedOnce([x], (x) => realCumprod(x, dim)));
   },
 );
+
+function realCumprod(x: Tensor, dim: number): Tensor {
+  const result = run("prod", x, dim);
+  return record("CumprodBackward0", result, [x], [x, result], (grad, [x, y]) => [
+    scope(() => cumprodGradient(grad, x, y, dim)),
+  ]);
+}
 
 /** Each step multiplies by the element `step` before: differentiable by the products themselves. */
 function productByDoubling(x: Tensor, dim: number): Tensor {
@@ -152,11 +154,12 @@ export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", Logc
   if (!input.dtype.isFloatingPoint) {
     throw new DTypeError(`logcumsumexp(): a floating dtype is needed: ${input.dtype}`);
   }
-  if (isHalf(input.dtype)) {
-    return finish("logcumsumexp", options.out, roundedOnce([input], (wide) => logcumsumexp(wide, dim)));
-  }
-  const result = run("logsumexp", input, dim);
-  record("LogcumsumexpBackward0", result, [input], [input, result], (grad, [x, out]) => [
+  return finish("logcumsumexp", options.out, roundedOnce([input], (x) => realLogcumsumexp(x, dim)));
+});
+
+function realLogcumsumexp(x: Tensor, dim: number): Tensor {
+  const result = run("logsumexp", x, dim);
+  return record("LogcumsumexpBackward0", result, [x], [x, result], (grad, [x, out]) => [
     // Positive and negative gradients apart, so that each has a logarithm.
     scope(() => {
       // The least number stands for the logarithm of 0: -∞ has no second derivative.
@@ -168,8 +171,7 @@ export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", Logc
       return along(grad).sub(along(grad.neg()));
     }),
   ]);
-  return finish("logcumsumexp", options.out, result);
-});
+}
 
 /** Composed: the largest real part of the row is taken out of the exponentials. */
 function complexLogcumsumexp(x: Tensor, dim: number): Tensor {
