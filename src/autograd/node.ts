@@ -13,7 +13,7 @@ import { AutogradError } from "../base/errors.ts";
 import { graphGuard } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type GradHook, metaOf } from "./meta.ts";
-import { mode } from "./mode.ts";
+import { mode, withGrad } from "./mode.ts";
 
 /** Something that can be taken away again. */
 export interface RemovableHandle extends Disposable {
@@ -203,6 +203,19 @@ export function requiresGrad(x: Tensor): boolean {
   return meta.requiresGrad || (meta.view !== null && meta.view.base.meta !== null && meta.view.base.meta.requiresGrad);
 }
 
+/** Makes `node` what made `x` after a write in place; a gradient that is retained from then on is that of the new value. */
+export function replaceHistory(x: Tensor, node: Node): void {
+  const meta = metaOf(x);
+  if (meta.retainsGrad) {
+    const before = meta.gradFn?.retained;
+    if (before?.[meta.outputNr] === x) before[meta.outputNr] = null;
+    (node.retained ??= [])[0] = x;
+  }
+  meta.gradFn = node;
+  meta.outputNr = 0;
+  meta.requiresGrad = true;
+}
+
 /** The node that made `x`; a view whose base was written in place gets a fresh one. */
 export function gradFnOf(x: Tensor): Node | null {
   const meta = x.meta;
@@ -211,9 +224,7 @@ export function gradFnOf(x: Tensor): Node | null {
   if (view !== null && view.version !== x.storage.version) {
     view.version = x.storage.version;
     if (requiresGrad(view.base)) {
-      meta.gradFn = new AsStridedBackward(view.base, x);
-      meta.outputNr = 0;
-      meta.requiresGrad = true;
+      replaceHistory(x, new AsStridedBackward(view.base, x));
     }
   }
   return meta.gradFn;
@@ -268,9 +279,27 @@ function mirrored({ memory, start }: Mirror, base: Tensor, view: Tensor): Tensor
   return memory.viewAsReal().reshape([-1]).asStrided(shape, strides, offset - 2 * start);
 }
 
-/** Copies `grad` into zeros of the base's geometry at the view's place; overlapping (expanded) elements are summed. */
+/** Whether several elements of a view may lie at one place of the storage although no stride is 0: windows of `unfold`. */
+function hasWindows(view: Tensor): boolean {
+  const steps = view.shape.map((size, d) => [view.strides[d], size]).filter(([stride, size]) => stride > 0 && size > 1);
+  let reach = 0;
+  for (const [stride, size] of steps.sort(([a], [b]) => a - b)) {
+    if (stride <= reach) return true;
+    reach += (size - 1) * stride;
+  }
+  return false;
+}
+
+/** Adds `grad` into zeros of the base's geometry at the view's place. */
 function scatterView(grad: Tensor, base: Tensor, view: Tensor): Tensor {
   const zeros = mirror(grad, base);
+  if (view.dtype.isComplex === base.dtype.isComplex && hasWindows(view)) {
+    // What several windows see gets the sum: the gradient of the view, taken by itself.
+    const memory = withGrad(true, () => zeros.memory.detach().requiresGrad_());
+    const seen = withGrad(true, () => mirrored({ ...zeros, memory }, base, view));
+    const [sum] = seen.gradFn!.apply([grad]);
+    return mirrored({ ...zeros, memory: sum! }, base, base);
+  }
   const repeated: number[] = [];
   view.strides.forEach((s, d) => {
     if (s === 0 && view.shape[d] > 1) repeated.push(d);

@@ -12,7 +12,7 @@ import { AutogradError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";
 import { mode } from "./mode.ts";
-import { CopySlices, Node, requiresGrad } from "./node.ts";
+import { CopySlices, Node, replaceHistory, requiresGrad } from "./node.ts";
 
 /**
  * The gradients of an op's inputs.
@@ -130,10 +130,10 @@ export function rebase(x: Tensor, node: Node): Tensor {
   const view = x.meta?.view;
   if (view) {
     const base = view.base;
-    setHistory(base, new CopySlices(base, x, node));
+    replaceHistory(base, new CopySlices(base, x, node));
     // The view's own history is rebuilt from the base when it is asked for.
     view.version = -1;
     metaOf(x).requiresGrad = true;
-  } else setHistory(x, node);
+  } else replaceHistory(x, node);
   return x;
 }

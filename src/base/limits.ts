@@ -8,7 +8,8 @@
 
 import { type Func, func } from "./call.ts";
 import { checkDtype, type DType, toReal } from "./dtype.ts";
-import { DTypeError } from "./errors.ts";
+import { ArgumentError, DTypeError } from "./errors.ts";
+import { Scalar, type ScalarLike, toScalar } from "./scalar.ts";
 
 /** Positive infinity. */
 export const inf: number = Infinity;
@@ -52,6 +53,9 @@ export interface IInfo {
   /** The dtype's name. */
   readonly dtype: string;
 }
+
+/** The largest float32. */
+const FLOAT32_MAX = 3.4028234663852886e38;
 
 /** Stored bits of the significand and the exponent's bias of each real floating dtype; the largest value where codes are missing. */
 const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: number, max?: number]>> = {
@@ -119,3 +123,44 @@ export const iinfo: Func<typeof InfoArgs, IInfo> = func("iinfo", InfoArgs, ({ ty
   const plain = (v: bigint) => (BigInt(Number(v)) === v && Number.isSafeInteger(Number(v)) ? Number(v) : v);
   return { bits, max: plain(max), min: plain(min), dtype: dtype.name };
 });
+
+const ranges = new Map<DType, IInfo>();
+
+/** {@linkcode iinfo}, kept. */
+function rangeOf(dtype: DType): IInfo {
+  let range = ranges.get(dtype);
+  if (range === undefined) ranges.set(dtype, range = iinfo(dtype));
+  return range;
+}
+
+/**
+ * Throws unless a real number can be written into a tensor of `dtype`: PyTorch's rule, by which a negative whole number
+ * wraps around in an unsigned dtype, and fractions are cut off.
+ */
+export function checkFits(op: string, value: number | bigint, dtype: DType): void {
+  if (dtype.isInteger) {
+    const { min, max } = rangeOf(dtype);
+    const least = min === 0 && (typeof value === "bigint" || Number.isInteger(value)) ? -max : min;
+    // A comparison with NaN is false.
+    if (value >= least && (value < max || value == max)) return;
+    throw new ArgumentError(`${op}(): the value does not fit ${dtype}, which holds ${min} to ${max}: ${value}`);
+  }
+  if (dtype.name !== "float32" && dtype.name !== "complex64") return;
+  const size = Math.abs(Number(value));
+  if (size > FLOAT32_MAX && size !== Infinity) {
+    throw new ArgumentError(`${op}(): the value does not fit ${dtype}, whose largest is ${FLOAT32_MAX}: ${value}`);
+  }
+}
+
+/** A number of the kind that `dtype` holds, as it is written into a tensor; complex only where that is. */
+export function fitted(op: string, value: ScalarLike, dtype: DType): Scalar {
+  const s = toScalar(op, value);
+  if (s.kind === "complex") {
+    if (!dtype.isComplex) throw new DTypeError(`${op}(): a complex value cannot be written into ${dtype}`);
+    return s;
+  }
+  if (dtype.kind === "bool") return new Scalar(Number(s.value) !== 0 ? 1 : 0, 0, "bool");
+  checkFits(op, s.value, dtype);
+  if (!dtype.isInteger) return s;
+  return new Scalar(typeof s.value === "number" ? Math.trunc(s.value) : s.value, 0, "integer");
+}

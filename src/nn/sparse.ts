@@ -9,6 +9,7 @@ import { ArgumentError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { withGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/index/embedding_bag.ts";
+import { refuseSparse } from "../ops/index/embedding.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { checkSizes, emptyParameter, FactoryArgs } from "./factory.ts";
 import * as F from "./functional.ts";
@@ -33,7 +34,7 @@ export class EmbeddingLayerArgs extends FactoryArgs {
     public normType = 2,
     /** Whether gradients are divided by how often a row was looked up. */
     public scaleGradByFreq = false,
-    /** Accepted for compatibility: gradients are dense. */
+    /** Must be false: gradients are dense. */
     public sparse = false,
     /** The table, in place of a drawn one. */
     public _weight: Tensor | null = null,
@@ -62,7 +63,7 @@ export class FromPretrainedArgs {
     public normType = 2,
     /** Whether gradients are divided by how often a row was looked up. */
     public scaleGradByFreq = false,
-    /** Accepted for compatibility: gradients are dense. */
+    /** Must be false: gradients are dense. */
     public sparse = false,
   ) {}
 }
@@ -96,7 +97,7 @@ export class Embedding extends Module {
   readonly normType: number;
   /** Whether gradients are divided by how often a row was looked up. */
   readonly scaleGradByFreq: boolean;
-  /** Accepted for compatibility. */
+  /** Always false: gradients are dense. */
   readonly sparse: boolean;
   /** The table. */
   weight: Parameter;
@@ -113,6 +114,7 @@ export class Embedding extends Module {
     this.maxNorm = o.maxNorm;
     this.normType = o.normType;
     this.scaleGradByFreq = o.scaleGradByFreq;
+    refuseSparse("Embedding", o.sparse);
     this.sparse = o.sparse;
     this.weight = table("Embedding", o);
     if (!o._weight) this.resetParameters();
@@ -174,7 +176,7 @@ export class EmbeddingBagLayerArgs extends FactoryArgs {
     public scaleGradByFreq = false,
     /** How the rows of a bag become one. */
     public mode: BagMode = "mean",
-    /** Accepted for compatibility: gradients are dense. */
+    /** Must be false: gradients are dense. */
     public sparse = false,
     /** The table, in place of a drawn one. */
     public _weight: Tensor | null = null,
@@ -203,7 +205,7 @@ export class EmbeddingBag extends Module {
   readonly scaleGradByFreq: boolean;
   /** How the rows of a bag become one. */
   readonly mode: BagMode;
-  /** Accepted for compatibility. */
+  /** Always false: gradients are dense. */
   readonly sparse: boolean;
   /** Whether the last offset is the end of the last bag. */
   readonly includeLastOffset: boolean;
@@ -224,6 +226,7 @@ export class EmbeddingBag extends Module {
     this.normType = o.normType;
     this.scaleGradByFreq = o.scaleGradByFreq;
     this.mode = o.mode;
+    refuseSparse("EmbeddingBag", o.sparse);
     this.sparse = o.sparse;
     this.includeLastOffset = o.includeLastOffset;
     this.paddingIdx = paddingRow("EmbeddingBag", o.paddingIdx, numEmbeddings);

@@ -25,6 +25,7 @@ import {
 } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, nameCall, ShapeError, show } from "../../base/errors.ts";
 import { isScalar, Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
+import { checkFits } from "../../base/limits.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { Complex } from "../../expr/complex.ts";
 import { constant, Expr, input, type Kind, kindOf, scalar, type Value } from "../../expr/expr.ts";
@@ -334,7 +335,11 @@ class PointwiseOp {
         else if (!sameShape(shape, x.shape)) mixed = true;
       } else if (x !== null) push(x);
     }
-    for (const n of call.numbers) push(n);
+    for (let i = 0; i < call.numbers.length; i++) {
+      const n = call.numbers[i];
+      if (integer && n !== this.defaultNumbers[i]) checkFits(this.spec.name, n.value, plan.compute);
+      push(n);
+    }
     this.spec.validate?.(call);
     if (mixed) shape = broadcastShapes(this.spec.name, ...operands.map((x) => x.shape));
     return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };

@@ -25,9 +25,10 @@ import {
   uint8 as UINT8,
 } from "../../base/dtype.ts";
 import { ArgumentError, awaitIt, describe, DeviceError, DTypeError, ShapeError, show } from "../../base/errors.ts";
-import { type ScalarLike, toScalar } from "../../base/scalar.ts";
+import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../../base/shape.ts";
+import { fitted } from "../../base/limits.ts";
 import { unread } from "../../base/unread.ts";
 import { backendOf } from "../../backend/mod.ts";
 import type { Stream } from "../../cuda/streams.ts";
@@ -307,24 +308,10 @@ function fillKernel(dtype: DType): Kernel {
 
 /** Writes one number everywhere, without autograd: what creation ops and `fill_` share. */
 export function fillWith(op: string, x: Tensor, value: ScalarLike): Tensor {
-  const s = toScalar(op, value);
-  if (s.kind === "complex" && !x.dtype.isComplex) {
-    throw new DTypeError(`${op}(): a complex value cannot be written into ${x.dtype}`);
-  }
-  const whole = x.dtype.kind === "integer" || x.dtype.kind === "bool";
-  const re = x.dtype.kind === "bool"
-    ? Number(Number(s.value) !== 0)
-    : whole && typeof s.value === "number"
-    ? integerOf(op, s.value)
-    : s.value;
-  const scalars: Number64[] = x.dtype.isComplex ? [re, s.imag] : [re];
+  const s = fitted(op, value, x.dtype);
+  const scalars: Number64[] = x.dtype.isComplex ? [s.value, s.imag] : [s.value];
   runInto({ op, node: "", kernel: fillKernel(x.dtype), operands: [], scalars, shape: x.shape }, x);
   return x;
-}
-
-function integerOf(op: string, value: number): number {
-  if (!Number.isFinite(value)) throw new ArgumentError(`${op}(): an integer tensor cannot hold ${value}`);
-  return Math.trunc(value);
 }
 
 /** The parameters of {@linkcode fill_}. */

@@ -28,6 +28,7 @@ import {
 import { bytesOf } from "../../base/bytes.ts";
 import { MOST_DIMS } from "../../base/checks.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { checkFits } from "../../base/limits.ts";
 import { isScalar, Scalar, type ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat } from "../../base/layout.ts";
 import { checkSizes, contiguousStrides, isContiguous, numelOf, sameShape } from "../../base/shape.ts";
@@ -430,13 +431,14 @@ function tensorOf(op: string, data: TensorData | Tensor, options: TensorOptions)
 
 /** Throws unless all values are numbers, and finite ones where the dtype is an integer one. */
 function checkValues(op: string, values: ArrayLike<unknown>, dtype: DType): void {
-  const integer = dtype.kind === "integer";
-  if (ArrayBuffer.isView(values) && !integer) return;
+  const integer = dtype.kind === "integer", array = ArrayBuffer.isView(values);
+  if (array && !integer) return;
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
-    if (typeof v === "number") {
-      if (integer && !Number.isFinite(v)) throw new ArgumentError(`${op}(): ${dtype} cannot hold ${v}`);
-    } else if (typeof v !== "boolean" && typeof v !== "bigint") {
+    if (typeof v === "number" || typeof v === "bigint") {
+      // The numbers of a typed array are converted, which wraps around, as NumPy's are.
+      if (integer && (!array || !Number.isFinite(Number(v)))) checkFits(op, v, dtype);
+    } else if (typeof v !== "boolean") {
       throw new ArgumentError(`${op}(): a value must be a number: ${describe(v)} at position ${i}`);
     }
   }

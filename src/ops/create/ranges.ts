@@ -56,8 +56,7 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
   });
   const dtype = parsed.dtype ?? (bounds.every((s) => s.kind === "integer") ? int64 : getDefaultDtype());
   const whole = dtype.kind === "integer";
-  // As in PyTorch, bounds are converted to an integer dtype before anything is counted.
-  const [first, last, by] = bounds.map((s) => whole ? Math.trunc(Number(s.value)) : Number(s.value));
+  const [first, last, by] = bounds.map((s) => Number(s.value));
   if (by === 0) throw new ArgumentError("arange(): step must not be zero");
   if (!Number.isFinite(first) || !Number.isFinite(last)) {
     throw new ArgumentError(`arange(): bounds must be finite: ${describe(first)} to ${describe(last)}`);
@@ -70,7 +69,9 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
   const size = [Math.ceil((last - first) / by)];
   checkSizes("arange", size);
   const x = empty(size, { dtype, device: parsed.device });
-  generate("arange", x, [first, by], (i, [a, b]) => a.add(b.mul(i)));
+  // As in PyTorch, numbers are counted as they are given, and made of integers where the dtype is an integer one.
+  const [from, each] = whole ? [Math.trunc(first), Math.trunc(by)] : [first, by];
+  generate("arange", x, [from, each], (i, [a, b]) => a.add(b.mul(i)));
   return parsed.requiresGrad ? x.requiresGrad_() : x;
 }
 

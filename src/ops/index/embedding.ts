@@ -9,7 +9,7 @@ import { record } from "../../autograd/record.ts";
 import type { Args } from "../../base/call.ts";
 import { int64 } from "../../base/dtype.ts";
 import { checkCount } from "../../base/checks.ts";
-import { DTypeError, IndexError, ShapeError, show } from "../../base/errors.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../../base/errors.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { where } from "../pointwise/compare.ts";
@@ -81,9 +81,14 @@ export class EmbeddingArgs {
     public normType = 2,
     /** Divide gradients by how often a row was looked up. */
     public scaleGradByFreq = false,
-    /** Accepted for PyTorch's sake: the gradient is dense. */
+    /** Must be false: gradients are dense. */
     public sparse = false,
   ) {}
+}
+
+/** Throws where PyTorch would give a sparse gradient, which would need other memory and other optimizers. */
+export function refuseSparse(op: string, sparse: boolean): void {
+  if (sparse) throw new ArgumentError(`${op}(): gradients are dense here: sparse: true; leave it out`);
 }
 
 /**
@@ -97,7 +102,8 @@ export class EmbeddingArgs {
 export const embedding: Fn<typeof EmbeddingArgs> = fn(
   "embedding",
   EmbeddingArgs,
-  (input, { weight, paddingIdx, maxNorm, normType, scaleGradByFreq }) => {
+  (input, { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse }) => {
+    refuseSparse("embedding", sparse);
     checkTensor("embedding", "weight", weight);
     if (weight.ndim !== 2) throw new ShapeError(`embedding(): the weight must be a matrix: ${show(weight.shape)}`);
     checkIndexDtype("embedding", input);

@@ -10,7 +10,7 @@ import { sameShape } from "../../base/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { arange } from "../create/ranges.ts";
-import { embedding } from "./embedding.ts";
+import { embedding, refuseSparse } from "./embedding.ts";
 import { roundedOnce } from "../core/wide.ts";
 
 /** How the rows of a bag become one. */
@@ -32,7 +32,7 @@ export class EmbeddingBagArgs {
     public scaleGradByFreq = false,
     /** How the rows of a bag become one. */
     public mode: BagMode = "mean",
-    /** Accepted for compatibility: the gradient is dense. */
+    /** Must be false: gradients are dense. */
     public sparse = false,
     /** A factor per number, for sums. */
     public perSampleWeights: Tensor | null = null,
@@ -54,6 +54,7 @@ export class EmbeddingBagArgs {
  */
 export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", EmbeddingBagArgs, (input, o) => {
   const { weight, offsets, mode, perSampleWeights: factors } = o;
+  refuseSparse("embeddingBag", o.sparse);
   checkTensor("embeddingBag", "weight", weight);
   if (offsets !== null) checkTensor("embeddingBag", "offsets", offsets);
   if (factors !== null) checkTensor("embeddingBag", "perSampleWeights", factors);

@@ -12,7 +12,8 @@ import { mode } from "../../autograd/mode.ts";
 import { bool as BOOL, type DType, int64 } from "../../base/dtype.ts";
 import { checkCount } from "../../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../../base/errors.ts";
-import { Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
+import type { ScalarLike } from "../../base/scalar.ts";
+import { fitted } from "../../base/limits.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkAlive, Tensor } from "../../tensor/tensor.ts";
@@ -24,21 +25,6 @@ import { expandTo, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {
   if (mask.dtype !== BOOL) throw new DTypeError(`${op}(): the mask must be bool: ${mask.dtype}; use .bool()`);
-}
-
-/** A number of the kind that `dtype` holds, so that it does not promote the tensor. */
-function fitted(op: string, value: ScalarLike, dtype: DType): Scalar {
-  const s = toScalar(op, value);
-  if (s.kind === "complex") {
-    if (!dtype.isComplex) throw new DTypeError(`${op}(): a complex value cannot be written into ${dtype}`);
-    return s;
-  }
-  if (dtype === BOOL) return new Scalar(Number(s.value) !== 0 ? 1 : 0, 0, "bool");
-  if (dtype.kind !== "integer") return s;
-  if (typeof s.value === "number" && !Number.isFinite(s.value)) {
-    throw new ArgumentError(`${op}(): ${dtype} cannot hold the value: ${s.value}`);
-  }
-  return new Scalar(typeof s.value === "number" ? Math.trunc(s.value) : s.value, 0, "integer");
 }
 
 /** The parameters of {@linkcode maskedFill}. */
@@ -267,6 +253,7 @@ export const unravelIndex: Fn<typeof UnravelIndexArgs, Tensor[]> = fn(
       throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
     }
     const sizes = typeof shape === "number" ? [shape] : shape;
-    return sizes.map((s, d) => input.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
+    const at = input.long();
+    return sizes.map((s, d) => at.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
   },
 );
