@@ -8,7 +8,7 @@
 import { type Args, call } from "../base/call.ts";
 import { checkFunction } from "../base/checks.ts";
 import { AutogradError, DTypeError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 import { grad } from "./tensor_autograd.ts";
 import { enableGrad, withGrad } from "./mode.ts";
 
@@ -58,9 +58,10 @@ export class GradgradcheckArgs {
 const gradcheckArgs = call("gradcheck", GradcheckArgs);
 const gradgradcheckArgs = call("gradgradcheck", GradgradcheckArgs);
 
-function outputsOf(fn: CheckedFunction, inputs: readonly Tensor[]): Tensor[] {
+function outputsOf(op: string, fn: CheckedFunction, inputs: readonly Tensor[]): Tensor[] {
   const out = fn(...inputs);
   const list = Array.isArray(out) ? out as Tensor[] : [out as Tensor];
+  checkTensors(op, "what func returns", list);
   return list.filter((t) => t.dtype.isFloatingPoint || t.dtype.isComplex);
 }
 
@@ -89,7 +90,7 @@ async function numericalColumn(
 ): Promise<Float64Array[]> {
   const at = (value: number) => {
     const changed = inputs.map((x, k) => k === which ? withValue(x, values, i, value) : x.detach());
-    return withGrad(false, () => outputsOf(fn, changed));
+    return withGrad(false, () => outputsOf("gradcheck", fn, changed));
   };
   const plus = await Promise.all(at(values[i] + eps).map(reals));
   const minus = await Promise.all(at(values[i] - eps).map(reals));
@@ -126,7 +127,7 @@ export async function gradcheck(...args: Args<typeof GradcheckArgs>): Promise<bo
       throw new DTypeError(`gradcheck(): differences need double precision: ${x.dtype}; use .to(float64)`);
     }
   }
-  const outputs = outputsOf(fn, list).filter((out) => out.requiresGrad);
+  const outputs = outputsOf("gradcheck", fn, list).filter((out) => out.requiresGrad);
   const rows = await Promise.all(outputs.map(async (out) => {
     const n = out.numel() * (out.dtype.isComplex ? 2 : 1);
     const all: Float64Array[][] = [];
@@ -161,7 +162,8 @@ export async function gradgradcheck(...args: Args<typeof GradgradcheckArgs>): Pr
   const { func: fn, inputs, gradOutputs, ...rest } = gradgradcheckArgs(args);
   checkFunction("gradgradcheck", "func", fn);
   const list = (Array.isArray(inputs) ? inputs : [inputs]) as Tensor[];
-  const outputs = outputsOf(fn, list).filter((out) => out.requiresGrad);
+  const outputs = outputsOf("gradgradcheck", fn, list).filter((out) => out.requiresGrad);
+  if (gradOutputs !== null) checkTensors("gradgradcheck", "gradOutputs", gradOutputs);
   const cotangents = gradOutputs ?? outputs.map((out) => cotangentLike(out));
   const cots = cotangents.map((t) => t.detach().clone().requiresGrad_());
   const n = list.length;
@@ -171,7 +173,7 @@ export async function gradgradcheck(...args: Args<typeof GradgradcheckArgs>): Pr
     const leaves = ins.map((x, i) => list[i].requiresGrad && !x.requiresGrad ? x.detach().requiresGrad_() : x);
     const wanted = leaves.filter((x) => x.requiresGrad);
     using _ = enableGrad();
-    const outs = outputsOf(fn, leaves).filter((out) => out.requiresGrad);
+    const outs = outputsOf("gradgradcheck", fn, leaves).filter((out) => out.requiresGrad);
     return grad(outs, wanted, { gradOutputs: all.slice(n), createGraph: true, allowUnused: true })
       .filter((g) => g !== null);
   };

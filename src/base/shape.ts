@@ -28,6 +28,7 @@ export function countElements(op: string, shape: readonly number[]): number {
   for (let i = 0; i < shape.length; i++) {
     const size = shape[i];
     whole &&= Number.isInteger(size) && size >= 0;
+    if (!whole) break;
     if (size === 0) empty = true;
     else step *= size;
   }

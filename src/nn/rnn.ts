@@ -354,7 +354,7 @@ export abstract class RNNBase extends Module {
       const outputs: Tensor[] = [];
       for (let direction = 0; direction < this.directions; direction++, pass++) {
         const start = states.map((s) => s.select(0, pass));
-        const [output, end] = sequence(kind, x, start, weights[pass], direction === 1);
+        const [output, end] = sequence(this.constructor.name, kind, x, start, weights[pass], direction === 1);
         outputs.push(output);
         end.forEach((s, i) => last[i].push(s));
       }
@@ -379,6 +379,7 @@ export abstract class RNNBase extends Module {
 
 /** One layer in one direction over `x` `(L, N, *)`. */
 function sequence(
+  name: string,
   kind: Kind,
   x: Tensor,
   start: readonly Tensor[],
@@ -393,7 +394,7 @@ function sequence(
     state = kind.step(steps[t], state, weights);
     outputs[t] = state[0];
   }
-  if (steps.length === 0) throw new ShapeError("RNN: Expected sequence length to be larger than 0");
+  if (steps.length === 0) throw new ShapeError(`${name}(): the sequence must have at least one step: length 0`);
   return [stack(outputs, 0), state];
 }
 

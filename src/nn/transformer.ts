@@ -139,6 +139,7 @@ export class TransformerEncoderLayer extends Module {
    */
   override forward(src: Tensor, ...args: Args<typeof EncoderLayerCallArgs>): Tensor {
     const { srcMask, srcKeyPaddingMask, isCausal } = encoderLayerCall(args);
+    checkTensor("TransformerEncoderLayer", "src", src);
     const attend = (x: Tensor) => {
       const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false, isCausal };
       return this.dropout1.call(this.self_attn.call(x, x, x, options)[0]);
@@ -235,6 +236,8 @@ export class TransformerDecoderLayer extends Module {
    */
   override forward(tgt: Tensor, memory: Tensor, ...args: Args<typeof DecoderCallArgs>): Tensor {
     const o = decoderLayerCall(args);
+    checkTensor("TransformerDecoderLayer", "tgt", tgt);
+    checkTensor("TransformerDecoderLayer", "memory", memory);
     const own = {
       attnMask: o.tgtMask,
       keyPaddingMask: o.tgtKeyPaddingMask,
@@ -332,6 +335,7 @@ export class TransformerEncoder extends Module {
    */
   override forward(src: Tensor, ...args: Args<typeof EncoderCallArgs>): Tensor {
     const o = encoderCall(args);
+    checkTensor("TransformerEncoder", "src", src);
     let x = src;
     for (const layer of this.layers) {
       x = layer.call(x, {
@@ -384,6 +388,8 @@ export class TransformerDecoder extends Module {
    */
   override forward(tgt: Tensor, memory: Tensor, ...args: Args<typeof DecoderCallArgs>): Tensor {
     const o = decoderCall(args);
+    checkTensor("TransformerDecoder", "tgt", tgt);
+    checkTensor("TransformerDecoder", "memory", memory);
     let x = tgt;
     for (const layer of this.layers) x = layer.call(x, memory, { ...o });
     return this.norm ? this.norm.call(x) : x;

@@ -169,7 +169,7 @@ const DATA: [string, Recipe][] = [
   ["utils.data.SubsetRandomSampler", make([[0, 2]])],
   ["utils.data.WeightedRandomSampler", make([[0.5, 0.5], 3])],
   ["utils.data.BatchSampler", make([[0, 1, 2], 2])],
-  ["utils.metrics.MulticlassAccuracy", make([{ numClasses: 3 }])],
+  ["utils.metrics.MulticlassAccuracy", make([])],
   ["vision.transforms.Compose", { args: () => [[new vision.transforms.ToTensor()]] }],
   ["vision.transforms.Lambda", make([(x: unknown) => x])],
   ["vision.transforms.Normalize", make([[0.5], [0.5]])],

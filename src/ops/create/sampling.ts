@@ -14,7 +14,7 @@ import type { Generator } from "../../base/generator.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
-import { checkAlive, Tensor } from "../../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, writeOut } from "../core/define.ts";
 import { hostValues, refuseWhere } from "../core/values.ts";
 import { sliceAt } from "../core/view_core.ts";
@@ -316,7 +316,10 @@ export class BernoulliArgs extends OutArgs {
 export const bernoulli: Op<typeof BernoulliArgs> = op("bernoulli", BernoulliArgs, (input, { p, generator, out }) => {
   checkAlive("bernoulli", input);
   needFloating("bernoulli", input.dtype);
-  if (out) checkNoOverlap("bernoulli", out);
+  if (out !== null) {
+    checkTensor("bernoulli", "out", out);
+    checkNoOverlap("bernoulli", out);
+  }
   checkChance("bernoulli", p ?? input);
   const result = emptyLikeDevice("bernoulli", input.shape, input.dtype, input);
   fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));

@@ -10,7 +10,7 @@
 import { NoArgs } from "../../base/call.ts";
 import { mode } from "../../autograd/mode.ts";
 import { bool as BOOL, type DType, int64 } from "../../base/dtype.ts";
-import { checkCount } from "../../base/checks.ts";
+import { checkCount, checkIntegers } from "../../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { fitted } from "../../base/limits.ts";
@@ -253,6 +253,7 @@ export const unravelIndex: Fn<typeof UnravelIndexArgs, Tensor[]> = fn(
       throw new DTypeError(`unravelIndex(): positions must be integers: ${input.dtype}`);
     }
     const sizes = typeof shape === "number" ? [shape] : shape;
+    checkIntegers("unravelIndex", "shape", sizes);
     const at = input.long();
     return sizes.map((s, d) => at.floorDivide(sizes.slice(d + 1).reduce((a, b) => a * b, 1)).remainder(s));
   },

@@ -81,6 +81,7 @@ function lengthsOf(op: string, name: string, value: Lengths, device: Tensor["dev
     else return { tensor, list: checked(Array.from(values as ArrayLike<number | bigint>, Number)) };
     return { tensor, list: null };
   }
+  if (typeof value !== "number" && !Array.isArray(value)) throw error(`: ${describe(value)}`);
   const list = checked(typeof value === "number" ? [value] : value.map(Number));
   return { tensor: fromData(BigInt64Array.from(list, BigInt), [list.length], { device }), list };
 

@@ -168,7 +168,10 @@ export class ViewAsArgs {
 export const viewAs: Op<typeof ViewAsArgs> = op(
   "viewAs",
   ViewAsArgs,
-  (input, { other }) => viewTo(input, other.shape, "viewAs"),
+  (input, { other }) => {
+    checkTensor("viewAs", "other", other);
+    return viewTo(input, other.shape, "viewAs");
+  },
 );
 
 /** The parameters of {@linkcode flatten}. */

@@ -102,7 +102,7 @@ export class BasicBlock extends Module {
         `BasicBlock(): only groups 1, baseWidth 64 and dilation 1: ${groups}, ${baseWidth}, ${dilation}; use Bottleneck`,
       );
     }
-    const norm = normLayer ?? batchNorm;
+    const norm = normOf("BasicBlock", normLayer);
     this.conv1 = conv3x3(inplanes, planes, stride);
     this.bn1 = norm(planes);
     this.relu = new ReLU({ inplace: true });
@@ -151,7 +151,7 @@ export class Bottleneck extends Module {
     checkInteger("Bottleneck", "planes", planes);
     checkInteger("Bottleneck", "groups", groups);
     checkInteger("Bottleneck", "baseWidth", baseWidth);
-    const norm = normLayer ?? batchNorm;
+    const norm = normOf("Bottleneck", normLayer);
     const width = Math.trunc(planes * (baseWidth / 64)) * groups;
     const outplanes = planes * Bottleneck.expansion;
     this.conv1 = conv1x1(inplanes, width);
@@ -181,6 +181,12 @@ export interface BlockType {
   readonly expansion: number;
   /** Makes a block. */
   new (...args: Args<typeof BlockArgs>): BasicBlock | Bottleneck;
+}
+
+/** The maker of normalisations that was asked for. */
+function normOf(op: string, given: NormLayer | null): NormLayer {
+  if (given !== null) checkFunction(op, "normLayer", given);
+  return given ?? batchNorm;
 }
 
 function batchNorm(numFeatures: number): BatchNorm2d {
@@ -268,7 +274,7 @@ export class ResNet extends Module {
       );
     }
     this.conv1 = new Conv2d(3, this.#inplanes, 7, { stride: 2, padding: 3, bias: false });
-    this.bn1 = (options.normLayer ?? batchNorm)(this.#inplanes);
+    this.bn1 = normOf("ResNet", options.normLayer)(this.#inplanes);
     this.relu = new ReLU({ inplace: true });
     this.maxpool = new MaxPool2d(3, { stride: 2, padding: 1 });
     this.layer1 = this.#makeLayer(block, 64, layers[0], 1, false, options);
@@ -288,7 +294,7 @@ export class ResNet extends Module {
     dilate: boolean,
     options: Readonly<ResNetArgs>,
   ): Sequential {
-    const norm = options.normLayer ?? batchNorm;
+    const norm = normOf("ResNet", options.normLayer);
     const shared = { groups: options.groups, baseWidth: options.widthPerGroup, normLayer: norm };
     const outplanes = planes * block.expansion;
     const dilation = this.#dilation;
