@@ -355,6 +355,9 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
 export function randomSplit<T>(dataset: Indexable<T>, ...args: Args<typeof RandomSplitArgs>): Subset<T>[] {
   const { lengths, generator } = splitArgs(args);
   checkArray("randomSplit", "lengths", lengths);
+  if (!lengths.every((n) => typeof n === "number")) {
+    throw new ArgumentError(`randomSplit(): lengths must be numbers: ${show(lengths)}`);
+  }
   if (typeof dataset?.length !== "number") {
     throw new ArgumentError(`randomSplit(): the dataset has no length: ${describe(dataset)}`);
   }

@@ -7,7 +7,7 @@
  */
 
 import { type Args, call, isPlainObject } from "../base/call.ts";
-import { checkIterable } from "../base/checks.ts";
+import { checkInteger, checkIterable } from "../base/checks.ts";
 import { ArgumentError, IndexError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asParameter, checkModule, describeItem, indented } from "./items.ts";
@@ -153,6 +153,8 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
 
   /** The items from `start` to before `end`, as `Array.prototype.slice` counts. */
   protected itemsBetween(start?: number, end?: number): T[] {
+    if (start !== undefined) checkInteger("slice", "start", start);
+    if (end !== undefined && end !== Infinity) checkInteger("slice", "end", end);
     return this.list().slice(start, end);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { ArgumentError, show } from "../base/errors.ts";
+import { ArgumentError, describe, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { withGrad } from "../autograd/mode.ts";
 import type { BagMode } from "../ops/index/embedding_bag.ts";
@@ -263,7 +263,7 @@ export class EmbeddingBag extends Module {
 function paddingRow(op: string, index: number | null, rows: number): number | null {
   if (index === null) return null;
   if (!Number.isInteger(index) || index < -rows || index >= rows) {
-    throw new ArgumentError(`${op}(): paddingIdx must be within numEmbeddings: ${index} for ${rows} rows`);
+    throw new ArgumentError(`${op}(): paddingIdx must be within numEmbeddings: ${describe(index)} for ${rows} rows`);
   }
   return index < 0 ? index + rows : index;
 }

@@ -490,6 +490,8 @@ export class Transformer extends Module {
     const { numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = transformerArgs(args);
     const { dModel, nhead, batchFirst } = layer;
     const { norm } = parts(layer);
+    if (customEncoder !== null) checkInstance("Transformer", "customEncoder", customEncoder, Module);
+    if (customDecoder !== null) checkInstance("Transformer", "customDecoder", customDecoder, Module);
     this.encoder = customEncoder ??
       new TransformerEncoder(new TransformerEncoderLayer(layer), numEncoderLayers, new LayerNorm(dModel, norm));
     this.decoder = customDecoder ??

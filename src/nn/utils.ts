@@ -10,7 +10,7 @@ import "../ops/attach.ts";
 import { type Func, func } from "../base/call.ts";
 import { checkIterable } from "../base/checks.ts";
 import { toReal } from "../base/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, show } from "../base/errors.ts";
+import { ArgumentError, describe, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { clampEach, haveNorms, multiplyEach, norms } from "../ops/core/grads.ts";
 import { cat, stack } from "../ops/shape/join.ts";
@@ -44,6 +44,12 @@ function byDevice(tensors: readonly Tensor[]): Tensor[][] {
     else group.push(x);
   }
   return [...groups.values()];
+}
+
+function checkOrder(op: string, normType: unknown): void {
+  if (typeof normType !== "number") {
+    throw new ArgumentError(`${op}(): normType must be a number: ${describe(normType)}`);
+  }
 }
 
 /** The parameters of {@linkcode getTotalNorm}. */
@@ -131,6 +137,7 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
   "getTotalNorm",
   TotalNormArgs,
   ({ tensors, normType, errorIfNonfinite }) => {
+    checkOrder("getTotalNorm", normType);
     const list = listOf("getTotalNorm", tensors);
     if (list.length === 0) return makeTensor(0);
     return withGrad(false, () =>
@@ -171,6 +178,7 @@ export const clipGradNorm_: Func<typeof ClipGradNormArgs, Tensor> = func(
   "clipGradNorm_",
   ClipGradNormArgs,
   ({ parameters, maxNorm, normType, errorIfNonfinite }) => {
+    checkOrder("clipGradNorm_", normType);
     const list = listOf("clipGradNorm_", parameters);
     const total = getTotalNorm(gradsOf("clipGradNorm_", list), normType, errorIfNonfinite);
     clipGradsWithNorm_(list, maxNorm, total);

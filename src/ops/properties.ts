@@ -43,9 +43,9 @@ function T(x: Tensor): Tensor {
   return permuteTo(x, x.shape.map((_, i) => x.ndim - 1 - i), "T");
 }
 
-function mT(x: Tensor): Tensor {
-  if (x.ndim < 2) throw new ShapeError(`mT(): at least 2 dimensions are needed: ${show(x.shape)}`);
-  return transposeTo(x, -2, -1, "mT");
+function mT(x: Tensor, name = "mT"): Tensor {
+  if (x.ndim < 2) throw new ShapeError(`${name}(): at least 2 dimensions are needed: ${show(x.shape)}`);
+  return transposeTo(x, -2, -1, name);
 }
 
 function H(x: Tensor): Tensor {
@@ -55,7 +55,7 @@ function H(x: Tensor): Tensor {
 }
 
 function mH(x: Tensor): Tensor {
-  const out = mT(x);
+  const out = mT(x, "mH");
   return x.dtype.isComplex ? out.conj() : out;
 }
 

@@ -86,7 +86,7 @@ export const setPrintoptions: Func<typeof SetPrintoptionsArgs, void> = func(
     for (const key of ["precision", "threshold", "edgeitems", "linewidth"] as const) {
       const value = rest[key];
       if (value === null) continue;
-      if (!(value >= 0) || (key !== "threshold" && !Number.isInteger(value))) {
+      if (typeof value !== "number" || !(value >= 0) || (key !== "threshold" && !Number.isInteger(value))) {
         throw new ArgumentError(`setPrintoptions(): ${key} must not be negative or fractional: ${describe(value)}`);
       }
       next[key] = value;

@@ -15,21 +15,19 @@ import { Tensor } from "./tensor.ts";
  * @param seen objects already visited; shared between calls to visit each once
  */
 export function visitTensors(value: unknown, visit: (storage: Storage) => void, seen: Set<object> = new Set()): void {
-  if (value instanceof Tensor) {
-    visit(value.storage);
-    return;
-  }
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return;
-  seen.add(value);
-  if (Array.isArray(value) || value instanceof Set) {
-    for (const v of value) visitTensors(v, visit, seen);
-  } else if (value instanceof Map) {
-    for (const [k, v] of value) {
-      visitTensors(k, visit, seen);
-      visitTensors(v, visit, seen);
+  // A list of what is left, because values may be nested deeper than calls.
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (next instanceof Tensor) {
+      visit(next.storage);
+      continue;
     }
-  } else {
-    for (const key of Object.keys(value)) visitTensors((value as Record<string, unknown>)[key], visit, seen);
+    if (typeof next !== "object" || next === null || ArrayBuffer.isView(next) || seen.has(next)) continue;
+    seen.add(next);
+    if (Array.isArray(next) || next instanceof Set) { for (const v of next) left.push(v); }
+    else if (next instanceof Map) { for (const [k, v] of next) left.push(k, v); }
+    else for (const key of Object.keys(next)) left.push((next as Record<string, unknown>)[key]);
   }
 }
 

@@ -305,7 +305,9 @@ export class RandomAffine extends TransformBase<Image, Image> {
 
 function range(name: string, value: number | readonly [number, number]): readonly [number, number] {
   const [low, high] = typeof value === "number" ? [-value, value] : Array.isArray(value) ? value : [NaN, NaN];
-  if (!(low <= high)) throw new ArgumentError(`RandomAffine(): ${name} must be a number or a range: ${show(value)}`);
+  if (typeof low !== "number" || typeof high !== "number" || !(low <= high)) {
+    throw new ArgumentError(`RandomAffine(): ${name} must be a number or a range: ${show(value)}`);
+  }
   return [low, high];
 }
 

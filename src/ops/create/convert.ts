@@ -38,7 +38,7 @@ import { emptyOn, emptyWithStrides } from "../../tensor/create.ts";
 import { decode, elementOf } from "../../tensor/encode.ts";
 import { denseOrder, reordered } from "../../tensor/layout.ts";
 import { yieldToFinalizers } from "../../tensor/pressure.ts";
-import { checkAlive, Tensor } from "../../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
 import { applyKernel, Kernel, type Number64, partsOf, runInto } from "../core/kernel.ts";
 import {
@@ -352,7 +352,10 @@ export class TypeAsArgs {
 }
 
 /** The tensor of another tensor's dtype. */
-export const typeAs: Op<typeof TypeAsArgs> = op("typeAs", TypeAsArgs, (input, { other }) => to(input, other.dtype));
+export const typeAs: Op<typeof TypeAsArgs> = op("typeAs", TypeAsArgs, (input, { other }) => {
+  checkTensor("typeAs", "other", other);
+  return to(input, { dtype: other.dtype, device: other.device });
+});
 
 type Cast = Op<typeof CloneArgs>;
 

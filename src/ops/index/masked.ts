@@ -16,7 +16,7 @@ import type { ScalarLike } from "../../base/scalar.ts";
 import { fitted } from "../../base/limits.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { scope } from "../../tensor/scope.ts";
-import { checkAlive, Tensor } from "../../tensor/tensor.ts";
+import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { where } from "../pointwise/compare.ts";
 import { writeOut } from "../core/define.ts";
 import { checkSameDtype, coordinates, inMode } from "./index_core.ts";
@@ -24,6 +24,7 @@ import { type Fn, fn, type MethodForm, type Op, op, OutArgs } from "../core/op.t
 import { expandTo, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
 
 function checkMask(op: string, mask: Tensor): void {
+  checkTensor(op, "mask", mask);
   if (mask.dtype !== BOOL) throw new DTypeError(`${op}(): the mask must be bool: ${mask.dtype}; use .bool()`);
 }
 

@@ -9,7 +9,7 @@
  */
 
 import { type Fn, fn } from "../core/op.ts";
-import { checkListed } from "../../base/checks.ts";
+import { checkIntegers, checkListed } from "../../base/checks.ts";
 import { ArgumentError, ShapeError, show } from "../../base/errors.ts";
 import { alias } from "../../autograd/node.ts";
 import { record } from "../../autograd/record.ts";
@@ -50,6 +50,7 @@ export const affineGrid: Fn<typeof AffineGridArgs> = fn(
   "affineGrid",
   AffineGridArgs,
   (theta, { size, alignCorners }) => {
+    checkIntegers("affineGrid", "size", size);
     const dims = size.length - 2;
     const fits = (dims === 2 || dims === 3) && theta.ndim === 3 && theta.shape[0] === size[0] &&
       theta.shape[1] === dims && theta.shape[2] === dims + 1;

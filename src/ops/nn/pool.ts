@@ -284,12 +284,12 @@ function avgPool(op: string, n: number, input: Tensor, o: Readonly<MeanOptions>)
 function means(op: string, x: Tensor, pooling: Pooling, counts: readonly (readonly number[])[]): Tensor {
   return scope(() => {
     if (x.dtype.isFloatingPoint) {
-      return meanPooling(op, x, pooling, scaleTensor(x, pooling.out, counts));
+      return meanPooling(op, x, pooling, scaleTensor(op, x, pooling.out, counts));
     }
     const wide = x.to(widestFloat(x));
     const ones = pooling.out.map((s) => new Array<number>(s).fill(1));
-    const sums = meanPooling(op, wide, pooling, scaleTensor(wide, pooling.out, ones));
-    return sums.div(scaleTensor(wide, pooling.out, counts).reciprocal().round()).trunc().to(x.dtype);
+    const sums = meanPooling(op, wide, pooling, scaleTensor(op, wide, pooling.out, ones));
+    return sums.div(scaleTensor(op, wide, pooling.out, counts).reciprocal().round()).trunc().to(x.dtype);
   });
 }
 

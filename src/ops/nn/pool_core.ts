@@ -202,8 +202,14 @@ export function product(sizes: readonly number[]): number {
 }
 
 /** A tensor of the factors by which a mean multiplies the sum of each window, from the window's size. */
-export function scaleTensor(x: Tensor, out: readonly number[], counts: readonly (readonly number[])[]): Tensor {
+export function scaleTensor(
+  op: string,
+  x: Tensor,
+  out: readonly number[],
+  counts: readonly (readonly number[])[],
+): Tensor {
   const total = product(out);
+  checkListed(op, total);
   const values = x.dtype === float64 ? new Float64Array(total) : new Float32Array(total);
   for (let i = 0; i < total; i++) {
     let rest = i, count = 1;

@@ -11,30 +11,28 @@ import "../attach.ts";
 import { DTypeError } from "../../base/errors.ts";
 import type { Expr, Value } from "../../expr/expr.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
-import { type Pointwise, pointwise } from "../core/define.ts";
-import { OutArgs } from "../core/op.ts";
+import { alias, type Pointwise, pointwise } from "../core/define.ts";
+import { type Fn, fn, OutArgs } from "../core/op.ts";
+import * as unary from "./unary.ts";
 import * as core from "./special_core.ts";
 
 export { xlog1py, xlogy } from "./binary.ts";
 export { logsumexp } from "../reduce/reduce.ts";
 export { logSoftmax, softmax } from "../nn/softmax.ts";
-export {
-  digamma,
-  digamma as psi,
-  erf,
-  erfc,
-  erfinv,
-  exp2,
-  expm1,
-  lgamma as gammaln,
-  log1p,
-  logit,
-  mvlgamma as multigammaln,
-  polygamma,
-  round,
-  sigmoid as expit,
-  sinc,
-} from "./unary.ts";
+export { digamma, erf, erfc, erfinv, exp2, expm1, log1p, logit, polygamma, round, sinc } from "./unary.ts";
+
+/** Same as {@linkcode digamma}. */
+export const psi: Pointwise = alias("psi", unary.digamma);
+/** Same as `lgamma`. */
+export const gammaln: Pointwise = alias("gammaln", unary.lgamma);
+/** Same as `sigmoid`. */
+export const expit: Pointwise = alias("expit", unary.sigmoid);
+/** Same as `mvlgamma`. */
+export const multigammaln: Fn<typeof unary.MvlgammaArgs> = fn(
+  "multigammaln",
+  unary.MvlgammaArgs,
+  (input, args) => unary.mvlgamma(input, args),
+);
 
 function special(name: string, expr: (x: Expr) => Value): Pointwise {
   return pointwise(OutArgs, {

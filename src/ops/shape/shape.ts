@@ -414,7 +414,10 @@ export const expand: SpreadOp<typeof ExpandArgs> = spreadOp(
 export const expandAs: Op<typeof ReshapeAsArgs> = op(
   "expandAs",
   ReshapeAsArgs,
-  (input, { other }) => expandTo(input, other.shape, "expandAs"),
+  (input, { other }) => {
+    checkTensor("expandAs", "other", other);
+    return expandTo(input, other.shape, "expandAs");
+  },
 );
 
 /** {@linkcode expand} to `size`, as broadcasting does. */
