@@ -25,7 +25,6 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode GradScaler}. */
 export class GradScalerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Accepted for PyTorch's sake: the scale lives on the device of what is scaled first. */
     public device: string | Device = "cuda",
@@ -44,7 +43,6 @@ export class GradScalerArgs {
 
 /** The parameters of {@linkcode GradScaler.unscale_}. */
 export class UnscaleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients. */
     public optimizer: Optimizer,
@@ -53,7 +51,6 @@ export class UnscaleArgs {
 
 /** The parameters of {@linkcode GradScaler.update}. */
 export class UpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sets the scale, instead of adapting it. */
     public newScale: number | Tensor | null = null,
@@ -62,7 +59,6 @@ export class UpdateArgs {
 
 /** The parameters of {@linkcode GradScaler.setGrowthFactor} and {@linkcode GradScaler.setBackoffFactor}. */
 export class FactorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The factor from now on. */
     public newFactor: number,
@@ -71,7 +67,6 @@ export class FactorArgs {
 
 /** The parameters of {@linkcode GradScaler.setGrowthInterval}. */
 export class IntervalArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The number of steps from now on. */
     public newInterval: number,

@@ -96,7 +96,6 @@ function checkDtype(op: string, dtype: DType): DType {
 
 /** The parameters of {@linkcode autocast} after the kind of device. */
 export class AutocastArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What matrix products and convolutions run in; `null`: `getAutocastDtype(deviceType)`. */
     public dtype: DType | null = null,
@@ -168,7 +167,6 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
 
 /** The parameter of functions about one kind of device. */
 export class DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"` or `"webgpu"`. */
     public deviceType: DeviceType,
@@ -177,7 +175,6 @@ export class DeviceTypeArgs {
 
 /** The parameters of {@linkcode isAutocastEnabled}. */
 export class IsAutocastEnabledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"` or `"webgpu"`. */
     public deviceType: DeviceType = "cuda",
@@ -186,7 +183,6 @@ export class IsAutocastEnabledArgs {
 
 /** The parameters of {@linkcode setAutocastEnabled}. */
 export class SetAutocastEnabledArgs extends DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     deviceType: DeviceType,
     /** Whether ops are cast. */
@@ -198,7 +194,6 @@ export class SetAutocastEnabledArgs extends DeviceTypeArgs {
 
 /** The parameters of {@linkcode setAutocastDtype}. */
 export class SetAutocastDtypeArgs extends DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     deviceType: DeviceType,
     /** float16, bfloat16 or float32. */
@@ -210,7 +205,6 @@ export class SetAutocastDtypeArgs extends DeviceTypeArgs {
 
 /** The parameters of {@linkcode setAutocastCacheEnabled}. */
 export class SetAutocastCacheArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether casts are kept. */
     public enabled: boolean,
@@ -270,7 +264,6 @@ export const setAutocastCacheEnabled: Func<typeof SetAutocastCacheArgs, void> = 
 
 /** The parameters of {@linkcode isAutocastAvailable}. */
 export class AutocastAvailableArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The kind of device. */
     public deviceType: string,

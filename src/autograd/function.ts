@@ -17,7 +17,6 @@ import { rebase, recording, setHistory } from "./record.ts";
 
 /** The parameters of {@linkcode FunctionCtx.setMaterializeGrads}. */
 export class SetMaterializeGradsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether missing gradients arrive as zeros, or as `null`. */
     public value: boolean,

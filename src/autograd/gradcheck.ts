@@ -17,7 +17,6 @@ export type CheckedFunction = (...inputs: Tensor[]) => Tensor | readonly Tensor[
 
 /** The parameters of {@linkcode gradcheck}. */
 export class GradcheckArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A function of tensors; every floating output is checked. */
     public func: CheckedFunction,
@@ -36,7 +35,6 @@ export class GradcheckArgs {
 
 /** The parameters of {@linkcode gradgradcheck}. */
 export class GradgradcheckArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A function of tensors; every floating output is checked. */
     public func: CheckedFunction,

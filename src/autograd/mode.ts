@@ -61,7 +61,6 @@ const ANOMALY = [anomaly.to(() => true)], NO_ANOMALY = [anomaly.to(() => false)]
 
 /** The parameters of the modes: what runs in them. */
 export class ModeArgs<R = unknown> {
-  /** Parameters that may go by position. */
   constructor(
     /** What runs in the mode; `null`: the mode lasts until the returned handle is disposed. */
     public fn: (() => R) | null = null,
@@ -70,7 +69,6 @@ export class ModeArgs<R = unknown> {
 
 /** The parameters of {@linkcode setGradEnabled}. */
 export class SetGradEnabledArgs<R = unknown> {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether operations are recorded. */
     public enabled: boolean,
@@ -81,7 +79,6 @@ export class SetGradEnabledArgs<R = unknown> {
 
 /** The parameters of {@linkcode setDetectAnomaly}. */
 export class SetDetectAnomalyArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether backward looks for NaN. */
     public enabled: boolean,

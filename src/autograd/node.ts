@@ -34,7 +34,6 @@ let sequence = 0;
 
 /** The parameters of the methods that register a hook `H`. */
 export class HookArgs<H> {
-  /** Parameters that may go by position. */
   constructor(
     /** What is called. */
     public hook: H,

@@ -17,7 +17,6 @@ import { alias, edgeOf, gradFnOf, HookArgs, type Node, removable, type Removable
 
 /** The parameters of `Tensor.backward`. */
 export class BackwardArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Gradient of the tensor; may be left out for a single element. */
     public gradient: Tensor | null = null,
@@ -32,7 +31,6 @@ export class BackwardArgs {
 
 /** The parameters of `Tensor.requiresGrad_`. */
 export class RequiresGradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether operations on the tensor are recorded. */
     public requiresGrad = true,
@@ -218,7 +216,6 @@ Object.defineProperties(Tensor.prototype, {
 
 /** The parameters of {@linkcode grad}. */
 export class GradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is differentiated. */
     public outputs: Tensor | readonly Tensor[],
@@ -239,7 +236,6 @@ export class GradArgs {
 
 /** The parameters of {@linkcode backward}. */
 export class BackwardOfArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is differentiated. */
     public tensors: Tensor | readonly Tensor[],

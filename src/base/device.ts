@@ -14,7 +14,6 @@ export type DeviceType = "cpu" | "cuda" | "webgpu";
 
 /** The parameters of the constructor of {@linkcode Device}. */
 export class DeviceOfArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The kind of device. */
     public type: DeviceType,
@@ -74,7 +73,6 @@ export function cudaDeviceChange(index: number): Change {
 
 /** The parameters of {@linkcode device}. */
 export class DeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"`, `"cuda:1"`, `"webgpu"`, `"webgpu:1"`, or a {@linkcode Device}. */
     public type: string | Device,

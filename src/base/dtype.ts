@@ -135,7 +135,6 @@ let defaultFloat: DType = float32;
 
 /** The parameters of {@linkcode setDefaultDtype}. */
 export class SetDefaultDtypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A floating dtype, no float8. */
     public d: DType,
@@ -144,7 +143,6 @@ export class SetDefaultDtypeArgs {
 
 /** The parameters of {@linkcode promoteTypes}. */
 export class PromoteTypesArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One dtype. */
     public type1: DType,
@@ -155,7 +153,6 @@ export class PromoteTypesArgs {
 
 /** The parameters of {@linkcode canCast}. */
 export class CanCastArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dtype of the values. */
     public from: DType,

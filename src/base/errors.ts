@@ -10,43 +10,36 @@
 
 /** A shape, size, dimension or index that does not fit the operation. */
 export class ShapeError extends RangeError {
-  /** The name of the class. */
   override name = "ShapeError";
 }
 
 /** An index outside the dimension that it indexes. */
 export class IndexError extends RangeError {
-  /** The name of the class. */
   override name = "IndexError";
 }
 
 /** A dtype that the operation or the device does not support. */
 export class DTypeError extends TypeError {
-  /** The name of the class. */
   override name = "DTypeError";
 }
 
 /** A missing or wrong argument (its type, or a value outside the allowed set). */
 export class ArgumentError extends TypeError {
-  /** The name of the class. */
   override name = "ArgumentError";
 }
 
 /** A device that is missing, mixed with another one, or unable to run the operation. */
 export class DeviceError extends Error {
-  /** The name of the class. */
   override name = "DeviceError";
 }
 
 /** The device has no memory left for an allocation. */
 export class OutOfMemoryError extends Error {
-  /** The name of the class. */
   override name = "OutOfMemoryError";
 }
 
 /** A failure inside a kernel library: our bug, or the machine's. */
 export class NativeError extends Error {
-  /** The name of the class. */
   override name = "NativeError";
   /** The status code that the kernel returned. */
   readonly code: number;
@@ -59,19 +52,16 @@ export class NativeError extends Error {
 
 /** A file that is not what its format says: truncated, malformed or hostile. */
 export class FormatError extends Error {
-  /** The name of the class. */
   override name = "FormatError";
 }
 
 /** A misuse of the autograd graph: freed, missing, or its saved tensors were modified. */
 export class AutogradError extends Error {
-  /** The name of the class. */
   override name = "AutogradError";
 }
 
 /** A tensor whose memory has been released. */
 export class ReleasedError extends Error {
-  /** The name of the class. */
   override name = "ReleasedError";
 }
 

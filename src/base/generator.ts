@@ -39,7 +39,6 @@ export function watchReserve(next: ReserveWatch | null): void {
 
 /** The parameters of {@linkcode Generator}. */
 export class GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device it is made for; its numbers do not depend on it. */
     public device: string | Device = CPU,
@@ -48,7 +47,6 @@ export class GeneratorArgs {
 
 /** The parameters of the functions that set a seed. */
 export class SeedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** An integer from -2^63 to 2^64 - 1; negative ones count from 2^64, as in PyTorch. */
     public seed: number | bigint,
@@ -57,7 +55,6 @@ export class SeedArgs {
 
 /** The parameters of {@linkcode Generator.setState}. */
 export class SetStateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What {@linkcode Generator.getState} gave. */
     public state: Uint8Array,
@@ -66,7 +63,6 @@ export class SetStateArgs {
 
 /** The parameters of {@linkcode Generator.reserve}. */
 export class ReserveArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many words of 32 bits. */
     public words: number,

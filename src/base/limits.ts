@@ -65,7 +65,6 @@ const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: numb
 
 /** The parameters of {@linkcode finfo} and {@linkcode iinfo}. */
 export class InfoArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whose limits. */
     public type: DType,

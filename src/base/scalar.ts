@@ -35,7 +35,6 @@ export type ScalarLike = number | bigint | boolean | Scalar;
 
 /** The parameters of {@linkcode scalar}. */
 export class ScalarArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value; `[re, im]` for a complex one. */
     public value: number | bigint | boolean | readonly [number, number],

@@ -14,7 +14,6 @@ const ACTIONS: readonly WarningAction[] = ["default", "always", "ignore", "error
 
 /** The parameters of {@linkcode simplefilter}. */
 export class SimplefilterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"default"`: each message is shown once; `"always"`, each time; `"ignore"`, never; `"error"` throws it. */
     public action: WarningAction,
@@ -23,7 +22,6 @@ export class SimplefilterArgs {
 
 /** The parameters of {@linkcode warn}. */
 export class WarnArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is shown. */
     public message: string,

@@ -21,7 +21,6 @@ import * as nccl from "./nccl.ts";
 
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor; it may be anywhere. */
     public tensor: Tensor,
@@ -32,7 +31,6 @@ export class BroadcastArgs {
 
 /** The parameters of {@linkcode broadcastCoalesced}. */
 export class BroadcastCoalescedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],
@@ -43,7 +41,6 @@ export class BroadcastCoalescedArgs {
 
 /** The parameters of {@linkcode reduceAdd}. */
 export class ReduceAddArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors, one of them on the destination. */
     public inputs: readonly Tensor[],
@@ -54,7 +51,6 @@ export class ReduceAddArgs {
 
 /** The parameters of {@linkcode scatter}. */
 export class ScatterPartsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor. */
     public tensor: Tensor,
@@ -69,7 +65,6 @@ export class ScatterPartsArgs {
 
 /** The parameters of {@linkcode gather}. */
 export class GatherPartsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],

@@ -12,7 +12,6 @@ import { backendAt, type CudaDevice, CudaDeviceArgs } from "./streams.ts";
 
 /** The parameters of {@linkcode canDeviceAccessPeer}. */
 export class PeerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device that reads. */
     public device: CudaDevice,
@@ -23,7 +22,6 @@ export class PeerArgs {
 
 /** The parameters of {@linkcode setPerProcessMemoryFraction}. */
 export class MemoryFractionArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The part of the device's memory, up to 1. */
     public fraction: number,
@@ -34,7 +32,6 @@ export class MemoryFractionArgs {
 
 /** The parameters of {@linkcode setAllowTf32}. */
 export class AllowTf32Args {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether it is allowed. */
     public allow: boolean,
@@ -45,7 +42,6 @@ export class AllowTf32Args {
 
 /** The parameters of {@linkcode setBenchmarkMatmul}. */
 export class BenchmarkMatmulArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether products are measured. */
     public benchmark: boolean,

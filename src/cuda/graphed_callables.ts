@@ -26,7 +26,6 @@ export type GraphedCallable = (...args: Tensor[]) => Tensor | Tensor[];
 
 /** The parameters of {@linkcode makeGraphedCallables} after the callable. */
 export class GraphedCallablesArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Tensors like those it will be called with; used up as the recorded arguments. */
     public sampleArgs: readonly Tensor[],

@@ -27,7 +27,6 @@ export class CaptureBeginArgs {
   /** The graph whose random values this one draws again: that of the forward pass, if this is of the backward pass. */
   forward: CUDAGraph | null = null;
 
-  /** Parameters that may go by position. */
   constructor(
     /** Memory that is shared with other graphs. */
     public pool: GraphPool | null = null,
@@ -36,7 +35,6 @@ export class CaptureBeginArgs {
 
 /** The parameters of {@linkcode graph} after the graph and the function. */
 export class GraphArgs extends CaptureBeginArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Memory that is shared with other graphs. */
     pool: GraphPool | null = null,

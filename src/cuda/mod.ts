@@ -39,7 +39,6 @@ export { getRngState, initialSeed, manualSeed, seed, setRngState };
 
 /** The parameters of {@linkcode setRngStateAll}. */
 export class SetRngStateAllArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What {@linkcode getRngStateAll} gave. */
     public newStates: readonly Tensor[],

@@ -23,7 +23,6 @@ export type ReduceOp = "sum" | "prod" | "max" | "min" | "avg";
 
 /** The parameters of {@linkcode isAvailable}. */
 export class NcclTensorsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What would be combined, one tensor per device. */
     public tensors: readonly Tensor[],
@@ -32,7 +31,6 @@ export class NcclTensorsArgs {
 
 /** The parameters of {@linkcode allReduce}. */
 export class AllReduceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor per device. */
     public inputs: readonly Tensor[],
@@ -45,7 +43,6 @@ export class AllReduceArgs {
 
 /** The parameters of {@linkcode reduce}. */
 export class ReduceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor per device. */
     public inputs: readonly Tensor[],
@@ -60,7 +57,6 @@ export class ReduceArgs {
 
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastRootArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor per device. */
     public inputs: readonly Tensor[],
@@ -71,7 +67,6 @@ export class BroadcastRootArgs {
 
 /** The parameters of {@linkcode allGather}. */
 export class AllGatherArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor per device. */
     public inputs: readonly Tensor[],
@@ -82,7 +77,6 @@ export class AllGatherArgs {
 
 /** The parameters of {@linkcode reduceScatter}. */
 export class ReduceScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor per device. */
     public inputs: readonly Tensor[],

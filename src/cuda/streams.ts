@@ -59,7 +59,6 @@ function pooledHandle(state: DeviceState, priority: number): number {
 
 /** The parameters of what is asked of one CUDA device. */
 export class CudaDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
@@ -71,7 +70,6 @@ export class StreamArgs {
   /** Which one, by the number that {@linkcode Stream.streamId} gives; `null`: the next of the device's. */
   streamId: number | null = null;
 
-  /** Parameters that may go by position. */
   constructor(
     /** Whose stream; `null`: the current device's. */
     public device: CudaDevice | null = null,
@@ -82,7 +80,6 @@ export class StreamArgs {
 
 /** The parameters of {@linkcode Event}. */
 export class EventArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether it keeps the time, for `elapsedTime`. */
     public enableTiming = false,
@@ -91,7 +88,6 @@ export class EventArgs {
 
 /** The parameters of methods that take an event. */
 export class WaitEventArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is waited for. */
     public event: Event,
@@ -100,7 +96,6 @@ export class WaitEventArgs {
 
 /** The parameters of {@linkcode Stream.recordEvent}. */
 export class RecordEventArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What marks the point; `null`: a new event. */
     public event: Event | null = null,
@@ -109,7 +104,6 @@ export class RecordEventArgs {
 
 /** The parameters of functions that take a stream. */
 export class OfStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The stream. */
     public stream: Stream,
@@ -118,7 +112,6 @@ export class OfStreamArgs {
 
 /** The parameters of {@linkcode Stream.equals}. */
 export class EqualStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other stream. */
     public other: Stream,
@@ -127,7 +120,6 @@ export class EqualStreamArgs {
 
 /** The parameters of {@linkcode Event.record} and {@linkcode Event.wait}. */
 export class EventStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The stream; `null`: the current one. */
     public stream: Stream | null = null,
@@ -136,7 +128,6 @@ export class EventStreamArgs {
 
 /** The parameters of {@linkcode Event.elapsedTime}. */
 export class ElapsedTimeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The later event, which is waited for. */
     public endEvent: Event,
@@ -145,7 +136,6 @@ export class ElapsedTimeArgs {
 
 /** The parameters of {@linkcode setDevice}. */
 export class SetDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device that `"cuda"` is to mean. */
     public device: CudaDevice,

@@ -35,7 +35,6 @@ export class DataLoaderArgs<T, B> {
   /** Accepted for PyTorch's sake; it has no effect. */
   persistentWorkers = false;
 
-  /** Parameters that may go by position. */
   constructor(
     /** Samples per batch; `null` gives the samples themselves. */
     public batchSize: number | null = 1,

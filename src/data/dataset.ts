@@ -18,7 +18,6 @@ import { selectRows } from "./rows.ts";
 
 /** The parameters of {@linkcode Subset} after the dataset. */
 export class SubsetArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which of the dataset's samples, in this order. */
     public indices: readonly number[],
@@ -27,7 +26,6 @@ export class SubsetArgs {
 
 /** The parameters of {@linkcode randomSplit} after the dataset. */
 export class RandomSplitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The parts' sizes, or fractions that add up to one. */
     public lengths: readonly number[],

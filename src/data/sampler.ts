@@ -83,7 +83,6 @@ export class SequentialSampler extends Sampler {
 
 /** The parameters of {@linkcode RandomSampler} after what is sampled. */
 export class RandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether a sample may come several times. */
     public replacement = false,
@@ -96,7 +95,6 @@ export class RandomSamplerArgs {
 
 /** The parameters of {@linkcode SubsetRandomSampler}. */
 export class SubsetRandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The indices to sample. */
     public indices: readonly number[],
@@ -107,7 +105,6 @@ export class SubsetRandomSamplerArgs {
 
 /** The parameters of {@linkcode WeightedRandomSampler}. */
 export class WeightedRandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One weight per index, not negative; they need not add up to one. */
     public weights: ArrayLike<number>,
@@ -122,7 +119,6 @@ export class WeightedRandomSamplerArgs {
 
 /** The parameters of {@linkcode BatchSampler}. */
 export class BatchSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where the indices come from. */
     public sampler: Iterable<number> & Partial<Sized>,

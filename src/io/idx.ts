@@ -14,7 +14,6 @@ import { type IdxArray, parseIdx } from "./idx_format.ts";
 
 /** The parameters of {@linkcode readFile}. */
 export class ReadFileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
@@ -23,7 +22,6 @@ export class ReadFileArgs {
 
 /** The parameters of {@linkcode loadFile}. */
 export class LoadIdxFileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,

@@ -77,7 +77,6 @@ export class LoadArgs {
 
 /** The parameters of {@linkcode loadFile}. */
 export class LoadFileArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
@@ -90,7 +89,6 @@ export class LoadFileArgs extends LoadArgs {
 
 /** The parameters of {@linkcode load}. */
 export class LoadBytesArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The bytes, in a `Uint8Array`, another view of a buffer, or a buffer. */
     public data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
@@ -103,7 +101,6 @@ export class LoadBytesArgs extends LoadArgs {
 
 /** The parameters of {@linkcode safeOpen}. */
 export class SafeOpenArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The file. */
     public filename: string | URL,
@@ -116,7 +113,6 @@ export class SafeOpenArgs extends LoadArgs {
 
 /** The parameters of {@linkcode SafetensorsFile.getTensor}. */
 export class GetTensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor's name. */
     public name: string,
@@ -128,7 +124,6 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** The parameters of {@linkcode save} after the state dict. */
 export class SaveArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Free text to go with it. */
     public metadata: Metadata | null = null,
@@ -137,7 +132,6 @@ export class SaveArgs {
 
 /** The parameters of {@linkcode saveFile} after the state dict. */
 export class SaveFileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where to. */
     public filename: string | URL,

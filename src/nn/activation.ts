@@ -47,62 +47,50 @@ function plain(name: string, activate: (input: Tensor) => Tensor): Layer<typeof 
 
 /** `max(x, 0)`. */
 export const ReLU: Layer<typeof InplaceArgs> = simple("ReLU", F.relu);
-/** See the class of the same name. */
 export type ReLU = InstanceType<typeof ReLU>;
 
 /** Self-normalising: a scaled ELU with the constants that keep mean 0 and variance 1 (https://arxiv.org/abs/1706.02515). */
 export const SELU: Layer<typeof InplaceArgs> = simple("SELU", F.selu);
-/** See the class of the same name. */
 export type SELU = InstanceType<typeof SELU>;
 
 /** `x · sigmoid(x)`. */
 export const SiLU: Layer<typeof InplaceArgs> = simple("SiLU", F.silu);
-/** See the class of the same name. */
 export type SiLU = InstanceType<typeof SiLU>;
 
 /** `x · tanh(softplus(x))`. */
 export const Mish: Layer<typeof InplaceArgs> = simple("Mish", F.mish);
-/** See the class of the same name. */
 export type Mish = InstanceType<typeof Mish>;
 
 /** `x / 6 + 1 / 2`, limited to [0, 1]. */
 export const Hardsigmoid: Layer<typeof InplaceArgs> = simple("Hardsigmoid", F.hardsigmoid);
-/** See the class of the same name. */
 export type Hardsigmoid = InstanceType<typeof Hardsigmoid>;
 
 /** `x · hardsigmoid(x)`. */
 export const Hardswish: Layer<typeof InplaceArgs> = simple("Hardswish", F.hardswish);
-/** See the class of the same name. */
 export type Hardswish = InstanceType<typeof Hardswish>;
 
 /** `x` limited to [0, 6]. */
 export const ReLU6: Layer<typeof InplaceArgs> = simple("ReLU6", F.relu6);
-/** See the class of the same name. */
 export type ReLU6 = InstanceType<typeof ReLU6>;
 
 /** `1 / (1 + e^-x)`. */
 export const Sigmoid: Layer<typeof NoArgs> = plain("Sigmoid", F.sigmoid);
-/** See the class of the same name. */
 export type Sigmoid = InstanceType<typeof Sigmoid>;
 
 /** The hyperbolic tangent. */
 export const Tanh: Layer<typeof NoArgs> = plain("Tanh", F.tanh);
-/** See the class of the same name. */
 export type Tanh = InstanceType<typeof Tanh>;
 
 /** `x / (1 + |x|)`. */
 export const Softsign: Layer<typeof NoArgs> = plain("Softsign", F.softsign);
-/** See the class of the same name. */
 export type Softsign = InstanceType<typeof Softsign>;
 
 /** `x - tanh(x)`. */
 export const Tanhshrink: Layer<typeof NoArgs> = plain("Tanhshrink", F.tanhshrink);
-/** See the class of the same name. */
 export type Tanhshrink = InstanceType<typeof Tanhshrink>;
 
 /** The logarithm of the sigmoid. */
 export const LogSigmoid: Layer<typeof NoArgs> = plain("LogSigmoid", F.logsigmoid);
-/** See the class of the same name. */
 export type LogSigmoid = InstanceType<typeof LogSigmoid>;
 
 /** `x` limited to [minVal, maxVal]. */
@@ -117,7 +105,6 @@ export const Hardtanh: Layer<typeof HardtanhArgs> = layer({
   call: (o, input: Tensor) => F.hardtanh(input, o.minVal, o.maxVal, o.inplace),
   repr: (o) => printed(`min_val=${float(o.minVal)}, max_val=${float(o.maxVal)}`, o),
 });
-/** See the class of the same name. */
 export type Hardtanh = InstanceType<typeof Hardtanh>;
 
 /** `x` above 0, `negativeSlope · x` below. */
@@ -127,7 +114,6 @@ export const LeakyReLU: Layer<typeof LeakyReluArgs> = layer({
   call: (o, input: Tensor) => F.leakyRelu(input, o.negativeSlope, o.inplace),
   repr: (o) => printed(shown(o, "negativeSlope"), o),
 });
-/** See the class of the same name. */
 export type LeakyReLU = InstanceType<typeof LeakyReLU>;
 
 /** `x` above 0, `alpha · (e^x - 1)` below. */
@@ -137,7 +123,6 @@ export const ELU: Layer<typeof AlphaArgs> = layer({
   call: (o, input: Tensor) => F.elu(input, o.alpha, o.inplace),
   repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
 });
-/** See the class of the same name. */
 export type ELU = InstanceType<typeof ELU>;
 
 /** `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
@@ -147,7 +132,6 @@ export const CELU: Layer<typeof AlphaArgs> = layer({
   call: (o, input: Tensor) => F.celu(input, o.alpha, o.inplace),
   repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
 });
-/** See the class of the same name. */
 export type CELU = InstanceType<typeof CELU>;
 
 /** `x · Φ(x)`, Φ being the normal distribution function. */
@@ -157,7 +141,6 @@ export const GELU: Layer<typeof GeluArgs> = layer({
   call: (o, input: Tensor) => F.gelu(input, o.approximate),
   repr: (o) => shown(o, "approximate"),
 });
-/** See the class of the same name. */
 export type GELU = InstanceType<typeof GELU>;
 
 /** `log(1 + e^(beta · x)) / beta`. */
@@ -167,7 +150,6 @@ export const Softplus: Layer<typeof SoftplusArgs> = layer({
   call: (o, input: Tensor) => F.softplus(input, o.beta, o.threshold),
   repr: (o) => `beta=${float(o.beta)}, threshold=${float(o.threshold)}`,
 });
-/** See the class of the same name. */
 export type Softplus = InstanceType<typeof Softplus>;
 
 /** `x` outside of [-lambd, lambd], else 0. */
@@ -177,7 +159,6 @@ export const Hardshrink: Layer<typeof ShrinkArgs> = layer({
   call: (o, input: Tensor) => F.hardshrink(input, o.lambd),
   repr: (o) => python(o.lambd),
 });
-/** See the class of the same name. */
 export type Hardshrink = InstanceType<typeof Hardshrink>;
 
 /** `x` moved toward 0 by `lambd`, 0 within. */
@@ -187,7 +168,6 @@ export const Softshrink: Layer<typeof ShrinkArgs> = layer({
   call: (o, input: Tensor) => F.softshrink(input, o.lambd),
   repr: (o) => python(o.lambd),
 });
-/** See the class of the same name. */
 export type Softshrink = InstanceType<typeof Softshrink>;
 
 /** `x` above `threshold`, else `value`. */
@@ -197,12 +177,10 @@ export const Threshold: Layer<typeof ThresholdArgs> = layer({
   call: (o, input: Tensor) => F.threshold(input, o.threshold, o.value, o.inplace),
   repr: (o) => printed(shown(o, "threshold", "value"), o),
 });
-/** See the class of the same name. */
 export type Threshold = InstanceType<typeof Threshold>;
 
 /** The parameters of {@linkcode RReLU}. */
 export class RReLUArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower: number = 1 / 8,
@@ -220,7 +198,6 @@ export const RReLU: Layer<typeof RReLUArgs> = layer({
   call: (o, input: Tensor) => F.rrelu(input, o.lower, o.upper, o.training, o.inplace),
   repr: (o) => printed(shown(o, "lower", "upper"), o),
 });
-/** See the class of the same name. */
 export type RReLU = InstanceType<typeof RReLU>;
 
 /** The first half along a dimension times the sigmoid of the second. */
@@ -230,12 +207,10 @@ export const GLU: Layer<typeof GluArgs> = layer({
   call: (o, input: Tensor) => F.glu(input, o.dim),
   repr: (o) => shown(o, "dim"),
 });
-/** See the class of the same name. */
 export type GLU = InstanceType<typeof GLU>;
 
 /** The parameters of {@linkcode PReLU}. */
 export class PReLUArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many slopes are learned: 1, or one per channel. */
     public numParameters = 1,
@@ -257,7 +232,6 @@ export class PReLU extends Module {
   /** The slopes. */
   weight: Parameter;
 
-  /** Takes what {@linkcode PReLUArgs} declares. */
   constructor(...args: Args<typeof PReLUArgs>) {
     super();
     const o = preluArgs(args);
@@ -271,7 +245,6 @@ export class PReLU extends Module {
     return F.prelu(input, this.weight);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `num_parameters=${this.numParameters}`;
   }

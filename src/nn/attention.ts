@@ -19,7 +19,6 @@ export class NonDynamicallyQuantizableLinear extends Linear {}
 
 /** The parameters of {@linkcode MultiheadAttention}. */
 export class MultiheadAttentionArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of query and output. */
     public embedDim: number,
@@ -48,7 +47,6 @@ const attentionArgs = call("MultiheadAttention", MultiheadAttentionArgs);
 
 /** The parameters of a call of {@linkcode MultiheadAttention} after query, key and value. */
 export class AttentionCallArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
     public keyPaddingMask: Tensor | null = null,
@@ -113,7 +111,6 @@ export class MultiheadAttention extends Module {
   /** The output projection. */
   out_proj: NonDynamicallyQuantizableLinear;
 
-  /** Takes what {@linkcode MultiheadAttentionArgs} declares. */
   constructor(...args: Args<typeof MultiheadAttentionArgs>) {
     super();
     const o = attentionArgs(args);

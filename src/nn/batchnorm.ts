@@ -29,7 +29,6 @@ import { python } from "./repr.ts";
 export class BatchNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,
@@ -50,7 +49,6 @@ export class BatchNormLayerArgs extends FactoryArgs {
 export class InstanceNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public numFeatures: number,
@@ -141,7 +139,6 @@ export abstract class NormBase<A extends readonly unknown[], D extends boolean> 
     if (this.bias) zeros_(this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
       `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${
@@ -207,7 +204,6 @@ const batch3dArgs = call("BatchNorm3d", BatchNormLayerArgs);
  */
 export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm1d", batch1dArgs(args));
   }
@@ -235,7 +231,6 @@ export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
  */
 export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm2d", batch2dArgs(args));
   }
@@ -253,7 +248,6 @@ export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
  */
 export class BatchNorm3d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm3d", batch3dArgs(args));
   }
@@ -306,7 +300,6 @@ export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 1;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm1d", instance1dArgs(args));
   }
@@ -322,7 +315,6 @@ export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 2;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm2d", instance2dArgs(args));
   }
@@ -338,7 +330,6 @@ export class InstanceNorm3d<A extends Args<typeof InstanceNormLayerArgs> = Args<
   /** How many spatial dimensions there are. */
   protected override readonly spatial = 3;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm3d", instance3dArgs(args));
   }

@@ -29,7 +29,6 @@ function position(op: string, index: number, size: number): number {
 
 /** The parameters of `insert`. */
 export class InsertArgs<T> {
-  /** Parameters that may go by position. */
   constructor(
     /** The position of the item that stands behind it afterwards; negative from the end. */
     public index: number,
@@ -40,7 +39,6 @@ export class InsertArgs<T> {
 
 /** The parameters of `append`. */
 export class AppendArgs<T> {
-  /** Parameters that may go by position. */
   constructor(
     /** The module. */
     public module: T,
@@ -49,7 +47,6 @@ export class AppendArgs<T> {
 
 /** The parameters of `at`, and of `pop`. */
 export class IndexArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The position, negative from the end. */
     public index: number = -1,
@@ -248,7 +245,6 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
     return new ModuleList(this.itemsBetween(start, end));
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return listBlock(this._name(), Array.from(this, (module) => module.toString()));
   }
@@ -301,7 +297,6 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     return this;
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this, (value, i) => describeItem(i, value, value.dtype.toString())).join("\n");
   }
@@ -311,7 +306,6 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     throw new ArgumentError("ParameterList(): the container has no forward; use the parameters that it holds");
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }

@@ -20,7 +20,6 @@ export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** The parameters of convolutions. */
 export class ConvLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public inChannels: number,
@@ -47,7 +46,6 @@ export class ConvLayerArgs extends FactoryArgs {
 
 /** The parameters of transposed convolutions. */
 export class ConvTransposeLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public inChannels: number,
@@ -174,7 +172,6 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
     return "";
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     const unlike = (list: readonly number[], value: number) => list.some((v) => v !== value);
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, ` +
@@ -220,7 +217,6 @@ const conv3dArgs = call("Conv3d", ConvLayerArgs);
 
 /** Convolution over `(N, C, L)` or `(C, L)`. */
 export class Conv1d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv1d", 1, conv1dArgs(args), false);
   }
@@ -244,7 +240,6 @@ export class Conv1d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayer
  * ```
  */
 export class Conv2d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv2d", 2, conv2dArgs(args), false);
   }
@@ -257,7 +252,6 @@ export class Conv2d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayer
 
 /** Convolution over `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export class Conv3d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv3d", 3, conv3dArgs(args), false);
   }
@@ -335,7 +329,6 @@ const transpose3dArgs = call("ConvTranspose3d", ConvTransposeLayerArgs);
 /** The gradient of a convolution as a layer, over `(N, C, L)` or `(C, L)`. */
 export class ConvTranspose1d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose1d", 1, transpose1dArgs(args));
   }
@@ -349,7 +342,6 @@ export class ConvTranspose1d<A extends Args<typeof ConvTransposeLayerArgs> = Arg
 /** The gradient of a convolution as a layer, over `(N, C, H, W)` or `(C, H, W)`. */
 export class ConvTranspose2d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose2d", 2, transpose2dArgs(args));
   }
@@ -363,7 +355,6 @@ export class ConvTranspose2d<A extends Args<typeof ConvTransposeLayerArgs> = Arg
 /** The gradient of a convolution as a layer, over `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export class ConvTranspose3d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose3d", 3, transpose3dArgs(args));
   }

@@ -193,7 +193,7 @@ export type ModuleDictClass = new <R extends Record<string, Module> = Record<str
  * ```
  */
 export const ModuleDict: ModuleDictClass = named("ModuleDict", ModuleTable) as unknown as ModuleDictClass;
-/** See the class of the same name. */
+/** The type of a {@linkcode ModuleDict} whose items have the types of the record `R`. */
 export type ModuleDict<R extends Record<string, Module> = Record<string, Module>> = ModuleTable<R> & Attributes<R>;
 
 /** The class under the name that users know and that is printed. */
@@ -280,12 +280,10 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
     return new ParameterDict(Array.from(keys, (key) => [key, value] as const));
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this._items, ([key, value]) => describeItem(key, value, legacyName(value))).join("\n");
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }
@@ -304,7 +302,7 @@ export const ParameterDict: ParameterDictClass = named(
   "ParameterDict",
   ParameterTable,
 ) as unknown as ParameterDictClass;
-/** See the class of the same name. */
+/** The type of a {@linkcode ParameterDict} whose items have the names of the record `R`. */
 export type ParameterDict<R extends Record<string, Parameter> = Record<string, Parameter>> =
   & ParameterTable<R>
   & Attributes<R>;

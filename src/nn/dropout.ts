@@ -11,7 +11,6 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of dropout layers. */
 export class DropoutLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The probability that an element (or channel) is dropped. */
     public p = 0.5,
@@ -39,22 +38,18 @@ function dropping(name: string, drop: typeof F.dropout): Layer<typeof DropoutLay
  * @see https://arxiv.org/abs/1207.0580
  */
 export const Dropout: Layer<typeof DropoutLayerArgs> = dropping("Dropout", F.dropout);
-/** See the class of the same name. */
 export type Dropout = InstanceType<typeof Dropout>;
 
 /** Zeroes channels of `(N, C, L)` or `(C, L)` at random. */
 export const Dropout1d: Layer<typeof DropoutLayerArgs> = dropping("Dropout1d", F.dropout1d);
-/** See the class of the same name. */
 export type Dropout1d = InstanceType<typeof Dropout1d>;
 
 /** Zeroes channels of `(N, C, H, W)` or `(C, H, W)` at random. */
 export const Dropout2d: Layer<typeof DropoutLayerArgs> = dropping("Dropout2d", F.dropout2d);
-/** See the class of the same name. */
 export type Dropout2d = InstanceType<typeof Dropout2d>;
 
 /** Zeroes channels of `(N, C, D, H, W)` or `(C, D, H, W)` at random. */
 export const Dropout3d: Layer<typeof DropoutLayerArgs> = dropping("Dropout3d", F.dropout3d);
-/** See the class of the same name. */
 export type Dropout3d = InstanceType<typeof Dropout3d>;
 
 /**
@@ -63,7 +58,6 @@ export type Dropout3d = InstanceType<typeof Dropout3d>;
  * @see https://arxiv.org/abs/1706.02515
  */
 export const AlphaDropout: Layer<typeof DropoutLayerArgs> = dropping("AlphaDropout", F.alphaDropout);
-/** See the class of the same name. */
 export type AlphaDropout = InstanceType<typeof AlphaDropout>;
 
 /** {@linkcode AlphaDropout} of whole channels. */
@@ -71,5 +65,4 @@ export const FeatureAlphaDropout: Layer<typeof DropoutLayerArgs> = dropping(
   "FeatureAlphaDropout",
   F.featureAlphaDropout,
 );
-/** See the class of the same name. */
 export type FeatureAlphaDropout = InstanceType<typeof FeatureAlphaDropout>;

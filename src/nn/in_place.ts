@@ -33,7 +33,6 @@ export const threshold_: InPlace<typeof activation.threshold> = inPlace(activati
 
 /** The parameters of {@linkcode rrelu_}. */
 export class RreluInPlaceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower: number = 1 / 8,

@@ -35,7 +35,6 @@ export type Nonlinearity =
 
 /** The parameters of {@linkcode uniform_} after the tensor. */
 export class UniformInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The lowest value. */
     public a = 0,
@@ -48,7 +47,6 @@ export class UniformInitArgs {
 
 /** The parameters of {@linkcode normal_} after the tensor. */
 export class NormalInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
@@ -61,7 +59,6 @@ export class NormalInitArgs {
 
 /** The parameters of {@linkcode truncNormal_} after the tensor. */
 export class TruncNormalInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
@@ -78,7 +75,6 @@ export class TruncNormalInitArgs {
 
 /** The parameters of Glorot's initialisers and of {@linkcode orthogonal_} after the tensor. */
 export class GainArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A factor of all values. */
     public gain = 1,
@@ -89,7 +85,6 @@ export class GainArgs {
 
 /** The parameters of He's initialisers after the tensor. */
 export class KaimingArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The negative slope after the layer, for `"leaky_relu"`. */
     public a = 0,
@@ -104,7 +99,6 @@ export class KaimingArgs {
 
 /** The parameters of {@linkcode sparse_} after the tensor. */
 export class SparseInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The share of zeros in each column, 0 to 1. */
     public sparsity: number,
@@ -117,7 +111,6 @@ export class SparseInitArgs {
 
 /** The parameters of {@linkcode constant_} after the tensor. */
 export class ConstantInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value. */
     public val: number,
@@ -126,7 +119,6 @@ export class ConstantInitArgs {
 
 /** The parameters of {@linkcode dirac_} after the tensor. */
 export class DiracArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Each group of channels is passed on separately. */
     public groups = 1,
@@ -135,7 +127,6 @@ export class DiracArgs {
 
 /** The parameters of {@linkcode calculateGain}. */
 export class GainOfArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** PyTorch's name of the nonlinearity. */
     public nonlinearity: Nonlinearity,

@@ -29,7 +29,6 @@ export class Identity extends Module {
 
 /** The parameters of {@linkcode Linear}. */
 export class LinearLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the last dimension of the input. */
     public inFeatures: number,
@@ -71,7 +70,6 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
   /** `(outFeatures)`, or `null`. */
   bias: BiasOf<A, "2">;
 
-  /** Takes what {@linkcode LinearLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = linearArgs(args);
@@ -100,7 +98,6 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
     return F.linear(input, this.weight, this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${python(this.bias !== null)}`;
   }
@@ -108,7 +105,6 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
 
 /** The parameters of {@linkcode Bilinear}. */
 export class BilinearLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the last dimension of the first input. */
     public in1Features: number,
@@ -142,7 +138,6 @@ export class Bilinear<A extends Args<typeof BilinearLayerArgs> = Args<typeof Bil
   /** `(outFeatures)`, or `null`. */
   bias: BiasOf<A, "3">;
 
-  /** Takes what {@linkcode BilinearLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = bilinearArgs(args);
@@ -169,7 +164,6 @@ export class Bilinear<A extends Args<typeof BilinearLayerArgs> = Args<typeof Bil
     return F.bilinear(input1, input2, this.weight, this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in1_features=${this.in1Features}, in2_features=${this.in2Features}, out_features=${this.outFeatures}, ` +
       `bias=${python(this.bias !== null)}`;

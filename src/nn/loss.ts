@@ -19,7 +19,6 @@ export const L1Loss: Layer<typeof LossArgs, LossInputs> = loss({
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.l1Loss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type L1Loss = InstanceType<typeof L1Loss>;
 
 /** The mean of `(input - target)²`. */
@@ -28,7 +27,6 @@ export const MSELoss: Layer<typeof LossArgs, LossInputs> = loss({
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.mseLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type MSELoss = InstanceType<typeof MSELoss>;
 
 /** The mean of `log(1 + e^(-target · input))`, targets being 1 and -1. */
@@ -37,7 +35,6 @@ export const SoftMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.softMarginLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type SoftMarginLoss = InstanceType<typeof SoftMarginLoss>;
 
 /** Margins between the target classes and the others. */
@@ -46,7 +43,6 @@ export const MultiLabelMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.multilabelMarginLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type MultiLabelMarginLoss = InstanceType<typeof MultiLabelMarginLoss>;
 
 /** Binary cross entropy of probabilities. */
@@ -56,7 +52,6 @@ export const BCELoss: Layer<typeof WeightedLossArgs, LossInputs> = loss({
   buffers: ["weight"],
   call: ({ weight, reduction }, ...inputs: LossInputs) => F.binaryCrossEntropy(...inputs, { weight, reduction }),
 });
-/** See the class of the same name. */
 export type BCELoss = InstanceType<typeof BCELoss>;
 
 /** The mean over classes of the binary cross entropy of logits. */
@@ -66,7 +61,6 @@ export const MultiLabelSoftMarginLoss: Layer<typeof WeightedLossArgs, LossInputs
   buffers: ["weight"],
   call: ({ weight, reduction }, ...inputs: LossInputs) => F.multilabelSoftMarginLoss(...inputs, { weight, reduction }),
 });
-/** See the class of the same name. */
 export type MultiLabelSoftMarginLoss = InstanceType<typeof MultiLabelSoftMarginLoss>;
 
 /** Binary cross entropy of logits. */
@@ -77,7 +71,6 @@ export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> 
   call: ({ weight, reduction, posWeight }, ...inputs: LossInputs) =>
     F.binaryCrossEntropyWithLogits(...inputs, { weight, reduction, posWeight }),
 });
-/** See the class of the same name. */
 export type BCEWithLogitsLoss = InstanceType<typeof BCEWithLogitsLoss>;
 
 /** The negative log-likelihood of target classes. */
@@ -88,7 +81,6 @@ export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
   call: ({ weight, ignoreIndex, reduction }, ...inputs: LossInputs) =>
     F.nllLoss(...inputs, { weight, ignoreIndex, reduction }),
 });
-/** See the class of the same name. */
 export type NLLLoss = InstanceType<typeof NLLLoss>;
 
 /**
@@ -103,14 +95,12 @@ export const CrossEntropyLoss: Layer<typeof CrossEntropyLossArgs, LossInputs> = 
   call: ({ weight, ignoreIndex, reduction, labelSmoothing }, ...inputs: LossInputs) =>
     F.crossEntropy(...inputs, { weight, ignoreIndex, reduction, labelSmoothing }),
 });
-/** See the class of the same name. */
 export type CrossEntropyLoss = InstanceType<typeof CrossEntropyLoss>;
 
 /** The parameters of {@linkcode KLDivLoss}. */
 export class KLDivLossArgs {
   /** Whether targets are given as logarithms. */
   logTarget = false;
-  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
@@ -127,7 +117,6 @@ export const KLDivLoss: Layer<typeof KLDivLossArgs, LossInputs> = loss({
   params: KLDivLossArgs,
   call: ({ reduction, logTarget }, ...inputs: LossInputs) => F.klDiv(...inputs, { reduction, logTarget }),
 });
-/** See the class of the same name. */
 export type KLDivLoss = InstanceType<typeof KLDivLoss>;
 
 /** Squares of small differences, absolute values of large ones. */
@@ -136,12 +125,10 @@ export const SmoothL1Loss: Layer<typeof SmoothL1LossArgs, LossInputs> = loss({
   params: SmoothL1LossArgs,
   call: ({ reduction, beta }, ...inputs: LossInputs) => F.smoothL1Loss(...inputs, { reduction, beta }),
 });
-/** See the class of the same name. */
 export type SmoothL1Loss = InstanceType<typeof SmoothL1Loss>;
 
 /** The parameters of {@linkcode HuberLoss}. */
 export class HuberLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How the elements' losses become the result. */
     public reduction: Reduction = "mean",
@@ -156,7 +143,6 @@ export const HuberLoss: Layer<typeof HuberLossArgs, LossInputs> = loss({
   params: HuberLossArgs,
   call: ({ reduction, delta }, ...inputs: LossInputs) => F.huberLoss(...inputs, { reduction, delta }),
 });
-/** See the class of the same name. */
 export type HuberLoss = InstanceType<typeof HuberLoss>;
 
 /** The negative log-likelihood of counts. */
@@ -166,7 +152,6 @@ export const PoissonNLLLoss: Layer<typeof PoissonNLLLossArgs, LossInputs> = loss
   call: ({ logInput, full, eps, reduction }, ...inputs: LossInputs) =>
     F.poissonNllLoss(...inputs, { logInput, full, eps, reduction }),
 });
-/** See the class of the same name. */
 export type PoissonNLLLoss = InstanceType<typeof PoissonNLLLoss>;
 
 /** The parameters of {@linkcode GaussianNLLLoss}. */
@@ -188,12 +173,10 @@ export const GaussianNLLLoss: Layer<typeof GaussianNLLLossArgs, GaussianInputs> 
   params: GaussianNLLLossArgs,
   call: ({ full, eps, reduction }, ...inputs: GaussianInputs) => F.gaussianNllLoss(...inputs, { full, eps, reduction }),
 });
-/** See the class of the same name. */
 export type GaussianNLLLoss = InstanceType<typeof GaussianNLLLoss>;
 
 /** The parameters of {@linkcode CTCLoss}. */
 export class CTCLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The class of the blank. */
     public blank = 0,
@@ -214,5 +197,4 @@ export const CTCLoss: Layer<typeof CTCLossArgs, CTCInputs> = loss({
   call: ({ blank, reduction, zeroInfinity }, ...inputs: CTCInputs) =>
     F.ctcLoss(...inputs, { blank, reduction, zeroInfinity }),
 });
-/** See the class of the same name. */
 export type CTCLoss = InstanceType<typeof CTCLoss>;

@@ -19,12 +19,10 @@ export const HingeEmbeddingLoss: Layer<typeof HingeLossArgs, LossInputs> = loss(
   params: HingeLossArgs,
   call: ({ margin, reduction }, ...inputs: LossInputs) => F.hingeEmbeddingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type HingeEmbeddingLoss = InstanceType<typeof HingeEmbeddingLoss>;
 
 /** The parameters of {@linkcode MarginRankingLoss} and {@linkcode CosineEmbeddingLoss}. */
 export class MarginLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 0,
@@ -46,7 +44,6 @@ export const MarginRankingLoss: Layer<typeof MarginLossArgs, PairInputs> = loss(
   params: MarginLossArgs,
   call: ({ margin, reduction }, ...inputs: PairInputs) => F.marginRankingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type MarginRankingLoss = InstanceType<typeof MarginRankingLoss>;
 
 /** `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1. */
@@ -55,7 +52,6 @@ export const CosineEmbeddingLoss: Layer<typeof MarginLossArgs, PairInputs> = los
   params: MarginLossArgs,
   call: ({ margin, reduction }, ...inputs: PairInputs) => F.cosineEmbeddingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type CosineEmbeddingLoss = InstanceType<typeof CosineEmbeddingLoss>;
 
 /** Margins between the target class and the others. */
@@ -69,12 +65,10 @@ export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = lo
   call: ({ p, margin, weight, reduction }, ...inputs: LossInputs) =>
     F.multiMarginLoss(...inputs, { p, margin, weight, reduction }),
 });
-/** See the class of the same name. */
 export type MultiMarginLoss = InstanceType<typeof MultiMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginLoss}. */
 export class TripletMarginLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 1,
@@ -104,7 +98,6 @@ export const TripletMarginLoss: Layer<typeof TripletMarginLossArgs, TripletInput
   call: ({ margin, p, eps, swap, reduction }, ...inputs: TripletInputs) =>
     F.tripletMarginLoss(...inputs, { margin, p, eps, swap, reduction }),
 });
-/** See the class of the same name. */
 export type TripletMarginLoss = InstanceType<typeof TripletMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginWithDistanceLoss}. */
@@ -127,5 +120,4 @@ export const TripletMarginWithDistanceLoss: Layer<typeof TripletDistanceLossArgs
   call: ({ distanceFunction, margin, swap, reduction }, ...inputs: TripletInputs) =>
     F.tripletMarginWithDistanceLoss(...inputs, { distanceFunction, margin, swap, reduction }),
 });
-/** See the class of the same name. */
 export type TripletMarginWithDistanceLoss = InstanceType<typeof TripletMarginWithDistanceLoss>;

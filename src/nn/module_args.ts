@@ -13,7 +13,6 @@ import type { Parameter } from "./parameter.ts";
 
 /** The parameters of {@linkcode Module.registerBuffer}. */
 export class RegisterBufferArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name, also its key in the state dict. */
     public name: string,
@@ -26,7 +25,6 @@ export class RegisterBufferArgs {
 
 /** The parameters of {@linkcode Module.registerParameter}. */
 export class RegisterParameterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name. */
     public name: string,
@@ -37,7 +35,6 @@ export class RegisterParameterArgs {
 
 /** The parameters of {@linkcode Module.registerModule}. */
 export class RegisterModuleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name. */
     public name: string,
@@ -48,7 +45,6 @@ export class RegisterModuleArgs {
 
 /** The parameters of {@linkcode Module.namedModules}. */
 export class NamedModulesArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Modules that are skipped; those that are given are added. */
     public memo: Set<Module> | null = null,
@@ -61,7 +57,6 @@ export class NamedModulesArgs {
 
 /** The parameters of {@linkcode Module.namedParameters} and {@linkcode Module.namedBuffers}. */
 export class NamedTensorsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Put before every name. */
     public prefix = "",
@@ -74,7 +69,6 @@ export class NamedTensorsArgs {
 
 /** The parameters of {@linkcode Module.parameters} and {@linkcode Module.buffers}. */
 export class RecurseArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether submodules are included. */
     public recurse = true,
@@ -83,7 +77,6 @@ export class RecurseArgs {
 
 /** The parameters of the methods that find something by its path. */
 export class TargetArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The path, such as `"layers.0.conv1"`. */
     public target: string,
@@ -92,7 +85,6 @@ export class TargetArgs {
 
 /** The parameters of {@linkcode Module.setSubmodule}. */
 export class SetSubmoduleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The path. */
     public target: string,
@@ -111,7 +103,6 @@ export class StateDictArgs {
 
 /** The parameters of {@linkcode Module.loadStateDict} after the state dict. */
 export class LoadStateDictArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether keys that are missing or unexpected are an error. */
     public strict = true,
@@ -122,7 +113,6 @@ export class LoadStateDictArgs {
 
 /** The parameters of {@linkcode Module.apply}. */
 export class ApplyArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What to do with each module. */
     public fn: (module: Module) => void,
@@ -131,7 +121,6 @@ export class ApplyArgs {
 
 /** The parameters of {@linkcode Module.train}. */
 export class TrainArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** False is the same as {@linkcode Module.eval}. */
     public mode = true,
@@ -140,7 +129,6 @@ export class TrainArgs {
 
 /** The parameters of {@linkcode Module.requiresGrad_}. */
 export class RequiresGradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether gradients are recorded; false freezes the module. */
     public requiresGrad = true,
@@ -149,7 +137,6 @@ export class RequiresGradArgs {
 
 /** The parameters of {@linkcode Module.zeroGrad}. */
 export class ZeroGradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether gradients become `null`, not zeros. */
     public setToNone = true,
@@ -160,7 +147,6 @@ export class ZeroGradArgs {
 export class ModuleToArgs {
   /** The layout of parameters and buffers that have the dimensions for it: `channelsLast` for 4, `channelsLast3d` for 5. */
   memoryFormat: MemoryFormat | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The device; in its place a dtype, or a tensor whose device and dtype are taken. */
     public device: string | Device | DType | Tensor | null = null,
@@ -173,7 +159,6 @@ export class ModuleToArgs {
 
 /** The parameters of {@linkcode Module.cuda}. */
 export class CudaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which GPU; `null`: the current one. */
     public device: number | null = null,
@@ -182,7 +167,6 @@ export class CudaArgs {
 
 /** The parameters of {@linkcode Module.type}. */
 export class TypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What parameters and buffers become. */
     public dstType: DType,
@@ -191,7 +175,6 @@ export class TypeArgs {
 
 /** The parameters of {@linkcode Module.toEmpty}. */
 export class ToEmptyArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where the module is from now on, without its values. */
     public device: string | Device,

@@ -26,7 +26,6 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode LayerNorm}. */
 export class LayerNormLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -71,7 +70,6 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
   /** A shift per element, or `null`. */
   bias: Where<Both<Elementwise<A>, Given<A, "bias", "3", true>>>;
 
-  /** Takes what {@linkcode LayerNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = layerNormArgs(args);
@@ -95,7 +93,6 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
     return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}, bias=${python(this.bias !== null)}`;
@@ -104,7 +101,6 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
 /** The parameters of {@linkcode RMSNorm}. */
 export class RMSNormLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -134,7 +130,6 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
   /** A factor per element, or `null`. */
   weight: Where<Elementwise<A>>;
 
-  /** Takes what {@linkcode RMSNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = rmsNormArgs(args);
@@ -155,7 +150,6 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
     return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}`;
@@ -166,7 +160,6 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 export class GroupNormLayerArgs extends FactoryArgs {
   /** Whether the shift is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,
@@ -202,7 +195,6 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
   /** A shift per channel, or `null`. */
   bias: Where<Both<Given<A, "affine", "3", true>, Given<A, "bias", "by name", true>>>;
 
-  /** Takes what {@linkcode GroupNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = groupNormArgs(args);
@@ -233,7 +225,6 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
     return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${python(this.eps)}, affine=${python(this.affine)}, ` +
       `bias=${python(this.bias !== null)}`;
@@ -247,5 +238,4 @@ export const LocalResponseNorm: Layer<typeof LocalResponseNormArgs> = layer({
   call: (o, input: Tensor) => F.localResponseNorm(input, o.size, o.alpha, o.beta, o.k),
   repr: (o) => `${o.size}, ${shown(o, "alpha", "beta")}, k=${float(o.k)}`,
 });
-/** See the class of the same name. */
 export type LocalResponseNorm = InstanceType<typeof LocalResponseNorm>;

@@ -13,7 +13,6 @@ import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,
@@ -42,7 +41,6 @@ const parameterArgs = call("Parameter", ParameterArgs);
  * ```
  */
 export class Parameter extends Tensor {
-  /** Takes what {@linkcode ParameterArgs} declares. */
   constructor(...args: Args<typeof ParameterArgs>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
@@ -72,7 +70,6 @@ export class Parameter extends Tensor {
 export class BufferArgs {
   /** Whether it is part of the state dict. */
   persistent = true;
-  /** Parameters that may go by position. */
   constructor(
     /** The values; memory is shared with this tensor. */
     public data: Tensor,
@@ -86,7 +83,6 @@ export class Buffer extends Tensor {
   /** Whether it is part of the state dict. */
   readonly persistent: boolean;
 
-  /** Takes what {@linkcode BufferArgs} declares. */
   constructor(...args: Args<typeof BufferArgs>) {
     const { data, persistent } = bufferArgs(args);
     checkTensor("Buffer", "data", data);

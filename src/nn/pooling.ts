@@ -21,7 +21,6 @@ import { float } from "./repr.ts";
 
 /** The parameters of max-pooling layers. */
 export class MaxPoolLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,
@@ -89,17 +88,14 @@ function maxPooling(name: string, pool: typeof F.maxPool2d): MaxPoolLayer {
 
 /** The largest value of each window of `(N, C, L)` or `(C, L)`; with `returnIndices` an array of it and its index. */
 export const MaxPool1d: MaxPoolLayer = maxPooling("MaxPool1d", F.maxPool1d);
-/** See the class of the same name. */
 export type MaxPool1d = InstanceType<typeof MaxPool1d>;
 
 /** The largest value of each window of `(N, C, H, W)` or `(C, H, W)`; with `returnIndices` an array of it and its index. */
 export const MaxPool2d: MaxPoolLayer = maxPooling("MaxPool2d", F.maxPool2d);
-/** See the class of the same name. */
 export type MaxPool2d = InstanceType<typeof MaxPool2d>;
 
 /** The largest value of each window of `(N, C, D, H, W)` or `(C, D, H, W)`; with `returnIndices` an array of it and its index. */
 export const MaxPool3d: MaxPoolLayer = maxPooling("MaxPool3d", F.maxPool3d);
-/** See the class of the same name. */
 export type MaxPool3d = InstanceType<typeof MaxPool3d>;
 
 /** The mean of each window of `(N, C, L)` or `(C, L)`. */
@@ -115,7 +111,6 @@ export const AvgPool1d: Layer<typeof AvgPool1dArgs> = layer({
   call: (o, input: Tensor) => F.avgPool1d(input, o.kernelSize, o.stride, o.padding, o.ceilMode, o.countIncludePad),
   repr: (o) => shown(o, "kernelSize", "stride", "padding"),
 });
-/** See the class of the same name. */
 export type AvgPool1d = InstanceType<typeof AvgPool1d>;
 
 /** An average-pooling layer of several dimensions. */
@@ -132,12 +127,10 @@ function avgPooling(name: string, pool: typeof F.avgPool2d): Layer<typeof AvgPoo
 
 /** The mean of each window of `(N, C, H, W)` or `(C, H, W)`. */
 export const AvgPool2d: Layer<typeof AvgPoolArgs> = avgPooling("AvgPool2d", F.avgPool2d);
-/** See the class of the same name. */
 export type AvgPool2d = InstanceType<typeof AvgPool2d>;
 
 /** The mean of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export const AvgPool3d: Layer<typeof AvgPoolArgs> = avgPooling("AvgPool3d", F.avgPool3d);
-/** See the class of the same name. */
 export type AvgPool3d = InstanceType<typeof AvgPool3d>;
 
 /** A layer whose windows follow from the size of its output. */
@@ -163,32 +156,26 @@ function adaptiveMax(name: string, pool: typeof F.adaptiveMaxPool2d): AdaptiveMa
 
 /** Means of as many windows of `(N, C, L)` or `(C, L)` as the output has elements. */
 export const AdaptiveAvgPool1d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool1d", F.adaptiveAvgPool1d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool1d = InstanceType<typeof AdaptiveAvgPool1d>;
 
 /** Means of as many windows of `(N, C, H, W)` or `(C, H, W)` as the output has elements. */
 export const AdaptiveAvgPool2d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool2d", F.adaptiveAvgPool2d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool2d = InstanceType<typeof AdaptiveAvgPool2d>;
 
 /** Means of as many windows of `(N, C, D, H, W)` or `(C, D, H, W)` as the output has elements. */
 export const AdaptiveAvgPool3d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool3d", F.adaptiveAvgPool3d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool3d = InstanceType<typeof AdaptiveAvgPool3d>;
 
 /** Largest values of as many windows of `(N, C, L)` or `(C, L)` as the output has elements. */
 export const AdaptiveMaxPool1d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool1d", F.adaptiveMaxPool1d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool1d = InstanceType<typeof AdaptiveMaxPool1d>;
 
 /** Largest values of as many windows of `(N, C, H, W)` or `(C, H, W)` as the output has elements. */
 export const AdaptiveMaxPool2d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool2d", F.adaptiveMaxPool2d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool2d = InstanceType<typeof AdaptiveMaxPool2d>;
 
 /** Largest values of as many windows of `(N, C, D, H, W)` or `(C, D, H, W)` as the output has elements. */
 export const AdaptiveMaxPool3d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool3d", F.adaptiveMaxPool3d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool3d = InstanceType<typeof AdaptiveMaxPool3d>;
 
 /** A layer of p-norms of windows. */
@@ -203,22 +190,18 @@ function normPooling(name: string, pool: typeof F.lpPool2d): Layer<typeof LpPool
 
 /** `(Σ xᵖ)^(1/p)` of each window of `(N, C, L)` or `(C, L)`. */
 export const LPPool1d: Layer<typeof LpPoolArgs> = normPooling("LPPool1d", F.lpPool1d);
-/** See the class of the same name. */
 export type LPPool1d = InstanceType<typeof LPPool1d>;
 
 /** `(Σ xᵖ)^(1/p)` of each window of `(N, C, H, W)` or `(C, H, W)`. */
 export const LPPool2d: Layer<typeof LpPoolArgs> = normPooling("LPPool2d", F.lpPool2d);
-/** See the class of the same name. */
 export type LPPool2d = InstanceType<typeof LPPool2d>;
 
 /** `(Σ xᵖ)^(1/p)` of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export const LPPool3d: Layer<typeof LpPoolArgs> = normPooling("LPPool3d", F.lpPool3d);
-/** See the class of the same name. */
 export type LPPool3d = InstanceType<typeof LPPool3d>;
 
 /** The parameters of unpooling layers. */
 export class MaxUnpoolLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,
@@ -255,15 +238,12 @@ function unpooling(
 
 /** Puts the values of {@linkcode MaxPool1d} back where they came from in `(N, C, L)`, zeros elsewhere. */
 export const MaxUnpool1d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool1d", 1, F.maxUnpool1d);
-/** See the class of the same name. */
 export type MaxUnpool1d = InstanceType<typeof MaxUnpool1d>;
 
 /** Puts the values of {@linkcode MaxPool2d} back where they came from in `(N, C, H, W)`, zeros elsewhere. */
 export const MaxUnpool2d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool2d", 2, F.maxUnpool2d);
-/** See the class of the same name. */
 export type MaxUnpool2d = InstanceType<typeof MaxUnpool2d>;
 
 /** Puts the values of {@linkcode MaxPool3d} back where they came from in `(N, C, D, H, W)`, zeros elsewhere. */
 export const MaxUnpool3d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool3d", 3, F.maxUnpool3d);
-/** See the class of the same name. */
 export type MaxUnpool3d = InstanceType<typeof MaxUnpool3d>;

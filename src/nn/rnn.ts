@@ -85,7 +85,6 @@ const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
 
 /** The parameters of {@linkcode RNN}. */
 export class RNNArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -110,7 +109,6 @@ export class RNNArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode GRU}. */
 export class GRUArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -133,7 +131,6 @@ export class GRUArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode LSTM}. */
 export class LSTMArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -364,7 +361,6 @@ export abstract class RNNBase extends Module {
     return [x, last.map((list) => stack(list, 0))];
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.inputSize}, ${this.hiddenSize}`;
     if (this.projSize !== 0) text += `, proj_size=${this.projSize}`;
@@ -406,7 +402,6 @@ export class RNN extends RNNBase {
   /** The activation. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes what {@linkcode RNNArgs} declares. */
   constructor(...args: Args<typeof RNNArgs>) {
     const o = rnnArgs(args);
     const { nonlinearity } = o;
@@ -444,7 +439,6 @@ export class RNN extends RNNBase {
  * @see https://doi.org/10.1162/neco.1997.9.8.1735
  */
 export class LSTM extends RNNBase {
-  /** Takes what {@linkcode LSTMArgs} declares. */
   constructor(...args: Args<typeof LSTMArgs>) {
     const o = lstmArgs(args);
     super("LSTM", LSTM_KIND, o, o.projSize);
@@ -468,7 +462,6 @@ export class LSTM extends RNNBase {
  * @see https://arxiv.org/abs/1406.1078
  */
 export class GRU extends RNNBase {
-  /** Takes what {@linkcode GRUArgs} declares. */
   constructor(...args: Args<typeof GRUArgs>) {
     super("GRU", GRU_KIND, gruArgs(args));
   }
@@ -482,7 +475,6 @@ export class GRU extends RNNBase {
 
 /** The parameters of {@linkcode LSTMCell} and {@linkcode GRUCell}. */
 export class CellArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -497,7 +489,6 @@ export class CellArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode RNNCell}. */
 export class RNNCellArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of an input. */
     public inputSize: number,
@@ -584,7 +575,6 @@ export abstract class Cell extends Module {
     });
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.inputSize}, ${this.hiddenSize}${this.bias ? "" : ", bias=False"}`;
   }
@@ -595,7 +585,6 @@ export class RNNCell extends Cell {
   /** The activation. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes what {@linkcode RNNCellArgs} declares. */
   constructor(...args: Args<typeof RNNCellArgs>) {
     const o = rnnCellArgs(args);
     super("RNNCell", RNN_TANH, o);
@@ -610,7 +599,6 @@ export class RNNCell extends Cell {
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return super.extraRepr() + (this.nonlinearity === "tanh" ? "" : `, nonlinearity=${this.nonlinearity}`);
   }
@@ -618,7 +606,6 @@ export class RNNCell extends Cell {
 
 /** One step of {@linkcode LSTM}: `(N, inputSize)` to two of `(N, hiddenSize)`. */
 export class LSTMCell extends Cell {
-  /** Takes what {@linkcode CellArgs} declares. */
   constructor(...args: Args<typeof CellArgs>) {
     super("LSTMCell", LSTM_KIND, lstmCellArgs(args));
   }
@@ -632,7 +619,6 @@ export class LSTMCell extends Cell {
 
 /** One step of {@linkcode GRU}: `(N, inputSize)` to `(N, hiddenSize)`. */
 export class GRUCell extends Cell {
-  /** Takes what {@linkcode CellArgs} declares. */
   constructor(...args: Args<typeof CellArgs>) {
     super("GRUCell", GRU_KIND, gruCellArgs(args));
   }

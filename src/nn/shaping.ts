@@ -12,7 +12,6 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of {@linkcode Flatten}. */
 export class FlattenLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** First dimension that is merged. */
     public startDim = 1,
@@ -23,7 +22,6 @@ export class FlattenLayerArgs {
 
 /** The parameters of {@linkcode Unflatten}. */
 export class UnflattenLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is split. */
     public dim: number,
@@ -39,7 +37,6 @@ export const Flatten: Layer<typeof FlattenLayerArgs> = layer({
   call: (o, input: Tensor) => input.flatten(o.startDim, o.endDim),
   repr: (o) => shown(o, "startDim", "endDim"),
 });
-/** See the class of the same name. */
 export type Flatten = InstanceType<typeof Flatten>;
 
 /** Splits a dimension into several. */
@@ -49,7 +46,6 @@ export const Unflatten: Layer<typeof UnflattenLayerArgs> = layer({
   call: (o, input: Tensor) => input.unflatten(o.dim, o.unflattenedSize),
   repr: (o) => shown(o, "dim", "unflattenedSize"),
 });
-/** See the class of the same name. */
 export type Unflatten = InstanceType<typeof Unflatten>;
 
 /** The windows of `(N, C, H, W)` as columns `(N, C · window, windows)`. */
@@ -59,7 +55,6 @@ export const Unfold: Layer<typeof UnfoldArgs> = layer({
   call: (o, input: Tensor) => F.unfold(input, o.kernelSize, o.dilation, o.padding, o.stride),
   repr: (o) => shown(o, "kernelSize", "dilation", "padding", "stride"),
 });
-/** See the class of the same name. */
 export type Unfold = InstanceType<typeof Unfold>;
 
 /** The sum of windows put back in their places: the reverse of {@linkcode Unfold}. */
@@ -69,7 +64,6 @@ export const Fold: Layer<typeof FoldArgs> = layer({
   call: (o, input: Tensor) => F.fold(input, o.outputSize, o.kernelSize, o.dilation, o.padding, o.stride),
   repr: (o) => shown(o, "outputSize", "kernelSize", "dilation", "padding", "stride"),
 });
-/** See the class of the same name. */
 export type Fold = InstanceType<typeof Fold>;
 
 /** `(*, C · r², H, W)` to `(*, C, H · r, W · r)`. */
@@ -79,7 +73,6 @@ export const PixelShuffle: Layer<typeof PixelShuffleArgs> = layer({
   call: (o, input: Tensor) => F.pixelShuffle(input, o.upscaleFactor),
   repr: (o) => shown(o, "upscaleFactor"),
 });
-/** See the class of the same name. */
 export type PixelShuffle = InstanceType<typeof PixelShuffle>;
 
 /** `(*, C, H · r, W · r)` to `(*, C · r², H, W)`. */
@@ -89,7 +82,6 @@ export const PixelUnshuffle: Layer<typeof PixelUnshuffleArgs> = layer({
   call: (o, input: Tensor) => F.pixelUnshuffle(input, o.downscaleFactor),
   repr: (o) => shown(o, "downscaleFactor"),
 });
-/** See the class of the same name. */
 export type PixelUnshuffle = InstanceType<typeof PixelUnshuffle>;
 
 /** Interleaves the channels of groups. */
@@ -99,5 +91,4 @@ export const ChannelShuffle: Layer<typeof ChannelShuffleArgs> = layer({
   call: (o, input: Tensor) => F.channelShuffle(input, o.groups),
   repr: (o) => shown(o, "groups"),
 });
-/** See the class of the same name. */
 export type ChannelShuffle = InstanceType<typeof ChannelShuffle>;

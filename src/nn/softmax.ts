@@ -14,7 +14,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode softmax}, {@linkcode logSoftmax} and {@linkcode softmin}. */
 export class FunctionalSoftmaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that sums to 1; `null`: chosen by PyTorch's old rule. */
     public dim: number | null = null,
@@ -55,7 +54,6 @@ export const softmin: Fn<typeof FunctionalSoftmaxArgs> = fn(
 
 /** The parameters of {@linkcode gumbelSoftmax}. */
 export class GumbelSoftmaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Temperature. */
     public tau = 1,

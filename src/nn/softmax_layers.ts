@@ -12,7 +12,6 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of softmax layers. */
 export class SoftmaxLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that sums to 1; `null`: chosen by PyTorch's old rule. */
     public dim: number | null = null,
@@ -31,17 +30,14 @@ function along(name: string, apply: (input: Tensor, dim: number | null) => Tenso
 
 /** `e^x / Σ e^x` along a dimension. */
 export const Softmax: Layer<typeof SoftmaxLayerArgs> = along("Softmax", F.softmax);
-/** See the class of the same name. */
 export type Softmax = InstanceType<typeof Softmax>;
 
 /** The logarithm of softmax along a dimension. */
 export const LogSoftmax: Layer<typeof SoftmaxLayerArgs> = along("LogSoftmax", F.logSoftmax);
-/** See the class of the same name. */
 export type LogSoftmax = InstanceType<typeof LogSoftmax>;
 
 /** Softmax of `-x` along a dimension. */
 export const Softmin: Layer<typeof SoftmaxLayerArgs> = along("Softmin", F.softmin);
-/** See the class of the same name. */
 export type Softmin = InstanceType<typeof Softmin>;
 
 /** Softmax over the channels of `(N, C, H, W)` or `(C, H, W)`. */
@@ -55,5 +51,4 @@ export const Softmax2d: Layer<typeof NoArgs> = layer({
     return F.softmax(input, -3);
   },
 });
-/** See the class of the same name. */
 export type Softmax2d = InstanceType<typeof Softmax2d>;

@@ -19,7 +19,6 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode Embedding}. */
 export class EmbeddingLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,
@@ -48,7 +47,6 @@ const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
 
 /** The parameters of {@linkcode Embedding.fromPretrained}. */
 export class FromPretrainedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The table, a matrix. */
     public embeddings: Tensor,
@@ -101,7 +99,6 @@ export class Embedding extends Module {
   /** The table. */
   weight: Parameter;
 
-  /** Takes what {@linkcode EmbeddingLayerArgs} declares. */
   constructor(...args: Args<typeof EmbeddingLayerArgs>) {
     super();
     const o = embeddingArgs(args);
@@ -132,7 +129,6 @@ export class Embedding extends Module {
     return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.paddingIdx !== null) text += `, padding_idx=${this.paddingIdx}`;
@@ -160,7 +156,6 @@ export class Embedding extends Module {
 
 /** The parameters of {@linkcode EmbeddingBag}. */
 export class EmbeddingBagLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Rows of the table. */
     public numEmbeddings: number,
@@ -212,7 +207,6 @@ export class EmbeddingBag extends Module {
   /** The table. */
   weight: Parameter;
 
-  /** Takes what {@linkcode EmbeddingBagLayerArgs} declares. */
   constructor(...args: Args<typeof EmbeddingBagLayerArgs>) {
     super();
     const o = bagArgs(args);
@@ -245,7 +239,6 @@ export class EmbeddingBag extends Module {
     return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.maxNorm !== null) text += `, max_norm=${python(this.maxNorm)}`;

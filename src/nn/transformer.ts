@@ -27,7 +27,6 @@ export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
 /** The parameters of encoder and decoder layers. */
 export class TransformerLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of inputs and outputs. */
     public dModel: number,
@@ -65,7 +64,6 @@ function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor 
 
 /** The parameters of a call of an encoder layer after the sequence. */
 export class EncoderLayerCallArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
     public srcMask: Tensor | null = null,
@@ -114,7 +112,6 @@ export class TransformerEncoderLayer extends Module {
   /** The activation. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes what {@linkcode TransformerLayerArgs} declares. */
   constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = encoderLayerArgs(args);
@@ -158,7 +155,6 @@ export class TransformerEncoderLayer extends Module {
 
 /** The parameters of a call of a decoder, or one of its layers, after target and memory. */
 export class DecoderCallArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention within the target. */
     public tgtMask: Tensor | null = null,
@@ -206,7 +202,6 @@ export class TransformerDecoderLayer extends Module {
   /** The activation. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes what {@linkcode TransformerLayerArgs} declares. */
   constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = decoderLayerArgs(args);
@@ -266,7 +261,6 @@ export class TransformerDecoderLayer extends Module {
 
 /** The parameters of {@linkcode TransformerEncoder}. */
 export class TransformerEncoderArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public encoderLayer: TransformerEncoderLayer,
@@ -284,7 +278,6 @@ const encoderArgs = call("TransformerEncoder", TransformerEncoderArgs);
 
 /** The parameters of a call of {@linkcode TransformerEncoder} after the sequence. */
 export class EncoderCallArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
     public mask: Tensor | null = null,
@@ -316,7 +309,6 @@ export class TransformerEncoder extends Module {
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes what {@linkcode TransformerEncoderArgs} declares. */
   constructor(...args: Args<typeof TransformerEncoderArgs>) {
     super();
     const o = encoderArgs(args);
@@ -346,7 +338,6 @@ export class TransformerEncoder extends Module {
 
 /** The parameters of {@linkcode TransformerDecoder}. */
 export class TransformerDecoderArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public decoderLayer: TransformerDecoderLayer,
@@ -367,7 +358,6 @@ export class TransformerDecoder extends Module {
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes what {@linkcode TransformerDecoderArgs} declares. */
   constructor(...args: Args<typeof TransformerDecoderArgs>) {
     super();
     const o = decoderArgs(args);
@@ -392,7 +382,6 @@ export class TransformerDecoder extends Module {
 
 /** The parameters of {@linkcode Transformer}. */
 export class TransformerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of inputs and outputs. */
     public dModel = 512,
@@ -429,7 +418,6 @@ const transformerArgs = call("Transformer", TransformerArgs);
 
 /** The parameters of a call of {@linkcode Transformer} after source and target. */
 export class TransformerCallArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Forbids attention within the source. */
     public srcMask: Tensor | null = null,
@@ -455,7 +443,6 @@ const transformerCall = call("Transformer", TransformerCallArgs);
 
 /** The parameters of {@linkcode Transformer.generateSquareSubsequentMask}. */
 export class CausalMaskArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The length of the sequence. */
     public sz: number,
@@ -478,7 +465,6 @@ export class Transformer extends Module {
   /** Whether inputs are `(N, L, E)`. */
   readonly batchFirst: boolean;
 
-  /** Takes what {@linkcode TransformerArgs} declares. */
   constructor(...args: Args<typeof TransformerArgs>) {
     super();
     const { numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = transformerArgs(args);

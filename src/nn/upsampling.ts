@@ -13,7 +13,6 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of the upsampling layers with a fixed mode. */
 export class FixedUpsampleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output. */
     public size: Size | null = null,
@@ -24,7 +23,6 @@ export class FixedUpsampleArgs {
 
 /** The parameters of {@linkcode Upsample}. */
 export class UpsampleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output. */
     public size: Size | null = null,
@@ -54,7 +52,6 @@ export const Upsample: Layer<typeof UpsampleArgs> = layer({
     F.interpolate(input, { size, scaleFactor, mode, alignCorners, recomputeScaleFactor }),
   repr: (o) => printed(o, o.mode),
 });
-/** See the class of the same name. */
 export type Upsample = InstanceType<typeof Upsample>;
 
 /** A layer that resizes in one way. */
@@ -73,7 +70,6 @@ function upsampling(
 
 /** Resizes `(N, C, H, W)` by repeating values. */
 export const UpsamplingNearest2d: Layer<typeof FixedUpsampleArgs> = upsampling("UpsamplingNearest2d", "nearest", null);
-/** See the class of the same name. */
 export type UpsamplingNearest2d = InstanceType<typeof UpsamplingNearest2d>;
 
 /** Resizes `(N, C, H, W)` linearly, corners kept. */
@@ -82,12 +78,10 @@ export const UpsamplingBilinear2d: Layer<typeof FixedUpsampleArgs> = upsampling(
   "bilinear",
   true,
 );
-/** See the class of the same name. */
 export type UpsamplingBilinear2d = InstanceType<typeof UpsamplingBilinear2d>;
 
 /** The parameters of {@linkcode CosineSimilarity}. */
 export class CosineSimilarityLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension of the vectors. */
     public dim = 1,
@@ -102,12 +96,10 @@ export const CosineSimilarity: Layer<typeof CosineSimilarityLayerArgs, [x1: Tens
   params: CosineSimilarityLayerArgs,
   call: (o, x1: Tensor, x2: Tensor) => F.cosineSimilarity(x1, x2, o.dim, o.eps),
 });
-/** See the class of the same name. */
 export type CosineSimilarity = InstanceType<typeof CosineSimilarity>;
 
 /** The parameters of {@linkcode PairwiseDistance}. */
 export class PairwiseDistanceLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The exponent of the norm. */
     public p = 2,
@@ -124,5 +116,4 @@ export const PairwiseDistance: Layer<typeof PairwiseDistanceLayerArgs, [x1: Tens
   params: PairwiseDistanceLayerArgs,
   call: (o, x1: Tensor, x2: Tensor) => F.pairwiseDistance(x1, x2, o.p, o.eps, o.keepdim),
 });
-/** See the class of the same name. */
 export type PairwiseDistance = InstanceType<typeof PairwiseDistance>;

@@ -48,7 +48,6 @@ function byDevice(tensors: readonly Tensor[]): Tensor[][] {
 
 /** The parameters of {@linkcode getTotalNorm}. */
 export class TotalNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: TensorsInput,
@@ -63,7 +62,6 @@ export class TotalNormArgs {
 
 /** The parameters of {@linkcode clipGradNorm_}. */
 export class ClipGradNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -80,7 +78,6 @@ export class ClipGradNormArgs {
 
 /** The parameters of {@linkcode clipGradsWithNorm_}. */
 export class ClipGradsWithNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -95,7 +92,6 @@ export class ClipGradsWithNormArgs {
 
 /** The parameters of {@linkcode clipGradValue_}. */
 export class ClipGradValueArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whose gradients are changed in place. */
     public parameters: TensorsInput,
@@ -108,7 +104,6 @@ export class ClipGradValueArgs {
 
 /** The parameters of {@linkcode parametersToVector}. */
 export class ParametersToVectorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The parameters in order. */
     public parameters: Iterable<Tensor>,
@@ -117,7 +112,6 @@ export class ParametersToVectorArgs {
 
 /** The parameters of {@linkcode vectorToParameters}. */
 export class VectorToParametersArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The vector. */
     public vec: Tensor,

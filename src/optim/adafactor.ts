@@ -22,7 +22,6 @@ export class AdafactorArgs {
   foreach: boolean | null = null;
   /** Whether the objective is maximised. */
   maximize = false;
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<AdafactorArgs>,

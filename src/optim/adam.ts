@@ -13,7 +13,6 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode AdamW}. */
 export class AdamWArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<AdamWArgs>,
@@ -38,7 +37,6 @@ export class AdamArgs extends AdamWArgs {
   declare params: ParamsInput<AdamArgs>;
   /** Whether weights decay by themselves, as in AdamW, not through the gradient. */
   decoupledWeightDecay = false;
-  /** Parameters that may go by position. */
   constructor(
     params: ParamsInput<AdamArgs>,
     lr?: number | Tensor,

@@ -13,7 +13,6 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode Adamax}. */
 export class AdamaxArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<AdamaxArgs>,
@@ -59,7 +58,6 @@ export class Adamax extends PointwiseOptimizer<AdamaxArgs> {
 
 /** The parameters of {@linkcode NAdam}. */
 export class NAdamArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<NAdamArgs>,
@@ -135,7 +133,6 @@ export class NAdam extends PointwiseOptimizer<NAdamArgs> {
 
 /** The parameters of {@linkcode RAdam}. */
 export class RAdamArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<RAdamArgs>,

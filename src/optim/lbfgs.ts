@@ -20,7 +20,6 @@ import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 
 /** The parameters of {@linkcode LBFGS}. */
 export class LBFGSArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained; one group only. */
     public params: ParamsInput<LBFGSArgs>,

@@ -11,7 +11,6 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode StepLR}. */
 export class StepLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -47,12 +46,10 @@ export const StepLR: Schedule<typeof StepLRArgs> = schedule({
   next: ({ lastEpoch, stepSize, gamma }, lr) => lastEpoch === 0 || lastEpoch % stepSize !== 0 ? lr : lr * gamma,
   closed: ({ lastEpoch, stepSize, gamma }, base) => base * gamma ** Math.floor(lastEpoch / stepSize),
 });
-/** See the class of the same name. */
 export type StepLR = InstanceType<typeof StepLR>;
 
 /** The parameters of {@linkcode MultiStepLR}. */
 export class MultiStepLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -76,12 +73,10 @@ export const MultiStepLR: Schedule<typeof MultiStepLRArgs> = schedule({
   next: ({ lastEpoch, milestones, gamma }, lr) => lr * gamma ** milestones.filter((m) => m === lastEpoch).length,
   closed: ({ lastEpoch, milestones, gamma }, base) => base * gamma ** milestones.filter((m) => m <= lastEpoch).length,
 });
-/** See the class of the same name. */
 export type MultiStepLR = InstanceType<typeof MultiStepLR>;
 
 /** The parameters of {@linkcode ConstantLR}. */
 export class ConstantLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -109,12 +104,10 @@ export const ConstantLR: Schedule<typeof ConstantLRArgs> = schedule({
   },
   closed: ({ lastEpoch, factor, totalIters }, base) => base * (lastEpoch >= totalIters ? 1 : factor),
 });
-/** See the class of the same name. */
 export type ConstantLR = InstanceType<typeof ConstantLR>;
 
 /** The parameters of {@linkcode LinearLR}. */
 export class LinearLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -150,12 +143,10 @@ export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
   closed: ({ lastEpoch, startFactor, endFactor, totalIters }, base) =>
     base * (startFactor + (endFactor - startFactor) * (Math.min(totalIters, lastEpoch) / totalIters)),
 });
-/** See the class of the same name. */
 export type LinearLR = InstanceType<typeof LinearLR>;
 
 /** The parameters of {@linkcode ExponentialLR}. */
 export class ExponentialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -173,12 +164,10 @@ export const ExponentialLR: Schedule<typeof ExponentialLRArgs> = schedule({
   next: ({ _isInitial, gamma }, lr) => _isInitial ? lr : lr * gamma,
   closed: ({ lastEpoch, gamma }, base) => base * gamma ** lastEpoch,
 });
-/** See the class of the same name. */
 export type ExponentialLR = InstanceType<typeof ExponentialLR>;
 
 /** The parameters of {@linkcode PolynomialLR}. */
 export class PolynomialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -202,12 +191,10 @@ export const PolynomialLR: Schedule<typeof PolynomialLRArgs> = schedule({
   closed: ({ lastEpoch, totalIters, power }, base) =>
     base * (1 - Math.min(totalIters, lastEpoch) / totalIters) ** power,
 });
-/** See the class of the same name. */
 export type PolynomialLR = InstanceType<typeof PolynomialLR>;
 
 /** The parameters of {@linkcode CosineAnnealingLR}. */
 export class CosineAnnealingLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -246,5 +233,4 @@ export const CosineAnnealingLR: Schedule<typeof CosineAnnealingLRArgs> = schedul
   },
   closed: cosine,
 });
-/** See the class of the same name. */
 export type CosineAnnealingLR = InstanceType<typeof CosineAnnealingLR>;

@@ -20,7 +20,6 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode LRScheduler}. */
 export class LRSchedulerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -31,7 +30,6 @@ export class LRSchedulerArgs {
 
 /** The parameters of {@linkcode LRScheduler.step}. */
 export class SchedulerStepArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The epoch to jump to; `null`: the next one. */
     public epoch: number | null = null,
@@ -175,7 +173,6 @@ export abstract class LRScheduler {
 
 /** What the schedules of functions take. */
 export class LambdaLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,

@@ -16,7 +16,6 @@ import { numberOf, perGroup, readLr, writeLr } from "./param_group.ts";
 
 /** The parameters of {@linkcode ReduceLROnPlateau}. */
 export class ReduceLROnPlateauArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -41,7 +40,6 @@ export class ReduceLROnPlateauArgs {
 
 /** The parameters of {@linkcode ReduceLROnPlateau.step}. */
 export class PlateauStepArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value that is watched, such as the validation loss: a number or a 0-d tensor. It must be given. */
     public metrics: number | Tensor | null = null,
@@ -174,7 +172,6 @@ function stateWithParts(state: SchedulerState, parts: readonly LRScheduler[]): S
 
 /** The parameters of {@linkcode SequentialLR}. */
 export class SequentialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer that all parts share. */
     public optimizer: Optimizer,
@@ -270,7 +267,6 @@ export class SequentialLR extends LRScheduler {
 
 /** The parameters of {@linkcode ChainedScheduler}. */
 export class ChainedSchedulerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The schedules that all apply, in order. */
     public schedulers: readonly LRScheduler[],

@@ -15,7 +15,6 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode CosineAnnealingWarmRestarts}. */
 export class CosineAnnealingWarmRestartsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -124,7 +123,6 @@ function writeMomentum(group: ParamGroup, beta1: boolean, value: number): void {
 
 /** The parameters of {@linkcode CyclicLR}. */
 export class CyclicLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -252,7 +250,6 @@ function isCosine(op: string, strategy: "cos" | "linear"): boolean {
 
 /** The parameters of {@linkcode OneCycleLR}. */
 export class OneCycleLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,
@@ -405,7 +402,6 @@ export class OneCycleLR extends LRScheduler {
 
 /** The parameters of {@linkcode SWALR}. */
 export class SWALRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer whose rates are set. */
     public optimizer: Optimizer,

@@ -19,7 +19,6 @@ export type MuonAdjustment = "original" | "match_rms_adamw";
 
 /** The parameters of {@linkcode Muon}. */
 export class MuonArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained: matrices. */
     public params: ParamsInput<MuonArgs>,

@@ -62,7 +62,6 @@ export function stateTensor(make: () => Tensor): Tensor {
 
 /** The parameters of {@linkcode Optimizer.zeroGrad}. */
 export class OptimizerZeroGradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether gradients become `null` or zeros. */
     public setToNone = true,
@@ -71,7 +70,6 @@ export class OptimizerZeroGradArgs {
 
 /** The parameters of {@linkcode Optimizer.step}. */
 export class OptimizerStepArgs<R = unknown> {
-  /** Parameters that may go by position. */
   constructor(
     /** Computes the loss and its gradients first; some optimizers call it several times. */
     public closure: Closure<R> | null = null,
@@ -80,7 +78,6 @@ export class OptimizerStepArgs<R = unknown> {
 
 /** The parameter of the methods that register a hook of type `H`. */
 export class OptimizerHookArgs<H> {
-  /** Parameters that may go by position. */
   constructor(
     /** What is called. */
     public hook: H,

@@ -13,7 +13,6 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode RMSprop}. */
 export class RMSpropArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<RMSpropArgs>,
@@ -75,7 +74,6 @@ export class RMSprop extends PointwiseOptimizer<RMSpropArgs, RMSpropFlags> {
 
 /** The parameters of {@linkcode Adagrad}. */
 export class AdagradArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<AdagradArgs>,
@@ -127,7 +125,6 @@ export class Adagrad extends PointwiseOptimizer<AdagradArgs> {
 
 /** The parameters of {@linkcode Adadelta}. */
 export class AdadeltaArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<AdadeltaArgs>,

@@ -13,7 +13,6 @@ import { PointwiseOptimizer, rule } from "./pointwise.ts";
 
 /** The parameters of {@linkcode Rprop}. */
 export class RpropArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<RpropArgs>,
@@ -68,7 +67,6 @@ export class Rprop extends PointwiseOptimizer<RpropArgs> {
 
 /** The parameters of {@linkcode ASGD}. */
 export class ASGDArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<ASGDArgs>,

@@ -15,7 +15,6 @@ import { currentScaling } from "./variants.ts";
 
 /** The parameters of {@linkcode SGD}. */
 export class SGDArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public params: ParamsInput<SGDArgs>,

@@ -32,7 +32,6 @@ export type MultiAverageFunction = (averaged: Tensor[], current: Tensor[], numAv
 
 /** How {@linkcode AveragedModel} averages: what may follow the model. */
 export class AveragingArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where the average is kept; `null`: where the model is. */
     public device: string | Device | null = null,
@@ -47,7 +46,6 @@ export class AveragingArgs {
 
 /** The parameters of {@linkcode AveragedModel}. */
 export class AveragedModelArgs<M extends Module = Module> extends AveragingArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is averaged; it is copied. */
     public model: M,
@@ -62,7 +60,6 @@ export class AveragedModelArgs<M extends Module = Module> extends AveragingArgs 
 
 /** The parameter of {@linkcode AveragedModel.updateParameters}. */
 export class UpdateParametersArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is trained. */
     public model: Module,
@@ -185,7 +182,6 @@ export class AveragedModel<M extends Module = Module> extends Module {
 
 /** The parameters of {@linkcode getEmaAvgFn} and {@linkcode getEmaMultiAvgFn}. */
 export class EmaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The share of the old average, in [0, 1]. */
     public decay = 0.999,
@@ -240,7 +236,6 @@ export const getSwaMultiAvgFn: Func<typeof NoArgs, MultiAverageFunction> = func(
 
 /** The parameters of {@linkcode updateBn}. */
 export class UpdateBnArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Gives inputs, or arrays that begin with one. */
     public loader: AsyncIterable<unknown> | Iterable<unknown>,

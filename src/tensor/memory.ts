@@ -12,7 +12,6 @@ import { yieldToFinalizers } from "./pressure.ts";
 
 /** The parameters of what is asked of one device. */
 export class OfDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device; `null`: the default one. */
     public device: string | Device | null = null,

@@ -32,7 +32,6 @@ export type PrintProfile = "default" | "short" | "full";
 
 /** The parameters of {@linkcode setPrintoptions}; `null` leaves a setting, `sciMode` excepted. */
 export class SetPrintoptionsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Digits after the point of floating values. */
     public precision: number | null = null,

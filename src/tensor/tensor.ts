@@ -22,7 +22,6 @@ import { type Storage, throwReleased } from "./storage.ts";
 
 /** The parameters of {@linkcode Tensor.size} and {@linkcode Tensor.stride}. */
 export class SizeDimArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension; `null`: all of them. */
     public dim: number | null = null,

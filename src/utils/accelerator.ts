@@ -17,7 +17,6 @@ import { webGpuBackend, webGpuOpened } from "../backend/webgpu/mod.ts";
 
 /** The parameters of {@linkcode currentAccelerator}. */
 export class CurrentAcceleratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Accepted for PyTorch's sake: only a kind of device that is there is given. */
     public checkAvailable = false,
@@ -26,7 +25,6 @@ export class CurrentAcceleratorArgs {
 
 /** The parameters of {@linkcode synchronize}. */
 export class SynchronizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device, or its number; `null`: that of {@linkcode currentAccelerator}. */
     public device: Device | string | number | null = null,

@@ -23,7 +23,6 @@ const READ_EVERY = 256;
 
 /** The parameters of {@linkcode Mean.update}. */
 export class MeanUpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A number, or a tensor whose elements are added. */
     public input: Tensor | number,
@@ -34,7 +33,6 @@ export class MeanUpdateArgs {
 
 /** The parameters of {@linkcode MulticlassAccuracy.update}. */
 export class AccuracyUpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Scores `(N, classes)`, or predicted classes `(N)`. */
     public input: Tensor,

@@ -17,7 +17,6 @@ import { applyTransform, type Transform } from "./transforms.ts";
 
 /** The parameters of {@linkcode MNIST.load} after the folder. */
 export class MNISTArgs<X, Y> {
-  /** Parameters that may go by position. */
   constructor(
     /** The training part, or the test part. */
     public train = true,
@@ -30,7 +29,6 @@ export class MNISTArgs<X, Y> {
 
 /** The parameters of {@linkcode MNIST.image}. */
 export class ImageArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which one. */
     public index: number,

@@ -25,7 +25,6 @@ export type Transform<A, B> = ((sample: A) => B) | { forward(sample: A): B };
 
 /** The parameters of {@linkcode Normalize}. */
 export class NormalizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is subtracted: one number per channel. */
     public mean: readonly number[],
@@ -227,7 +226,6 @@ export class RandomAffineArgs {
   /** The value of pixels from outside the picture. */
   fill = 0;
 
-  /** Parameters that may go by position. */
   constructor(
     /** The largest rotation, in degrees, or the range of rotations. */
     public degrees: number | readonly [number, number],

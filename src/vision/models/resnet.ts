@@ -38,7 +38,6 @@ export type NormLayer = (numFeatures: number) => Layer;
 
 /** The parameters of both kinds of block. */
 export class BlockArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Channels of the input. */
     public inplanes: number,
@@ -192,7 +191,6 @@ export class ResNetArgs {
   /** Accepted for PyTorch's sake: nothing is downloaded; load a checkpoint with `loadStateDict`. */
   weights: null = null;
 
-  /** Parameters that may go by position. */
   constructor(
     /** The kind of block. */
     public block: BlockType,
