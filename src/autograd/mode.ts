@@ -60,7 +60,7 @@ const INFERENCE = [inference.to(() => true), gradients.to(() => false)];
 const ANOMALY = [anomaly.to(() => true)], NO_ANOMALY = [anomaly.to(() => false)];
 
 /** The parameters of the modes: what runs in them. */
-export class ModeArgs<R = unknown> {
+export class GradModeArgs<R = unknown> {
   constructor(
     /** What runs in the mode; `null`: the mode lasts until the returned handle is disposed. */
     public fn: (() => R) | null = null,
@@ -87,7 +87,7 @@ export class SetDetectAnomalyArgs {
 
 /** Defines a mode that lasts while a callback runs, or until a handle is disposed. */
 function modeFunction(name: string, changes: readonly Change[]): ModeFunction {
-  const parse = call(name, ModeArgs);
+  const parse = call(name, GradModeArgs);
   const f = (...args: readonly unknown[]) => lasting(name, changes, parse(args).fn ?? undefined);
   Object.defineProperty(f, "name", { value: name });
   return f as ModeFunction;

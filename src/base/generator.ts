@@ -38,7 +38,7 @@ export function watchReserve(next: ReserveWatch | null): void {
 }
 
 /** The parameters of {@linkcode Generator}. */
-export class GeneratorArgs {
+export class GeneratorDeviceArgs {
   constructor(
     /** The device it is made for; its numbers do not depend on it. */
     public device: string | Device = CPU,
@@ -69,7 +69,7 @@ export class ReserveArgs {
   ) {}
 }
 
-const generatorArgs = call("Generator", GeneratorArgs);
+const generatorArgs = call("Generator", GeneratorDeviceArgs);
 const manualSeedArgs = call("manualSeed", SeedArgs);
 const seedArgs = call("seed", NoArgs);
 const initialSeedArgs = call("initialSeed", NoArgs);
@@ -107,7 +107,7 @@ export class Generator {
   }
 
   /** Makes a generator with PyTorch's default seed. */
-  constructor(...args: Args<typeof GeneratorArgs>) {
+  constructor(...args: Args<typeof GeneratorDeviceArgs>) {
     this.device = toDevice(generatorArgs(args).device);
   }
 

@@ -208,7 +208,6 @@ export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
     super("BatchNorm1d", batch1dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 2, 3);
   }
@@ -235,7 +234,6 @@ export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
     super("BatchNorm2d", batch2dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 4);
   }
@@ -252,7 +250,6 @@ export class BatchNorm3d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
     super("BatchNorm3d", batch3dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 5);
   }
@@ -297,7 +294,6 @@ const instance3dArgs = call("InstanceNorm3d", InstanceNormLayerArgs);
  */
 export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 1;
 
   constructor(...args: A) {
@@ -312,7 +308,6 @@ export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<
  */
 export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 2;
 
   constructor(...args: A) {
@@ -327,7 +322,6 @@ export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<
  */
 export class InstanceNorm3d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 3;
 
   constructor(...args: A) {

@@ -132,7 +132,6 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
     for (const [key, value] of entriesOf(`${this._name()}.update`, items)) this.set(key, value);
   }
 
-  /** A dictionary has no computation of its own. */
   override forward(): never {
     throw new ArgumentError(`${this._name()}(): the container has no forward; use what it holds`);
   }

@@ -128,7 +128,7 @@ export const SmoothL1Loss: Layer<typeof SmoothL1LossArgs, LossInputs> = loss({
 export type SmoothL1Loss = InstanceType<typeof SmoothL1Loss>;
 
 /** The parameters of {@linkcode HuberLoss}. */
-export class HuberLossArgs {
+export class HuberLossLayerArgs {
   constructor(
     /** How the elements' losses become the result. */
     public reduction: Reduction = "mean",
@@ -138,9 +138,9 @@ export class HuberLossArgs {
 }
 
 /** {@linkcode SmoothL1Loss} times `delta`. */
-export const HuberLoss: Layer<typeof HuberLossArgs, LossInputs> = loss({
+export const HuberLoss: Layer<typeof HuberLossLayerArgs, LossInputs> = loss({
   name: "HuberLoss",
-  params: HuberLossArgs,
+  params: HuberLossLayerArgs,
   call: ({ reduction, delta }, ...inputs: LossInputs) => F.huberLoss(...inputs, { reduction, delta }),
 });
 export type HuberLoss = InstanceType<typeof HuberLoss>;

@@ -68,7 +68,7 @@ export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = lo
 export type MultiMarginLoss = InstanceType<typeof MultiMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginLoss}. */
-export class TripletMarginLossArgs {
+export class TripletMarginLossLayerArgs {
   constructor(
     /** The margin. */
     public margin = 1,
@@ -91,9 +91,9 @@ export class TripletMarginLossArgs {
 export type TripletInputs = [anchor: Tensor, positive: Tensor, negative: Tensor];
 
 /** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
-export const TripletMarginLoss: Layer<typeof TripletMarginLossArgs, TripletInputs> = loss({
+export const TripletMarginLoss: Layer<typeof TripletMarginLossLayerArgs, TripletInputs> = loss({
   name: "TripletMarginLoss",
-  params: TripletMarginLossArgs,
+  params: TripletMarginLossLayerArgs,
   init: (o) => checkMargin("TripletMarginLoss", o),
   call: ({ margin, p, eps, swap, reduction }, ...inputs: TripletInputs) =>
     F.tripletMarginLoss(...inputs, { margin, p, eps, swap, reduction }),

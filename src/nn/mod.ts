@@ -172,7 +172,7 @@ export type {
   CTCLossArgs,
   GaussianInputs,
   GaussianNLLLossArgs,
-  HuberLossArgs,
+  HuberLossLayerArgs,
   KLDivLossArgs,
 } from "./loss.ts";
 export type { LossInputs } from "./loss_base.ts";
@@ -181,29 +181,28 @@ export type {
   PairInputs,
   TripletDistanceLossArgs,
   TripletInputs,
-  TripletMarginLossArgs,
+  TripletMarginLossLayerArgs,
 } from "./loss_margin.ts";
 export type { ModuleState } from "./module.ts";
 export type {
   ApplyArgs,
-  CudaArgs,
   ForwardHookArgs,
-  HookArgs,
   LoadStateDictArgs,
+  ModuleCudaArgs,
+  ModuleHookArgs,
   ModuleToArgs,
+  ModuleTypeArgs,
   NamedModulesArgs,
   NamedTensorsArgs,
   RecurseArgs,
   RegisterBufferArgs,
   RegisterModuleArgs,
   RegisterParameterArgs,
-  RequiresGradArgs,
   SetSubmoduleArgs,
   StateDictArgs,
   TargetArgs,
   ToEmptyArgs,
   TrainArgs,
-  TypeArgs,
   ZeroGradArgs,
 } from "./module_args.ts";
 export type { ModuleBase, WithoutForward, WritesForward } from "./module_base.ts";

@@ -25,26 +25,26 @@ import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
 import type { RemovableHandle } from "../autograd/node.ts";
+import { RequiresGradArgs } from "../autograd/tensor_autograd.ts";
 import {
   ApplyArgs,
-  CudaArgs,
   ForwardHookArgs,
-  HookArgs,
   LoadStateDictArgs,
+  ModuleCudaArgs,
+  ModuleHookArgs,
   ModuleToArgs,
+  ModuleTypeArgs,
   NamedModulesArgs,
   NamedTensorsArgs,
   RecurseArgs,
   RegisterBufferArgs,
   RegisterModuleArgs,
   RegisterParameterArgs,
-  RequiresGradArgs,
   SetSubmoduleArgs,
   StateDictArgs,
   TargetArgs,
   ToEmptyArgs,
   TrainArgs,
-  TypeArgs,
   ZeroGradArgs,
 } from "./module_args.ts";
 import { ModuleBase } from "./module_base.ts";
@@ -94,13 +94,13 @@ const parse = {
   requiresGrad_: call("requiresGrad_", RequiresGradArgs),
   zeroGrad: call("zeroGrad", ZeroGradArgs),
   to: call("Module.to", ModuleToArgs),
-  cuda: call("cuda", CudaArgs),
-  type: call("type", TypeArgs),
+  cuda: call("cuda", ModuleCudaArgs),
+  type: call("type", ModuleTypeArgs),
   toEmpty: call("toEmpty", ToEmptyArgs),
-  registerForwardPreHook: call("registerForwardPreHook", HookArgs),
+  registerForwardPreHook: call("registerForwardPreHook", ModuleHookArgs),
   registerForwardHook: call("registerForwardHook", ForwardHookArgs),
-  registerFullBackwardPreHook: call("registerFullBackwardPreHook", HookArgs),
-  registerFullBackwardHook: call("registerFullBackwardHook", HookArgs),
+  registerFullBackwardPreHook: call("registerFullBackwardPreHook", ModuleHookArgs),
+  registerFullBackwardHook: call("registerFullBackwardHook", ModuleHookArgs),
 };
 
 /**
@@ -461,13 +461,13 @@ export class Module extends ModuleBase {
   }
 
   /** Moves the module to an NVIDIA GPU. */
-  cuda(...args: Args<typeof CudaArgs>): this {
+  cuda(...args: Args<typeof ModuleCudaArgs>): this {
     const { device } = parse.cuda(args);
     return this.to(device === null ? "cuda" : `cuda:${device}`);
   }
 
   /** Converts every parameter and buffer, integer ones too. */
-  type(...args: Args<typeof TypeArgs>): this {
+  type(...args: Args<typeof ModuleTypeArgs>): this {
     const { dstType } = parse.type(args);
     return this._applyTensors((t) => t.to({ dtype: dstType }));
   }
@@ -538,7 +538,7 @@ export class Module extends ModuleBase {
    */
   registerForwardPreHook(
     hook: (module: this, args: unknown[]) => unknown,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerForwardPreHook(args);
     return this[STATE].hooks.forwardPre.add(hook as (m: Module, a: unknown[]) => unknown, prepend);
@@ -563,7 +563,7 @@ export class Module extends ModuleBase {
    */
   registerFullBackwardPreHook(
     hook: (module: this, gradOutput: (Tensor | null)[]) => (Tensor | null)[] | void,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerFullBackwardPreHook(args);
     const list = this[STATE].hooks.backwardPre;
@@ -580,7 +580,7 @@ export class Module extends ModuleBase {
       gradInput: (Tensor | null)[],
       gradOutput: (Tensor | null)[],
     ) => (Tensor | null)[] | void,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerFullBackwardHook(args);
     const list = this[STATE].hooks.backward;

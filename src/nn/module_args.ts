@@ -127,14 +127,6 @@ export class TrainArgs {
   ) {}
 }
 
-/** The parameters of {@linkcode Module.requiresGrad_}. */
-export class RequiresGradArgs {
-  constructor(
-    /** Whether gradients are recorded; false freezes the module. */
-    public requiresGrad = true,
-  ) {}
-}
-
 /** The parameters of {@linkcode Module.zeroGrad}. */
 export class ZeroGradArgs {
   constructor(
@@ -158,7 +150,7 @@ export class ModuleToArgs {
 }
 
 /** The parameters of {@linkcode Module.cuda}. */
-export class CudaArgs {
+export class ModuleCudaArgs {
   constructor(
     /** Which GPU; `null`: the current one. */
     public device: number | null = null,
@@ -166,7 +158,7 @@ export class CudaArgs {
 }
 
 /** The parameters of {@linkcode Module.type}. */
-export class TypeArgs {
+export class ModuleTypeArgs {
   constructor(
     /** What parameters and buffers become. */
     public dstType: DType,
@@ -182,13 +174,13 @@ export class ToEmptyArgs {
 }
 
 /** The parameters of the methods that register a hook, after the hook. */
-export class HookArgs {
+export class ModuleHookArgs {
   /** Whether the hook runs before the others. */
   prepend = false;
 }
 
 /** The parameters of {@linkcode Module.registerForwardHook} after the hook. */
-export class ForwardHookArgs extends HookArgs {
+export class ForwardHookArgs extends ModuleHookArgs {
   /** Whether the hook runs even when `forward` throws. */
   alwaysCall = false;
 }

@@ -73,7 +73,6 @@ function sizeOf(x: Tensor): Tensor {
  * @see https://arxiv.org/abs/1804.04235
  */
 export class Adafactor extends Optimizer<AdafactorArgs> {
-  /** Takes {@linkcode AdafactorArgs}. */
   constructor(...args: Args<typeof AdafactorArgs>) {
     const options = adafactorArgs(args), { lr, beta2Decay, eps, d, weightDecay } = options;
     checkRanges("Adafactor", { lr, weightDecay });
@@ -93,7 +92,6 @@ export class Adafactor extends Optimizer<AdafactorArgs> {
     } else state.variance = stateTensor(() => grad.zerosLike());
   }
 
-  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<AdafactorArgs>): void {
     if (state.step === undefined) this.#begin(grad, state);
     const { eps: [least, smallest], beta2Decay, weightDecay, d } = group;

@@ -82,7 +82,6 @@ const adam = rule<AdamArgs, { amsgrad: boolean }>({
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adam extends PointwiseOptimizer<AdamArgs, { amsgrad: boolean }> {
-  /** Takes {@linkcode AdamArgs}. */
   constructor(...args: Args<typeof AdamArgs>) {
     super(adamArgs(args), adam);
   }
@@ -107,7 +106,6 @@ export class Adam extends PointwiseOptimizer<AdamArgs, { amsgrad: boolean }> {
  * @see https://arxiv.org/abs/1711.05101
  */
 export class AdamW extends Adam {
-  /** Takes {@linkcode AdamWArgs}. */
   constructor(...args: Args<typeof AdamWArgs>) {
     super({ ...adamWArgs(args), decoupledWeightDecay: true });
   }

@@ -50,7 +50,6 @@ const adamax = rule<AdamaxArgs>({
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adamax extends PointwiseOptimizer<AdamaxArgs> {
-  /** Takes {@linkcode AdamaxArgs}. */
   constructor(...args: Args<typeof AdamaxArgs>) {
     super(adamaxArgs(args), adamax);
   }
@@ -125,7 +124,6 @@ const nadam = rule<NAdamArgs>({
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  */
 export class NAdam extends PointwiseOptimizer<NAdamArgs> {
-  /** Takes {@linkcode NAdamArgs}. */
   constructor(...args: Args<typeof NAdamArgs>) {
     super(nadamArgs(args), nadam);
   }
@@ -194,7 +192,6 @@ const radam = rule<RAdamArgs, RAdamFlags>({
  * @see https://arxiv.org/abs/1908.03265
  */
 export class RAdam extends PointwiseOptimizer<RAdamArgs, RAdamFlags> {
-  /** Takes {@linkcode RAdamArgs}. */
   constructor(...args: Args<typeof RAdamArgs>) {
     super(radamArgs(args), radam);
   }

@@ -90,10 +90,8 @@ async function finishLater<T>(steps: Reading<T>): Promise<T> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
 export class LBFGS extends Optimizer<LBFGSArgs> {
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["H_diag"];
 
-  /** Takes {@linkcode LBFGSArgs}. */
   constructor(...args: Args<typeof LBFGSArgs>) {
     const options = lbfgsArgs(args), { lineSearchFn, maxIter } = options;
     if (lineSearchFn !== null && lineSearchFn !== "strong_wolfe") {

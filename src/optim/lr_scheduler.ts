@@ -209,7 +209,6 @@ export abstract class LambdaSchedule extends LRScheduler {
     return { ...super.stateDict(...args), lr_lambdas: this.lrLambdas.map(() => null) };
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas }, ...args);
   }
@@ -220,12 +219,10 @@ const multiplicativeArgs = call("MultiplicativeLR", LambdaLRArgs);
 
 /** The initial rate times a function of the epoch. */
 export class LambdaLR extends LambdaSchedule {
-  /** Takes {@linkcode LambdaLRArgs}. */
   constructor(...args: Args<typeof LambdaLRArgs>) {
     super(lambdaArgs(args));
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     return this.baseLrs.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));
   }
@@ -233,12 +230,10 @@ export class LambdaLR extends LambdaSchedule {
 
 /** The current rate times a function of the epoch. */
 export class MultiplicativeLR extends LambdaSchedule {
-  /** Takes {@linkcode LambdaLRArgs}. */
   constructor(...args: Args<typeof LambdaLRArgs>) {
     super(multiplicativeArgs(args));
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     return this._isInitial ? now : now.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));

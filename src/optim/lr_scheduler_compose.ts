@@ -76,7 +76,6 @@ export class ReduceLROnPlateau extends LRScheduler {
   /** Epochs without improvement. */
   numBadEpochs = 0;
 
-  /** Takes {@linkcode ReduceLROnPlateauArgs}. */
   constructor(...args: Args<typeof ReduceLROnPlateauArgs>) {
     const o = plateauArgs(args);
     super(o.optimizer);
@@ -194,7 +193,6 @@ export class SequentialLR extends LRScheduler {
   /** The epochs at which the next one takes over. */
   _milestones: readonly number[];
 
-  /** Takes {@linkcode SequentialLRArgs}. */
   constructor(...args: Args<typeof SequentialLRArgs>) {
     const o = sequentialArgs(args);
     checkParts("SequentialLR", o.optimizer, o.schedulers);
@@ -244,12 +242,10 @@ export class SequentialLR extends LRScheduler {
     this._lastLr = part.getLastLr();
   }
 
-  /** The state, for `loadStateDict`. */
   override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
     return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;
@@ -283,7 +279,6 @@ export class ChainedScheduler extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];
 
-  /** Takes {@linkcode ChainedSchedulerArgs}. */
   constructor(...args: Args<typeof ChainedSchedulerArgs>) {
     const o = chainedArgs(args);
     checkArray("ChainedScheduler", "schedulers", o.schedulers);
@@ -299,19 +294,16 @@ export class ChainedScheduler extends LRScheduler {
     return this.currentLrs();
   }
 
-  /** A step of every part. */
   override step(...args: Args<typeof NoArgs>): void {
     chainedStepArgs(args);
     for (const part of this._schedulers) part.step();
     this._lastLr = this.currentLrs();
   }
 
-  /** The state, for `loadStateDict`. */
   override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
     return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;

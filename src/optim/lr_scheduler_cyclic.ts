@@ -49,7 +49,6 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   /** Epochs since the last restart. */
   T_cur: number;
 
-  /** Takes {@linkcode CosineAnnealingWarmRestartsArgs}. */
   constructor(...args: Args<typeof CosineAnnealingWarmRestartsArgs>) {
     const { optimizer, T_0, T_mult, etaMin, lastEpoch } = restartArgs(args);
     if (!(Number.isInteger(T_0) && T_0 > 0)) {
@@ -66,7 +65,6 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this._initialStep();
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const height = (1 + Math.cos((Math.PI * this.T_cur) / this.T_i)) / 2;
     return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
@@ -184,7 +182,6 @@ export class CyclicLR extends LRScheduler {
   /** The factor of the height. */
   scaleFn: (x: number) => number;
 
-  /** Takes {@linkcode CyclicLRArgs}. */
   constructor(...args: Args<typeof CyclicLRArgs>) {
     const o = cyclicArgs(args);
     const groups = o.optimizer.paramGroups;
@@ -226,7 +223,6 @@ export class CyclicLR extends LRScheduler {
     }
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const cycle = Math.floor(1 + this.lastEpoch / this.totalSize);
     const x = 1 + this.lastEpoch / this.totalSize - cycle;
@@ -335,7 +331,6 @@ export class OneCycleLR extends LRScheduler {
   #phases: readonly Phase[];
   #cosine: boolean;
 
-  /** Takes {@linkcode OneCycleLRArgs}. */
   constructor(...args: Args<typeof OneCycleLRArgs>) {
     const o = oneCycleArgs(args), totalSteps = totalStepsOf(o), { pctStart } = o;
     if (!(pctStart >= 0 && pctStart <= 1)) {
@@ -377,7 +372,6 @@ export class OneCycleLR extends LRScheduler {
     return end + ((start - end) / 2) * (Math.cos(Math.PI * done) + 1);
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const step = this.lastEpoch;
     if (step > this.totalSteps) {
@@ -424,7 +418,6 @@ export class SWALR extends LRScheduler {
   annealEpochs: number;
   #cosine: boolean;
 
-  /** Takes {@linkcode SWALRArgs}. */
   constructor(...args: Args<typeof SWALRArgs>) {
     const o = swaArgs(args), { annealEpochs } = o, cosine = isCosine("SWALR", o.annealStrategy);
     if (!(Number.isInteger(annealEpochs) && annealEpochs >= 0)) {
@@ -443,7 +436,6 @@ export class SWALR extends LRScheduler {
     return this.#cosine ? (1 - Math.cos(Math.PI * done)) / 2 : done;
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     // Counted in steps taken, not in lastEpoch, so that a resumed run continues its anneal.
     const step = this._stepCount - 1;

@@ -79,7 +79,6 @@ function adjustment(how: MuonAdjustment | null, [rows, columns]: readonly number
  * @see https://kellerjordan.github.io/posts/muon/
  */
 export class Muon extends Optimizer<MuonArgs> {
-  /** Takes {@linkcode MuonArgs}. */
   constructor(...args: Args<typeof MuonArgs>) {
     const options = muonArgs(args), { lr, momentum, weightDecay, nsCoefficients, nsSteps, adjustLrFn } = options;
     checkRanges("Muon", { lr, momentum, weightDecay });
@@ -100,7 +99,6 @@ export class Muon extends Optimizer<MuonArgs> {
     }
   }
 
-  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<MuonArgs>): void {
     state.momentum_buffer ??= stateTensor(() => grad.zerosLike());
     const { nesterov, momentum, nsCoefficients, nsSteps, eps, weightDecay, adjustLrFn } = group;

@@ -110,7 +110,6 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
   extends Optimizer<O> {
   /** The update takes the scale and `foundInf` as operands. */
   override readonly stepSupportsAmpScaling: boolean = true;
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[];
   /** What is computed. */
   protected readonly rule: Rule<O, F>;

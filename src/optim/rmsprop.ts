@@ -64,7 +64,6 @@ const rmsprop = rule<RMSpropArgs, RMSpropFlags>({
  * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
  */
 export class RMSprop extends PointwiseOptimizer<RMSpropArgs, RMSpropFlags> {
-  /** Takes {@linkcode RMSpropArgs}. */
   constructor(...args: Args<typeof RMSpropArgs>) {
     const options = rmspropArgs(args);
     checkAtLeast("RMSprop", "alpha", options.alpha, 0);
@@ -113,7 +112,6 @@ const adagrad = rule<AdagradArgs>({
  * @see https://jmlr.org/papers/v12/duchi11a.html
  */
 export class Adagrad extends PointwiseOptimizer<AdagradArgs> {
-  /** Takes {@linkcode AdagradArgs}. */
   constructor(...args: Args<typeof AdagradArgs>) {
     super(adagradArgs(args), adagrad);
     // As in PyTorch the sums exist before the first step.
@@ -161,7 +159,6 @@ const adadelta = rule<AdadeltaArgs>({
  * @see https://arxiv.org/abs/1212.5701
  */
 export class Adadelta extends PointwiseOptimizer<AdadeltaArgs> {
-  /** Takes {@linkcode AdadeltaArgs}. */
   constructor(...args: Args<typeof AdadeltaArgs>) {
     super(adadeltaArgs(args), adadelta);
   }

@@ -51,7 +51,6 @@ const rprop = rule<RpropArgs>({
  * @see https://doi.org/10.1109/ICNN.1993.298623
  */
 export class Rprop extends PointwiseOptimizer<RpropArgs> {
-  /** Takes {@linkcode RpropArgs}. */
   constructor(...args: Args<typeof RpropArgs>) {
     const options = rpropArgs(args);
     checkArray("Rprop", "etas", options.etas);
@@ -116,7 +115,6 @@ const asgd = rule<ASGDArgs, { average: boolean }>({
  * @see https://doi.org/10.1137/0330046
  */
 export class ASGD extends PointwiseOptimizer<ASGDArgs, { average: boolean }> {
-  /** Takes {@linkcode ASGDArgs}. */
   constructor(...args: Args<typeof ASGDArgs>) {
     super(asgdArgs(args), asgd);
   }

@@ -88,7 +88,6 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
 
   #usual: readonly Scalar[] = [];
 
-  /** Takes {@linkcode SGDArgs}. */
   constructor(...args: Args<typeof SGDArgs>) {
     const options = sgdArgs(args), { nesterov, momentum, dampening } = options;
     super(options, sgd);

@@ -24,7 +24,7 @@ import type { Image } from "./image.ts";
 export type Transform<A, B> = ((sample: A) => B) | { forward(sample: A): B };
 
 /** The parameters of {@linkcode Normalize}. */
-export class NormalizeArgs {
+export class NormalizeImageArgs {
   constructor(
     /** What is subtracted: one number per channel. */
     public mean: readonly number[],
@@ -38,7 +38,7 @@ const applyArgs = call("applyTransform", NoArgs);
 const composeArgs = call("Compose", NoArgs);
 const lambdaArgs = call("Lambda", NoArgs);
 const toTensorArgs = call("ToTensor", NoArgs);
-const normalizeArgs = call("Normalize", NormalizeArgs);
+const normalizeArgs = call("Normalize", NormalizeImageArgs);
 
 /** The base of transforms that are objects; as modules, they are called with `call`. */
 export abstract class TransformBase<A, B> {
@@ -193,7 +193,7 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
   readonly std: readonly number[];
 
   /** Takes the numbers of every channel. */
-  constructor(...args: Args<typeof NormalizeArgs>) {
+  constructor(...args: Args<typeof NormalizeImageArgs>) {
     super();
     const { mean, std } = normalizeArgs(args);
     checkArray("Normalize", "mean", mean);

@@ -510,7 +510,7 @@ export const diagonal: Op<typeof DiagonalArgs> = op(
 );
 
 /** The parameters of {@linkcode unfold}. */
-export class UnfoldArgs {
+export class UnfoldDimensionArgs {
   /** Parameters that may go by position. */
   constructor(
     /** The dimension over which windows slide. */
@@ -529,28 +529,34 @@ export class UnfoldArgs {
  *
  * @param input any tensor
  */
-export const unfold: Op<typeof UnfoldArgs> = op("unfold", UnfoldArgs, (input, { dimension, size, step }) => {
-  checkAlive("unfold", input);
-  const d = wrapDim("unfold", dimension, input.ndim);
-  const n = input.ndim === 0 ? 1 : input.shape[d];
-  checkCount("unfold", "size", size, 0);
-  checkCount("unfold", "step", step, 1);
-  if (size > n) {
-    throw new ShapeError(`unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`);
-  }
-  const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
-  if (input.ndim > 0) {
-    shape[d] = Math.floor((n - size) / step) + 1;
-    strides[d] = input.strides[d] * step;
-  }
-  const from = input.shape;
-  return recordView(
-    "UnfoldBackward0",
-    input,
-    makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
-    (g) => unfoldGradient(g, from, d, size, step),
-  );
-});
+export const unfold: Op<typeof UnfoldDimensionArgs> = op(
+  "unfold",
+  UnfoldDimensionArgs,
+  (input, { dimension, size, step }) => {
+    checkAlive("unfold", input);
+    const d = wrapDim("unfold", dimension, input.ndim);
+    const n = input.ndim === 0 ? 1 : input.shape[d];
+    checkCount("unfold", "size", size, 0);
+    checkCount("unfold", "step", step, 1);
+    if (size > n) {
+      throw new ShapeError(
+        `unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`,
+      );
+    }
+    const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
+    if (input.ndim > 0) {
+      shape[d] = Math.floor((n - size) / step) + 1;
+      strides[d] = input.strides[d] * step;
+    }
+    const from = input.shape;
+    return recordView(
+      "UnfoldBackward0",
+      input,
+      makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
+      (g) => unfoldGradient(g, from, d, size, step),
+    );
+  },
+);
 
 /** Adds each tap of the windows at its place. */
 function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size: number, step: number): Tensor {
