@@ -61,12 +61,12 @@ export function currentCudaDevice(): number {
   return currentCuda.value;
 }
 
-/** Lets `"cuda"` mean the device `index`. */
+/** Makes `"cuda"` mean the device `index`. */
 export function setCurrentCudaDevice(index: number): void {
   currentCuda.assign(() => index);
 }
 
-/** A change that lets `"cuda"` mean the device `index`. */
+/** A change of the setting that makes `"cuda"` mean the device `index`. */
 export function cudaDeviceChange(index: number): Change {
   return currentCuda.to(() => index);
 }
@@ -84,12 +84,12 @@ export class DeviceArgs {
 const deviceArgs = call("device", DeviceArgs);
 
 /**
- * The device of a name.
+ * The device that a name stands for; a {@linkcode Device} is returned as it is.
  *
  * @throws {DeviceError} if there is no such name
  */
 export function device(...args: Args<typeof DeviceArgs>): Device {
-  // Every creation asks for one: what is a name or a device is not parsed.
+  // Every creation op asks for a device, so the usual arguments, a name or a device, skip the parser.
   const [first] = args;
   if (args.length === 1 && (first instanceof Device || typeof first === "string")) return deviceOfName(first);
   const { type, index } = deviceArgs(args);
@@ -105,7 +105,7 @@ function deviceOfName(name: string | Device): Device {
   if (typeof name !== "string") {
     throw new ArgumentError(`device(): a device is its name or a Device: ${describe(name)}${awaitIt(name)}`);
   }
-  // What "cuda" means changes, so it is not kept.
+  // The meaning of "cuda" may change, so its device is not cached under that name.
   if (name === "cuda") name = `cuda:${currentCuda.value}`;
   const found = known.get(name);
   if (found) return found;

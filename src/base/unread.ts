@@ -10,14 +10,14 @@
 import { ArgumentError } from "./errors.ts";
 
 /**
- * Makes a promise throw where JavaScript wants a number or a text of it; returns it.
+ * Makes a promise throw where JavaScript converts it to a number or a text; returns the promise.
  *
  * @param op what made it, for the message
  */
 export function unread<T>(op: string, promise: Promise<T>): Promise<T> {
   return Object.defineProperty(promise, Symbol.toPrimitive, {
     value: () => {
-      // What is refused here is reported here, and not once more when the read fails or its process ends.
+      // The error thrown here is enough: a later failure of the read must not be reported as an unhandled rejection.
       promise.catch(() => {});
       throw new ArgumentError(`${op}(): a promise is used as if it were its value; write await ….${op}()`);
     },

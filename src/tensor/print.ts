@@ -101,7 +101,7 @@ export const getPrintoptions: Func<typeof NoArgs, PrintOptions> = func(
   () => ({ ...current }),
 );
 
-/** What surrounds a tensor's values. */
+/** The text around a tensor's values: prefix, device, `requires_grad` and `grad_fn`. */
 export interface TensorSuffixes {
   /** The device's name where it should be shown. */
   device?: string | null;
@@ -165,7 +165,7 @@ export function formatValues(
   return writer.write(0, 0, indent);
 }
 
-/** Dtypes that PyTorch does not name, because literals give them. */
+/** Whether PyTorch prints tensors of a dtype without `dtype=…`: the dtypes that literals have. */
 function isUnnamed(dtype: DType): boolean {
   const float = getDefaultDtype();
   const complex = float === float64 ? complex128 : complex64;
@@ -197,7 +197,7 @@ function shownIndices(size: number, summarize: boolean, edge: number): number[] 
   return Array.from({ length: 2 * edge }, (_, i) => (i < edge ? i : size - 2 * edge + i));
 }
 
-/** One column style for all shown values of a tensor (or of its real or imaginary parts). */
+/** The number format that all shown values of a tensor (or of its real or imaginary parts) share. */
 class Style {
   readonly #floating: boolean;
   readonly #bool: boolean;
@@ -249,7 +249,7 @@ class Style {
   }
 }
 
-/** Walks the shown part of a tensor. */
+/** Writes the shown elements of a tensor as nested brackets. */
 class Writer {
   readonly #data: ArrayLike<number | bigint>;
   readonly #shape: readonly number[];
