@@ -15,7 +15,7 @@ enum { BUCKETS = 256, CANDIDATES = 128, MEASURED = 8, MEASURED_RUNS = 3, MAX_NOT
 /* A plan that needs more scratch memory than this is passed over. */
 #define MAX_WORKSPACE ((int64_t)1 << 30)
 /* The tensors of a graph. */
-enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y', UID_BIAS = 'b', UID_PRODUCT = 'p' };
+enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y', UID_BIAS = 'b', UID_CONVOLVED = 'p' };
 
 typedef cudnnBackendDescriptor_t Descriptor;
 
@@ -66,7 +66,7 @@ static int32_t tensor(Scratch *scratch, const Convolution *c, const int64_t *siz
                       Descriptor *made) {
   int64_t strides[MAX_DIMS];
   int dims = c->rank + 2;
-  uint8_t is_virtual = uid == UID_PRODUCT;
+  uint8_t is_virtual = uid == UID_CONVOLVED;
   conv_strides(c, sizes, strides);
   CHECK(create(scratch, CUDNN_BACKEND_TENSOR_DESCRIPTOR, made));
   CHECK(set(*made, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type));
@@ -112,7 +112,7 @@ static const struct {
 };
 
 /* The convolution itself. Its factors are floats whatever the dtype. */
-static int32_t product(Scratch *scratch, const Convolution *c, Descriptor x, Descriptor w, Descriptor y, Descriptor *made) {
+static int32_t add_convolution(Scratch *scratch, const Convolution *c, Descriptor x, Descriptor w, Descriptor y, Descriptor *made) {
   float one = 1, zero = 0;
   Descriptor moves;
   CHECK(movement(scratch, c, &moves));
@@ -153,11 +153,11 @@ static int32_t graph_of(Device *device, Scratch *scratch, const Convolution *c, 
   CHECK(tensor(scratch, c, c->w, UID_W, type, c->alignment[1], &w));
   CHECK(tensor(scratch, c, c->y, UID_Y, type, c->alignment[2], &y));
   if (c->bias) {
-    CHECK(tensor(scratch, c, c->y, UID_PRODUCT, conv_compute_type(c->dtype), 16, &sum));
-    CHECK(product(scratch, c, x, w, sum, &operations[0]));
+    CHECK(tensor(scratch, c, c->y, UID_CONVOLVED, conv_compute_type(c->dtype), 16, &sum));
+    CHECK(add_convolution(scratch, c, x, w, sum, &operations[0]));
     CHECK(add_bias(scratch, c, sum, y, &operations[1]));
   } else {
-    CHECK(product(scratch, c, x, w, y, &operations[0]));
+    CHECK(add_convolution(scratch, c, x, w, y, &operations[0]));
   }
   CHECK(create(scratch, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, graph));
   CHECK(set(*graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &device->dnn));

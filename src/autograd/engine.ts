@@ -316,7 +316,7 @@ export function runBackward(
 ): (Tensor | null)[] {
   const captured: (Tensor | null)[] = [], off = whyGradIsOff();
   outputs.forEach((x, i) => checkRoot(op, x, i, off));
-  const run = () => {
+  const runPass = () => {
     const roots = outputs.map((x, i) => root(op, x, grads[i]));
     const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
     const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
@@ -333,7 +333,7 @@ export function runBackward(
     }
     for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
   };
-  withGrad(options.createGraph, () => withoutCasts(() => runOwned(run, nothing)));
+  withGrad(options.createGraph, () => withoutCasts(() => runOwned(runPass, nothing)));
   for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
   return captured;
 }

@@ -190,7 +190,7 @@ function checkCount(op: string, count: number, of: readonly Tensor[]): void {
   }
 }
 
-function run(
+function runCollective(
   name: string,
   collective: Collective,
   inputs: readonly Tensor[],
@@ -222,7 +222,7 @@ export const allReduce: Func<typeof AllReduceArgs, void> = func("allReduce", All
   const { inputs, op } = o, outputs = o.outputs ?? inputs;
   checkLists("allReduce", inputs, outputs);
   checkCount("allReduce", inputs[0].numel(), outputs);
-  run("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
+  runCollective("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
 });
 
 /** Combines tensors of all devices into `output`, on the device of input `root`. */
@@ -231,7 +231,7 @@ export const reduce: Func<typeof ReduceArgs, void> = func("reduce", ReduceArgs, 
   const outputs = inputs.map((x, i) => i === root ? output ?? x : x);
   checkLists("reduce", inputs, outputs);
   checkCount("reduce", inputs[0].numel(), outputs);
-  run("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
+  runCollective("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
 });
 
 /** Writes the values of tensor `root` into the others. */
@@ -240,7 +240,7 @@ export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
   BroadcastRootArgs,
   ({ inputs, root }) => {
     checkLists("broadcast", inputs, inputs);
-    run("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
+    runCollective("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
   },
 );
 
@@ -248,7 +248,7 @@ export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
 export const allGather: Func<typeof AllGatherArgs, void> = func("allGather", AllGatherArgs, ({ inputs, outputs }) => {
   checkLists("allGather", inputs, outputs);
   checkCount("allGather", inputs[0].numel() * inputs.length, outputs);
-  run("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
+  runCollective("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
 });
 
 /** Combines the inputs and gives each output, in order, an equal part of the result. */
@@ -257,5 +257,5 @@ export const reduceScatter: Func<typeof ReduceScatterArgs, void> = func("reduceS
   checkLists("reduceScatter", inputs, outputs);
   const part = inputs[0].numel() / inputs.length;
   checkCount("reduceScatter", part, outputs);
-  run("reduceScatter", Collective.ReduceScatter, inputs, outputs, part, op);
+  runCollective("reduceScatter", Collective.ReduceScatter, inputs, outputs, part, op);
 });

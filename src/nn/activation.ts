@@ -25,12 +25,12 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { float, python } from "./repr.ts";
 
-/** `inplace=True` where the layer writes into its input, after `before`. */
+/** The printed options of an activation: `before`, then `inplace=True` where the layer writes into its input. */
 function printed(before: string, { inplace }: InplaceArgs): string {
   return [before, inplace ? "inplace=True" : ""].filter((part) => part !== "").join(", ");
 }
 
-/** An activation with nothing to choose but `inplace`. */
+/** Defines an activation whose only option is `inplace`. */
 function simple(name: string, activate: (input: Tensor, inplace: boolean) => Tensor): Layer<typeof InplaceArgs> {
   return layer({
     name,
@@ -40,20 +40,23 @@ function simple(name: string, activate: (input: Tensor, inplace: boolean) => Ten
   });
 }
 
-/** An activation with nothing to choose. */
+/** Defines an activation without options. */
 function plain(name: string, activate: (input: Tensor) => Tensor): Layer<typeof NoArgs> {
   return layer({ name, params: NoArgs, call: (_, input: Tensor) => activate(input) });
 }
 
-/** `max(x, 0)`. */
+/** Rectified linear unit: `max(x, 0)`. */
 export const ReLU: Layer<typeof InplaceArgs> = simple("ReLU", F.relu);
 export type ReLU = InstanceType<typeof ReLU>;
 
-/** Self-normalising: a scaled ELU with the constants that keep mean 0 and variance 1 (https://arxiv.org/abs/1706.02515). */
+/**
+ * Scaled exponential linear unit: an ELU with the constants that keep mean 0 and variance 1 from layer to layer
+ * (https://arxiv.org/abs/1706.02515).
+ */
 export const SELU: Layer<typeof InplaceArgs> = simple("SELU", F.selu);
 export type SELU = InstanceType<typeof SELU>;
 
-/** `x · sigmoid(x)`. */
+/** Sigmoid linear unit (swish): `x · sigmoid(x)`. */
 export const SiLU: Layer<typeof InplaceArgs> = simple("SiLU", F.silu);
 export type SiLU = InstanceType<typeof SiLU>;
 
@@ -73,7 +76,7 @@ export type Hardswish = InstanceType<typeof Hardswish>;
 export const ReLU6: Layer<typeof InplaceArgs> = simple("ReLU6", F.relu6);
 export type ReLU6 = InstanceType<typeof ReLU6>;
 
-/** `1 / (1 + e^-x)`. */
+/** Logistic sigmoid: `1 / (1 + e^-x)`. */
 export const Sigmoid: Layer<typeof NoArgs> = plain("Sigmoid", F.sigmoid);
 export type Sigmoid = InstanceType<typeof Sigmoid>;
 
@@ -107,7 +110,7 @@ export const Hardtanh: Layer<typeof HardtanhArgs> = layer({
 });
 export type Hardtanh = InstanceType<typeof Hardtanh>;
 
-/** `x` above 0, `negativeSlope · x` below. */
+/** Leaky rectified linear unit: `x` above 0, `negativeSlope · x` below. */
 export const LeakyReLU: Layer<typeof LeakyReluArgs> = layer({
   name: "LeakyReLU",
   params: LeakyReluArgs,
@@ -116,7 +119,7 @@ export const LeakyReLU: Layer<typeof LeakyReluArgs> = layer({
 });
 export type LeakyReLU = InstanceType<typeof LeakyReLU>;
 
-/** `x` above 0, `alpha · (e^x - 1)` below. */
+/** Exponential linear unit: `x` above 0, `alpha · (e^x - 1)` below. */
 export const ELU: Layer<typeof AlphaArgs> = layer({
   name: "ELU",
   params: AlphaArgs,
@@ -125,7 +128,7 @@ export const ELU: Layer<typeof AlphaArgs> = layer({
 });
 export type ELU = InstanceType<typeof ELU>;
 
-/** `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
+/** Continuously differentiable exponential linear unit: `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
 export const CELU: Layer<typeof AlphaArgs> = layer({
   name: "CELU",
   params: AlphaArgs,
@@ -134,7 +137,7 @@ export const CELU: Layer<typeof AlphaArgs> = layer({
 });
 export type CELU = InstanceType<typeof CELU>;
 
-/** `x · Φ(x)`, Φ being the normal distribution function. */
+/** Gaussian error linear unit: `x · Φ(x)`, where Φ is the normal distribution function. */
 export const GELU: Layer<typeof GeluArgs> = layer({
   name: "GELU",
   params: GeluArgs,
@@ -143,7 +146,7 @@ export const GELU: Layer<typeof GeluArgs> = layer({
 });
 export type GELU = InstanceType<typeof GELU>;
 
-/** `log(1 + e^(beta · x)) / beta`. */
+/** Smooth rectified linear unit: `log(1 + e^(beta · x)) / beta`. */
 export const Softplus: Layer<typeof SoftplusArgs> = layer({
   name: "Softplus",
   params: SoftplusArgs,
@@ -152,7 +155,7 @@ export const Softplus: Layer<typeof SoftplusArgs> = layer({
 });
 export type Softplus = InstanceType<typeof Softplus>;
 
-/** `x` outside of [-lambd, lambd], else 0. */
+/** Hard shrinkage: `x` outside of [-lambd, lambd], else 0. */
 export const Hardshrink: Layer<typeof ShrinkArgs> = layer({
   name: "Hardshrink",
   params: ShrinkArgs,
@@ -161,7 +164,7 @@ export const Hardshrink: Layer<typeof ShrinkArgs> = layer({
 });
 export type Hardshrink = InstanceType<typeof Hardshrink>;
 
-/** `x` moved toward 0 by `lambd`, 0 within. */
+/** Soft shrinkage: `x` moved toward 0 by `lambd`; 0 for `x` in [-lambd, lambd]. */
 export const Softshrink: Layer<typeof ShrinkArgs> = layer({
   name: "Softshrink",
   params: ShrinkArgs,
@@ -182,16 +185,19 @@ export type Threshold = InstanceType<typeof Threshold>;
 /** The parameters of {@linkcode RReLU}. */
 export class RReLUArgs {
   constructor(
-    /** The least slope. */
+    /** The lower bound of the slopes. */
     public lower: number = 1 / 8,
-    /** The largest slope. */
+    /** The upper bound of the slopes. */
     public upper: number = 1 / 3,
     /** Whether the result is written into the input. */
     public inplace = false,
   ) {}
 }
 
-/** `x` above 0; below, times a slope drawn from [lower, upper] in training and their mean otherwise. */
+/**
+ * Randomised leaky rectified linear unit: `x` above 0; below, `x` times a slope drawn from [lower, upper] in training,
+ * times the mean of the two bounds otherwise.
+ */
 export const RReLU: Layer<typeof RReLUArgs> = layer({
   name: "RReLU",
   params: RReLUArgs,
@@ -200,7 +206,7 @@ export const RReLU: Layer<typeof RReLUArgs> = layer({
 });
 export type RReLU = InstanceType<typeof RReLU>;
 
-/** The first half along a dimension times the sigmoid of the second. */
+/** Gated linear unit: the first half of the input along a dimension times the sigmoid of the second half. */
 export const GLU: Layer<typeof GluArgs> = layer({
   name: "GLU",
   params: GluArgs,
@@ -212,9 +218,9 @@ export type GLU = InstanceType<typeof GLU>;
 /** The parameters of {@linkcode PReLU}. */
 export class PReLUArgs extends FactoryArgs {
   constructor(
-    /** How many slopes are learned: 1, or one per channel. */
+    /** The number of learned slopes: 1, or the number of channels. */
     public numParameters = 1,
-    /** Their initial value. */
+    /** The initial value of the slopes. */
     public init = 0.25,
   ) {
     super();
@@ -223,13 +229,13 @@ export class PReLUArgs extends FactoryArgs {
 
 const preluArgs = call("PReLU", PReLUArgs);
 
-/** `x` above 0, a learned multiple of it below. */
+/** Parametric rectified linear unit: `x` above 0, a learned slope times `x` below. */
 export class PReLU extends Module {
-  /** How many slopes are learned. */
+  /** The number of learned slopes. */
   readonly numParameters: number;
-  /** Their initial value. */
+  /** The initial value of the slopes. */
   readonly init: number;
-  /** The slopes. */
+  /** The slopes `(numParameters)`. */
   weight: Parameter;
 
   constructor(...args: Args<typeof PReLUArgs>) {

@@ -1,5 +1,5 @@
 /**
- * Containers that hold modules or parameters in order.
+ * Containers of modules or parameters in order: `Sequential`, `ModuleList`, `ParameterList`.
  *
  * A list's items are fields named "0", "1", …, so `list[0]` reads them and state-dict keys are PyTorch's.
  *
@@ -15,7 +15,7 @@ import { chained } from "./linear_chain.ts";
 import { Module } from "./module.ts";
 import { block, listBlock } from "./repr.ts";
 
-/** A module as containers call it, whatever its `forward` takes. */
+/** A module with the type by which containers call it. */
 interface Callable {
   call(...args: unknown[]): unknown;
 }
@@ -30,7 +30,7 @@ function position(op: string, index: number, size: number): number {
 /** The parameters of `insert`. */
 export class InsertArgs<T> {
   constructor(
-    /** The position of the item that stands behind it afterwards; negative from the end. */
+    /** The position of the new item; negative from the end. */
     public index: number,
     /** The module. */
     public module: T,
@@ -48,7 +48,7 @@ export class AppendArgs<T> {
 /** The parameters of `at`, and of `pop`. */
 export class IndexArgs {
   constructor(
-    /** The position, negative from the end. */
+    /** The position of the item; negative from the end. */
     public index: number = -1,
   ) {}
 }
@@ -58,17 +58,17 @@ const setAtArgs = call("setAt", InsertArgs<Module>);
 const appendArgs = call("append", AppendArgs<Module>);
 const popArgs = call("pop", IndexArgs);
 
-/** What `Sequential` and `ModuleList` share: an ordered list of modules in fields. */
+/** The base of `Sequential` and `ModuleList`: an ordered list of modules in fields. */
 export abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
   /** The items by position; for one from the end use `at(-1)`. */
   [index: number]: T;
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return this.list().length;
   }
 
-  /** How many items there are: Python's `len()`. */
+  /** The number of items, as Python's `len()` gives it. */
   len(): number {
     return this.length;
   }
@@ -136,7 +136,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   }
 
   /**
-   * Takes the module at `index` out; those behind it move up.
+   * Removes and returns the module at `index`; those behind it move up.
    *
    * @throws {IndexError} if there is none
    */
@@ -163,7 +163,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
     return Array.from(this._ownModules(), ([name]) => name);
   }
 
-  /** Puts other items in place of these. */
+  /** Replaces all items. */
   private replace(items: readonly T[]): void {
     const own = this as unknown as Record<string, unknown>;
     for (const key of this.names()) delete own[key];
@@ -172,7 +172,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
 }
 
 /**
- * Modules that run one after the other.
+ * A chain of modules: each is called with the output of the one before.
  *
  * Takes modules (`new nn.Sequential(a, b)`) or an object with names (`new nn.Sequential({ conv: a, relu: b })`).
  *
@@ -216,13 +216,13 @@ export class Sequential extends ModuleSequence<Module> {
     return new Sequential(...this.itemsBetween(start, end));
   }
 
-  /** The module of a name given in the constructor. */
+  /** The module of a name that was given to the constructor. */
   get(name: string): Module {
     return this.getSubmodule(name);
   }
 }
 
-/** A list of modules, for `forward` to use as it likes. */
+/** A list of modules that a `forward` written by the user calls. */
 export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
   /**
    * Takes any iterable of modules.
@@ -235,7 +235,7 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
     for (const module of modules) this.add("ModuleList", module);
   }
 
-  /** A list has no computation of its own. */
+  /** Throws: a list has no computation of its own. */
   override forward(): never {
     throw new ArgumentError(`${this._name()}(): the container has no forward; call the modules that it holds`);
   }
@@ -265,7 +265,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     this.extend(values);
   }
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return Object.keys(this).filter((key) => /^\d+$/.test(key)).length;
   }
@@ -301,7 +301,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     return Array.from(this, (value, i) => describeItem(i, value, value.dtype.toString())).join("\n");
   }
 
-  /** A list has no computation of its own. */
+  /** Throws: a list has no computation of its own. */
   override forward(): never {
     throw new ArgumentError("ParameterList(): the container has no forward; use the parameters that it holds");
   }

@@ -11,7 +11,7 @@ import { isPlainObject } from "../base/call.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 
-/** Gives a new, empty object for one that is copied field by field; `null` shares it. */
+/** Returns a new, empty object for one that is to be copied field by field; `null` for one that is shared. */
 export type Blank = (original: object) => object | null;
 
 /**

@@ -8,7 +8,7 @@ import * as activation from "../ops/pointwise/activation.ts";
 import { type Fn, fn } from "../ops/core/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** An activation's function without its first parameter's freedom: the input is written and returned. */
+/** The type of an activation's in-place form: the same parameters; it writes into the input and returns it. */
 export type InPlace<F> = F extends (input: Tensor, ...args: infer A) => unknown ? (input: Tensor, ...args: A) => Tensor
   : never;
 
@@ -34,11 +34,11 @@ export const threshold_: InPlace<typeof activation.threshold> = inPlace(activati
 /** The parameters of {@linkcode rrelu_}. */
 export class RreluInPlaceArgs {
   constructor(
-    /** The least slope. */
+    /** The lower bound of the slopes. */
     public lower: number = 1 / 8,
-    /** The largest slope. */
+    /** The upper bound of the slopes. */
     public upper: number = 1 / 3,
-    /** Whether slopes are drawn. */
+    /** Whether slopes are drawn at random; otherwise all are the mean of the two bounds. */
     public training = false,
   ) {}
 }

@@ -217,7 +217,7 @@ export type {
   UnpoolInputs,
   WithIndices,
 } from "./pooling.ts";
-export type { Cell, Kind, Step, Weights } from "./rnn.ts";
+export type { Cell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./rnn.ts";
 export type { FlattenLayerArgs, UnflattenLayerArgs } from "./shaping.ts";
 export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs } from "./softmax.ts";
 export type { SoftmaxLayerArgs } from "./softmax_layers.ts";

@@ -16,9 +16,9 @@ export class RegisterBufferArgs {
   constructor(
     /** The field's name, also its key in the state dict. */
     public name: string,
-    /** The value; `null` keeps the name without a buffer. */
+    /** The buffer's value; `null` reserves the name without a buffer. */
     public tensor: Tensor | null,
-    /** Whether it is saved. */
+    /** Whether the buffer is part of the state dict. */
     public persistent = true,
   ) {}
 }
@@ -46,9 +46,9 @@ export class RegisterModuleArgs {
 /** The parameters of {@linkcode Module.namedModules}. */
 export class NamedModulesArgs {
   constructor(
-    /** Modules that are skipped; those that are given are added. */
+    /** Modules that are skipped; the modules that are yielded are added to it. */
     public memo: Set<Module> | null = null,
-    /** Put before every name. */
+    /** A prefix of every name. */
     public prefix = "",
     /** Whether a shared module appears once. */
     public removeDuplicate = true,
@@ -58,7 +58,7 @@ export class NamedModulesArgs {
 /** The parameters of {@linkcode Module.namedParameters} and {@linkcode Module.namedBuffers}. */
 export class NamedTensorsArgs {
   constructor(
-    /** Put before every name. */
+    /** A prefix of every name. */
     public prefix = "",
     /** Whether submodules are included. */
     public recurse = true,
@@ -88,16 +88,16 @@ export class SetSubmoduleArgs {
   constructor(
     /** The path. */
     public target: string,
-    /** What stands there from now on. */
+    /** The module that replaces the one at the path. */
     public module: Module,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.stateDict}. */
 export class StateDictArgs {
-  /** Put before every key. */
+  /** A prefix of every key. */
   prefix = "";
-  /** Whether the tensors themselves are given, not detached ones. */
+  /** Whether the dict holds the parameters themselves instead of detached tensors. */
   keepVars = false;
 }
 
@@ -106,7 +106,7 @@ export class LoadStateDictArgs {
   constructor(
     /** Whether keys that are missing or unexpected are an error. */
     public strict = true,
-    /** Take the tensors themselves instead of copying their values. */
+    /** Whether the dict's tensors become the module's, instead of having their values copied. */
     public assign = false,
   ) {}
 }
@@ -114,7 +114,7 @@ export class LoadStateDictArgs {
 /** The parameters of {@linkcode Module.apply}. */
 export class ApplyArgs {
   constructor(
-    /** What to do with each module. */
+    /** The function that is called with each module. */
     public fn: (module: Module) => void,
   ) {}
 }
@@ -122,7 +122,7 @@ export class ApplyArgs {
 /** The parameters of {@linkcode Module.train}. */
 export class TrainArgs {
   constructor(
-    /** False is the same as {@linkcode Module.eval}. */
+    /** Whether training mode is set; `false` sets evaluation mode. */
     public mode = true,
   ) {}
 }
@@ -137,7 +137,10 @@ export class ZeroGradArgs {
 
 /** The parameters of {@linkcode Module.to}. */
 export class ModuleToArgs {
-  /** The layout of parameters and buffers that have the dimensions for it: `channelsLast` for 4, `channelsLast3d` for 5. */
+  /**
+   * The memory format of the parameters and buffers that have its number of dimensions: `channelsLast` 4,
+   * `channelsLast3d` 5.
+   */
   memoryFormat: MemoryFormat | null = null;
   constructor(
     /** The device; in its place a dtype, or a tensor whose device and dtype are taken. */
@@ -152,7 +155,7 @@ export class ModuleToArgs {
 /** The parameters of {@linkcode Module.cuda}. */
 export class ModuleCudaArgs {
   constructor(
-    /** Which GPU; `null`: the current one. */
+    /** The number of the GPU; `null`: the current one. */
     public device: number | null = null,
   ) {}
 }
@@ -160,7 +163,7 @@ export class ModuleCudaArgs {
 /** The parameters of {@linkcode Module.type}. */
 export class ModuleTypeArgs {
   constructor(
-    /** What parameters and buffers become. */
+    /** The dtype of all parameters and buffers. */
     public dstType: DType,
   ) {}
 }
@@ -168,7 +171,7 @@ export class ModuleTypeArgs {
 /** The parameters of {@linkcode Module.toEmpty}. */
 export class ToEmptyArgs {
   constructor(
-    /** Where the module is from now on, without its values. */
+    /** The device of the uninitialised parameters and buffers. */
     public device: string | Device,
   ) {}
 }

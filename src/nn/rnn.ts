@@ -37,10 +37,10 @@ const gruHidden = expression("gruHidden", ([xr, xz, xn, hr, hz, hn, h]) => {
 });
 
 /** A step: the projected input and the state to the new state. The state is `[h]`, or `[h, c]` for LSTM. */
-export type Step = (x: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
+export type RecurrentStep = (x: Tensor, state: readonly Tensor[], weights: RecurrentWeights) => Tensor[];
 
 /** The parameters of one layer and direction. */
-export interface Weights {
+export interface RecurrentWeights {
   /** From the input. */
   readonly ih: Tensor;
   /** From the state. */
@@ -54,34 +54,34 @@ export interface Weights {
 }
 
 /** How many gates each kind has, and its step. */
-export interface Kind {
+export interface RecurrentKind {
   /** How many gates a cell has. */
   readonly gates: number;
   /** How many states a cell carries. */
   readonly states: 1 | 2;
   /** One step in time. */
-  readonly step: Step;
+  readonly step: RecurrentStep;
 }
 
-function simple(step: (tensors: Tensor[], numbers: number[]) => Tensor): Step {
+function simple(step: (tensors: Tensor[], numbers: number[]) => Tensor): RecurrentStep {
   return (x, [h], w) => [step([x, F.linear(h, w.hh, w.biasHh)], [])];
 }
 
-function lstmStep(x: Tensor, [h, c]: readonly Tensor[], w: Weights): Tensor[] {
+function lstmStep(x: Tensor, [h, c]: readonly Tensor[], w: RecurrentWeights): Tensor[] {
   const [i, f, g, o] = x.add(F.linear(h, w.hh, w.biasHh)).chunk(4, -1);
   const cell = lstmCell([i, f, g, c], []);
   const hidden = lstmHidden([o, cell], []);
   return [w.hr ? F.linear(hidden, w.hr) : hidden, cell];
 }
 
-function gruStep(x: Tensor, [h]: readonly Tensor[], w: Weights): Tensor[] {
+function gruStep(x: Tensor, [h]: readonly Tensor[], w: RecurrentWeights): Tensor[] {
   return [gruHidden([...x.chunk(3, -1), ...F.linear(h, w.hh, w.biasHh).chunk(3, -1), h], [])];
 }
 
-const RNN_TANH: Kind = { gates: 1, states: 1, step: simple(tanhStep) };
-const RNN_RELU: Kind = { gates: 1, states: 1, step: simple(reluStep) };
-const LSTM_KIND: Kind = { gates: 4, states: 2, step: lstmStep };
-const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
+const RNN_TANH: RecurrentKind = { gates: 1, states: 1, step: simple(tanhStep) };
+const RNN_RELU: RecurrentKind = { gates: 1, states: 1, step: simple(reluStep) };
+const LSTM_KIND: RecurrentKind = { gates: 4, states: 2, step: lstmStep };
+const GRU_KIND: RecurrentKind = { gates: 3, states: 1, step: gruStep };
 
 /** The parameters of {@linkcode RNN}. */
 export class RNNArgs extends FactoryArgs {
@@ -158,7 +158,7 @@ const lstmArgs = call("LSTM", LSTMArgs);
 const gruArgs = call("GRU", GRUArgs);
 
 /** Throws unless there are as many states as the kind has, all tensors. */
-function checkStates(op: string, kind: Kind, states: unknown): void {
+function checkStates(op: string, kind: RecurrentKind, states: unknown): void {
   checkTensors(op, "hx", states);
   if (states.length !== kind.states) {
     throw new ArgumentError(`${op}(): hx must be a list of ${kind.states} states: ${states.length} given`);
@@ -185,7 +185,7 @@ export abstract class RNNBase extends Module {
   readonly projSize: number;
 
   /** Takes the options of the layer. */
-  constructor(name: string, kind: Kind, o: Readonly<GRUArgs>, projSize = 0) {
+  constructor(name: string, kind: RecurrentKind, o: Readonly<GRUArgs>, projSize = 0) {
     super();
     if (typeof o !== "object" || o === null) {
       throw new ArgumentError("RNNBase(): an abstract class; use RNN, LSTM or GRU");
@@ -264,7 +264,7 @@ export abstract class RNNBase extends Module {
   }
 
   /** The weights of one layer and direction. */
-  private weights(suffix: string): Weights {
+  private weights(suffix: string): RecurrentWeights {
     const own = this as unknown as Record<string, Parameter | undefined>;
     return {
       ih: own[`weight_ih${suffix}`]!,
@@ -281,21 +281,25 @@ export abstract class RNNBase extends Module {
    * @param initial the first states `(layers · directions, N, size)`, or `null` for zeros
    * @returns the output and the last states, shaped as the input is
    */
-  protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
+  protected runLayers(
+    kind: RecurrentKind,
+    input: Tensor,
+    initial: readonly Tensor[] | null,
+  ): [output: Tensor, states: Tensor[]] {
     if (initial !== null) checkStates(this._name(), kind, initial);
     const weights = Array.from(this.passes(), ([, suffix]) => this.weights(suffix));
     // The states are of the weights' dtype, so the layer is cast as one op; but on the CPU a GRU's are not, as in PyTorch.
     const whole = autocasting.active && (kind !== GRU_KIND || autocastLists[input.device.type] === "gpu");
-    if (whole) return autocasted("lower", this.runWith.bind(this), kind, input, initial, weights);
-    return this.runWith(kind, input, initial, weights);
+    if (whole) return autocasted("lower", this.runWithWeights.bind(this), kind, input, initial, weights);
+    return this.runWithWeights(kind, input, initial, weights);
   }
 
-  /** {@linkcode RNNBase.run} with the weights of all layers and directions. */
-  private runWith(
-    kind: Kind,
+  /** {@linkcode RNNBase.runLayers} with the weights of all layers and directions. */
+  private runWithWeights(
+    kind: RecurrentKind,
     input: Tensor,
     initial: readonly Tensor[] | null,
-    weights: readonly Weights[],
+    weights: readonly RecurrentWeights[],
   ): [output: Tensor, states: Tensor[]] {
     checkTensor(this._name(), "input", input);
     if (input.ndim !== 2 && input.ndim !== 3) {
@@ -320,7 +324,7 @@ export abstract class RNNBase extends Module {
   }
 
   /** The states to start from, zeros where none are given. */
-  private initialStates(kind: Kind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
+  private initialStates(kind: RecurrentKind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
     const count = this.numLayers * this.directions;
     const sizes = [this.outSize, this.hiddenSize].slice(0, kind.states);
     if (kind.states === 1) sizes[0] = this.hiddenSize;
@@ -340,10 +344,10 @@ export abstract class RNNBase extends Module {
 
   /** Runs all layers and directions. */
   private layers(
-    kind: Kind,
+    kind: RecurrentKind,
     x: Tensor,
     states: readonly Tensor[],
-    weights: readonly Weights[],
+    weights: readonly RecurrentWeights[],
   ): [Tensor, Tensor[]] {
     const last: Tensor[][] = states.map(() => []);
     let pass = 0;
@@ -375,10 +379,10 @@ export abstract class RNNBase extends Module {
 
 /** One layer in one direction over `x` `(L, N, *)`. */
 function sequence(
-  kind: Kind,
+  kind: RecurrentKind,
   x: Tensor,
   start: readonly Tensor[],
-  weights: Weights,
+  weights: RecurrentWeights,
   reverse: boolean,
 ): [output: Tensor, end: readonly Tensor[]] {
   const steps = F.linear(x, weights.ih, weights.biasIh).unbind(0); // L × (N, gates · hiddenSize)
@@ -415,7 +419,7 @@ export class RNN extends RNNBase {
   /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
     const kind = this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU;
-    const [output, [hidden]] = this.run(kind, input, hx && [hx]);
+    const [output, [hidden]] = this.runLayers(kind, input, hx && [hx]);
     return [output, hidden];
   }
 }
@@ -449,7 +453,7 @@ export class LSTM extends RNNBase {
     input: Tensor,
     hx: readonly [Tensor, Tensor] | null = null,
   ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
-    const [output, [hidden, cell]] = this.run(LSTM_KIND, input, hx);
+    const [output, [hidden, cell]] = this.runLayers(LSTM_KIND, input, hx);
     return [output, [hidden, cell]];
   }
 }
@@ -468,7 +472,7 @@ export class GRU extends RNNBase {
 
   /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    const [output, [hidden]] = this.run(GRU_KIND, input, hx && [hx]);
+    const [output, [hidden]] = this.runLayers(GRU_KIND, input, hx && [hx]);
     return [output, hidden];
   }
 }
@@ -525,7 +529,7 @@ export abstract class Cell extends Module {
   bias_hh: Parameter | null;
 
   /** Takes the options of the layer. */
-  constructor(name: string, kind: Kind, o: Readonly<CellArgs>) {
+  constructor(name: string, kind: RecurrentKind, o: Readonly<CellArgs>) {
     super();
     checkSizes(name, { inputSize: o.inputSize, hiddenSize: o.hiddenSize });
     this.inputSize = o.inputSize;
@@ -546,7 +550,7 @@ export abstract class Cell extends Module {
   }
 
   /** One step in time. */
-  protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
+  protected step(kind: RecurrentKind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     if (initial !== null) checkStates(this._name(), kind, initial);
     for (const x of [input, ...(initial ?? [])]) {
       checkTensor(this._name(), "input and states", x);
@@ -563,7 +567,12 @@ export abstract class Cell extends Module {
   }
 
   /** {@linkcode Cell.step} with its weights. */
-  private stepWith(kind: Kind, input: Tensor, initial: readonly Tensor[] | null, weights: Weights): Tensor[] {
+  private stepWith(
+    kind: RecurrentKind,
+    input: Tensor,
+    initial: readonly Tensor[] | null,
+    weights: RecurrentWeights,
+  ): Tensor[] {
     return scope(() => {
       const batched = input.ndim === 2;
       const rows = (x: Tensor) => batched ? x : x.unsqueeze(0);

@@ -92,15 +92,15 @@ const nadam = rule<NAdamArgs>({
   constants: ({ betas: [beta1, beta2], momentumDecay }) => [beta1, momentumDecay, Math.log(beta2)],
   numbers: {
     entries: { step: 0, mu_product: 1 },
-    advance: ([step, product], _lr, [beta1, decay]) => {
+    advance: ([step, muProduct], _lr, [beta1, decay]) => {
       const now = step.add(1);
-      return [now, product.mul(momentumAt(now, beta1, decay))];
+      return [now, muProduct.mul(momentumAt(now, beta1, decay))];
     },
-    derive: ([step, product], lr, [beta1, decay, logBeta2]) => {
+    derive: ([step, muProduct], lr, [beta1, decay, logBeta2]) => {
       const momentum = momentumAt(step, beta1, decay), next = momentumAt(step.add(1), beta1, decay);
       return [
-        lr.mul(momentum.mul(-1).add(1)).div(product.mul(-1).add(1)),
-        lr.mul(next).div(product.mul(next).mul(-1).add(1)),
+        lr.mul(momentum.mul(-1).add(1)).div(muProduct.mul(-1).add(1)),
+        lr.mul(next).div(muProduct.mul(next).mul(-1).add(1)),
         correction(step, logBeta2),
       ];
     },

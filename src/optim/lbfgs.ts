@@ -56,7 +56,7 @@ interface LBFGSState extends ParamState {
   prev_loss?: number;
 }
 
-/** Yields the tensors among `values`, all in one read, and gives all values as numbers. */
+/** Returns all `values` as numbers; the tensors among them are yielded in one list, so that they are read together. */
 function* read(...values: (Tensor | number)[]): Reading<number[]> {
   const tensors = values.filter((v) => v instanceof Tensor);
   const numbers = tensors.length > 0 ? yield tensors : [];
@@ -64,15 +64,15 @@ function* read(...values: (Tensor | number)[]): Reading<number[]> {
   return values.map((v) => v instanceof Tensor ? numbers[at++] : v);
 }
 
-/** Runs to the end where the device can wait. */
-function finish<T>(steps: Reading<T>): T {
+/** Runs a computation to its end, with values read synchronously. */
+function complete<T>(steps: Reading<T>): T {
   let next = steps.next();
   while (!next.done) next = steps.next(next.value.map((t) => Number(t.itemSync())));
   return next.value;
 }
 
-/** Runs to the end where values are read asynchronously. */
-async function finishLater<T>(steps: Reading<T>): Promise<T> {
+/** Runs a computation to its end, with values read asynchronously (WebGPU). */
+async function completeAsync<T>(steps: Reading<T>): Promise<T> {
   const go = (numbers: readonly number[]) => withGrad(false, () => outsideScopes(() => steps.next(numbers)));
   let next = go([]);
   while (!next.done) next = go((await Promise.all(next.value.map((t) => t.item()))).map(Number));
@@ -128,14 +128,14 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
   }
 
   /** One step: up to `maxIter` iterations. The state is no part of any call's scope. */
-  protected override run<R>(closure?: Closure<R>): R {
+  protected override takeStep<R>(closure?: Closure<R>): R {
     if (closure === undefined) {
       throw new ArgumentError("LBFGS.step(): missing argument: a closure that computes the loss");
     }
     const steps = this.iterate(closure);
-    if (readsAtOnce(this.params[0])) return outsideScopes(() => finish(steps));
+    if (readsAtOnce(this.params[0])) return outsideScopes(() => complete(steps));
     // The type says R, as on every other device; awaiting it gives R either way.
-    return finishLater(steps) as R;
+    return completeAsync(steps) as R;
   }
 
   /** Computes the loss: what the closure gave, and its value as a tensor or a number. */

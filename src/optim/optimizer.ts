@@ -283,13 +283,15 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     if (closure !== null) checkFunction(`${this.constructor.name}.step`, "closure", closure);
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
-    const result = withGrad(false, () => this.run(closure ?? undefined));
+    const result = withGrad(false, () => this.takeStep(closure ?? undefined));
     for (const hook of this.#postHooks) hook(this);
     return result;
   }
 
-  /** One step without hooks, gradients off; LBFGS, which calls the closure itself, overrides it. */
-  protected run<R>(closure?: Closure<R>): R {
+  /**
+   * The step itself, without hooks and with recording off. LBFGS, which calls the closure several times, overrides it.
+   */
+  protected takeStep<R>(closure?: Closure<R>): R {
     const loss = closure ? enableGrad(closure) : undefined as R;
     const { gradScale, foundInf } = this;
     const scaling = gradScale === null && foundInf === null ? null : { gradScale, foundInf };

@@ -94,7 +94,7 @@ const asgd = rule<ASGDArgs, { average: boolean }>({
     entries: { step: 0, eta: "lr", mu: 1 },
     advance: ([step, eta, mu]) => [step.add(1), eta, mu],
     derive: ([_step, eta, mu], _lr, [lambd]) => [eta, lambd.mul(eta).mul(-1).add(1), mu],
-    finish: ([step], lr, [lambd, alpha, t0]) => [
+    afterUpdate: ([step], lr, [lambd, alpha, t0]) => [
       step,
       // The power as an exponential function, which every device has.
       lr.mul(lambd.mul(lr).mul(step).add(1).log().mul(alpha).mul(-1).exp()),

@@ -117,8 +117,8 @@ export interface Formula {
   readonly advance: (entries: Num[], lr: Num, constants: Num[]) => Num[];
   /** The numbers, from the entries of this step. */
   readonly derive?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
-  /** The entries once the update is done, if it changes them. */
-  readonly finish?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
+  /** The entries after the update, if they change once more. */
+  readonly afterUpdate?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
 }
 
 /** The formula of optimizers that only count their steps. */
@@ -129,7 +129,7 @@ export const enum Stage {
   Advance,
   Derive,
   Update,
-  Finish,
+  AfterUpdate,
 }
 
 /** The derived numbers of a parameter on its device, each a view. */
@@ -148,12 +148,12 @@ export class Scalars {
   readonly #names: readonly string[];
   readonly #advance: FusedUpdate;
   readonly #derive: FusedUpdate;
-  readonly #finish: FusedUpdate;
+  readonly #afterUpdate: FusedUpdate;
   readonly #derived = new WeakMap<ParamState, Derived>();
   /** What the numbers were computed from last (entries, rate, constants), and what came of it. */
   readonly #given: number[] = [];
   #numbers: readonly number[] = [];
-  #after: readonly number[] = [];
+  #entriesAfter: readonly number[] = [];
 
   /** Prepares a formula. */
   constructor(op: string, formula: Formula) {
@@ -169,9 +169,9 @@ export class Scalars {
       const found = tensors.length > count ? tensors[count].ne(0) : null;
       return compute(f, tensors, scalars).map((next, i) => found === null ? next : where(found, tensors[i], next));
     };
-    const { advance, derive = () => [], finish = (entries) => entries } = formula;
+    const { advance, derive = () => [], afterUpdate = (entries) => entries } = formula;
     this.#advance = fused(op, stepping(advance), Stage.Advance);
-    this.#finish = fused(op, stepping(finish), Stage.Finish);
+    this.#afterUpdate = fused(op, stepping(afterUpdate), Stage.AfterUpdate);
     this.#derive = fused(op, (tensors, scalars) => {
       const values = compute(derive, tensors, scalars);
       return [values.reduceRight((rest, value, i) => where(linearIndex().eq(i), value, rest))];
@@ -201,18 +201,18 @@ export class Scalars {
     given.length = count;
     // Parameters that take their steps together have the same numbers.
     if (!known) this.#compute();
-    for (let i = 0; i < names.length; i++) state[names[i]] = this.#after[i];
+    for (let i = 0; i < names.length; i++) state[names[i]] = this.#entriesAfter[i];
     return this.#numbers;
   }
 
   /** The numbers and entries for what {@linkcode Scalars.host} was given. */
   #compute(): void {
-    const { advance, derive, finish } = this.#formula, count = this.#names.length;
+    const { advance, derive, afterUpdate } = this.#formula, count = this.#names.length;
     const all = this.#given.map((value) => new Real(value));
     const rate = all[count], rest = all.slice(count + 1);
     const now = advance(all.slice(0, count), rate, rest);
     this.#numbers = derive === undefined ? [] : derive(now, rate, rest).map(valueOf);
-    this.#after = (finish === undefined ? now : finish(now, rate, rest)).map(valueOf);
+    this.#entriesAfter = (afterUpdate === undefined ? now : afterUpdate(now, rate, rest)).map(valueOf);
   }
 
   /**
@@ -243,7 +243,7 @@ export class Scalars {
     this.#advance(read, numbers, entries);
     const { parts, all } = this.#made(param, state, constants);
     if (all !== null) this.#derive(entries, numbers, [all]);
-    if (this.#formula.finish !== undefined) this.#finish(read, numbers, entries);
+    if (this.#formula.afterUpdate !== undefined) this.#afterUpdate(read, numbers, entries);
     return parts;
   }
 
