@@ -14,7 +14,9 @@ import { python } from "./repr.ts";
 /** The parameters of padding layers. */
 export class PaddingArgs {
   constructor(
-    /** One size for all borders, or two per dimension, last dimension first: `[left, right, top, bottom]`. */
+    /**
+     * The padding: one size for all sides, or two per dimension, last dimension first (`[left, right, top, bottom]`).
+     */
     public padding: Size,
   ) {}
 }
@@ -22,14 +24,14 @@ export class PaddingArgs {
 /** The parameters of layers that pad with a value. */
 export class ConstantPaddingArgs {
   constructor(
-    /** One size for all borders, or two per dimension, last dimension first. */
+    /** The padding: one size for all sides, or two per dimension, last dimension first. */
     public padding: Size,
-    /** What the border is filled with. */
+    /** The value of the padding. */
     public value: number,
   ) {}
 }
 
-/** Makes the padding a list of two sizes per dimension. */
+/** Expands the padding to a list of two sizes per dimension. */
 function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void {
   return (o) => {
     const { padding } = o;
@@ -43,7 +45,7 @@ function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void
   };
 }
 
-/** A layer that pads `dims` dimensions by a rule of `F.pad`. */
+/** Defines a layer that pads the last `dims` dimensions with a mode of `F.pad`. */
 function padding(name: string, dims: number, mode: "constant" | "reflect" | "replicate" | "circular"): Layer<
   typeof PaddingArgs
 > {
@@ -56,7 +58,7 @@ function padding(name: string, dims: number, mode: "constant" | "reflect" | "rep
   });
 }
 
-/** A layer that pads `dims` dimensions with a value. */
+/** Defines a layer that pads the last `dims` dimensions with a value. */
 function constant(name: string, dims: number): Layer<typeof ConstantPaddingArgs> {
   return layer({
     name,
@@ -91,38 +93,38 @@ export type ZeroPad2d = InstanceType<typeof ZeroPad2d>;
 export const ZeroPad3d: Layer<typeof PaddingArgs> = padding("ZeroPad3d", 3, "constant");
 export type ZeroPad3d = InstanceType<typeof ZeroPad3d>;
 
-/** Pads the last dimension with the mirrored interior. */
+/** Reflection padding of the last dimension: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad1d: Layer<typeof PaddingArgs> = padding("ReflectionPad1d", 1, "reflect");
 export type ReflectionPad1d = InstanceType<typeof ReflectionPad1d>;
 
-/** Pads the last 2 dimensions with the mirrored interior. */
+/** Reflection padding of the last 2 dimensions: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad2d: Layer<typeof PaddingArgs> = padding("ReflectionPad2d", 2, "reflect");
 export type ReflectionPad2d = InstanceType<typeof ReflectionPad2d>;
 
-/** Pads the last 3 dimensions with the mirrored interior. */
+/** Reflection padding of the last 3 dimensions: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad3d: Layer<typeof PaddingArgs> = padding("ReflectionPad3d", 3, "reflect");
 export type ReflectionPad3d = InstanceType<typeof ReflectionPad3d>;
 
-/** Pads the last dimension with the edge values. */
+/** Replication padding of the last dimension: the edge values are repeated. */
 export const ReplicationPad1d: Layer<typeof PaddingArgs> = padding("ReplicationPad1d", 1, "replicate");
 export type ReplicationPad1d = InstanceType<typeof ReplicationPad1d>;
 
-/** Pads the last 2 dimensions with the edge values. */
+/** Replication padding of the last 2 dimensions: the edge values are repeated. */
 export const ReplicationPad2d: Layer<typeof PaddingArgs> = padding("ReplicationPad2d", 2, "replicate");
 export type ReplicationPad2d = InstanceType<typeof ReplicationPad2d>;
 
-/** Pads the last 3 dimensions with the edge values. */
+/** Replication padding of the last 3 dimensions: the edge values are repeated. */
 export const ReplicationPad3d: Layer<typeof PaddingArgs> = padding("ReplicationPad3d", 3, "replicate");
 export type ReplicationPad3d = InstanceType<typeof ReplicationPad3d>;
 
-/** Pads the last dimension with the values of the other side. */
+/** Circular padding of the last dimension: with the values from the opposite side. */
 export const CircularPad1d: Layer<typeof PaddingArgs> = padding("CircularPad1d", 1, "circular");
 export type CircularPad1d = InstanceType<typeof CircularPad1d>;
 
-/** Pads the last 2 dimensions with the values of the other side. */
+/** Circular padding of the last 2 dimensions: with the values from the opposite side. */
 export const CircularPad2d: Layer<typeof PaddingArgs> = padding("CircularPad2d", 2, "circular");
 export type CircularPad2d = InstanceType<typeof CircularPad2d>;
 
-/** Pads the last 3 dimensions with the values of the other side. */
+/** Circular padding of the last 3 dimensions: with the values from the opposite side. */
 export const CircularPad3d: Layer<typeof PaddingArgs> = padding("CircularPad3d", 3, "circular");
 export type CircularPad3d = InstanceType<typeof CircularPad3d>;

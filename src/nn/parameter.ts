@@ -1,8 +1,8 @@
 /**
  * `Parameter` and `Buffer`: tensors that a module recognises as its own.
  *
- * They are tensors in every way; only the class tells a module's trained state from a tensor that merely lies in a
- * field.
+ * They behave as any tensor; by the class a module tells its trained parameters and its state from other tensors in its
+ * fields.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { checkTensor, Tensor } from "../tensor/tensor.ts";
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
   constructor(
-    /** The values; memory is shared with this tensor. */
+    /** The tensor with the values; its memory is shared. */
     public data: Tensor,
-    /** Whether gradients are recorded. */
+    /** Whether gradients flow to the parameter. */
     public requiresGrad = true,
   ) {}
 }
@@ -50,7 +50,7 @@ export class Parameter extends Tensor {
     if (requiresGrad) this.requiresGrad_(true);
   }
 
-  /** As PyTorch prints it: the tensor below a line that says what it is. */
+  /** The parameter as PyTorch prints it: the tensor below the line `Parameter containing:`. */
   override toString(): string {
     return `Parameter containing:\n${super.toString()}`;
   }
@@ -68,10 +68,10 @@ export class Parameter extends Tensor {
 
 /** The parameters of {@linkcode Buffer}. */
 export class BufferArgs {
-  /** Whether it is part of the state dict. */
+  /** Whether the buffer is part of the state dict. */
   persistent = true;
   constructor(
-    /** The values; memory is shared with this tensor. */
+    /** The tensor with the values; its memory is shared. */
     public data: Tensor,
   ) {}
 }
@@ -80,7 +80,7 @@ const bufferArgs = call("Buffer", BufferArgs);
 
 /** A tensor that is state but not trained: in a field of a module it appears in `buffers()`. */
 export class Buffer extends Tensor {
-  /** Whether it is part of the state dict. */
+  /** Whether the buffer is part of the state dict. */
   readonly persistent: boolean;
 
   constructor(...args: Args<typeof BufferArgs>) {
@@ -93,8 +93,8 @@ export class Buffer extends Tensor {
 }
 
 /**
- * Makes `target` view the memory of `source`, keeping its identity: what `module.to()` does to parameters that an
- * optimizer already holds.
+ * Replaces the memory of `target` by that of `source`; the tensor object stays the same. `module.to()` needs this,
+ * because an optimizer may already hold the parameters.
  */
 export function setData(target: Tensor, source: Tensor): void {
   const own = target as { -readonly [K in keyof Tensor]: Tensor[K] };
@@ -106,7 +106,7 @@ export function setData(target: Tensor, source: Tensor): void {
   own.dense = source.dense;
 }
 
-/** The gradient without handing it to the user: reading `x.grad` makes the collector its owner. */
+/** The gradient, without making the user its owner, as reading `x.grad` would. */
 export function peekGrad(x: Tensor): Tensor | null {
   return x.meta === null ? null : x.meta.grad;
 }

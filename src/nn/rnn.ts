@@ -36,28 +36,28 @@ const gruHidden = expression("gruHidden", ([xr, xz, xn, hr, hz, hn, h]) => {
   return fresh.add(keep.mul(h!.sub(fresh)));
 });
 
-/** A step: the projected input and the state to the new state. The state is `[h]`, or `[h, c]` for LSTM. */
+/** One step in time: from the projected input and the state to the new state, `[h]`, or `[h, c]` for LSTM. */
 export type RecurrentStep = (x: Tensor, state: readonly Tensor[], weights: RecurrentWeights) => Tensor[];
 
 /** The parameters of one layer and direction. */
 export interface RecurrentWeights {
-  /** From the input. */
+  /** The input weight, `(gates · hiddenSize, inputSize)`. */
   readonly ih: Tensor;
-  /** From the state. */
+  /** The recurrent weight, `(gates · hiddenSize, hiddenSize)`. */
   readonly hh: Tensor;
-  /** The bias beside `ih`. */
+  /** The bias of the input projection, `(gates · hiddenSize)`. */
   readonly biasIh: Tensor | null;
-  /** The bias beside `hh`. */
+  /** The bias of the recurrent projection, `(gates · hiddenSize)`. */
   readonly biasHh: Tensor | null;
-  /** The projection of an LSTM. */
+  /** The output projection of an LSTM, `(projSize, hiddenSize)`. */
   readonly hr: Tensor | null;
 }
 
-/** How many gates each kind has, and its step. */
+/** A kind of recurrent layer: RNN, LSTM or GRU. */
 export interface RecurrentKind {
-  /** How many gates a cell has. */
+  /** The number of gates of a cell. */
   readonly gates: number;
-  /** How many states a cell carries. */
+  /** The number of states of a cell: hidden state, or hidden and cell state. */
   readonly states: 1 | 2;
   /** One step in time. */
   readonly step: RecurrentStep;
@@ -86,21 +86,21 @@ const GRU_KIND: RecurrentKind = { gates: 3, states: 1, step: gruStep };
 /** The parameters of {@linkcode RNN}. */
 export class RNNArgs extends FactoryArgs {
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** The activation. */
+    /** The activation of the hidden state. */
     public nonlinearity: "tanh" | "relu" = "tanh",
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
   ) {
     super();
@@ -110,19 +110,19 @@ export class RNNArgs extends FactoryArgs {
 /** The parameters of {@linkcode GRU}. */
 export class GRUArgs extends FactoryArgs {
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
   ) {
     super();
@@ -132,21 +132,21 @@ export class GRUArgs extends FactoryArgs {
 /** The parameters of {@linkcode LSTM}. */
 export class LSTMArgs extends FactoryArgs {
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
-    /** Size that outputs are projected to; 0 for no projection. */
+    /** The number of features that outputs are projected to; 0: no projection. */
     public projSize = 0,
   ) {
     super();
@@ -157,7 +157,7 @@ const rnnArgs = call("RNN", RNNArgs);
 const lstmArgs = call("LSTM", LSTMArgs);
 const gruArgs = call("GRU", GRUArgs);
 
-/** Throws unless there are as many states as the kind has, all tensors. */
+/** Throws unless a state is given as a list of as many tensors as the kind has states. */
 function checkStates(op: string, kind: RecurrentKind, states: unknown): void {
   checkTensors(op, "hx", states);
   if (states.length !== kind.states) {
@@ -165,23 +165,23 @@ function checkStates(op: string, kind: RecurrentKind, states: unknown): void {
   }
 }
 
-/** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
+/** The base of recurrent layers: parameters, the loops over layers, directions and steps, and printing. */
 export abstract class RNNBase extends Module {
-  /** Size of an input. */
+  /** The number of input features. */
   readonly inputSize: number;
-  /** Size of the state. */
+  /** The number of features of the hidden state. */
   readonly hiddenSize: number;
-  /** Layers on top of each other. */
+  /** The number of stacked layers. */
   readonly numLayers: number;
-  /** Whether biases are learned. */
+  /** Whether the layers have learned biases. */
   readonly bias: boolean;
-  /** Whether input and output are `(N, L, *)`. */
+  /** Whether the batch is the first dimension of input and output. */
   readonly batchFirst: boolean;
-  /** The probability that an output is dropped between layers. */
+  /** The dropout probability of the outputs between stacked layers. */
   readonly dropout: number;
-  /** Whether a second pass runs from the end. */
+  /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
   readonly bidirectional: boolean;
-  /** Size that outputs are projected to, 0 for no projection. */
+  /** The number of features that outputs are projected to; 0: no projection. */
   readonly projSize: number;
 
   /** Takes the options of the layer. */
@@ -215,7 +215,7 @@ export abstract class RNNBase extends Module {
     this.resetParameters();
   }
 
-  /** The outputs of all steps and the last states: one tensor, or hidden states and cells. */
+  /** The outputs of all steps and the last state: the hidden states, or hidden and cell states. */
   abstract override forward(
     input: Tensor,
     hx?: Tensor | readonly [Tensor, Tensor] | null,
@@ -239,17 +239,17 @@ export abstract class RNNBase extends Module {
     }
   }
 
-  /** One, or two when bidirectional. */
+  /** The number of directions: 1, or 2 where bidirectional. */
   protected get directions(): number {
     return this.bidirectional ? 2 : 1;
   }
 
-  /** Size of an output of one direction. */
+  /** The number of output features of one direction. */
   protected get outSize(): number {
     return this.projSize > 0 ? this.projSize : this.hiddenSize;
   }
 
-  /** Layers and the suffixes of their parameters' names. */
+  /** The layers and directions in order: the layer's index and the suffix of its parameters' names. */
   private *passes(): Generator<[layer: number, suffix: string]> {
     for (let layer = 0; layer < this.numLayers; layer++) {
       yield [layer, `_l${layer}`];
@@ -263,7 +263,7 @@ export abstract class RNNBase extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  /** The weights of one layer and direction. */
+  /** The parameters of one layer and direction. */
   private weights(suffix: string): RecurrentWeights {
     const own = this as unknown as Record<string, Parameter | undefined>;
     return {
@@ -276,10 +276,10 @@ export abstract class RNNBase extends Module {
   }
 
   /**
-   * Runs all layers.
+   * Computes all layers and directions over the whole sequence.
    *
-   * @param initial the first states `(layers · directions, N, size)`, or `null` for zeros
-   * @returns the output and the last states, shaped as the input is
+   * @param initial the initial states, `(layers · directions, N, features)` each; `null`: zeros
+   * @returns the output and the last states, batched or unbatched as the input is
    */
   protected runLayers(
     kind: RecurrentKind,
@@ -294,7 +294,7 @@ export abstract class RNNBase extends Module {
     return this.runWithWeights(kind, input, initial, weights);
   }
 
-  /** {@linkcode RNNBase.runLayers} with the weights of all layers and directions. */
+  /** {@linkcode RNNBase.runLayers}, given the parameters of all layers and directions. */
   private runWithWeights(
     kind: RecurrentKind,
     input: Tensor,
@@ -323,7 +323,7 @@ export abstract class RNNBase extends Module {
     });
   }
 
-  /** The states to start from, zeros where none are given. */
+  /** The initial states; zeros where none are given. */
   private initialStates(kind: RecurrentKind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
     const count = this.numLayers * this.directions;
     const sizes = [this.outSize, this.hiddenSize].slice(0, kind.states);
@@ -342,7 +342,7 @@ export abstract class RNNBase extends Module {
     });
   }
 
-  /** Runs all layers and directions. */
+  /** Loops over layers and directions. */
   private layers(
     kind: RecurrentKind,
     x: Tensor,
@@ -377,7 +377,7 @@ export abstract class RNNBase extends Module {
   }
 }
 
-/** One layer in one direction over `x` `(L, N, *)`. */
+/** Computes one layer in one direction over a sequence `x` `(L, N, *)`. */
 function sequence(
   kind: RecurrentKind,
   x: Tensor,
@@ -398,12 +398,12 @@ function sequence(
 }
 
 /**
- * The simple recurrent layer: `h ← tanh(W_ih x + b_ih + W_hh h + b_hh)`.
+ * Elman recurrent layer: `h ← tanh(W_ih x + b_ih + W_hh h + b_hh)`.
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  */
 export class RNN extends RNNBase {
-  /** The activation. */
+  /** The activation of the hidden state. */
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(...args: Args<typeof RNNArgs>) {
@@ -425,7 +425,7 @@ export class RNN extends RNNBase {
 }
 
 /**
- * Long short-term memory.
+ * Long short-term memory (LSTM).
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  *
@@ -448,7 +448,7 @@ export class LSTM extends RNNBase {
     super("LSTM", LSTM_KIND, o, o.projSize);
   }
 
-  /** The outputs of all steps, and the last states and cells. */
+  /** The outputs of all steps, and the last hidden and cell states. */
   override forward(
     input: Tensor,
     hx: readonly [Tensor, Tensor] | null = null,
@@ -459,7 +459,7 @@ export class LSTM extends RNNBase {
 }
 
 /**
- * The gated recurrent unit.
+ * Gated recurrent unit (GRU).
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  *
@@ -480,11 +480,11 @@ export class GRU extends RNNBase {
 /** The parameters of {@linkcode LSTMCell} and {@linkcode GRUCell}. */
 export class CellArgs extends FactoryArgs {
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
   ) {
     super();
@@ -494,13 +494,13 @@ export class CellArgs extends FactoryArgs {
 /** The parameters of {@linkcode RNNCell}. */
 export class RNNCellArgs extends FactoryArgs {
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** The activation. */
+    /** The activation of the hidden state. */
     public nonlinearity: "tanh" | "relu" = "tanh",
   ) {
     super();
@@ -511,21 +511,21 @@ const rnnCellArgs = call("RNNCell", RNNCellArgs);
 const lstmCellArgs = call("LSTMCell", CellArgs);
 const gruCellArgs = call("GRUCell", CellArgs);
 
-/** The cells: one step of a recurrent layer. */
+/** The base of the cells, which compute one step of a recurrent layer. */
 export abstract class Cell extends Module {
-  /** Size of an input. */
+  /** The number of input features. */
   readonly inputSize: number;
-  /** Size of the state. */
+  /** The number of features of the hidden state. */
   readonly hiddenSize: number;
-  /** Whether biases are learned. */
+  /** Whether the layers have learned biases. */
   readonly bias: boolean;
-  /** `(gates · hiddenSize, inputSize)`. */
+  /** The input weight, `(gates · hiddenSize, inputSize)`. */
   weight_ih: Parameter;
-  /** `(gates · hiddenSize, hiddenSize)`. */
+  /** The recurrent weight, `(gates · hiddenSize, hiddenSize)`. */
   weight_hh: Parameter;
-  /** `(gates · hiddenSize)`, or `null`. */
+  /** The bias of the input projection, `(gates · hiddenSize)`, or `null`. */
   bias_ih: Parameter | null;
-  /** `(gates · hiddenSize)`, or `null`. */
+  /** The bias of the recurrent projection, `(gates · hiddenSize)`, or `null`. */
   bias_hh: Parameter | null;
 
   /** Takes the options of the layer. */
@@ -566,7 +566,7 @@ export abstract class Cell extends Module {
     return this.stepWith(kind, input, initial, weights);
   }
 
-  /** {@linkcode Cell.step} with its weights. */
+  /** {@linkcode Cell.step}, given the parameters. */
   private stepWith(
     kind: RecurrentKind,
     input: Tensor,
@@ -591,7 +591,7 @@ export abstract class Cell extends Module {
 
 /** One step of {@linkcode RNN}: `(N, inputSize)` to `(N, hiddenSize)`. */
 export class RNNCell extends Cell {
-  /** The activation. */
+  /** The activation of the hidden state. */
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(...args: Args<typeof RNNCellArgs>) {
@@ -600,7 +600,7 @@ export class RNNCell extends Cell {
     this.nonlinearity = o.nonlinearity;
   }
 
-  /** The new state. */
+  /** The new hidden state, `(N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
       throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${describe(this.nonlinearity)}`);
@@ -619,7 +619,7 @@ export class LSTMCell extends Cell {
     super("LSTMCell", LSTM_KIND, lstmCellArgs(args));
   }
 
-  /** The new state and cell. */
+  /** The new hidden and cell states, `(N, hiddenSize)` each. */
   override forward(input: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
     const [hidden, cell] = this.step(LSTM_KIND, input, hx);
     return [hidden, cell];
@@ -632,7 +632,7 @@ export class GRUCell extends Cell {
     super("GRUCell", GRU_KIND, gruCellArgs(args));
   }
 
-  /** The new state. */
+  /** The new hidden state, `(N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     return this.step(GRU_KIND, input, hx && [hx])[0];
   }

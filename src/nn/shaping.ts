@@ -13,9 +13,9 @@ import { type Layer, layer, shown } from "./layer.ts";
 /** The parameters of {@linkcode Flatten}. */
 export class FlattenLayerArgs {
   constructor(
-    /** First dimension that is merged. */
+    /** The first dimension that is merged. */
     public startDim = 1,
-    /** Last dimension that is merged. */
+    /** The last dimension that is merged, negative from the end. */
     public endDim: number = -1,
   ) {}
 }
@@ -25,7 +25,7 @@ export class UnflattenLayerArgs {
   constructor(
     /** The dimension that is split. */
     public dim: number,
-    /** The sizes that it is split into; one may be -1. */
+    /** The sizes that the dimension is split into; one may be -1 and is inferred. */
     public unflattenedSize: readonly number[],
   ) {}
 }
@@ -48,7 +48,7 @@ export const Unflatten: Layer<typeof UnflattenLayerArgs> = layer({
 });
 export type Unflatten = InstanceType<typeof Unflatten>;
 
-/** The windows of `(N, C, H, W)` as columns `(N, C · window, windows)`. */
+/** Im2col: the windows of `(N, C, H, W)` as columns, `(N, C · elements of a window, number of windows)`. */
 export const Unfold: Layer<typeof UnfoldArgs> = layer({
   name: "Unfold",
   params: UnfoldArgs,
@@ -57,7 +57,7 @@ export const Unfold: Layer<typeof UnfoldArgs> = layer({
 });
 export type Unfold = InstanceType<typeof Unfold>;
 
-/** The sum of windows put back in their places: the reverse of {@linkcode Unfold}. */
+/** Col2im: adds columns of windows back to their places in `(N, C, H, W)`: the reverse of {@linkcode Unfold}. */
 export const Fold: Layer<typeof FoldArgs> = layer({
   name: "Fold",
   params: FoldArgs,
@@ -66,7 +66,7 @@ export const Fold: Layer<typeof FoldArgs> = layer({
 });
 export type Fold = InstanceType<typeof Fold>;
 
-/** `(*, C · r², H, W)` to `(*, C, H · r, W · r)`. */
+/** Pixel shuffle: moves channels into space, `(*, C · r², H, W)` to `(*, C, H · r, W · r)`. */
 export const PixelShuffle: Layer<typeof PixelShuffleArgs> = layer({
   name: "PixelShuffle",
   params: PixelShuffleArgs,
@@ -75,7 +75,7 @@ export const PixelShuffle: Layer<typeof PixelShuffleArgs> = layer({
 });
 export type PixelShuffle = InstanceType<typeof PixelShuffle>;
 
-/** `(*, C, H · r, W · r)` to `(*, C · r², H, W)`. */
+/** Pixel unshuffle: moves space into channels, `(*, C, H · r, W · r)` to `(*, C · r², H, W)`. */
 export const PixelUnshuffle: Layer<typeof PixelUnshuffleArgs> = layer({
   name: "PixelUnshuffle",
   params: PixelUnshuffleArgs,
@@ -84,7 +84,7 @@ export const PixelUnshuffle: Layer<typeof PixelUnshuffleArgs> = layer({
 });
 export type PixelUnshuffle = InstanceType<typeof PixelUnshuffle>;
 
-/** Interleaves the channels of groups. */
+/** Channel shuffle: splits the channels into groups and interleaves them. */
 export const ChannelShuffle: Layer<typeof ChannelShuffleArgs> = layer({
   name: "ChannelShuffle",
   params: ChannelShuffleArgs,

@@ -1,5 +1,5 @@
 /**
- * Embeddings: tables whose rows are looked up by number.
+ * Embeddings: tables of vectors that are looked up by index.
  *
  * @module
  */
@@ -20,23 +20,23 @@ import { float, python } from "./repr.ts";
 /** The parameters of {@linkcode Embedding}. */
 export class EmbeddingLayerArgs extends FactoryArgs {
   constructor(
-    /** Rows of the table. */
+    /** The number of embeddings: rows of the table. */
     public numEmbeddings: number,
-    /** Length of a row. */
+    /** The size of each embedding vector. */
     public embeddingDim: number,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
     /** Accepted for compatibility: gradients are dense. */
     public sparse = false,
-    /** The table, in place of a drawn one. */
+    /** The table to use instead of drawing one, `(numEmbeddings, embeddingDim)`. */
     public _weight: Tensor | null = null,
-    /** Whether the table is not trained. */
+    /** Whether the table is frozen: not trained. */
     public _freeze = false,
   ) {
     super();
@@ -48,17 +48,17 @@ const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
 /** The parameters of {@linkcode Embedding.fromPretrained}. */
 export class FromPretrainedArgs {
   constructor(
-    /** The table, a matrix. */
+    /** The table, `(rows, size of a vector)`. */
     public embeddings: Tensor,
-    /** Whether it is not trained. */
+    /** Whether the table is frozen: not trained. */
     public freeze = true,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
     /** Accepted for compatibility: gradients are dense. */
     public sparse = false,
@@ -68,7 +68,7 @@ export class FromPretrainedArgs {
 const pretrainedArgs = call("Embedding.fromPretrained", FromPretrainedArgs);
 
 /**
- * A table of vectors, drawn from the normal distribution and trained.
+ * Embedding: a table of vectors, drawn from the normal distribution and trained, that is looked up by index.
  *
  * Shape: int64 `(*)` to `(*, embeddingDim)`.
  *
@@ -82,21 +82,21 @@ const pretrainedArgs = call("Embedding.fromPretrained", FromPretrainedArgs);
  * ```
  */
 export class Embedding extends Module {
-  /** Rows of the table. */
+  /** The number of embeddings: rows of the table. */
   readonly numEmbeddings: number;
-  /** Length of a row. */
+  /** The size of each embedding vector. */
   readonly embeddingDim: number;
-  /** The row of zeros, or `null`. */
+  /** The padding index, or `null`. */
   readonly paddingIdx: number | null;
-  /** The largest norm of a row, or `null`. */
+  /** The largest norm of a row that is looked up, or `null`. */
   readonly maxNorm: number | null;
-  /** Which norm. */
+  /** The exponent p of the norm. */
   readonly normType: number;
-  /** Whether gradients are divided by how often a row was looked up. */
+  /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
   readonly scaleGradByFreq: boolean;
-  /** Accepted for compatibility. */
+  /** Accepted for compatibility: gradients are dense. */
   readonly sparse: boolean;
-  /** The table. */
+  /** The table, `(numEmbeddings, embeddingDim)`. */
   weight: Parameter;
 
   constructor(...args: Args<typeof EmbeddingLayerArgs>) {
@@ -122,7 +122,7 @@ export class Embedding extends Module {
     clearRow(this.weight, this.paddingIdx);
   }
 
-  /** The rows of the numbers. */
+  /** The rows at the indices: int64 `(*)` to `(*, embeddingDim)`. */
   override forward(input: Tensor): Tensor {
     const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
     checkTensor("Embedding", "input", input);
@@ -157,25 +157,25 @@ export class Embedding extends Module {
 /** The parameters of {@linkcode EmbeddingBag}. */
 export class EmbeddingBagLayerArgs extends FactoryArgs {
   constructor(
-    /** Rows of the table. */
+    /** The number of embeddings: rows of the table. */
     public numEmbeddings: number,
-    /** Length of a row. */
+    /** The size of each embedding vector. */
     public embeddingDim: number,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
-    /** How the rows of a bag become one. */
+    /** The reduction of the rows of a bag: `"sum"`, `"mean"` or `"max"`. */
     public mode: BagMode = "mean",
     /** Accepted for compatibility: gradients are dense. */
     public sparse = false,
-    /** The table, in place of a drawn one. */
+    /** The table to use instead of drawing one, `(numEmbeddings, embeddingDim)`. */
     public _weight: Tensor | null = null,
-    /** Whether the last offset is the end of the last bag. */
+    /** Whether `offsets` has one more entry, the end of the last bag. */
     public includeLastOffset = false,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
   ) {
     super();
@@ -184,27 +184,27 @@ export class EmbeddingBagLayerArgs extends FactoryArgs {
 
 const bagArgs = call("EmbeddingBag", EmbeddingBagLayerArgs);
 
-/** Sums, means or maxima of rows of a table, one per bag of numbers. */
+/** Embedding bag: the sum, mean or maximum of the table's rows at the indices of each bag. */
 export class EmbeddingBag extends Module {
-  /** Rows of the table. */
+  /** The number of embeddings: rows of the table. */
   readonly numEmbeddings: number;
-  /** Length of a row. */
+  /** The size of each embedding vector. */
   readonly embeddingDim: number;
-  /** The largest norm of a row, or `null`. */
+  /** The largest norm of a row that is looked up, or `null`. */
   readonly maxNorm: number | null;
-  /** Which norm. */
+  /** The exponent p of the norm. */
   readonly normType: number;
-  /** Whether gradients are divided by how often a row was looked up. */
+  /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
   readonly scaleGradByFreq: boolean;
-  /** How the rows of a bag become one. */
+  /** The reduction of the rows of a bag: `"sum"`, `"mean"` or `"max"`. */
   readonly mode: BagMode;
-  /** Accepted for compatibility. */
+  /** Accepted for compatibility: gradients are dense. */
   readonly sparse: boolean;
-  /** Whether the last offset is the end of the last bag. */
+  /** Whether `offsets` has one more entry, the end of the last bag. */
   readonly includeLastOffset: boolean;
-  /** A number that does not count, or `null`. */
+  /** The padding index, whose rows are left out of the reduction, or `null`. */
   readonly paddingIdx: number | null;
-  /** The table. */
+  /** The table, `(numEmbeddings, embeddingDim)`. */
   weight: Parameter;
 
   constructor(...args: Args<typeof EmbeddingBagLayerArgs>) {
@@ -231,7 +231,7 @@ export class EmbeddingBag extends Module {
     clearRow(this.weight, this.paddingIdx);
   }
 
-  /** The joined rows of each bag. */
+  /** The reduced rows of each bag, `(bags, embeddingDim)`. */
   override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
     const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };

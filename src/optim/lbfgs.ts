@@ -21,28 +21,28 @@ import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 /** The parameters of {@linkcode LBFGS}. */
 export class LBFGSArgs {
   constructor(
-    /** What is trained; one group only. */
+    /** The parameters to train, in one group. */
     public params: ParamsInput<LBFGSArgs>,
-    /** Learning rate. */
+    /** The learning rate: the factor of the step along the direction. */
     public lr: number | Tensor = 1,
-    /** Iterations per step. */
+    /** The largest number of iterations per step. */
     public maxIter = 20,
-    /** Calls of the closure per step; `null`: 1.25 times the iterations. */
+    /** The largest number of calls of the closure per step; `null`: 1.25 times `maxIter`. */
     public maxEval: number | null = null,
-    /** Stops when no element of the gradient is larger. */
+    /** The step ends when no element of the gradient is larger in magnitude. */
     public toleranceGrad = 1e-7,
-    /** Stops when parameters or loss change less. */
+    /** The step ends when parameters or loss change by less. */
     public toleranceChange = 1e-9,
-    /** How many changes are remembered. */
+    /** The number of past changes that the inverse Hessian is estimated from. */
     public historySize = 100,
-    /** A search along the line; `null`: a fixed step. */
+    /** The line search; `null`: a fixed step. */
     public lineSearchFn: "strong_wolfe" | null = null,
   ) {}
 }
 
 const lbfgsArgs = call("LBFGS", LBFGSArgs);
 
-/** What is remembered between iterations and steps, under PyTorch's names. */
+/** The state between iterations and steps, under PyTorch's names. */
 interface LBFGSState extends ParamState {
   func_evals: number;
   n_iter: number;
@@ -80,12 +80,12 @@ async function completeAsync<T>(steps: Reading<T>): Promise<T> {
 }
 
 /**
- * Limited-memory BFGS.
+ * L-BFGS: the limited-memory quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno.
  *
  * `step` needs a closure that clears the gradients, computes the loss and calls `backward()`.
  *
- * On WebGPU: values are read asynchronously, so `step` gives a promise: write
- * `await optimizer.step(closure)`, which works on every device. An iteration reads three times there, 10 ms each.
+ * On WebGPU: values are read asynchronously, so `step` gives a promise: write `await optimizer.step(closure)`, which
+ * works on every device. An iteration reads three times there, 10 ms each.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
@@ -127,18 +127,18 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     }
   }
 
-  /** One step: up to `maxIter` iterations. The state is no part of any call's scope. */
+  /** One step: up to `maxIter` iterations. The tensors of the state belong to no scope. */
   protected override takeStep<R>(closure?: Closure<R>): R {
     if (closure === undefined) {
       throw new ArgumentError("LBFGS.step(): missing argument: a closure that computes the loss");
     }
     const steps = this.iterate(closure);
     if (readsAtOnce(this.params[0])) return outsideScopes(() => complete(steps));
-    // The type says R, as on every other device; awaiting it gives R either way.
+    // The declared type is R, as on other devices; awaiting the promise gives R as well.
     return completeAsync(steps) as R;
   }
 
-  /** Computes the loss: what the closure gave, and its value as a tensor or a number. */
+  /** Calls the closure; returns its result, and the loss as a tensor or a number. */
   private evaluate<R>(closure: Closure<R>): { result: R; loss: Tensor | number } {
     const result = enableGrad(closure);
     if (result instanceof Promise) {
@@ -217,7 +217,7 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
       state.ro.push(1 / curvature);
       state.H_diag = curvature / square;
     }
-    // The shares stay on the device: nothing depends on their values.
+    // The coefficients α stay on the device: no decision depends on their values.
     const shares: Tensor[] = [];
     let q = flat.neg();
     for (let i = state.old_dirs.length - 1; i >= 0; i--) {
@@ -232,7 +232,10 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     state.d = direction;
   }
 
-  /** Searches along a direction, whose largest element is `size`, for a point that satisfies the Wolfe conditions. */
+  /**
+   * Line search along a direction, whose largest element is `size`, for a point that satisfies the strong Wolfe
+   * conditions.
+   */
   private search<R>(
     closure: Closure<R>,
     t: number,

@@ -1,5 +1,6 @@
 /**
- * Schedules that are one formula: what the next rate is, from the current one, and the rate of any epoch, from the initial one.
+ * Schedules defined by formulas: the next learning rate from the current one, and that of any epoch from the initial
+ * one.
  *
  * @module
  */
@@ -12,19 +13,19 @@ import type { Optimizer } from "./optimizer.ts";
 /** The parameters of {@linkcode StepLR}. */
 export class StepLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs between two decays. */
+    /** The number of epochs between two decays. */
     public stepSize: number,
     /** Factor of each decay. */
     public gamma = 0.1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
 /**
- * Multiplies the rate by `gamma` every `stepSize` epochs.
+ * Step decay: multiplies the learning rate by `gamma` every `stepSize` epochs.
  *
  * @example
  * ```ts
@@ -51,18 +52,18 @@ export type StepLR = InstanceType<typeof StepLR>;
 /** The parameters of {@linkcode MultiStepLR}. */
 export class MultiStepLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs at which the rate decays; one that appears twice decays twice. */
+    /** The epochs at which the learning rate decays; one that occurs twice decays it twice. */
     public milestones: readonly number[],
     /** Factor of each decay. */
     public gamma = 0.1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by `gamma` at each milestone. */
+/** Step decay: multiplies the learning rate by `gamma` at each milestone. */
 export const MultiStepLR: Schedule<typeof MultiStepLRArgs> = schedule({
   name: "MultiStepLR",
   params: MultiStepLRArgs,
@@ -78,18 +79,18 @@ export type MultiStepLR = InstanceType<typeof MultiStepLR>;
 /** The parameters of {@linkcode ConstantLR}. */
 export class ConstantLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor until `totalIters`, in [0, 1]. */
     public factor: number = 1 / 3,
-    /** Steps with the factor. */
+    /** The number of steps with the factor. */
     public totalIters = 5,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by a constant for the first `totalIters` steps. */
+/** Multiplies the learning rate by a constant factor for the first `totalIters` steps. */
 export const ConstantLR: Schedule<typeof ConstantLRArgs> = schedule({
   name: "ConstantLR",
   params: ConstantLRArgs,
@@ -109,20 +110,20 @@ export type ConstantLR = InstanceType<typeof ConstantLR>;
 /** The parameters of {@linkcode LinearLR}. */
 export class LinearLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor at the first step, in (0, 1]. */
     public startFactor: number = 1 / 3,
     /** Factor from `totalIters` on, in [0, 1]. */
     public endFactor = 1,
-    /** Steps until `endFactor`. */
+    /** The number of steps until `endFactor`. */
     public totalIters = 5,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Changes the rate's factor linearly over the first `totalIters` steps: a warm-up. */
+/** Linear warm-up: the factor of the learning rate changes linearly over the first `totalIters` steps. */
 export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
   name: "LinearLR",
   params: LinearLRArgs,
@@ -148,16 +149,16 @@ export type LinearLR = InstanceType<typeof LinearLR>;
 /** The parameters of {@linkcode ExponentialLR}. */
 export class ExponentialLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor per epoch. */
     public gamma: number,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by `gamma` every epoch. */
+/** Exponential decay: multiplies the learning rate by `gamma` every epoch. */
 export const ExponentialLR: Schedule<typeof ExponentialLRArgs> = schedule({
   name: "ExponentialLR",
   params: ExponentialLRArgs,
@@ -169,18 +170,18 @@ export type ExponentialLR = InstanceType<typeof ExponentialLR>;
 /** The parameters of {@linkcode PolynomialLR}. */
 export class PolynomialLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Steps until the rate is 0. */
+    /** The number of steps until the learning rate is 0. */
     public totalIters = 5,
-    /** Exponent. */
+    /** The exponent of the polynomial. */
     public power = 1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** `lr · (1 - epoch / totalIters) ^ power`, then 0. */
+/** Polynomial decay: `lr · (1 - epoch / totalIters) ^ power` until `totalIters`, then 0. */
 export const PolynomialLR: Schedule<typeof PolynomialLRArgs> = schedule({
   name: "PolynomialLR",
   params: PolynomialLRArgs,
@@ -196,24 +197,24 @@ export type PolynomialLR = InstanceType<typeof PolynomialLR>;
 /** The parameters of {@linkcode CosineAnnealingLR}. */
 export class CosineAnnealingLRArgs {
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs from the highest to the lowest rate. */
+    /** The number of epochs from the highest to the lowest learning rate. */
     public T_max: number,
-    /** Lowest rate. */
+    /** The lowest learning rate. */
     public etaMin = 0,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Between the lowest rate and the initial one, by half a cosine. */
+/** The closed form of cosine annealing between the lowest and the initial learning rate. */
 function cosine({ lastEpoch, T_max, etaMin }: Omit<CosineAnnealingLRArgs, "optimizer">, base: number): number {
   return etaMin + (base - etaMin) * ((1 + Math.cos((Math.PI * lastEpoch) / T_max)) / 2);
 }
 
 /**
- * Half a cosine from the initial rate to `etaMin` in `T_max` epochs, and back.
+ * Cosine annealing: half a cosine from the initial learning rate to `etaMin` in `T_max` epochs, and back.
  *
  * @see https://arxiv.org/abs/1608.03983
  */
@@ -225,7 +226,7 @@ export const CosineAnnealingLR: Schedule<typeof CosineAnnealingLRArgs> = schedul
     if (own._isInitial) return lr;
     if (own._stepCount === 1 && lastEpoch > 0) return cosine(own, base);
     if ((lastEpoch - 1 - T_max) % (2 * T_max) === 0) {
-      // The previous rate was etaMin, from which no factor leads away: add the first step of the way up.
+      // The previous learning rate was etaMin, which no factor can change: add the first step of the way up.
       return lr + ((base - etaMin) * (1 - Math.cos(Math.PI / T_max))) / 2;
     }
     const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / T_max);
