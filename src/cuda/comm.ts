@@ -1,7 +1,8 @@
 /**
- * `cuda.comm`: tensors to and from several CUDA devices of this process.
+ * `cuda.comm`: copying, scattering, gathering and adding tensors over several CUDA devices of this process.
  *
- * NCCL does it where it is installed and can, else copies from device to device; either way the host does not wait.
+ * NCCL is used where it is installed and supports the tensors, else copies from device to device; either way the host
+ * does not wait.
  *
  * @see https://docs.pytorch.org/docs/stable/cuda.html#communication-collectives
  * @module
@@ -22,9 +23,9 @@ import * as nccl from "./nccl.ts";
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastArgs {
   constructor(
-    /** The tensor; it may be anywhere. */
+    /** The tensor, on any device. */
     public tensor: Tensor,
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
   ) {}
 }
@@ -34,7 +35,7 @@ export class BroadcastCoalescedArgs {
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
   ) {}
 }
@@ -54,11 +55,11 @@ export class ScatterPartsArgs {
   constructor(
     /** The tensor. */
     public tensor: Tensor,
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
-    /** Sizes of the parts; `null`: equal ones, the last possibly smaller. */
+    /** The sizes of the parts; `null`: equal ones, the last possibly smaller. */
     public chunkSizes: readonly number[] | null = null,
-    /** Along which dimension. */
+    /** The dimension along which the tensor is split. */
     public dim = 0,
   ) {}
 }
@@ -68,7 +69,7 @@ export class GatherPartsArgs {
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],
-    /** Along which dimension they are joined. */
+    /** The dimension along which the tensors are joined. */
     public dim = 0,
     /** The device of the result; `null`: the current one. */
     public destination: CudaDevice | null = null,
@@ -80,7 +81,7 @@ function deviceOf(device: CudaDevice): Device {
 }
 
 /**
- * Copies of a tensor on several devices; where it lies already it is not copied.
+ * Copies a tensor to several devices; on its own device it is not copied.
  */
 export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   "broadcast",
@@ -93,7 +94,7 @@ export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   },
 );
 
-/** The copies of several tensors, by device: `broadcastCoalesced(tensors, devices)[device][tensor]`. */
+/** Copies several tensors to several devices; the result is `[device][tensor]`. */
 export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]> = func(
   "broadcastCoalesced",
   BroadcastCoalescedArgs,
@@ -105,7 +106,7 @@ export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]>
 );
 
 /**
- * The sum of tensors of several devices, on one of them.
+ * Adds tensors that lie on several devices; the result lies on one of these.
  *
  * @throws {ArgumentError} if none of them is on the destination
  */
@@ -136,7 +137,7 @@ export const reduceAdd: Func<typeof ReduceAddArgs, Tensor> = func("reduceAdd", R
 });
 
 /**
- * The parts of a tensor along a dimension, on several devices.
+ * Splits a tensor along a dimension and moves the parts to several devices.
  *
  * @throws {ArgumentError} if there is not one device for each part
  */
@@ -152,7 +153,7 @@ export const scatter: Func<typeof ScatterPartsArgs, Tensor[]> = func("scatter", 
   return parts.map((part, i) => part.contiguous().to(deviceOf(devices[i])));
 });
 
-/** Tensors of several devices as one. */
+/** Joins tensors that lie on several devices, on one device. */
 export const gather: Func<typeof GatherPartsArgs, Tensor> = func("gather", GatherPartsArgs, (o) => {
   const { tensors, dim, destination } = o;
   checkTensors("gather", "tensors", tensors);

@@ -18,13 +18,13 @@ import { backendAt } from "./streams.ts";
 import { addressOf, cudaShim, Library } from "../backend/cuda/stream.ts";
 import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
-/** How values are combined. */
+/** The reduction of the devices' values. */
 export type ReduceOp = "sum" | "prod" | "max" | "min" | "avg";
 
 /** The parameters of {@linkcode isAvailable}. */
 export class NcclTensorsArgs {
   constructor(
-    /** What would be combined, one tensor per device. */
+    /** The tensors, one per device. */
     public tensors: readonly Tensor[],
   ) {}
 }
@@ -32,11 +32,11 @@ export class NcclTensorsArgs {
 /** The parameters of {@linkcode allReduce}. */
 export class AllReduceArgs {
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written; `null`: the inputs. */
+    /** The tensors that the results are written into, one per device; `null`: the inputs. */
     public outputs: readonly Tensor[] | null = null,
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
@@ -44,13 +44,13 @@ export class AllReduceArgs {
 /** The parameters of {@linkcode reduce}. */
 export class ReduceArgs {
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written; `null`: the input `root`. */
+    /** The tensor that the result is written into; `null`: the input `root`. */
     public output: Tensor | null = null,
-    /** Whose device gets the result. */
+    /** The index of the input whose device gets the result. */
     public root = 0,
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
@@ -58,9 +58,9 @@ export class ReduceArgs {
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastRootArgs {
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Whose values the others get. */
+    /** The index of the input whose values are copied. */
     public root = 0,
   ) {}
 }
@@ -68,9 +68,9 @@ export class BroadcastRootArgs {
 /** The parameters of {@linkcode allGather}. */
 export class AllGatherArgs {
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written, one per device. */
+    /** The tensors that the results are written into, one per device. */
     public outputs: readonly Tensor[],
   ) {}
 }
@@ -78,11 +78,11 @@ export class AllGatherArgs {
 /** The parameters of {@linkcode reduceScatter}. */
 export class ReduceScatterArgs {
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written, one per device. */
+    /** The tensors that the results are written into, one per device. */
     public outputs: readonly Tensor[],
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
@@ -90,7 +90,7 @@ export class ReduceScatterArgs {
 const OPS: readonly ReduceOp[] = ["sum", "prod", "max", "min", "avg"];
 const HEADER = 4;
 
-/** The collectives' numbers in the shim. */
+/** The shim's codes of the collectives. */
 const enum Collective {
   AllReduce,
   Reduce,
@@ -99,7 +99,7 @@ const enum Collective {
   ReduceScatter,
 }
 
-/** Whether the collectives can combine such tensors: NCCL is there, and they lie dense on devices of their own. */
+/** Whether the collectives support the tensors: NCCL is installed, and they are contiguous, each on another device. */
 export const isAvailable: Func<typeof NcclTensorsArgs, boolean> = func(
   "isAvailable",
   NcclTensorsArgs,
@@ -126,7 +126,7 @@ function isCombined(dtype: DType): boolean {
   return !dtype.isComplex && !dtype.isFloat8 && dtype.name !== "int16";
 }
 
-/** The number of an op; bools, which NCCL has as bytes, stay 0 or 1. */
+/** The shim's code of a reduction. For bools, which NCCL treats as bytes, one is chosen whose result is 0 or 1. */
 function numberOf(name: string, op: ReduceOp, dtype: DType): number {
   const number = OPS.indexOf(op);
   if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${describe(op)}`);
@@ -217,7 +217,7 @@ function runCollective(
   for (const out of outputs) out.storage.version++;
 }
 
-/** Combines tensors of all devices, each of which gets the result. */
+/** All-reduce: reduces the tensors of all devices; every device gets the result. */
 export const allReduce: Func<typeof AllReduceArgs, void> = func("allReduce", AllReduceArgs, (o) => {
   const { inputs, op } = o, outputs = o.outputs ?? inputs;
   checkLists("allReduce", inputs, outputs);
@@ -225,7 +225,7 @@ export const allReduce: Func<typeof AllReduceArgs, void> = func("allReduce", All
   runCollective("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
 });
 
-/** Combines tensors of all devices into `output`, on the device of input `root`. */
+/** Reduce: reduces the tensors of all devices into `output`, on the device of input `root`. */
 export const reduce: Func<typeof ReduceArgs, void> = func("reduce", ReduceArgs, ({ inputs, output, root, op }) => {
   checkTensors("reduce", "inputs", inputs);
   const outputs = inputs.map((x, i) => i === root ? output ?? x : x);
@@ -234,7 +234,7 @@ export const reduce: Func<typeof ReduceArgs, void> = func("reduce", ReduceArgs, 
   runCollective("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
 });
 
-/** Writes the values of tensor `root` into the others. */
+/** Broadcast: copies the values of input `root` into the other inputs. */
 export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
   "broadcast",
   BroadcastRootArgs,
@@ -244,14 +244,14 @@ export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
   },
 );
 
-/** Writes all inputs, one behind the other, into each of the outputs. */
+/** All-gather: writes the concatenated inputs into each of the outputs. */
 export const allGather: Func<typeof AllGatherArgs, void> = func("allGather", AllGatherArgs, ({ inputs, outputs }) => {
   checkLists("allGather", inputs, outputs);
   checkCount("allGather", inputs[0].numel() * inputs.length, outputs);
   runCollective("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
 });
 
-/** Combines the inputs and gives each output, in order, an equal part of the result. */
+/** Reduce-scatter: reduces the inputs and writes equal parts of the result, in order, into the outputs. */
 export const reduceScatter: Func<typeof ReduceScatterArgs, void> = func("reduceScatter", ReduceScatterArgs, (o) => {
   const { inputs, outputs, op } = o;
   checkLists("reduceScatter", inputs, outputs);

@@ -25,7 +25,7 @@ export class LoadIdxFileArgs {
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
-    /** Where the tensor goes. */
+    /** The device of the tensor. */
     public device: string | Device = "cpu",
   ) {}
 }
@@ -34,7 +34,7 @@ const readFileArgs = call("readFile", ReadFileArgs);
 const loadFileArgs = call("loadFile", LoadIdxFileArgs);
 
 /**
- * Reads an IDX file, gzipped or not, into memory of JavaScript.
+ * Reads an IDX file, gzipped or not, into a JavaScript array.
  *
  * @throws {FormatError} if the file is truncated or malformed
  */

@@ -1,10 +1,10 @@
 /**
- * The safetensors format as pure functions over bytes: a header's text to checked entries, and back.
+ * The safetensors format as pure functions over bytes: parsing and checking a header, and writing one.
  *
  * A file is eight bytes (the header's length, little-endian), a JSON header that gives every tensor's dtype, shape and
- * place, and the values, back to back. Files come from strangers, so nothing in a header is believed before it is
- * checked: the tensors must cover the data exactly, without overlap or hole, and no name may appear twice. This file
- * knows no tensors and no file system; `safetensors.ts` does.
+ * place, and the values, back to back. Files may be malicious, so everything in a header is checked: the tensors must
+ * cover the data exactly, without overlap or gap, and no name may occur twice. This file knows no tensors and no file
+ * system; `safetensors.ts` does.
  *
  * @see https://github.com/huggingface/safetensors#format
  * @module
@@ -49,15 +49,15 @@ const MAX_HEADER_BYTES = 100_000_000;
 
 /** One tensor of a file. */
 export interface Entry {
-  /** Its name: a key of the state dict. */
+  /** The name: a key of the state dict. */
   readonly name: string;
-  /** Element type. */
+  /** The type of the elements. */
   readonly dtype: FormatDtype;
-  /** Sizes. */
+  /** The shape. */
   readonly shape: readonly number[];
-  /** Its first byte, counted from the start of the data. */
+  /** The first byte, counted from the start of the data. */
   readonly begin: number;
-  /** One past its last byte. */
+  /** One past the last byte. */
   readonly end: number;
 }
 
@@ -65,13 +65,13 @@ export interface Entry {
 export interface Header {
   /** The tensors, in the order in which their values lie. */
   readonly entries: readonly Entry[];
-  /** Free text beside the tensors; `null` where there is none. */
+  /** The metadata: text by key; `null` where there is none. */
   readonly metadata: Readonly<Record<string, string>> | null;
   /** Where the data starts in the file. */
   readonly dataStart: number;
 }
 
-/** What is read, for the text of errors. */
+/** The public function and the file, for error messages. */
 export interface Origin {
   /** The public function. */
   readonly op: string;
@@ -189,7 +189,7 @@ function readMetadata(value: unknown, origin: Origin): Record<string, string> | 
   return value as Record<string, string>;
 }
 
-/** A list of non-negative integers that JavaScript holds exactly, or `null`. */
+/** A value as a list of non-negative safe integers, or `null` where it is none. */
 function asSizes(value: unknown): number[] | null {
   if (!Array.isArray(value)) return null;
   return value.every((v) => typeof v === "number" && Number.isSafeInteger(v) && v >= 0) ? value : null;
@@ -217,7 +217,10 @@ function readEntry(name: string, value: unknown, origin: Origin): Entry {
   return { name, dtype: dtype as FormatDtype, shape, begin, end };
 }
 
-/** Bytes of a tensor; a value above 2^53, or a part of a byte, never equals a range of the file. */
+/**
+ * The size of a tensor in bytes. It may be inexact above 2^53, or fractional, but then it never equals the length of a
+ * range of the file.
+ */
 export function byteLength(dtype: FormatDtype, shape: readonly number[]): number {
   let bits: number = BITS[dtype];
   for (const size of shape) bits *= size;
@@ -238,11 +241,11 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, origin: Ori
 
 /** A tensor to be written. */
 export interface Item {
-  /** Its name. */
+  /** The name. */
   readonly name: string;
-  /** Element type. */
+  /** The type of the elements. */
   readonly dtype: FormatDtype;
-  /** Sizes. */
+  /** The shape. */
   readonly shape: readonly number[];
 }
 

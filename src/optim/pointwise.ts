@@ -184,7 +184,7 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
     };
   }
 
-  /** Creates the state of a parameter. */
+  /** Creates the tensor `name` of a parameter's state, and before it the state's numbers. */
   protected begin(name: string, param: Tensor, state: ParamState, group: ParamGroup<O>): void {
     const { entries, starts } = this.rule;
     // The numbers come first, as in PyTorch. A learning rate on the device becomes an entry later.
