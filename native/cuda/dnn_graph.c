@@ -78,7 +78,7 @@ static int32_t tensor(Scratch *scratch, const Convolution *c, const int64_t *siz
   return finalize(*made);
 }
 
-/* How the window moves. */
+/* The descriptor of the convolution: stride, padding and dilation. */
 static int32_t movement(Scratch *scratch, const Convolution *c, Descriptor *made) {
   int64_t rank = c->rank;
   int compute = conv_compute_type(c->dtype), mode = CUDNN_CROSS_CORRELATION;
@@ -93,7 +93,7 @@ static int32_t movement(Scratch *scratch, const Convolution *c, Descriptor *made
   return finalize(*made);
 }
 
-/* The numbers of an operation and of its attributes, by kind. */
+/* cuDNN's codes of the operation and of its attributes, by kind of convolution. */
 static const struct {
   int type, x, w, y, movement, alpha, beta;
 } OPERATIONS[] = {
@@ -111,7 +111,7 @@ static const struct {
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA},
 };
 
-/* The convolution itself. Its factors are floats whatever the dtype. */
+/* The operation of the convolution. Its factors α and β are floats whatever the dtype. */
 static int32_t add_convolution(Scratch *scratch, const Convolution *c, Descriptor x, Descriptor w, Descriptor y, Descriptor *made) {
   float one = 1, zero = 0;
   Descriptor moves;
@@ -165,7 +165,7 @@ static int32_t graph_of(Device *device, Scratch *scratch, const Convolution *c, 
   return finalize(*graph);
 }
 
-/* Whether an engine's arithmetic is what was asked for. */
+/* Whether an engine computes with the requested precision and determinism. */
 static int suits(const Convolution *c, Descriptor config) {
   Descriptor engine = NULL;
   int notes[MAX_NOTES];
@@ -182,7 +182,7 @@ static int suits(const Convolution *c, Descriptor config) {
   for (int64_t i = 0; i < count && i < MAX_NOTES; i++) {
     if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && (c->modes & CONV_DETERMINISTIC)) fits = 0;
     if (c->dtype != 8) continue;
-    /* Tensor cores and rounded operands are TensorFloat-32. */
+    /* For float32, tensor cores or rounded operands mean TensorFloat-32. */
     if (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && !(c->modes & CONV_TF32)) fits = 0;
     if (notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS && !(c->modes & CONV_TF32)) fits = 0;
   }
@@ -273,7 +273,7 @@ static void release(Plan *candidate) {
   candidate->plan = candidate->config = NULL;
 }
 
-/* The place of the fastest candidate: the first, as the heuristics have it, where nothing can be measured. */
+/* The index of the fastest candidate; where nothing can be timed, the heuristics' first choice. */
 static int fastest(Device *device, const Convolution *c, const ConvOperands *operands, const Plan *candidates, int count) {
   CUevent from = NULL, to = NULL;
   int best = 0;
