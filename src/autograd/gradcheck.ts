@@ -28,7 +28,7 @@ export class GradcheckArgs {
     public atol = 1e-5,
     /** Relative tolerance. */
     public rtol = 1e-3,
-    /** Throw where a gradient is wrong, instead of giving `false`. */
+    /** Whether a wrong gradient is an error; otherwise the result is `false`. */
     public raiseException = true,
   ) {}
 }
@@ -48,7 +48,7 @@ export class GradgradcheckArgs {
     public atol = 1e-5,
     /** Relative tolerance. */
     public rtol = 1e-3,
-    /** Throw where a gradient is wrong, instead of giving `false`. */
+    /** Whether a wrong gradient is an error; otherwise the result is `false`. */
     public raiseException = true,
   ) {}
 }

@@ -44,7 +44,7 @@ export class Device {
     return this.index === null ? this.type : `${this.type}:${this.index}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return `device(type='${this.type}'${this.index === null ? "" : `, index=${this.index}`})`;
   }

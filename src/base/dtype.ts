@@ -78,7 +78,7 @@ export class DType {
     return `torch.${this.name}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }

@@ -1,5 +1,5 @@
 /**
- * Where the library runs: the only file of `src` that names Deno or Node.
+ * The platform: the only file of `src` that names Deno or Node.
  *
  * Deno offers everything that is used here. Where another platform lacks something, the function returns `undefined` or
  * `null`, or throws an error that names what would be needed; nothing fails while modules are loaded. `ffi/` opens

@@ -171,12 +171,10 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
     this.tensors = tensors;
   }
 
-  /** The number of samples. */
   override get length(): number {
     return this.tensors[0].shape[0];
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T {
     return this.tensors.map((t) => t.select(0, index)) as unknown as T;
   }
@@ -212,12 +210,10 @@ export class Subset<T> extends Dataset<T> {
     this.indices = indices;
   }
 
-  /** The number of samples. */
   override get length(): number {
     return this.indices.length;
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     return itemAt(this.dataset, this.indices[index]);
   }
@@ -244,7 +240,7 @@ export class Subset<T> extends Dataset<T> {
 }
 
 /**
- * Several datasets, one after the other.
+ * The concatenation of several map-style datasets.
  *
  * @example
  * ```ts
@@ -281,12 +277,10 @@ export class ConcatDataset<T> extends Dataset<T> {
     this.cumulativeSizes = this.datasets.map((d) => total += d.length);
   }
 
-  /** The number of samples. */
   override get length(): number {
     return this.cumulativeSizes[this.cumulativeSizes.length - 1];
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     const at = index < 0 ? index + this.length : index;
     const part = this.cumulativeSizes.findIndex((end) => at < end);
@@ -298,7 +292,7 @@ export class ConcatDataset<T> extends Dataset<T> {
 }
 
 /**
- * Several iterable datasets, one after the other.
+ * The chain of several iterable datasets: all samples of the first, then of the second, and so on.
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ChainDataset
  */

@@ -70,12 +70,10 @@ export class SequentialSampler extends Sampler {
     this.dataSource = dataSource;
   }
 
-  /** The number of indices per epoch. */
   override get length(): number {
     return this.dataSource.length;
   }
 
-  /** Iterates over the indices of one epoch. */
   override *[Symbol.iterator](): Iterator<number> {
     for (let i = 0; i < this.dataSource.length; i++) yield i;
   }
@@ -170,12 +168,10 @@ export class RandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** The number of indices per epoch. */
   override get length(): number {
     return this.#numSamples ?? this.dataSource.length;
   }
 
-  /** Iterates over the indices of one epoch. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("RandomSampler", this.#generator);
     const n = this.dataSource.length;
@@ -214,12 +210,10 @@ export class SubsetRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** The number of indices per epoch. */
   override get length(): number {
     return this.indices.length;
   }
 
-  /** Iterates over the indices of one epoch. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("SubsetRandomSampler", this.#generator);
     for (const i of random.permutation(this.indices.length)) yield this.indices[i];
@@ -243,7 +237,6 @@ export class SubsetRandomSampler extends Sampler {
 export class WeightedRandomSampler extends Sampler {
   /** The weights: one per index; they need not add up to 1. */
   readonly weights: readonly number[];
-  /** The number of indices per epoch. */
   override readonly length: number;
   /** Whether indices are drawn with replacement. */
   readonly replacement: boolean;
@@ -276,7 +269,6 @@ export class WeightedRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** Iterates over the indices of one epoch. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("WeightedRandomSampler", this.#generator);
     yield* this.replacement ? this.#withReplacement(random) : this.#withoutReplacement(random);
@@ -336,14 +328,12 @@ export class BatchSampler extends Sampler<number[]> {
     this.dropLast = dropLast;
   }
 
-  /** The number of indices per epoch. */
   override get length(): number {
     const n = this.sampler.length;
     if (n === undefined) throw new ArgumentError("BatchSampler.length: the sampler has no length");
     return this.dropLast ? Math.floor(n / this.batchSize) : Math.ceil(n / this.batchSize);
   }
 
-  /** Iterates over the indices of one epoch. */
   override *[Symbol.iterator](): Iterator<number[]> {
     let batch: number[] = [];
     for (const index of this.sampler) {

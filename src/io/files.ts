@@ -22,7 +22,7 @@ import {
   systemError,
 } from "../base/platform.ts";
 
-/** Where bytes come from: a path, or a `file:`, `http:` or `https:` URL. */
+/** The source of bytes: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
 
 const REMEDIES: Readonly<Record<string, string>> = {

@@ -47,7 +47,7 @@ const ORDER: readonly string[] = Object.keys(BITS);
 /** The reference implementation's limit on the header's length. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** One tensor of a file. */
+/** The entry of one tensor in a header. */
 export interface Entry {
   /** The name: a key of the state dict. */
   readonly name: string;
@@ -67,7 +67,7 @@ export interface Header {
   readonly entries: readonly Entry[];
   /** The metadata: text by key; `null` where there is none. */
   readonly metadata: Readonly<Record<string, string>> | null;
-  /** Where the data starts in the file. */
+  /** The offset of the data in the file, in bytes. */
   readonly dataStart: number;
 }
 
@@ -84,7 +84,7 @@ function bad(origin: Origin, rule: string): FormatError {
 }
 
 /**
- * Where the data starts: 8 plus the header's length.
+ * The offset of the data in the file: 8 plus the header's length.
  *
  * @param start the first eight bytes of the file, or all of a shorter one
  * @param fileBytes the size of the file

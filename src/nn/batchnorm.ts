@@ -101,7 +101,7 @@ export abstract class NormBase<A extends readonly unknown[], D extends boolean> 
   /** The number of batches seen (0-d, int64), or `null`. */
   declare num_batches_tracked: NormTensors<A, D>["running"];
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` of parsed options. */
   constructor(name: string, o: Readonly<BatchNormLayerArgs>) {
     super();
     const { numFeatures, affine, trackRunningStats: track } = o;

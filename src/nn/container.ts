@@ -188,7 +188,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
  * ```
  */
 export class Sequential extends ModuleSequence<Module> {
-  /** Takes the modules in order, or one plain object of modules by name. */
+  /** Makes a chain of modules in order, or of one plain object of modules by name. */
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super();
     const first = modules[0];
@@ -225,7 +225,7 @@ export class Sequential extends ModuleSequence<Module> {
 /** A list of modules that a `forward` written by the user calls. */
 export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
   /**
-   * Takes any iterable of modules.
+   * Makes a list of any iterable of modules.
    *
    * @param modules the items
    */
@@ -256,7 +256,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   [index: number]: Tensor;
 
   /**
-   * Takes any iterable of tensors.
+   * Makes a list of any iterable of tensors.
    *
    * @param values the items
    */

@@ -106,7 +106,7 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
   /** The bias `(outChannels)`, or `null`. */
   bias: Bias;
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` with `dims` spatial dimensions of parsed options. */
   constructor(name: string, dims: number, o: Readonly<ConvLayerArgs | ConvTransposeLayerArgs>, transposed: boolean) {
     super();
     checkSizes(name, { inChannels: o.inChannels, outChannels: o.outChannels });
@@ -288,7 +288,7 @@ export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerAr
   /** Output padding per dimension: elements added on one side of the output. */
   readonly outputPadding: readonly number[];
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` with `dims` spatial dimensions of parsed options. */
   constructor(name: string, dims: number, o: Readonly<ConvTransposeLayerArgs>) {
     if (o.paddingMode !== "zeros") {
       throw new ArgumentError(`${name}(): only paddingMode "zeros" is possible: "${o.paddingMode}"`);

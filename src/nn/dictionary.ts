@@ -155,7 +155,7 @@ function attribute(key: string): void {
 /** The methods of {@linkcode ModuleDict}. */
 export class ModuleTable<R extends Record<string, Module> = Record<string, Module>> extends Dictionary<Module, R> {
   /**
-   * Takes an object or entries.
+   * Makes a dictionary of a plain object or of pairs of key and value.
    *
    * @param modules the items
    */
@@ -235,7 +235,7 @@ export type AsParameters<R> = { [K in keyof R]: Parameter };
 export class ParameterTable<R extends Record<string, Parameter> = Record<string, Parameter>>
   extends Dictionary<Tensor, R> {
   /**
-   * Takes an object or entries.
+   * Makes a dictionary of a plain object or of pairs of key and value.
    *
    * @param values the items
    */

@@ -44,7 +44,7 @@ export type Both<B, C> = B extends true ? C : false;
  */
 export type BiasOf<A extends readonly unknown[], At extends string> = Where<Given<A, "bias", At, true>>;
 
-/** One size for all dimensions, or one per dimension. */
+/** A size: one number for all dimensions, or a list with one per dimension. */
 export type Size = number | readonly number[];
 
 function factory(o: Readonly<FactoryArgs>): { device?: string | Device; dtype?: DType } {
@@ -77,11 +77,11 @@ export function onesBuffer(shape: readonly number[], o: Readonly<FactoryArgs>): 
 }
 
 /**
- * One number per dimension.
+ * Expands a size to a list with one number per dimension.
  *
  * @param op the layer, for messages
  * @param name the argument, for messages
- * @param dims how many are wanted
+ * @param dims the number of dimensions
  * @throws {ArgumentError} if the list has another length, or a value is not an integer
  */
 export function sizes(op: string, name: string, dims: number, value: Size): number[] {

@@ -1,5 +1,5 @@
 /**
- * `nn`: modules, layers, losses, and the functions and initialisers that they are made of.
+ * `nn`: modules, layers and losses; `nn.functional` has the functions, `nn.init` the initialisers.
  *
  * @module
  */

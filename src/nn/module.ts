@@ -654,7 +654,7 @@ export class Module extends ModuleBase {
     return block(this._name(), this.extraRepr(), children);
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }

@@ -55,12 +55,12 @@ export class Parameter extends Tensor {
     return `Parameter containing:\n${super.toString()}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }
 
-  /** How Node's `console.log` shows it. */
+  /** The text that Node's `console.log` shows. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }

@@ -59,7 +59,7 @@ export interface RecurrentKind {
   readonly gates: number;
   /** The number of states of a cell: hidden state, or hidden and cell state. */
   readonly states: 1 | 2;
-  /** One step in time. */
+  /** Computes one step in time. */
   readonly step: RecurrentStep;
 }
 
@@ -184,7 +184,7 @@ export abstract class RNNBase extends Module {
   /** The number of features that outputs are projected to; 0: no projection. */
   readonly projSize: number;
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` of parsed options. */
   constructor(name: string, kind: RecurrentKind, o: Readonly<GRUArgs>, projSize = 0) {
     super();
     if (typeof o !== "object" || o === null) {
@@ -528,7 +528,7 @@ export abstract class Cell extends Module {
   /** The bias of the recurrent projection, `(gates · hiddenSize)`, or `null`. */
   bias_hh: Parameter | null;
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` of parsed options. */
   constructor(name: string, kind: RecurrentKind, o: Readonly<CellArgs>) {
     super();
     checkSizes(name, { inputSize: o.inputSize, hiddenSize: o.hiddenSize });
@@ -549,7 +549,7 @@ export abstract class Cell extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  /** One step in time. */
+  /** Computes one step in time. */
   protected step(kind: RecurrentKind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     if (initial !== null) checkStates(this._name(), kind, initial);
     for (const x of [input, ...(initial ?? [])]) {

@@ -26,7 +26,7 @@ export class IncompatibleKeys {
   /** Keys of the state dict that the module lacks. */
   readonly unexpectedKeys: string[] = [];
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     if (this.missingKeys.length === 0 && this.unexpectedKeys.length === 0) return "<All keys matched successfully>";
     const list = (keys: string[]) => `[${keys.map((k) => `'${k}'`).join(", ")}]`;

@@ -186,7 +186,7 @@ export class SequentialLRArgs {
 const sequentialArgs = call("SequentialLR", SequentialLRArgs);
 const sequentialStepArgs = call("SequentialLR.step", NoArgs);
 
-/** Several schedules, one after another. */
+/** A sequence of schedules: each is active until its milestone. */
 export class SequentialLR extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];
@@ -274,7 +274,7 @@ export class ChainedSchedulerArgs {
 const chainedArgs = call("ChainedScheduler", ChainedSchedulerArgs);
 const chainedStepArgs = call("ChainedScheduler.step", NoArgs);
 
-/** Several schedules at once: each step is a step of all. */
+/** Several schedules applied together: each step is a step of all. */
 export class ChainedScheduler extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];

@@ -508,7 +508,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     return `${this.constructor.name} (\n${lines.join("\n")}\n)`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }

@@ -15,13 +15,13 @@ export type Reading<T> = Generator<readonly Tensor[], T, readonly number[]>;
 
 /** The objective at one step along the line. */
 export interface Point {
-  /** The step. */
+  /** The step size t. */
   readonly t: number;
-  /** The objective. */
+  /** The value of the objective. */
   readonly loss: number;
-  /** Its gradient. */
+  /** The gradient of the objective, as one vector. */
   readonly grad: Tensor;
-  /** Its slope along the line. */
+  /** The slope of the objective along the line: the gradient times the direction. */
   readonly slope: number;
 }
 

@@ -107,9 +107,9 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /** Whether there was an update: `"unknown"` after a state dict was loaded, when only the device knows. */
   private started: "no" | "yes" | "unknown" = "no";
 
-  /** Takes {@linkcode AveragedModelArgs}. */
+  /** Makes an average that starts as a copy of `model`. */
   constructor(model: M, ...args: Args<typeof AveragingArgs>);
-  /** Takes {@linkcode AveragedModelArgs} by name. */
+  /** Makes an average, with all arguments by name. */
   constructor(named: { readonly model: M } & Named<AveragingArgs>);
   constructor(...args: readonly unknown[]) {
     super();

@@ -1,5 +1,5 @@
 /**
- * How a tensor prints: PyTorch's `repr`, character for character.
+ * Printing of tensors: PyTorch's `repr`, character for character.
  *
  * A pure function from values, shape and dtype to text; it reads no device. The one idea: every element of a tensor is
  * printed at one width, in one of three float styles (integers with a dot, fixed, scientific) that the non-zero finite
@@ -13,7 +13,7 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import { complex128, complex64, type DType, float64, getDefaultDtype } from "../base/dtype.ts";
 import { numelOf } from "../base/shape.ts";
 
-/** How tensors are printed; see {@linkcode setPrintoptions}. */
+/** The options of printing; see {@linkcode setPrintoptions}. */
 export interface PrintOptions {
   /** Digits after the point of floating values. @default {4} */
   precision: number;

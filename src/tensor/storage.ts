@@ -72,7 +72,7 @@ export class Storage {
   readonly device: Device;
   /** The size in bytes, without the allocator's rounding. */
   readonly nbytes: number;
-  /** How many in-place writes there were: autograd compares it to find saved tensors that were modified. */
+  /** The version: the number of in-place writes. Autograd compares it to find saved tensors that were modified. */
   version = 0;
   /** The name of the op that made it, for the message of {@linkcode ReleasedError}. */
   readonly madeBy: string;
@@ -88,7 +88,7 @@ export class Storage {
   /** Exempt from scopes: an explicit owner (a leaf's gradient, the engine) took over the maker's claim. */
   adopted = false;
 
-  /** Takes ownership of `block` for the current scope, or for the user. */
+  /** Makes a storage of `block`, owned by the current scope or, outside of scopes, by the user. */
   constructor(block: Block, backend: Backend, device: Device, nbytes: number, madeBy: string) {
     this.block = block;
     this.backend = backend;
@@ -187,7 +187,7 @@ export function throwReleased(op: string, storage: Storage): never {
 
 let scopeCount = 0;
 
-/** One module call, composite op or user scope: the storages made inside it. */
+/** An ownership scope, that of a module call, a composite op or `scope()`: the storages made inside it. */
 class Scope {
   readonly id = ++scopeCount;
   readonly parent: Scope | null;

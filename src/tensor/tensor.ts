@@ -61,7 +61,7 @@ export class Tensor implements Strided {
   readonly shape: readonly number[];
   /** The stride of each dimension: how far apart neighbours along it lie in the storage, in elements. */
   readonly strides: readonly number[];
-  /** Where the first element lies in the storage, in elements. */
+  /** The storage offset: the position of the first element in the storage, in elements. */
   readonly offset: number;
   /** The type of the elements. */
   readonly dtype: DType;
@@ -162,7 +162,7 @@ export class Tensor implements Strided {
     return this.shape.length === (format === "channels_last" ? 4 : 5) && isChannelsLast(this);
   }
 
-  /** Where the first element lies in the storage, in elements. */
+  /** The storage offset: the position of the first element in the storage, in elements. */
   storageOffset(...args: Args<typeof NoArgs>): number {
     if (args.length > 0) noArgs.storageOffset(args);
     return this.offset;

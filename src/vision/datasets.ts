@@ -127,7 +127,6 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return new MNIST(images, labels, transform, targetTransform);
   }
 
-  /** The number of samples. */
   override get length(): number {
     return this.targets.length;
   }
@@ -143,7 +142,6 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return { data: this.#pixels.subarray(start, start + height * width), width, height, channels: 1 };
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): [X, Y] {
     const image = this.image(index);
     const label = this.targets[index];

@@ -77,7 +77,7 @@ export function applyTransform<A, B>(transform: Transform<A, B>, sample: A, ...a
 }
 
 /**
- * Several transforms, one after the other.
+ * The composition of several transforms, applied in order.
  *
  * @example
  * ```ts
