@@ -80,9 +80,7 @@ function deviceOf(device: CudaDevice): Device {
   return parseDevice(typeof device === "number" ? `cuda:${device}` : device);
 }
 
-/**
- * Copies a tensor to several devices; on its own device it is not copied.
- */
+/** Copies a tensor to several devices; on its own device it is not copied. */
 export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   "broadcast",
   BroadcastArgs,

@@ -179,23 +179,17 @@ function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
   return tensor;
 }
 
-/**
- * Fills with values from the uniform distribution over [`a`, `b`).
- */
+/** Fills with values from the uniform distribution over [`a`, `b`). */
 export const uniform_: Fn<typeof UniformInitArgs> = fn("uniform_", UniformInitArgs, (tensor, { a, b, generator }) => {
   return written(tensor, (t) => t.uniform_(a, b, { generator }));
 });
 
-/**
- * Fills with values from the normal distribution.
- */
+/** Fills with values from the normal distribution. */
 export const normal_: Fn<typeof NormalInitArgs> = fn("normal_", NormalInitArgs, (tensor, { mean, std, generator }) => {
   return written(tensor, (t) => t.normal_(mean, std, { generator }));
 });
 
-/**
- * Fills with values from the normal distribution truncated to [`a`, `b`]: its quantile function of uniform values.
- */
+/** Fills with values from the normal distribution truncated to [`a`, `b`]: its quantile function of uniform values. */
 export const truncNormal_: Fn<typeof TruncNormalInitArgs> = fn(
   "truncNormal_",
   TruncNormalInitArgs,

@@ -58,9 +58,7 @@ import { named, namedModules } from "./walk.ts";
 /** The key of a module's own state. A symbol, so that it is not among the fields that the user named. */
 const STATE: unique symbol = Symbol("cresset.module");
 
-/**
- * The key of the method that says whether a call is nothing but `forward`, so that neighbouring layers may be fused.
- */
+/** The key of the method that says whether a call does nothing but `forward`: a container may then fuse the module. */
 export const CALLS_ONLY_FORWARD: unique symbol = Symbol("cresset.callsOnlyForward");
 
 /** The number of dimensions of the tensors that each memory format applies to. */
@@ -133,8 +131,8 @@ export class Module extends ModuleBase {
   readonly [STATE]: ModuleState = new ModuleState();
 
   /**
-   * Calls the module: runs `forward` with the hooks around it, in an ownership scope that releases every tensor made
-   * inside that neither the result, nor the module, nor the graph holds.
+   * Calls `forward` with the hooks around it, in an ownership scope that releases every tensor made inside which
+   * neither the result, nor the module, nor the graph holds.
    *
    * @param args the arguments of `forward`
    */
@@ -151,10 +149,7 @@ export class Module extends ModuleBase {
     visitTensors([result, this], visit);
   }
 
-  /**
-   * Whether {@linkcode Module.call} does nothing but the `forward` of the module's class: a container may then fuse it
-   * with its neighbours.
-   */
+  /** Whether {@linkcode Module.call} does nothing but the class's `forward`: a container may then fuse the module. */
   [CALLS_ONLY_FORWARD](): boolean {
     return this[STATE].hooks.none && !Object.hasOwn(this, "forward");
   }
@@ -267,10 +262,7 @@ export class Module extends ModuleBase {
     for (const [, module] of this.namedModules()) yield module;
   }
 
-  /**
-   * The parameters with their names, which are their keys in the state dict; a shared parameter once, under its first
-   * name.
-   */
+  /** The parameters with their keys in the state dict as names; a shared parameter once, under its first name. */
   namedParameters(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Parameter]> {
     const { prefix, recurse, removeDuplicate } = parse.namedParameters(args);
     checkText("namedParameters", "prefix", prefix);
@@ -393,10 +385,7 @@ export class Module extends ModuleBase {
     return this;
   }
 
-  /**
-   * Sets training mode for the whole tree: dropout is active, batch normalisation uses the batch's statistics. Returns
-   * the module.
-   */
+  /** Sets training mode for the whole tree: dropout is active, batch normalisation uses the batch's statistics. */
   train(...args: Args<typeof TrainArgs>): this {
     const { mode } = parse.train(args);
     if (typeof mode !== "boolean") throw new ArgumentError(`train(): mode must be true or false: ${describe(mode)}`);
@@ -410,7 +399,7 @@ export class Module extends ModuleBase {
     return this.train(false);
   }
 
-  /** Sets whether gradients flow to the parameters; `false` freezes the module. Returns the module. */
+  /** Sets whether gradients flow to the parameters; `false` freezes the module. */
   requiresGrad_(...args: Args<typeof RequiresGradArgs>): this {
     const { requiresGrad } = parse.requiresGrad_(args);
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
@@ -516,8 +505,8 @@ export class Module extends ModuleBase {
   }
 
   /**
-   * Replaces the memory of every parameter, its gradient and every buffer by that of the tensor `fn` returns; the
-   * tensor objects stay the same.
+   * Replaces the memory of parameters, gradients and buffers by that of `fn`'s results; the tensors stay the same
+   * objects.
    */
   _applyTensors(fn: (tensor: Tensor) => Tensor): this {
     const done = new Set<Tensor>();
@@ -573,9 +562,7 @@ export class Module extends ModuleBase {
     return this[STATE].hooks.forward.add(entry, prepend);
   }
 
-  /**
-   * Calls `hook(module, gradOutput)` before the module's backward pass; an array that it returns replaces `gradOutput`.
-   */
+  /** Calls `hook(module, gradOutput)` before the module's backward pass; an array it returns replaces `gradOutput`. */
   registerFullBackwardPreHook(
     hook: (module: this, gradOutput: (Tensor | null)[]) => (Tensor | null)[] | void,
     ...args: Args<typeof ModuleHookArgs>
@@ -607,25 +594,17 @@ export class Module extends ModuleBase {
     return this[STATE].hooks.statePre.add(hook as (m: Module, p: string, k: boolean) => void);
   }
 
-  /**
-   * Calls `hook(module, stateDict, prefix)` after the module's part of `stateDict()` was made; the hook may change the
-   * dict.
-   */
+  /** Calls `hook(module, stateDict, prefix)` after the module's part of `stateDict()` was made; it may change it. */
   registerStateDictPostHook(hook: (module: this, state: StateDict, prefix: string) => void): RemovableHandle {
     return this[STATE].hooks.statePost.add(hook as (m: Module, s: StateDict, p: string) => void);
   }
 
-  /**
-   * Calls `hook(module, stateDict, prefix)` before the module loads its part; the hook may change the dict, which is a
-   * copy.
-   */
+  /** Calls `hook(module, stateDict, prefix)` before the module loads its part; it may change the dict, a copy. */
   registerLoadStateDictPreHook(hook: (module: this, state: StateDict, prefix: string) => void): RemovableHandle {
     return this[STATE].hooks.loadPre.add(hook as (m: Module, s: StateDict, p: string) => void);
   }
 
-  /**
-   * Calls `hook(module, incompatibleKeys)` after the module has loaded its part; the hook may change the lists of keys.
-   */
+  /** Calls `hook(module, incompatibleKeys)` after the module has loaded its part; it may change the lists of keys. */
   registerLoadStateDictPostHook(hook: (module: this, keys: IncompatibleKeys) => void): RemovableHandle {
     return this[STATE].hooks.loadPost.add(hook as (m: Module, k: IncompatibleKeys) => void);
   }

@@ -1,7 +1,7 @@
 /**
  * `Parameter` and `Buffer`: tensors that a module recognises as its own.
  *
- * They behave as any tensor; by the class a module tells its trained parameters and its state from other tensors in its
+ * They behave like every tensor; by the class a module tells its trained parameters and its state from other tensors in its
  * fields.
  *
  * @module

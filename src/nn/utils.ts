@@ -172,9 +172,7 @@ export const clipGradNorm_: Func<typeof ClipGradNormArgs, Tensor> = func(
   },
 );
 
-/**
- * Scales gradients in place by `maxNorm / totalNorm` where that is below 1.
- */
+/** Scales gradients in place by `maxNorm / totalNorm` where that is below 1. */
 export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func(
   "clipGradsWithNorm_",
   ClipGradsWithNormArgs,
@@ -192,9 +190,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
   },
 );
 
-/**
- * Gradient clipping by value: limits every element of the gradients to ±`clipValue`, in place.
- */
+/** Gradient clipping by value: limits every element of the gradients to ±`clipValue`, in place. */
 export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   "clipGradValue_",
   ClipGradValueArgs,

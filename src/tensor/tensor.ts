@@ -152,9 +152,7 @@ export class Tensor implements Strided {
     return this.numel() * this.dtype.itemsize;
   }
 
-  /**
-   * Whether elements lie without gaps in the order of `memoryFormat`: row-major unless another one is named.
-   */
+  /** Whether elements lie without gaps in the order of `memoryFormat`: row-major unless another one is named. */
   isContiguous(...args: Args<typeof IsContiguousArgs>): boolean {
     if (args.length === 0) return this.dense;
     const { memoryFormat: format } = isContiguousArgs(args);
