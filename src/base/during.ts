@@ -184,7 +184,7 @@ export class Setting<T> {
     };
   }
 
-  #hold(name: string, change: (before: T) => T): Entry {
+  #hold(name: string, change: (before: T) => T): HeldChange {
     const cell = this.#here();
     const held: Held<T> = { change, name, kept: false, permanent: false };
     const list = cell.held ??= [];
@@ -231,13 +231,13 @@ export interface Change {
   /** Applies the change for the call stack, until `leave` is called. */
   enter(): { readonly cell: Cell<unknown>; leave(): void };
   /** Applies the change until the entry is dropped. */
-  hold(name: string): Entry;
+  hold(name: string): HeldChange;
   /** Marks the setting as changed (or no longer) by a pending asynchronous callback, of which there can be only one. */
   occupy(taken: boolean): void;
 }
 
 /** A handle's change of one setting. */
-interface Entry {
+interface HeldChange {
   readonly held: { kept: boolean };
   /** Whether so many handles are held that one was probably forgotten. */
   readonly deep: boolean;
@@ -334,16 +334,16 @@ function occupyEach(
  * handles do not pile up.
  */
 const DEEP = 8;
-const forgotten = new FinalizationRegistry<readonly Entry[]>((entries) => {
+const forgotten = new FinalizationRegistry<readonly HeldChange[]>((entries) => {
   for (let i = entries.length - 1; i >= 0; i--) entries[i].stay();
 });
 
 /** The handle that `using _ = noGrad()` binds. */
 class Handle implements Disposable {
-  #entries: readonly Entry[];
+  #entries: readonly HeldChange[];
   #ended: (() => void) | undefined;
 
-  constructor(entries: readonly Entry[], ended: (() => void) | undefined) {
+  constructor(entries: readonly HeldChange[], ended: (() => void) | undefined) {
     this.#entries = entries;
     this.#ended = ended;
   }

@@ -235,7 +235,7 @@ let initialized = false;
 /**
  * Opens the current device now instead of on first use.
  *
- * @throws {DeviceError} if there is none
+ * @throws {DeviceError} if there is no device
  */
 export const init: Func<typeof NoArgs, void> = func("init", NoArgs, () => {
   backendAt(null);

@@ -36,13 +36,13 @@ import { Tensor } from "../tensor/tensor.ts";
 import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
 import {
   dataStartOf,
-  type Entry,
   type FormatDtype,
   type Header,
-  type Item,
   type Origin,
   parseHeader,
   serializeHeader,
+  type TensorEntry,
+  type TensorInfo,
 } from "./safetensors_format.ts";
 import { widen, WIDENED } from "./widen.ts";
 
@@ -170,7 +170,7 @@ function checkMetadata(op: string, metadata: unknown): void {
 }
 
 /** Makes a tensor of an entry of the file and its bytes. */
-function makeTensor(origin: Origin, entry: Entry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
+function makeTensor(origin: Origin, entry: TensorEntry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
   const { op, file } = origin;
   const { device } = options;
   if (bytes.length !== entry.end - entry.begin) {
@@ -202,7 +202,7 @@ export class SafetensorsFile implements Disposable {
   readonly #header: Header;
   readonly #origin: Origin;
   readonly #options: LoadOptions;
-  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #entries: ReadonlyMap<string, TensorEntry>;
 
   /** Use {@linkcode safeOpen}. */
   constructor(file: FileSlices, header: Header, origin: Origin, options: LoadOptions) {
@@ -330,7 +330,7 @@ function loadBytes(origin: Origin, data: Uint8Array, options: LoadOptions): Reco
   return Object.fromEntries(out);
 }
 
-interface Part extends Item {
+interface Part extends TensorInfo {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 

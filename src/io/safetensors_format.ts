@@ -47,14 +47,18 @@ const ORDER: readonly string[] = Object.keys(BITS);
 /** The reference implementation's limit on the header's length. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** The entry of one tensor in a header. */
-export interface Entry {
+/** What a header says of a tensor, except where its values are. */
+export interface TensorInfo {
   /** The name: a key of the state dict. */
   readonly name: string;
   /** The type of the elements. */
   readonly dtype: FormatDtype;
   /** The shape. */
   readonly shape: readonly number[];
+}
+
+/** The entry of one tensor in a header. */
+export interface TensorEntry extends TensorInfo {
   /** The first byte, counted from the start of the data. */
   readonly begin: number;
   /** One past the last byte. */
@@ -64,7 +68,7 @@ export interface Entry {
 /** A checked header. */
 export interface Header {
   /** The tensors, in the order in which their values lie. */
-  readonly entries: readonly Entry[];
+  readonly entries: readonly TensorEntry[];
   /** The metadata: text by key; `null` where there is none. */
   readonly metadata: Readonly<Record<string, string>> | null;
   /** The offset of the data in the file, in bytes. */
@@ -122,7 +126,7 @@ export function parseHeader(start: Uint8Array, fileBytes: number, origin: Origin
   if (start.length < dataStart) throw bad(origin, `the file ends inside the header`);
   const root = parseJson(start.subarray(8, dataStart), origin);
   const metadata = readMetadata(root["__metadata__"], origin);
-  const entries: Entry[] = [];
+  const entries: TensorEntry[] = [];
   for (const [name, value] of Object.entries(root)) {
     if (name !== "__metadata__") entries.push(readEntry(name, value, origin));
   }
@@ -195,7 +199,7 @@ function asSizes(value: unknown): number[] | null {
   return value.every((v) => typeof v === "number" && Number.isSafeInteger(v) && v >= 0) ? value : null;
 }
 
-function readEntry(name: string, value: unknown, origin: Origin): Entry {
+function readEntry(name: string, value: unknown, origin: Origin): TensorEntry {
   const what = `tensor ${quote(name)}`;
   if (!name.isWellFormed()) throw bad(origin, `the name ${quote(name)} is not valid Unicode`);
   if (!isObject(value)) throw bad(origin, `${what} is not described by an object`);
@@ -227,7 +231,7 @@ export function byteLength(dtype: FormatDtype, shape: readonly number[]): number
   return bits / 8;
 }
 
-function checkCoverage(entries: readonly Entry[], dataBytes: number, origin: Origin): void {
+function checkCoverage(entries: readonly TensorEntry[], dataBytes: number, origin: Origin): void {
   let at = 0;
   for (const { name, begin, end } of entries) {
     const what = `tensor ${quote(name)}`;
@@ -239,16 +243,6 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, origin: Ori
   if (at !== dataBytes) throw bad(origin, `${dataBytes - at} bytes after the last tensor belong to none`);
 }
 
-/** A tensor to be written. */
-export interface Item {
-  /** The name. */
-  readonly name: string;
-  /** The type of the elements. */
-  readonly dtype: FormatDtype;
-  /** The shape. */
-  readonly shape: readonly number[];
-}
-
 /**
  * The length and header of a file, and the order in which the values must follow.
  *
@@ -256,7 +250,7 @@ export interface Item {
  *
  * @throws {ArgumentError} if a name or the metadata cannot be written
  */
-export function serializeHeader<T extends Item>(
+export function serializeHeader<T extends TensorInfo>(
   op: string,
   items: Iterable<T>,
   metadata: Readonly<Record<string, string>> | null = null,

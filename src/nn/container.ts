@@ -81,7 +81,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   /**
    * The item at a position, counted from the end if negative.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   at(index: number): T {
     const items = this.list();
@@ -91,7 +91,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   /**
    * Replaces the item at a position.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   setAt(...args: Args<typeof InsertArgs<T>>): void {
     const { index, module } = setAtArgs(args);
@@ -138,7 +138,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   /**
    * Removes and returns the module at `index`; those behind it move up.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   pop(...args: Args<typeof IndexArgs>): T {
     const { index } = popArgs(args);
@@ -273,7 +273,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   /**
    * The item at a position, counted from the end if negative.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   at(index: number): Tensor {
     return this[position("ParameterList.at", index, this.length)];

@@ -114,7 +114,7 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
   /**
    * Removes and returns an item.
    *
-   * @throws {ArgumentError} if there is none of that key
+   * @throws {ArgumentError} if there is no item of that key
    */
   pop(key: string): V {
     const value = this._items.get(key);
@@ -258,7 +258,7 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
   /**
    * Removes and returns the last added parameter with its key.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the dictionary is empty
    */
   popitem(): [string, Tensor] {
     const last = [...this._items].at(-1);

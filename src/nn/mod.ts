@@ -164,7 +164,7 @@ export type {
 export type { DropoutLayerArgs } from "./dropout.ts";
 export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./factory.ts";
 export type { HookList } from "./hooks.ts";
-export type { InPlace, RreluInPlaceArgs } from "./in_place.ts";
+export type { InPlaceForm, RreluInPlaceArgs } from "./in_place.ts";
 export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
 export type { BilinearLayerArgs, LinearLayerArgs } from "./linear.ts";
 export type {
@@ -217,7 +217,7 @@ export type {
   UnpoolInputs,
   WithIndices,
 } from "./pooling.ts";
-export type { Cell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./rnn.ts";
+export type { RecurrentCell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./rnn.ts";
 export type { FlattenLayerArgs, UnflattenLayerArgs } from "./shaping.ts";
 export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs } from "./softmax.ts";
 export type { SoftmaxLayerArgs } from "./softmax_layers.ts";

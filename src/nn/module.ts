@@ -293,7 +293,7 @@ export class Module extends ModuleBase {
   /**
    * The module at a path such as `"layers.0.conv1"`; `""` is the module itself.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no module
    */
   getSubmodule(...args: Args<typeof TargetArgs>): Module {
     const { target } = parse.getSubmodule(args);
@@ -323,7 +323,7 @@ export class Module extends ModuleBase {
   /**
    * The parameter at a path such as `"layers.0.weight"`.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no parameter
    */
   getParameter(...args: Args<typeof TargetArgs>): Parameter {
     const { target } = parse.getParameter(args);
@@ -336,7 +336,7 @@ export class Module extends ModuleBase {
   /**
    * The buffer at a path such as `"bn.running_mean"`.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no buffer
    */
   getBuffer(...args: Args<typeof TargetArgs>): Tensor {
     const { target } = parse.getBuffer(args);

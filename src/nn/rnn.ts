@@ -512,7 +512,7 @@ const lstmCellArgs = call("LSTMCell", CellArgs);
 const gruCellArgs = call("GRUCell", CellArgs);
 
 /** The base of the cells, which compute one step of a recurrent layer. */
-export abstract class Cell extends Module {
+export abstract class RecurrentCell extends Module {
   /** The number of input features. */
   readonly inputSize: number;
   /** The number of features of the hidden state. */
@@ -566,7 +566,7 @@ export abstract class Cell extends Module {
     return this.stepWith(kind, input, initial, weights);
   }
 
-  /** {@linkcode Cell.step}, given the parameters. */
+  /** {@linkcode RecurrentCell.step}, given the parameters. */
   private stepWith(
     kind: RecurrentKind,
     input: Tensor,
@@ -590,7 +590,7 @@ export abstract class Cell extends Module {
 }
 
 /** One step of {@linkcode RNN}: `(N, inputSize)` to `(N, hiddenSize)`. */
-export class RNNCell extends Cell {
+export class RNNCell extends RecurrentCell {
   /** The activation of the hidden state. */
   readonly nonlinearity: "tanh" | "relu";
 
@@ -614,7 +614,7 @@ export class RNNCell extends Cell {
 }
 
 /** One step of {@linkcode LSTM}: `(N, inputSize)` to two of `(N, hiddenSize)`. */
-export class LSTMCell extends Cell {
+export class LSTMCell extends RecurrentCell {
   constructor(...args: Args<typeof CellArgs>) {
     super("LSTMCell", LSTM_KIND, lstmCellArgs(args));
   }
@@ -627,7 +627,7 @@ export class LSTMCell extends Cell {
 }
 
 /** One step of {@linkcode GRU}: `(N, inputSize)` to `(N, hiddenSize)`. */
-export class GRUCell extends Cell {
+export class GRUCell extends RecurrentCell {
   constructor(...args: Args<typeof CellArgs>) {
     super("GRUCell", GRU_KIND, gruCellArgs(args));
   }

@@ -14,11 +14,11 @@ import type { FusedUpdate } from "../ops/core/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import type { GroupOptions, OptimizerArgs, ParamGroup, ParamsInput } from "./param_group.ts";
-import { COUNT, type Formula, type Num, Scalars } from "./scalars.ts";
+import { COUNT, type Num, type ScalarFormula, Scalars } from "./scalars.ts";
 import { type Decay, type Flags, type UpdateFormula, Variants } from "./variants.ts";
 
 /** A number on the host, or a 0-d tensor on the parameter's device. */
-export type Scalar = number | Tensor;
+export type UpdateScalar = number | Tensor;
 
 /** The options that the class of every pointwise optimizer has. */
 export interface PointwiseOptions extends OptimizerArgs {
@@ -35,15 +35,15 @@ export interface RuleSpec<O, F extends Flags> {
   /** The names of the state's tensors, which are zeros at first; default none. */
   readonly state?: (group: ParamGroup<O>) => readonly string[];
   /** The initial values of the state's tensors that are not zeros at first. */
-  readonly starts?: Readonly<Record<string, (group: ParamGroup<O>) => Scalar>>;
+  readonly starts?: Readonly<Record<string, (group: ParamGroup<O>) => UpdateScalar>>;
   /** The derived numbers: those that depend on the step or the learning rate. Default: the steps are counted. */
-  readonly numbers?: Partial<Formula>;
+  readonly numbers?: Partial<ScalarFormula>;
   /** The options that the derived numbers depend on. */
   readonly constants?: (group: ParamGroup<O>) => readonly number[];
   /** Chooses the variant by the options and the derived numbers. */
-  readonly flags?: (group: ParamGroup<O>, derived: readonly Scalar[]) => F;
+  readonly flags?: (group: ParamGroup<O>, derived: readonly UpdateScalar[]) => F;
   /** The numbers passed to the formula, computed from the options, the derived numbers and the learning rate. */
-  readonly scalars: (group: ParamGroup<O>, derived: readonly Scalar[], lr: Scalar) => Scalar[];
+  readonly scalars: (group: ParamGroup<O>, derived: readonly UpdateScalar[], lr: UpdateScalar) => UpdateScalar[];
   /** The formula of the new parameter and the new state. */
   readonly formula: UpdateFormula<F>;
 }
@@ -66,7 +66,7 @@ export interface Rule<O, F extends Flags> extends RuleSpec<O, F> {
  * Appends `1 - lr · weightDecay`, the factor of decoupled weight decay, to the derived numbers; the weight decay is the
  * last constant.
  */
-function withDecay(derive: Formula["derive"]): Formula["derive"] {
+function withDecay(derive: ScalarFormula["derive"]): ScalarFormula["derive"] {
   return (entries: Num[], lr: Num, constants: Num[]) => {
     const own = derive?.(entries, lr, constants.slice(0, -1)) ?? [];
     return [...own, lr.mul(constants[constants.length - 1]).mul(-1).add(1)];
@@ -103,8 +103,8 @@ interface Prepared {
   readonly numbers: Scalars;
   readonly constants: readonly number[];
   /** The derived numbers that the fields below were computed from; parameters at the same step share them. */
-  derived: readonly Scalar[] | null;
-  scalars: readonly Scalar[];
+  derived: readonly UpdateScalar[] | null;
+  scalars: readonly UpdateScalar[];
   kernel: FusedUpdate | null;
 }
 
@@ -153,7 +153,7 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
     grad: Tensor,
     own: readonly Tensor[],
     group: ParamGroup<O>,
-    derived: readonly Scalar[],
+    derived: readonly UpdateScalar[],
     flags: F | null = null,
   ): void {
     const now = this.#prepared(group);

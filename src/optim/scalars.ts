@@ -111,7 +111,7 @@ export function correction(step: Num, logBeta: Num): Num {
 }
 
 /** The formula of the derived numbers; see the module's description. */
-export interface Formula {
+export interface ScalarFormula {
   /** The entries of a parameter's state that are numbers, with their initial values. */
   readonly entries: Readonly<Record<string, number | "lr">>;
   /** The entries of this step, from those of the previous one. */
@@ -123,7 +123,7 @@ export interface Formula {
 }
 
 /** The formula of optimizers that only count their steps. */
-export const COUNT: Formula = { entries: { step: 0 }, advance: ([step]) => [step.add(1)] };
+export const COUNT: ScalarFormula = { entries: { step: 0 }, advance: ([step]) => [step.add(1)] };
 
 /** The order of the kernels of one optimizer step; see `batched`. */
 export const enum Stage {
@@ -145,7 +145,7 @@ function asTensors(make: () => Tensor): Tensor {
 
 /** A prepared formula, for the host and for devices. */
 export class Scalars {
-  readonly #formula: Formula;
+  readonly #formula: ScalarFormula;
   readonly #names: readonly string[];
   readonly #advance: FusedUpdate;
   readonly #derive: FusedUpdate;
@@ -159,16 +159,16 @@ export class Scalars {
   #entriesAfter: readonly number[] = [];
 
   /** Prepares a formula. */
-  constructor(op: string, formula: Formula) {
+  constructor(op: string, formula: ScalarFormula) {
     this.#formula = formula;
     this.#names = Object.keys(formula.entries);
     const count = this.#names.length;
-    const compute = (f: NonNullable<Formula["derive"]>, tensors: Expr[], [lr, ...constants]: Expr[]): Expr[] => {
+    const compute = (f: NonNullable<ScalarFormula["derive"]>, tensors: Expr[], [lr, ...constants]: Expr[]): Expr[] => {
       const [entries, rate, rest] = [tensors.slice(0, count), lr, constants] as unknown as [Num[], Num, Num[]];
       return f(entries, rate, rest) as unknown as Expr[];
     };
     // A skipped step leaves the entries unchanged.
-    const stepping = (f: NonNullable<Formula["derive"]>) => (tensors: Expr[], scalars: Expr[]): Expr[] => {
+    const stepping = (f: NonNullable<ScalarFormula["derive"]>) => (tensors: Expr[], scalars: Expr[]): Expr[] => {
       const found = tensors.length > count ? tensors[count].ne(0) : null;
       return compute(f, tensors, scalars).map((next, i) => found === null ? next : where(found, tensors[i], next));
     };

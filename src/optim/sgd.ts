@@ -9,7 +9,7 @@ import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import { OptimizerArgs, type ParamGroup, type ParamsInput } from "./param_group.ts";
-import { PointwiseOptimizer, rule, type Scalar } from "./pointwise.ts";
+import { PointwiseOptimizer, rule, type UpdateScalar } from "./pointwise.ts";
 import { exceeds, Scalars } from "./scalars.ts";
 import { currentScaling } from "./variants.ts";
 
@@ -51,7 +51,7 @@ const sgd = rule<SGDArgs, SGDFlags>({
 });
 
 /** Without momentum there is no state and no derived number. */
-const NOTHING: readonly Scalar[] = [], PLAIN: SGDFlags = { momentum: false, first: false, nesterov: false };
+const NOTHING: readonly UpdateScalar[] = [], PLAIN: SGDFlags = { momentum: false, first: false, nesterov: false };
 
 /** Counts the steps of a parameter: the whole gradient enters the velocity in the first one, `1 - τ` of it later. */
 const seenSteps = new Scalars("SGD.step", {
@@ -86,7 +86,7 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
   /** The step counts of parameters whose first step a GradScaler may have skipped. */
   readonly #seen = new WeakMap<ParamState, ParamState>();
 
-  #usual: readonly Scalar[] = [];
+  #usual: readonly UpdateScalar[] = [];
 
   constructor(...args: Args<typeof SGDArgs>) {
     const options = sgdArgs(args), { nesterov, momentum, dampening } = options;
@@ -118,7 +118,7 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
   }
 
   /** The fraction of the gradient that enters the velocity: 1 in the first step that counts, else `1 - τ`. */
-  #undamped(param: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): Scalar {
+  #undamped(param: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): UpdateScalar {
     if (group.dampening === 0) return 1;
     let seen = this.#seen.get(state);
     if (seen === undefined) this.#seen.set(state, seen = {});

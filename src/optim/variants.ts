@@ -20,7 +20,7 @@ export type Flags = Readonly<Record<string, boolean>>;
  *
  * @internal
  */
-export interface Operands<F extends Flags> {
+export interface UpdateOperands<F extends Flags> {
   /** The parameter, with decoupled decay applied. */
   readonly param: Expr;
   /** The gradient to descend along, with coupled decay applied. */
@@ -38,7 +38,7 @@ export interface Operands<F extends Flags> {
  *
  * @internal
  */
-export type UpdateFormula<F extends Flags> = (operands: Operands<F>) => readonly Expr[];
+export type UpdateFormula<F extends Flags> = (operands: UpdateOperands<F>) => readonly Expr[];
 
 /**
  * The kind of weight decay: none, coupled (an L2 penalty, through the gradient), or decoupled (the weights are shrunk).
