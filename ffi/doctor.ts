@@ -2,8 +2,8 @@
  * `deno task doctor`: reports the kernels and devices of this machine, where missing parts were searched for, and what
  * does not work without them.
  *
- * It opens everything the way the library does and prints; it changes nothing. The exit status is 0 as long as the CPU
- * works, which needs nothing.
+ * It opens everything the way the library does, prints the result and changes nothing. The exit status is 0 as long as
+ * the CPU works, which needs no native library.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `Function`: custom operations, for which the user writes forward and backward.
+ * `Function`: custom operations, whose forward and backward the user writes.
  *
  * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.Function
  * @module

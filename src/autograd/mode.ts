@@ -1,10 +1,10 @@
 /**
  * Grad modes: whether operations are recorded.
  *
- * Each mode is a callback (`noGrad(() => …)`) and a handle (`using _ = noGrad()`). The callback form changes the mode
- * of its own task only, across `await` too: training in another task goes on recording. A handle changes the mode of
- * everything that runs until it is disposed, so do not `await` while one is held if other tasks compute. Handles may be
- * disposed in any order.
+ * Each mode has two forms: with a callback (`noGrad(() => …)`) and as a handle (`using _ = noGrad()`). The callback
+ * form changes the mode of its own task only, across `await` too: training in another task goes on recording. A handle
+ * changes the mode of everything that runs until it is disposed, so do not `await` while one is held if other tasks
+ * compute. Handles may be disposed in any order.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The autograd members of `Tensor`: `requiresGrad`, `grad`, `backward`, `detach`, hooks.
  *
- * They are installed on the class from here, so that the tensor layer knows nothing of graphs.
+ * This file adds them to the class, so that `src/tensor` does not depend on autograd.
  *
  * @module
  */

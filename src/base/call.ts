@@ -1,8 +1,8 @@
 /**
  * PyTorch's calling convention: arguments by position in PyTorch's order, any of them by name in a final plain object.
  *
- * A call is declared once, as a class. Its constructor's parameters are those that may go by position; its fields may go by
- * name only; a default makes a parameter optional:
+ * A call is declared once, as a class. The parameters of its constructor may be given by position or by name, its
+ * fields by name only; a default makes a parameter optional:
  *
  * ```ts
  * import { type Args, call } from "./call.ts";

@@ -1,9 +1,9 @@
 /**
- * Checks of arguments and of geometry that every op shares: integers, counts, lists, and what a view may reach.
+ * Checks of arguments and of geometry that all ops share: integers, counts, lists, and the bounds of views.
  *
- * JavaScript has one number type and no checked calls, so a fraction, NaN or a string comes as far as the code that
- * uses it. A kernel that is given such a size, stride or offset reads memory that is not the tensor's: what becomes an
- * address passes through here first.
+ * JavaScript has one number type and does not check arguments, so a fraction, NaN or a string reaches the code that
+ * uses it. A kernel that is given such a size, stride or offset would access memory outside of the tensor. So every
+ * number that becomes part of an address is checked here first.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Device names: `"cpu"`, `"cuda:0"`, `"webgpu"`.
+ * Devices and their names: `"cpu"`, `"cuda:0"`, `"webgpu"`.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * Settings that last for a while: what `noGrad(() => …)` and `using _ = noGrad()` have in common.
+ * Settings that change for a while, as by `noGrad(() => …)` and `using _ = noGrad()`.
  *
- * A {@linkcode Setting} has one value for everything that is not inside a callback, and one for each callback that changes
- * it. While nothing asynchronous is pending, the running callback's is at hand in a field. While an asynchronous callback
- * waits, other tasks run between its steps, so the platform's asynchronous context says whose step this is. Where there
- * is no such context, one asynchronous callback per setting may be pending, and all that runs meanwhile is in it.
+ * A {@linkcode Setting} has one value outside of all callbacks, and one for each callback that changes it. While no
+ * asynchronous callback is pending, a field holds the running callback's value. While an asynchronous callback waits,
+ * other tasks run between its steps, and the platform's asynchronous context tells which callback the running code
+ * belongs to. On a platform without such a context only one asynchronous callback per setting may be pending, and
+ * everything that runs meanwhile sees its value.
  *
  * @module
  */

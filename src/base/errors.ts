@@ -1,5 +1,5 @@
 /**
- * The error classes of Cresset and the one way a message is worded.
+ * The error classes of Cresset, and the form of all messages.
  *
  * Every message reads `<op>(): <rule broken>: <values>[; <remedy>]`, so that a reader knows which call failed, which
  * rule it broke, with which values, and what to do. User mistakes are caught in `src/ops`; an error from below that

@@ -1,5 +1,5 @@
 /**
- * The float8 formats in JavaScript: values from bytes by a table, bytes from values by rounding.
+ * The float8 formats in JavaScript: decoding by a table, encoding by rounding.
  *
  * Rounding is PyTorch's: to float32, then to nearest, ties to even. float8_e4m3fn has no infinities: what is too large
  * becomes ±448. float8_e5m2 is the upper half of a float16, with infinities.

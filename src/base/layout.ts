@@ -1,9 +1,10 @@
 /**
- * Memory layouts: which order dimensions have in memory, and which one a result gets.
+ * Memory layouts: the order of dimensions in memory, and the rule by which a result gets one.
  *
- * Strides say everything; nothing else is stored. A *memory format* is one of two orders that have names: row-major, and
- * channels last, where dimension 1 is innermost. Results of elementwise ops are laid out as their operands are, by
- * PyTorch's rule (its `TensorIterator`): dimensions are sorted by the strides of the first operand that tells two apart.
+ * The layout of a tensor is given by its strides alone. A *memory format* is one of two orders with names: row-major,
+ * and channels last, where dimension 1 is innermost. Results of elementwise ops are laid out as their operands are, by
+ * PyTorch's rule (its `TensorIterator`): dimensions are sorted by the strides of the first operand that tells two
+ * apart.
  *
  * @module
  */

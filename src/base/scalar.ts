@@ -1,8 +1,8 @@
 /**
- * Plain numbers as operands.
+ * Scalars: plain numbers as operands of ops.
  *
- * JavaScript has one number type, so a number is an integer scalar when it holds an integer, as far as promotion with
- * integer tensors goes; {@linkcode scalar} forces another reading (`scalar(2, "floating")`) or makes a complex one.
+ * JavaScript has one number type, so in promotion with integer tensors a number counts as an integer scalar when its
+ * value is an integer; {@linkcode scalar} gives it another kind (`scalar(2, "floating")`), or makes a complex one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Spellings of names: camelCase in the API, PyTorch's snake_case in printed models and state dicts, and which known name a
- * misspelt one was meant to be, for messages that say "did you mean".
+ * Spellings of names: conversion between camelCase (the API) and snake_case (printed models, state dicts), and the
+ * known name that a misspelt one probably stands for, for messages that say "did you mean".
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * Promises of values: what `item()`, `tolist()` and `equal()` return, since some devices are read asynchronously.
+ * Promises of values, which `item()`, `tolist()` and `equal()` return because some devices are read asynchronously.
  *
- * A promise that is taken for its value is no error to JavaScript: `total += x.item()` makes a text and `x.item() < 0.1` is
- * false. So these promises refuse to be a number or a text. A condition, `if (x.equal(y))`, cannot be refused.
+ * JavaScript does not object where a promise is used in place of its value: `total += x.item()` makes a string, and
+ * `x.item() < 0.1` is false. So these promises throw where they are converted to a number or a string. A condition, `if
+ * (x.equal(y))`, cannot be refused.
  *
  * @module
  */

@@ -2,9 +2,9 @@
  * `cuda.makeGraphedCallables`: makes of a function or module one whose forward and backward passes are recorded CUDA
  * graphs.
  *
- * It is called like the original, and autograd goes through it: a call copies its arguments into those that were
- * recorded and replays the forward graph; its node in the graph of autograd copies the gradients of the outputs and
- * replays the backward graph.
+ * The result is called like the original, and gradients flow through it: a call copies its arguments into the recorded
+ * ones and replays the forward graph; its autograd node copies the gradients of the outputs and replays the backward
+ * graph.
  *
  * @module
  */

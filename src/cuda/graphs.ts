@@ -2,8 +2,8 @@
  * CUDA graphs, `cuda.CUDAGraph` and `cuda.graph`: work on the device that is recorded once and replayed with one call.
  *
  * A replay repeats the recorded kernels with the same addresses and numbers: new inputs are copied into the tensors
- * that the recorded work read, results are found in the tensors that it made. What was a JavaScript number then stays
- * as it was: let a learning rate be a 0-d tensor, and an optimizer be `capturable`.
+ * that the recorded work read, results appear in the tensors that it made. A JavaScript number keeps the value that it
+ * had while recording, so a learning rate must be a 0-d tensor and an optimizer `capturable`.
  *
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  * @module

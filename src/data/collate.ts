@@ -1,5 +1,5 @@
 /**
- * Collation: from a list of samples to one batch.
+ * Collation: makes one batch of a list of samples.
  *
  * Samples may be tensors, numbers, texts, typed arrays, and arrays or plain objects of these, to any depth; the batch
  * has the same structure with a batch dimension in front of every tensor.

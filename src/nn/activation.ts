@@ -1,5 +1,5 @@
 /**
- * Activations as layers: each holds the options of the function of the same name and calls it.
+ * Activation layers: each stores the options of the function of the same name and calls it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Lists of hooks: ordered functions that can be removed through the handle that registering one gives.
+ * Lists of hooks: functions in order; registering one returns a handle that removes it.
  *
  * @module
  */

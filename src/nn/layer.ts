@@ -1,7 +1,7 @@
 /**
- * `layer`: a layer without weights of its own, as one table entry.
+ * `layer`: defines a layer without weights by one table entry.
  *
- * Such a layer holds the options of a function and calls it: the entry says its name, its parameters (a class, see
+ * Such a layer stores the options of a function and calls it: the entry gives its name, its parameters (a class, see
  * `src/base/call.ts`), the call, and how it is printed. The options become fields of the layer.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Losses as modules: each holds the options of the function of the same name.
+ * Losses as modules: each stores the options of the function of the same name and calls it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Losses with a margin as modules: each holds the options of the function of the same name.
+ * Losses with a margin as modules: each stores the options of the function of the same name and calls it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The hooks of a module and how a call runs them.
+ * The hooks of a module, and the call of `forward` with hooks.
  *
  * A hook may store the tensors that it is given, so they are left to the garbage collector instead of being released
  * with the call. Backward hooks are called by two identity nodes of the autograd graph: all inputs pass through one,

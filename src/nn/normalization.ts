@@ -1,5 +1,5 @@
 /**
- * Normalisations of each example by itself: layer, group, root mean square, local response.
+ * Normalisations of each example on its own: layer, group, root-mean-square and local response normalisation.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 /**
  * Printing of modules: values in Python's notation, and the tree of `Name(…)` lines.
  *
- * Printing is PyTorch's, character for character, because people compare printed models with those of tutorials and
- * papers. JavaScript has one number type, so a layer says which of its numbers are Python floats with {@linkcode
- * float}.
+ * The output is the same as PyTorch's, because people compare printed models with those of tutorials and papers.
+ * JavaScript has one number type, so a layer marks numbers that are floats in Python with {@linkcode float}.
  *
  * @module
  */

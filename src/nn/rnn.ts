@@ -1,8 +1,8 @@
 /**
  * Recurrent layers: RNN, LSTM, GRU, and their single steps (cells).
  *
- * The product of all inputs with the input weights is one matmul; what depends on the previous step is a matmul and one
- * fused kernel per value of the state. Parameters carry PyTorch's names: `weight_ih_l0`, `bias_hh_l1_reverse`.
+ * The input projection of all steps is one matmul; the recurrent part of a step is a matmul and one fused kernel per
+ * state. Parameters carry PyTorch's names: `weight_ih_l0`, `bias_hh_l1_reverse`.
  *
  * @module
  */

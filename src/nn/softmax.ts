@@ -1,5 +1,6 @@
 /**
- * Softmax as `nn.functional` spells it: the dimension may be missing, and is then chosen by PyTorch's old rule.
+ * Softmax functions of `nn.functional`, whose dimension may be left out and is then chosen by PyTorch's deprecated
+ * rule.
  *
  * @module
  */

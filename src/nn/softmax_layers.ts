@@ -1,5 +1,5 @@
 /**
- * Softmax and its relatives as layers.
+ * Softmax layers: `Softmax`, `LogSoftmax`, `Softmin`, `Softmax2d`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Layers that resize images, and those that measure distances of vectors.
+ * Upsampling layers, and layers that compute similarities and distances of vectors.
  *
  * @module
  */

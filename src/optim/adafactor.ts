@@ -1,8 +1,8 @@
 /**
  * Adafactor: an optimizer that stores Adam's second moment as the product of one row and one column.
  *
- * A matrix of m × n needs m + n numbers of state. What depends on values (the size of a parameter, of its update) stays
- * on the device.
+ * A matrix of m × n needs m + n numbers of state. Numbers that depend on values (the root mean squares of a parameter
+ * and of its update) stay on the device.
  *
  * @module
  */

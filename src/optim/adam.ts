@@ -1,5 +1,5 @@
 /**
- * Adam and AdamW.
+ * Adam and AdamW: steps by bias-corrected moving averages of the gradient and its square.
  *
  * @module
  */

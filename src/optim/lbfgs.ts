@@ -1,8 +1,8 @@
 /**
  * L-BFGS: quasi-Newton steps from the last few changes of parameters and gradients.
  *
- * The parameters are one vector here. The closure is called several times per step, and its loss is read each time. Where
- * the device cannot wait (WebGPU), the same computation is awaited at each read.
+ * All parameters are treated as one vector. The closure is called several times per step, and its loss is read each
+ * time; on WebGPU, where reads are asynchronous, the same computation awaits each read.
  *
  * @module
  */

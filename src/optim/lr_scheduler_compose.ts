@@ -1,6 +1,6 @@
 /**
- * Schedules that react or combine: `ReduceLROnPlateau` follows a measured value; `SequentialLR` and
- * `ChainedScheduler` are made of other schedules.
+ * Schedules that are no formula of the epoch: `ReduceLROnPlateau` follows a watched value; `SequentialLR` and
+ * `ChainedScheduler` combine other schedules.
  *
  * @module
  */

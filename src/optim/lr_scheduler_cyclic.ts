@@ -1,6 +1,6 @@
 /**
- * Schedules that follow a curve: cosine annealing with restarts, cycles, the one-cycle policy, and the anneal of
- * stochastic weight averaging.
+ * Schedules that follow a curve: cosine annealing with warm restarts, cyclical learning rates, the one-cycle policy,
+ * and the annealing of stochastic weight averaging.
  *
  * The cyclic ones also cycle the momentum (`momentum` of SGD, the first of Adam's `betas`) inversely to the learning
  * rate.

@@ -1,5 +1,5 @@
 /**
- * `optim`: optimizers, learning-rate schedules, and the averages of weights, which are modules.
+ * `optim`: optimizers, learning-rate schedules, and averages of weights.
  *
  * @module
  */

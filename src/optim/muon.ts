@@ -1,7 +1,7 @@
 /**
  * Muon: momentum whose matrices are made nearly orthogonal before they are subtracted.
  *
- * For the matrices of hidden layers; embeddings, biases and the last layer are trained by AdamW beside it.
+ * It is for the weight matrices of hidden layers; embeddings, biases and the last layer are usually trained by AdamW.
  *
  * @module
  */
