@@ -23,7 +23,7 @@ export class PeerArgs {
 /** The parameters of {@linkcode setPerProcessMemoryFraction}. */
 export class MemoryFractionArgs {
   constructor(
-    /** The fraction of the device's memory, in (0, 1]. */
+    /** The fraction of the device's memory, from 0 to 1. */
     public fraction: number,
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
