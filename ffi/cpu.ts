@@ -1,5 +1,5 @@
 /**
- * The native CPU kernel library: its symbols, where it is looked for, and the only `Deno.dlopen` for the CPU.
+ * The native CPU kernel library: its symbols, its path, and the only `Deno.dlopen` for the CPU.
  *
  * The WebAssembly module exports the same symbols, so `Kernels` types both. Opening never prompts: the library is tried
  * only where the needed permissions are already granted. Every parameter is `f64` (addresses and counts, exact below
@@ -13,10 +13,10 @@ import { environment, granted, hasNative } from "../src/base/platform.ts";
 import { oneDnnPaths, waitIsSet } from "./onednn.ts";
 import { mayExist } from "./permissions.ts";
 
-/** The version of the interface in `native/cpu/cresset.h`. */
+/** The ABI version, `CRESSET_ABI` in `native/cpu/cresset.h`. */
 export const ABI = 2;
 
-/** Slots of the argument arena (`CRESSET_ARENA`). */
+/** The number of slots of the argument arena (`CRESSET_ARENA`). */
 export const ARENA_SLOTS = 4096;
 
 /** The symbols, each with its C declaration (tests hold the table equal to `native/cpu/cresset.h`). */
@@ -98,33 +98,35 @@ export const SYMBOLS = {
   cresset_fft: { parameters: ["i32", "f64", "f64", "f64", "f64", "f64", "i32", "f64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The parameter types of a list of native types; buffers are left out of the common part. */
+/**
+ * The TypeScript types of a list of native parameter types; `never` for buffers, which only the native library takes.
+ */
 type Parameters<T extends readonly unknown[]> = { -readonly [I in keyof T]: T[I] extends "buffer" ? never : number };
 
-/** The kernels as functions of numbers, the same for WebAssembly and native code. */
+/** The kernels, as functions of numbers, with the same types for WebAssembly and native code. */
 export type Kernels = {
   readonly [K in keyof typeof SYMBOLS]: (...parameters: Parameters<(typeof SYMBOLS)[K]["parameters"]>) => number;
 };
 
 /** The symbols that take JavaScript buffers (native only). */
 export interface BufferKernels {
-  /** Registers the arena. */
+  /** Registers the argument arena. */
   cresset_set_arena(buffer: BufferSource): number;
   /** Copies from JavaScript. */
   cresset_write(address: number, source: BufferSource, bytes: number): number;
   /** Copies to JavaScript. */
   cresset_read(address: number, target: BufferSource, bytes: number): number;
-  /** Names what may be opened as oneDNN. */
+  /** Sets the paths of files that may be opened as oneDNN. */
   cresset_onednn_paths(list: BufferSource, bytes: number, spin: number): number;
 }
 
 /** An opened native library. */
 export interface NativeLibrary {
-  /** Where it was found. */
+  /** The path that the library was opened from. */
   readonly path: string;
-  /** Its kernels. */
+  /** The kernels. */
   readonly kernels: Kernels;
-  /** Its symbols that take buffers. */
+  /** The symbols that take buffers. */
   readonly buffers: BufferKernels;
 }
 
@@ -157,12 +159,12 @@ export function openNative(): NativeLibrary | null {
       throw new NativeError(`dlopen(): the library has another interface version: ${abi} != ${ABI}`, abi);
     }
     symbols.cresset_onednn_paths(list, list.length, waitIsSet() ? 1 : 0);
-    // The two views type the same functions: numbers only for kernels, buffers for the copying ones.
+    // Both fields are the same functions with different types: kernels take numbers only, the others buffers.
     return { path, kernels: symbols as unknown as Kernels, buffers: symbols as unknown as BufferKernels };
   } catch (cause) {
     const problem = `cpu(): the kernel library cannot be used: ${path}; rebuild it with \`deno task native\``;
     if (named !== undefined) throw new NativeError(problem, -1, { cause });
-    // Without read permission a missing library looks like a broken one: say nothing.
+    // Without read permission a missing library cannot be told from a broken one, so there is no warning.
     if (granted({ name: "read", path })) console.warn(`${problem} (${(cause as Error).message}); using WebAssembly`);
     return null;
   }

@@ -1,10 +1,10 @@
 /**
- * The CUDA shim: its symbols, where it and CUDA's libraries are looked for, and the only `Deno.dlopen` for CUDA.
+ * The CUDA shim: its symbols, the search for it and for CUDA's libraries, and the only `Deno.dlopen` for CUDA.
  *
- * The shim (`native/cuda`, built by `deno task native`) opens the driver, NVRTC, cuBLASLt, cuDNN and the others from the
- * full paths that are found here under Deno's permissions: in `CUDA_PATH` and `LD_LIBRARY_PATH` where they may be read, the
- * pip wheels of the Pythons in `PATH`, and the system's folders. A library that `--allow-ffi` does not cover stays closed.
- * What NVIDIA's libraries open themselves is the loader's business.
+ * The shim (`native/cuda`, built by `deno task native`) opens the driver, NVRTC, cuBLASLt, cuDNN and the others from
+ * the full paths that are found here under Deno's permissions: in `CUDA_PATH` and `LD_LIBRARY_PATH` where they may be
+ * read, the pip wheels of the Pythons in `PATH`, and the system's folders. A library that `--allow-ffi` does not cover
+ * is not opened. Libraries that NVIDIA's libraries open themselves are found by the system's loader.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { DeviceError, NativeError } from "../src/base/errors.ts";
 import { environment, granted, hasNative } from "../src/base/platform.ts";
 import { folderEntries, mayExist, systemFolders } from "./permissions.ts";
 
-/** The version of the interface in `native/cuda/cresset_cuda.h`. */
+/** The ABI version, `CRESSET_CUDA_ABI` in `native/cuda/cresset_cuda.h`. */
 export const CUDA_ABI = 5;
 
-/** Slots of the argument arena; a kernel's parameter block is at most 4 KiB. */
+/** The number of slots of the argument arena: a kernel's parameter block is at most 4 KiB. */
 export const CUDA_ARENA_SLOTS = 512;
 
 /** The symbols, each with its C declaration (a test holds the table equal to `native/cuda/cresset_cuda.h`). */
@@ -128,23 +128,25 @@ export type CudaSymbols = Deno.DynamicLibrary<typeof CUDA_SYMBOLS>["symbols"];
 
 /** One of CUDA's libraries. */
 interface CudaLibrary {
-  /** Its name. */
+  /** The library's name. */
   readonly name: string;
-  /** Its files' names, newest first: where there are three, of CUDA 13, of CUDA 12, of any. */
+  /**
+   * The names of the library's file, newest first: where there are three, for CUDA 13, for CUDA 12, for any version.
+   */
   readonly files: readonly string[];
-  /** How the names of files begin that must be open before it. */
+  /** The prefix of the names of files that must be opened before the library. */
   readonly before?: string;
-  /** What does not work without it. */
+  /** What does not work without the library. */
   readonly without: string;
 }
 
-/** CUDA's libraries, in the order of the shim's numbers. */
+/** CUDA's libraries, in the order of the shim's `LIB_` codes. */
 export const CUDA_LIBRARIES: readonly CudaLibrary[] = [
   { name: "driver", files: ["libcuda.so.1", "libcuda.so"], without: "nothing runs on CUDA" },
   {
     name: "NVRTC",
     files: ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"],
-    // It finds its builtins only among libraries that are open already when it lies outside the system's path.
+    // Outside of the system's folders NVRTC finds its builtins only if their library is open already.
     before: "libnvrtc-builtins.so",
     without: "no kernel can be compiled",
   },
@@ -171,29 +173,29 @@ export const CUDA_LIBRARIES: readonly CudaLibrary[] = [
   },
 ];
 
-/** What was found of one library. */
+/** The result of the search for one library. */
 export interface CudaLibraryStatus {
-  /** Its name. */
+  /** The library's name. */
   readonly name: string;
   /** Whether it is open. */
   readonly found: boolean;
-  /** Its version number, 0 when not found. */
+  /** The library's version number; 0 if it was not found. */
   readonly version: number;
-  /** Its path, or where it was looked for. */
+  /** The library's path, or the folders that were searched. */
   readonly where: string;
-  /** What does not work without it. */
+  /** What does not work without the library. */
   readonly without: string;
 }
 
 /** The opened shim and its argument arena. */
 export interface CudaShim {
-  /** The functions. */
+  /** The shim's functions. */
   readonly c: CudaSymbols;
   /** The argument arena. */
   readonly args: Float64Array<ArrayBuffer>;
-  /** The arena's bits, for 64-bit integers. */
+  /** The argument arena as 64-bit integers. */
   readonly words: BigInt64Array<ArrayBuffer>;
-  /** Which of CUDA's libraries are open, a bit each. */
+  /** A bit set of CUDA's libraries that are open. */
   readonly found: number;
 }
 
@@ -212,7 +214,7 @@ export function cudaError(c: CudaSymbols): string {
   return text(bytes);
 }
 
-/** The folders of Pythons: those in `PATH`, and where a `python3` there really lies. */
+/** The folders of Python interpreters: those in `PATH`, and the targets of symbolic links named `python3` there. */
 function pythonFolders(): string[] {
   const found: string[] = [];
   for (const folder of [...(environment("PATH") ?? "").split(":"), `${environment("HOME")}/.local/bin`]) {
@@ -248,8 +250,8 @@ function toolkitFolders(): string[] {
 }
 
 /**
- * The folders in which CUDA's libraries are looked for, in order: `CUDA_PATH`, `LD_LIBRARY_PATH`, wheels, toolkits, and
- * where containers, WSL and the system put the driver.
+ * The folders that are searched for CUDA's libraries, in order: `CUDA_PATH`, `LD_LIBRARY_PATH`, wheels, toolkits, and
+ * the folders of the driver in containers, in WSL and in the system.
  */
 export function cudaFolders(): string[] {
   const folders: string[] = [];
@@ -271,7 +273,10 @@ export function shimPath(): string | null {
 
 const encoder = new TextEncoder();
 
-/** Opens one library from the first folder that has it and may be loaded from; notes what may not be. */
+/**
+ * Opens one library from the first folder that has it and that code may be loaded from; notes the folders where
+ * permission is missing.
+ */
 function openLibrary(
   c: CudaSymbols,
   which: number,
@@ -296,12 +301,12 @@ function openLibrary(
   return false;
 }
 
-/** Opens CUDA's libraries: which of them are open, a bit each. */
+/** Opens CUDA's libraries; returns a bit set of those that are open. */
 function openLibraries(c: CudaSymbols): number {
   const folders = cudaFolders(), refused: string[] = [];
   let found = 0, version = 0;
   CUDA_LIBRARIES.forEach(({ files }, which) => {
-    // What an older driver cannot run is only taken where there is nothing else.
+    // With an older driver, libraries that are too new for it are tried last.
     const older = files.length > 2 && version > 0 && version < 13000 ? [files[1]] : [];
     const open = openLibrary(c, which, folders, older, refused) || openLibrary(c, which, folders, files, refused);
     if (open) found |= 1 << which;
@@ -350,7 +355,7 @@ export function openCudaShim(): CudaShim {
   return { c, args, words: new BigInt64Array(args.buffer), found: openLibraries(c) };
 }
 
-/** What was found of each of CUDA's libraries. */
+/** The result of the search for each of CUDA's libraries. */
 export function cudaLibraries(shim: CudaShim): CudaLibraryStatus[] {
   return CUDA_LIBRARIES.map(({ name, without }, which) => {
     const bytes = new Uint8Array(4096);

@@ -1,8 +1,9 @@
 /**
- * `deno task doctor`: what this machine offers, what was looked for where, and what does not work without it.
+ * `deno task doctor`: reports the kernels and devices of this machine, where missing parts were searched for, and what
+ * does not work without them.
  *
- * It opens everything the way the library does and prints; it changes nothing. The exit status is 0 as long as the CPU
- * works, which needs nothing.
+ * It opens everything the way the library does, prints the result and changes nothing. The exit status is 0 as long as
+ * the CPU works, which needs no native library.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { openNative } from "./cpu.ts";
 import { oneDnnPaths } from "./onednn.ts";
 import { cudaError, cudaLibraries, type CudaShim, openCudaShim, shimPath } from "./cuda.ts";
 
-/** One finding: whether it is there, what it is, and what lacks without it. */
+/** One line of the report: a part, whether it is present, and what does not work without it. */
 interface Finding {
   readonly ok: boolean;
   readonly name: string;
@@ -61,7 +62,7 @@ async function webgpu(): Promise<Finding> {
   return { ok: true, name: "WebGPU", text: `${description || device || vendor}${software ? " (software)" : ""}` };
 }
 
-/** A version number in words, as each library counts its own. */
+/** A library's version number as text; each library encodes its own differently. */
 function versionText(name: string, version: number): string {
   if (version <= 1) return "";
   if (name === "driver" || name === "NVRTC") {
@@ -86,7 +87,7 @@ function devices({ c, args }: CudaShim): Finding[] {
     const [capability, processors, total, free] = args;
     const memory = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     const text = `${title}, sm_${capability}, ${processors} multiprocessors, ${memory(free)} of ${memory(total)} free`;
-    // The kernels use instructions that sm_80 brought.
+    // The kernels use instructions of compute capability 8.0.
     const ok = capability >= 80;
     return {
       ok,
@@ -97,7 +98,7 @@ function devices({ c, args }: CudaShim): Finding[] {
   });
 }
 
-/** What it means that the driver is for an older CUDA than the compiler of kernels. */
+/** The finding about a driver that is for an older CUDA than NVRTC, the compiler of kernels. */
 function olderDriver(shim: CudaShim): Finding[] {
   const [driver, nvrtc] = cudaLibraries(shim).map(({ version }) => Math.floor(version / 1000));
   if (driver === 0 || nvrtc <= driver) return [];
@@ -128,7 +129,7 @@ function cuda(): Finding[] {
   return libraries[0].ok ? [...findings, ...devices(shim)] : findings;
 }
 
-/** Everything that was found or missed. */
+/** All findings. */
 async function examine(): Promise<Finding[]> {
   return [cpu(), oneDnn(), await webgpu(), ...cuda()];
 }

@@ -1,9 +1,9 @@
 /**
- * Which file the native CPU library may open as oneDNN: decided here, under Deno's permissions.
+ * The search for oneDNN: which file the native CPU library may open, under Deno's permissions.
  *
- * The variable `CRESSET_ONEDNN` names it by its full path, or is `0` for none; without it the system's folders are looked
- * through. The file needs the permission to be loaded (`--allow-ffi`, or `--allow-ffi=PATH` that covers it), as the native
- * library itself does.
+ * The variable `CRESSET_ONEDNN` names it by its full path, or is `0` for none; without it the system's folders are
+ * looked through. The file needs the permission to be loaded (`--allow-ffi`, or `--allow-ffi=PATH` that covers it), as
+ * the native library itself does.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { NativeError } from "../src/base/errors.ts";
 import { environment } from "../src/base/platform.ts";
 import { mayOpen, systemFolders } from "./permissions.ts";
 
-/** What the library is called, newest version first. */
+/** The names of the library's file, newest version first. */
 function fileNames(): readonly string[] {
   return Deno.build.os === "darwin" ? ["libdnnl.3.dylib", "libdnnl.2.dylib"] : ["libdnnl.so.3", "libdnnl.so.2"];
 }
@@ -35,7 +35,7 @@ export function oneDnnPaths(): string[] {
   return fileNames().flatMap((name) => folders.map((folder) => `${folder}/${name}`)).filter(mayOpen);
 }
 
-/** Whether OpenMP's threads may wait as the user has set them to. */
+/** Whether the user has set how OpenMP's threads wait, by an environment variable. */
 export function waitIsSet(): boolean {
   return environment("OMP_WAIT_POLICY") !== undefined;
 }

@@ -1,14 +1,17 @@
 /**
- * What Deno's permissions let native code be opened from: every path that C code opens is decided here, by its full name.
+ * Deno's permissions for native code: every path that C code opens is checked here, as a full path.
  *
- * Nothing here prompts: what is not granted already counts as absent.
+ * Nothing here prompts: files that may not be used yet count as absent.
  *
  * @module
  */
 
 import { granted } from "../src/base/platform.ts";
 
-/** Whether a path leads to a file, or may do so: without permission to read, opening it is the test. */
+/**
+ * Whether a file exists at a path; true as well where permission to read is missing, since only opening it can tell
+ * then.
+ */
 export function mayExist(path: string): boolean {
   if (!granted({ name: "read", path })) return true;
   try {
@@ -18,7 +21,7 @@ export function mayExist(path: string): boolean {
   }
 }
 
-/** Whether native code may be loaded from a full path, and there may be some. */
+/** Whether native code may be loaded from a full path, and a file may exist there. */
 export function mayOpen(path: string): boolean {
   return path.startsWith("/") && granted({ name: "ffi", path }) && mayExist(path);
 }
@@ -33,7 +36,7 @@ export function folderEntries(path: string): string[] {
   }
 }
 
-/** The folders that the dynamic loader's configuration names, of this machine's administrator. */
+/** The folders that the dynamic loader's configuration (`/etc/ld.so.conf`) names. */
 function configuredFolders(): string[] {
   const found: string[] = [], root = "/etc/ld.so.conf.d";
   for (const name of folderEntries(root).filter((entry) => entry.endsWith(".conf")).sort()) {
@@ -45,7 +48,7 @@ function configuredFolders(): string[] {
   return found;
 }
 
-/** The system's folders of libraries, in the loader's order, as far as they are known without asking the loader. */
+/** The system's library folders in the dynamic loader's order, as far as they can be known without the loader. */
 export function systemFolders(): string[] {
   if (Deno.build.os === "darwin") return ["/opt/homebrew/lib", "/usr/local/lib", "/opt/local/lib"];
   const multiarch = `${Deno.build.arch}-linux-gnu`;

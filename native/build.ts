@@ -23,15 +23,15 @@ const folder = decodeURIComponent(here.pathname);
 
 /** A declaration of cresset.h. */
 interface Declaration {
-  /** Whether it is compiled once per vector level. */
+  /** Whether the function is compiled once per vector level. */
   readonly perLevel: boolean;
-  /** Whether other languages call it. */
+  /** Whether the function is exported, so that JavaScript can call it. */
   readonly exported: boolean;
   /** `int32_t`, `double` or `void`. */
   readonly result: string;
   /** The symbol. */
   readonly name: string;
-  /** Its parameters, as written. */
+  /** The parameters, as written. */
   readonly parameters: string;
 }
 
@@ -89,7 +89,7 @@ function argumentNames(parameters: string): string {
 interface Level {
   readonly name: string;
   readonly flags: readonly string[];
-  /** A C expression that is true where the level runs. */
+  /** A C expression that is true where the machine supports the level. */
   readonly supported: string;
 }
 
@@ -172,7 +172,7 @@ async function parallel(jobs: (() => Promise<void>)[]): Promise<void> {
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, worker));
 }
 
-/** Float semantics: errno and traps are not observable, contraction into fused multiply-adds is welcome. */
+/** Floating-point semantics: errno and traps are not observable, contraction into fused multiply-adds is allowed. */
 const COMMON = [
   ...["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"],
   ...["-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-parameter", "-Wno-missing-field-initializers"],
@@ -198,7 +198,7 @@ function isOnce(file: string): boolean {
   return Deno.readTextFileSync(new URL(file, here)).includes("CRESSET_ONCE");
 }
 
-/** When the newest header changed: objects older than it are stale. */
+/** The time of the latest change of a header: older object files are stale. */
 function newest(names: readonly string[]): number {
   return Math.max(0, ...names.map((name) => Deno.statSync(new URL(name, here)).mtime?.getTime() ?? 0));
 }

@@ -19,7 +19,8 @@ export async function buildCuda(target?: string): Promise<string> {
   const sources = [...Deno.readDirSync(here)].map((e) => e.name).filter((name) => name.endsWith(".c")).sort();
   const compiler = Deno.env.get("CC") ?? "cc";
   const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-shared"];
-  // Deno closes libraries when a worker ends, but contexts, streams and modules belong to the process.
+  // Deno closes libraries when a worker ends, but contexts, streams and modules belong to the process, so the library
+  // must stay loaded.
   flags.push("-Wl,-z,nodelete");
   // A library that a running process has mapped must be replaced, not overwritten.
   const args = [...flags, "-o", `${library}.new`, ...sources, "-ldl"];

@@ -1,9 +1,8 @@
-/*
- * Indices (and values) of extremes along the last given dimension: the first on ties, and NaN before everything.
- *
- * Rows that lie contiguously are searched twice, for the extreme and then for its place, since both loops vectorise;
- * rows that lie across memory are searched side by side, a strip at a time.
- */
+/* Argmax and argmin: indices (and values) of extremes along the last given dimension. Of equal values the first one
+   counts; NaN counts as more extreme than any number.
+
+   Contiguous rows are searched twice, for the extreme and then for its index, since both loops vectorise; strided
+   rows are searched side by side, a strip at a time. */
 #include "cresset.h"
 #include "machine.h"
 #include "threads.h"
@@ -162,7 +161,7 @@ int32_t cresset_argreduce(int32_t kind, int32_t dtype, int32_t ndim) {
   for (int32_t d = 0; d < ndim; d++) s.value_strides[d] = (int64_t)*args++;
   int64_t n = s.shape[ndim - 1], units = 1, width = ndim > 1 ? s.shape[ndim - 2] : 1;
   if (n < 1) return CRESSET_BAD_ARGUMENT;
-  /* Side by side where the next dimension is nearer in memory than the searched one. */
+  /* Side by side where the next dimension has a smaller stride than the searched one. */
   s.strip = ndim > 1 && s.x_strides[ndim - 2] < s.x_strides[ndim - 1] ? STRIP : 1;
   for (int32_t d = 0; d < ndim - 2; d++) units *= s.shape[d];
   units *= (width + s.strip - 1) / s.strip;

@@ -8,7 +8,8 @@
 
 enum { CONV_FORWARD, CONV_INPUT, CONV_WEIGHT };
 
-/* Multiply-adds that are worth a thread, and rows of patches gathered at once for the weights' gradient. */
+/* The number of multiply-adds that are worth a thread, and of rows of patches gathered at once for the weights'
+   gradient. */
 #define CONV_GRAIN ((double)(1 << 17))
 #define CONV_KSTEP ((isize)512)
 /* A tile of patches fills about this many bytes: half of a small second-level cache. */
@@ -59,7 +60,8 @@ static inline isize tile_ld(const Conv *v) {
 #define SUFFIX f64
 #include "conv.inc.h"
 
-/* A pointwise dimension (kernel 1, stride 1, no padding) runs on from the one outside it, where that is one too. */
+/* Merges a pointwise dimension (kernel 1, stride 1, no padding) with the next outer one, where that is pointwise,
+   too. */
 static void merge_pointwise(Conv *v) {
   for (int d = 2; d > 0; d--) {
     int plain = 1;

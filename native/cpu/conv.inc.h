@@ -27,8 +27,8 @@ INLINE void NAME(add_run)(T *to, const T *from, isize n) {
   SCALAR_LOOP for (; i < n; i++) to[i] += from[i];
 }
 
-/* Gathers patches: rows [k0, k1) of the patch matrix at positions [p0, p0 + n) of one image's group, into rows of
-   `to`. */
+/* Gathers patches (im2col): rows [k0, k1) of the patch matrix at positions [p0, p0 + n) of one image's group, into rows
+   of `to`. */
 static void NAME(gather)(const Conv *v, const T *x, isize k0, isize k1, isize p0, isize n, T *to, isize ld) {
   isize plane = v->in[0] * v->in[1] * v->in[2], taps = v->taps;
   isize ow = v->out[2], sw = v->stride[2];
@@ -62,7 +62,7 @@ static void NAME(gather)(const Conv *v, const T *x, isize k0, isize k1, isize p0
   }
 }
 
-/* The reverse: adds rows of patches back to the image. */
+/* The reverse of `gather` (col2im): adds rows of patches back to the image. */
 static void NAME(scatter)(const Conv *v, T *x, isize k0, isize k1, isize p0, isize n, const T *patches, isize ld) {
   isize plane = v->in[0] * v->in[1] * v->in[2], taps = v->taps;
   isize ow = v->out[2], sw = v->stride[2];

@@ -1,8 +1,6 @@
-/*
- * Copies between layouts, where the byte program is a single load: transposes in tiles, whole rows with memcpy.
- *
- * The general machine walks the result row by row; a transpose read that way touches a new cache line per element.
- */
+/* Copies between memory layouts, for programs that are a single load: transposes in tiles, contiguous rows with memcpy.
+
+   The general machine walks the result row by row; a transpose read that way touches a new cache line per element. */
 #include "copy.h"
 
 #include "threads.h"

@@ -1,10 +1,10 @@
-/* Copies between layouts: see copy.c. */
+/* Copies between memory layouts: see copy.c. */
 #ifndef CRESSET_COPY_H
 #define CRESSET_COPY_H
 
 #include "machine.h"
 
-/* Runs the call if it is a copy that this file is faster at: 1 if it ran. */
+/* Executes a call that is a copy for which this file is faster than the machine; returns 1 if it did, else 0. */
 CRESSET_SHARED int32_t cresset_copy(const Call *call);
 
 #endif

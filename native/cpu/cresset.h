@@ -29,22 +29,22 @@
 #define CRESSET_HOST CRESSET_EXPORT
 #define CRESSET_SHARED
 
-/* An address that travelled as a double. */
+/* Converts an address that was passed as a double to a pointer. */
 #define POINTER(type, address) ((type *)(uintptr_t)(address))
 
 /* ---- memory.c: the arena, segments, copies between JavaScript and kernel memory (compiled once) ---- */
 
 /* Slots of the argument arena. */
 #define CRESSET_ARENA 4096
-/* Deno's workers share one library, so what a call leaves between functions belongs to its thread. */
+/* Deno's workers share one library, so state that is kept between calls belongs to a thread. */
 #if defined(__wasm__)
 #define CRESSET_THREAD_LOCAL
 #else
 #define CRESSET_THREAD_LOCAL _Thread_local
 #endif
 
-/* The argument arena: wasm has it as a static array, native code gets a JavaScript buffer per thread. Tasks of
-   parallel_for must not read it: they run on other threads. */
+/* The argument arena: a static array in wasm, a JavaScript buffer per thread in native code. Tasks of parallel_for must
+   not read it: they run on other threads. */
 extern CRESSET_THREAD_LOCAL double *cresset_args;
 
 /* The version of this interface; src/backend/cpu/lib.ts refuses a library with another one. */
@@ -52,21 +52,23 @@ extern CRESSET_THREAD_LOCAL double *cresset_args;
 CRESSET_HOST int32_t cresset_abi(void);
 /* Registers the arena (native). */
 CRESSET_HOST int32_t cresset_set_arena(double *buffer);
-/* Where the arena is. */
+/* The address of the arena. */
 CRESSET_HOST double cresset_arena(void);
-/* Gets `bytes` of 64-byte aligned memory from the system: its address, or 0. */
+/* Allocates a segment of `bytes` from the system, aligned to 64 bytes; returns its address, or 0 where there is
+   none. */
 CRESSET_HOST double cresset_alloc_segment(double bytes);
-/* Returns a segment, on wasm also a part of one, to the system: 1 if it went, 0 where that is not possible. */
+/* Frees a segment (in wasm also a part of one); returns 1, or 0 where the memory could not be returned to the
+   system. */
 CRESSET_HOST int32_t cresset_free_segment(double address, double bytes);
-/* The bytes of the largest segment that there may be now; natively what a process could address. */
+/* The size in bytes of the largest segment that may be available; in native code the process's address space. */
 CRESSET_HOST double cresset_largest_segment(void);
 /* Copies from a JavaScript buffer (native; wasm is written through views). */
 CRESSET_HOST int32_t cresset_write(double address, const uint8_t *source, double bytes);
 /* Copies to a JavaScript buffer (native). */
 CRESSET_HOST int32_t cresset_read(double address, uint8_t *target, double bytes);
-/* Scratch memory of the calling thread, at least `bytes`, kept until the next call with the same slot (0 to 7);
-   NULL when there is none. Nested users take different slots: 0-1 machine/reduce/scan, 2-4 matmul/conv/pool,
-   5-7 order/indexing/rows, 5-7 fft, 0 svd. */
+/* Scratch memory of the calling thread, of at least `bytes`, valid until the next call with the same slot (0 to 7);
+   NULL where there is no memory. Nested users take different slots: 0-1 machine/reduce/scan, 2-4 matmul/conv/pool, 5-7
+   order/indexing/rows, 5-7 fft, 0 svd. */
 #define SCRATCH_SLOTS 8
 void *cresset_scratch(int32_t slot, int64_t bytes);
 
@@ -114,8 +116,9 @@ CRESSET_KERNEL int32_t cresset_conv(int32_t dtype, int32_t nspatial, int32_t kin
 
 /* ---- onednn.c (compiled once) ---- */
 
-/* Names the files that may be opened as oneDNN, on first use: full paths, each ended by a zero, `bytes` in all, tried in
-   order (native). The first call with a path counts. `spin`: leave the OpenMP runtime's waiting as it is. */
+/* Sets the files that may be opened as oneDNN on first use: full paths, each ended by a zero byte, `bytes` in all,
+   tried in order (native). Only the first call with a path has an effect. `spin`: leave the OpenMP runtime's waiting as
+   it is. */
 CRESSET_HOST int32_t cresset_onednn_paths(const uint8_t *list, int32_t bytes, int32_t spin);
 /* The version of the oneDNN that was found, as major · 10000 + minor · 100 + patch; 0 without one. */
 CRESSET_HOST int32_t cresset_onednn_version(void);
@@ -151,7 +154,8 @@ CRESSET_KERNEL int32_t cresset_scatter(int32_t dtype, int32_t indexDtype, int32_
 /* Slices along `dim` chosen by a 1-d index; negative ones count from the end if `wrap`. arena: shape[ndim] of out, then out, x:
    address and strides[ndim], then index: address and stride. */
 CRESSET_KERNEL int32_t cresset_index_select(int32_t dtype, int32_t indexDtype, int32_t ndim, int32_t dim, double extent, int32_t wrap);
-/* The reverse. arena: shape[ndim] of src, then src, out: address and strides[ndim], then index: address and stride. */
+/* The reverse of index_select: writes slices of src to out. arena: shape[ndim] of src, then src, out: address and
+   strides[ndim], then index: address and stride. */
 CRESSET_KERNEL int32_t cresset_index_put(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent, int32_t wrap);
 /* arena: shape[ndim], then x; the count is left in arena[0]. */
 CRESSET_KERNEL int32_t cresset_count_nonzero(int32_t dtype, int32_t ndim);

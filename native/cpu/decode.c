@@ -1,9 +1,7 @@
-/*
- * The decoder of the pointwise machine: turns a byte program and its operands into steps over registers and memory.
- *
- * It decides what needs no work at all: contiguous inputs are read where they are, uniform values stay single, and the
- * instruction that makes an output writes it in place where nothing reads that memory afterwards.
- */
+/* The decoder of the pointwise machine: turns a byte program and its operands into steps over registers and memory.
+
+   It avoids copies: contiguous inputs are read in place, uniform values are stored once, and the instruction that
+   computes an output writes it directly where nothing reads that memory afterwards. */
 #include "machine.h"
 
 static const vector_function *const functions[4] = {cresset_f32_functions, cresset_f64_functions,
@@ -92,7 +90,8 @@ static Step *new_step(Decoder *decoder, int32_t what) {
   return step;
 }
 
-/* Register memory for the result of an instruction; a result wider than a source that it overwrites moves aside. */
+/* The register memory for the result of an instruction; a result that is wider than a source in the same register gets
+   other memory. */
 static Place result_slot(Decoder *decoder, int32_t dst, int32_t widens) {
   if (widens) {
     char *moved = decoder->slots[dst];
@@ -111,7 +110,7 @@ static void decode_load(Decoder *decoder, int32_t dst, int32_t input, int32_t st
   if (is_uniform(plan, input)) {
     r->uniform = 1;
     r->place = fixed(new_cell(decoder));
-    /* A map's operands stay put, so the value is read now (before an output can overwrite it). */
+    /* The operands of a map do not move, so a uniform value is read now, before an output can overwrite it. */
     if (store) {
       cresset_load(r->place.at, call->base[input], 1, 1, dtype);
       return;
@@ -254,7 +253,7 @@ static int32_t decode_stores(Decoder *decoder) {
       Place place = plan->results[o].place;
       int32_t kind = plan->results[o].kind, want = dtype_kind(dtype), uniform = plan->results[o].uniform;
       if (place.operand == operand) continue;
-      /* First pass: outputs that are inputs as they stand are copied aside when several outputs are written. */
+      /* First pass: an output that is an unchanged input is copied to a buffer if several outputs are written. */
       int32_t copied = place.operand >= 0 && place.operand < call->inputs && call->outputs_count > 1;
       if (pass == 0 && kind == want && !copied) continue;
       if (pass == 0) {
@@ -340,7 +339,7 @@ int32_t cresset_plan(Plan *plan, const Call *call, int32_t first, int32_t last, 
     from_memory = op == OP_load ? from_memory | (uint64_t)1 << dst : from_memory & ~((uint64_t)1 << dst);
   }
   for (int32_t o = 0; o < call->outputs_count; o++) {
-    /* An output that is an input as it stands reads memory after everything else. */
+    /* An output that is an unchanged input reads the input's memory last. */
     if (from_memory >> call->outputs[2 * o + 1] & 1) decoder.last_read = call->instructions;
   }
   for (int32_t i = 0; i < call->instructions; i++) {

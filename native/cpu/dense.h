@@ -1,11 +1,9 @@
-/*
- * What matmul, convolution and pooling share: vector types of the target's width and the strided matrix product as a
- * C function (`cresset_gemm`).
- *
- * A target is described by three facts only: the bytes of a vector register, how many there are, and how to multiply
- * and add. Everything else is portable C with GCC vector extensions, compiled once for WebAssembly and several times
- * for native vector levels.
- */
+/* Common declarations of matrix products, convolution and pooling: vector types of the target's width, and the strided
+   matrix product as a C function (`cresset_gemm`).
+
+   A target is described by three facts only: the bytes of a vector register, how many there are, and how to multiply
+   and add. Everything else is portable C with GCC vector extensions, compiled once for WebAssembly and several times
+   for native vector levels. */
 #ifndef CRESSET_DENSE_H
 #define CRESSET_DENSE_H
 
@@ -41,7 +39,7 @@ typedef double vf64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_al
 typedef int64_t vi64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
-/* Loops over registers must vanish, or the registers become memory. */
+/* Loops over registers must be unrolled completely, or the compiler keeps the registers in memory. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -82,7 +80,7 @@ typedef struct {
 
 /* Runs on the calling thread, with its scratch slot SCRATCH_GEMM. Returns a status. */
 CRESSET_SHARED int32_t cresset_gemm(const Gemm *g);
-/* The same on all threads, by oneDNN where that is present and faster. */
+/* The matrix product on all threads, by oneDNN where that is present and faster. */
 CRESSET_SHARED int32_t cresset_gemm_parallel(const Gemm *g);
 
 /* A tile of B may be read this many columns past its last one. */

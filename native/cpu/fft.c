@@ -13,9 +13,10 @@
 #define MAX_RADIX 32
 #define MAX_PASSES 64
 #define PI 3.14159265358979323846264338327950288
-/* Roots of long transforms are products of two: this many small steps, and large ones. */
+/* The roots of unity of long transforms are products of two: one of this many small steps, and one of the large
+   steps. */
 #define ROOTS 1024
-/* Bytes of the lanes and their copy that should stay in the cache. */
+/* The size in bytes of the lanes and their copy, which should fit into the cache. */
 #define CACHE (512 << 10)
 #define MAX_LANES 16
 #define SCRATCH_SPLIT 5
@@ -29,7 +30,8 @@ typedef struct {
   const void *tw, *units, *chirp, *spectrum;
 } Plan;
 
-/* Where lanes are: number k of lane v is at first + v·lane + k·step, in complex numbers; `swap` exchanges the parts. */
+/* The memory layout of lanes: number k of lane v is at first + v·lane + k·step, in complex numbers; `swap` exchanges
+   real and imaginary parts. */
 typedef struct {
   void *at;
   int64_t first, lane, step;
@@ -78,13 +80,14 @@ static void make_plan(Plan *plan, int64_t n) {
 #undef T
 #undef NAME
 
-/* What all groups of one call share. Groups are `lanes` of `across` lines; there are `others` such sets of lines. */
+/* The job that all groups of lanes of one call belong to. A group is `lanes` of the `across` lines of a set; there are
+   `others` sets. */
 typedef struct {
   Plan plan;
   int32_t dtype;
   Side from, to;
   int64_t lanes, across, groups;
-  /* How far sets of lines are apart. */
+  /* The distance between sets of lines. */
   int64_t from_next, to_next;
   double scale;
   const Split *split;

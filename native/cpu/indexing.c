@@ -1,8 +1,8 @@
-/* Reading and writing at positions that are themselves data: gather, scatter, index_select, index_put, nonzero.
- *
- * Every index is checked before it is used. One out of range stops the kernel with CRESSET_BAD_INDEX and leaves the
- * offending value and the size in the arena's first slots; what was written until then stays written. Where the same place is
- * written twice, the order is row-major, so results do not depend on the layout. */
+/* Indexing by tensors: gather, scatter, index_select, index_put, nonzero.
+
+   Every index is checked before it is used. One out of range stops the kernel with CRESSET_BAD_INDEX and leaves the
+   offending value and the size in the arena's first slots; what was written until then stays written. Where the same
+   place is written twice, the order is row-major, so results do not depend on the layout. */
 #include "cresset.h"
 #include "nest.h"
 
@@ -99,7 +99,8 @@ static RowFn row_function(int dtype, int mode) {
 
 /* ---- gather and scatter ---- */
 
-/* The nest of three operands over `shape`; operand 1's step along `dim` is left out and returned (it is indexed). */
+/* The loop nest of three operands over `shape`. The step of operand 1 along `dim`, which is indexed, is left out and
+   returned. */
 static int64_t indexed_nest(Nest *nest, int ndim, int dim, const double *shape, int64_t strides[3][NEST_DIMS], int indexed) {
   nest_init(nest, 3);
   int64_t step = ndim > 0 ? strides[indexed][dim] : 0;
@@ -179,8 +180,8 @@ int32_t cresset_scatter(int32_t dtype, int32_t indexDtype, int32_t mode, int32_t
 
 /* ---- whole slices ---- */
 
-/* Both directions: the slices of `many` (as many as indices) against the chosen slices of `table` (size `extent`).
- * When `put` is 0, many[j] = table[index[j]]; else table[index[j]] (mode)= many[j]. */
+/* index_select (`put` 0): many[j] = table[index[j]], and index_put: table[index[j]] (mode)= many[j]. `many` has as many
+   slices as there are indices, `table` has `extent`. */
 static int32_t slices(int put, int32_t dtype, int32_t indexDtype, int32_t mode, int32_t ndim, int32_t dim, double extent_, int32_t wrap) {
   RowFn combine = row_function(dtype, mode);
   if (!combine) return CRESSET_BAD_DTYPE;

@@ -158,7 +158,7 @@ static void walk(const Plan *plan, const Step *step, char *base, char *reg, int6
     n -= run;
     if (n == 0) return;
     if (!(step->what == STEP_STORE && step->flags)) reg += run * width;
-    /* On to the next row: carry into the outer dimensions. */
+    /* Moves to the next row: increments the outer dimensions with carry. */
     base -= index[inner] * step_bytes;
     index[inner] = 0;
     for (int32_t d = inner - 1; d >= plan->first; d--) {
@@ -244,7 +244,8 @@ void cresset_run_rows(const Plan *plan, char *const *base, int64_t row, int64_t 
   }
 }
 
-/* Whether some operand runs across the rows: then narrow columns over many rows reuse each cache line. */
+/* Whether some operand has a smaller stride from row to row than within a row: then narrow columns over many rows reuse
+   each cache line. */
 static int32_t crosses_rows(const Plan *plan) {
   const Call *call = plan->call;
   for (int32_t o = 0; o < call->operands; o++) {

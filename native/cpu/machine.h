@@ -34,10 +34,11 @@ typedef struct {
   int32_t dtype[MAX_OPERANDS + 1];
 } Call;
 
-/* How elements are walked: as one run, as rows of the last dimension, or gathered block by block. */
+/* The order in which elements are visited: as one contiguous run, as rows of the last dimension, or gathered block by
+   block. */
 enum { WALK_LINEAR, WALK_ROWS, WALK_GATHER };
 
-/* Where a value is: memory of `operand` at the present block, or (operand < 0) the fixed address `at`. */
+/* The place of a value: memory of `operand` at the present block, or (operand < 0) the fixed address `at`. */
 typedef struct {
   char *at;
   int32_t operand;
@@ -80,7 +81,7 @@ CRESSET_SHARED void cresset_run(const Plan *plan, char *const *base, int64_t beg
 
 /* Runs the columns [column, column_end) of the rows [row, row_end), for a plan that walks rows. */
 CRESSET_SHARED void cresset_run_rows(const Plan *plan, char *const *base, int64_t row, int64_t row_end, int64_t column, int64_t column_end, block_visitor visit, void *context);
-/* Exchanges all that belongs to two dimensions. */
+/* Exchanges two dimensions: their sizes and all operands' strides. */
 CRESSET_SHARED void cresset_swap_dims(Call *call, int32_t x, int32_t y);
 /* Bytes per element of an operand; 1 for the linear index. */
 static inline int64_t operand_size(const Call *call, int32_t o) {

@@ -22,7 +22,7 @@ int32_t cresset_set_arena(double *buffer) {
   return CRESSET_OK;
 }
 
-/* What was given back below the top: ranges in the order of their addresses, neighbours merged. */
+/* The free list: ranges below the top of the heap that were freed, ordered by address, with neighbours merged. */
 #define HOLES 1024
 #define MEMORY_END ((uint64_t)65536 * 65536 - 64)
 static struct {
@@ -40,7 +40,7 @@ static void remove_hole(int32_t at) {
   for (int32_t i = at; i < hole_count; i++) holes[i] = holes[i + 1];
 }
 
-/* Takes from the start of the smallest hole that is large enough; 0 if there is none. */
+/* Allocates from the smallest hole that is large enough (best fit); 0 if there is none. */
 static uint64_t take_hole(uint64_t size) {
   int32_t best = -1;
   for (int32_t i = 0; i < hole_count; i++) {
@@ -84,7 +84,7 @@ int32_t cresset_free_segment(double address, double bytes) {
   } else if (joins_after) {
     holes[at].start = start;
   } else if (hole_count == HOLES) {
-    /* No room to note it: whoever has it keeps it, unless it is the top. */
+    /* The free list is full: the range cannot be freed unless it ends at the top of the heap. */
     if (end != heap_top) return 0;
     heap_top = start;
     return 1;
@@ -122,7 +122,7 @@ int32_t cresset_read(double address, uint8_t *target, double bytes) {
 
 CRESSET_THREAD_LOCAL double *cresset_args;
 
-/* Less than what processors address, more than machines have. */
+/* Less than processors can address, more than machines have. */
 #define LARGEST 0x1p46
 
 double cresset_arena(void) { return (double)(uintptr_t)cresset_args; }

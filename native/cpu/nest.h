@@ -68,7 +68,7 @@ static inline int64_t nest_count(const Nest *nest) {
   return n;
 }
 
-/* Goes to position number `index` in row-major order. */
+/* Sets the position to number `index` in row-major order. */
 static inline void nest_seek(const Nest *nest, int64_t index, int64_t *at, int64_t *offset) {
   for (int k = 0; k < nest->operands; k++) offset[k] = 0;
   for (int i = nest->ndim - 1; i >= 0; i--) {
@@ -78,7 +78,8 @@ static inline void nest_seek(const Nest *nest, int64_t index, int64_t *at, int64
   }
 }
 
-/* Goes to the next position: `at` counts per dimension, `offset` is kept per operand. Returns 0 at the end. */
+/* Advances to the next position: `at` is the index per dimension, `offset` the offset per operand. Returns 0 at the
+   end. */
 static inline int nest_next(const Nest *nest, int64_t *at, int64_t *offset) {
   for (int i = nest->ndim - 1; i >= 0; i--) {
     if (++at[i] < nest->size[i]) {

@@ -30,7 +30,7 @@ static void (*set_omp_threads)(int count);
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 static int32_t enabled = 1;
 
-/* Full paths, each ended by a zero, the last by two; what they name is opened on first use. */
+/* The full paths of files that may be opened on first use, each ended by a zero byte, the last by two. */
 static char paths[8192];
 static int patient;
 static pthread_mutex_t paths_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -251,14 +251,14 @@ static void forget(Descriptor *d) {
   if (version.major == 3 && d->md) dnnl.md_destroy(d->md);
 }
 
-/* One operand of a kept convolution: our dense memory, and the library's own layout where that differs. */
+/* One operand of a cached convolution: our contiguous memory, and the library's own layout where that differs. */
 typedef struct {
   int argument, written;
   void *user, *own, *reorder;
   size_t bytes;
 } Operand;
 
-/* A kept convolution. */
+/* A cached convolution. */
 typedef struct {
   int64_t key[24];
   int state; /* 0 empty, 1 usable, 2 refused by the library */
@@ -325,7 +325,7 @@ static int build(Kept *k, const OneDnnConv *v) {
     g[0][i] = v->stride[d];
     g[1][i] = v->dilation[d] - 1;
     g[2][i] = v->padding[d];
-    /* What the last window needs; negative where it leaves input over. */
+    /* The padding after the input that the last window needs; negative where some input is unused. */
     g[3][i] = (v->out[d] - 1) * v->stride[d] + (v->kernel[d] - 1) * v->dilation[d] + 1 - v->in[d] - v->padding[d];
   }
   static Descriptor any[3], plain[4];
@@ -374,7 +374,7 @@ static void drop(Kept *k) {
   memset(k, 0, sizeof *k);
 }
 
-/* The kept convolution of a geometry, built on first use; the oldest one makes room. */
+/* The cached convolution of a geometry, built on first use; it replaces the oldest one where the cache is full. */
 static Kept *keep(const OneDnnConv *v) {
   int64_t key[24] = { v->kind, v->n, v->c, v->o, v->groups, v->bias != NULL };
   for (int d = 0; d < 3; d++) {
@@ -423,8 +423,8 @@ static int run(const Kept *k, const OneDnnConv *v) {
   return ok && dnnl.stream_wait(stream) == 0;
 }
 
-/* Where oneDNN is faster than conv.c, as measured on AVX-512 (see bench/): not with a handful of input channels, for
-   which it has no blocked layout. */
+/* Whether oneDNN is faster than conv.c, as measured on AVX-512 (see bench/): not with few input channels, for which it
+   has no blocked layout. */
 static int worthwhile(const OneDnnConv *v) {
   isize cg = v->c / v->groups;
   double positions = (double)v->n, work = (double)v->o * cg;

@@ -14,7 +14,7 @@ typedef struct {
   uint64_t flip;
 } RowJob;
 
-/* A heap of k entries beats a sort when k is small. */
+/* Whether k is so small that a heap of k entries is faster than a sort. */
 static inline int takes_few(const RowJob *job) { return job->k * 8 <= job->n; }
 
 static inline uint64_t float_key(uint64_t bits, uint64_t sign, uint64_t infinity) {

@@ -3,7 +3,7 @@
  * ENTRY is the type, BEFORE(a, b) its total order (the position breaks ties, so every algorithm is stable), KEY(e) its
  * key and KEY_BYTES the key's significant bytes. NAME(x) makes a name of this instance. */
 
-/* Few entries: what is left in order is not moved. */
+/* Insertion sort, for few entries; entries that are in order already are not moved. */
 static void NAME(insertion_sort)(ENTRY *e, int64_t n) {
   for (int64_t i = 1; i < n; i++) {
     ENTRY x = e[i];
@@ -13,7 +13,8 @@ static void NAME(insertion_sort)(ENTRY *e, int64_t n) {
   }
 }
 
-/* Least significant byte first; a byte that all keys share costs no pass. Returns where the result is: `e` or `other`. */
+/* Radix sort, least significant byte first; a byte that all keys share costs no pass. Returns the array with the
+   result, `e` or `other`. */
 static ENTRY *NAME(radix_sort)(ENTRY *e, ENTRY *other, int64_t n, int key_bytes) {
   uint32_t counts[8][256];
   memset(counts, 0, sizeof counts[0] * (size_t)key_bytes);
@@ -38,7 +39,7 @@ static ENTRY *NAME(radix_sort)(ENTRY *e, ENTRY *other, int64_t n, int key_bytes)
   return e;
 }
 
-/* Sorts runs of 32 by insertion, then merges them pairwise: between the two others in size. */
+/* Merge sort of runs of 32 that are sorted by insertion, for sizes between those of the two other sorts. */
 static ENTRY *NAME(merge_sort)(ENTRY *e, ENTRY *other, int64_t n) {
   for (int64_t i = 0; i < n; i += 32) NAME(insertion_sort)(e + i, n - i < 32 ? n - i : 32);
   for (int64_t width = 32; width < n; width *= 2) {
@@ -97,7 +98,7 @@ static void NAME(row)(const RowJob *job, const char *x, char *values, int64_t *i
         NAME(sift)(e, k, 0);
       }
     }
-    /* The heap lost the order of positions, which radix sort would need. */
+    /* The heap does not keep the order of positions, on which radix sort relies. */
     e = NAME(merge_sort)(e, e + k, k);
   } else {
     for (int64_t i = 0; i < n; i++) e[i] = NAME(entry)(job, x, i);

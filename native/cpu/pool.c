@@ -9,7 +9,7 @@
 
 enum { POOL_MAX, POOL_AVERAGE, POOL_SPREAD };
 
-/* Outputs worked on at a time, in registers' reach. */
+/* The number of outputs computed at a time, few enough for the first-level cache. */
 #define ROW ((isize)256)
 #define POOL_GRAIN 16384.0
 

@@ -43,7 +43,7 @@ static void NAME(max_even)(const Pool *p, const S *x, isize od, isize oh, isize 
   if (first < 0) memset(index, 0, sizeof(int32_t) * (size_t)n);
 }
 
-/* The same, window by window. */
+/* One output row of maxima, window by window. */
 static void NAME(max_any)(const Pool *p, const S *x, isize od, isize oh, isize w0, isize n, T *best, int32_t *index) {
   const Axis *ad = &p->axis[0], *ah = &p->axis[1], *aw = &p->axis[2];
   for (isize i = 0; i < n; i++) {
@@ -114,7 +114,8 @@ static void NAME(max_task)(void *context, int64_t begin, int64_t end) {
         isize done = 0;
 #ifdef QUADS
         if (p->axis[2].even && p->axis[2].step <= 2) {
-          /* A padded first window keeps its neighbours from being taken four at a time: it goes alone. */
+          /* A first window that begins in the padding is computed alone, so that the others can be computed four at a
+             time. */
           if (w0 == 0 && p->axis[2].first < 0) {
             done = min_size(n, (-p->axis[2].first + p->axis[2].step - 1) / p->axis[2].step);
             NAME(max_any)(p, x, od, oh, 0, done, best, index);

@@ -13,7 +13,7 @@
 
 enum { SUM, PROD, MAX, MIN, ANY, ALL };
 
-/* A running result: floats in double, integers and truth values in int64. */
+/* An accumulator: floats in double, integers and bools in int64. */
 typedef union {
   double f;
   int64_t i;
@@ -169,7 +169,7 @@ static Total fold(int32_t combine, int32_t kind, const void *v, int64_t n) {
   return t;
 }
 
-/* The same for one value that occurs n times. */
+/* The combination of n equal values. */
 static Total fold_uniform(int32_t combine, int32_t kind, const void *v, int64_t n) {
   if (combine != SUM && combine != PROD) return fold(combine, kind, v, 1);
   Total one = fold(combine, kind, v, 1);
@@ -262,7 +262,7 @@ static int32_t kinds_match(const Plan *plan) {
   return 1;
 }
 
-/* RUNS, whole: results [begin, end). */
+/* RUNS with whole results per task: computes results [begin, end). */
 static void run_whole(void *context, int64_t begin, int64_t end) {
   Reduction *r = context;
   const Call *call = r->call;
@@ -286,7 +286,7 @@ static void run_whole(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/* RUNS, split: chunks [begin, end) of all results, numbered result by result. */
+/* RUNS with results split into chunks: computes chunks [begin, end) of all results, numbered result by result. */
 static void run_chunks(void *context, int64_t begin, int64_t end) {
   Reduction *r = context;
   const Call *call = r->call;
@@ -561,7 +561,7 @@ int32_t cresset_reduce(double program, int32_t combine, int32_t ndim, int32_t nr
   }
   r.kept = cresset_coalesce(&call, 0, kept);
   int32_t end = cresset_coalesce(&call, kept, ndim);
-  /* Close the gap that merged kept dimensions left. */
+  /* Moves the reduced dimensions down to close the gap that merged kept dimensions left. */
   for (int32_t d = kept; d < end; d++) cresset_swap_dims(&call, r.kept + d - kept, d);
   r.ndim = r.kept + end - kept;
   if (is_by_columns(&call, r.kept, r.ndim)) return by_columns(&r);

@@ -30,7 +30,7 @@ static void rotate(double *x, double *y, int64_t n, double c, double s) {
   }
 }
 
-/* Makes columns p and q orthogonal; whether they were not. */
+/* Makes columns p and q orthogonal by a rotation; returns whether they were not. */
 static int orthogonalise(Svd *d, int64_t p, int64_t q) {
   double *x = d->a + p * d->m, *y = d->a + q * d->m;
   double alpha = dot(x, x, d->m), beta = dot(y, y, d->m), gamma = dot(x, y, d->m);

@@ -1,12 +1,11 @@
-/*
- * A parking pthread pool. CRESSET_ONCE: no vector code.
- *
- * One call runs at a time (Deno workers that share the library queue on a lock, or run inline when it is taken). The
- * caller publishes a task and a generation number, wakes the workers and works itself. Threads take chunks from an
- * atomic counter, so an uneven machine stays balanced, and workers *enter* a job only while it is open: the caller
- * closes it when no chunk is left and waits for those inside, never for one that is slow to wake. After their work
- * they spin for some microseconds (the next kernel is often near), then sleep on a condition variable.
- */
+/* A parking pthread pool. CRESSET_ONCE: no vector code.
+
+   One call runs at a time (Deno workers that share the library queue on a lock, or run inline when it is taken). The
+   caller publishes a task and a generation number, wakes the workers and works itself. Threads take chunks from an
+   atomic counter, which balances the load where cores differ in speed, and workers *enter* a job only while it is
+   open: the caller closes it when no chunk is left and waits for those inside, never for one that is slow to wake.
+   After their work they spin for some microseconds (the next kernel is often near), then sleep on a condition
+   variable. */
 #include "threads.h"
 
 #include "cresset.h"

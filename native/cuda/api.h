@@ -542,12 +542,13 @@ typedef struct {
 
 /* The opened device `ordinal`, its context made current; NULL with the error text set if it is not open. */
 Device *device_at(int32_t ordinal);
-/* To be called after a library that may have changed the current context. */
+/* Must be called after a call of a library that may have changed the current context. */
 void device_forget_current(void);
-/* At least `bytes` of scratch memory, valid until the next call on the current stream; 0 when there is none. */
+/* Scratch memory of at least `bytes` on the device, valid until the next call on the current stream; 0 where there is
+   no memory. */
 CUdeviceptr device_workspace(Device *device, size_t bytes);
 
-/* Of the calling thread, as workers have each its own. */
+/* The calling thread's argument arena: each worker has its own. */
 extern __thread double *arena;
 
 #endif

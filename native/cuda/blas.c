@@ -8,10 +8,10 @@
 
 #include <string.h>
 
-/* What cuBLASLt recommends on Hopper; smaller ones rule out its fastest kernels. */
+/* The workspace size that cuBLASLt recommends on Hopper; smaller ones exclude its fastest kernels. */
 #define WORKSPACE_BYTES ((size_t)32 << 20)
 enum { CACHE_SIZE = 1024 };
-/* How many algorithms are asked for, and how often each is run to measure it. */
+/* The number of algorithms to compare, and of runs by which each is timed. */
 enum { CANDIDATES = 8, MEASURED_RUNS = 3 };
 enum { MODE_TF32 = 1, MODE_FULL_SUMS = 2, MODE_MEASURE = 4, MODE_FAST_SUMS = 8 };
 
@@ -22,7 +22,7 @@ typedef struct {
   uint32_t alignment[5]; /* of a, b, the output, bias and aux, in bytes */
 } Problem;
 
-/* Where the operands are. */
+/* The operands' addresses. */
 typedef struct {
   const void *a, *b, *bias, *aux, *alpha, *beta;
   const void *scale_a, *scale_b; /* of float8 operands: a float32 each, or NULL */
@@ -73,7 +73,7 @@ static const int EPILOGUES[] = {
   CUBLASLT_EPILOGUE_RELU_AUX, CUBLASLT_EPILOGUE_RELU_AUX_BIAS, CUBLASLT_EPILOGUE_GELU_AUX,
   CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_DRELU,    CUBLASLT_EPILOGUE_DRELU_BGRAD,
   CUBLASLT_EPILOGUE_DGELU,    CUBLASLT_EPILOGUE_DGELU_BGRAD,
-  /* The library's b is our a, see above. */
+  /* cuBLASLt's b is our a, see the top of the file. */
   CUBLASLT_EPILOGUE_BGRADB
 };
 enum { EPILOGUE_COUNT = sizeof EPILOGUES / sizeof EPILOGUES[0] };
@@ -120,7 +120,7 @@ static int32_t set_epilogue(Plan *plan, const Problem *p, const Operands *x) {
   return CRESSET_CUDA_OK;
 }
 
-/* The library's a is our b, see above. */
+/* cuBLASLt's a is our b, see the top of the file. */
 static int32_t set_scales(Plan *plan, const Problem *p, const Operands *x) {
   int8_t fast = (p->modes & MODE_FAST_SUMS) != 0;
   if (x->scale_b) TRY(cublasLtMatmulDescSetAttribute(plan->desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &x->scale_b, sizeof x->scale_b));
@@ -170,7 +170,8 @@ static float measure(Device *device, const Plan *plan, const Operands *x, const 
   return driver.cuEventElapsedTime(&milliseconds, from, to) == CUDA_SUCCESS ? milliseconds : -1;
 }
 
-/* The place of the fastest candidate. They compute the product itself: what adds to the output is not measured. */
+/* The index of the fastest candidate. Timing runs write the output, so problems that add to the output are not
+   timed. */
 static int fastest(Device *device, const Plan *plan, const Operands *x, const cublasLtMatmulHeuristicResult_t *candidates,
                    int count) {
   CUevent from = NULL, to = NULL;
@@ -196,7 +197,7 @@ static int32_t ask(Device *device, const Problem *p, Plan *plan, cublasLtMatmulH
   if (p->modes & MODE_FULL_SUMS) {
     TRY(cublasLtMatmulPreferenceSetAttribute(plan->preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes, sizeof schemes));
   }
-  /* The library's a is our b, see above; its c is its d. */
+  /* cuBLASLt's a is our b, see the top of the file; its c and d are the same matrix. */
   const uint32_t *alignments[] = {&p->alignment[1], &p->alignment[0], &p->alignment[2], &p->alignment[2]};
   for (int i = 0; i < 4; i++) {
     TRY(cublasLtMatmulPreferenceSetAttribute(plan->preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES + i, alignments[i],
@@ -238,7 +239,7 @@ static int32_t choose(Device *device, const Problem *p, Plan *plan, const Operan
   int best = measured ? fastest(device, plan, x, results, found) : 0;
   slot->algo = results[best].algo;
   slot->workspace_bytes = results[best].workspaceSize;
-  /* What a captured graph could not measure is measured at the next call outside. */
+  /* Timing is impossible while a graph is captured, so the problem is timed at the next call outside of a capture. */
   if ((p->modes & MODE_MEASURE) && device->capturing) slot->used = 0;
   return CRESSET_CUDA_OK;
 }

@@ -59,7 +59,7 @@ CRESSET_CUDA int32_t cresset_cuda_device_info(int32_t ordinal, uint8_t *name, in
 
 /* Device memory from the driver: its address, or 0 when there is none left. */
 CRESSET_CUDA double cresset_cuda_alloc(int32_t device, double bytes);
-/* Returns it; waits for the device. */
+/* Frees memory; waits for the device. */
 CRESSET_CUDA int32_t cresset_cuda_free(int32_t device, double address);
 /*
  * Copies to the device through pinned memory; `source` may be reused at once. While a graph is captured, the graph keeps
@@ -76,13 +76,13 @@ CRESSET_CUDA int32_t cresset_cuda_read(int32_t device, double address, uint8_t *
 CRESSET_CUDA double cresset_cuda_read_begin(int32_t device, double address, double bytes, double fault);
 CRESSET_CUDA int32_t cresset_cuda_read_done(int32_t device, double handle);
 CRESSET_CUDA int32_t cresset_cuda_read_take(int32_t device, double handle, uint8_t *target, double bytes, uint8_t *fault);
-/* Copies on one device. */
+/* Copies memory on one device. */
 CRESSET_CUDA int32_t cresset_cuda_copy(int32_t device, double to, double from, double bytes);
 /* Copies between devices, after what is on the source's current stream and before what comes next on either. */
 CRESSET_CUDA int32_t cresset_cuda_copy_peer(int32_t to_device, double to, int32_t from_device, double from, double bytes);
 /* Lets two open devices reach each other's memory: 1 if they can, 0 if copies between them go another way. */
 CRESSET_CUDA int32_t cresset_cuda_peer(int32_t device, int32_t other);
-/* Sets bytes. */
+/* Sets bytes of device memory to a value. */
 CRESSET_CUDA int32_t cresset_cuda_fill(int32_t device, double address, int32_t value, double bytes);
 /* Waits for all streams of the device; reports faults of earlier launches. */
 CRESSET_CUDA int32_t cresset_cuda_synchronize(int32_t device);
@@ -93,7 +93,7 @@ CRESSET_CUDA int32_t cresset_cuda_memory(int32_t device);
 CRESSET_CUDA double cresset_cuda_stream(int32_t device, int32_t priority);
 /* Makes a stream the current one of its device. */
 CRESSET_CUDA int32_t cresset_cuda_stream_use(int32_t device, double stream);
-/* Lets what comes next on a stream wait for an event. */
+/* Makes later work on a stream wait for an event. */
 CRESSET_CUDA int32_t cresset_cuda_stream_wait(int32_t device, double stream, double event);
 /* 1 if everything on a stream is done, else 0. */
 CRESSET_CUDA int32_t cresset_cuda_stream_query(int32_t device, double stream);
@@ -102,7 +102,7 @@ CRESSET_CUDA int32_t cresset_cuda_stream_synchronize(int32_t device, double stre
 /* Events: a handle, or 0. `timing`: whether its time is kept. */
 CRESSET_CUDA double cresset_cuda_event(int32_t device, int32_t timing);
 CRESSET_CUDA int32_t cresset_cuda_event_record(int32_t device, double stream, double event);
-/* 1 if what it was recorded after is done, else 0. */
+/* 1 if the work before the event is done, else 0. */
 CRESSET_CUDA int32_t cresset_cuda_event_query(int32_t device, double event);
 CRESSET_CUDA int32_t cresset_cuda_event_synchronize(int32_t device, double event);
 /* Milliseconds between two recorded events, waiting for the second; negative on failure. */
@@ -116,7 +116,7 @@ CRESSET_CUDA int32_t cresset_cuda_event_destroy(double event);
 CRESSET_CUDA double cresset_cuda_compile(int32_t device, const uint8_t *source, int32_t length);
 /* Copies the code of the last compile. */
 CRESSET_CUDA int32_t cresset_cuda_cubin(uint8_t *target, double bytes);
-/* Loads such code: a handle, or 0. */
+/* Loads compiled code as a module: a handle, or 0. */
 CRESSET_CUDA double cresset_cuda_module(int32_t device, const uint8_t *cubin, double bytes);
 /* A kernel of a module by name (NUL-terminated): a handle, or 0. */
 CRESSET_CUDA double cresset_cuda_function(double module, const uint8_t *name);

@@ -15,7 +15,7 @@ enum { MAX_DEVICES = 64 };
 #define READING_BYTES ((size_t)4 << 20)
 #define READING_HALF (READING_BYTES / 2)
 #define PIECE_BYTES ((size_t)1 << 20)
-/* What a kernel says of a bad index. */
+/* The size of a fault record, which a kernel writes about a bad index. */
 #define FAULT_BYTES ((size_t)64)
 
 static Device devices[MAX_DEVICES];
@@ -247,7 +247,7 @@ int32_t cresset_cuda_read(int32_t ordinal, double address, uint8_t *target, doub
   return CRESSET_CUDA_OK;
 }
 
-/* A free reading with room for `bytes`, or a new one. */
+/* An unused reading buffer with room for `bytes`, or a new one. */
 static Reading *take_reading(Device *device, size_t bytes) {
   for (Reading **at = &device->free_readings; *at; at = &(*at)->next) {
     Reading *found = *at;
@@ -257,7 +257,7 @@ static Reading *take_reading(Device *device, size_t bytes) {
   }
   Reading *made = calloc(1, sizeof *made);
   if (!made) return NULL;
-  /* Two sizes, so that few are made: for values, and for everything else. */
+  /* Buffers have one of two sizes, for scalars and for larger reads, so that few are made. */
   made->bytes = bytes <= 4096 ? 4096 : CRESSET_CUDA_READ;
   int32_t status = driver_status(driver.cuMemHostAlloc((void **)&made->memory, FAULT_BYTES + made->bytes, 0), "cuMemHostAlloc");
   if (status == CRESSET_CUDA_OK) status = driver_status(driver.cuEventCreate(&made->done, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
@@ -287,7 +287,7 @@ double cresset_cuda_read_begin(int32_t ordinal, double address, double bytes, do
   }
   if (result == CUDA_SUCCESS) result = driver.cuEventRecord(reading->done, device->stream);
   if (driver_status(result, "cuMemcpyDtoHAsync") == CRESSET_CUDA_OK) return (double)(uintptr_t)reading;
-  /* What was begun may still be written, so the memory is not used again. */
+  /* A read that was begun may still write the buffer, so it is not reused. */
   return 0;
 }
 
@@ -315,7 +315,7 @@ int32_t cresset_cuda_copy(int32_t ordinal, double to, double from, double bytes)
   return CRESSET_CUDA_OK;
 }
 
-/* One direction of a peer access: 1, or 0 where there is none. */
+/* Enables peer access in one direction: 1, or 0 where the devices have none. */
 static int32_t reach(Device *device, int32_t ordinal, Device *other, int32_t other_ordinal) {
   CUdevice handle, other_handle;
   int can = 0;

@@ -45,7 +45,7 @@ void conv_strides(const Convolution *c, const int64_t *sizes, int64_t *strides) 
   }
 }
 
-/* How well an address is aligned, up to 16 bytes. */
+/* The alignment of an address, up to 16 bytes. */
 static int32_t alignment_of(const void *address) {
   int32_t alignment = 16;
   while ((uintptr_t)address % (uintptr_t)alignment) alignment /= 2;
@@ -142,7 +142,7 @@ static int32_t unsupported(void) {
   return CRESSET_CUDA_UNSUPPORTED;
 }
 
-/* The fastest algorithm whose workspace can be had. */
+/* The first recommended algorithm whose workspace can be allocated. */
 static int32_t choose(Device *device, const Convolution *c, const Descriptors *d, cudnnConvolutionAlgoPerf_t *chosen,
                       CUdeviceptr *workspace) {
   cudnnConvolutionAlgoPerf_t results[CHOICES];
@@ -189,7 +189,7 @@ static int32_t run(Device *device, const Convolution *c, const Descriptors *d, c
 
 /* ---------------------------------------------------------------- both */
 
-/* The handle, on the current stream. */
+/* Creates the cuDNN handle on first use and sets it to the current stream. */
 static int32_t ready(Device *device) {
   if (!device->dnn) TRY(cudnnCreate(&device->dnn));
   TRY(cudnnSetStream(device->dnn, device->stream));

@@ -1,6 +1,4 @@
-/*
- * What the two ways to cuDNN's convolutions share: the problem, and where its operands are.
- */
+/* Common declarations of the two APIs for cuDNN's convolutions: the problem and its operands. */
 #ifndef CRESSET_CUDA_DNN_H
 #define CRESSET_CUDA_DNN_H
 
@@ -22,7 +20,7 @@ typedef struct {
   int32_t alignment[4]; /* of x, w, y and the bias: 16 bytes, or what their addresses have */
 } Convolution;
 
-/* Device addresses; the operand that is computed among them. */
+/* The device addresses of the operands, the result among them. */
 typedef struct {
   void *x, *w, *y, *bias;
 } ConvOperands;
@@ -30,7 +28,7 @@ typedef struct {
 /* cuDNN's number of a dtype, and of the type that its convolutions are summed in. */
 int conv_data_type(int32_t dtype);
 int conv_compute_type(int32_t dtype);
-/* Strides of dense dimensions in the problem's memory format. */
+/* The strides of a contiguous tensor in the problem's memory format. */
 void conv_strides(const Convolution *c, const int64_t *sizes, int64_t *strides);
 /* Sets the error text to what cuDNN says. */
 int32_t dnn_failed(cudnnStatus_t status, const char *call);

@@ -15,7 +15,7 @@ enum { BUCKETS = 256, CANDIDATES = 128, MEASURED = 8, MEASURED_RUNS = 3, MAX_NOT
 /* A plan that needs more scratch memory than this is passed over. */
 #define MAX_WORKSPACE ((int64_t)1 << 30)
 /* The tensors of a graph. */
-enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y', UID_BIAS = 'b', UID_PRODUCT = 'p' };
+enum { UID_X = 'x', UID_W = 'w', UID_Y = 'y', UID_BIAS = 'b', UID_CONVOLVED = 'p' };
 
 typedef cudnnBackendDescriptor_t Descriptor;
 
@@ -66,7 +66,7 @@ static int32_t tensor(Scratch *scratch, const Convolution *c, const int64_t *siz
                       Descriptor *made) {
   int64_t strides[MAX_DIMS];
   int dims = c->rank + 2;
-  uint8_t is_virtual = uid == UID_PRODUCT;
+  uint8_t is_virtual = uid == UID_CONVOLVED;
   conv_strides(c, sizes, strides);
   CHECK(create(scratch, CUDNN_BACKEND_TENSOR_DESCRIPTOR, made));
   CHECK(set(*made, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type));
@@ -78,7 +78,7 @@ static int32_t tensor(Scratch *scratch, const Convolution *c, const int64_t *siz
   return finalize(*made);
 }
 
-/* How the window moves. */
+/* The descriptor of the convolution: stride, padding and dilation. */
 static int32_t movement(Scratch *scratch, const Convolution *c, Descriptor *made) {
   int64_t rank = c->rank;
   int compute = conv_compute_type(c->dtype), mode = CUDNN_CROSS_CORRELATION;
@@ -93,7 +93,7 @@ static int32_t movement(Scratch *scratch, const Convolution *c, Descriptor *made
   return finalize(*made);
 }
 
-/* The numbers of an operation and of its attributes, by kind. */
+/* cuDNN's codes of the operation and of its attributes, by kind of convolution. */
 static const struct {
   int type, x, w, y, movement, alpha, beta;
 } OPERATIONS[] = {
@@ -111,8 +111,8 @@ static const struct {
      CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA},
 };
 
-/* The convolution itself. Its factors are floats whatever the dtype. */
-static int32_t product(Scratch *scratch, const Convolution *c, Descriptor x, Descriptor w, Descriptor y, Descriptor *made) {
+/* The operation of the convolution. Its factors α and β are floats whatever the dtype. */
+static int32_t add_convolution(Scratch *scratch, const Convolution *c, Descriptor x, Descriptor w, Descriptor y, Descriptor *made) {
   float one = 1, zero = 0;
   Descriptor moves;
   CHECK(movement(scratch, c, &moves));
@@ -153,11 +153,11 @@ static int32_t graph_of(Device *device, Scratch *scratch, const Convolution *c, 
   CHECK(tensor(scratch, c, c->w, UID_W, type, c->alignment[1], &w));
   CHECK(tensor(scratch, c, c->y, UID_Y, type, c->alignment[2], &y));
   if (c->bias) {
-    CHECK(tensor(scratch, c, c->y, UID_PRODUCT, conv_compute_type(c->dtype), 16, &sum));
-    CHECK(product(scratch, c, x, w, sum, &operations[0]));
+    CHECK(tensor(scratch, c, c->y, UID_CONVOLVED, conv_compute_type(c->dtype), 16, &sum));
+    CHECK(add_convolution(scratch, c, x, w, sum, &operations[0]));
     CHECK(add_bias(scratch, c, sum, y, &operations[1]));
   } else {
-    CHECK(product(scratch, c, x, w, y, &operations[0]));
+    CHECK(add_convolution(scratch, c, x, w, y, &operations[0]));
   }
   CHECK(create(scratch, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, graph));
   CHECK(set(*graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &device->dnn));
@@ -165,7 +165,7 @@ static int32_t graph_of(Device *device, Scratch *scratch, const Convolution *c, 
   return finalize(*graph);
 }
 
-/* Whether an engine's arithmetic is what was asked for. */
+/* Whether an engine computes with the requested precision and determinism. */
 static int suits(const Convolution *c, Descriptor config) {
   Descriptor engine = NULL;
   int notes[MAX_NOTES];
@@ -182,7 +182,7 @@ static int suits(const Convolution *c, Descriptor config) {
   for (int64_t i = 0; i < count && i < MAX_NOTES; i++) {
     if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && (c->modes & CONV_DETERMINISTIC)) fits = 0;
     if (c->dtype != 8) continue;
-    /* Tensor cores and rounded operands are TensorFloat-32. */
+    /* For float32, tensor cores or rounded operands mean TensorFloat-32. */
     if (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && !(c->modes & CONV_TF32)) fits = 0;
     if (notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS && !(c->modes & CONV_TF32)) fits = 0;
   }
@@ -273,7 +273,7 @@ static void release(Plan *candidate) {
   candidate->plan = candidate->config = NULL;
 }
 
-/* The place of the fastest candidate: the first, as the heuristics have it, where nothing can be measured. */
+/* The index of the fastest candidate; where nothing can be timed, the heuristics' first choice. */
 static int fastest(Device *device, const Convolution *c, const ConvOperands *operands, const Plan *candidates, int count) {
   CUevent from = NULL, to = NULL;
   int best = 0;

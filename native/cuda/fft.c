@@ -7,7 +7,7 @@
 
 #include "api.h"
 
-/* Plans of a device that are kept besides those of graphs. */
+/* The largest number of cached plans of a device, those of graphs not counted. */
 #define MOST_PLANS 64
 
 static int32_t fft_failed(cufftResult status, const char *call) {
@@ -39,7 +39,7 @@ static FftPlan *take(Device *device, const FftPlan *wanted) {
   return NULL;
 }
 
-/* Destroys what was not used for longest; cuFFT waits for it. */
+/* Destroys the least recently used plans; cuFFT waits for their work. */
 static int32_t trim(Device *device) {
   int kept = 0;
   for (FftPlan **at = &device->plans; *at;) {
@@ -56,7 +56,7 @@ static int32_t trim(Device *device) {
   return CRESSET_CUDA_OK;
 }
 
-/* Makes the plan, and puts it in front. */
+/* Finds the plan in the cache, or makes it, and moves it to the front. */
 static int32_t find(Device *device, const FftPlan *wanted, FftPlan **found) {
   FftPlan *plan = take(device, wanted);
   if (!plan) {

@@ -29,13 +29,13 @@ static void report_log(nvrtcProgram program) {
   free(log);
 }
 
-/* What to compile for. */
+/* The target of a compilation. */
 typedef struct {
   int capability;
   int ptx; /* whether the driver translates it */
 } Target;
 
-/* The device itself, or the newest that NVRTC knows whose code the device runs. */
+/* The device's own architecture, or the newest one known to NVRTC whose code the device runs. */
 static int32_t target_of(int capability, Target *target) {
   enum { MOST = 128 };
   int known[MOST], count = 0, first = 0;
@@ -133,7 +133,7 @@ double cresset_cuda_module(int32_t ordinal, const uint8_t *image, double bytes) 
 double cresset_cuda_function(double module, const uint8_t *name) {
   CUfunction function;
   CUmodule handle = (CUmodule)(uintptr_t)module;
-  /* Its code may be loaded only now. */
+  /* The function's code may be loaded lazily, at this call. */
   int mode = CU_STREAM_CAPTURE_MODE_RELAXED;
   driver.cuThreadExchangeStreamCaptureMode(&mode);
   int32_t status = driver_status(driver.cuModuleGetFunction(&function, handle, (const char *)name), "cuModuleGetFunction");

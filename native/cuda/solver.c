@@ -25,7 +25,7 @@ static int32_t no_workspace(int count) {
   return CRESSET_CUDA_MEMORY;
 }
 
-/* The same in both precisions. Without `thin` all matrices are one call. */
+/* Decomposes in one precision. Without `thin` one call of cuSOLVER decomposes all matrices. */
 #define DECOMPOSE(name, P, T)                                                                                            \
   static int32_t name(Device *device, const Matrices *x) {                                                               \
     int m = x->m, n = x->n, k = m < n ? m : n, count = 0;                                                                \

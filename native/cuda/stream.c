@@ -24,7 +24,7 @@ static Stream *stream_of(Device *device, double handle) {
 
 static CUevent event_of(double handle) { return (CUevent)(uintptr_t)handle; }
 
-/* Refuses what would wait while a graph is captured; the capture goes on. */
+/* Refuses a call that would wait while a graph is captured; the capture continues. */
 static int32_t refuse(const Device *device, const char *what) {
   if (!device->capturing) return CRESSET_CUDA_OK;
   set_error("%s while a graph is captured", what);
@@ -177,7 +177,8 @@ int32_t cresset_cuda_graph_destroy(int32_t ordinal, double handle) {
   int32_t status = refuse(device, "a graph cannot be destroyed");
   if (status) return status;
   Graph *graph = (Graph *)(uintptr_t)handle;
-  /* Its copies may still read the pinned memory. A fault is reported elsewhere; the memory goes in any case. */
+  /* Copies of the graph may still read the pinned memory, so wait. A fault is reported elsewhere; the memory is freed
+     in any case. */
   driver.cuCtxSynchronize();
   status = driver_status(driver.cuGraphExecDestroy(graph->exec), "cuGraphExecDestroy");
   free_graph(graph);

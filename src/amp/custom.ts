@@ -1,7 +1,8 @@
 /**
  * `customFwd` and `customBwd`: what the forward and backward of a custom function do under autocast.
  *
- * They wrap the static methods of a subclass of `autograd.Function`. What forward saw is kept in the `ctx` that both get.
+ * They wrap the static methods of a subclass of `autograd.Function`. The autocast state of forward is stored in the
+ * `ctx` that both receive.
  *
  * @see https://docs.pytorch.org/docs/stable/notes/amp_examples.html#autocast-and-custom-autograd-functions
  * @module
@@ -17,20 +18,23 @@ import { autocast, castArguments, getAutocastDtype, isAutocastEnabled } from "..
 
 /** The parameters of {@linkcode customBwd} after the method. */
 export class CustomBwdArgs {
-  /** The kind of device whose autocast state holds. */
+  /** The kind of device whose autocast state is used. */
   deviceType: DeviceType | null = null;
 }
 
 /** The parameters of {@linkcode customFwd} after the method. */
 export class CustomFwdArgs extends CustomBwdArgs {
-  /** Inside a region: casts floating tensors to this dtype and runs forward without autocast; `null`: neither. */
+  /**
+   * Inside an autocast region: the dtype that floating tensors are cast to, forward then running without autocast;
+   * `null`: neither.
+   */
   castInputs: DType | null = null;
 }
 
 const fwdArgs = call("customFwd", CustomFwdArgs);
 const bwdArgs = call("customBwd", CustomBwdArgs);
 
-/** The kind of device, if it and the method are what they must be. */
+/** Returns the kind of device; throws unless it and the method are valid. */
 function checked(op: string, method: unknown, deviceType: DeviceType | null): DeviceType {
   checkFunction(op, "the first argument", method);
   if (typeof deviceType !== "string") {
@@ -44,7 +48,7 @@ function checked(op: string, method: unknown, deviceType: DeviceType | null): De
 /**
  * Wraps the `forward` of a custom function for use under autocast.
  *
- * Without `castInputs` forward's own ops are cast as they would be elsewhere.
+ * Without `castInputs` the ops in forward are autocast as elsewhere.
  *
  * @param forward takes the `ctx` first
  * @example
@@ -85,7 +89,7 @@ export function customFwd<A extends readonly unknown[], R>(
 }
 
 /**
- * Wraps the `backward` of a custom function: it runs with the autocast state that {@linkcode customFwd} found.
+ * Wraps the `backward` of a custom function: it runs with the autocast state that {@linkcode customFwd} stored.
  *
  * @param backward takes the `ctx` first
  */

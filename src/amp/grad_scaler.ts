@@ -1,10 +1,11 @@
 /**
- * `GradScaler`: keeps small gradients of float16 from vanishing.
+ * `GradScaler`: loss scaling, which keeps small float16 gradients from becoming 0.
  *
- * The loss is multiplied by a scale before backward; before an optimizer's step its gradients are divided by it and looked
- * through for what is not finite. Where something is not, the step is left out and the scale shrinks; after many good steps
- * it grows. Scale, tracker and `foundInf` stay on the device: on the CPU, where reading is free, the host decides about the
- * step as PyTorch does; elsewhere the optimizer's fused update takes scale and `foundInf` as operands, and nothing is read.
+ * The loss is multiplied by a scale before backward. Before an optimizer's step its gradients are divided by the scale
+ * and checked for infinity and NaN. If there is one, the step is skipped and the scale shrinks; after many good steps
+ * the scale grows. Scale, growth tracker and `foundInf` stay on the device. On the CPU, where reading is free, the host
+ * decides about the step, as in PyTorch; on other devices the optimizer's fused update takes scale and `foundInf` as
+ * operands, and nothing is read.
  *
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  * @module
@@ -25,70 +26,65 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode GradScaler}. */
 export class GradScalerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Accepted for PyTorch's sake: the scale lives on the device of what is scaled first. */
+    /** Accepted for PyTorch's sake: the scale lies on the device of the first tensor that is scaled. */
     public device: string | Device = "cuda",
-    /** The scale to start from. */
+    /** The initial scale. */
     public initScale = 65536,
-    /** Factor of the scale after `growthInterval` good steps in a row; more than 1. */
+    /** The factor of the scale after `growthInterval` good steps in a row; more than 1. */
     public growthFactor = 2,
-    /** Factor of the scale after a step that was skipped; less than 1. */
+    /** The factor of the scale after a skipped step; less than 1. */
     public backoffFactor = 0.5,
-    /** Good steps in a row until the scale grows. */
+    /** The number of good steps in a row after which the scale grows. */
     public growthInterval = 2000,
-    /** Whether anything is done; without, `step` only steps. */
+    /** Whether the scaler is enabled; otherwise `scale` returns its input and `step` only calls the optimizer. */
     public enabled = true,
   ) {}
 }
 
 /** The parameters of {@linkcode GradScaler.unscale_}. */
 export class UnscaleArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose gradients. */
+    /** The optimizer whose gradients are divided. */
     public optimizer: Optimizer,
   ) {}
 }
 
 /** The parameters of {@linkcode GradScaler.update}. */
 export class UpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Sets the scale, instead of adapting it. */
+    /** The new scale; `null`: the scale is adapted. */
     public newScale: number | Tensor | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode GradScaler.setGrowthFactor} and {@linkcode GradScaler.setBackoffFactor}. */
 export class FactorArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The factor from now on. */
+    /** The new factor. */
     public newFactor: number,
   ) {}
 }
 
 /** The parameters of {@linkcode GradScaler.setGrowthInterval}. */
 export class IntervalArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The number of steps from now on. */
+    /** The new number of steps. */
     public newInterval: number,
   ) {}
 }
 
-/** A saved scaler, in PyTorch's layout; empty if it is not enabled. */
+/** The state dict of a scaler, in PyTorch's layout; empty if the scaler is not enabled. */
 export interface GradScalerState {
   /** The current scale. */
   scale?: number;
-  /** See {@linkcode GradScalerArgs}. */
+  /** The growth factor; see {@linkcode GradScalerArgs}. */
   growth_factor?: number;
-  /** See {@linkcode GradScalerArgs}. */
+  /** The backoff factor; see {@linkcode GradScalerArgs}. */
   backoff_factor?: number;
-  /** See {@linkcode GradScalerArgs}. */
+  /** The growth interval; see {@linkcode GradScalerArgs}. */
   growth_interval?: number;
-  /** Good steps since the scale last changed. */
+  /** The number of good steps since the scale last changed. */
   _growth_tracker?: number;
 }
 
@@ -109,23 +105,23 @@ const getters = {
   stateDict: call("stateDict", NoArgs),
 };
 
-/** What happened to an optimizer since the last `update()`. */
+/** The state of an optimizer since the last `update()`. */
 interface OptimizerStage {
   stage: "ready" | "unscaled" | "stepped";
-  /** One per device of the gradients. */
+  /** For each device of the gradients, whether one is infinite or NaN (0-d, float32, not 0 if so). */
   foundInf: Map<Device, Tensor>;
 }
 
-/** A tensor of the scaler: it belongs to no call's scope. */
+/** Makes a tensor of the scaler, which belongs to no scope. */
 function own(make: () => Tensor): Tensor {
   return outsideScopes(() => withGrad(false, make));
 }
 
 /**
- * Scales losses, so that float16 gradients do not vanish, and adapts the scale.
+ * Loss scaling: scales losses, so that small float16 gradients do not become 0, and adapts the scale.
  *
- * Differs from PyTorch: it works on every device, whichever `device` names; `getScale()` and `stateDict()` are asynchronous,
- * like everything that reads values.
+ * Differs from PyTorch: it works on every device, whichever `device` names; `getScale()` and `stateDict()` are
+ * asynchronous, like everything that reads values.
  *
  * @example
  * ```ts
@@ -157,9 +153,9 @@ export class GradScaler {
   #stages = new Map<Optimizer, OptimizerStage>();
 
   /**
-   * Makes a scaler; nothing is on a device yet.
+   * Makes a scaler; its tensors are made on first use.
    *
-   * @throws {ArgumentError} unless the scale grows by more than 1 and shrinks by less
+   * @throws {ArgumentError} unless the growth factor is more than 1 and the backoff factor less than 1
    */
   constructor(...args: Args<typeof GradScalerArgs>) {
     const o = scalerArgs(args);
@@ -177,7 +173,7 @@ export class GradScaler {
   }
 
   /**
-   * Multiplies a loss, or each of a list (of lists), by the scale.
+   * Multiplies a loss, or each loss of a (nested) list, by the scale.
    *
    * @param outputs returned as they are if the scaler is not enabled
    */
@@ -215,7 +211,7 @@ export class GradScaler {
   }
 
   /**
-   * Divides the gradients of an optimizer by the scale, for what reads them before the step: clipping, logging.
+   * Divides the gradients of an optimizer by the scale, for code that reads them before the step: clipping, logging.
    *
    * `step` does it by itself otherwise. Nothing is read by the host.
    *
@@ -240,7 +236,7 @@ export class GradScaler {
     own.stage = "unscaled";
   }
 
-  /** Looks for gradients that are not finite; gives the gradients by device, complex ones as real views. */
+  /** Checks the gradients for infinity and NaN; returns them by device, complex ones as real views. */
   #check(optimizer: Optimizer, own: OptimizerStage, allowHalf: boolean): Map<Device, Tensor[]> {
     const grads = new Map<Device, Tensor[]>();
     for (const group of optimizer.paramGroups) {
@@ -265,13 +261,13 @@ export class GradScaler {
   }
 
   /**
-   * The optimizer's step, with gradients divided by the scale, unless one of them is infinite or NaN.
+   * Calls the optimizer's step with gradients divided by the scale, unless one of them is infinite or NaN.
    *
-   * On the CPU a step to be skipped is not called at all. On other devices the optimizer is always called, and its update
-   * changes nothing there; parameters' `grad` stay scaled then, as with PyTorch's fused optimizers.
+   * On the CPU a skipped step is not called at all. On other devices the optimizer is always called, and the update of
+   * a skipped step changes nothing; parameters' `grad` stay scaled then, as with PyTorch's fused optimizers.
    *
-   * @param args what the optimizer's `step` takes; closures are not supported
-   * @returns what the optimizer's `step` gave
+   * @param args the arguments of the optimizer's `step`; closures are not supported
+   * @returns the result of the optimizer's `step`
    * @throws {AutogradError} if it was called already since the last `update()`
    */
   step(optimizer: Optimizer, ...args: readonly unknown[]): unknown {
@@ -293,7 +289,7 @@ export class GradScaler {
     return result;
   }
 
-  /** The host reads whether to step. */
+  /** A step about which the host decides, by reading `foundInf`. */
   #hostStep(optimizer: Optimizer, own: OptimizerStage): unknown {
     let bad = false;
     for (const found of own.foundInf.values()) {
@@ -308,7 +304,7 @@ export class GradScaler {
     return bad ? undefined : optimizer.step();
   }
 
-  /** The device decides: the update is told the scale and whether to change anything. */
+  /** A step about which the device decides: scale and `foundInf` are operands of the update. */
   #maskedStep(optimizer: Optimizer, own: OptimizerStage, scale: Tensor): unknown {
     optimizer.gradScale = own.stage === "unscaled" ? null : scale;
     optimizer.foundInf = this.#combined([...own.foundInf.values()], scale.device);
@@ -325,9 +321,9 @@ export class GradScaler {
   }
 
   /**
-   * Adapts the scale; call it last in each iteration.
+   * Adapts the scale; to be called last in each iteration.
    *
-   * @throws {AutogradError} if no step looked at gradients
+   * @throws {AutogradError} if no step or `unscale_` checked gradients before
    */
   update(...args: Args<typeof UpdateArgs>): void {
     const { newScale } = updateArgs(args);
@@ -361,46 +357,46 @@ export class GradScaler {
     return this.#scale === null ? this.#initScale : Number(await this.#scale.item());
   }
 
-  /** Factor of the scale after good steps. */
+  /** The growth factor: that of the scale after good steps. */
   getGrowthFactor(...args: Args<typeof NoArgs>): number {
     getters.growthFactor(args);
     return this.#growthFactor;
   }
 
-  /** Sets {@linkcode GradScaler.getGrowthFactor}. */
+  /** Sets the growth factor. */
   setGrowthFactor(...args: Args<typeof FactorArgs>): void {
     this.#growthFactor = growthFactorArgs(args).newFactor;
   }
 
-  /** Factor of the scale after a skipped step. */
+  /** The backoff factor: that of the scale after a skipped step. */
   getBackoffFactor(...args: Args<typeof NoArgs>): number {
     getters.backoffFactor(args);
     return this.#backoffFactor;
   }
 
-  /** Sets {@linkcode GradScaler.getBackoffFactor}. */
+  /** Sets the backoff factor. */
   setBackoffFactor(...args: Args<typeof FactorArgs>): void {
     this.#backoffFactor = backoffFactorArgs(args).newFactor;
   }
 
-  /** Good steps in a row until the scale grows. */
+  /** The number of good steps in a row after which the scale grows. */
   getGrowthInterval(...args: Args<typeof NoArgs>): number {
     getters.growthInterval(args);
     return this.#growthInterval;
   }
 
-  /** Sets {@linkcode GradScaler.getGrowthInterval}. */
+  /** Sets the growth interval. */
   setGrowthInterval(...args: Args<typeof IntervalArgs>): void {
     this.#growthInterval = growthIntervalArgs(args).newInterval;
   }
 
-  /** Whether anything is done. */
+  /** Whether the scaler is enabled. */
   isEnabled(...args: Args<typeof NoArgs>): boolean {
     getters.isEnabled(args);
     return this.#enabled;
   }
 
-  /** The state under PyTorch's names; call it after `update()`. */
+  /** The state dict with PyTorch's names; to be called after `update()`. */
   async stateDict(...args: Args<typeof NoArgs>): Promise<GradScalerState> {
     getters.stateDict(args);
     if (!this.#enabled) return {};
@@ -414,7 +410,7 @@ export class GradScaler {
   }
 
   /**
-   * Restores what `stateDict()` gave, here or in PyTorch.
+   * Restores a state dict made here or by PyTorch.
    *
    * @throws {ArgumentError} if the state is that of a scaler that was not enabled
    */

@@ -1,10 +1,11 @@
 /**
  * Automatic mixed precision: inside a region, ops run in the dtype that suits them.
  *
- * Each op says in its definition how it is cast ({@linkcode AutocastRule}): `op`, `fn` and `pointwise` take it beside the name.
- * Functions whose rule depends on their arguments test `autocasting.active` themselves. One test of that flag is all that
- * autocast costs where it is off. An op runs with the flag down, so that what it is composed of is not cast again. Casts are
- * recorded like any op, and a parameter's is kept for the region, so gradients arrive in the parameter's dtype.
+ * Each op says in its definition how it is cast ({@linkcode AutocastRule}): `op`, `fn` and `pointwise` take it beside
+ * the name. Functions whose rule depends on their arguments test `autocasting.active` themselves. Where autocast is
+ * off, it costs one test of that flag. While an op runs the flag is false, so that the ops that it calls are not cast
+ * again. A cast is recorded like any op, so gradients arrive in the parameter's dtype; the cast of a parameter is
+ * cached until the region ends.
  *
  * @see https://docs.pytorch.org/docs/stable/amp.html
  * @module
@@ -21,12 +22,13 @@ import { Tensor } from "../tensor/tensor.ts";
 import { mode } from "./mode.ts";
 
 /**
- * How an op's floating arguments are cast: to the region's dtype (`"lower"`), to float32, or to float32 where any is that
- * (`"promote"`); `"dtype"` sets the op's `dtype` to float32 where it is not given, and `"unsafe"` refuses to run.
+ * How an op's floating arguments are cast: to the region's dtype (`"lower"`), to float32 (`"float32"`), or to the
+ * widest dtype among them (`"promote"`: float32 where any argument is float32, else the region's dtype); `"dtype"` sets
+ * the op's option `dtype` to float32 where it is not given, and `"unsafe"` throws.
  */
 export type AutocastPolicy = "lower" | "float32" | "promote" | "dtype" | "unsafe";
 
-/** The policy of an op: one for all devices, or that of the CPU and of GPUs, where PyTorch's lists differ. */
+/** The rule of an op: one policy for all devices, or one for the CPU and one for GPUs, where PyTorch's lists differ. */
 export type AutocastRule = AutocastPolicy | { readonly cpu?: AutocastPolicy; readonly gpu?: AutocastPolicy };
 
 /** Which of PyTorch's lists each kind of device follows. */
@@ -37,7 +39,7 @@ interface Settings {
   readonly dtype: DType;
 }
 
-/** What holds in a region; not `active` are backward passes. */
+/** The settings of an autocast region. `active` is false during backward passes. */
 interface Region extends Readonly<Record<DeviceType, Settings>> {
   readonly cacheEnabled: boolean;
   readonly active: boolean;
@@ -51,7 +53,7 @@ const region = new Setting<Region>("autocast", {
   active: false,
 });
 
-/** A region with some of it changed, in which ops are cast if they are for any device. */
+/** A change of a region's settings; the new region is active if autocast is enabled for any device. */
 function changed(change: (before: Region) => Partial<Region>): (before: Region) => Region {
   return (before) => {
     const next = { ...before, ...change(before) };
@@ -59,22 +61,22 @@ function changed(change: (before: Region) => Partial<Region>): (before: Region) 
   };
 }
 
-/** Whether ops must look at their rule; read directly, being on the hot path. It goes down while an op runs. */
+/** Whether ops must apply their rule. A plain field, because it is on the hot path; false while an op runs. */
 export const autocasting: { active: boolean } = { active: false };
 
-// While tasks overlap ops look at their rule in any case.
+// While tasks overlap, another task's region may be active, so ops check in any case.
 region.watch(({ active }, certain) => {
   autocasting.active = active || !certain;
 });
 
-/** How many regions are open. */
+/** The number of open regions. */
 let nesting = 0;
 
-/** The cast of a parameter, valid for one of its versions. */
+/** The cached cast of a parameter, valid for one version of its memory. */
 interface CachedCast {
   readonly cast: Tensor;
   readonly version: number;
-  /** Whether it was recorded: one made without gradients must not stand where they are wanted. */
+  /** Whether the cast was recorded: one made without gradients may not be reused where they are wanted. */
   readonly recorded: boolean;
 }
 
@@ -96,18 +98,20 @@ function checkDtype(op: string, dtype: DType): DType {
 
 /** The parameters of {@linkcode autocast} after the kind of device. */
 export class AutocastArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What matrix products and convolutions run in; `null`: `getAutocastDtype(deviceType)`. */
+    /**
+     * The dtype of matrix products and convolutions: float16, bfloat16 or float32; `null`:
+     * `getAutocastDtype(deviceType)`.
+     */
     public dtype: DType | null = null,
-    /** Whether ops are cast; `false` makes an exception inside a region. */
+    /** Whether ops are cast; `false` turns autocast off inside a region. */
     public enabled = true,
-    /** Whether casts of parameters are kept until the outermost region ends; `null`: as outside. */
+    /** Whether casts of parameters are cached until the outermost region ends; `null`: as outside. */
     public cacheEnabled: boolean | null = null,
   ) {}
 }
 
-/** The options of {@linkcode autocast}. */
+/** The options of {@linkcode autocast} by name. */
 export type AutocastOptions = Named<AutocastArgs>;
 
 const autocastArgs = call("autocast", AutocastArgs);
@@ -142,11 +146,11 @@ const autocastArgs = call("autocast", AutocastArgs);
  * @see https://docs.pytorch.org/docs/stable/amp.html
  */
 export function autocast(deviceType: DeviceType, options?: AutocastOptions | DType | null): Disposable;
-/** The same while `fn` runs; gives what it returns. */
+/** Mixed precision while `fn` runs, until its promise settles if it returns one; returns the result of `fn`. */
 export function autocast<R>(deviceType: DeviceType, fn: () => R): R;
-/** The same while `fn` runs, with options. */
+/** Mixed precision with options while `fn` runs. */
 export function autocast<R>(deviceType: DeviceType, options: AutocastOptions | DType | null, fn: () => R): R;
-/** The same with PyTorch's positional parameters; the last argument may be a function. */
+/** Mixed precision with PyTorch's positional parameters; the last argument may be the function to run. */
 export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): unknown;
 export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): unknown {
   const own = settingsOf("autocast", deviceType);
@@ -166,9 +170,8 @@ export function autocast(deviceType: DeviceType, ...args: readonly unknown[]): u
   return fn === undefined ? hold("autocast", [change], ended) : during([change], fn, ended);
 }
 
-/** The parameter of functions about one kind of device. */
+/** The parameter of the autocast functions about one kind of device. */
 export class DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"` or `"webgpu"`. */
     public deviceType: DeviceType,
@@ -177,7 +180,6 @@ export class DeviceTypeArgs {
 
 /** The parameters of {@linkcode isAutocastEnabled}. */
 export class IsAutocastEnabledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"` or `"webgpu"`. */
     public deviceType: DeviceType = "cuda",
@@ -186,7 +188,6 @@ export class IsAutocastEnabledArgs {
 
 /** The parameters of {@linkcode setAutocastEnabled}. */
 export class SetAutocastEnabledArgs extends DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     deviceType: DeviceType,
     /** Whether ops are cast. */
@@ -198,7 +199,6 @@ export class SetAutocastEnabledArgs extends DeviceTypeArgs {
 
 /** The parameters of {@linkcode setAutocastDtype}. */
 export class SetAutocastDtypeArgs extends DeviceTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     deviceType: DeviceType,
     /** float16, bfloat16 or float32. */
@@ -210,9 +210,8 @@ export class SetAutocastDtypeArgs extends DeviceTypeArgs {
 
 /** The parameters of {@linkcode setAutocastCacheEnabled}. */
 export class SetAutocastCacheArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether casts are kept. */
+    /** Whether casts of parameters are cached. */
     public enabled: boolean,
   ) {}
 }
@@ -224,7 +223,7 @@ export const isAutocastEnabled: Func<typeof IsAutocastEnabledArgs, boolean> = fu
   ({ deviceType }) => settingsOf("isAutocastEnabled", deviceType).enabled,
 );
 
-/** Sets for good whether ops on a kind of device are cast; {@linkcode autocast} does so for a region. */
+/** Turns autocast on or off for a kind of device, for good; {@linkcode autocast} does so for a region. */
 export const setAutocastEnabled: Func<typeof SetAutocastEnabledArgs, void> = func(
   "setAutocastEnabled",
   SetAutocastEnabledArgs,
@@ -234,14 +233,14 @@ export const setAutocastEnabled: Func<typeof SetAutocastEnabledArgs, void> = fun
   },
 );
 
-/** The dtype that {@linkcode autocast} takes by default: at first bfloat16 on the CPU, float16 on GPUs. */
+/** The dtype that {@linkcode autocast} uses by default: at first bfloat16 on the CPU, float16 on GPUs. */
 export const getAutocastDtype: Func<typeof DeviceTypeArgs, DType> = func(
   "getAutocastDtype",
   DeviceTypeArgs,
   ({ deviceType }) => settingsOf("getAutocastDtype", deviceType).dtype,
 );
 
-/** Sets what {@linkcode getAutocastDtype} gives. */
+/** Sets the dtype that {@linkcode autocast} uses by default. */
 export const setAutocastDtype: Func<typeof SetAutocastDtypeArgs, void> = func(
   "setAutocastDtype",
   SetAutocastDtypeArgs,
@@ -252,14 +251,14 @@ export const setAutocastDtype: Func<typeof SetAutocastDtypeArgs, void> = func(
   },
 );
 
-/** Whether regions keep the casts of parameters by default. */
+/** Whether regions cache the casts of parameters by default. */
 export const isAutocastCacheEnabled: Func<typeof NoArgs, boolean> = func(
   "isAutocastCacheEnabled",
   NoArgs,
   () => region.value.cacheEnabled,
 );
 
-/** Sets whether regions keep the casts of parameters by default. */
+/** Sets whether regions cache the casts of parameters by default. */
 export const setAutocastCacheEnabled: Func<typeof SetAutocastCacheArgs, void> = func(
   "setAutocastCacheEnabled",
   SetAutocastCacheArgs,
@@ -270,7 +269,6 @@ export const setAutocastCacheEnabled: Func<typeof SetAutocastCacheArgs, void> = 
 
 /** The parameters of {@linkcode isAutocastAvailable}. */
 export class AutocastAvailableArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The kind of device. */
     public deviceType: string,
@@ -284,25 +282,31 @@ export const isAutocastAvailable: Func<typeof AutocastAvailableArgs, boolean> = 
   ({ deviceType }) => Object.hasOwn(autocastLists, deviceType),
 );
 
-/** Frees the kept casts of parameters; the end of the outermost region does. */
+/** Clears the cache of parameters' casts, as the end of the outermost region does. */
 export const clearAutocastCache: Func<typeof NoArgs, void> = func("clearAutocastCache", NoArgs, () => {
   for (const { cast } of cache.values()) letGo(cast.storage);
   cache.clear();
 });
 
-/** Gives up the cache's claim: what the graph saved lives on, until backward or the collector frees it. */
+/**
+ * Gives up the cache's claim on a storage: a cast that the graph saved lives on, until backward or the collector frees
+ * it.
+ */
 function letGo(storage: Storage): void {
   storage.adopted = false;
   if (!storage.soleOwner && !storage.collected) storage.handToCollector(null);
   storage.unclaim();
 }
 
-/** Runs `fn`, in which no op is cast: backward runs in the dtypes that forward chose. */
+/** Runs `fn` without autocast: backward runs in the dtypes that forward chose. */
 export function withoutCasts<R>(fn: () => R): R {
   return autocasting.active ? region.within({ ...region.value, active: false }, fn) : fn();
 }
 
-/** Calls `visit` with every tensor among arguments, in lists and in named ones; stops where it gives true. */
+/**
+ * Whether `visit` returns true for some tensor among the arguments, in lists and in named arguments too; stops at the
+ * first.
+ */
 function someTensor(args: readonly unknown[], visit: (x: Tensor) => boolean): boolean {
   for (const a of args) {
     if (a instanceof Tensor) {
@@ -314,12 +318,15 @@ function someTensor(args: readonly unknown[], visit: (x: Tensor) => boolean): bo
   return false;
 }
 
-/** Whether casts are for this tensor: floating, but not float64. */
+/** Whether autocast applies to a tensor: its dtype is floating, but not float64. */
 function eligible(x: Tensor): boolean {
   return x.dtype.kind === "floating" && x.dtype !== float64;
 }
 
-/** The kind of device whose settings and policy hold for a call, or `null` where none does. */
+/**
+ * The device that decides how a call is cast: that of its first tensor on a device with autocast enabled; `null` where
+ * there is none.
+ */
 function deviceOf(args: readonly unknown[]): Device | null {
   const here = region.value;
   let found: Device | null = null;
@@ -335,7 +342,10 @@ function policyOf(rule: AutocastRule, type: DeviceType): AutocastPolicy | undefi
   return typeof rule === "string" ? rule : rule[autocastLists[type]];
 }
 
-/** Whether a pointwise op computes its half-precision operands in float32; what {@linkcode AutocastRule} means there. */
+/**
+ * Whether autocast makes a pointwise op compute its half-precision operands in float32: the meaning of an {@linkcode
+ * AutocastRule} for such ops.
+ */
 export function computesWide(rule: AutocastRule, operands: readonly unknown[]): boolean {
   const device = deviceOf(operands);
   if (device === null) return false;
@@ -344,9 +354,9 @@ export function computesWide(rule: AutocastRule, operands: readonly unknown[]): 
 }
 
 /**
- * Calls an op with its arguments cast by its rule; what it calls itself is not cast.
+ * Calls an op with its arguments cast by its rule; the ops that it calls are not cast.
  *
- * @param op the op, which calls this first where `autocasting.active`
+ * @param op the op; its wrapper calls `autocasted` where `autocasting.active`
  * @throws {AutogradError} if the policy is `"unsafe"`
  */
 export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, op: (...args: A) => R, ...args: A): R {
@@ -355,7 +365,7 @@ export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, 
   try {
     const device = deviceOf(args);
     const last = args[args.length - 1];
-    // A given `out` says what is wanted.
+    // With `out` given, its dtype decides.
     if (device === null || (isPlainObject(last) && last.out !== undefined && last.out !== null)) return op(...args);
     switch (policyOf(rule, device.type)) {
       case "lower":
@@ -381,7 +391,10 @@ export function autocasted<A extends readonly unknown[], R>(rule: AutocastRule, 
   }
 }
 
-/** Arguments with the option `dtype` set to float32, unless there is one or the first tensor is not for casts. */
+/**
+ * The arguments with the option `dtype` set to float32, unless it is given or autocast does not apply to the first
+ * tensor.
+ */
 function withDtype(args: readonly unknown[]): readonly unknown[] {
   const last = args[args.length - 1];
   const options = isPlainObject(last) ? last : null;
@@ -391,16 +404,19 @@ function withDtype(args: readonly unknown[]): readonly unknown[] {
 
 function withCasts<A extends readonly unknown[], R>(op: (...args: A) => R, args: A, type: DeviceType, dtype: DType): R {
   if (!someTensor(args, (x) => castable(x, dtype, type))) return op(...args);
-  // The casts belong to this call: what neither the result nor the graph holds is freed when it ends.
+  // The casts belong to the scope of this call: those that neither the result nor the graph holds are freed when it
+  // ends.
   return runOwned(() => op(...castArguments(args, dtype, type, castOf) as unknown as A), visitTensors);
 }
 
-/** Whether a tensor is for casts to `dtype` on a kind of device, and not of that dtype already. */
+/**
+ * Whether a tensor is to be cast: autocast applies to it, it is on that kind of device, and its dtype is another one.
+ */
 function castable(x: Tensor, dtype: DType, type: DeviceType): boolean {
   return eligible(x) && x.dtype !== dtype && x.device.type === type;
 }
 
-/** A value with the tensors in it cast that are to be: itself, the elements of lists, the fields of plain objects. */
+/** A value with its castable tensors cast: the value itself, elements of lists, fields of plain objects. */
 export function castArguments(
   value: unknown,
   dtype: DType,
@@ -413,7 +429,7 @@ export function castArguments(
   return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, castArguments(v, dtype, type, cast)]));
 }
 
-/** `x` in another dtype; the cast of a float32 parameter is made once per region. */
+/** Casts a tensor; the cast of a float32 parameter is made once per region and cached. */
 function castOf(x: Tensor, dtype: DType, type: DeviceType): Tensor {
   const { meta } = x, here = region.value;
   const keep = nesting > 0 && here.cacheEnabled && x.dtype === float32 && dtype === here[type].dtype &&

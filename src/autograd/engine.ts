@@ -1,8 +1,9 @@
 /**
  * The backward engine: runs graph nodes in reverse order of creation, without recursion.
  *
- * Dependencies are counted first, then a heap of ready nodes is worked off. Gradients in flight are claimed by the slot that
- * holds them and returned to the pool when their node has run, so backward's memory peak is that of PyTorch.
+ * First the dependencies of each node are counted; then a heap of ready nodes is processed. A gradient on its way to a
+ * node is claimed by the task that waits for it and released when the node has run, so backward's memory peak is that
+ * of PyTorch.
  *
  * @module
  */
@@ -21,18 +22,21 @@ import { AccumulateGrad, edgeOf, gradFnOf, type Node, requiresGrad } from "./nod
 /** A node waiting for gradients. */
 interface Task {
   readonly node: Node;
-  /** How many nodes that feed it have not run. */
+  /** The dependency count: how many nodes that send gradients to this one have not run. */
   pending: number;
   readonly grads: (Tensor | null)[];
 }
 
-/** What one backward pass does with what it finds. */
+/** The state of one backward pass. */
 interface Pass {
   readonly tasks: Map<Node, Task>;
   readonly ready: Heap;
   readonly createGraph: boolean;
   readonly retainGraph: boolean;
-  /** Where wanted gradients go: node and output number to index; `null` accumulates into leaves. */
+  /**
+   * The gradients to return: for each node and output number, the places in `captured`; `null`: gradients are
+   * accumulated into leaves.
+   */
   readonly wanted: Map<Node, Map<number, number[]>> | null;
   readonly captured: (Tensor | null)[];
 }
@@ -84,7 +88,10 @@ class Heap {
   }
 }
 
-/** The part of the graph to run: every node reachable from the roots that leads to something wanted. */
+/**
+ * The tasks of a pass: every node reachable from the roots that leads to a wanted gradient, with its dependencies
+ * counted.
+ */
 function collectTasks(roots: readonly Node[], wanted: Pass["wanted"]): Map<Node, Task> {
   const order: Node[] = [];
   const seen = new Set<Node>(roots);
@@ -112,12 +119,16 @@ function collectTasks(roots: readonly Node[], wanted: Pass["wanted"]): Map<Node,
   return tasks;
 }
 
-/** Nodes from which a wanted node is reached. A node's inputs are older than itself, so one sorted sweep decides. */
+/**
+ * The nodes from which a wanted node can be reached. A node is mostly newer than the nodes of its inputs, so one sweep
+ * in order of creation finds nearly all.
+ */
 function leadingTo(nodes: readonly Node[], wanted: NonNullable<Pass["wanted"]>): Set<Node> {
   const needed = new Set<Node>();
   const ascending = [...nodes].sort((a, b) => a.sequence - b.sequence);
   let changed = true;
-  // Accumulators and rebased histories may be newer than their users, so sweep until nothing changes (mostly twice).
+  // Accumulators and rebased histories may be newer than the nodes that point to them, so sweep until nothing changes
+  // (mostly twice).
   while (changed) {
     changed = false;
     for (const node of ascending) {
@@ -131,7 +142,7 @@ function leadingTo(nodes: readonly Node[], wanted: NonNullable<Pass["wanted"]>):
   return needed;
 }
 
-/** Adds `grad` to slot `nr` of a task, claiming what the slot holds. */
+/** Adds a gradient to those that a task holds for output `nr` of its node; the task claims the sum. */
 function deliver(task: Task, nr: number, grad: Tensor): void {
   const before = task.grads[nr];
   if (!before) {
@@ -187,20 +198,26 @@ function replace(grads: (Tensor | null)[], nr: number, grad: Tensor): void {
   grads[nr] = grad;
 }
 
-/** Whether a gradient lies in memory as its leaf does, without gaps: row-major where the leaf has gaps, as in PyTorch. */
+/**
+ * Whether a gradient has the memory layout that its leaf asks for: the leaf's strides, or row-major order where the
+ * leaf has gaps, as in PyTorch.
+ */
 function laidOutAs(grad: Tensor, leaf: Tensor): boolean {
   if (grad.dense) return leaf.dense || denseOrder(leaf) === null;
   return !leaf.dense && sameShape(grad.strides, leaf.strides) && denseOrder(grad) !== null;
 }
 
-/** A copy of a gradient, laid out as its leaf is. */
+/** A copy of a gradient in the memory layout that its leaf asks for. */
 function cloneAs(grad: Tensor, leaf: Tensor): Tensor {
   if (denseOrder(leaf) === null) return grad.clone({ memoryFormat: "contiguous_format" });
   const out = emptyWithStrides("backward", leaf.shape, leaf.strides, grad.dtype, grad);
   return out.copy_(grad);
 }
 
-/** Adds a gradient to its leaf, stealing the tensor where nothing else holds it. */
+/**
+ * Gradient accumulation: adds a gradient to its leaf's `grad`; a first one that nothing else holds becomes `grad`
+ * itself, without a copy.
+ */
 function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
   const meta = metaOf(leaf);
   const old = meta.grad;
@@ -214,11 +231,12 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
     const storage = grad.storage;
     const whole = grad.offset === 0 && sameShape(grad.shape, leaf.shape) && laidOutAs(grad, leaf);
     if (whole && storage.soleOwner && !storage.collected) {
-      // The slot's claim becomes the leaf's.
+      // The leaf's own claim; the task gives up its claim when the node has run.
       storage.claim();
       setGrad(leaf, grad.meta === null ? grad : grad.detach(), true);
     } else {
-      // The maker's claim becomes the leaf's: a scope leaves adopted storages alone.
+      // The claim of the copy's maker becomes the leaf's: `setGrad` marks the storage as adopted, and scopes do not
+      // release adopted storages.
       setGrad(leaf, leaf.dense ? (grad.dense ? grad.clone() : grad.contiguous()) : cloneAs(grad, leaf), true);
     }
   }
@@ -235,7 +253,7 @@ function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
         }`,
       );
     const bad = grad.isnan().any(), { backend } = grad.storage;
-    // A device that cannot wait throws at the next read.
+    // Where reads are asynchronous (WebGPU), the error is thrown by the next read.
     if (!backend.readSync) backend.failWhere?.(bad, error());
     else if (bad.itemSync()) throw error();
   }
@@ -248,7 +266,7 @@ function runTask(pass: Pass, task: Task): void {
   if (indices) {
     for (const [nr, places] of indices) {
       const grad = grads[nr] ?? null;
-      // Only what is captured outlives its slot.
+      // A captured gradient must outlive the task's claim.
       grad?.storage.claim();
       for (const place of places) pass.captured[place] = grad;
     }
@@ -272,7 +290,8 @@ function runTask(pass: Pass, task: Task): void {
   if (!pass.retainGraph) node.release();
 }
 
-function finish(pass: Pass, task: Task): void {
+/** Releases the gradients of a task that has run, and makes the nodes ready that waited for it alone. */
+function releaseTask(pass: Pass, task: Task): void {
   for (const grad of task.grads) grad?.storage.unclaim();
   task.grads.length = 0;
   for (const next of task.node.next) {
@@ -286,7 +305,7 @@ const nothing = (_result: unknown, _visit: (storage: Storage) => void) => {};
 /**
  * Runs the graph backward from `outputs`.
  *
- * @param grads gradient of each output; `null` means 1 and needs a single-element output
+ * @param grads the gradient of each output; `null` stands for 1 and needs an output of one element
  * @returns the gradients of `options.inputs`, `null` where none arrived; empty when accumulating
  */
 export function runBackward(
@@ -297,7 +316,7 @@ export function runBackward(
 ): (Tensor | null)[] {
   const captured: (Tensor | null)[] = [], off = whyGradIsOff();
   outputs.forEach((x, i) => checkRoot(op, x, i, off));
-  const run = () => {
+  const runPass = () => {
     const roots = outputs.map((x, i) => root(op, x, grads[i]));
     const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
     const tasks = collectTasks([...new Set(roots.map((r) => r.node))], wanted);
@@ -310,11 +329,11 @@ export function runBackward(
     while (pass.ready.size > 0) {
       const task = pass.ready.pop();
       runOwned(() => runTask(pass, task), nothing);
-      finish(pass, task);
+      releaseTask(pass, task);
     }
     for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
   };
-  withGrad(options.createGraph, () => withoutCasts(() => runOwned(run, nothing)));
+  withGrad(options.createGraph, () => withoutCasts(() => runOwned(runPass, nothing)));
   for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
   return captured;
 }

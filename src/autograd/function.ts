@@ -1,5 +1,5 @@
 /**
- * `Function`: operations with a forward and a backward of the user's own.
+ * `Function`: custom operations, whose forward and backward the user writes.
  *
  * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.Function
  * @module
@@ -17,7 +17,6 @@ import { rebase, recording, setHistory } from "./record.ts";
 
 /** The parameters of {@linkcode FunctionCtx.setMaterializeGrads}. */
 export class SetMaterializeGradsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether missing gradients arrive as zeros, or as `null`. */
     public value: boolean,
@@ -26,9 +25,9 @@ export class SetMaterializeGradsArgs {
 
 const materializeArgs = call("setMaterializeGrads", SetMaterializeGradsArgs);
 
-/** What `forward` leaves for `backward`. Fields of the user's own may be added. */
+/** The context of one call: what `forward` saves for `backward`. The user may add fields. */
 export class FunctionCtx {
-  /** Which arguments of `forward` need a gradient. */
+  /** For each argument of `forward`, whether its gradient is needed. */
   needsInputGrad: boolean[] = [];
   /** Whether `backward` gets zeros for outputs without a gradient; see {@linkcode FunctionCtx.setMaterializeGrads}. */
   materializeGrads = true;
@@ -40,10 +39,10 @@ export class FunctionCtx {
   readonly dirty: Set<Tensor> = new Set();
   /** Reads the saved tensors. @internal */
   unpack: (() => (Tensor | null)[]) | null = null;
-  /** Whatever else the user stores. */
+  /** Other values that the user stores. */
   [key: string]: unknown;
 
-  /** Keeps tensors for `backward`, checked against in-place modification. */
+  /** Saves tensors for `backward`, which throws if one of them was modified in place meanwhile. */
   saveForBackward(...tensors: (Tensor | null)[]): void {
     for (const t of tensors) if (t !== null) checkTensor("saveForBackward", "each argument", t);
     this.toSave = tensors;
@@ -86,7 +85,7 @@ export interface FunctionClass {
   /** Saves what `backward` needs, after a `forward` that takes no `ctx`. */
   // deno-lint-ignore no-explicit-any -- what forward takes and returns
   setupContext?(ctx: FunctionCtx, inputs: any, output: any): void;
-  /** Gradients of `forward`'s arguments, `null` for those that have none. */
+  /** Computes the gradient of each argument of `forward`; `null` for arguments without one. */
   // deno-lint-ignore no-explicit-any -- one gradient per output
   backward(ctx: FunctionCtx, ...grads: any[]): Tensor | null | (Tensor | null)[];
 }
@@ -94,7 +93,7 @@ export interface FunctionClass {
 class FunctionNode extends Node {
   private readonly cls: FunctionClass;
   private readonly ctx: FunctionCtx;
-  /** Which argument each input edge is. */
+  /** For each input of the node, the index of the argument that it was. */
   private readonly positions: readonly number[];
   private readonly outputs: readonly Tensor[];
   private readonly claimed: Storage[] = [];
@@ -115,7 +114,7 @@ class FunctionNode extends Node {
       let next = 0;
       return kept.map((t) => t === null ? null : tensors[next++]);
     };
-    // Tensors stored as plain fields live as long as the node, as they would in PyTorch.
+    // Tensors stored as plain fields of `ctx` live as long as the node, as in PyTorch.
     const { unpack: _unpack, dirty: _dirty, nonDifferentiable: _nd, ...own } = ctx;
     visitTensors(own, (storage) => {
       storage.claim();
@@ -140,7 +139,7 @@ class FunctionNode extends Node {
     return this.positions.map((p, i) => this.gradientOf(list[p], p, i));
   }
 
-  /** A gradient that backward returned, in the dtype of its input: the nodes before have kernels for that one. */
+  /** A gradient that backward returned, cast to the dtype of its input, for which the earlier nodes have kernels. */
   private gradientOf(grad: unknown, argument: number, input: number): Tensor | null {
     if (grad === null || grad === undefined || !this.needs(input)) return null;
     if (!(grad instanceof Tensor)) {
@@ -182,7 +181,7 @@ class FunctionNode extends Node {
  * ```
  */
 export abstract class Function {
-  /** Runs `forward`, and records it so that `backward` gives the gradients. */
+  /** Runs `forward` and records the call, so that `backward` computes its gradients. */
   static apply<T extends Tensor | Tensor[] = Tensor>(this: FunctionClass, ...args: unknown[]): T {
     if (typeof this?.forward !== "function") {
       throw new ArgumentError("Function.apply(): the class has no static forward(); extend Function and define it");
@@ -205,7 +204,7 @@ export abstract class Function {
     });
     if (!record) return result as T;
     const list = Array.isArray(result) ? result : [result];
-    // An input returned as it is needs its own object, or its history would be overwritten.
+    // An input that `forward` returns unchanged becomes a new object, or its history would be overwritten.
     const outputs = list.map((out) => args.includes(out) && !ctx.dirty.has(out) ? alias(out) : out);
     const node = new FunctionNode(this, ctx, inputs, positions, outputs);
     outputs.forEach((out, nr) => {

@@ -1,5 +1,5 @@
 /**
- * `gradcheck` and `gradgradcheck`: analytic gradients against central differences.
+ * `gradcheck` and `gradgradcheck`: analytic gradients compared with central differences.
  *
  * @see https://docs.pytorch.org/docs/stable/autograd.html#numerical-gradient-checking
  * @module
@@ -17,40 +17,38 @@ export type CheckedFunction = (...inputs: Tensor[]) => Tensor | readonly Tensor[
 
 /** The parameters of {@linkcode gradcheck}. */
 export class GradcheckArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A function of tensors; every floating output is checked. */
     public func: CheckedFunction,
     /** Tensors of float64 or complex128; those that require grad are checked. */
     public inputs: Tensor | readonly Tensor[],
-    /** Step of the differences. */
+    /** The step of the central differences. */
     public eps = 1e-6,
     /** Absolute tolerance. */
     public atol = 1e-5,
     /** Relative tolerance. */
     public rtol = 1e-3,
-    /** Throw where a gradient is wrong, instead of giving `false`. */
+    /** Whether a wrong gradient is an error; otherwise the result is `false`. */
     public raiseException = true,
   ) {}
 }
 
 /** The parameters of {@linkcode gradgradcheck}. */
 export class GradgradcheckArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A function of tensors; every floating output is checked. */
     public func: CheckedFunction,
     /** Tensors of float64 or complex128; those that require grad are checked. */
     public inputs: Tensor | readonly Tensor[],
-    /** Cotangents of the outputs; `null`: fixed pseudo-random numbers. */
+    /** The cotangents: gradients of the outputs; `null`: fixed pseudo-random numbers. */
     public gradOutputs: readonly Tensor[] | null = null,
-    /** Step of the differences. */
+    /** The step of the central differences. */
     public eps = 1e-6,
     /** Absolute tolerance. */
     public atol = 1e-5,
     /** Relative tolerance. */
     public rtol = 1e-3,
-    /** Throw where a gradient is wrong, instead of giving `false`. */
+    /** Whether a wrong gradient is an error; otherwise the result is `false`. */
     public raiseException = true,
   ) {}
 }
@@ -70,7 +68,7 @@ async function reals(x: Tensor): Promise<Float64Array> {
   return Float64Array.from(await x.detach().read() as ArrayLike<number>);
 }
 
-/** `x` with its real number number `i` replaced. */
+/** A copy of `x` with real number `i` (complex parts interleaved) replaced. */
 function withValue(x: Tensor, values: Float64Array, i: number, value: number): Tensor {
   const changed = values.slice();
   changed[i] = value;
@@ -180,7 +178,7 @@ export async function gradgradcheck(...args: Args<typeof GradgradcheckArgs>): Pr
   return await gradcheck(gradients, [...list, ...cots], rest);
 }
 
-/** Fixed, irregular numbers: a cotangent that hides no structure. */
+/** A cotangent of fixed, irregular numbers, so that errors in different elements do not cancel. */
 function cotangentLike(x: Tensor): Tensor {
   const n = x.numel() * (x.dtype.isComplex ? 2 : 1);
   const values = Float64Array.from({ length: n }, (_, i) => Math.sin(12.9898 * (i + 1)) * 0.8 + 0.3);

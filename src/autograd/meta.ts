@@ -1,5 +1,6 @@
 /**
- * What autograd records per tensor. A tensor that never took part has none.
+ * The autograd record of a tensor: `requiresGrad`, `grad`, its place in the graph. A tensor that never took part in a
+ * graph has none.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import type { Node } from "./node.ts";
 /** A function called with a gradient; a tensor it returns replaces the gradient. */
 export type GradHook = (grad: Tensor) => Tensor | void;
 
-/** How a tensor views another. */
+/** The relation of a view to its base. */
 export interface ViewInfo {
   /** The tensor that is not itself a view. */
   readonly base: Tensor;
@@ -21,29 +22,29 @@ export interface ViewInfo {
 
 /** Autograd's record of one tensor. */
 export class AutogradMeta {
-  /** Whether gradients flow to it. */
+  /** Whether gradients flow to the tensor. */
   requiresGrad = false;
-  /** The node that made it; `null` for a leaf. Stale for views: read it through `gradFnOf`. */
+  /** The node that made the tensor; `null` for a leaf. It may be stale for views: read it through `gradFnOf`. */
   gradFn: Node | null = null;
-  /** Which of the node's outputs it is. */
+  /** Which output of the node the tensor is. */
   outputNr = 0;
-  /** The leaf's node. */
+  /** The node that accumulates the gradient of a leaf. */
   accumulator: Node | null = null;
   /** The accumulated gradient; read through the `grad` property. */
   grad: Tensor | null = null;
-  /** Frees the gradient with the leaf, as long as the user has not seen it. */
+  /** The gradient's storage while only the leaf owns it: it is freed with the leaf. */
   gradBox: GradBox | null = null;
   /** Hooks called after a leaf's gradient was accumulated. */
   accumulateHooks: Set<(leaf: Tensor) => void> | null = null;
   /** Whether a non-leaf keeps its gradient. */
   retainsGrad = false;
-  /** Set for views. */
+  /** The base of a view; `null` for other tensors. */
   view: ViewInfo | null = null;
 }
 
 /** The storage of a gradient that only its leaf owns. */
 export interface GradBox {
-  /** `null` when there is none, or the user holds it. */
+  /** The storage; `null` where there is no gradient, or the user has read it. */
   storage: Storage | null;
 }
 
@@ -78,7 +79,7 @@ export function setGrad(x: Tensor, grad: Tensor | null, owned: boolean): void {
   grad.storage.adopted = true;
 }
 
-/** The gradient, which from now on belongs to the user: nothing but the collector frees it. */
+/** Returns the gradient to the user, who owns it from now on: only the garbage collector frees it. */
 export function exposeGrad(x: Tensor): Tensor | null {
   const meta = x.meta;
   if (meta === null || meta.grad === null) return null;

@@ -1,9 +1,10 @@
 /**
  * Grad modes: whether operations are recorded.
  *
- * Each mode is a callback (`noGrad(() => …)`) and a handle (`using _ = noGrad()`). The callback form is for its task alone,
- * across `await` too: a training goes on beside an evaluation that waits. A handle lasts until it is disposed, in whatever
- * order, and for everything that runs meanwhile: do not `await` while one is held where other tasks compute.
+ * Each mode has two forms: with a callback (`noGrad(() => …)`) and as a handle (`using _ = noGrad()`). The callback
+ * form changes the mode of its own task only, across `await` too: training in another task goes on recording. A handle
+ * changes the mode of everything that runs until it is disposed, so do not `await` while one is held if other tasks
+ * compute. Handles may be disposed in any order.
  *
  * @module
  */
@@ -16,21 +17,24 @@ const gradients = new Setting("noGrad", true);
 const inference = new Setting("inferenceMode", false);
 const anomaly = new Setting("detectAnomaly", false);
 
-/** Whether operations are recorded. */
+/** The state of the grad modes. */
 interface Mode {
-  /** Whether they may be: what hot paths read; where it is true and not `certain`, `gradEnabled` says. */
+  /**
+   * Whether operations may be recorded: what hot paths read. Where it is true and `certain` is false, `gradEnabled`
+   * decides.
+   */
   mayRecord: boolean;
-  /** The same for `anomaly`. */
+  /** Whether anomaly detection may be on; `anomaly` decides. */
   mayTrace: boolean;
-  /** Whether no other task can be in another mode. */
+  /** Whether all tasks are in the same mode. */
   certain: boolean;
-  /** Whether operations are recorded here and now. */
+  /** Whether operations are recorded in the running task. */
   readonly gradEnabled: boolean;
   readonly inference: boolean;
   readonly anomaly: boolean;
 }
 
-/** The recording state; ops read its fields directly, being on the hot path. */
+/** The state of the grad modes. Ops read its plain fields, because they are on the hot path. */
 export const mode: Mode = {
   mayRecord: true,
   mayTrace: false,
@@ -54,43 +58,40 @@ anomaly.watch((on, certain) => {
   mode.mayTrace = on || !certain;
 });
 
-// What inference mode turned off, nothing inside turns on.
+// Inside inference mode `enableGrad` has no effect.
 const OFF = [gradients.to(() => false)], ON = [gradients.to(() => !inference.value)];
 const INFERENCE = [inference.to(() => true), gradients.to(() => false)];
 const ANOMALY = [anomaly.to(() => true)], NO_ANOMALY = [anomaly.to(() => false)];
 
-/** The parameters of the modes: what runs in them. */
-export class ModeArgs<R = unknown> {
-  /** Parameters that may go by position. */
+/** The parameters of the functions that set a grad mode. */
+export class GradModeArgs<R = unknown> {
   constructor(
-    /** What runs in the mode; `null`: the mode lasts until the returned handle is disposed. */
+    /** The function to run in the mode; `null`: the mode lasts until the returned handle is disposed. */
     public fn: (() => R) | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode setGradEnabled}. */
 export class SetGradEnabledArgs<R = unknown> {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether operations are recorded. */
     public enabled: boolean,
-    /** What runs so; `null`: it lasts until the returned handle is disposed. */
+    /** The function to run in this mode; `null`: the mode lasts until the returned handle is disposed. */
     public fn: (() => R) | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode setDetectAnomaly}. */
 export class SetDetectAnomalyArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether backward looks for NaN. */
+    /** Whether backward checks gradients for NaN. */
     public enabled: boolean,
   ) {}
 }
 
 /** Defines a mode that lasts while a callback runs, or until a handle is disposed. */
 function modeFunction(name: string, changes: readonly Change[]): ModeFunction {
-  const parse = call(name, ModeArgs);
+  const parse = call(name, GradModeArgs);
   const f = (...args: readonly unknown[]) => lasting(name, changes, parse(args).fn ?? undefined);
   Object.defineProperty(f, "name", { value: name });
   return f as ModeFunction;
@@ -98,11 +99,14 @@ function modeFunction(name: string, changes: readonly Change[]): ModeFunction {
 
 /** A mode that lasts until its handle is disposed, or while a callback runs. */
 export interface ModeFunction {
-  /** Until the handle is disposed: `using _ = noGrad()`. */
+  /** Sets the mode until the returned handle is disposed: `using _ = noGrad()`. */
   (): Disposable;
-  /** While `fn` runs, until its promise settles if it gives one, for this task alone; gives what it returns. */
+  /**
+   * Sets the mode for this task while `fn` runs, until its promise settles if it returns one; returns the result of
+   * `fn`.
+   */
   <R>(fn: () => R): R;
-  /** The same by name. */
+  /** Sets the mode while `fn`, given by name, runs. */
   <R>(named: { readonly fn: () => R }): R;
 }
 
@@ -112,12 +116,15 @@ function lasting<R>(name: string, changes: readonly Change[], fn: (() => R) | un
   return during(changes, fn);
 }
 
-/** Runs `fn`, which waits for nothing, with operations recorded or not: what the library itself uses, being cheapest. */
+/** Runs a synchronous `fn` with recording on or off: the cheapest form, for the library itself. */
 export function withGrad<R>(enabled: boolean, fn: () => R): R {
   return gradients.within(enabled && !inference.value, fn);
 }
 
-/** Why operations are not recorded now, for the error of a backward that fails of it; `""` where they are. */
+/**
+ * Why operations are not recorded now, for the message of a backward that fails because of that; `""` where they are
+ * recorded.
+ */
 export function whyGradIsOff(): string {
   if (gradients.value) return "";
   const name = (inference.value ? inference : gradients).dropped;
@@ -132,18 +139,20 @@ export function whyGradIsOff(): string {
 }
 
 /**
- * Does not record operations until the handle is disposed: `using _ = noGrad()`.
+ * Turns recording off: operations leave no graph, until the handle is disposed (`using _ = noGrad()`) or while a
+ * callback runs.
  *
- * A handle is not for one task: what else runs while the block waits at an `await` does not record either. Where other
- * tasks compute, give a callback. A handle that nobody takes lasts for good, and the backward that fails of it says so.
+ * A handle affects all tasks: operations of other tasks that run while the block waits at an `await` are not recorded
+ * either. Where other tasks compute, pass a callback. A handle that is not bound by `using` lasts for good; a backward
+ * that fails because of it says so.
  */
 export const noGrad: ModeFunction = modeFunction("noGrad", OFF);
 
-/** Records operations, inside a `noGrad` too; inside `inferenceMode` nothing is recorded. */
+/** Turns recording on, also inside `noGrad`; inside `inferenceMode` it has no effect. */
 export const enableGrad: ModeFunction = modeFunction("enableGrad", ON);
 
 /**
- * Like `noGrad`, and not undone by an `enableGrad` inside.
+ * Turns recording off, as `noGrad` does, even where `enableGrad` is called inside.
  *
  * Differs from PyTorch: the results are ordinary tensors, which may enter a graph later. Modes last across `await`, so
  * that a loader's prefetch may run inside, and its batches must serve training afterwards.
@@ -152,9 +161,9 @@ export const inferenceMode: ModeFunction = modeFunction("inferenceMode", INFEREN
 
 const setGradEnabledArgs = call("setGradEnabled", SetGradEnabledArgs);
 
-/** Sets whether operations are recorded; disposing the result restores the previous setting. */
+/** Turns recording on or off while `fn` runs; returns the result of `fn`. */
 export function setGradEnabled<R>(enabled: boolean, fn: () => R): R;
-/** Sets it for good, or until the handle is disposed. */
+/** Turns recording on or off for good, or until the returned handle is disposed. */
 export function setGradEnabled(...args: Args<typeof SetGradEnabledArgs>): Disposable;
 export function setGradEnabled(...args: readonly unknown[]): unknown {
   const { enabled, fn } = setGradEnabledArgs(args);
@@ -171,10 +180,13 @@ export const isInferenceModeEnabled: Func<typeof NoArgs, boolean> = func(
   () => mode.inference,
 );
 
-/** Makes backward name the op whose gradient is NaN and where its forward was called; slow, for debugging. */
+/**
+ * Anomaly detection: backward throws where a gradient is NaN and names the op and where it was called in forward. Slow,
+ * for debugging.
+ */
 export const detectAnomaly: ModeFunction = modeFunction("detectAnomaly", ANOMALY);
 
-/** Sets anomaly detection; disposing the result restores the previous setting. */
+/** Turns anomaly detection on or off for good, or until the returned handle is disposed. */
 export const setDetectAnomaly: Func<typeof SetDetectAnomalyArgs, Disposable> = func(
   "setDetectAnomaly",
   SetDetectAnomalyArgs,

@@ -15,9 +15,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { type GradHook, metaOf } from "./meta.ts";
 import { mode, withGrad } from "./mode.ts";
 
-/** Something that can be taken away again. */
+/** The handle of something registered, such as a hook. */
 export interface RemovableHandle extends Disposable {
-  /** Takes it away. */
+  /** Removes what was registered. */
   remove(): void;
 }
 
@@ -34,9 +34,8 @@ let sequence = 0;
 
 /** The parameters of the methods that register a hook `H`. */
 export class HookArgs<H> {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is called. */
+    /** The function that is called. */
     public hook: H,
   ) {}
 }

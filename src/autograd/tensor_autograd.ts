@@ -1,7 +1,7 @@
 /**
  * The autograd members of `Tensor`: `requiresGrad`, `grad`, `backward`, `detach`, hooks.
  *
- * They are installed on the class from here, so that the tensor layer knows nothing of graphs.
+ * This file adds them to the class, so that `src/tensor` does not depend on autograd.
  *
  * @module
  */
@@ -17,24 +17,22 @@ import { alias, edgeOf, gradFnOf, HookArgs, type Node, removable, type Removable
 
 /** The parameters of `Tensor.backward`. */
 export class BackwardArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Gradient of the tensor; may be left out for a single element. */
+    /** The gradient of the tensor, of the same shape; `null`: 1, for a tensor of one element. */
     public gradient: Tensor | null = null,
-    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    /** Whether the graph and its saved tensors are kept for another backward pass; `null`: as `createGraph`. */
     public retainGraph: boolean | null = null,
-    /** Record the backward pass, for gradients of gradients. */
+    /** Whether the backward pass is recorded, for gradients of gradients. */
     public createGraph = false,
-    /** Accumulate only into these; `null`: into all leaves. */
+    /** The tensors into whose `grad` gradients are accumulated; `null`: all leaves. */
     public inputs: Tensor | readonly Tensor[] | null = null,
   ) {}
 }
 
 /** The parameters of `Tensor.requiresGrad_`. */
 export class RequiresGradArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether operations on the tensor are recorded. */
+    /** Whether gradients flow to the tensor, or to all parameters of the module; `false` freezes them. */
     public requiresGrad = true,
   ) {}
 }
@@ -50,19 +48,21 @@ export interface TensorAutograd {
   grad: Tensor | null;
   /** The node that made the tensor; `null` for leaves. */
   readonly gradFn: Node | null;
-  /** Whether the user made it, or no gradient flows to it. */
+  /** Whether the tensor is a leaf: not the result of a recorded operation. */
   readonly isLeaf: boolean;
   /** Whether a non-leaf keeps its gradient. */
   readonly retainsGrad: boolean;
-  /** Computes gradients of the leaves that led to this tensor. */
+  /**
+   * Computes the gradients of the leaves that this tensor was computed from, and accumulates them into their `grad`.
+   */
   backward(...args: Args<typeof BackwardArgs>): void;
-  /** The same values without history, sharing memory. */
+  /** A tensor with the same memory that is cut off from the graph. */
   detach(...args: Args<typeof NoArgs>): Tensor;
-  /** Drops the history of this very tensor. */
+  /** Cuts this tensor off from the graph, in place. */
   detach_(...args: Args<typeof NoArgs>): Tensor;
   /** Sets `requiresGrad`; returns the tensor. */
   requiresGrad_(...args: Args<typeof RequiresGradArgs>): Tensor;
-  /** Keeps the gradient of a non-leaf. */
+  /** Lets backward store the gradient of a non-leaf in its `grad`. */
   retainGrad(...args: Args<typeof NoArgs>): void;
   /** Calls `hook` with the gradient; a tensor it returns replaces the gradient. */
   registerHook(...args: Args<typeof HookArgs<GradHook>>): RemovableHandle;
@@ -218,41 +218,42 @@ Object.defineProperties(Tensor.prototype, {
 
 /** The parameters of {@linkcode grad}. */
 export class GradArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is differentiated. */
+    /** The tensors that are differentiated. */
     public outputs: Tensor | readonly Tensor[],
-    /** By what. */
+    /** The tensors with respect to which the outputs are differentiated. */
     public inputs: Tensor | readonly Tensor[],
-    /** Gradients of the outputs; `null` is allowed for a single element. */
+    /** The gradients of the outputs; `null`: 1, for outputs of one element. */
     public gradOutputs: Tensor | readonly (Tensor | null)[] | null = null,
-    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    /** Whether the graph and its saved tensors are kept for another backward pass; `null`: as `createGraph`. */
     public retainGraph: boolean | null = null,
-    /** Record the backward pass. */
+    /** Whether the backward pass is recorded, for gradients of gradients. */
     public createGraph = false,
-    /** Allow inputs that the outputs do not depend on; their gradient is `null`. `null`: as `materializeGrads`. */
+    /**
+     * Whether inputs that the outputs do not depend on are allowed; their gradient is `null`. `null`: as
+     * `materializeGrads`.
+     */
     public allowUnused: boolean | null = null,
-    /** Give zeros instead of `null`. */
+    /** Whether zeros are returned in place of `null` gradients. */
     public materializeGrads = false,
   ) {}
 }
 
 /** The parameters of {@linkcode backward}. */
 export class BackwardOfArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is differentiated. */
+    /** The tensors that are differentiated. */
     public tensors: Tensor | readonly Tensor[],
-    /** Gradients of the tensors; `null` is allowed for a single element. */
+    /** The gradients of the tensors; `null`: 1, for tensors of one element. */
     public gradTensors: Tensor | readonly (Tensor | null)[] | null = null,
-    /** Keep the graph for another pass; `null`: as `createGraph`. */
+    /** Whether the graph and its saved tensors are kept for another backward pass; `null`: as `createGraph`. */
     public retainGraph: boolean | null = null,
-    /** Record the backward pass. */
+    /** Whether the backward pass is recorded, for gradients of gradients. */
     public createGraph = false,
   ) {}
 }
 
-/** By name, with inputs that may be unused and get `null`. */
+/** The parameters of {@linkcode grad} by name, with `allowUnused` given: gradients may be `null`. */
 export type Unused = Named<GradArgs> & { readonly allowUnused: boolean; readonly materializeGrads?: false | undefined };
 
 /** The first three arguments of {@linkcode grad}. */
@@ -262,7 +263,7 @@ export type GradList = [
   gradOutputs: GradArgs["gradOutputs"],
 ];
 
-/** The argument lists of {@linkcode grad} that allow gradients to be missing. */
+/** The argument lists of {@linkcode grad} whose result may hold `null`. */
 export type UnusedLists =
   | [named: Unused]
   | [outputs: GradArgs["outputs"], named: Unused]
@@ -289,12 +290,13 @@ function tensorsOf(op: string, name: string, value: Tensor | readonly Tensor[]):
 const gradArgs = call("grad", GradArgs);
 
 /**
- * The gradients of `outputs` by `inputs`, without touching any `grad` field; `null` for inputs that were not used.
+ * The gradients of `outputs` with respect to `inputs`; `null` for inputs that the outputs do not depend on. No `grad`
+ * field changes.
  *
  * @throws {AutogradError} if an input was not used, unless `allowUnused` or `materializeGrads` is given
  */
 export function grad(...args: UnusedLists): (Tensor | null)[];
-/** The gradients of `outputs` by `inputs`, all of which must have been used. */
+/** The gradients of `outputs` with respect to `inputs`, on all of which the outputs must depend. */
 export function grad(...args: Args<typeof GradArgs>): Tensor[];
 export function grad(...args: readonly unknown[]): (Tensor | null)[] {
   const { outputs, inputs, gradOutputs, createGraph, materializeGrads, ...given } = gradArgs(args);
@@ -314,7 +316,7 @@ export function grad(...args: readonly unknown[]): (Tensor | null)[] {
   return grads;
 }
 
-/** Backward from several outputs at once. */
+/** Computes the gradients of the leaves that several tensors were computed from, in one pass; see `Tensor.backward`. */
 export const backward: Func<typeof BackwardOfArgs, void> = func("backward", BackwardOfArgs, (o) => {
   const outs = tensorsOf("backward", "tensors", o.tensors);
   const grads = o.gradTensors === null ? outs.map(() => null) : listOf<Tensor | null>(o.gradTensors);

@@ -26,7 +26,6 @@ let defaultDevice = parseDevice("cpu");
 
 /** The parameters of {@linkcode setDefaultDevice}. */
 export class SetDefaultDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device. */
     public device: string | Device,
@@ -35,7 +34,6 @@ export class SetDefaultDeviceArgs {
 
 /** The parameters of {@linkcode openDevice}. */
 export class OpenDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device. */
     public name: string | Device,
@@ -44,7 +42,6 @@ export class OpenDeviceArgs {
 
 /** The parameters of {@linkcode webGpuDeviceName}. */
 export class AdapterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which one. */
     public index = 0,

@@ -1,20 +1,21 @@
 /**
- * Bytes that a caller gives, in whatever JavaScript holds them.
+ * Bytes that a caller gives, in any of JavaScript's types for them.
  *
  * `length` counts elements and `byteLength` bytes, a view may begin inside its buffer, and a buffer may be shared with
- * other threads, change its size or be detached. Everything below this file meets one plain `Uint8Array` of exactly
- * the bytes given.
+ * other threads, change its size or be detached. Everything below this file meets one plain `Uint8Array` of exactly the
+ * bytes given.
  *
  * @module
  */
 
 import { ArgumentError, describe } from "./errors.ts";
 
-/** A buffer with what newer engines tell about it. */
+/** A buffer with the properties that only newer engines have. */
 type AnyBuffer = (ArrayBuffer | SharedArrayBuffer) & { readonly detached?: boolean; readonly resizable?: boolean };
 
 /**
- * The bytes of a typed array, a DataView or a buffer: the same memory where it is plain, else a copy.
+ * The bytes of a typed array, a DataView or a buffer: a view where the memory is an ordinary `ArrayBuffer`, else a
+ * copy.
  *
  * @throws {ArgumentError} if the value holds no bytes, or its buffer is detached or became too short for the view
  */
@@ -35,7 +36,8 @@ export function bytesOf(op: string, name: string, value: unknown): Uint8Array<Ar
   } catch (cause) {
     throw new ArgumentError(`${op}(): the buffer of ${name} is shorter than its view: ${describe(value)}`, { cause });
   }
-  // Another thread may write shared memory while it is read, and its owner may shrink the other: a copy stays.
+  // Another thread may write shared memory while it is read, and the owner of a resizable buffer may shrink it: only a
+  // copy keeps the values.
   const plain = !isShared(buffer) && !buffer.resizable;
   return plain ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
 }

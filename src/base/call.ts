@@ -1,8 +1,8 @@
 /**
  * PyTorch's calling convention: arguments by position in PyTorch's order, any of them by name in a final plain object.
  *
- * A call is declared once, as a class. Its constructor's parameters are those that may go by position; its fields may go by
- * name only; a default makes a parameter optional:
+ * A call is declared once, as a class. The parameters of its constructor may be given by position or by name, its
+ * fields by name only; a default makes a parameter optional:
  *
  * ```ts
  * import { type Args, call } from "./call.ts";
@@ -63,21 +63,21 @@ export type SpreadArgs<C extends Params, T = number> =
 /** Reads the arguments of a call: gives every parameter its value. */
 export type Parser<O> = (args: readonly unknown[]) => O;
 
-/** What a declaration says of a call. */
+/** The parameter list of a call, as its class declares it. */
 export interface Declaration {
   /** The call's name, as users write it. */
   readonly op: string;
   /** Names that may go by position, in order. */
   readonly positional: readonly string[];
-  /** How many of them must be given. */
+  /** How many of these must be given, by position or by name. */
   readonly required: number;
-  /** All names, those by position first. */
+  /** The names of all parameters, those by position first. */
   readonly names: readonly string[];
   /** For each name, whether its default is a number. */
   readonly numbers: readonly boolean[];
 }
 
-/** A parameter list without parameters. */
+/** The parameters of calls that take none. */
 export class NoArgs {}
 
 /** Whether a value is an object literal: the only thing that is read as named arguments. */
@@ -87,10 +87,13 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return proto === Object.prototype || proto === null;
 }
 
-/** More than any call has parameters by position. */
+/** An upper bound of the parameters by position that any call has. */
 const MANY = 32;
 
-/** What the class of a call declares: which names its constructor takes is seen from what a marked argument becomes. */
+/**
+ * Reads the declaration off a class: its constructor is given marked arguments, and the field that a mark arrives in
+ * names the parameter.
+ */
 function inspect(op: string, params: Params): Declaration {
   const marks = Array.from({ length: MANY }, (_, i) => ({ i }));
   const marked = Object.entries(new params(...marks));
@@ -115,10 +118,13 @@ export function actsAsNumber(type: typeof numeric[number]): void {
   numeric.push(type);
 }
 
-/** Lists of numbers are nested no deeper. */
+/** How deep lists of numbers may be nested. */
 const DEEPEST = 3;
 
-/** Whether a value may be given where the default is a number: one, something that stands for one, or a list of such. */
+/**
+ * Whether a value may be given where the default is a number: a primitive, an object of a numeric class, or a list of
+ * these.
+ */
 function isNumeric(value: unknown, depth = 0): boolean {
   if (typeof value === "symbol" || typeof value === "function") return false;
   if (typeof value !== "object" || value === null) return true;
@@ -138,7 +144,7 @@ class Call {
     this.params = params;
   }
 
-  /** What the class says; read when first needed, so that loading the library constructs nothing. */
+  /** The declaration, read off the class when first needed, so that loading the library constructs nothing. */
   get declaration(): Declaration {
     return this.#declaration ??= inspect(this.op, this.params);
   }
@@ -150,7 +156,8 @@ class Call {
     const last = args[length - 1];
     if (typeof last === "object" && last !== null) {
       const proto = Object.getPrototypeOf(last);
-      // What another call of the same parameters was parsed into goes by name, too. (`instanceof` would be slower.)
+      // The parsed arguments of another call with the same class count as named arguments, too. (`instanceof` would be
+      // slower.)
       if (proto === Object.prototype || proto === null || proto === this.params.prototype) {
         return this.#withNames(args, last as Record<string, unknown>);
       }
@@ -232,7 +239,7 @@ class Call {
 
 const calls: Call[] = [];
 
-/** Every call that was declared: what tests drive the library by. */
+/** The declarations of all calls. Tests use them to call every function of the library. */
 export function declarations(): Declaration[] {
   return calls.map((c) => c.declaration);
 }
@@ -253,7 +260,7 @@ export function call<C extends Params>(op: string, params: C): Parser<Readonly<I
 
 /**
  * {@linkcode call} whose first parameter is a list that may be spread over the arguments: `permute(2, 0, 1)` is
- * `permute([2, 0, 1])`. No list at all is an empty one.
+ * `permute([2, 0, 1])`. Without arguments the list is empty.
  *
  * @param check refuses lists of other things; given the call's name, the parameter's, and the list
  */
@@ -277,7 +284,10 @@ export function spreadCall<C extends Params>(
 /** A function of the parameters that `C` declares. */
 export type Func<C extends Params, R> = (...args: Args<C>) => R;
 
-/** Whether a call was given code of the user's to run, whose errors name the calls that it made. */
+/**
+ * Whether the arguments hold a function or a module of the user: an error thrown in it already names the call that
+ * failed.
+ */
 function callsBack(args: readonly unknown[]): boolean {
   const runs = (value: unknown): boolean =>
     typeof value === "function" || (isPlainObject(value) && Object.values(value).some(runs)) ||
@@ -286,7 +296,7 @@ function callsBack(args: readonly unknown[]): boolean {
 }
 
 /**
- * Defines a function whose arguments `params` declares, all of them.
+ * Defines a function all of whose parameters `params` declares.
  *
  * @param op its name
  * @param params the class that declares the parameters

@@ -1,29 +1,32 @@
 /**
- * Checks of arguments and of geometry that every op shares: integers, counts, lists, and what a view may reach.
+ * Checks of arguments and of geometry that all ops share: integers, counts, lists, and the bounds of views.
  *
- * JavaScript has one number type and no checked calls, so a fraction, NaN or a string comes as far as the code that
- * uses it. A kernel that is given such a size, stride or offset reads memory that is not the tensor's: what becomes an
- * address passes through here first.
+ * JavaScript has one number type and does not check arguments, so a fraction, NaN or a string reaches the code that
+ * uses it. A kernel that is given such a size, stride or offset would access memory outside of the tensor. So every
+ * number that becomes part of an address is checked here first.
  *
  * @module
  */
 
 import { ArgumentError, describe, ShapeError, show } from "./errors.ts";
 
-/** How many results one call may make: more is a mistake, and making them would take minutes and all memory. */
+/** The largest number of results of one call: more is a mistake, and making them would take minutes and all memory. */
 export const MOST_RESULTS = 2 ** 20;
 
-/** How many numbers one call may list on the host, as the rows of `combinations`: more take minutes and gigabytes. */
+/**
+ * The largest number of values that one call may list on the host, such as the rows of `combinations`: more take
+ * minutes and gigabytes.
+ */
 const MOST_LISTED = 2 ** 26;
 
-/** Throws unless a call lists a number of values on the host that a program can wait for. */
+/** Throws if a call would list more than {@linkcode MOST_LISTED} values on the host. */
 export function checkListed(op: string, count: number): void {
   if (!(count <= MOST_LISTED)) {
     throw new ShapeError(`${op}(): the result would have ${count} elements; at most ${MOST_LISTED} are listed`);
   }
 }
 
-/** How many layers a module may stack. */
+/** The largest number of layers that a module may stack. */
 export const MOST_LAYERS = 2 ** 14;
 
 /** How deep arrays of values may be nested, as in PyTorch. */
@@ -50,7 +53,7 @@ export function checkCount(
   }
 }
 
-/** Throws unless a call makes a number of results that a program can hold. */
+/** Throws if a call would make more than {@linkcode MOST_RESULTS} results. */
 export function checkResults(op: string, count: number): void {
   if (!(count <= MOST_RESULTS)) {
     throw new ShapeError(`${op}(): too many results: ${count}; at most ${MOST_RESULTS} are made by one call`);
@@ -116,7 +119,10 @@ export function checkArray(op: string, name: string, value: unknown): asserts va
   if (!Array.isArray(value)) throw new ArgumentError(`${op}(): ${name} must be an array: ${describe(value)}`);
 }
 
-/** Throws unless a value gives items: an array, a generator, a loader; text and raw numbers do not count. */
+/**
+ * Throws unless a value is iterable, synchronously or not: an array, a generator, a loader. Text and typed arrays are
+ * refused.
+ */
 export function checkIterable(op: string, name: string, value: unknown): void {
   const gives = typeof value === "object" && value !== null && !ArrayBuffer.isView(value) &&
     (Symbol.iterator in value || Symbol.asyncIterator in value);

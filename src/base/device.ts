@@ -1,5 +1,5 @@
 /**
- * Device names: `"cpu"`, `"cuda:0"`, `"webgpu"`.
+ * Devices and their names: `"cpu"`, `"cuda:0"`, `"webgpu"`.
  *
  * @module
  */
@@ -14,7 +14,6 @@ export type DeviceType = "cpu" | "cuda" | "webgpu";
 
 /** The parameters of the constructor of {@linkcode Device}. */
 export class DeviceOfArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The kind of device. */
     public type: DeviceType,
@@ -45,7 +44,7 @@ export class Device {
     return this.index === null ? this.type : `${this.type}:${this.index}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return `device(type='${this.type}'${this.index === null ? "" : `, index=${this.index}`})`;
   }
@@ -62,19 +61,18 @@ export function currentCudaDevice(): number {
   return currentCuda.value;
 }
 
-/** Lets `"cuda"` mean the device `index`. */
+/** Makes `"cuda"` mean the device `index`. */
 export function setCurrentCudaDevice(index: number): void {
   currentCuda.assign(() => index);
 }
 
-/** A change that lets `"cuda"` mean the device `index`. */
+/** A change of the setting that makes `"cuda"` mean the device `index`. */
 export function cudaDeviceChange(index: number): Change {
   return currentCuda.to(() => index);
 }
 
 /** The parameters of {@linkcode device}. */
 export class DeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"cpu"`, `"cuda"`, `"cuda:1"`, `"webgpu"`, `"webgpu:1"`, or a {@linkcode Device}. */
     public type: string | Device,
@@ -86,12 +84,12 @@ export class DeviceArgs {
 const deviceArgs = call("device", DeviceArgs);
 
 /**
- * The device of a name.
+ * The device that a name stands for; a {@linkcode Device} is returned as it is.
  *
  * @throws {DeviceError} if there is no such name
  */
 export function device(...args: Args<typeof DeviceArgs>): Device {
-  // Every creation asks for one: what is a name or a device is not parsed.
+  // Every creation op asks for a device, so the usual arguments, a name or a device, skip the parser.
   const [first] = args;
   if (args.length === 1 && (first instanceof Device || typeof first === "string")) return deviceOfName(first);
   const { type, index } = deviceArgs(args);
@@ -107,7 +105,7 @@ function deviceOfName(name: string | Device): Device {
   if (typeof name !== "string") {
     throw new ArgumentError(`device(): a device is its name or a Device: ${describe(name)}${awaitIt(name)}`);
   }
-  // What "cuda" means changes, so it is not kept.
+  // The meaning of "cuda" may change, so its device is not cached under that name.
   if (name === "cuda") name = `cuda:${currentCuda.value}`;
   const found = known.get(name);
   if (found) return found;

@@ -41,7 +41,7 @@ export class DType {
   readonly code: number;
   /** Bytes per element. */
   readonly itemsize: number;
-  /** The kind that decides promotion. */
+  /** The kind of number, which decides promotion. */
   readonly kind: DTypeKind;
 
   /** Only this module makes dtypes. */
@@ -58,7 +58,7 @@ export class DType {
     return this.kind === "floating";
   }
 
-  /** Whether the type is a float8: a format of storage, which promotes with no other. */
+  /** Whether the type is a float8: a storage format, which promotes with no other dtype. */
   get isFloat8(): boolean {
     return this.kind === "floating" && this.itemsize === 1;
   }
@@ -78,13 +78,13 @@ export class DType {
     return `torch.${this.name}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }
 }
 
-/** Truth values, one byte each. */
+/** Booleans, one byte each. */
 export const bool: DType = new DType("bool", 0, 1, "bool");
 /** Unsigned 8-bit integers. */
 export const uint8: DType = new DType("uint8", 1, 1, "integer");
@@ -96,21 +96,21 @@ export const int16: DType = new DType("int16", 3, 2, "integer");
 export const int32: DType = new DType("int32", 4, 4, "integer");
 /** Signed 64-bit integers. */
 export const int64: DType = new DType("int64", 5, 8, "integer");
-/** IEEE half precision. */
+/** IEEE half precision: 5 bits of exponent, 10 of mantissa. */
 export const float16: DType = new DType("float16", 6, 2, "floating");
-/** The upper half of a float32. */
+/** Brain floating point: the upper half of a float32, with 8 bits of exponent and 7 of mantissa. */
 export const bfloat16: DType = new DType("bfloat16", 7, 2, "floating");
 /** IEEE single precision, the default. */
 export const float32: DType = new DType("float32", 8, 4, "floating");
 /** IEEE double precision. */
 export const float64: DType = new DType("float64", 9, 8, "floating");
-/** Pairs of float32. */
+/** Complex numbers whose real and imaginary parts are float32. */
 export const complex64: DType = new DType("complex64", 10, 8, "complex");
-/** Pairs of float64. */
+/** Complex numbers whose real and imaginary parts are float64. */
 export const complex128: DType = new DType("complex128", 11, 16, "complex");
-/** One byte: 4 bits of exponent, 3 of mantissa; no infinities, one NaN. Larger values than ±448 become ±448. */
+/** Float8 with 4 bits of exponent and 3 of mantissa: no infinities, one NaN. Larger magnitudes than 448 become ±448. */
 export const float8E4m3fn: DType = new DType("float8_e4m3fn", 12, 1, "floating");
-/** One byte: 5 bits of exponent, 2 of mantissa, as the upper half of a float16. */
+/** Float8 with 5 bits of exponent and 2 of mantissa: the upper half of a float16, with infinities. */
 export const float8E5m2: DType = new DType("float8_e5m2", 13, 1, "floating");
 
 /** Every dtype, by name. */
@@ -135,27 +135,24 @@ let defaultFloat: DType = float32;
 
 /** The parameters of {@linkcode setDefaultDtype}. */
 export class SetDefaultDtypeArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** A floating dtype, no float8. */
+    /** A floating dtype, but no float8. */
     public d: DType,
   ) {}
 }
 
 /** The parameters of {@linkcode promoteTypes}. */
 export class PromoteTypesArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One dtype. */
+    /** The dtype of one operand. */
     public type1: DType,
-    /** The other. */
+    /** The dtype of the other operand. */
     public type2: DType,
   ) {}
 }
 
 /** The parameters of {@linkcode canCast}. */
 export class CanCastArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dtype of the values. */
     public from: DType,
@@ -173,13 +170,13 @@ export function checkDtype(op: string, name: string, value: unknown): asserts va
 
 const defaultDtypeArgs = call("getDefaultDtype", NoArgs);
 
-/** The floating dtype of tensors made from numbers. */
+/** The default dtype: that of tensors made from fractions or without a dtype. At first float32. */
 export function getDefaultDtype(...args: Args<typeof NoArgs>): DType {
   if (args.length > 0) defaultDtypeArgs(args);
   return defaultFloat;
 }
 
-/** Sets the floating dtype of tensors made from numbers. */
+/** Sets the default dtype: that of tensors made from fractions or without a dtype. */
 export const setDefaultDtype: Func<typeof SetDefaultDtypeArgs, void> = func(
   "setDefaultDtype",
   SetDefaultDtypeArgs,
@@ -198,7 +195,7 @@ export function toComplex(dtype: DType): DType {
   return dtype === float64 ? complex128 : complex64;
 }
 
-/** The real dtype of the parts of a complex one; other dtypes are their own. */
+/** The dtype of the parts of a complex dtype; a real dtype is returned as it is. */
 export function toReal(dtype: DType): DType {
   return dtype === complex64 ? float32 : dtype === complex128 ? float64 : dtype;
 }
@@ -251,7 +248,7 @@ for (const a of Object.values(DTYPES)) {
   for (const b of Object.values(DTYPES)) PROMOTION[a.code * COUNT + b.code] = computePromotion(a, b);
 }
 
-/** A plain number's dtype in promotion: what kind it is, with the default floating type. */
+/** The dtype that a plain number of a kind has in promotion; floating and complex ones follow the default dtype. */
 export function scalarDtype(kind: DTypeKind): DType {
   switch (kind) {
     case "bool":
@@ -294,7 +291,7 @@ export function resultType(
   return result;
 }
 
-/** Lets a lower category raise the kind, but not the width, of a higher one. */
+/** Combines the dtypes of two categories: the lower one can raise the kind of the result, but not its width. */
 function absorb(high: DType | null, low: DType | null): DType | null {
   if (high === null || low === null) return high ?? low;
   if (KIND_RANK[low.kind] <= KIND_RANK[high.kind]) return high;
@@ -303,14 +300,17 @@ function absorb(high: DType | null, low: DType | null): DType | null {
   return low;
 }
 
-/** Whether PyTorch allows writing values of dtype `from` into a tensor of dtype `to` in place. */
+/**
+ * Whether PyTorch allows writing values of dtype `from` in place into a tensor of dtype `to`: the kind may not fall
+ * (bool < integer < floating < complex), the width may.
+ */
 export const canCast: Func<typeof CanCastArgs, boolean> = func("canCast", CanCastArgs, ({ from, to }) => {
   checkDtype("canCast", "from", from);
   checkDtype("canCast", "to", to);
   return isCastable(from, to);
 });
 
-/** {@linkcode canCast} for the library itself. */
+/** {@linkcode canCast} without the checks of its arguments. */
 export function isCastable(from: DType, to: DType): boolean {
   if (KIND_RANK[from.kind] === 3 && KIND_RANK[to.kind] < 3) return false;
   if (KIND_RANK[from.kind] === 2 && KIND_RANK[to.kind] < 2) return false;

@@ -1,10 +1,11 @@
 /**
- * Settings that last for a while: what `noGrad(() => …)` and `using _ = noGrad()` have in common.
+ * Settings that change for a while, as by `noGrad(() => …)` and `using _ = noGrad()`.
  *
- * A {@linkcode Setting} has one value for everything that is not inside a callback, and one for each callback that changes
- * it. While nothing asynchronous is pending, the running callback's is at hand in a field. While an asynchronous callback
- * waits, other tasks run between its steps, so the platform's asynchronous context says whose step this is. Where there
- * is no such context, one asynchronous callback per setting may be pending, and all that runs meanwhile is in it.
+ * A {@linkcode Setting} has one value outside of all callbacks, and one for each callback that changes it. While no
+ * asynchronous callback is pending, a field holds the running callback's value. While an asynchronous callback waits,
+ * other tasks run between its steps, and the platform's asynchronous context tells which callback the running code
+ * belongs to. On a platform without such a context only one asynchronous callback per setting may be pending, and
+ * everything that runs meanwhile sees its value.
  *
  * @module
  */
@@ -12,31 +13,34 @@
 import { AutogradError } from "./errors.ts";
 import { type ContextStorage, contextStorage } from "./platform.ts";
 
-/** How many asynchronous callbacks are pending, where the platform tells tasks apart. */
+/** The number of pending asynchronous callbacks, where the platform tells tasks apart. */
 let pending = 0;
 
-/** The settings that keep a field at hand for hot paths. */
+/** The settings whose value is mirrored in a field for hot paths. */
 const watched: Setting<unknown>[] = [];
 
-/** Whose step this is; `null` where the platform does not know, `undefined` before the first callback. */
+/**
+ * The asynchronous context, which gives the frame of the running task; `null` where the platform has none, `undefined`
+ * before it is first needed.
+ */
 let storage: ContextStorage<Frame> | null | undefined;
 
-/** A change that a handle holds. */
+/** A change of a setting that lasts as long as its handle. */
 interface Held<T> {
   change(before: T): T;
-  /** The function that made it, as the user wrote it. */
+  /** The name of the function that made the handle, as the user wrote it. */
   readonly name: string;
-  /** Whether somebody took hold of the handle, so that it will be disposed. */
+  /** Whether the handle was bound by `using` (or its dispose method was read), so that it will be disposed. */
   kept: boolean;
-  /** Whether the handle is gone and the change stays for good. */
+  /** Whether the handle was collected undisposed, so that the change stays for good. */
   permanent: boolean;
 }
 
 /** The value of a setting for one callback, or outside all of them. */
 class Cell<T> {
-  /** What holds below the handles. */
+  /** The value before the changes of the handles. */
   base: T;
-  /** What holds now. */
+  /** The present value: the base with the changes of all handles applied. */
   value: T;
   /** The changes of handles, in order; `null` before the first. */
   held: Held<T>[] | null = null;
@@ -45,21 +49,21 @@ class Cell<T> {
     this.base = this.value = value;
   }
 
-  /** Finds the value again after a handle came or went. */
+  /** Computes the value again after a handle was disposed. */
   refresh(): void {
     let value = this.base;
     for (const held of this.held!) value = held.change(value);
     this.value = value;
   }
 
-  /** Makes the changes below every handle that can still be disposed part of the base. */
+  /** Merges permanent changes into the base, up to the first change whose handle can still be disposed. */
   settle(): void {
     const held = this.held!;
     while (held.length > 0 && held[0].permanent) this.base = held.shift()!.change(this.base);
   }
 }
 
-/** A callback that runs, and the cells it has of its own. */
+/** A stack frame of {@linkcode during}: a running callback and the cells of the settings that it changed. */
 class Frame {
   readonly parent: Frame | null;
   readonly settings: readonly Setting<unknown>[];
@@ -73,37 +77,41 @@ class Frame {
   }
 }
 
-/** The innermost frame of the running task that is still open: what a timer keeps of an ended callback is nothing. */
+/**
+ * The innermost open frame of the running task. A timer that was set inside a callback may run when the callback's
+ * frame is closed already.
+ */
 function openFrame(frame: Frame | null | undefined): Frame | null {
   while (frame && !frame.open) frame = frame.parent;
   return frame ?? null;
 }
 
-/** A value that callbacks and handles change for a while. */
+/** A setting: a value that callbacks and handles change for a while. */
 export class Setting<T> {
-  /** What it is called in messages. */
+  /** The name in error messages. */
   readonly name: string;
   readonly #root: Cell<T>;
-  /** The cell of the innermost callback that is on the call stack, else the root. */
+  /** The cell of the innermost callback on the call stack, or the root where there is none. */
   #cell: Cell<T>;
-  /** Where tasks cannot be told apart: whether an asynchronous callback is pending that changes it. */
+  /** Where tasks cannot be told apart: whether an asynchronous callback that changes this setting is pending. */
   #alone = false;
   #watch: ((value: T, certain: boolean) => void) | null = null;
 
-  /** Makes a setting. */
+  /** Makes a setting with a value that holds outside all callbacks. */
   constructor(name: string, value: T) {
     this.name = name;
     this.#cell = this.#root = new Cell(value);
   }
 
-  /** What holds here and now. */
+  /** The value for the running task. */
   get value(): T {
     return this.#here().value;
   }
 
   /**
-   * Lets `watch` keep a field for hot paths: it is told what holds, and `certain` is false while asynchronous callbacks are
-   * pending, when only {@linkcode Setting.value} knows.
+   * Registers a watch, which mirrors the value in a field for hot paths: it is called with every new value. `certain`
+   * is false while asynchronous callbacks are pending, when only {@linkcode Setting.value} gives the running task's
+   * value.
    */
   watch(watch: (value: T, certain: boolean) => void): void {
     this.#watch = watch;
@@ -111,14 +119,14 @@ export class Setting<T> {
     this.tell();
   }
 
-  /** Tells the watch what holds. */
+  /** Calls the watch with the present value. */
   tell(): void {
     if (this.#watch !== null) this.#watch(this.#cell.value, pending === 0);
   }
 
-  /** The cell of the running step while asynchronous callbacks are pending. */
+  /** The cell of the running task while asynchronous callbacks are pending. */
   #find(): Cell<T> {
-    // A callback on the call stack is inside the task's own ones.
+    // A callback on the call stack is nested in the frames of the task, so it comes first.
     if (this.#cell !== this.#root) return this.#cell;
     for (let frame = storage!.getStore() ?? null; frame !== null; frame = frame.parent) {
       const at = frame.open ? frame.settings.indexOf(this as Setting<unknown>) : -1;
@@ -131,7 +139,7 @@ export class Setting<T> {
     return pending === 0 ? this.#cell : this.#find();
   }
 
-  /** Changes it until the callback ends in which this is called; for good outside all callbacks. */
+  /** Changes the value until the calling callback ends; outside all callbacks, for good. */
   assign(change: (before: T) => T): void {
     const cell = this.#here(), last = cell.held?.at(-1);
     if (last === undefined) cell.base = change(cell.base);
@@ -143,7 +151,7 @@ export class Setting<T> {
     this.tell();
   }
 
-  /** Runs `fn`, which waits for nothing, with another value: what costs least. */
+  /** Runs a synchronous `fn` with another value: the cheapest form, which needs no asynchronous context. */
   within<R>(value: T, fn: () => R): R {
     const before = this.#cell;
     this.#use(new Cell(value));
@@ -159,7 +167,7 @@ export class Setting<T> {
     this.tell();
   }
 
-  /** A change of it, for {@linkcode during} and {@linkcode hold}. */
+  /** Describes a change of this setting, for {@linkcode during} and {@linkcode hold}. */
   to(change: (before: T) => T): Change {
     return {
       setting: this as Setting<unknown>,
@@ -177,7 +185,7 @@ export class Setting<T> {
     };
   }
 
-  #hold(name: string, change: (before: T) => T): Entry {
+  #hold(name: string, change: (before: T) => T): HeldChange {
     const cell = this.#here();
     const held: Held<T> = { change, name, kept: false, permanent: false };
     const list = cell.held ??= [];
@@ -202,7 +210,10 @@ export class Setting<T> {
     };
   }
 
-  /** The name of the function whose handle decides the value, and that nobody took hold of; `null` where that is not so. */
+  /**
+   * The name of the function that made the latest handle, if that handle was never bound, as in `noGrad();` without
+   * `using`; else `null`.
+   */
   get dropped(): string | null {
     const last = this.#here().held?.at(-1);
     return last === undefined || last.kept ? null : last.name;
@@ -216,26 +227,26 @@ function overlapping(name: string): string {
 
 /** A change of a setting that {@linkcode during} makes for a callback and {@linkcode hold} for a handle. */
 export interface Change {
-  /** What it changes. */
+  /** The setting that changes. */
   readonly setting: Setting<unknown>;
-  /** Lets it hold on the call stack. */
+  /** Applies the change for the call stack, until `leave` is called. */
   enter(): { readonly cell: Cell<unknown>; leave(): void };
-  /** Lets it hold until the entry is dropped. */
-  hold(name: string): Entry;
-  /** Marks that an asynchronous callback has it (or has it no more), where there can be only one. */
+  /** Applies the change until the entry is dropped. */
+  hold(name: string): HeldChange;
+  /** Marks the setting as changed (or no longer) by a pending asynchronous callback, of which there can be only one. */
   occupy(taken: boolean): void;
 }
 
 /** A handle's change of one setting. */
-interface Entry {
+interface HeldChange {
   readonly held: { kept: boolean };
-  /** Whether so many handles are held that one may be forgotten. */
+  /** Whether so many handles are held that one was probably forgotten. */
   readonly deep: boolean;
   drop(): void;
   stay(): void;
 }
 
-/** Counts asynchronous callbacks that begin or end, and tells the watches. */
+/** Counts asynchronous callbacks that begin or end, and calls the watches. */
 function count(more: 1 | -1): void {
   pending += more;
   for (const setting of watched) setting.tell();
@@ -246,12 +257,12 @@ const AsyncFunction: unknown = (async () => {}).constructor;
 /**
  * Makes changes that last while `fn` runs, until its promise settles, if it gives one; other tasks do not see them.
  *
- * @param ended is called once they no longer hold
+ * @param ended is called once the changes have ended
  * @throws {AutogradError} if `fn` is asynchronous, another such one is pending and the platform cannot tell tasks apart
  */
 export function during<R>(changes: readonly Change[], fn: () => R, ended?: () => void): R {
   if (storage === undefined) storage = contextStorage<Frame>();
-  // What can be refused before it runs is.
+  // An `async` function is refused before it runs; others only once they have returned a promise.
   if (storage === null && fn.constructor === AsyncFunction) occupyEach(changes, ended)();
   const entered: ReturnType<Change["enter"]>[] = [];
   const leave = () => {
@@ -292,7 +303,10 @@ export function during<R>(changes: readonly Change[], fn: () => R, ended?: () =>
   }
 }
 
-/** Marks changes as those of a pending asynchronous callback, or refuses them; gives what frees them again. */
+/**
+ * Marks the settings of the changes as occupied by a pending asynchronous callback, or throws. Returns a function that
+ * frees them again.
+ */
 function occupyEach(
   changes: readonly Change[],
   ended: (() => void) | undefined,
@@ -308,30 +322,36 @@ function occupyEach(
   } catch (error) {
     undo();
     ended?.();
-    // It began before it was known to be asynchronous; the error thrown here stands for whatever becomes of it.
+    // The callback began before it was known to be asynchronous; its own failure is dropped in favour of the error
+    // thrown here.
     result?.catch(() => {});
     throw error;
   }
   return undo;
 }
 
-/** Handles are seldom held deeper: beyond this they are watched, since one that is forgotten stays for good. */
+/**
+ * More handles than this are seldom held at once. Further ones are registered with a finalizer, so that forgotten
+ * handles do not pile up.
+ */
 const DEEP = 8;
-const forgotten = new FinalizationRegistry<readonly Entry[]>((entries) => {
+const forgotten = new FinalizationRegistry<readonly HeldChange[]>((entries) => {
   for (let i = entries.length - 1; i >= 0; i--) entries[i].stay();
 });
 
-/** What `using _ = noGrad()` holds. */
+/** The handle that `using _ = noGrad()` binds. */
 class Handle implements Disposable {
-  #entries: readonly Entry[];
+  #entries: readonly HeldChange[];
   #ended: (() => void) | undefined;
 
-  constructor(entries: readonly Entry[], ended: (() => void) | undefined) {
+  constructor(entries: readonly HeldChange[], ended: (() => void) | undefined) {
     this.#entries = entries;
     this.#ended = ended;
   }
 
-  /** Ends what it holds; `using` asks for it as soon as it has the handle, which shows that it will be disposed. */
+  /**
+   * Ends the changes. `using` reads this method when it binds the handle, which shows that the handle will be disposed.
+   */
   get [Symbol.dispose](): () => void {
     for (const { held } of this.#entries) held.kept = true;
     return this.#dispose;
@@ -347,11 +367,11 @@ class Handle implements Disposable {
 }
 
 /**
- * Makes changes that last until the result is disposed, for everything that runs meanwhile in the same callback, or outside
- * of all callbacks: a task that runs during an `await` sees them as well. Handles may be disposed in any order.
+ * Makes changes that last until the result is disposed, for everything that runs meanwhile in the same callback, or
+ * outside of all callbacks: a task that runs during an `await` sees them as well. Handles may be disposed in any order.
  *
  * @param name the function that the user called, for messages
- * @param ended is called once they no longer hold
+ * @param ended is called once the changes have ended
  */
 export function hold(name: string, changes: readonly Change[], ended?: () => void): Disposable {
   const entries = changes.map((change) => change.hold(name));
@@ -360,7 +380,7 @@ export function hold(name: string, changes: readonly Change[], ended?: () => voi
   return handle;
 }
 
-/** Lets another storage tell tasks apart, or none (`null`); gives the one before. For tests. */
+/** Replaces the asynchronous context by another one, or by none (`null`). For tests. */
 export function useContextStorage(next: (() => ContextStorage<unknown> | null) | null): void {
   if (pending > 0) throw new AutogradError("useContextStorage(): asynchronous callbacks are pending");
   storage = next === null ? undefined : next() as ContextStorage<Frame> | null;

@@ -1,5 +1,5 @@
 /**
- * The error classes of Cresset and the one way a message is worded.
+ * The error classes of Cresset, and the form of all messages.
  *
  * Every message reads `<op>(): <rule broken>: <values>[; <remedy>]`, so that a reader knows which call failed, which
  * rule it broke, with which values, and what to do. User mistakes are caught in `src/ops`; an error from below that
@@ -10,43 +10,36 @@
 
 /** A shape, size, dimension or index that does not fit the operation. */
 export class ShapeError extends RangeError {
-  /** The name of the class. */
   override name = "ShapeError";
 }
 
 /** An index outside the dimension that it indexes. */
 export class IndexError extends RangeError {
-  /** The name of the class. */
   override name = "IndexError";
 }
 
 /** A dtype that the operation or the device does not support. */
 export class DTypeError extends TypeError {
-  /** The name of the class. */
   override name = "DTypeError";
 }
 
 /** A missing or wrong argument (its type, or a value outside the allowed set). */
 export class ArgumentError extends TypeError {
-  /** The name of the class. */
   override name = "ArgumentError";
 }
 
 /** A device that is missing, mixed with another one, or unable to run the operation. */
 export class DeviceError extends Error {
-  /** The name of the class. */
   override name = "DeviceError";
 }
 
 /** The device has no memory left for an allocation. */
 export class OutOfMemoryError extends Error {
-  /** The name of the class. */
   override name = "OutOfMemoryError";
 }
 
-/** A failure inside a kernel library: our bug, or the machine's. */
+/** A failure inside a native library: a bug of Cresset, or a fault of the machine. */
 export class NativeError extends Error {
-  /** The name of the class. */
   override name = "NativeError";
   /** The status code that the kernel returned. */
   readonly code: number;
@@ -59,39 +52,39 @@ export class NativeError extends Error {
 
 /** A file that is not what its format says: truncated, malformed or hostile. */
 export class FormatError extends Error {
-  /** The name of the class. */
   override name = "FormatError";
 }
 
-/** A misuse of the autograd graph: freed, missing, or its saved tensors were modified. */
+/** A misuse of the autograd graph: it was freed, is missing, or its saved tensors were modified. */
 export class AutogradError extends Error {
-  /** The name of the class. */
   override name = "AutogradError";
 }
 
-/** A tensor whose memory has been released. */
+/** The use of a tensor whose memory has been released. */
 export class ReleasedError extends Error {
-  /** The name of the class. */
   override name = "ReleasedError";
 }
 
-/** The classes of errors that are about what the user asked for. */
+/** The error classes whose messages name the call of the user. */
 const ABOUT_CALLS = [
   ...[ShapeError, IndexError, DTypeError, ArgumentError, DeviceError, OutOfMemoryError],
   ...[FormatError, AutogradError, ReleasedError],
 ];
 
-/** The call that a message begins with, and what stands between its parentheses. */
+/** The call that a message begins with; group 1 is the text between its parentheses. */
 const HEAD = /^[\w$.]+\(([^)]*)\)/;
 
-/** How JavaScript refuses to make a number or a text of a value: a Symbol, a mix with BigInt, a list that holds itself. */
+/**
+ * JavaScript's own messages where a value cannot become a number or a text: a Symbol, a mix with BigInt, a list that
+ * holds itself.
+ */
 const NO_CONVERSION = /^(Cannot (convert|mix) .*(Symbol|BigInt|primitive)|Maximum call stack size)/;
 
 /**
- * An error that a call ended with, so worded that it names this call: a call is often made of others, and the user knows
- * only the one that they wrote. `mul(): …` inside `kron` becomes `kron(): …`; `device("cuda:3"): …` keeps its value and
- * becomes `ones(): device("cuda:3"): …`. JavaScript's refusal to convert a value is an `ArgumentError`, with the refusal as
- * its cause. Other errors that are not the library's stay as they are.
+ * Rewords an error so that it names the call of the user: a call is often made of others, and the user knows only the
+ * one that they wrote. `mul(): …` inside `kron` becomes `kron(): …`; `device("cuda:3"): …` keeps its value and becomes
+ * `ones(): device("cuda:3"): …`. JavaScript's refusal to convert a value is an `ArgumentError`, with the refusal as its
+ * cause. Other errors that are not the library's stay as they are.
  *
  * @param op the call, as the user wrote it
  */
@@ -135,7 +128,7 @@ export function describe(value: unknown): string {
   }
 }
 
-/** The remedy for a promise that was given in place of its value; nothing for other values. */
+/** The remedy in an error message for a promise given in place of its value; `""` for other values. */
 export function awaitIt(value: unknown): string {
   return value instanceof Promise ? "; await it first" : "";
 }
@@ -145,7 +138,7 @@ export function isClass(value: unknown): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** How many elements of a list a message shows. */
+/** The number of a list's elements that a message shows. */
 const SHOWN = 32;
 
 /** `[2, 3]`, as shapes and index lists are shown in messages; anything else by {@linkcode describe}. */

@@ -1,5 +1,5 @@
 /**
- * The float8 formats in JavaScript: values from bytes by a table, bytes from values by rounding.
+ * The float8 formats in JavaScript: decoding by a table, encoding by rounding.
  *
  * Rounding is PyTorch's: to float32, then to nearest, ties to even. float8_e4m3fn has no infinities: what is too large
  * becomes ±448. float8_e5m2 is the upper half of a float16, with infinities.
@@ -12,16 +12,22 @@ import type { DType } from "./dtype.ts";
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** How a format lies in a float32: where its mantissa begins, what its exponent lacks, and the limits of its ranges. */
+/**
+ * The constants of a format, in terms of a float32's bits: where its mantissa ends, the difference of the exponents'
+ * biases, and the limits of its ranges.
+ */
 interface Format {
   readonly shift: number;
-  /** Bits to take off a float32 so that the exponent fits. */
+  /** What is subtracted from a float32's bits to change the exponent's bias. */
   readonly rebias: number;
-  /** Bits of the least normal value. */
+  /** Bits, as a float32, of the smallest normal value. */
   readonly leastNormal: number;
-  /** A power of two whose last place is the least subnormal value: adding it rounds to that. */
+  /**
+   * A power of two whose unit in the last place is the smallest subnormal value: adding it rounds to a multiple of that
+   * value.
+   */
   readonly aligner: number;
-  /** Bits of what larger magnitudes are taken for. */
+  /** Bits, as a float32, of the value that larger magnitudes become. */
   readonly most: number;
   readonly nan: number;
 }

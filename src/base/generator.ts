@@ -1,9 +1,9 @@
 /**
  * Random number generators: a seed and a position in its Philox stream.
  *
- * A generator holds no numbers. It hands out ranges of the stream: an op reserves as many 32-bit words as it will use,
- * and word number i of that range depends only on the seed and i. So a kernel on any device, or a loop on the host,
- * draws the same values in any order.
+ * A generator stores no random numbers. It hands out ranges of the stream: an op reserves as many 32-bit words as it
+ * will use, and word number i of that range depends only on the seed and i. So a kernel on any device, or a loop on the
+ * host, draws the same values in any order.
  *
  * @module
  */
@@ -15,40 +15,45 @@ import { type Change, Setting } from "./during.ts";
 import { ArgumentError, describe, FormatError } from "./errors.ts";
 import { philoxWord } from "./philox.ts";
 
-/** The seed of generators that nobody seeded, PyTorch's own. */
+/** The seed of generators that were not seeded: PyTorch's default seed. */
 const DEFAULT_SEED = 67280421310721n;
 const STATE_BYTES = 16;
 
-/** A place in a stream, which drawing moves on. */
+/** The position in a stream, which every draw advances. */
 interface Place {
   seed: bigint;
   offset: number;
 }
 
-/** A change that lets a generator go on from a copy of its place, and leaves the place itself where it is. */
+/**
+ * A change of the setting that lets a generator draw from a copy of its position, so that the position itself stays.
+ */
 export let fork: (generator: Generator) => Change;
 
-/** Is told before words of a stream are set aside, `host` being whether they are drawn at once; may throw. */
+/**
+ * A function called before words of a stream are reserved; `host` says whether the host draws them at once. It may
+ * throw.
+ */
 export type ReserveWatch = (generator: Generator, host: boolean) => void;
 let watch: ReserveWatch | null = null;
 
-/** Lets `next` be told of words that are set aside: a graph that is recorded draws new ones at every replay. */
+/**
+ * Sets the function that is called before words are reserved: a recorded CUDA graph must draw new ones at every replay.
+ */
 export function watchReserve(next: ReserveWatch | null): void {
   watch = next;
 }
 
 /** The parameters of {@linkcode Generator}. */
-export class GeneratorArgs {
-  /** Parameters that may go by position. */
+export class GeneratorDeviceArgs {
   constructor(
-    /** The device it is made for; its numbers do not depend on it. */
+    /** The device that the generator is made for; the numbers are the same on all devices. */
     public device: string | Device = CPU,
   ) {}
 }
 
 /** The parameters of the functions that set a seed. */
 export class SeedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** An integer from -2^63 to 2^64 - 1; negative ones count from 2^64, as in PyTorch. */
     public seed: number | bigint,
@@ -57,23 +62,21 @@ export class SeedArgs {
 
 /** The parameters of {@linkcode Generator.setState}. */
 export class SetStateArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What {@linkcode Generator.getState} gave. */
+    /** A state that {@linkcode Generator.getState} returned: 16 bytes. */
     public state: Uint8Array,
   ) {}
 }
 
 /** The parameters of {@linkcode Generator.reserve}. */
 export class ReserveArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** How many words of 32 bits. */
+    /** The number of 32-bit words. */
     public words: number,
   ) {}
 }
 
-const generatorArgs = call("Generator", GeneratorArgs);
+const generatorArgs = call("Generator", GeneratorDeviceArgs);
 const manualSeedArgs = call("manualSeed", SeedArgs);
 const seedArgs = call("seed", NoArgs);
 const initialSeedArgs = call("initialSeed", NoArgs);
@@ -99,7 +102,7 @@ const randomWordArgs = call("randomWord", NoArgs);
  * ```
  */
 export class Generator {
-  /** The device it was made for; its numbers do not depend on it. */
+  /** The device that the generator was made for; the numbers are the same on all devices. */
   readonly device: Device;
   readonly #place: Setting<Place> = new Setting("forkRng", { seed: DEFAULT_SEED, offset: 0 });
 
@@ -111,14 +114,14 @@ export class Generator {
   }
 
   /** Makes a generator with PyTorch's default seed. */
-  constructor(...args: Args<typeof GeneratorArgs>) {
+  constructor(...args: Args<typeof GeneratorDeviceArgs>) {
     this.device = toDevice(generatorArgs(args).device);
   }
 
   /**
    * Starts the stream of a seed from its beginning.
    *
-   * @throws {ArgumentError} if it is not such an integer
+   * @throws {ArgumentError} if the seed is not such an integer
    */
   manualSeed(...args: Args<typeof SeedArgs>): this {
     const place = this.#place.value;
@@ -137,7 +140,7 @@ export class Generator {
     return seed;
   }
 
-  /** The seed of the stream: a number where that is exact, else a bigint. */
+  /** The seed of the stream, as a number where that is exact, else as a bigint. */
   initialSeed(...args: Args<typeof NoArgs>): number | bigint {
     initialSeedArgs(args);
     const { seed } = this.#place.value;
@@ -149,7 +152,7 @@ export class Generator {
     return this.#place.value.seed;
   }
 
-  /** The number of the next word of the stream. */
+  /** The position in the stream: the index of the next word. */
   get position(): number {
     return this.#place.value.offset;
   }
@@ -165,7 +168,7 @@ export class Generator {
   }
 
   /**
-   * Goes back to a state that {@linkcode Generator.getState} gave.
+   * Restores a state that {@linkcode Generator.getState} returned.
    *
    * @throws {FormatError} if the bytes are not such a state
    */
@@ -193,9 +196,9 @@ export class Generator {
   }
 
   /**
-   * Sets aside the next 32-bit words of the stream.
+   * Reserves the next 32-bit words of the stream.
    *
-   * @returns the number of the first; see `philoxWord`
+   * @returns the index of the first one; see `philoxWord`
    */
   reserve(...args: Args<typeof ReserveArgs>): number {
     const { words } = reserveArgs(args);
@@ -213,7 +216,7 @@ export class Generator {
   }
 }
 
-/** The generator of random ops that are given none. */
+/** The default generator: random ops without the option `generator` draw from it. */
 export const defaultGenerator: Generator = new Generator();
 
 /**

@@ -1,9 +1,10 @@
 /**
- * Memory layouts: which order dimensions have in memory, and which one a result gets.
+ * Memory layouts: the order of dimensions in memory, and the rule by which a result gets one.
  *
- * Strides say everything; nothing else is stored. A *memory format* is one of two orders that have names: row-major, and
- * channels last, where dimension 1 is innermost. Results of elementwise ops are laid out as their operands are, by
- * PyTorch's rule (its `TensorIterator`): dimensions are sorted by the strides of the first operand that tells two apart.
+ * The layout of a tensor is given by its strides alone. A *memory format* is one of two orders with names: row-major,
+ * and channels last, where dimension 1 is innermost. Results of elementwise ops are laid out as their operands are, by
+ * PyTorch's rule (its `TensorIterator`): dimensions are sorted by the strides of the first operand that tells two
+ * apart.
  *
  * @module
  */
@@ -11,12 +12,15 @@
 import { ArgumentError, describe, ShapeError, show } from "./errors.ts";
 import { contiguousStrides, isContiguous } from "./shape.ts";
 
-/** How elements are laid out: row-major, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for 5-d). */
+/**
+ * A memory format: row-major, as the input, or channels innermost (`channels_last` for 4-d, `channels_last_3d` for
+ * 5-d).
+ */
 export type MemoryFormat = "contiguous_format" | "preserve_format" | "channels_last" | "channels_last_3d";
 
-/** Row-major. */
+/** Row-major order: the last dimension is innermost. */
 export const contiguousFormat = "contiguous_format" as const;
-/** As the input is laid out. */
+/** The memory order of the input. */
 export const preserveFormat = "preserve_format" as const;
 /** Channels innermost, for images `[N, C, H, W]`: memory holds them as N, H, W, C. */
 export const channelsLast = "channels_last" as const;
@@ -25,20 +29,20 @@ export const channelsLast3d = "channels_last_3d" as const;
 
 const FORMATS: ReadonlySet<unknown> = new Set([contiguousFormat, preserveFormat, channelsLast, channelsLast3d]);
 
-/** What has a geometry. */
+/** Shape and strides of a tensor. */
 interface Geometry {
   readonly shape: readonly number[];
   readonly strides: readonly number[];
 }
 
-/** Strides of a dense tensor of 4 or 5 dimensions whose dimension 1 is innermost. */
+/** The strides of a tensor of 4 or 5 dimensions in channels-last order without gaps. */
 export function channelsLastStrides(shape: readonly number[]): number[] {
   const [n, c, ...space] = shape;
   const [sn, ...rest] = contiguousStrides([n, ...space, c]);
   return [sn, rest[rest.length - 1], ...rest.slice(0, -1)];
 }
 
-/** Throws unless `format` is one, and `shape` has as many dimensions as it is for. */
+/** Throws unless `format` is a memory format and `shape` has the number of dimensions that it needs. */
 export function checkFormat(op: string, shape: readonly number[], format: MemoryFormat): void {
   if (!FORMATS.has(format)) {
     throw new ArgumentError(`${op}(): unknown memoryFormat: ${describe(format)}; use channelsLast or contiguousFormat`);
@@ -47,7 +51,7 @@ export function checkFormat(op: string, shape: readonly number[], format: Memory
   if (shape.length !== ndim) throw new ShapeError(`${op}(): ${format} needs ${ndim} dimensions: ${show(shape)}`);
 }
 
-/** Whether elements lie channels last without gaps; what the steps of sizes of 1 are does not matter. */
+/** Whether elements lie in channels-last order without gaps; the strides of dimensions of size 1 do not matter. */
 export function isChannelsLast({ shape, strides }: Geometry): boolean {
   const ndim = shape.length;
   if (ndim !== 4 && ndim !== 5) return false;
@@ -56,8 +60,9 @@ export function isChannelsLast({ shape, strides }: Geometry): boolean {
 }
 
 /**
- * Whether a tensor asks for channels last: by the order of its strides, gaps allowed. Where sizes of 1 leave both orders
- * open, the steps that they have decide, so that a 1x1 filter can be in either format.
+ * Whether results computed from a tensor should be channels last: whether its strides have that order, gaps allowed.
+ * Where sizes of 1 allow both orders, the strides of these dimensions decide, so that a 1x1 filter can be in either
+ * format.
  */
 export function prefersChannelsLast({ shape, strides }: Geometry): boolean {
   const ndim = shape.length;
@@ -72,13 +77,15 @@ export function prefersChannelsLast({ shape, strides }: Geometry): boolean {
   return true;
 }
 
-/** The step of an operand along dimension `d` of the iteration: 0 where it is broadcast. */
+/** The stride of an operand along dimension `d` of the iteration: 0 where the operand is broadcast. */
 function stepAlong(x: Geometry, d: number, shape: readonly number[]): number {
   const own = d - (shape.length - x.shape.length);
   return own < 0 || (x.shape[own] === 1 && shape[d] !== 1) ? 0 : x.strides[own];
 }
 
-/** Which of two dimensions is outer in memory: positive if `a`, negative if `b`, 0 where operands do not say. */
+/**
+ * Compares two dimensions: positive if `a` is the outer one in memory, negative if `b` is, 0 where no operand tells.
+ */
 function compareSteps(a: number, b: number, shape: readonly number[], operands: readonly Geometry[]): number {
   for (const x of operands) {
     const stepA = stepAlong(x, a, shape), stepB = stepAlong(x, b, shape);
@@ -105,7 +112,7 @@ function innermostFirst(shape: readonly number[], operands: readonly Geometry[])
   return order;
 }
 
-/** Strides without gaps for the result of an elementwise op: the order of its operands' dimensions is kept. */
+/** The strides of an elementwise op's result: without gaps, with the dimensions in the operands' memory order. */
 export function elementwiseStrides(shape: readonly number[], operands: readonly Geometry[]): number[] {
   const strides = new Array<number>(shape.length);
   let step = 1;
@@ -116,7 +123,7 @@ export function elementwiseStrides(shape: readonly number[], operands: readonly 
   return strides;
 }
 
-/** Dimensions from outermost to innermost in memory; `null` where that is the order they have. */
+/** The dimensions from outermost to innermost in memory; `null` where that is their order already. */
 export function memoryOrder(strides: readonly number[]): number[] | null {
   let sorted = true;
   for (let d = 1; d < strides.length && sorted; d++) sorted = strides[d] <= strides[d - 1];

@@ -19,24 +19,27 @@ export const nan: number = NaN;
 export const pi: number = Math.PI;
 /** The base of the natural logarithm. */
 export const e: number = Math.E;
-/** Stands for a new dimension in an index. */
+/** In an index, inserts a new dimension of size 1. */
 export const newaxis: null = null;
 
 /** The limits of a floating dtype; see {@linkcode finfo}. */
 export interface FInfo {
-  /** Bits of a value. */
+  /** Size of a value in bits. */
   readonly bits: number;
-  /** The distance from 1 to the next value. */
+  /** Machine epsilon: the distance from 1 to the next larger value. */
   readonly eps: number;
   /** The largest finite value. */
   readonly max: number;
-  /** The least finite value. */
+  /** The lowest finite value: `-max`. */
   readonly min: number;
-  /** The smallest positive value of full precision. */
+  /** The smallest positive normal value, below which precision is lost. */
   readonly smallestNormal: number;
   /** The same as `smallestNormal`. */
   readonly tiny: number;
-  /** A power of ten: decimal values this far apart, relative to their size, stay apart. */
+  /**
+   * The relative decimal resolution: a power of ten such that decimal values this far apart, relative to their size,
+   * differ in the dtype, too.
+   */
   readonly resolution: number;
   /** The dtype's name. */
   readonly dtype: string;
@@ -44,11 +47,11 @@ export interface FInfo {
 
 /** The limits of an integer dtype; see {@linkcode iinfo}. */
 export interface IInfo {
-  /** Bits of a value. */
+  /** Size of a value in bits. */
   readonly bits: number;
-  /** The largest value, a bigint where a number is not exact. */
+  /** The largest value, as a bigint where a number would not be exact. */
   readonly max: number | bigint;
-  /** The least value, a bigint where a number is not exact. */
+  /** The lowest value, as a bigint where a number would not be exact. */
   readonly min: number | bigint;
   /** The dtype's name. */
   readonly dtype: string;
@@ -69,9 +72,8 @@ const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: numb
 
 /** The parameters of {@linkcode finfo} and {@linkcode iinfo}. */
 export class InfoArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose limits. */
+    /** The dtype whose limits are asked for. */
     public type: DType,
   ) {}
 }

@@ -22,7 +22,7 @@ function mulhi(a: number, b: number): number {
   return ah * bh + (middle >>> 16) + (low >>> 16);
 }
 
-/** The four words of one block. */
+/** One block of the generator: four 32-bit words for a 64-bit counter and a 64-bit key. */
 export function philoxBlock(
   counter: readonly [number, number, number, number],
   key: readonly [number, number],
@@ -40,7 +40,7 @@ export function philoxBlock(
 }
 
 /**
- * The 32-bit word number `index` of the stream of `seed`: lane `index % 4` of block `index / 4`.
+ * The 32-bit word at `index` of the stream of `seed`: lane `index % 4` of block `index / 4`.
  *
  * @param index which word, below 2^53
  * @param seed the key, 64 bits

@@ -1,14 +1,14 @@
 /**
- * Where the library runs: the only file of `src` that names Deno or Node.
+ * The platform: the only file of `src` that names Deno or Node.
  *
- * Deno offers all of it. Elsewhere what is missing is missing: a function says so by `undefined`, `null` or an error that
- * names what would be needed, and nothing here or elsewhere fails while modules are loaded. `ffi/` opens native
- * libraries, which only Deno can.
+ * Deno offers everything that is used here. Where another platform lacks something, the function returns `undefined` or
+ * `null`, or throws an error that names what would be needed; nothing fails while modules are loaded. `ffi/` opens
+ * native libraries, which only Deno can.
  *
  * @module
  */
 
-/** Deno's interface, where there is one. */
+/** Deno's API, or `undefined` on other platforms. */
 const deno = (globalThis as { Deno?: typeof Deno }).Deno;
 
 interface Modules {
@@ -27,7 +27,7 @@ function builtin<K extends keyof Modules>(name: K): Modules[K] | undefined {
 
 // ---------------------------------------------------------------- asynchronous context
 
-/** A value that follows a task across `await`, timers and promises. */
+/** Asynchronous context: a value that follows a task across `await`, timers and promises (`AsyncLocalStorage`). */
 export interface ContextStorage<T> {
   /** Calls `fn`; in it, and in what it starts, `getStore` gives `store`. */
   run<R>(store: T, fn: () => R): R;
@@ -35,7 +35,7 @@ export interface ContextStorage<T> {
   getStore(): T | undefined;
 }
 
-/** A new such value, or `null` where the platform has none. */
+/** A new {@linkcode ContextStorage}, or `null` where the platform has none. */
 export function contextStorage<T>(): ContextStorage<T> | null {
   const module = builtin("node:async_hooks");
   return module === undefined ? null : new module.AsyncLocalStorage<T>();
@@ -50,7 +50,7 @@ function findImmediate(): (fn: () => void) => unknown {
   return own ?? builtin("node:timers")?.setImmediate ?? ((fn) => setTimeout(fn, 0));
 }
 
-/** Lets everything else that waits have its turn, finalizers among it: one macrotask. */
+/** Waits for one macrotask, in which finalizers and other waiting tasks run. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void (immediate ??= findImmediate())(resolve));
 }
@@ -82,7 +82,7 @@ export function environment(name: string): string | undefined {
   return granted({ name: "env", variable: name }) ? deno!.env.get(name) : undefined;
 }
 
-/** The processor's kind: `"x86_64"`, `"aarch64"`, or `""` where the platform does not say. */
+/** The processor's architecture: `"x86_64"`, `"aarch64"`, or `""` where the platform does not say. */
 export function processor(): string {
   return deno?.build.arch ?? "";
 }
@@ -92,7 +92,7 @@ export function hasNative(): boolean {
   return typeof deno?.dlopen === "function";
 }
 
-/** Asks for a GPU; `null` where there is no WebGPU or no GPU. */
+/** Requests a WebGPU adapter; `null` where there is no WebGPU or no GPU. */
 export async function gpuAdapter(wish: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
   return await globalThis.navigator?.gpu?.requestAdapter(wish) ?? null;
 }
@@ -100,7 +100,7 @@ export async function gpuAdapter(wish: GPURequestAdapterOptions): Promise<GPUAda
 /** The key of the method by which `console.log` shows an object. */
 export const inspectKey: unique symbol = Symbol.for("Deno.customInspect") as never;
 
-/** The keys of that method everywhere. */
+/** The keys of that method in Deno and in Node. */
 export const inspectKeys: readonly symbol[] = [inspectKey, Symbol.for("nodejs.util.inspect.custom")];
 
 // ---------------------------------------------------------------- errors of the system
@@ -127,17 +127,17 @@ export function isSystemError(error: unknown, ...names: SystemErrorName[]): bool
 
 /** An open file. */
 export interface OpenFile extends Disposable {
-  /** Reads up to as many bytes as `into` has; `null` at the end. */
+  /** Reads at most `into.length` bytes and returns their number; `null` at the end of the file. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes some of `bytes`; gives how many. */
+  /** Writes some of `bytes` and returns their number. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Goes to a position from the beginning. */
+  /** Sets the position, in bytes from the beginning. */
   seek(position: number): Promise<void>;
-  /** Its size in bytes, and whether it is a folder. */
+  /** The size in bytes, and whether it is a folder. */
   stat(): Promise<{ size: number; isDirectory: boolean }>;
-  /** Waits until the disk has what was written. */
+  /** Flushes what was written to the disk (`fsync`). */
   sync(): Promise<void>;
-  /** Closes it. */
+  /** Closes the file. */
   close(): void;
 }
 
@@ -172,7 +172,7 @@ export async function realPath(path: string | URL): Promise<string> {
   return await disk().realPath(path);
 }
 
-/** Gives a file another name, replacing what has it. */
+/** Renames a file, replacing one that has the new name. */
 export async function rename(from: string, to: string): Promise<void> {
   await disk().rename(from, to);
 }
@@ -182,19 +182,19 @@ export async function remove(path: string): Promise<void> {
   await disk().remove(path);
 }
 
-/** The path that a `file:` URL means on this system. */
+/** The path of a `file:` URL on this system. */
 export function pathOf(url: URL): string {
   const path = decodeURIComponent(url.pathname);
   if (deno?.build.os !== "windows") return path;
   return url.host ? `//${url.host}${path}` : path.slice(1);
 }
 
-/** All the bytes of a file, at once. */
+/** All the bytes of a file, synchronously. */
 export function readFileSync(path: string): Uint8Array<ArrayBuffer> {
   return disk().readFileSync(path);
 }
 
-/** Writes a whole file, which only its owner may read, so that others see all of it or none. */
+/** Writes a file atomically: other processes see all of it or none. Only its owner may read it. */
 export function writeFileSync(path: string, bytes: Uint8Array): void {
   const files = disk();
   const temporary = `${path}.${crypto.randomUUID()}`;
@@ -206,7 +206,10 @@ export function writeFileSync(path: string, bytes: Uint8Array): void {
 /** Bits of a mode: others may write; only the owner may do something; entries are safe from other users all the same. */
 const WRITABLE = 0o022, PERMISSIONS = 0o777, PRIVATE = 0o700, STICKY = 0o1000;
 
-/** The user who owns what this process makes in `folder`; asking for it by name would need one more permission. */
+/**
+ * The id of the user who owns files that this process makes in `folder`; asking the system for it would need one more
+ * permission.
+ */
 function ownUser(folder: string): number | null {
   const files = disk(), probe = `${folder}/.${crypto.randomUUID()}`;
   files.writeFileSync(probe, new Uint8Array(0), { createNew: true, mode: 0o600 });
@@ -225,9 +228,9 @@ export function privateFolder(base: string, parent: string, name: string): strin
   if (!above.isDirectory || !own.isDirectory || root.mode === null || above.mode === null || own.mode === null) {
     return null;
   }
-  // Who may rename the folders could put others in their place.
+  // A user who may rename the folders above could put other folders in their place.
   if ((root.mode & WRITABLE) !== 0 && (root.mode & STICKY) === 0 || (above.mode & WRITABLE) !== 0) return null;
-  // Others could have written here: what lies in it is not trusted, now or later.
+  // Other users could have written into the folder: its files are not trusted, now or later.
   if ((own.mode & WRITABLE) !== 0) return null;
   const user = ownUser(folder);
   if (user === null || own.uid !== user || above.uid !== user) return null;
@@ -236,7 +239,7 @@ export function privateFolder(base: string, parent: string, name: string): strin
   return folder;
 }
 
-/** The SHA-256 of some parts one after another, or `null` where it cannot be had at once. */
+/** The SHA-256 hash of the concatenated parts, or `null` where the platform has no synchronous one. */
 export function sha256(...parts: readonly (string | Uint8Array)[]): Uint8Array | null {
   const hash = builtin("node:crypto")?.createHash("sha256");
   if (hash === undefined) return null;

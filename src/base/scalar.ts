@@ -1,8 +1,8 @@
 /**
- * Plain numbers as operands.
+ * Scalars: plain numbers as operands of ops.
  *
- * JavaScript has one number type, so a number is an integer scalar when it holds an integer, as far as promotion with
- * integer tensors goes; {@linkcode scalar} forces another reading (`scalar(2, "floating")`) or makes a complex one.
+ * JavaScript has one number type, so in promotion with integer tensors a number counts as an integer scalar when its
+ * value is an integer; {@linkcode scalar} gives it another kind (`scalar(2, "floating")`), or makes a complex one.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { actsAsNumber, type Func, func } from "./call.ts";
 import type { DTypeKind } from "./dtype.ts";
 import { ArgumentError, describe } from "./errors.ts";
 
-/** A number with its kind stated. */
+/** A scalar: a number with its kind stated. */
 export class Scalar {
   /** The value; for a complex scalar its real part. */
   readonly value: number | bigint;
   /** The imaginary part, 0 unless complex. */
   readonly imag: number;
-  /** The kind it has in promotion. */
+  /** The kind in promotion. */
   readonly kind: DTypeKind;
 
-  /** Made by {@linkcode scalar}. */
+  /** Use {@linkcode scalar} instead. */
   constructor(value: number | bigint, imag: number, kind: DTypeKind) {
     this.value = value;
     this.imag = imag;
@@ -30,12 +30,11 @@ export class Scalar {
 
 actsAsNumber(Scalar);
 
-/** What an op takes where PyTorch takes a Python number. */
+/** A plain number in the sense of ops: where PyTorch takes a Python number. */
 export type ScalarLike = number | bigint | boolean | Scalar;
 
 /** The parameters of {@linkcode scalar}. */
 export class ScalarArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value; `[re, im]` for a complex one. */
     public value: number | bigint | boolean | readonly [number, number],
@@ -46,7 +45,7 @@ export class ScalarArgs {
 
 const KINDS: readonly DTypeKind[] = ["bool", "integer", "floating", "complex"];
 
-/** A number with its kind stated. */
+/** A scalar: a number with its kind stated. */
 export const scalar: Func<typeof ScalarArgs, Scalar> = func("scalar", ScalarArgs, ({ value, kind }) => {
   if (!KINDS.includes(kind)) {
     throw new ArgumentError(`scalar(): kind must be one of ${KINDS.join(", ")}: ${describe(kind)}`);

@@ -17,8 +17,8 @@ export function numelOf(shape: readonly number[]): number {
 }
 
 /**
- * The number of elements of a shape of any origin, or an error: every size is an integer that is not negative, and their
- * product (of those that are not 0, for the sake of strides) is exact.
+ * The number of elements of an unchecked shape. Throws unless every size is a non-negative integer and the product of
+ * the sizes (zeros left out, for the strides' sake) is exact.
  *
  * @throws {ArgumentError} if a size is no integer
  * @throws {ShapeError} if one is negative, or there are too many elements to count
@@ -97,7 +97,7 @@ export function broadcastShapes(op: string, ...shapes: readonly (readonly number
   return out;
 }
 
-/** A dimension counted from the end made positive; 0-d tensors accept 0 and -1. */
+/** The index of a dimension that may be counted from the end; 0-d tensors accept 0 and -1. */
 export function wrapDim(op: string, dim: number, ndim: number): number {
   const n = Math.max(ndim, 1);
   if (!Number.isInteger(dim)) {
@@ -106,11 +106,11 @@ export function wrapDim(op: string, dim: number, ndim: number): number {
   if (dim < -n || dim >= n) {
     throw new IndexError(`${op}(): dimension out of range: ${dim}; expected ${-n} to ${n - 1}`);
   }
-  // Adding 0 makes 0 of -0, which no kernel takes as an integer.
+  // Adding 0 turns -0, which no kernel takes as an integer, into 0.
   return dim < 0 ? dim + n : dim + 0;
 }
 
-/** A list of dimensions made positive and checked for repeats; `null` or an empty list means all. */
+/** The indices of a list of dimensions, checked for repeats; `null` or an empty list means all dimensions. */
 export function wrapDims(op: string, dims: number | readonly number[] | null | undefined, ndim: number): number[] {
   if (dims === null || dims === undefined || (typeof dims !== "number" && dims.length === 0)) {
     return Array.from({ length: ndim }, (_, i) => i);
@@ -124,7 +124,7 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
   return ndim === 0 ? [] : list;
 }
 
-/** Checks sizes that make a shape, before they are used: see {@linkcode countElements}. */
+/** Throws unless a list of sizes is a shape; see {@linkcode countElements}. */
 export function checkSizes(op: string, shape: readonly number[]): void {
   if (!Array.isArray(shape)) {
     throw new ArgumentError(

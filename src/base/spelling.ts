@@ -1,11 +1,11 @@
 /**
- * Spellings of names: camelCase in the API, PyTorch's snake_case in printed models and state dicts, and which known name a
- * misspelt one was meant to be, for messages that say "did you mean".
+ * Spellings of names: conversion between camelCase (the API) and snake_case (printed models, state dicts), and the
+ * known name that a misspelt one probably stands for, for messages that say "did you mean".
  *
  * @module
  */
 
-/** Names that people bring from PyTorch, NumPy and Keras, and what they are called here. */
+/** Names of PyTorch, NumPy and Keras, and the names that they may stand for here. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   axis: ["dim"],
   axes: ["dims", "dim"],
@@ -33,10 +33,13 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   usebias: ["bias"],
 };
 
-/** No name is longer; comparing a hostile one would take long. */
+/** An upper bound of a name's length: comparing a longer, hostile one would take long. */
 const LONGEST = 40;
 
-/** How many single-character edits lead from `a` to `b`, a swap of neighbours counting as one. */
+/**
+ * The Damerau–Levenshtein distance: the number of single-character edits from `a` to `b`, a swap of neighbours counting
+ * as one.
+ */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -55,7 +58,7 @@ function distance(a: string, b: string): number {
   return previous[b.length];
 }
 
-/** The name without case and underscores, by which PyTorch's spelling and ours are equal. */
+/** The name in lower case without underscores: the same for PyTorch's spelling and ours. */
 function plain(name: string): string {
   return name.replaceAll("_", "").toLowerCase();
 }

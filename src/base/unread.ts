@@ -1,8 +1,9 @@
 /**
- * Promises of values: what `item()`, `tolist()` and `equal()` return, since some devices are read asynchronously.
+ * Promises of values, which `item()`, `tolist()` and `equal()` return because some devices are read asynchronously.
  *
- * A promise that is taken for its value is no error to JavaScript: `total += x.item()` makes a text and `x.item() < 0.1` is
- * false. So these promises refuse to be a number or a text. A condition, `if (x.equal(y))`, cannot be refused.
+ * JavaScript does not object where a promise is used in place of its value: `total += x.item()` makes a string, and
+ * `x.item() < 0.1` is false. So these promises throw where they are converted to a number or a string. A condition, `if
+ * (x.equal(y))`, cannot be refused.
  *
  * @module
  */
@@ -10,14 +11,14 @@
 import { ArgumentError } from "./errors.ts";
 
 /**
- * Makes a promise throw where JavaScript wants a number or a text of it; returns it.
+ * Makes a promise throw where JavaScript converts it to a number or a text; returns the promise.
  *
  * @param op what made it, for the message
  */
 export function unread<T>(op: string, promise: Promise<T>): Promise<T> {
   return Object.defineProperty(promise, Symbol.toPrimitive, {
     value: () => {
-      // What is refused here is reported here, and not once more when the read fails or its process ends.
+      // The error thrown here is enough: a later failure of the read must not be reported as an unhandled rejection.
       promise.catch(() => {});
       throw new ArgumentError(`${op}(): a promise is used as if it were its value; write await ….${op}()`);
     },

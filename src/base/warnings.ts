@@ -1,5 +1,6 @@
 /**
- * `warnings`: what is probably a mistake, and yet no error. Each message is shown once; `simplefilter` decides otherwise.
+ * `warnings`: messages about probable mistakes that are no errors. Each message is shown once; `simplefilter` decides
+ * otherwise.
  *
  * @module
  */
@@ -7,14 +8,13 @@
 import { type Func, func } from "./call.ts";
 import { ArgumentError, describe } from "./errors.ts";
 
-/** What becomes of a warning, in Python's words: shown once, each time, never, or thrown. */
+/** How a warning is treated, in Python's words: shown once, each time, never, or thrown. */
 export type WarningAction = "default" | "always" | "ignore" | "error";
 
 const ACTIONS: readonly WarningAction[] = ["default", "always", "ignore", "error"];
 
 /** The parameters of {@linkcode simplefilter}. */
 export class SimplefilterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"default"`: each message is shown once; `"always"`, each time; `"ignore"`, never; `"error"` throws it. */
     public action: WarningAction,
@@ -23,20 +23,19 @@ export class SimplefilterArgs {
 
 /** The parameters of {@linkcode warn}. */
 export class WarnArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is shown. */
+    /** The text that is shown. */
     public message: string,
   ) {}
 }
 
 let action: WarningAction = "default";
-/** Messages that were shown; no more are kept, so that those that name values cannot fill the memory. */
+/** The messages that were shown. Their number is limited, so that messages that name values cannot fill the memory. */
 const shown = new Set<string>();
 const MOST_SHOWN = 1024;
 
 /**
- * Decides what becomes of all warnings from now on; messages that were shown may be shown again.
+ * Sets how all warnings are treated from now on; messages that were shown before may be shown again.
  *
  * @throws {ArgumentError} if there is no such action
  */
@@ -53,7 +52,7 @@ export const simplefilter: Func<typeof SimplefilterArgs, void> = func(
 );
 
 /**
- * Warns, through `console.warn`.
+ * Issues a warning, through `console.warn`.
  *
  * @throws {ArgumentError} if {@linkcode simplefilter} was given `"error"`
  */

@@ -1,7 +1,8 @@
 /**
- * `cuda.comm`: tensors to and from several CUDA devices of this process.
+ * `cuda.comm`: copying, scattering, gathering and adding tensors over several CUDA devices of this process.
  *
- * NCCL does it where it is installed and can, else copies from device to device; either way the host does not wait.
+ * NCCL is used where it is installed and supports the tensors, else copies from device to device; either way the host
+ * does not wait.
  *
  * @see https://docs.pytorch.org/docs/stable/cuda.html#communication-collectives
  * @module
@@ -21,29 +22,26 @@ import * as nccl from "./nccl.ts";
 
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The tensor; it may be anywhere. */
+    /** The tensor, on any device. */
     public tensor: Tensor,
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
   ) {}
 }
 
 /** The parameters of {@linkcode broadcastCoalesced}. */
 export class BroadcastCoalescedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
   ) {}
 }
 
 /** The parameters of {@linkcode reduceAdd}. */
 export class ReduceAddArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors, one of them on the destination. */
     public inputs: readonly Tensor[],
@@ -54,26 +52,24 @@ export class ReduceAddArgs {
 
 /** The parameters of {@linkcode scatter}. */
 export class ScatterPartsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor. */
     public tensor: Tensor,
-    /** Where. */
+    /** The devices of the results. */
     public devices: readonly CudaDevice[],
-    /** Sizes of the parts; `null`: equal ones, the last possibly smaller. */
+    /** The sizes of the parts; `null`: equal ones, the last possibly smaller. */
     public chunkSizes: readonly number[] | null = null,
-    /** Along which dimension. */
+    /** The dimension along which the tensor is split. */
     public dim = 0,
   ) {}
 }
 
 /** The parameters of {@linkcode gather}. */
 export class GatherPartsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: readonly Tensor[],
-    /** Along which dimension they are joined. */
+    /** The dimension along which the tensors are joined. */
     public dim = 0,
     /** The device of the result; `null`: the current one. */
     public destination: CudaDevice | null = null,
@@ -84,9 +80,7 @@ function deviceOf(device: CudaDevice): Device {
   return parseDevice(typeof device === "number" ? `cuda:${device}` : device);
 }
 
-/**
- * Copies of a tensor on several devices; where it lies already it is not copied.
- */
+/** Copies a tensor to several devices; on its own device it is not copied. */
 export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   "broadcast",
   BroadcastArgs,
@@ -98,7 +92,7 @@ export const broadcast: Func<typeof BroadcastArgs, Tensor[]> = func(
   },
 );
 
-/** The copies of several tensors, by device: `broadcastCoalesced(tensors, devices)[device][tensor]`. */
+/** Copies several tensors to several devices; the result is `[device][tensor]`. */
 export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]> = func(
   "broadcastCoalesced",
   BroadcastCoalescedArgs,
@@ -110,7 +104,7 @@ export const broadcastCoalesced: Func<typeof BroadcastCoalescedArgs, Tensor[][]>
 );
 
 /**
- * The sum of tensors of several devices, on one of them.
+ * Adds tensors that lie on several devices; the result lies on one of these.
  *
  * @throws {ArgumentError} if none of them is on the destination
  */
@@ -141,7 +135,7 @@ export const reduceAdd: Func<typeof ReduceAddArgs, Tensor> = func("reduceAdd", R
 });
 
 /**
- * The parts of a tensor along a dimension, on several devices.
+ * Splits a tensor along a dimension and moves the parts to several devices.
  *
  * @throws {ArgumentError} if there is not one device for each part
  */
@@ -157,7 +151,7 @@ export const scatter: Func<typeof ScatterPartsArgs, Tensor[]> = func("scatter", 
   return parts.map((part, i) => part.contiguous().to(deviceOf(devices[i])));
 });
 
-/** Tensors of several devices as one. */
+/** Joins tensors that lie on several devices, on one device. */
 export const gather: Func<typeof GatherPartsArgs, Tensor> = func("gather", GatherPartsArgs, (o) => {
   const { tensors, dim, destination } = o;
   checkTensors("gather", "tensors", tensors);

@@ -1,5 +1,5 @@
 /**
- * `cuda`: what NVIDIA devices there are and what their memory does, under PyTorch's names.
+ * `cuda`: NVIDIA devices, their properties and the statistics of their memory, under PyTorch's names.
  *
  * @module
  */
@@ -12,7 +12,6 @@ import { backendAt, type CudaDevice, CudaDeviceArgs } from "./streams.ts";
 
 /** The parameters of {@linkcode canDeviceAccessPeer}. */
 export class PeerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device that reads. */
     public device: CudaDevice,
@@ -23,9 +22,8 @@ export class PeerArgs {
 
 /** The parameters of {@linkcode setPerProcessMemoryFraction}. */
 export class MemoryFractionArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The part of the device's memory, up to 1. */
+    /** The fraction of the device's memory, from 0 to 1. */
     public fraction: number,
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
@@ -34,9 +32,8 @@ export class MemoryFractionArgs {
 
 /** The parameters of {@linkcode setAllowTf32}. */
 export class AllowTf32Args {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether it is allowed. */
+    /** Whether TensorFloat-32 is allowed. */
     public allow: boolean,
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
@@ -45,9 +42,8 @@ export class AllowTf32Args {
 
 /** The parameters of {@linkcode setBenchmarkMatmul}. */
 export class BenchmarkMatmulArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether products are measured. */
+    /** Whether algorithms of matrix products are measured. */
     public benchmark: boolean,
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
@@ -55,7 +51,7 @@ export class BenchmarkMatmulArgs {
 }
 
 /**
- * How many CUDA devices can be used; 0 where the shim, the driver or a device is missing.
+ * The number of usable CUDA devices; 0 where the shim, the driver or a device is missing.
  *
  * @example
  * ```ts
@@ -99,7 +95,7 @@ export const getDeviceCapability: Func<typeof CudaDeviceArgs, [major: number, mi
 );
 
 /**
- * Waits until everything issued to a device is done.
+ * Waits until all work issued to a device is done.
  *
  * @throws {NativeError} if a kernel ran into a fault since the last wait
  */
@@ -107,28 +103,28 @@ export const synchronize: Func<typeof CudaDeviceArgs, void> = func("synchronize"
   backendAt(device).stream.synchronize();
 });
 
-/** Bytes in live tensors. */
+/** The memory of live tensors, in bytes. */
 export const memoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
   "memoryAllocated",
   CudaDeviceArgs,
   ({ device }) => backendAt(device).memoryStats().allocatedBytes,
 );
 
-/** The most that {@linkcode memoryAllocated} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
+/** The peak of {@linkcode memoryAllocated} since the start or the last {@linkcode resetPeakMemoryStats}, in bytes. */
 export const maxMemoryAllocated: Func<typeof CudaDeviceArgs, number> = func(
   "maxMemoryAllocated",
   CudaDeviceArgs,
   ({ device }) => backendAt(device).memoryStats().peakAllocatedBytes,
 );
 
-/** Bytes obtained from the driver, in use and cached. */
+/** The memory obtained from the driver, used and cached, in bytes. */
 export const memoryReserved: Func<typeof CudaDeviceArgs, number> = func(
   "memoryReserved",
   CudaDeviceArgs,
   ({ device }) => backendAt(device).memoryStats().reservedBytes,
 );
 
-/** Makes the peak start again from what is live. */
+/** Sets the peak statistics back to the present values. */
 export const resetPeakMemoryStats: Func<typeof CudaDeviceArgs, void> = func(
   "resetPeakMemoryStats",
   CudaDeviceArgs,
@@ -137,19 +133,19 @@ export const resetPeakMemoryStats: Func<typeof CudaDeviceArgs, void> = func(
   },
 );
 
-/** Returns cached memory to the driver. */
+/** Returns cached, unused memory to the driver. */
 export const emptyCache: Func<typeof CudaDeviceArgs, void> = func("emptyCache", CudaDeviceArgs, ({ device }) => {
   backendAt(device).emptyCache();
 });
 
-/** The most that {@linkcode memoryReserved} has been since the start or the last {@linkcode resetPeakMemoryStats}. */
+/** The peak of {@linkcode memoryReserved} since the start or the last {@linkcode resetPeakMemoryStats}, in bytes. */
 export const maxMemoryReserved: Func<typeof CudaDeviceArgs, number> = func(
   "maxMemoryReserved",
   CudaDeviceArgs,
   ({ device }) => backendAt(device).allocator.peakReservedBytes,
 );
 
-/** Free and all bytes of a device, as the driver sees them. */
+/** The free and the total memory of a device in bytes, as the driver sees them. */
 export const memGetInfo: Func<typeof CudaDeviceArgs, [free: number, total: number]> = func(
   "memGetInfo",
   CudaDeviceArgs,
@@ -160,7 +156,7 @@ export const memGetInfo: Func<typeof CudaDeviceArgs, [free: number, total: numbe
   },
 );
 
-/** Figures of a device's allocator under the names of PyTorch's. */
+/** The statistics of a device's allocator, under PyTorch's names. */
 export const memoryStats: Func<typeof CudaDeviceArgs, Record<string, number>> = func(
   "memoryStats",
   CudaDeviceArgs,
@@ -178,7 +174,7 @@ export const memoryStats: Func<typeof CudaDeviceArgs, Record<string, number>> = 
   },
 );
 
-/** The same as lines of text. */
+/** The statistics of a device's allocator as lines of text. */
 export const memorySummary: Func<typeof CudaDeviceArgs, string> = func(
   "memorySummary",
   CudaDeviceArgs,
@@ -188,23 +184,23 @@ export const memorySummary: Func<typeof CudaDeviceArgs, string> = func(
   },
 );
 
-/** What is known of a device. */
+/** The properties of a device. */
 export interface DeviceProperties {
-  /** Its name. */
+  /** The device's name. */
   readonly name: string;
-  /** Compute capability: the part before the point. */
+  /** The major number of the compute capability. */
   readonly major: number;
-  /** Compute capability: the part behind the point. */
+  /** The minor number of the compute capability. */
   readonly minor: number;
-  /** Its memory in bytes. */
+  /** The device's memory in bytes. */
   readonly totalMemory: number;
-  /** How many multiprocessors it has. */
+  /** The number of streaming multiprocessors. */
   readonly multiProcessorCount: number;
-  /** Threads of a warp. */
+  /** The number of threads of a warp. */
   readonly warpSize: number;
 }
 
-/** What is known of a device. */
+/** The properties of a device. */
 export const getDeviceProperties: Func<typeof CudaDeviceArgs, DeviceProperties> = func(
   "getDeviceProperties",
   CudaDeviceArgs,
@@ -215,7 +211,7 @@ export const getDeviceProperties: Func<typeof CudaDeviceArgs, DeviceProperties> 
   },
 );
 
-/** Whether bfloat16 is computed at full speed, as from capability 8.0 on. */
+/** Whether the current device computes bfloat16 at full speed, as from compute capability 8.0 on. */
 export const isBf16Supported: Func<typeof NoArgs, boolean> = func(
   "isBf16Supported",
   NoArgs,
@@ -237,9 +233,9 @@ export const canDeviceAccessPeer: Func<typeof PeerArgs, boolean> = func(
 let initialized = false;
 
 /**
- * Opens the current device, which otherwise happens on first use.
+ * Opens the current device now instead of on first use.
  *
- * @throws {DeviceError} if there is none
+ * @throws {DeviceError} if there is no device
  */
 export const init: Func<typeof NoArgs, void> = func("init", NoArgs, () => {
   backendAt(null);
@@ -253,11 +249,11 @@ export const isInitialized: Func<typeof NoArgs, boolean> = func(
   () => initialized || cudaOpened(),
 );
 
-/** For PyTorch's sake: memory that was shared with other processes would be collected, but none is. */
+/** Accepted for PyTorch's sake; it does nothing, because no memory is shared with other processes. */
 export const ipcCollect: Func<typeof NoArgs, void> = func("ipcCollect", NoArgs, () => {});
 
 /**
- * Limits the part of a device's memory that tensors may take; more throws `OutOfMemoryError`.
+ * Limits the fraction of a device's memory that tensors may take; an allocation beyond it throws `OutOfMemoryError`.
  */
 export const setPerProcessMemoryFraction: Func<typeof MemoryFractionArgs, void> = func(
   "setPerProcessMemoryFraction",
@@ -269,9 +265,9 @@ export const setPerProcessMemoryFraction: Func<typeof MemoryFractionArgs, void> 
 );
 
 /**
- * Whether products and convolutions of float32 on one device may round their operands to TensorFloat-32, which is several
- * times faster and keeps about three digits. Off at first. For all devices: `backends.cuda.matmul.allowTf32` and
- * `backends.cudnn.allowTf32`.
+ * Sets whether float32 matrix products and convolutions on one device may round their operands to TensorFloat-32, which
+ * is several times faster and keeps about three decimal digits. Off at first. For all devices:
+ * `backends.cuda.matmul.allowTf32` and `backends.cudnn.allowTf32`.
  *
  * Differs from PyTorch: this switch of one device is ours.
  */
@@ -284,9 +280,10 @@ export const setAllowTf32: Func<typeof AllowTf32Args, void> = func(
 );
 
 /**
- * Whether a product of a shape not met before is measured with several of cuBLASLt's algorithms and the fastest kept,
- * instead of what its heuristics expect to be. Off at first; `CRESSET_CUDA_BENCHMARK=1` in the environment turns it on. A
- * shape's first product then takes some thirty times as long, and results may differ in the last digits between runs.
+ * Sets whether, for each new shape of a matrix product, several of cuBLASLt's algorithms are timed and the fastest is
+ * kept, instead of the one that its heuristics choose. Off at first; `CRESSET_CUDA_BENCHMARK=1` in the environment
+ * turns it on. A shape's first product then takes some thirty times as long, and results may differ in the last digits
+ * between runs.
  *
  * Differs from PyTorch: there `torch.backends.cudnn.benchmark` is for convolutions, and products have TunableOp.
  */

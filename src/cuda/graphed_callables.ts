@@ -1,9 +1,10 @@
 /**
- * `cuda.makeGraphedCallables`: a function or module whose forward and backward passes are recorded graphs.
+ * `cuda.makeGraphedCallables`: makes of a function or module one whose forward and backward passes are recorded CUDA
+ * graphs.
  *
- * It is called like the original, and autograd goes through it: a call copies its arguments into those that were recorded
- * and replays the forward graph; its node in the graph of autograd copies the gradients of the outputs and replays the
- * backward graph.
+ * The result is called like the original, and gradients flow through it: a call copies its arguments into the recorded
+ * ones and replays the forward graph; its autograd node copies the gradients of the outputs and replays the backward
+ * graph.
  *
  * @module
  */
@@ -21,20 +22,22 @@ import { keep } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
-/** What can be recorded: tensors in, one or several tensors out. */
+/** A function that can be recorded: from tensors to one or several tensors. */
 export type GraphedCallable = (...args: Tensor[]) => Tensor | Tensor[];
 
 /** The parameters of {@linkcode makeGraphedCallables} after the callable. */
 export class GraphedCallablesArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Tensors like those it will be called with; used up as the recorded arguments. */
+    /**
+     * Tensors of the shapes and dtypes of later arguments; they become the recorded arguments, which each call
+     * overwrites.
+     */
     public sampleArgs: readonly Tensor[],
-    /** How often it runs before it is recorded. */
+    /** The number of warm-up calls before the recording. */
     public numWarmupIters = 3,
-    /** Whether inputs may be without influence on the outputs. */
+    /** Whether inputs are allowed that the outputs do not depend on. */
     public allowUnusedInput = false,
-    /** Memory that is shared with other graphs; `null`: its own. */
+    /** The memory pool shared with other graphs; `null`: a new one. */
     public pool: GraphPool | null = null,
   ) {}
 }
@@ -43,18 +46,21 @@ type GraphedOptions = Readonly<GraphedCallablesArgs>;
 
 const graphedArgs = call("makeGraphedCallables", GraphedCallablesArgs);
 
-/** What was recorded of one callable. */
+/** The recordings of one callable. */
 interface Recorded {
   readonly forward: CUDAGraph;
   readonly backward: CUDAGraph | null;
-  /** The arguments that were recorded; written before each replay. */
+  /** The recorded arguments, overwritten before each replay. */
   readonly inputs: readonly Tensor[];
-  /** The results, as one list, and whether they are one tensor. */
+  /** The recorded outputs as a list, and whether the callable returns a single tensor. */
   readonly outputs: readonly Tensor[];
   readonly single: boolean;
-  /** Gradients of the outputs that have one; written before each replay of the backward graph. */
+  /**
+   * The recorded gradients of the outputs, overwritten before each replay of the backward graph; `null` for outputs
+   * without gradient.
+   */
   readonly gradOutputs: readonly (Tensor | null)[];
-  /** Gradients of inputs, then parameters; `null` where there is none. */
+  /** The recorded gradients of the inputs, then of the parameters; `null` where there is none. */
   readonly grads: readonly (Tensor | null)[];
 }
 
@@ -107,7 +113,7 @@ function recordPasses(
   };
 }
 
-/** The op that replays a recording. */
+/** Makes the op that replays a recording, with its gradient. */
 function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Tensor | Tensor[] {
   const { inputs, outputs, gradOutputs, grads } = recorded;
   const Replay = class extends AutogradFunction {
@@ -123,7 +129,7 @@ function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Ten
     static backward(_ctx: unknown, ...given: Tensor[]): (Tensor | null)[] {
       gradOutputs.forEach((x, i) => x?.copy_(given[i]));
       recorded.backward!.replay();
-      // Copies: the next replay writes the same memory, while these may stay as the gradients of parameters.
+      // Copies are returned, because the next replay overwrites the memory while the gradients may be kept.
       return grads.map((g) => g?.clone() ?? null);
     }
   };
@@ -131,7 +137,7 @@ function replaying(recorded: Recorded, name: string): (...args: Tensor[]) => Ten
   return (...args) => Replay.apply(...args);
 }
 
-/** Whether a tensor lies where the recorded one does, so that nothing is to be copied. */
+/** Whether a tensor has the memory and geometry of the recorded one, so that no copy is needed. */
 function isSame(x: Tensor, recorded: Tensor): boolean {
   return x.storage === recorded.storage && x.offset === recorded.offset && `${x.strides}` === `${recorded.strides}`;
 }
@@ -149,8 +155,8 @@ function checkArguments(name: string, inputs: readonly Tensor[], args: readonly 
 }
 
 /**
- * A function that replays `callable` as recorded graphs, forward and backward; a module is given back with its `forward`
- * replaced (for the mode, training or evaluation, that it is in).
+ * Returns a function that replays `callable` as recorded graphs, forward and backward; a module is returned with its
+ * `forward` replaced (for its present mode, training or evaluation).
  *
  * Its outputs are the same memory in every call, and a backward pass belongs to the last forward pass. Gradients of
  * gradients do not exist.

@@ -1,9 +1,9 @@
 /**
- * `cuda.CUDAGraph` and `cuda.graph`: work that is issued once and replayed as one call.
+ * CUDA graphs, `cuda.CUDAGraph` and `cuda.graph`: work on the device that is recorded once and replayed with one call.
  *
- * A replay repeats the recorded kernels with the same addresses and numbers: new inputs are copied into the tensors that
- * the recorded work read, results are found in the tensors that it made. What was a JavaScript number then stays as it
- * was: let a learning rate be a 0-d tensor, and an optimizer be `capturable`.
+ * A replay repeats the recorded kernels with the same addresses and numbers: new inputs are copied into the tensors
+ * that the recorded work read, results appear in the tensors that it made. A JavaScript number keeps the value that it
+ * had while recording, so a learning rate must be a 0-d tensor and an optimizer `capturable`.
  *
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  * @module
@@ -16,31 +16,29 @@ import type { CudaStream as DeviceState } from "../backend/cuda/stream.ts";
 import { GraphMemory, Recording } from "../backend/cuda/recording.ts";
 import { backendAt, currentStream, Stream, stream as withStream } from "./streams.ts";
 
-/** Memory that graphs share which are never replayed side by side; see {@linkcode graphPoolHandle}. */
+/** A memory pool that several graphs share; they must not be replayed concurrently. See {@linkcode graphPoolHandle}. */
 export type GraphPool = GraphMemory;
 
-/** Memory for several graphs: what one needs only within a replay may be used by another. */
+/** Makes a memory pool for several graphs: memory that one needs only within a replay is reused by the others. */
 export const graphPoolHandle: Func<typeof NoArgs, GraphPool> = func("graphPoolHandle", NoArgs, () => new GraphMemory());
 
 /** The parameters of {@linkcode CUDAGraph.captureBegin}. */
 export class CaptureBeginArgs {
-  /** The graph whose random values this one draws again: that of the forward pass, if this is of the backward pass. */
+  /** For the graph of a backward pass, that of its forward pass, whose random values are drawn again. */
   forward: CUDAGraph | null = null;
 
-  /** Parameters that may go by position. */
   constructor(
-    /** Memory that is shared with other graphs. */
+    /** The memory pool shared with other graphs; `null`: a new one. */
     public pool: GraphPool | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode graph} after the graph and the function. */
 export class GraphArgs extends CaptureBeginArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Memory that is shared with other graphs. */
+    /** The memory pool shared with other graphs; `null`: a new one. */
     pool: GraphPool | null = null,
-    /** Where to record; `null`: a stream for that purpose. */
+    /** The stream to record on; `null`: a stream of the device that only recordings use. */
     public stream: Stream | null = null,
   ) {
     super(pool);
@@ -54,7 +52,7 @@ const resetArgs = call("reset", NoArgs);
 const poolArgs = call("pool", NoArgs);
 const graphArgs = call("graph", GraphArgs);
 
-/** Releases what a collected graph held. */
+/** Releases the recordings of garbage-collected graphs. */
 const forgotten = new FinalizationRegistry<Recording>((recording) => recording.forget());
 
 /**
@@ -78,7 +76,7 @@ const forgotten = new FinalizationRegistry<Recording>((recording) => recording.f
 export class CUDAGraph {
   #recording: Recording | null = null;
 
-  /** The recording in use; throws where there is none. */
+  /** The finished recording; throws where there is none. */
   #current(op: string): Recording {
     if (this.#recording === null) {
       throw new ArgumentError(`${op}(): nothing was recorded; captureBegin() and captureEnd(), or graph(), come first`);
@@ -87,7 +85,7 @@ export class CUDAGraph {
   }
 
   /**
-   * Records what is issued to the current stream from now on, instead of doing it.
+   * Begins the recording: work issued to the current stream is recorded from now on, not executed.
    *
    * Nothing may be read or waited for until {@linkcode CUDAGraph.captureEnd}.
    *
@@ -114,13 +112,13 @@ export class CUDAGraph {
     this.#current("captureEnd").end();
   }
 
-  /** Issues what was recorded to the current stream. */
+  /** Replays the recorded work on the current stream. */
   replay(...args: Args<typeof NoArgs>): void {
     replayArgs(args);
     this.#current("replay").replay();
   }
 
-  /** Forgets what was recorded, and lets its memory go; ends a recording that was begun. */
+  /** Discards the recording and releases its memory; ends a recording that was begun. */
   reset(...args: Args<typeof NoArgs>): void {
     resetArgs(args);
     if (this.#recording === null) return;
@@ -129,13 +127,13 @@ export class CUDAGraph {
     this.#recording = null;
   }
 
-  /** The graph's memory, for other graphs: `graph(other, fn, { pool: g.pool() })`. */
+  /** The graph's memory pool, for other graphs: `graph(other, fn, { pool: g.pool() })`. */
   pool(...args: Args<typeof NoArgs>): GraphPool {
     poolArgs(args);
     return this.#current("pool").memory;
   }
 
-  /** Resets it at the end of a scope. */
+  /** Resets the graph at the end of the block that declares it with `using`. */
   [Symbol.dispose](): void {
     this.reset();
   }
@@ -148,17 +146,17 @@ export const isCurrentStreamCapturing: Func<typeof NoArgs, boolean> = func(
   () => backendAt(null).stream.recording !== null,
 );
 
-/** The stream of each device that graphs are recorded on, as in PyTorch: the default one is left alone. */
+/** The stream of each device on which graphs are recorded; as in PyTorch, not the default one. */
 const sides = new Map<DeviceState, Stream>();
 
 /**
- * Records what `fn` issues.
+ * Records the work that `fn` issues as a CUDA graph.
  *
- * Everything before is waited for. Run the work once or more before recording it, as in PyTorch: that compiles kernels,
- * chooses algorithms and makes the state of optimizers.
+ * Waits for all earlier work. Execute the work at least once before recording it, as in PyTorch: that compiles kernels,
+ * chooses algorithms and creates the state of optimizers.
  *
  * @param cudaGraph where to
- * @param fn the work; must return before any of it is read
+ * @param fn the function to record; it must not read values
  * @returns what `fn` returns: its tensors hold values once the graph was replayed
  * @throws what `fn` throws; the graph is empty then and the device works on
  */
@@ -178,7 +176,7 @@ export function graph<R>(cudaGraph: CUDAGraph, fn: () => R, ...args: Args<typeof
     try {
       const made = fn();
       if (made instanceof Promise) {
-        // What it throws later belongs to nobody.
+        // `fn` was asynchronous, which is refused; its later failure must not count as an unhandled rejection.
         made.catch(() => {});
         throw new ArgumentError("graph(): the function must not be asynchronous: nothing can be waited for");
       }

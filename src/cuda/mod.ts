@@ -1,5 +1,5 @@
 /**
- * `cuda`: NVIDIA's devices under PyTorch's names. What needs tensors is here, the rest comes from `src/backend`.
+ * `cuda`: NVIDIA devices, streams, graphs and random number state, under PyTorch's names.
  *
  * @see https://docs.pytorch.org/docs/stable/cuda.html
  * @module
@@ -34,14 +34,13 @@ export { makeGraphedCallables } from "./graphed_callables.ts";
 export type { GraphedCallable, GraphedCallablesArgs } from "./graphed_callables.ts";
 export * as nccl from "./nccl.ts";
 
-// One generator serves all devices, so these are the default generator's functions under another name.
+// One generator serves all devices, so these are the functions of the default generator.
 export { getRngState, initialSeed, manualSeed, seed, setRngState };
 
 /** The parameters of {@linkcode setRngStateAll}. */
 export class SetRngStateAllArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What {@linkcode getRngStateAll} gave. */
+    /** The states that {@linkcode getRngStateAll} returned, one per device. */
     public newStates: readonly Tensor[],
   ) {}
 }
@@ -63,7 +62,7 @@ export const getRngStateAll: Func<typeof NoArgs, Tensor[]> = func(
   () => Array.from({ length: deviceCount() }, () => getRngState()),
 );
 
-/** Puts the default generator back to a state that {@linkcode getRngStateAll} gave. */
+/** Restores the state of the default generator that {@linkcode getRngStateAll} returned. */
 export const setRngStateAll: Func<typeof SetRngStateAllArgs, void> = func(
   "setRngStateAll",
   SetRngStateAllArgs,
@@ -75,7 +74,10 @@ export const setRngStateAll: Func<typeof SetRngStateAllArgs, void> = func(
 
 const deviceOfArgs = call("deviceOf", NoArgs);
 
-/** Lets `"cuda"` mean the device of a tensor until the scope ends; nothing happens for one on another kind of device. */
+/**
+ * Makes the device of a tensor the current CUDA device until the handle is disposed (`using _ = deviceOf(x)`); does
+ * nothing for tensors that are not on a CUDA device.
+ */
 export function deviceOf(tensor: Tensor, ...args: Args<typeof NoArgs>): Disposable {
   deviceOfArgs(args);
   checkTensor("deviceOf", "tensor", tensor);

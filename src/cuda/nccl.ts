@@ -18,77 +18,71 @@ import { backendAt } from "./streams.ts";
 import { addressOf, cudaShim, Library } from "../backend/cuda/stream.ts";
 import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
-/** How values are combined. */
+/** The reduction of the devices' values. */
 export type ReduceOp = "sum" | "prod" | "max" | "min" | "avg";
 
 /** The parameters of {@linkcode isAvailable}. */
 export class NcclTensorsArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What would be combined, one tensor per device. */
+    /** The tensors, one per device. */
     public tensors: readonly Tensor[],
   ) {}
 }
 
 /** The parameters of {@linkcode allReduce}. */
 export class AllReduceArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written; `null`: the inputs. */
+    /** The tensors that the results are written into, one per device; `null`: the inputs. */
     public outputs: readonly Tensor[] | null = null,
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
 
 /** The parameters of {@linkcode reduce}. */
 export class ReduceArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written; `null`: the input `root`. */
+    /** The tensor that the result is written into; `null`: the input `root`. */
     public output: Tensor | null = null,
-    /** Whose device gets the result. */
+    /** The index of the input whose device gets the result. */
     public root = 0,
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
 
 /** The parameters of {@linkcode broadcast}. */
 export class BroadcastRootArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Whose values the others get. */
+    /** The index of the input whose values are copied. */
     public root = 0,
   ) {}
 }
 
 /** The parameters of {@linkcode allGather}. */
 export class AllGatherArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written, one per device. */
+    /** The tensors that the results are written into, one per device. */
     public outputs: readonly Tensor[],
   ) {}
 }
 
 /** The parameters of {@linkcode reduceScatter}. */
 export class ReduceScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One tensor per device. */
+    /** The input tensors, one per device. */
     public inputs: readonly Tensor[],
-    /** Written, one per device. */
+    /** The tensors that the results are written into, one per device. */
     public outputs: readonly Tensor[],
-    /** How values are combined. */
+    /** The reduction of the devices' values. */
     public op: ReduceOp = "sum",
   ) {}
 }
@@ -96,7 +90,7 @@ export class ReduceScatterArgs {
 const OPS: readonly ReduceOp[] = ["sum", "prod", "max", "min", "avg"];
 const HEADER = 4;
 
-/** The collectives' numbers in the shim. */
+/** The shim's codes of the collectives. */
 const enum Collective {
   AllReduce,
   Reduce,
@@ -105,7 +99,7 @@ const enum Collective {
   ReduceScatter,
 }
 
-/** Whether the collectives can combine such tensors: NCCL is there, and they lie dense on devices of their own. */
+/** Whether the collectives support the tensors: NCCL is installed, and they are contiguous, each on another device. */
 export const isAvailable: Func<typeof NcclTensorsArgs, boolean> = func(
   "isAvailable",
   NcclTensorsArgs,
@@ -132,7 +126,7 @@ function isCombined(dtype: DType): boolean {
   return !dtype.isComplex && !dtype.isFloat8 && dtype.name !== "int16";
 }
 
-/** The number of an op; bools, which NCCL has as bytes, stay 0 or 1. */
+/** The shim's code of a reduction. For bools, which NCCL treats as bytes, one is chosen whose result is 0 or 1. */
 function numberOf(name: string, op: ReduceOp, dtype: DType): number {
   const number = OPS.indexOf(op);
   if (number < 0) throw new ArgumentError(`${name}(): op must be one of ${OPS.join(", ")}: ${describe(op)}`);
@@ -196,7 +190,7 @@ function checkCount(op: string, count: number, of: readonly Tensor[]): void {
   }
 }
 
-function run(
+function runCollective(
   name: string,
   collective: Collective,
   inputs: readonly Tensor[],
@@ -223,45 +217,45 @@ function run(
   for (const out of outputs) out.storage.version++;
 }
 
-/** Combines tensors of all devices, each of which gets the result. */
+/** All-reduce: reduces the tensors of all devices; every device gets the result. */
 export const allReduce: Func<typeof AllReduceArgs, void> = func("allReduce", AllReduceArgs, (o) => {
   const { inputs, op } = o, outputs = o.outputs ?? inputs;
   checkLists("allReduce", inputs, outputs);
   checkCount("allReduce", inputs[0].numel(), outputs);
-  run("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
+  runCollective("allReduce", Collective.AllReduce, inputs, outputs, inputs[0].numel(), op);
 });
 
-/** Combines tensors of all devices into `output`, on the device of input `root`. */
+/** Reduce: reduces the tensors of all devices into `output`, on the device of input `root`. */
 export const reduce: Func<typeof ReduceArgs, void> = func("reduce", ReduceArgs, ({ inputs, output, root, op }) => {
   checkTensors("reduce", "inputs", inputs);
   const outputs = inputs.map((x, i) => i === root ? output ?? x : x);
   checkLists("reduce", inputs, outputs);
   checkCount("reduce", inputs[0].numel(), outputs);
-  run("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
+  runCollective("reduce", Collective.Reduce, inputs, outputs, inputs[0].numel(), op, root);
 });
 
-/** Writes the values of tensor `root` into the others. */
+/** Broadcast: copies the values of input `root` into the other inputs. */
 export const broadcast: Func<typeof BroadcastRootArgs, void> = func(
   "broadcast",
   BroadcastRootArgs,
   ({ inputs, root }) => {
     checkLists("broadcast", inputs, inputs);
-    run("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
+    runCollective("broadcast", Collective.Broadcast, inputs, inputs, inputs[0].numel(), "sum", root);
   },
 );
 
-/** Writes all inputs, one behind the other, into each of the outputs. */
+/** All-gather: writes the concatenated inputs into each of the outputs. */
 export const allGather: Func<typeof AllGatherArgs, void> = func("allGather", AllGatherArgs, ({ inputs, outputs }) => {
   checkLists("allGather", inputs, outputs);
   checkCount("allGather", inputs[0].numel() * inputs.length, outputs);
-  run("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
+  runCollective("allGather", Collective.AllGather, inputs, outputs, inputs[0].numel());
 });
 
-/** Combines the inputs and gives each output, in order, an equal part of the result. */
+/** Reduce-scatter: reduces the inputs and writes equal parts of the result, in order, into the outputs. */
 export const reduceScatter: Func<typeof ReduceScatterArgs, void> = func("reduceScatter", ReduceScatterArgs, (o) => {
   const { inputs, outputs, op } = o;
   checkLists("reduceScatter", inputs, outputs);
   const part = inputs[0].numel() / inputs.length;
   checkCount("reduceScatter", part, outputs);
-  run("reduceScatter", Collective.ReduceScatter, inputs, outputs, part, op);
+  runCollective("reduceScatter", Collective.ReduceScatter, inputs, outputs, part, op);
 });

@@ -1,9 +1,9 @@
 /**
- * `cuda.Stream` and `cuda.Event`: orders of work on a device, and points in them.
+ * CUDA streams and events: `cuda.Stream` is a queue of work on a device, `cuda.Event` a point in such a queue.
  *
- * Work is issued to the current stream. Streams run side by side; where one needs what another computes, it waits for an
- * event of it, and the host goes on. Memory belongs to the stream that it was allocated on: a tensor that another stream
- * reads as well must be told so with `recordStream` before it is released.
+ * Work is issued to the current stream. Streams run concurrently; where one needs the results of another, it waits for
+ * an event of that stream, while the host continues. Memory belongs to the stream that it was allocated on: if another
+ * stream uses a tensor too, `recordStream` must be called on the tensor before it is released.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import type { CudaStream as DeviceState } from "../backend/cuda/stream.ts";
 /** A CUDA device: its number, name (`"cuda:1"`) or {@linkcode Device}. */
 export type CudaDevice = number | string | Device;
 
-/** The backend of a device; the current one where none is named. */
+/** The backend of a device; `null`: of the current one. */
 export function backendAt(device: CudaDevice | null | undefined): CudaBackend {
   const named = device ?? currentCudaDevice();
   const chosen = typeof named === "number" ? new DeviceClass("cuda", named) : parseDevice(named);
@@ -34,10 +34,10 @@ export function backendAt(device: CudaDevice | null | undefined): CudaBackend {
   return cudaBackend(chosen);
 }
 
-/** How many streams of a priority a device has: more would share the hardware's queues. */
+/** The number of streams per priority of a device: more would share the hardware's queues. */
 const POOLED = 32;
 
-/** The streams of one device that exist, by priority, given out in turn. */
+/** The streams of one device, by priority, given out in turn. */
 interface Pool {
   readonly handles: number[];
   next: number;
@@ -57,9 +57,8 @@ function pooledHandle(state: DeviceState, priority: number): number {
   return pool.handles[at];
 }
 
-/** The parameters of what is asked of one CUDA device. */
+/** The parameters of the functions about one CUDA device. */
 export class CudaDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device; `null`: the current one. */
     public device: CudaDevice | null = null,
@@ -68,48 +67,43 @@ export class CudaDeviceArgs {
 
 /** The parameters of {@linkcode Stream}. */
 export class StreamArgs {
-  /** Which one, by the number that {@linkcode Stream.streamId} gives; `null`: the next of the device's. */
+  /** The {@linkcode Stream.streamId} of an existing stream; `null`: the next stream of the device's pool. */
   streamId: number | null = null;
 
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose stream; `null`: the current device's. */
+    /** The stream's device; `null`: the current one. */
     public device: CudaDevice | null = null,
-    /** 0, or -1 for one whose work comes first where the device has to choose. */
+    /** The priority: 0, or -1 for high priority. */
     public priority = 0,
   ) {}
 }
 
 /** The parameters of {@linkcode Event}. */
 export class EventArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether it keeps the time, for `elapsedTime`. */
+    /** Whether the event records the time, for `elapsedTime`. */
     public enableTiming = false,
   ) {}
 }
 
 /** The parameters of methods that take an event. */
 export class WaitEventArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is waited for. */
+    /** The event to wait for. */
     public event: Event,
   ) {}
 }
 
 /** The parameters of {@linkcode Stream.recordEvent}. */
 export class RecordEventArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What marks the point; `null`: a new event. */
+    /** The event to record; `null`: a new one. */
     public event: Event | null = null,
   ) {}
 }
 
 /** The parameters of functions that take a stream. */
 export class OfStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The stream. */
     public stream: Stream,
@@ -118,7 +112,6 @@ export class OfStreamArgs {
 
 /** The parameters of {@linkcode Stream.equals}. */
 export class EqualStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other stream. */
     public other: Stream,
@@ -127,7 +120,6 @@ export class EqualStreamArgs {
 
 /** The parameters of {@linkcode Event.record} and {@linkcode Event.wait}. */
 export class EventStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The stream; `null`: the current one. */
     public stream: Stream | null = null,
@@ -136,7 +128,6 @@ export class EventStreamArgs {
 
 /** The parameters of {@linkcode Event.elapsedTime}. */
 export class ElapsedTimeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The later event, which is waited for. */
     public endEvent: Event,
@@ -145,14 +136,13 @@ export class ElapsedTimeArgs {
 
 /** The parameters of {@linkcode setDevice}. */
 export class SetDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The device that `"cuda"` is to mean. */
+    /** The device that becomes the current one. */
     public device: CudaDevice,
   ) {}
 }
 
-/** The parsers of methods. */
+/** The argument parsers of the methods. */
 const parse = {
   stream: call("Stream", StreamArgs),
   waitEvent: call("Stream.waitEvent", WaitEventArgs),
@@ -173,7 +163,7 @@ const parse = {
 };
 
 /**
- * An order of work on a device.
+ * A stream: a queue of work on a device, executed in order.
  *
  * Streams are given out of 32 per device and priority, as in PyTorch, so two objects may mean the same one.
  *
@@ -193,15 +183,15 @@ const parse = {
  */
 export class Stream {
   readonly #state: DeviceState;
-  /** Its device. */
+  /** The stream's device. */
   readonly device: Device;
-  /** 0, or -1 for a high one. */
+  /** The priority: 0, or -1 for high priority. */
   readonly priority: number;
-  /** A number that tells streams of a device apart; 0 is the default one. */
+  /** The id of the stream on its device; 0 is the default stream. */
   readonly streamId: number;
 
   /**
-   * Takes a stream of a device.
+   * Makes an object for a stream of a device.
    *
    * @throws {DeviceError} if there is no such device
    */
@@ -214,14 +204,14 @@ export class Stream {
     this.streamId = streamId ?? pooledHandle(this.#state, priority);
   }
 
-  /** Lets what comes next here wait for an event. */
+  /** Makes later work on this stream wait for an event. */
   waitEvent(...args: Args<typeof WaitEventArgs>): void {
     const { event } = parse.waitEvent(args);
     checkInstance("Stream.waitEvent", "event", event, Event);
     event.wait(this);
   }
 
-  /** Lets what comes next here wait for everything that was issued to another stream so far. */
+  /** Makes later work on this stream wait for all work issued to another stream so far. */
   waitStream(...args: Args<typeof OfStreamArgs>): void {
     const { stream } = parse.waitStream(args);
     checkStream("Stream.waitStream", "stream", stream);
@@ -230,14 +220,14 @@ export class Stream {
     event.destroy();
   }
 
-  /** Marks the point that is reached once everything issued so far is done. */
+  /** Records an event behind all work issued to this stream so far. */
   recordEvent(...args: Args<typeof RecordEventArgs>): Event {
     const event = parse.recordEvent(args).event ?? new Event();
     event.record(this);
     return event;
   }
 
-  /** Whether everything issued so far is done. */
+  /** Whether all work issued to this stream so far is done. */
   query(...args: Args<typeof NoArgs>): boolean {
     parse.streamQuery(args);
     const status = this.#state.shim.c.cresset_cuda_stream_query(this.#state.ordinal, this.streamId);
@@ -246,7 +236,7 @@ export class Stream {
   }
 
   /**
-   * Waits until everything issued so far is done.
+   * Waits until all work issued to this stream so far is done.
    *
    * @throws {NativeError} if a kernel ran into a fault since the last wait
    */
@@ -255,7 +245,7 @@ export class Stream {
     this.#state.synchronizeStream(this.streamId);
   }
 
-  /** Whether both are the same stream. */
+  /** Whether both objects stand for the same stream. */
   equals(...args: Args<typeof EqualStreamArgs>): boolean {
     const { other } = parse.equals(args);
     return this.device === other.device && this.streamId === other.streamId;
@@ -269,7 +259,7 @@ export class Stream {
 
 const events = new FinalizationRegistry<() => void>((destroy) => destroy());
 
-/** A point in a stream. */
+/** An event: a point in the work of a stream. */
 export class Event {
   readonly #timing: boolean;
   #state: DeviceState | null = null;
@@ -280,12 +270,12 @@ export class Event {
     this.#timing = parse.event(args).enableTiming;
   }
 
-  /** Whose streams it can be recorded on: those of the device of the first one; `null` before that. */
+  /** The device of the stream on which the event was first recorded; `null` before that. */
   get device(): Device | null {
     return this.#state === null ? null : parseDevice(`cuda:${this.#state.ordinal}`);
   }
 
-  /** Records it behind everything issued to a stream so far. */
+  /** Records the event behind all work issued to a stream so far. */
   record(...args: Args<typeof EventStreamArgs>): void {
     const stream = parse.record(args).stream ?? currentStream();
     const state = backendAt(stream.device).stream, { c } = state.shim;
@@ -302,7 +292,7 @@ export class Event {
     state.check("Event.record", c.cresset_cuda_event_record(state.ordinal, stream.streamId, this.#handle));
   }
 
-  /** Lets what comes next on a stream wait for it. */
+  /** Makes later work on a stream wait for the event. */
   wait(...args: Args<typeof EventStreamArgs>): void {
     const stream = parse.wait(args).stream ?? currentStream();
     if (this.#handle === 0) return;
@@ -310,7 +300,7 @@ export class Event {
     state.check("Event.wait", state.shim.c.cresset_cuda_stream_wait(state.ordinal, stream.streamId, this.#handle));
   }
 
-  /** Whether what it was recorded behind is done; an event that was never recorded is. */
+  /** Whether the work before the event is done; true for an event that was never recorded. */
   query(...args: Args<typeof NoArgs>): boolean {
     parse.eventQuery(args);
     const state = this.#state;
@@ -320,7 +310,7 @@ export class Event {
     return status === 1;
   }
 
-  /** Waits until what it was recorded behind is done. */
+  /** Waits until the work before the event is done. */
   synchronize(...args: Args<typeof NoArgs>): void {
     parse.eventSynchronize(args);
     const state = this.#state;
@@ -329,7 +319,7 @@ export class Event {
   }
 
   /**
-   * Milliseconds from this event to another one, which is waited for.
+   * The time from this event to another one in milliseconds; waits for the other one.
    *
    * @throws {ArgumentError} if one of them was made without `enableTiming`, or not recorded
    */
@@ -345,7 +335,7 @@ export class Event {
     return milliseconds;
   }
 
-  /** Gives it back at once, instead of when it is collected. */
+  /** Destroys the event at once, instead of when it is garbage-collected. */
   destroy(...args: Args<typeof NoArgs>): void {
     parse.destroy(args);
     if (this.#state === null) return;
@@ -360,7 +350,7 @@ function checkStream(op: string, name: string, value: unknown): asserts value is
   checkInstance(op, name, value, Stream);
 }
 
-/** The stream that work is issued to. */
+/** The current stream of a device: the one that work is issued to. */
 export const currentStream: Func<typeof CudaDeviceArgs, Stream> = func(
   "currentStream",
   CudaDeviceArgs,
@@ -370,7 +360,7 @@ export const currentStream: Func<typeof CudaDeviceArgs, Stream> = func(
   },
 );
 
-/** The stream that is current at first. */
+/** The default stream of a device: the one that is current at first. */
 export const defaultStream: Func<typeof CudaDeviceArgs, Stream> = func(
   "defaultStream",
   CudaDeviceArgs,
@@ -384,11 +374,14 @@ export const setStream: Func<typeof OfStreamArgs, void> = func("setStream", OfSt
 });
 
 /**
- * Makes a stream the current one until the handle is disposed: `using _ = stream(s)`; also for what else runs while the
- * block waits at an `await`.
+ * Makes a stream the current one of its device until the handle is disposed: `using _ = stream(s)`. It is then the
+ * current one also for other tasks that run while the block waits at an `await`.
  */
 export function stream(stream: Stream): Disposable;
-/** Runs `fn` with a stream as the current one, until its promise settles if it gives one, for this task alone. */
+/**
+ * Makes a stream the current one for this task while `fn` runs, until its promise settles if it returns one; returns
+ * the result of `fn`.
+ */
 export function stream<R>(stream: Stream, fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function stream<R>(stream: Stream, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useStream(args);
@@ -398,11 +391,11 @@ export function stream<R>(stream: Stream, fn?: () => R, ...args: Args<typeof NoA
   return fn === undefined ? hold("stream", changes) : during(changes, fn);
 }
 
-/** The number of the device that `"cuda"` means. */
+/** The number of the current device, which `"cuda"` stands for. */
 export const currentDevice: Func<typeof NoArgs, number> = func("currentDevice", NoArgs, () => currentCudaDevice());
 
 /**
- * Lets `"cuda"` mean another device.
+ * Sets the current device, which `"cuda"` stands for.
  *
  * @throws {DeviceError} if there is no such device
  */
@@ -412,9 +405,12 @@ export const setDevice: Func<typeof SetDeviceArgs, void> = func(
   ({ device }) => setCurrentCudaDevice(backendAt(device).stream.ordinal),
 );
 
-/** Lets `"cuda"` mean a device until the handle is disposed: `using _ = device(1)`. */
+/** Makes a device the current one until the handle is disposed: `using _ = device(1)`. */
 export function device(device: CudaDevice): Disposable;
-/** Runs `fn` while `"cuda"` means a device, until its promise settles if it gives one, for this task alone. */
+/**
+ * Makes a device the current one for this task while `fn` runs, until its promise settles if it returns one; returns
+ * the result of `fn`.
+ */
 export function device<R>(device: CudaDevice, fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function device<R>(device: CudaDevice, fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   parse.useDevice(args);

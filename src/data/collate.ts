@@ -1,5 +1,5 @@
 /**
- * Collation: from a list of samples to one batch.
+ * Collation: makes one batch of a list of samples.
  *
  * Samples may be tensors, numbers, texts, typed arrays, and arrays or plain objects of these, to any depth; the batch
  * has the same structure with a batch dimension in front of every tensor.
@@ -19,7 +19,7 @@ import { Tensor } from "../tensor/tensor.ts";
 /** A typed array of numbers, as samples may hold them. */
 export type NumericArray = DataArray;
 
-/** What `defaultCollate` makes of samples of type `T`; of samples of any type, a batch of any type. */
+/** The type of the batch that `defaultCollate` makes of samples of type `T`; `any` for samples of type `any`. */
 // deno-lint-ignore no-explicit-any -- `0 extends 1 & T` holds for `any` alone, whose batch is as little known
 export type Collated<T> = 0 extends 1 & T ? any : T extends Tensor | NumericArray | number | bigint | boolean ? Tensor
 : T extends string ? string[]
@@ -27,7 +27,7 @@ export type Collated<T> = 0 extends 1 & T ? any : T extends Tensor | NumericArra
 : T extends object ? { -readonly [K in keyof T]: Collated<T[K]> }
 : unknown;
 
-/** What `defaultConvert` makes of a sample of type `T`. */
+/** The type that `defaultConvert` makes of a sample of type `T`. */
 export type Converted<T> = T extends NumericArray ? Tensor
   : T extends Tensor | number | bigint | boolean | string ? T
   : T extends readonly unknown[] | object ? { -readonly [K in keyof T]: Converted<T[K]> }
@@ -110,7 +110,7 @@ function collate(batch: readonly unknown[], path: string): unknown {
   );
 }
 
-/** `batch`, once every element is known to be of the kind of the first. */
+/** Returns `batch`; throws unless every element is of the same kind as the first. */
 function all<T>(batch: readonly unknown[], path: string, is: (value: unknown) => value is T): T[] {
   const odd = batch.find((value) => !is(value));
   if (odd !== undefined || batch.includes(undefined)) {
@@ -132,7 +132,7 @@ function stackTensors(tensors: readonly Tensor[], path: string): Tensor {
 }
 
 /**
- * A sample as it is, with typed arrays turned into tensors: what a `DataLoader` without batches gives.
+ * Converts typed arrays in a sample to tensors and leaves the rest as it is. A `DataLoader` without batches applies it.
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_convert
  */

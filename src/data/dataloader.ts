@@ -1,5 +1,5 @@
 /**
- * `DataLoader`: from a dataset to a stream of batches.
+ * `DataLoader`: makes batches of a dataset, one epoch per loop.
  *
  * There are no worker threads: a batch is made when it is asked for, or ahead of time where its samples are
  * asynchronous (`numWorkers`, `prefetchFactor`). Batches come in the sampler's order whatever their samples wait for.
@@ -28,32 +28,34 @@ export type Order<T> = Iterable<T> & { readonly length?: number };
 
 /** The parameters of {@linkcode DataLoader} after the dataset. */
 export class DataLoaderArgs<T, B> {
-  /** Where the seed of a random order comes from; `null`: the default generator. */
+  /** The generator that the seed of a random order is drawn from; `null`: the default one. */
   generator: Generator | null = null;
-  /** Batches made ahead per worker; `null`: 2 with workers, else none. */
+  /** The number of batches made ahead of the loop, per worker; `null`: 2 with workers, else none. */
   prefetchFactor: number | null = null;
   /** Accepted for PyTorch's sake; it has no effect. */
   persistentWorkers = false;
 
-  /** Parameters that may go by position. */
   constructor(
-    /** Samples per batch; `null` gives the samples themselves. */
+    /** The number of samples per batch; `null`: single samples without a batch dimension. */
     public batchSize: number | null = 1,
-    /** Whether each epoch has a new random order. */
+    /** Whether the samples come in a random order, a new one in each epoch. */
     public shuffle: boolean | null = false,
-    /** The order of the samples, instead of `shuffle`. */
+    /** The sampler: the indices of the samples in order, in place of `shuffle`. */
     public sampler: Order<number> | null = null,
-    /** The indices of every batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+    /** The batch sampler: the indices of every batch, in place of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
     public batchSampler: Order<readonly number[]> | null = null,
-    /** How many batches are made at the same time ahead of the loop, times `prefetchFactor`; they are not threads. */
+    /**
+     * The number of workers: with `prefetchFactor`, how many batches are made concurrently ahead of the loop. They are
+     * not threads.
+     */
     public numWorkers = 0,
-    /** Makes the batch of a list of samples; `null`: {@linkcode defaultCollate}. */
+    /** The function that makes a batch of a list of samples; `null`: {@linkcode defaultCollate}. */
     public collateFn: ((samples: T[]) => B | Promise<B>) | null = null,
     /** Accepted for PyTorch's sake; it has no effect. */
     public pinMemory = false,
-    /** Whether a last, smaller batch is left out. */
+    /** Whether an incomplete last batch is dropped. */
     public dropLast = false,
-    /** How many seconds to wait for a batch before an error; 0 waits forever. */
+    /** The time to wait for a batch, in seconds, before an error; 0: no limit. */
     public timeout = 0,
   ) {}
 }
@@ -72,7 +74,7 @@ function isMapStyle<T>(dataset: AnyDataset<T>): dataset is Indexable<T> {
   return Array.isArray(dataset) || typeof (dataset as Partial<MapStyle<T>>).getItem === "function";
 }
 
-/** Lets finalizers run, and the collector where the batch's device is under pressure. */
+/** Yields to finalizers, and to the garbage collector where the batch's device is under memory pressure. */
 async function yieldFor(batch: unknown): Promise<void> {
   const backends = new Set<Backend>();
   visitTensors(batch, (storage) => backends.add(storage.backend));
@@ -101,7 +103,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** PyTorch's rules on which options go together. */
+/** Throws where options contradict each other, by PyTorch's rules. */
 function checkOptions<T, B>(dataset: AnyDataset<T>, options: Readonly<DataLoaderArgs<T, B>>): void {
   const { batchSize, shuffle, sampler, batchSampler, numWorkers, timeout, prefetchFactor, dropLast } = options;
   const object = typeof dataset === "object" && dataset !== null;
@@ -149,36 +151,36 @@ function checkOptions<T, B>(dataset: AnyDataset<T>, options: Readonly<DataLoader
  */
 // deno-lint-ignore no-explicit-any -- the type without arguments takes every loader
 export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
-  /** What the batches are made of. Its `length` is there where the dataset has one; a stream may have none. */
+  /** The dataset. `length` is `undefined` where the dataset, such as a stream, has none. */
   readonly dataset: AnyDataset<T> & Sized;
-  /** Samples per batch; `null` where a batch sampler decides, or without batches. */
+  /** The number of samples per batch; `null` with a batch sampler, or without batches. */
   readonly batchSize: number | null;
-  /** Whether a last, smaller batch is left out. */
+  /** Whether an incomplete last batch is dropped. */
   readonly dropLast: boolean;
   /** The order of the samples; `null` for iterable datasets. */
   readonly sampler: Order<number> | null;
   /** The indices of every batch; `null` for iterable datasets and without batches. */
   readonly batchSampler: Order<readonly number[]> | null;
-  /** How many batches are made at the same time. */
+  /** The number of workers. */
   readonly numWorkers: number;
-  /** Seconds to wait for a batch; 0 waits forever. */
+  /** The time to wait for a batch, in seconds; 0: no limit. */
   readonly timeout: number;
-  /** Where the seed of a random order comes from; `null` for the default generator. */
+  /** The generator that the seed of a random order is drawn from; `null`: the default one. */
   readonly generator: Generator | null;
   readonly #collate: ((samples: T[]) => B | Promise<B>) | null;
-  /** Batches being made beyond the one that the loop waits for. */
+  /** The number of batches made ahead of the one that the loop waits for. */
   readonly #ahead: number;
 
   /**
-   * Loads a dataset; nothing is read before a loop starts.
+   * Makes a loader; nothing is read before a loop starts.
    *
    * @param dataset a map-style dataset, an array, or something to iterate over
    * @throws {ArgumentError} if options contradict each other
    */
   constructor(dataset: AnyDataset<T>, named?: Named<DataLoaderArgs<T, B>>);
-  /** Loads a dataset in batches. */
+  /** Makes a loader with the batch size by position. */
   constructor(dataset: AnyDataset<T>, batchSize: number | null, named?: Named<DataLoaderArgs<T, B>>);
-  /** Loads a dataset with arguments in PyTorch's order. */
+  /** Makes a loader with arguments in PyTorch's order. */
   constructor(dataset: AnyDataset<T>, ...args: Args<typeof DataLoaderArgs<T, B>>);
   constructor(dataset: AnyDataset<T>, ...args: readonly unknown[]) {
     const options = loaderArgs(args) as Readonly<DataLoaderArgs<T, B>>;
@@ -204,7 +206,7 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
   }
 
   /**
-   * How many batches (without batches: samples) an epoch has; Python's `len(loader)`.
+   * The number of batches (without batches: samples) per epoch; Python's `len(loader)`.
    *
    * @throws {ArgumentError} if the dataset, or the sampler, has no length
    */
@@ -227,7 +229,7 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
     throw new ArgumentError("first(): the DataLoader gives no batch: its dataset, or its sampler, is empty");
   }
 
-  /** One epoch. */
+  /** Iterates over one epoch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
     const source = isMapStyle(this.dataset) ? this.#fromIndices(this.dataset) : this.#fromStream(this.dataset);
     const pending: Promise<B | typeof END>[] = [];
@@ -249,7 +251,7 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
     }
   }
 
-  /** Batches of samples at indices: several may be made at the same time. */
+  /** The batches of a map-style dataset: several may be made concurrently. */
   #fromIndices(dataset: Indexable<T>): Batches<B> {
     const order = (this.batchSampler ?? this.sampler!)[Symbol.iterator]() as Iterator<number | readonly number[]>;
     const make = async (): Promise<B | typeof END> => {
@@ -264,7 +266,7 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
     return { next: make, close: () => void order.return?.() };
   }
 
-  /** Batches of a stream: one after the other. */
+  /** The batches of an iterable dataset, made one after the other. */
   #fromStream(dataset: Iterable<T> | AsyncIterable<T>): Batches<B> {
     const stream = Symbol.asyncIterator in dataset ? dataset[Symbol.asyncIterator]() : dataset[Symbol.iterator]();
     const { batchSize } = this;
@@ -291,7 +293,7 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
       close: async () => {
         const closed = Promise.resolve(stream.return?.());
         closed.catch(() => {});
-        // A stream that is still waiting for a sample closes only when that has come, perhaps never.
+        // `return()` of a stream that waits for a sample settles only when the sample has come, perhaps never.
         if (waiting === 0) await closed;
       },
     };
@@ -301,19 +303,20 @@ export class DataLoader<T = any, B = Collated<T>> implements AsyncIterable<B> {
     return this.#collate === null ? defaultCollate(samples) as B : this.#collate([...samples]);
   }
 
-  /** A sample without a batch around it. */
+  /** A single sample, converted or collated without a batch dimension. */
   #single(sample: T): B | Promise<B> {
     const collate = this.#collate as ((sample: unknown) => B | Promise<B>) | null;
     return collate === null ? defaultConvert(sample) as B : collate(sample);
   }
 }
 
-// A loop without `await` is told what it lacks. Not declared, so that for the compiler it is the error that it was.
+// A loop without `await` gets an error that names the remedy. The method is not declared, so that such a loop does not
+// compile.
 Object.defineProperty(DataLoader.prototype, Symbol.iterator, {
   value: () => fail("batches come asynchronously; write for await (const batch of loader)"),
 });
 
-/** Where an epoch's batches come from. */
+/** The source of an epoch's batches. */
 interface Batches<B> {
   next(): Promise<B | typeof END>;
   close(): void | Promise<void>;

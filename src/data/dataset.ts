@@ -1,5 +1,5 @@
 /**
- * Datasets: what a sample is and how many there are.
+ * Datasets: collections of samples that a `DataLoader` makes batches of.
  *
  * A map-style dataset has `length` and `getItem(index)`; any object with these two is one, and so is a plain array. An
  * iterable-style one is any object to iterate over, asynchronously too. `getItem` may return a promise, so samples can
@@ -18,20 +18,18 @@ import { selectRows } from "./rows.ts";
 
 /** The parameters of {@linkcode Subset} after the dataset. */
 export class SubsetArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Which of the dataset's samples, in this order. */
+    /** The indices of the samples, in order. */
     public indices: readonly number[],
   ) {}
 }
 
 /** The parameters of {@linkcode randomSplit} after the dataset. */
 export class RandomSplitArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The parts' sizes, or fractions that add up to one. */
+    /** The sizes of the parts, or fractions that add up to 1. */
     public lengths: readonly number[],
-    /** Where the seed comes from; `null`: the default generator. */
+    /** The generator that the seed is drawn from; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
@@ -42,9 +40,9 @@ const concatDatasetArgs = call("ConcatDataset", NoArgs);
 const chainDatasetArgs = call("ChainDataset", NoArgs);
 const splitArgs = call("randomSplit", RandomSplitArgs);
 
-/** What a map-style dataset must have. */
+/** The interface of map-style datasets. */
 export interface MapStyle<T> {
-  /** How many samples there are; Python's `len(dataset)`. */
+  /** The number of samples; Python's `len(dataset)`. */
   readonly length: number;
   /** The sample at `index`; Python's `dataset[index]`. */
   getItem(index: number): T | Promise<T>;
@@ -57,7 +55,7 @@ export interface MapStyle<T> {
   getBatch?(indices: readonly number[]): unknown;
 }
 
-/** Anything with samples at indices: a map-style dataset or an array. */
+/** A dataset with samples at indices: map-style, or an array. */
 export type Indexable<T> = MapStyle<T> | readonly T[];
 
 /** The sample at `index` of a dataset or an array. */
@@ -94,7 +92,7 @@ export function itemsAt<T>(dataset: Indexable<T>, indices: readonly number[]): r
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
  */
 export abstract class Dataset<T> implements MapStyle<T> {
-  /** How many samples there are; Python's `len(dataset)`. */
+  /** The number of samples; Python's `len(dataset)`. */
   abstract readonly length: number;
 
   /** The sample at `index`; Python's `dataset[index]`. */
@@ -125,7 +123,7 @@ export abstract class Dataset<T> implements MapStyle<T> {
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
  */
 export abstract class IterableDataset<T> {
-  /** Iterates over the samples; a class whose samples are asynchronous has `[Symbol.asyncIterator]` instead. */
+  /** Iterates over the samples. A class whose samples are asynchronous defines `[Symbol.asyncIterator]` instead. */
   [Symbol.iterator](): Iterator<T> {
     throw new ArgumentError(
       `${this.constructor.name}: an IterableDataset must define [Symbol.iterator]() or [Symbol.asyncIterator]()`,
@@ -156,7 +154,7 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
   readonly tensors: T;
 
   /**
-   * Takes the tensors; nothing is copied.
+   * Makes a dataset of tensors, which are not copied.
    *
    * @param tensors at least one, all of the same size in dimension 0
    * @throws {ShapeError} if their sizes differ
@@ -173,17 +171,15 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
     this.tensors = tensors;
   }
 
-  /** How many samples there are. */
   override get length(): number {
     return this.tensors[0].shape[0];
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T {
     return this.tensors.map((t) => t.select(0, index)) as unknown as T;
   }
 
-  /** One `indexSelect` per tensor. */
+  /** A batch of samples, gathered with one `indexSelect` per tensor. */
   getBatch(indices: readonly number[]): T {
     checkIntegers("TensorDataset.getBatch", "indices", indices);
     return selectRows(this.tensors, indices) as unknown as T;
@@ -198,11 +194,11 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
 export class Subset<T> extends Dataset<T> {
   /** The whole dataset. */
   readonly dataset: Indexable<T>;
-  /** Which of its samples, in this order. */
+  /** The indices of the samples, in order. */
   readonly indices: readonly number[];
 
   /**
-   * Takes a dataset and the indices.
+   * Makes a subset of a dataset.
    *
    * @param dataset the whole dataset
    */
@@ -214,17 +210,15 @@ export class Subset<T> extends Dataset<T> {
     this.indices = indices;
   }
 
-  /** How many samples there are. */
   override get length(): number {
     return this.indices.length;
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     return itemAt(this.dataset, this.indices[index]);
   }
 
-  /** The dataset's own indices of the samples that `indices` name here. */
+  /** Translates indices of the subset into indices of the whole dataset. */
   #own(method: string, indices: readonly number[]): number[] {
     checkIntegers(`Subset.${method}`, "indices", indices);
     return indices.map((i) => {
@@ -233,12 +227,12 @@ export class Subset<T> extends Dataset<T> {
     });
   }
 
-  /** The dataset's own way of giving several samples. */
+  /** Several samples, by the whole dataset's `getItems` where it has one. */
   getItems(indices: readonly number[]): readonly T[] | Promise<readonly T[]> {
     return itemsAt(this.dataset, this.#own("getItems", indices));
   }
 
-  /** The dataset's own fast path. */
+  /** A collated batch, by the whole dataset's `getBatch`; `null` where it has none. */
   getBatch(indices: readonly number[]): unknown {
     if (Array.isArray(this.dataset)) return null;
     return (this.dataset as MapStyle<T>).getBatch?.(this.#own("getBatch", indices)) ?? null;
@@ -246,7 +240,7 @@ export class Subset<T> extends Dataset<T> {
 }
 
 /**
- * Several datasets, one after the other.
+ * The concatenation of several map-style datasets.
  *
  * @example
  * ```ts
@@ -259,13 +253,13 @@ export class Subset<T> extends Dataset<T> {
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
  */
 export class ConcatDataset<T> extends Dataset<T> {
-  /** The parts. */
+  /** The concatenated datasets. */
   readonly datasets: readonly Indexable<T>[];
-  /** For each part, how many samples there are up to its end. */
+  /** The cumulative sizes: for each part, the number of samples up to its end. */
   readonly cumulativeSizes: readonly number[];
 
   /**
-   * Takes the parts; nothing is copied.
+   * Concatenates datasets; nothing is copied.
    *
    * @param datasets at least one
    * @throws {ArgumentError} if there is none, or if one has no length
@@ -283,12 +277,10 @@ export class ConcatDataset<T> extends Dataset<T> {
     this.cumulativeSizes = this.datasets.map((d) => total += d.length);
   }
 
-  /** How many samples there are. */
   override get length(): number {
     return this.cumulativeSizes[this.cumulativeSizes.length - 1];
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): T | Promise<T> {
     const at = index < 0 ? index + this.length : index;
     const part = this.cumulativeSizes.findIndex((end) => at < end);
@@ -300,16 +292,16 @@ export class ConcatDataset<T> extends Dataset<T> {
 }
 
 /**
- * Several iterable datasets, one after the other.
+ * The chain of several iterable datasets: all samples of the first, then of the second, and so on.
  *
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ChainDataset
  */
 export class ChainDataset<T> {
-  /** The parts. */
+  /** The concatenated datasets. */
   readonly datasets: readonly (Iterable<T> | AsyncIterable<T>)[];
 
   /**
-   * Takes the parts.
+   * Chains iterable datasets.
    *
    * @param datasets the parts, in order
    */
@@ -320,13 +312,16 @@ export class ChainDataset<T> {
     for (const part of this.datasets) checkIterable("ChainDataset", "each dataset", part);
   }
 
-  /** The samples of every part. */
+  /** Iterates over the samples of all parts in order. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (const dataset of this.datasets) yield* dataset;
   }
 }
 
-/** Turns fractions into counts: rounded down, and the rest handed out one by one from the first. */
+/**
+ * Turns fractions into numbers of samples: rounded down, with the remaining samples handed out one by one from the
+ * first part on.
+ */
 function countsOf(n: number, lengths: readonly number[]): number[] {
   const sum = lengths.reduce((a, b) => a + b, 0);
   if (Math.abs(sum - 1) > 1e-9 || lengths.some((f) => f < 0)) return [...lengths];
@@ -339,7 +334,7 @@ function countsOf(n: number, lengths: readonly number[]): number[] {
 /**
  * Splits a dataset at random into parts that do not overlap.
  *
- * @param dataset what is split
+ * @param dataset the dataset that is split
  * @throws {ArgumentError} if the sizes do not add up to the dataset's length
  *
  * @example

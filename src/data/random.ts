@@ -1,5 +1,5 @@
 /**
- * Random draws that are made on the host, one number at a time: orders of samples, choices by weight.
+ * Random numbers drawn on the host, one at a time, for samplers: permutations, and choices by weight.
  *
  * The stream is the library's own Philox stream of a seed, so an order depends on the seed alone, never on the device.
  *
@@ -31,7 +31,7 @@ export class HostRandom {
     return new HostRandom(BigInt(source.randomWord()) << 32n | BigInt(source.randomWord()));
   }
 
-  /** The next 32 bits. */
+  /** The next 32-bit word of the stream. */
   word(): number {
     if (this.#used === 4) {
       this.#words = philoxBlock([this.#block >>> 0, Math.floor(this.#block / 2 ** 32), 0, 0], this.#key);

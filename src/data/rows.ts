@@ -1,5 +1,5 @@
 /**
- * Rows of tensors at indices: how a batch is gathered in one kernel per tensor.
+ * Gathering rows of tensors: a batch is made with one kernel per tensor.
  *
  * @module
  */

@@ -13,9 +13,9 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
 import { HostRandom } from "./random.ts";
 
-/** Something with a number of samples. */
+/** A value with a length, such as a dataset. */
 export interface Sized {
-  /** How many samples there are. */
+  /** The number of samples. */
   readonly length: number;
 }
 
@@ -25,14 +25,14 @@ export interface Sized {
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
  */
 export abstract class Sampler<T = number> implements Iterable<T> {
-  /** How many indices one iteration gives. */
+  /** The number of indices per epoch. */
   abstract readonly length: number;
 
-  /** One epoch's order. */
+  /** Iterates over the indices of one epoch. */
   abstract [Symbol.iterator](): Iterator<T>;
 }
 
-/** Throws unless a value has a number of samples. */
+/** Throws unless a value has a `length` that is a non-negative integer. */
 function checkSized(op: string, value: unknown): void {
   const has = typeof value === "object" && value !== null && typeof (value as Partial<Sized>).length === "number";
   if (!has) throw new ArgumentError(`${op}(): dataSource must have a length: ${describe(value)}`);
@@ -55,13 +55,13 @@ function checkCount(op: string, name: string, value: number): void {
  * ```
  */
 export class SequentialSampler extends Sampler {
-  /** What is sampled. */
+  /** The dataset whose samples are ordered. */
   readonly dataSource: Sized;
 
   /**
-   * Samples what has a length.
+   * Makes a sampler of a dataset.
    *
-   * @param dataSource what is sampled
+   * @param dataSource the dataset, or another value with a length
    */
   constructor(dataSource: Sized, ...args: Args<typeof NoArgs>) {
     super();
@@ -70,65 +70,59 @@ export class SequentialSampler extends Sampler {
     this.dataSource = dataSource;
   }
 
-  /** How many indices one iteration gives. */
   override get length(): number {
     return this.dataSource.length;
   }
 
-  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     for (let i = 0; i < this.dataSource.length; i++) yield i;
   }
 }
 
-/** The parameters of {@linkcode RandomSampler} after what is sampled. */
+/** The parameters of {@linkcode RandomSampler} after the dataset. */
 export class RandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether a sample may come several times. */
+    /** Whether samples are drawn with replacement. */
     public replacement = false,
-    /** How many to draw; `null`: the number of samples. */
+    /** The number of indices per epoch; `null`: the number of samples. */
     public numSamples: number | null = null,
-    /** Where the seed comes from; `null`: the default generator. */
+    /** The generator that the seed is drawn from; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode SubsetRandomSampler}. */
 export class SubsetRandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The indices to sample. */
     public indices: readonly number[],
-    /** Where the seed comes from; `null`: the default generator. */
+    /** The generator that the seed is drawn from; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode WeightedRandomSampler}. */
 export class WeightedRandomSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One weight per index, not negative; they need not add up to one. */
+    /** The weights: one non-negative number per index; they need not add up to 1. */
     public weights: ArrayLike<number>,
-    /** How many indices to draw. */
+    /** The number of indices per epoch. */
     public numSamples: number,
-    /** Whether an index may come several times. */
+    /** Whether indices are drawn with replacement. */
     public replacement = true,
-    /** Where the seed comes from; `null`: the default generator. */
+    /** The generator that the seed is drawn from; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode BatchSampler}. */
 export class BatchSamplerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Where the indices come from. */
+    /** The sampler whose indices are grouped. */
     public sampler: Iterable<number> & Partial<Sized>,
-    /** How many indices make a batch. */
+    /** The number of indices per batch. */
     public batchSize: number,
-    /** Whether a last, smaller batch is left out. */
+    /** Whether an incomplete last batch is dropped. */
     public dropLast: boolean,
   ) {}
 }
@@ -151,17 +145,17 @@ const batchArgs = call("BatchSampler", BatchSamplerArgs);
  * ```
  */
 export class RandomSampler extends Sampler {
-  /** What is sampled. */
+  /** The dataset whose samples are ordered. */
   readonly dataSource: Sized;
-  /** Whether a sample may come several times. */
+  /** Whether samples are drawn with replacement. */
   readonly replacement: boolean;
   readonly #numSamples: number | null;
   readonly #generator: Generator | null;
 
   /**
-   * Samples what has a length.
+   * Makes a sampler of a dataset.
    *
-   * @param dataSource what is sampled
+   * @param dataSource the dataset, or another value with a length
    */
   constructor(dataSource: Sized, ...args: Args<typeof RandomSamplerArgs>) {
     super();
@@ -174,12 +168,10 @@ export class RandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** How many indices one iteration gives. */
   override get length(): number {
     return this.#numSamples ?? this.dataSource.length;
   }
 
-  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("RandomSampler", this.#generator);
     const n = this.dataSource.length;
@@ -209,7 +201,7 @@ export class SubsetRandomSampler extends Sampler {
   readonly indices: readonly number[];
   readonly #generator: Generator | null;
 
-  /** Samples given indices. */
+  /** Makes a sampler of the given indices. */
   constructor(...args: Args<typeof SubsetRandomSamplerArgs>) {
     super();
     const { indices, generator } = subsetArgs(args);
@@ -218,12 +210,10 @@ export class SubsetRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** How many indices one iteration gives. */
   override get length(): number {
     return this.indices.length;
   }
 
-  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("SubsetRandomSampler", this.#generator);
     for (const i of random.permutation(this.indices.length)) yield this.indices[i];
@@ -245,16 +235,15 @@ export class SubsetRandomSampler extends Sampler {
  * @see Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006)
  */
 export class WeightedRandomSampler extends Sampler {
-  /** One weight per index; they need not add up to one. */
+  /** The weights: one per index; they need not add up to 1. */
   readonly weights: readonly number[];
-  /** How many indices one iteration gives. */
   override readonly length: number;
-  /** Whether an index may come several times. */
+  /** Whether indices are drawn with replacement. */
   readonly replacement: boolean;
   readonly #generator: Generator | null;
 
   /**
-   * Samples the indices of the weights.
+   * Makes a sampler of the weights' indices.
    *
    * @throws {ArgumentError} if the weights are not a list of such numbers, or too few for `numSamples`
    */
@@ -280,7 +269,6 @@ export class WeightedRandomSampler extends Sampler {
     this.#generator = generator;
   }
 
-  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number> {
     const random = HostRandom.from("WeightedRandomSampler", this.#generator);
     yield* this.replacement ? this.#withReplacement(random) : this.#withoutReplacement(random);
@@ -302,7 +290,8 @@ export class WeightedRandomSampler extends Sampler {
   }
 
   #withoutReplacement(random: HostRandom): number[] {
-    // An exponential clock per index, running at its weight: the order of the first rings is that of successive draws.
+    // Each index gets an exponentially distributed time whose rate is its weight; the order of these times has the
+    // distribution of successive draws.
     const clocks = this.weights.map((w, i) => ({ i, time: -Math.log(1 - random.uniform()) / w, w }));
     return clocks.filter(({ w }) => w > 0).sort((a, b) => a.time - b.time).slice(0, this.length).map(({ i }) => i);
   }
@@ -321,14 +310,14 @@ export class WeightedRandomSampler extends Sampler {
  * ```
  */
 export class BatchSampler extends Sampler<number[]> {
-  /** Where the indices come from. */
+  /** The sampler whose indices are grouped. */
   readonly sampler: Iterable<number> & Partial<Sized>;
-  /** How many indices make a batch. */
+  /** The number of indices per batch. */
   readonly batchSize: number;
-  /** Whether a last, smaller batch is left out. */
+  /** Whether an incomplete last batch is dropped. */
   readonly dropLast: boolean;
 
-  /** Groups the indices of a sampler. */
+  /** Makes batches of a sampler's indices. */
   constructor(...args: Args<typeof BatchSamplerArgs>) {
     super();
     const { sampler, batchSize, dropLast } = batchArgs(args);
@@ -339,14 +328,12 @@ export class BatchSampler extends Sampler<number[]> {
     this.dropLast = dropLast;
   }
 
-  /** How many indices one iteration gives. */
   override get length(): number {
     const n = this.sampler.length;
     if (n === undefined) throw new ArgumentError("BatchSampler.length: the sampler has no length");
     return this.dropLast ? Math.floor(n / this.batchSize) : Math.ceil(n / this.batchSize);
   }
 
-  /** One epoch's order. */
   override *[Symbol.iterator](): Iterator<number[]> {
     let batch: number[] = [];
     for (const index of this.sampler) {

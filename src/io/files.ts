@@ -1,9 +1,10 @@
 /**
- * Whole files in, whole files out: the only place of the library that touches the file system.
+ * Reading and writing of whole files.
  *
- * Reading takes a path, a `file:` URL or an `http(s):` URL. Writing is atomic: the bytes go to a temporary file beside
- * the target, are flushed to the disk, and only then take the target's name, so a crash or a full disk leaves the
- * previous file as it was. A failure keeps Deno's own error class (`Deno.errors.NotFound`, …) and says what to do.
+ * Reading takes a path, a `file:` URL or an `http(s):` URL. Writing is atomic: the bytes are written to a temporary
+ * file beside the target and flushed to the disk, and only then the file is renamed to the target's name, so a crash or
+ * a full disk leaves the previous file as it was. A failure keeps Deno's own error class (`Deno.errors.NotFound`, …)
+ * and says what to do.
  *
  * @module
  */
@@ -21,7 +22,7 @@ import {
   systemError,
 } from "../base/platform.ts";
 
-/** Where bytes come from: a path, or a `file:`, `http:` or `https:` URL. */
+/** The source of bytes: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -34,12 +35,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   AlreadyExists: "the path is taken",
 };
 
-/** A system's error again, of its own class, worded as ours. */
+/** Rewords an error of the system in the library's form; its class stays the same. */
 function explain(op: string, action: string, path: string, cause: unknown): Error {
   if (!(cause instanceof Error)) throw cause;
   const reason = REMEDIES[cause.name] ?? cause.message;
   const message = `${op}(): cannot ${action}: "${path}"; ${reason}`;
-  // What the system was not even asked is a path that none has: an empty one, one with a zero byte.
+  // A TypeError means that the path itself is invalid: it is empty or has a zero byte.
   return cause instanceof TypeError
     ? new ArgumentError(message, { cause })
     : systemError(cause.name, message, { cause });
@@ -56,9 +57,9 @@ export function localPath(op: string, source: Source): string | URL | null {
 }
 
 /**
- * All the bytes of a file or of a URL's answer.
+ * All the bytes of a file, or of the response to a URL.
  *
- * @param op the public function that asks, for the error's text
+ * @param op the public function, for error messages
  */
 export async function readBytes(op: string, source: Source): Promise<Uint8Array<ArrayBuffer>> {
   const path = localPath(op, source);
@@ -111,7 +112,7 @@ export class FileSlices implements Disposable {
 
   /** The bytes from `begin` to `end`; fewer where the file has become shorter. */
   read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
-    // One after another: the position is the file's, so two reads at once would mix their bytes.
+    // One read after another: they share the file's position, so concurrent reads would mix their bytes.
     const result = this.#last.then(() => this.#readNow(begin, end));
     this.#last = result.catch(() => {});
     return result;
@@ -144,12 +145,12 @@ export class FileSlices implements Disposable {
   }
 }
 
-/** The file that a write to `path` replaces: what a symbolic link points at, so that the link survives. */
+/** The file that a write to `path` replaces: the target of a symbolic link, so that the link survives. */
 async function writeTarget(path: string | URL): Promise<string> {
   try {
     return await realPath(path);
   } catch (cause) {
-    // Without the permission to read, the link itself is replaced: writing needs no more than its own permission.
+    // Without read permission the link itself is replaced, so that writing needs only write permission.
     if (!isSystemError(cause, "NotFound", "NotCapable")) throw cause;
     return path instanceof URL ? pathOf(path) : path;
   }
@@ -166,9 +167,9 @@ async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void
 }
 
 /**
- * Writes `parts`, one after another, as the file at `path`, or leaves what was there.
+ * Writes `parts`, one after another, as the file at `path`; on failure the previous file stays.
  *
- * @param op the public function that asks, for the error's text
+ * @param op the public function, for error messages
  */
 export async function writeBytes(op: string, path: string | URL, parts: Iterable<Uint8Array>): Promise<void> {
   let temporary: string | null = null;

@@ -14,7 +14,6 @@ import { type IdxArray, parseIdx } from "./idx_format.ts";
 
 /** The parameters of {@linkcode readFile}. */
 export class ReadFileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
@@ -23,11 +22,10 @@ export class ReadFileArgs {
 
 /** The parameters of {@linkcode loadFile}. */
 export class LoadIdxFileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
-    /** Where the tensor goes. */
+    /** The device of the tensor. */
     public device: string | Device = "cpu",
   ) {}
 }
@@ -36,7 +34,7 @@ const readFileArgs = call("readFile", ReadFileArgs);
 const loadFileArgs = call("loadFile", LoadIdxFileArgs);
 
 /**
- * Reads an IDX file, gzipped or not, into memory of JavaScript.
+ * Reads an IDX file, gzipped or not, into a JavaScript array.
  *
  * @throws {FormatError} if the file is truncated or malformed
  */

@@ -2,7 +2,7 @@
  * The IDX format of MNIST as a pure function over bytes: magic number, sizes, big-endian values; gzipped or not.
  *
  * The header says exactly how many bytes follow, so a truncated file, a longer one and a gzip stream that unpacks to
- * more than it should are all found before much memory is spent on them.
+ * more than it should are all detected before they take much memory.
  *
  * @see http://yann.lecun.com/exdb/mnist/ (at the end of the page)
  * @module
@@ -11,17 +11,17 @@
 import { type DType, float32, float64, int16, int32, int8, uint8 } from "../base/dtype.ts";
 import { FormatError, show } from "../base/errors.ts";
 
-/** An array as an IDX file holds it, in this machine's byte order. */
+/** The array of an IDX file. */
 export interface IdxArray {
-  /** Element type. */
+  /** The type of the elements. */
   readonly dtype: DType;
-  /** Sizes. */
+  /** The shape. */
   readonly shape: readonly number[];
   /** The values, row-major, as little-endian bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The third byte of the magic number. */
+/** The dtypes by the third byte of the magic number. */
 const TYPES: Readonly<Record<number, DType>> = {
   0x08: uint8,
   0x09: int8,
@@ -60,16 +60,16 @@ function parseHeader(op: string, file: string, bytes: Uint8Array): IdxHeader | n
   return { dtype, shape, dataStart, total };
 }
 
-/** Turns the bytes of each element round. */
+/** Reverses the byte order of each element, in place. */
 function swapBytes(bytes: Uint8Array, itemsize: number): void {
   for (let at = 0; itemsize > 1 && at < bytes.length; at += itemsize) bytes.subarray(at, at + itemsize).reverse();
 }
 
 /**
- * Reads the bytes of an IDX file, as they are or gzipped.
+ * Parses the bytes of an IDX file, gzipped or not.
  *
- * @param op the public function that reads, for the error's text
- * @param file what is read, likewise
+ * @param op the public function, for error messages
+ * @param file the name of the file, for error messages
  * @throws {FormatError} if the bytes are not exactly one IDX array
  */
 export async function parseIdx(op: string, file: string, bytes: Uint8Array<ArrayBuffer>): Promise<IdxArray> {

@@ -36,13 +36,13 @@ import { Tensor } from "../tensor/tensor.ts";
 import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
 import {
   dataStartOf,
-  type Entry,
   type FormatDtype,
   type Header,
-  type Item,
   type Origin,
   parseHeader,
   serializeHeader,
+  type TensorEntry,
+  type TensorInfo,
 } from "./safetensors_format.ts";
 import { widen, WIDENED } from "./widen.ts";
 
@@ -66,7 +66,7 @@ const NAMES: ReadonlyMap<DType, FormatDtype> = new Map(
   Object.entries(DTYPES).map(([name, dtype]) => [dtype, name as FormatDtype]),
 );
 
-/** The parameters of reading, after the source. */
+/** The options of all functions that read. */
 export class LoadArgs {
   /**
    * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64. Every value is kept
@@ -77,11 +77,10 @@ export class LoadArgs {
 
 /** The parameters of {@linkcode loadFile}. */
 export class LoadFileArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A path, or a `file:`, `http:` or `https:` URL. */
     public filename: Source,
-    /** Where the tensors go. */
+    /** The device of the tensors. */
     public device: string | Device = "cpu",
   ) {
     super();
@@ -90,11 +89,10 @@ export class LoadFileArgs extends LoadArgs {
 
 /** The parameters of {@linkcode load}. */
 export class LoadBytesArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The bytes, in a `Uint8Array`, another view of a buffer, or a buffer. */
     public data: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
-    /** Where the tensors go. */
+    /** The device of the tensors. */
     public device: string | Device = "cpu",
   ) {
     super();
@@ -103,11 +101,10 @@ export class LoadBytesArgs extends LoadArgs {
 
 /** The parameters of {@linkcode safeOpen}. */
 export class SafeOpenArgs extends LoadArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The file. */
+    /** The path, or a `file:` URL. */
     public filename: string | URL,
-    /** Where the tensors go. */
+    /** The device of the tensors. */
     public device: string | Device = "cpu",
   ) {
     super();
@@ -116,37 +113,34 @@ export class SafeOpenArgs extends LoadArgs {
 
 /** The parameters of {@linkcode SafetensorsFile.getTensor}. */
 export class GetTensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor's name. */
     public name: string,
   ) {}
 }
 
-/** Free text that goes with a file. */
+/** The metadata of a file: text by key. */
 export type Metadata = Readonly<Record<string, string>>;
 
 /** The parameters of {@linkcode save} after the state dict. */
 export class SaveArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Free text to go with it. */
+    /** The metadata: text by key; `null`: none. */
     public metadata: Metadata | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode saveFile} after the state dict. */
 export class SaveFileArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Where to. */
+    /** The path of the file to write. */
     public filename: string | URL,
-    /** Free text to go with it. */
+    /** The metadata: text by key; `null`: none. */
     public metadata: Metadata | null = null,
   ) {}
 }
 
-/** What the tensors of a file become. */
+/** The options by which the tensors of a file are made. */
 type LoadOptions = Pick<LoadFileArgs, "device" | "widen">;
 
 const keysArgs = call("keys", NoArgs);
@@ -159,10 +153,10 @@ const saveArgs = call("save", SaveArgs);
 const saveFileArgs = call("saveFile", SaveFileArgs);
 
 /**
- * Arguments with the metadata by name. By position it is an object at the end, as named arguments are; the two are told
- * apart by their values, which in metadata are all texts.
+ * Moves metadata given by position into the named arguments. Both are an object at the end; they are told apart by
+ * their values, which in metadata are all strings.
  *
- * @param place where the metadata is by position
+ * @param place the index of the metadata among the arguments by position
  */
 function withMetadata(args: readonly unknown[], place: number): readonly unknown[] {
   const last = args[place];
@@ -175,8 +169,8 @@ function checkMetadata(op: string, metadata: unknown): void {
   throw new ArgumentError(`${op}(): metadata must be an object of texts, or null: ${describe(metadata)}`);
 }
 
-/** A tensor of the file, from its bytes. */
-function makeTensor(origin: Origin, entry: Entry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
+/** Makes a tensor of an entry of the file and its bytes. */
+function makeTensor(origin: Origin, entry: TensorEntry, bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Tensor {
   const { op, file } = origin;
   const { device } = options;
   if (bytes.length !== entry.end - entry.begin) {
@@ -208,7 +202,7 @@ export class SafetensorsFile implements Disposable {
   readonly #header: Header;
   readonly #origin: Origin;
   readonly #options: LoadOptions;
-  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #entries: ReadonlyMap<string, TensorEntry>;
 
   /** Use {@linkcode safeOpen}. */
   constructor(file: FileSlices, header: Header, origin: Origin, options: LoadOptions) {
@@ -225,7 +219,7 @@ export class SafetensorsFile implements Disposable {
     return [...this.#entries.keys()];
   }
 
-  /** The free text of the file; `null` where it has none. */
+  /** The metadata of the file; `null` where it has none. */
   metadata(...args: Args<typeof NoArgs>): Record<string, string> | null {
     metadataArgs(args);
     const { metadata } = this.#header;
@@ -235,7 +229,7 @@ export class SafetensorsFile implements Disposable {
   /**
    * Reads one tensor.
    *
-   * @throws {ArgumentError} if the file has none of that name
+   * @throws {ArgumentError} if the file has no tensor of that name
    */
   async getTensor(...args: Args<typeof GetTensorArgs>): Promise<Tensor> {
     const { name } = getTensorArgs(args);
@@ -306,7 +300,7 @@ async function collect(
     for (const [, tensor] of out) tensor.dispose();
     throw error;
   }
-  // Not by assignment: a tensor may be called __proto__.
+  // Object.fromEntries, not assignment, because a tensor may be named __proto__.
   return Object.fromEntries(out);
 }
 
@@ -336,11 +330,13 @@ function loadBytes(origin: Origin, data: Uint8Array, options: LoadOptions): Reco
   return Object.fromEntries(out);
 }
 
-interface Part extends Item {
+interface Part extends TensorInfo {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The parts of a file in order. All reads start before the first is awaited, so the values are of one moment. */
+/**
+ * The parts of a file in order. All reads start before the first one is awaited, so the values are those of one moment.
+ */
 async function encode(
   op: string,
   tensors: Readonly<Record<string, Tensor>>,
@@ -375,7 +371,7 @@ async function encode(
 }
 
 /**
- * The bytes of a file with a state dict.
+ * Encodes a state dict as the bytes of a safetensors file.
  *
  * @param tensors the state dict
  * @throws {DTypeError} if the format lacks a tensor's dtype
@@ -390,7 +386,7 @@ export async function save(
 }
 
 /**
- * Writes a state dict to a file. The file appears complete or not at all; a failure leaves the previous one.
+ * Writes a state dict to a file, atomically: a failure leaves the previous file.
  *
  * Differs from PyTorch: tensors that share memory, or are not contiguous, are written as copies instead of refused.
  *

@@ -1,10 +1,10 @@
 /**
- * The safetensors format as pure functions over bytes: a header's text to checked entries, and back.
+ * The safetensors format as pure functions over bytes: parsing and checking a header, and writing one.
  *
  * A file is eight bytes (the header's length, little-endian), a JSON header that gives every tensor's dtype, shape and
- * place, and the values, back to back. Files come from strangers, so nothing in a header is believed before it is
- * checked: the tensors must cover the data exactly, without overlap or hole, and no name may appear twice. This file
- * knows no tensors and no file system; `safetensors.ts` does.
+ * place, and the values, back to back. Files may be malicious, so everything in a header is checked: the tensors must
+ * cover the data exactly, without overlap or gap, and no name may occur twice. This file knows no tensors and no file
+ * system; `safetensors.ts` does.
  *
  * @see https://github.com/huggingface/safetensors#format
  * @module
@@ -47,31 +47,35 @@ const ORDER: readonly string[] = Object.keys(BITS);
 /** The reference implementation's limit on the header's length. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** One tensor of a file. */
-export interface Entry {
-  /** Its name: a key of the state dict. */
+/** What a header says of a tensor, except where its values are. */
+export interface TensorInfo {
+  /** The name: a key of the state dict. */
   readonly name: string;
-  /** Element type. */
+  /** The type of the elements. */
   readonly dtype: FormatDtype;
-  /** Sizes. */
+  /** The shape. */
   readonly shape: readonly number[];
-  /** Its first byte, counted from the start of the data. */
+}
+
+/** The entry of one tensor in a header. */
+export interface TensorEntry extends TensorInfo {
+  /** The first byte, counted from the start of the data. */
   readonly begin: number;
-  /** One past its last byte. */
+  /** One past the last byte. */
   readonly end: number;
 }
 
 /** A checked header. */
 export interface Header {
   /** The tensors, in the order in which their values lie. */
-  readonly entries: readonly Entry[];
-  /** Free text beside the tensors; `null` where there is none. */
+  readonly entries: readonly TensorEntry[];
+  /** The metadata: text by key; `null` where there is none. */
   readonly metadata: Readonly<Record<string, string>> | null;
-  /** Where the data starts in the file. */
+  /** The offset of the data in the file, in bytes. */
   readonly dataStart: number;
 }
 
-/** What is read, for the text of errors. */
+/** The public function and the file, for error messages. */
 export interface Origin {
   /** The public function. */
   readonly op: string;
@@ -84,7 +88,7 @@ function bad(origin: Origin, rule: string): FormatError {
 }
 
 /**
- * Where the data starts: 8 plus the header's length.
+ * The offset of the data in the file: 8 plus the header's length.
  *
  * @param start the first eight bytes of the file, or all of a shorter one
  * @param fileBytes the size of the file
@@ -122,7 +126,7 @@ export function parseHeader(start: Uint8Array, fileBytes: number, origin: Origin
   if (start.length < dataStart) throw bad(origin, `the file ends inside the header`);
   const root = parseJson(start.subarray(8, dataStart), origin);
   const metadata = readMetadata(root["__metadata__"], origin);
-  const entries: Entry[] = [];
+  const entries: TensorEntry[] = [];
   for (const [name, value] of Object.entries(root)) {
     if (name !== "__metadata__") entries.push(readEntry(name, value, origin));
   }
@@ -189,13 +193,13 @@ function readMetadata(value: unknown, origin: Origin): Record<string, string> | 
   return value as Record<string, string>;
 }
 
-/** A list of non-negative integers that JavaScript holds exactly, or `null`. */
+/** A value as a list of non-negative safe integers, or `null` where it is none. */
 function asSizes(value: unknown): number[] | null {
   if (!Array.isArray(value)) return null;
   return value.every((v) => typeof v === "number" && Number.isSafeInteger(v) && v >= 0) ? value : null;
 }
 
-function readEntry(name: string, value: unknown, origin: Origin): Entry {
+function readEntry(name: string, value: unknown, origin: Origin): TensorEntry {
   const what = `tensor ${quote(name)}`;
   if (!name.isWellFormed()) throw bad(origin, `the name ${quote(name)} is not valid Unicode`);
   if (!isObject(value)) throw bad(origin, `${what} is not described by an object`);
@@ -217,14 +221,17 @@ function readEntry(name: string, value: unknown, origin: Origin): Entry {
   return { name, dtype: dtype as FormatDtype, shape, begin, end };
 }
 
-/** Bytes of a tensor; a value above 2^53, or a part of a byte, never equals a range of the file. */
+/**
+ * The size of a tensor in bytes. It may be inexact above 2^53, or fractional, but then it never equals the length of a
+ * range of the file.
+ */
 export function byteLength(dtype: FormatDtype, shape: readonly number[]): number {
   let bits: number = BITS[dtype];
   for (const size of shape) bits *= size;
   return bits / 8;
 }
 
-function checkCoverage(entries: readonly Entry[], dataBytes: number, origin: Origin): void {
+function checkCoverage(entries: readonly TensorEntry[], dataBytes: number, origin: Origin): void {
   let at = 0;
   for (const { name, begin, end } of entries) {
     const what = `tensor ${quote(name)}`;
@@ -236,16 +243,6 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, origin: Ori
   if (at !== dataBytes) throw bad(origin, `${dataBytes - at} bytes after the last tensor belong to none`);
 }
 
-/** A tensor to be written. */
-export interface Item {
-  /** Its name. */
-  readonly name: string;
-  /** Element type. */
-  readonly dtype: FormatDtype;
-  /** Sizes. */
-  readonly shape: readonly number[];
-}
-
 /**
  * The length and header of a file, and the order in which the values must follow.
  *
@@ -253,7 +250,7 @@ export interface Item {
  *
  * @throws {ArgumentError} if a name or the metadata cannot be written
  */
-export function serializeHeader<T extends Item>(
+export function serializeHeader<T extends TensorInfo>(
   op: string,
   items: Iterable<T>,
   metadata: Readonly<Record<string, string>> | null = null,

@@ -1,5 +1,5 @@
 /**
- * Element types that Cresset lacks, read as wider ones that hold every value exactly.
+ * Widening: element types that Cresset lacks are read as wider ones that represent every value exactly.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { type DType, int32, int64 } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { FormatDtype } from "./safetensors_format.ts";
 
-/** What each element type is read as. */
+/** The dtype that each widened element type is read as. */
 export const WIDENED: Readonly<Partial<Record<FormatDtype, DType>>> = {
   U16: int32,
   U32: int64,
   U64: int64,
 };
 
-/** Values with their new element type. */
+/** Widened values and their dtype. */
 export interface Widened {
-  /** The new element type. */
+  /** The wider dtype. */
   readonly dtype: DType;
   /** The values. */
   readonly values: Int32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
@@ -26,7 +26,7 @@ export interface Widened {
 /**
  * Converts the bytes of a tensor.
  *
- * @param bytes the whole of a buffer
+ * @param bytes a view of a whole buffer
  * @throws {DTypeError} if a U64 value exceeds int64
  */
 export function widen(op: string, name: string, dtype: FormatDtype, bytes: Uint8Array<ArrayBuffer>): Widened {

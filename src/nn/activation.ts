@@ -1,5 +1,5 @@
 /**
- * Activations as layers: each holds the options of the function of the same name and calls it.
+ * Activation layers: each stores the options of the function of the same name and calls it.
  *
  * @module
  */
@@ -25,12 +25,12 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { float, python } from "./repr.ts";
 
-/** `inplace=True` where the layer writes into its input, after `before`. */
+/** The printed options of an activation: `before`, then `inplace=True` where the layer writes into its input. */
 function printed(before: string, { inplace }: InplaceArgs): string {
   return [before, inplace ? "inplace=True" : ""].filter((part) => part !== "").join(", ");
 }
 
-/** An activation with nothing to choose but `inplace`. */
+/** Defines an activation whose only option is `inplace`. */
 function simple(name: string, activate: (input: Tensor, inplace: boolean) => Tensor): Layer<typeof InplaceArgs> {
   return layer({
     name,
@@ -40,69 +40,60 @@ function simple(name: string, activate: (input: Tensor, inplace: boolean) => Ten
   });
 }
 
-/** An activation with nothing to choose. */
+/** Defines an activation without options. */
 function plain(name: string, activate: (input: Tensor) => Tensor): Layer<typeof NoArgs> {
   return layer({ name, params: NoArgs, call: (_, input: Tensor) => activate(input) });
 }
 
-/** `max(x, 0)`. */
+/** Rectified linear unit: `max(x, 0)`. */
 export const ReLU: Layer<typeof InplaceArgs> = simple("ReLU", F.relu);
-/** See the class of the same name. */
 export type ReLU = InstanceType<typeof ReLU>;
 
-/** Self-normalising: a scaled ELU with the constants that keep mean 0 and variance 1 (https://arxiv.org/abs/1706.02515). */
+/**
+ * Scaled exponential linear unit: an ELU with the constants that keep mean 0 and variance 1 from layer to layer
+ * (https://arxiv.org/abs/1706.02515).
+ */
 export const SELU: Layer<typeof InplaceArgs> = simple("SELU", F.selu);
-/** See the class of the same name. */
 export type SELU = InstanceType<typeof SELU>;
 
-/** `x · sigmoid(x)`. */
+/** Sigmoid linear unit (swish): `x · sigmoid(x)`. */
 export const SiLU: Layer<typeof InplaceArgs> = simple("SiLU", F.silu);
-/** See the class of the same name. */
 export type SiLU = InstanceType<typeof SiLU>;
 
 /** `x · tanh(softplus(x))`. */
 export const Mish: Layer<typeof InplaceArgs> = simple("Mish", F.mish);
-/** See the class of the same name. */
 export type Mish = InstanceType<typeof Mish>;
 
 /** `x / 6 + 1 / 2`, limited to [0, 1]. */
 export const Hardsigmoid: Layer<typeof InplaceArgs> = simple("Hardsigmoid", F.hardsigmoid);
-/** See the class of the same name. */
 export type Hardsigmoid = InstanceType<typeof Hardsigmoid>;
 
 /** `x · hardsigmoid(x)`. */
 export const Hardswish: Layer<typeof InplaceArgs> = simple("Hardswish", F.hardswish);
-/** See the class of the same name. */
 export type Hardswish = InstanceType<typeof Hardswish>;
 
 /** `x` limited to [0, 6]. */
 export const ReLU6: Layer<typeof InplaceArgs> = simple("ReLU6", F.relu6);
-/** See the class of the same name. */
 export type ReLU6 = InstanceType<typeof ReLU6>;
 
-/** `1 / (1 + e^-x)`. */
+/** Logistic sigmoid: `1 / (1 + e^-x)`. */
 export const Sigmoid: Layer<typeof NoArgs> = plain("Sigmoid", F.sigmoid);
-/** See the class of the same name. */
 export type Sigmoid = InstanceType<typeof Sigmoid>;
 
 /** The hyperbolic tangent. */
 export const Tanh: Layer<typeof NoArgs> = plain("Tanh", F.tanh);
-/** See the class of the same name. */
 export type Tanh = InstanceType<typeof Tanh>;
 
 /** `x / (1 + |x|)`. */
 export const Softsign: Layer<typeof NoArgs> = plain("Softsign", F.softsign);
-/** See the class of the same name. */
 export type Softsign = InstanceType<typeof Softsign>;
 
 /** `x - tanh(x)`. */
 export const Tanhshrink: Layer<typeof NoArgs> = plain("Tanhshrink", F.tanhshrink);
-/** See the class of the same name. */
 export type Tanhshrink = InstanceType<typeof Tanhshrink>;
 
 /** The logarithm of the sigmoid. */
 export const LogSigmoid: Layer<typeof NoArgs> = plain("LogSigmoid", F.logsigmoid);
-/** See the class of the same name. */
 export type LogSigmoid = InstanceType<typeof LogSigmoid>;
 
 /** `x` limited to [minVal, maxVal]. */
@@ -117,77 +108,69 @@ export const Hardtanh: Layer<typeof HardtanhArgs> = layer({
   call: (o, input: Tensor) => F.hardtanh(input, o.minVal, o.maxVal, o.inplace),
   repr: (o) => printed(`min_val=${float(o.minVal)}, max_val=${float(o.maxVal)}`, o),
 });
-/** See the class of the same name. */
 export type Hardtanh = InstanceType<typeof Hardtanh>;
 
-/** `x` above 0, `negativeSlope · x` below. */
+/** Leaky rectified linear unit: `x` above 0, `negativeSlope · x` below. */
 export const LeakyReLU: Layer<typeof LeakyReluArgs> = layer({
   name: "LeakyReLU",
   params: LeakyReluArgs,
   call: (o, input: Tensor) => F.leakyRelu(input, o.negativeSlope, o.inplace),
   repr: (o) => printed(shown(o, "negativeSlope"), o),
 });
-/** See the class of the same name. */
 export type LeakyReLU = InstanceType<typeof LeakyReLU>;
 
-/** `x` above 0, `alpha · (e^x - 1)` below. */
+/** Exponential linear unit: `x` above 0, `alpha · (e^x - 1)` below. */
 export const ELU: Layer<typeof AlphaArgs> = layer({
   name: "ELU",
   params: AlphaArgs,
   call: (o, input: Tensor) => F.elu(input, o.alpha, o.inplace),
   repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
 });
-/** See the class of the same name. */
 export type ELU = InstanceType<typeof ELU>;
 
-/** `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
+/** Continuously differentiable exponential linear unit: `max(0, x) + min(0, alpha · (e^(x / alpha) - 1))`. */
 export const CELU: Layer<typeof AlphaArgs> = layer({
   name: "CELU",
   params: AlphaArgs,
   call: (o, input: Tensor) => F.celu(input, o.alpha, o.inplace),
   repr: (o) => printed(`alpha=${float(o.alpha)}`, o),
 });
-/** See the class of the same name. */
 export type CELU = InstanceType<typeof CELU>;
 
-/** `x · Φ(x)`, Φ being the normal distribution function. */
+/** Gaussian error linear unit: `x · Φ(x)`, where Φ is the normal distribution function. */
 export const GELU: Layer<typeof GeluArgs> = layer({
   name: "GELU",
   params: GeluArgs,
   call: (o, input: Tensor) => F.gelu(input, o.approximate),
   repr: (o) => shown(o, "approximate"),
 });
-/** See the class of the same name. */
 export type GELU = InstanceType<typeof GELU>;
 
-/** `log(1 + e^(beta · x)) / beta`. */
+/** Smooth rectified linear unit: `log(1 + e^(beta · x)) / beta`. */
 export const Softplus: Layer<typeof SoftplusArgs> = layer({
   name: "Softplus",
   params: SoftplusArgs,
   call: (o, input: Tensor) => F.softplus(input, o.beta, o.threshold),
   repr: (o) => `beta=${float(o.beta)}, threshold=${float(o.threshold)}`,
 });
-/** See the class of the same name. */
 export type Softplus = InstanceType<typeof Softplus>;
 
-/** `x` outside of [-lambd, lambd], else 0. */
+/** Hard shrinkage: `x` outside of [-lambd, lambd], else 0. */
 export const Hardshrink: Layer<typeof ShrinkArgs> = layer({
   name: "Hardshrink",
   params: ShrinkArgs,
   call: (o, input: Tensor) => F.hardshrink(input, o.lambd),
   repr: (o) => python(o.lambd),
 });
-/** See the class of the same name. */
 export type Hardshrink = InstanceType<typeof Hardshrink>;
 
-/** `x` moved toward 0 by `lambd`, 0 within. */
+/** Soft shrinkage: `x` moved toward 0 by `lambd`; 0 for `x` in [-lambd, lambd]. */
 export const Softshrink: Layer<typeof ShrinkArgs> = layer({
   name: "Softshrink",
   params: ShrinkArgs,
   call: (o, input: Tensor) => F.softshrink(input, o.lambd),
   repr: (o) => python(o.lambd),
 });
-/** See the class of the same name. */
 export type Softshrink = InstanceType<typeof Softshrink>;
 
 /** `x` above `threshold`, else `value`. */
@@ -197,49 +180,47 @@ export const Threshold: Layer<typeof ThresholdArgs> = layer({
   call: (o, input: Tensor) => F.threshold(input, o.threshold, o.value, o.inplace),
   repr: (o) => printed(shown(o, "threshold", "value"), o),
 });
-/** See the class of the same name. */
 export type Threshold = InstanceType<typeof Threshold>;
 
 /** The parameters of {@linkcode RReLU}. */
 export class RReLUArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The least slope. */
+    /** The lower bound of the slopes. */
     public lower: number = 1 / 8,
-    /** The largest slope. */
+    /** The upper bound of the slopes. */
     public upper: number = 1 / 3,
     /** Whether the result is written into the input. */
     public inplace = false,
   ) {}
 }
 
-/** `x` above 0; below, times a slope drawn from [lower, upper] in training and their mean otherwise. */
+/**
+ * Randomised leaky rectified linear unit: `x` above 0; below, `x` times a slope drawn from [lower, upper] in training,
+ * times the mean of the two bounds otherwise.
+ */
 export const RReLU: Layer<typeof RReLUArgs> = layer({
   name: "RReLU",
   params: RReLUArgs,
   call: (o, input: Tensor) => F.rrelu(input, o.lower, o.upper, o.training, o.inplace),
   repr: (o) => printed(shown(o, "lower", "upper"), o),
 });
-/** See the class of the same name. */
 export type RReLU = InstanceType<typeof RReLU>;
 
-/** The first half along a dimension times the sigmoid of the second. */
+/** Gated linear unit: the first half of the input along a dimension times the sigmoid of the second half. */
 export const GLU: Layer<typeof GluArgs> = layer({
   name: "GLU",
   params: GluArgs,
   call: (o, input: Tensor) => F.glu(input, o.dim),
   repr: (o) => shown(o, "dim"),
 });
-/** See the class of the same name. */
 export type GLU = InstanceType<typeof GLU>;
 
 /** The parameters of {@linkcode PReLU}. */
 export class PReLUArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** How many slopes are learned: 1, or one per channel. */
+    /** The number of learned slopes: 1, or the number of channels. */
     public numParameters = 1,
-    /** Their initial value. */
+    /** The initial value of the slopes. */
     public init = 0.25,
   ) {
     super();
@@ -248,16 +229,15 @@ export class PReLUArgs extends FactoryArgs {
 
 const preluArgs = call("PReLU", PReLUArgs);
 
-/** `x` above 0, a learned multiple of it below. */
+/** Parametric rectified linear unit: `x` above 0, a learned slope times `x` below. */
 export class PReLU extends Module {
-  /** How many slopes are learned. */
+  /** The number of learned slopes. */
   readonly numParameters: number;
-  /** Their initial value. */
+  /** The initial value of the slopes. */
   readonly init: number;
-  /** The slopes. */
+  /** The slopes `(numParameters)`. */
   weight: Parameter;
 
-  /** Takes what {@linkcode PReLUArgs} declares. */
   constructor(...args: Args<typeof PReLUArgs>) {
     super();
     const o = preluArgs(args);
@@ -271,7 +251,6 @@ export class PReLU extends Module {
     return F.prelu(input, this.weight);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `num_parameters=${this.numParameters}`;
   }

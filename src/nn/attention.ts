@@ -1,5 +1,5 @@
 /**
- * `MultiheadAttention`.
+ * Multi-head attention as a layer: `MultiheadAttention`.
  *
  * @module
  */
@@ -19,25 +19,24 @@ export class NonDynamicallyQuantizableLinear extends Linear {}
 
 /** The parameters of {@linkcode MultiheadAttention}. */
 export class MultiheadAttentionArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of query and output. */
+    /** The embedding size E: that of query and output. */
     public embedDim: number,
-    /** How many heads; they share the size. */
+    /** The number of heads; each has size `embedDim / numHeads`. */
     public numHeads: number,
-    /** The probability that a weight is dropped. */
+    /** The dropout probability of the attention weights. */
     public dropout = 0,
-    /** Whether projections have biases. */
+    /** Whether the projections have biases. */
     public bias = true,
     /** Whether a learned key and value are added to every sequence. */
     public addBiasKv = false,
     /** Whether a key and a value of zeros are added. */
     public addZeroAttn = false,
-    /** Size of the keys; `null`: that of the query. */
+    /** The size of the keys; `null`: `embedDim`. */
     public kdim: number | null = null,
-    /** Size of the values; `null`: that of the query. */
+    /** The size of the values; `null`: `embedDim`. */
     public vdim: number | null = null,
-    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    /** Whether the batch is the first dimension: inputs are `(N, L, E)`, not `(L, N, E)`. */
     public batchFirst = false,
   ) {
     super();
@@ -48,17 +47,19 @@ const attentionArgs = call("MultiheadAttention", MultiheadAttentionArgs);
 
 /** The parameters of a call of {@linkcode MultiheadAttention} after query, key and value. */
 export class AttentionCallArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** `true` (or -∞) at keys that do not count, `(N, S)` or `(S)`. */
+    /** The key padding mask `(N, S)` or `(S)`: `true` (or -∞) at keys that are ignored. */
     public keyPaddingMask: Tensor | null = null,
-    /** Whether the weights are returned. */
+    /** Whether the attention weights are returned. */
     public needWeights = true,
-    /** `true` where attention is forbidden, or numbers that are added, `(L, S)` or `(N · heads, L, S)`. */
+    /**
+     * The attention mask `(L, S)` or `(N · heads, L, S)`: `true` where a query may not attend to a key, or numbers that
+     * are added to the scores.
+     */
     public attnMask: Tensor | null = null,
-    /** Whether returned weights are averaged over heads. */
+    /** Whether the returned attention weights are averaged over the heads. */
     public averageAttnWeights = true,
-    /** Says that the mask is causal. */
+    /** Whether `attnMask` is the causal mask; kernels may then skip later positions. */
     public isCausal = false,
   ) {}
 }
@@ -82,38 +83,37 @@ const callArgs = call("MultiheadAttention", AttentionCallArgs);
  * @see https://arxiv.org/abs/1706.03762
  */
 export class MultiheadAttention extends Module {
-  /** Size of query and output. */
+  /** The embedding size E: that of query and output. */
   readonly embedDim: number;
-  /** How many heads. */
+  /** The number of heads. */
   readonly numHeads: number;
-  /** The probability that a weight is dropped. */
+  /** The dropout probability of the attention weights. */
   readonly dropout: number;
-  /** Size of the keys. */
+  /** The size of the keys. */
   readonly kdim: number;
-  /** Size of the values. */
+  /** The size of the values. */
   readonly vdim: number;
-  /** Whether inputs are `(N, L, E)`. */
+  /** Whether the batch is the first dimension: inputs are `(N, L, E)`. */
   readonly batchFirst: boolean;
   /** Whether a key and a value of zeros are added. */
   readonly addZeroAttn: boolean;
-  /** Weights of query, key and value, `(3E, E)`, or `null` if their sizes differ. */
+  /** The projection weights of query, key and value together, `(3E, E)`; `null` if their sizes differ. */
   in_proj_weight: Parameter | null = null;
-  /** Weights of the query, if sizes differ. */
+  /** The projection weight of the query, `(E, E)`; `null` if all sizes are the same. */
   q_proj_weight: Parameter | null = null;
-  /** Weights of the key, if sizes differ. */
+  /** The projection weight of the key, `(E, kdim)`; `null` if all sizes are the same. */
   k_proj_weight: Parameter | null = null;
-  /** Weights of the value, if sizes differ. */
+  /** The projection weight of the value, `(E, vdim)`; `null` if all sizes are the same. */
   v_proj_weight: Parameter | null = null;
-  /** `(3E)`, or `null`. */
+  /** The projection biases of query, key and value together, `(3E)`, or `null`. */
   in_proj_bias: Parameter | null;
-  /** The learned key, or `null`. */
+  /** The learned key that is added to every sequence, `(1, 1, E)`, or `null`. */
   bias_k: Parameter | null;
-  /** The learned value, or `null`. */
+  /** The learned value that is added to every sequence, `(1, 1, E)`, or `null`. */
   bias_v: Parameter | null;
   /** The output projection. */
   out_proj: NonDynamicallyQuantizableLinear;
 
-  /** Takes what {@linkcode MultiheadAttentionArgs} declares. */
   constructor(...args: Args<typeof MultiheadAttentionArgs>) {
     super();
     const o = attentionArgs(args);
@@ -153,7 +153,7 @@ export class MultiheadAttention extends Module {
     this.resetParameters();
   }
 
-  /** Draws new weights and sets biases to 0. */
+  /** Draws new weights, Glorot-uniform, and sets the projections' biases to 0. */
   resetParameters(): void {
     const { in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight } = this;
     for (const weight of [in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight]) {
@@ -164,7 +164,7 @@ export class MultiheadAttention extends Module {
   }
 
   /**
-   * Attends.
+   * Computes the attention of the queries to the keys and values.
    *
    * @param query `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
    * @param key `(S, N, kdim)` likewise

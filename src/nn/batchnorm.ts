@@ -27,19 +27,18 @@ import { python } from "./repr.ts";
 
 /** The parameters of batch normalisation. */
 export class BatchNormLayerArgs extends FactoryArgs {
-  /** Whether the shift is learned. */
+  /** Whether the bias is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
-    /** Channels of the input. */
+    /** The number of channels C. */
     public numFeatures: number,
-    /** Added to the variance. */
+    /** The number ε that is added to the variance. */
     public eps = 1e-5,
-    /** Share of a batch in the running statistics; `null` for the mean of all batches. */
+    /** The weight of the latest batch in the running statistics; `null`: they are the mean of all batches. */
     public momentum: number | null = 0.1,
-    /** Whether a factor and a shift per channel are learned. */
+    /** Whether a weight (factor) and a bias (shift) per channel are learned. */
     public affine = true,
-    /** Whether running statistics are kept. */
+    /** Whether running mean and variance are tracked. */
     public trackRunningStats = true,
   ) {
     super();
@@ -48,62 +47,61 @@ export class BatchNormLayerArgs extends FactoryArgs {
 
 /** The parameters of instance normalisation. */
 export class InstanceNormLayerArgs extends FactoryArgs {
-  /** Whether the shift is learned. */
+  /** Whether the bias is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
-    /** Channels of the input. */
+    /** The number of channels C. */
     public numFeatures: number,
-    /** Added to the variance. */
+    /** The number ε that is added to the variance. */
     public eps = 1e-5,
-    /** Share of a batch in the running statistics; `null` for the mean of all batches. */
+    /** The weight of the latest batch in the running statistics; `null`: they are the mean of all batches. */
     public momentum: number | null = 0.1,
-    /** Whether a factor and a shift per channel are learned. */
+    /** Whether a weight (factor) and a bias (shift) per channel are learned. */
     public affine = false,
-    /** Whether running statistics are kept. */
+    /** Whether running mean and variance are tracked. */
     public trackRunningStats = false,
   ) {
     super();
   }
 }
 
-/** Whether factors are learned, by the arguments `A` of a layer whose default is `D`. */
+/** The option `affine` given by the arguments `A` of a layer whose default is `D`. */
 export type Affine<A extends readonly unknown[], D> = Given<A, "affine", "3", D>;
 
 /** The types of a layer's tensors, by its arguments `A` and the default `D` of `affine` and `trackRunningStats`. */
 export interface NormTensors<A extends readonly unknown[], D extends boolean> {
-  /** The factors. */
+  /** The type of the weight. */
   weight: Where<Affine<A, D>>;
-  /** The shifts. */
+  /** The type of the bias. */
   bias: Where<Both<Affine<A, D>, Given<A, "bias", "by name", true>>>;
-  /** Every running statistic. */
+  /** The type of the running statistics. */
   running: Where<Given<A, "trackRunningStats", "4", D>, Tensor>;
 }
 
-/** What batch and instance normalisation share: parameters and running statistics. */
+/** The base of batch and instance normalisation: parameters and running statistics. */
 export abstract class NormBase<A extends readonly unknown[], D extends boolean> extends Module {
-  /** Channels of the input. */
+  /** The number of channels C. */
   readonly numFeatures: number;
-  /** Added to the variance. */
+  /** The number ε that is added to the variance. */
   readonly eps: number;
-  /** Share of a batch in the running statistics, or `null`. */
+  /** The weight of the latest batch in the running statistics; `null`: they are the mean of all batches. */
   momentum: number | null;
-  /** Whether factors are learned. */
+  /** Whether a weight and a bias per channel are learned. */
   readonly affine: boolean;
-  /** Whether running statistics are kept. */
+  /** Whether running mean and variance are tracked. */
   trackRunningStats: boolean;
-  /** A factor per channel, or `null`. */
+  /** The weight `(C)`: a factor per channel, or `null`. */
   weight: NormTensors<A, D>["weight"];
-  /** A shift per channel, or `null`. */
+  /** The bias `(C)`: a shift per channel, or `null`. */
   bias: NormTensors<A, D>["bias"];
-  /** The running means, or `null`. */
+  /** The running mean per channel `(C)`, or `null`. */
   declare running_mean: NormTensors<A, D>["running"];
-  /** The running variances, or `null`. */
+  /** The running variance per channel `(C)`, or `null`. */
   declare running_var: NormTensors<A, D>["running"];
-  /** How many batches were seen (int64), or `null`. */
+  /** The number of batches seen (0-d, int64), or `null`. */
   declare num_batches_tracked: NormTensors<A, D>["running"];
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` of parsed options. */
   constructor(name: string, o: Readonly<BatchNormLayerArgs>) {
     super();
     const { numFeatures, affine, trackRunningStats: track } = o;
@@ -127,21 +125,20 @@ export abstract class NormBase<A extends readonly unknown[], D extends boolean> 
     });
   }
 
-  /** Forgets the running statistics. */
+  /** Resets the running statistics: mean 0, variance 1, no batches seen. */
   resetRunningStats(): void {
     if (this.running_mean) zeros_(this.running_mean);
     if (this.running_var) ones_(this.running_var);
     if (this.num_batches_tracked) zeros_(this.num_batches_tracked);
   }
 
-  /** Forgets the running statistics and sets factors to 1 and shifts to 0. */
+  /** Resets the running statistics, and the weight to 1 and the bias to 0. */
   resetParameters(): void {
     this.resetRunningStats();
     if (this.weight) ones_(this.weight);
     if (this.bias) zeros_(this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numFeatures}, eps=${python(this.eps)}, momentum=${python(this.momentum)}, ` +
       `affine=${python(this.affine)}, bias=${python(this.bias !== null)}, track_running_stats=${
@@ -150,12 +147,12 @@ export abstract class NormBase<A extends readonly unknown[], D extends boolean> 
   }
 }
 
-/** What the batch normalisations share. */
+/** The base of the batch normalisations. */
 export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A, true> {
-  /** Throws unless the input has the dimensions of this layer. */
+  /** Throws unless the input has the number of dimensions of this layer. */
   protected abstract checkInputDim(input: Tensor): void;
 
-  /** The normalised input. */
+  /** The normalised input, of the same shape. */
   override forward(input: Tensor): Tensor {
     this.checkInputDim(input);
     const count = this.num_batches_tracked;
@@ -172,7 +169,7 @@ export abstract class BatchNorm<A extends readonly unknown[]> extends NormBase<A
     return out;
   }
 
-  /** One call of the function, with the statistics that this mode uses and keeps. */
+  /** Calls the batch normalisation with the statistics that the mode (training or evaluation) uses and updates. */
   private normalise(input: Tensor, momentum: number): Tensor {
     const useBatch = this.training || (this.running_mean === null && this.running_var === null);
     const keepsStats = !this.training || this.trackRunningStats;
@@ -207,12 +204,10 @@ const batch3dArgs = call("BatchNorm3d", BatchNormLayerArgs);
  */
 export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm1d", batch1dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 2, 3);
   }
@@ -235,12 +230,10 @@ export class BatchNorm1d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
  */
 export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm2d", batch2dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 4);
   }
@@ -253,23 +246,21 @@ export class BatchNorm2d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof
  */
 export class BatchNorm3d<A extends Args<typeof BatchNormLayerArgs> = Args<typeof BatchNormLayerArgs>>
   extends BatchNorm<A> {
-  /** Takes what {@linkcode BatchNormLayerArgs} declares. */
   constructor(...args: A) {
     super("BatchNorm3d", batch3dArgs(args));
   }
 
-  /** Throws unless the input has the layer's dimensions. */
   protected override checkInputDim(input: Tensor): void {
     expectDims(this._name(), input, 5);
   }
 }
 
-/** What the instance normalisations share. */
+/** The base of the instance normalisations. */
 export abstract class InstanceNorm<A extends readonly unknown[]> extends NormBase<A, false> {
-  /** Spatial dimensions of the layer. */
+  /** The number of spatial dimensions. */
   protected abstract readonly spatial: number;
 
-  /** The normalised input. */
+  /** The normalised input, of the same shape. */
   override forward(input: Tensor): Tensor {
     const single = this.spatial + 1;
     expectDims(this._name(), input, single, single + 1);
@@ -303,10 +294,8 @@ const instance3dArgs = call("InstanceNorm3d", InstanceNormLayerArgs);
  */
 export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 1;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm1d", instance1dArgs(args));
   }
@@ -319,10 +308,8 @@ export class InstanceNorm1d<A extends Args<typeof InstanceNormLayerArgs> = Args<
  */
 export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 2;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm2d", instance2dArgs(args));
   }
@@ -335,10 +322,8 @@ export class InstanceNorm2d<A extends Args<typeof InstanceNormLayerArgs> = Args<
  */
 export class InstanceNorm3d<A extends Args<typeof InstanceNormLayerArgs> = Args<typeof InstanceNormLayerArgs>>
   extends InstanceNorm<A> {
-  /** How many spatial dimensions there are. */
   protected override readonly spatial = 3;
 
-  /** Takes what {@linkcode InstanceNormLayerArgs} declares. */
   constructor(...args: A) {
     super("InstanceNorm3d", instance3dArgs(args));
   }

@@ -1,5 +1,5 @@
 /**
- * Containers that hold modules or parameters in order.
+ * Containers of modules or parameters in order: `Sequential`, `ModuleList`, `ParameterList`.
  *
  * A list's items are fields named "0", "1", …, so `list[0]` reads them and state-dict keys are PyTorch's.
  *
@@ -15,7 +15,7 @@ import { chained } from "./linear_chain.ts";
 import { Module } from "./module.ts";
 import { block, listBlock } from "./repr.ts";
 
-/** A module as containers call it, whatever its `forward` takes. */
+/** A module with the type by which containers call it. */
 interface Callable {
   call(...args: unknown[]): unknown;
 }
@@ -29,9 +29,8 @@ function position(op: string, index: number, size: number): number {
 
 /** The parameters of `insert`. */
 export class InsertArgs<T> {
-  /** Parameters that may go by position. */
   constructor(
-    /** The position of the item that stands behind it afterwards; negative from the end. */
+    /** The position of the new item; negative from the end. */
     public index: number,
     /** The module. */
     public module: T,
@@ -40,7 +39,6 @@ export class InsertArgs<T> {
 
 /** The parameters of `append`. */
 export class AppendArgs<T> {
-  /** Parameters that may go by position. */
   constructor(
     /** The module. */
     public module: T,
@@ -49,9 +47,8 @@ export class AppendArgs<T> {
 
 /** The parameters of `at`, and of `pop`. */
 export class IndexArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The position, negative from the end. */
+    /** The position of the item; negative from the end. */
     public index: number = -1,
   ) {}
 }
@@ -61,17 +58,17 @@ const setAtArgs = call("setAt", InsertArgs<Module>);
 const appendArgs = call("append", AppendArgs<Module>);
 const popArgs = call("pop", IndexArgs);
 
-/** What `Sequential` and `ModuleList` share: an ordered list of modules in fields. */
+/** The base of `Sequential` and `ModuleList`: an ordered list of modules in fields. */
 export abstract class ModuleSequence<T extends Module> extends Module implements Iterable<T> {
   /** The items by position; for one from the end use `at(-1)`. */
   [index: number]: T;
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return this.list().length;
   }
 
-  /** How many items there are: Python's `len()`. */
+  /** The number of items, as Python's `len()` gives it. */
   len(): number {
     return this.length;
   }
@@ -84,7 +81,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   /**
    * The item at a position, counted from the end if negative.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   at(index: number): T {
     const items = this.list();
@@ -94,7 +91,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   /**
    * Replaces the item at a position.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   setAt(...args: Args<typeof InsertArgs<T>>): void {
     const { index, module } = setAtArgs(args);
@@ -139,9 +136,9 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
   }
 
   /**
-   * Takes the module at `index` out; those behind it move up.
+   * Removes and returns the module at `index`; those behind it move up.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   pop(...args: Args<typeof IndexArgs>): T {
     const { index } = popArgs(args);
@@ -168,7 +165,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
     return Array.from(this._ownModules(), ([name]) => name);
   }
 
-  /** Puts other items in place of these. */
+  /** Replaces all items. */
   private replace(items: readonly T[]): void {
     const own = this as unknown as Record<string, unknown>;
     for (const key of this.names()) delete own[key];
@@ -177,7 +174,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
 }
 
 /**
- * Modules that run one after the other.
+ * A chain of modules: each is called with the output of the one before.
  *
  * Takes modules (`new nn.Sequential(a, b)`) or an object with names (`new nn.Sequential({ conv: a, relu: b })`).
  *
@@ -193,7 +190,7 @@ export abstract class ModuleSequence<T extends Module> extends Module implements
  * ```
  */
 export class Sequential extends ModuleSequence<Module> {
-  /** Takes the modules in order, or one plain object of modules by name. */
+  /** Makes a chain of modules in order, or of one plain object of modules by name. */
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super();
     const first = modules[0];
@@ -221,16 +218,16 @@ export class Sequential extends ModuleSequence<Module> {
     return new Sequential(...this.itemsBetween(start, end));
   }
 
-  /** The module of a name given in the constructor. */
+  /** The module of a name that was given to the constructor. */
   get(name: string): Module {
     return this.getSubmodule(name);
   }
 }
 
-/** A list of modules, for `forward` to use as it likes. */
+/** A list of modules that a `forward` written by the user calls. */
 export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
   /**
-   * Takes any iterable of modules.
+   * Makes a list of any iterable of modules.
    *
    * @param modules the items
    */
@@ -240,7 +237,7 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
     for (const module of modules) this.add("ModuleList", module);
   }
 
-  /** A list has no computation of its own. */
+  /** Throws: a list has no computation of its own. */
   override forward(): never {
     throw new ArgumentError(`${this._name()}(): the container has no forward; call the modules that it holds`);
   }
@@ -250,7 +247,6 @@ export class ModuleList<T extends Module = Module> extends ModuleSequence<T> {
     return new ModuleList(this.itemsBetween(start, end));
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return listBlock(this._name(), Array.from(this, (module) => module.toString()));
   }
@@ -262,7 +258,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   [index: number]: Tensor;
 
   /**
-   * Takes any iterable of tensors.
+   * Makes a list of any iterable of tensors.
    *
    * @param values the items
    */
@@ -271,7 +267,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     this.extend(values);
   }
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return Object.keys(this).filter((key) => /^\d+$/.test(key)).length;
   }
@@ -279,7 +275,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
   /**
    * The item at a position, counted from the end if negative.
    *
-   * @throws {IndexError} if there is none
+   * @throws {IndexError} if there is no such item
    */
   at(index: number): Tensor {
     return this[position("ParameterList.at", index, this.length)];
@@ -303,17 +299,15 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     return this;
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this, (value, i) => describeItem(i, value, value.dtype.toString())).join("\n");
   }
 
-  /** A list has no computation of its own. */
+  /** Throws: a list has no computation of its own. */
   override forward(): never {
     throw new ArgumentError("ParameterList(): the container has no forward; use the parameters that it holds");
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }

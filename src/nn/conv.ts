@@ -15,30 +15,29 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { python } from "./repr.ts";
 
-/** How the borders of a convolution are filled. */
+/** The mode in which a convolution pads its input. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** The parameters of convolutions. */
 export class ConvLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Channels of the input. */
+    /** The number of input channels. */
     public inChannels: number,
-    /** Channels of the output. */
+    /** The number of output channels. */
     public outChannels: number,
-    /** Size of the window. */
+    /** Kernel size: the size of the window. */
     public kernelSize: Size,
-    /** Step of the window. */
+    /** Stride: the distance between neighbouring windows. */
     public stride: Size = 1,
-    /** Elements added on both sides; `"same"` keeps the size, `"valid"` is 0. */
+    /** Padding: elements added on both sides of each dimension; `"same"` keeps the size, `"valid"` adds none. */
     public padding: Size | "same" | "valid" = 0,
-    /** Step between the window's elements. */
+    /** Dilation: the distance between neighbouring elements of the window. */
     public dilation: Size = 1,
-    /** Into how many independent groups channels are split. */
+    /** The number of groups: channels are split into groups that are convolved independently. */
     public groups = 1,
-    /** Whether a learned value per output channel is added. */
+    /** Whether a learned bias per output channel is added. */
     public bias = true,
-    /** What the border is filled with. */
+    /** The values that the padding has. */
     public paddingMode: PaddingMode = "zeros",
   ) {
     super();
@@ -47,27 +46,32 @@ export class ConvLayerArgs extends FactoryArgs {
 
 /** The parameters of transposed convolutions. */
 export class ConvTransposeLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Channels of the input. */
+    /** The number of input channels. */
     public inChannels: number,
-    /** Channels of the output. */
+    /** The number of output channels. */
     public outChannels: number,
-    /** Size of the window. */
+    /** Kernel size: the size of the window. */
     public kernelSize: Size,
-    /** Step of the window. */
+    /** Stride: the distance between neighbouring windows. */
     public stride: Size = 1,
-    /** `dilation · (kernelSize - 1) - padding` zeros are added on both sides. */
+    /**
+     * Padding of the convolution that is reversed: `dilation · (kernelSize - 1) - padding` zeros are added on both
+     * sides.
+     */
     public padding: Size = 0,
-    /** Elements added on one side of the output. */
+    /**
+     * Output padding: elements added on one side of the output, to choose among the sizes that the reversed convolution
+     * may have had.
+     */
     public outputPadding: Size = 0,
-    /** Into how many independent groups channels are split. */
+    /** The number of groups: channels are split into groups that are convolved independently. */
     public groups = 1,
-    /** Whether a learned value per output channel is added. */
+    /** Whether a learned bias per output channel is added. */
     public bias = true,
-    /** Step between the window's elements. */
+    /** Dilation: the distance between neighbouring elements of the window. */
     public dilation: Size = 1,
-    /** What the border is filled with. */
+    /** The values that the padding has. */
     public paddingMode: PaddingMode = "zeros",
   ) {
     super();
@@ -76,30 +80,33 @@ export class ConvTransposeLayerArgs extends FactoryArgs {
 
 const PADDING_MODES: readonly string[] = ["zeros", "reflect", "replicate", "circular"];
 
-/** What all convolutions share: checks, weights and printing. */
+/** The base of all convolutions: checks, weights and printing. */
 export abstract class ConvBase<Bias extends Parameter | null = Parameter | null> extends Module {
-  /** Channels of the input. */
+  /** The number of input channels. */
   readonly inChannels: number;
-  /** Channels of the output. */
+  /** The number of output channels. */
   readonly outChannels: number;
-  /** Size of the window per dimension. */
+  /** Kernel size per dimension: the size of the window. */
   readonly kernelSize: readonly number[];
-  /** Step of the window per dimension. */
+  /** Stride per dimension: the distance between neighbouring windows. */
   readonly stride: readonly number[];
   /** Padding per dimension, `"same"` or `"valid"`. */
   readonly padding: readonly number[] | "same" | "valid";
-  /** Step between the window's elements per dimension. */
+  /** Dilation per dimension: the distance between neighbouring elements of the window. */
   readonly dilation: readonly number[];
-  /** Groups of channels. */
+  /** The number of groups that channels are split into. */
   readonly groups: number;
-  /** What the border is filled with. */
+  /** The values that the padding has. */
   readonly paddingMode: PaddingMode;
-  /** The filters. */
+  /**
+   * The filters: `(outChannels, inChannels / groups, ...kernelSize)`, transposed `(inChannels, outChannels / groups,
+   * ...kernelSize)`.
+   */
   weight: Parameter;
-  /** One value per output channel, or `null`. */
+  /** The bias `(outChannels)`, or `null`. */
   bias: Bias;
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` with `dims` spatial dimensions of parsed options. */
   constructor(name: string, dims: number, o: Readonly<ConvLayerArgs | ConvTransposeLayerArgs>, transposed: boolean) {
     super();
     checkSizes(name, { inChannels: o.inChannels, outChannels: o.outChannels });
@@ -147,7 +154,7 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
     }
   }
 
-  /** Draws new weights. */
+  /** Draws new weights and biases, uniform in ±1/√fanIn. */
   resetParameters(): void {
     // With a = √5 the bound is 1/√fanIn.
     kaimingUniform_(this.weight, Math.sqrt(5));
@@ -156,7 +163,7 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
     if (fanIn > 0) uniform_(this.bias, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
   }
 
-  /** Padding before and after every dimension, last dimension first, as `F.pad` takes it. */
+  /** The padding as `F.pad` takes it: before and after every dimension, last dimension first. */
   protected get borders(): number[] {
     const out: number[] = [];
     for (let d = this.kernelSize.length - 1; d >= 0; d--) {
@@ -169,12 +176,11 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
     return out;
   }
 
-  /** Printed between stride and dilation. */
+  /** The text that `extraRepr` puts between stride and dilation. */
   protected outputPaddingRepr(): string {
     return "";
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     const unlike = (list: readonly number[], value: number) => list.some((v) => v !== value);
     let text = `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, ` +
@@ -191,7 +197,7 @@ export abstract class ConvBase<Bias extends Parameter | null = Parameter | null>
   }
 }
 
-/** A convolution of some number of dimensions. */
+/** The function of a convolution in one, two or three dimensions. */
 export type Convolve = (
   input: Tensor,
   weight: Tensor,
@@ -202,15 +208,15 @@ export type Convolve = (
   groups: number,
 ) => Tensor;
 
-/** What the convolutions share. */
+/** The base of the convolutions. */
 export abstract class ConvNd<A extends Args<typeof ConvLayerArgs>> extends ConvBase<BiasOf<A, "7">> {
-  /** Runs the layer on checked arguments. */
-  protected run(convolve: Convolve, input: Tensor): Tensor {
+  /** Calls the convolution of the layer's dimensions with the layer's options. */
+  protected convolve(convolution: Convolve, input: Tensor): Tensor {
     checkTensor(this._name(), "input", input);
     const { weight, bias, stride, dilation, groups } = this;
-    if (this.paddingMode === "zeros") return convolve(input, weight, bias, stride, this.padding, dilation, groups);
+    if (this.paddingMode === "zeros") return convolution(input, weight, bias, stride, this.padding, dilation, groups);
     const padded = F.pad(input, this.borders, this.paddingMode);
-    return convolve(padded, weight, bias, stride, this.kernelSize.map(() => 0), dilation, groups);
+    return convolution(padded, weight, bias, stride, this.kernelSize.map(() => 0), dilation, groups);
   }
 }
 
@@ -220,14 +226,13 @@ const conv3dArgs = call("Conv3d", ConvLayerArgs);
 
 /** Convolution over `(N, C, L)` or `(C, L)`. */
 export class Conv1d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv1d", 1, conv1dArgs(args), false);
   }
 
   /** The convolved input. */
   override forward(input: Tensor): Tensor {
-    return this.run(F.conv1d, input);
+    return this.convolve(F.conv1d, input);
   }
 }
 
@@ -244,31 +249,29 @@ export class Conv1d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayer
  * ```
  */
 export class Conv2d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv2d", 2, conv2dArgs(args), false);
   }
 
   /** The convolved input. */
   override forward(input: Tensor): Tensor {
-    return this.run(F.conv2d, input);
+    return this.convolve(F.conv2d, input);
   }
 }
 
 /** Convolution over `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export class Conv3d<A extends Args<typeof ConvLayerArgs> = Args<typeof ConvLayerArgs>> extends ConvNd<A> {
-  /** Takes what {@linkcode ConvLayerArgs} declares. */
   constructor(...args: A) {
     super("Conv3d", 3, conv3dArgs(args), false);
   }
 
   /** The convolved input. */
   override forward(input: Tensor): Tensor {
-    return this.run(F.conv3d, input);
+    return this.convolve(F.conv3d, input);
   }
 }
 
-/** A transposed convolution of some number of dimensions. */
+/** The function of a transposed convolution in one, two or three dimensions. */
 export type ConvolveTranspose = (
   input: Tensor,
   weight: Tensor,
@@ -280,12 +283,12 @@ export type ConvolveTranspose = (
   dilation: readonly number[],
 ) => Tensor;
 
-/** What the transposed convolutions share. */
+/** The base of the transposed convolutions. */
 export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerArgs>> extends ConvBase<BiasOf<A, "7">> {
-  /** Elements added on one side of the output per dimension. */
+  /** Output padding per dimension: elements added on one side of the output. */
   readonly outputPadding: readonly number[];
 
-  /** Takes the options of the layer. */
+  /** Makes the layer `name` with `dims` spatial dimensions of parsed options. */
   constructor(name: string, dims: number, o: Readonly<ConvTransposeLayerArgs>) {
     if (o.paddingMode !== "zeros") {
       throw new ArgumentError(`${name}(): only paddingMode "zeros" is possible: "${o.paddingMode}"`);
@@ -299,15 +302,15 @@ export abstract class ConvTransposeNd<A extends Args<typeof ConvTransposeLayerAr
     return this.outputPadding.some((p) => p !== 0) ? `, output_padding=${python(this.outputPadding)}` : "";
   }
 
-  /** Runs the layer on checked arguments. */
-  protected run(convolve: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
+  /** Calls the convolution of the layer's dimensions with the layer's options. */
+  protected convolve(convolution: ConvolveTranspose, input: Tensor, outputSize?: readonly number[] | null): Tensor {
     checkTensor(this._name(), "input", input);
     const { weight, bias, stride, groups, dilation } = this;
     const outputPadding = outputSize ? this.paddingFor(input, outputSize) : this.outputPadding;
-    return convolve(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);
+    return convolution(input, weight, bias, stride, this.padding as readonly number[], outputPadding, groups, dilation);
   }
 
-  /** The output padding that gives `outputSize`, which several inputs' sizes could have led to. */
+  /** The output padding that leads to `outputSize`, one of the sizes that the reversed convolution may have had. */
   private paddingFor(input: Tensor, outputSize: readonly number[]): number[] {
     checkIntegers(this._name(), "outputSize", outputSize);
     const dims = this.kernelSize.length;
@@ -332,44 +335,46 @@ const transpose1dArgs = call("ConvTranspose1d", ConvTransposeLayerArgs);
 const transpose2dArgs = call("ConvTranspose2d", ConvTransposeLayerArgs);
 const transpose3dArgs = call("ConvTranspose3d", ConvTransposeLayerArgs);
 
-/** The gradient of a convolution as a layer, over `(N, C, L)` or `(C, L)`. */
+/** Transposed convolution (the gradient of a convolution with respect to its input) over `(N, C, L)` or `(C, L)`. */
 export class ConvTranspose1d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose1d", 1, transpose1dArgs(args));
   }
 
-  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  /** The upsampled input; `outputSize` gives the spatial sizes of the output, where several are possible. */
   override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return this.run(F.convTranspose1d, input, outputSize);
+    return this.convolve(F.convTranspose1d, input, outputSize);
   }
 }
 
-/** The gradient of a convolution as a layer, over `(N, C, H, W)` or `(C, H, W)`. */
+/**
+ * Transposed convolution (the gradient of a convolution with respect to its input) over `(N, C, H, W)` or `(C, H, W)`.
+ */
 export class ConvTranspose2d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose2d", 2, transpose2dArgs(args));
   }
 
-  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  /** The upsampled input; `outputSize` gives the spatial sizes of the output, where several are possible. */
   override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return this.run(F.convTranspose2d, input, outputSize);
+    return this.convolve(F.convTranspose2d, input, outputSize);
   }
 }
 
-/** The gradient of a convolution as a layer, over `(N, C, D, H, W)` or `(C, D, H, W)`. */
+/**
+ * Transposed convolution (the gradient of a convolution with respect to its input) over `(N, C, D, H, W)` or `(C, D, H,
+ * W)`.
+ */
 export class ConvTranspose3d<A extends Args<typeof ConvTransposeLayerArgs> = Args<typeof ConvTransposeLayerArgs>>
   extends ConvTransposeNd<A> {
-  /** Takes what {@linkcode ConvTransposeLayerArgs} declares. */
   constructor(...args: A) {
     super("ConvTranspose3d", 3, transpose3dArgs(args));
   }
 
-  /** The input, upsampled; `outputSize` picks one of the sizes that are possible. */
+  /** The upsampled input; `outputSize` gives the spatial sizes of the output, where several are possible. */
   override forward(input: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return this.run(F.convTranspose3d, input, outputSize);
+    return this.convolve(F.convTranspose3d, input, outputSize);
   }
 }

@@ -16,10 +16,10 @@ import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { block } from "./repr.ts";
 
-/** Entries of a dictionary, in any of the forms that it takes. */
+/** The entries of a dictionary: a plain object, or pairs of key and value. */
 export type Entries<V> = Readonly<Record<string, V>> | Iterable<readonly [string, V]>;
 
-/** The type of an item: `undefined` may be found under a key that the type of the dictionary does not name. */
+/** The type of the item of a key: `undefined` is possible where the type of the dictionary does not name its keys. */
 export type Item<R, K extends keyof R> = string extends keyof R ? R[K] | undefined : R[K];
 
 /** The items as attributes, where the type of the dictionary names them. */
@@ -36,7 +36,7 @@ function entriesOf<V>(op: string, items: Entries<V>): [string, V][] {
   return list.map(([key, value]) => [key, value]);
 }
 
-/** What both dictionaries share: items of type `V`, by the names that `R` has. */
+/** The base of both dictionaries: items of type `V` under the names of the record `R`. */
 export abstract class Dictionary<V, R extends Record<string, V>> extends Module implements Iterable<string> {
   /** The items in the order in which they were added. */
   protected readonly _items: Map<string, V> = new Map();
@@ -44,7 +44,7 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
   /** Checks an item, and converts it. */
   protected abstract checked(key: string, value: V): V;
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return this._items.size;
   }
@@ -52,10 +52,10 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
   /**
    * The item of a key.
    *
-   * @param defaultValue what is given where there is none
+   * @param defaultValue what is returned where there is no such item
    */
   get<K extends keyof R & string>(key: K): Item<R, K>;
-  /** The same of a key that may not be there. */
+  /** The item of a key, or `defaultValue` where there is none. */
   get(key: string, defaultValue?: V): V | undefined;
   get(key: string, defaultValue?: V): V | undefined {
     return this._items.get(key) ?? defaultValue;
@@ -112,9 +112,9 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
   }
 
   /**
-   * Takes an item out.
+   * Removes and returns an item.
    *
-   * @throws {ArgumentError} if there is none of that key
+   * @throws {ArgumentError} if there is no item of that key
    */
   pop(key: string): V {
     const value = this._items.get(key);
@@ -132,13 +132,14 @@ export abstract class Dictionary<V, R extends Record<string, V>> extends Module 
     for (const [key, value] of entriesOf(`${this._name()}.update`, items)) this.set(key, value);
   }
 
-  /** A dictionary has no computation of its own. */
   override forward(): never {
     throw new ArgumentError(`${this._name()}(): the container has no forward; use what it holds`);
   }
 }
 
-/** Makes a key readable and writable as an attribute of every dictionary; copies of a dictionary then have it too. */
+/**
+ * Defines a key as an attribute on the prototype, so that every dictionary (and copies of it) can read and write it.
+ */
 function attribute(key: string): void {
   Object.defineProperty(Dictionary.prototype, key, {
     get(this: Dictionary<unknown, Record<string, unknown>>): unknown {
@@ -154,7 +155,7 @@ function attribute(key: string): void {
 /** The methods of {@linkcode ModuleDict}. */
 export class ModuleTable<R extends Record<string, Module> = Record<string, Module>> extends Dictionary<Module, R> {
   /**
-   * Takes an object or entries.
+   * Makes a dictionary of a plain object or of pairs of key and value.
    *
    * @param modules the items
    */
@@ -168,13 +169,16 @@ export class ModuleTable<R extends Record<string, Module> = Record<string, Modul
     yield* this._items;
   }
 
-  /** Refuses what is no module. */
+  /** Throws unless the value is a module. */
   protected override checked(key: string, value: Module): Module {
     return checkModule("ModuleDict", describe(key), value);
   }
 }
 
-/** The class of {@linkcode ModuleDict}: a record of modules gives their types to the items. */
+/**
+ * The type of the class {@linkcode ModuleDict}: constructed from a record of modules, the items have the record's
+ * types.
+ */
 export type ModuleDictClass = new <R extends Record<string, Module> = Record<string, Module>>(
   modules?: R | Iterable<readonly [string, Module]>,
 ) => ModuleDict<R>;
@@ -193,15 +197,15 @@ export type ModuleDictClass = new <R extends Record<string, Module> = Record<str
  * ```
  */
 export const ModuleDict: ModuleDictClass = named("ModuleDict", ModuleTable) as unknown as ModuleDictClass;
-/** See the class of the same name. */
+/** The type of a {@linkcode ModuleDict} whose items have the types of the record `R`. */
 export type ModuleDict<R extends Record<string, Module> = Record<string, Module>> = ModuleTable<R> & Attributes<R>;
 
-/** The class under the name that users know and that is printed. */
+/** Gives a class its public name, which is also printed. */
 function named<C extends object>(name: string, made: C): C {
   return Object.defineProperty(made, "name", { value: name });
 }
 
-/** The tensor classes of PyTorch's past, which `ParameterDict` still prints. */
+/** PyTorch's legacy names of tensor classes, which `ParameterDict` prints. */
 const LEGACY_NAMES: Readonly<Record<DTypeName, string>> = {
   bool: "Bool",
   uint8: "Byte",
@@ -224,14 +228,14 @@ function legacyName(value: Tensor): string {
   return `${space}.${LEGACY_NAMES[value.dtype.name]}Tensor`;
 }
 
-/** Tensors by name become parameters by name. */
+/** The record type `R` with parameters in place of tensors. */
 export type AsParameters<R> = { [K in keyof R]: Parameter };
 
 /** The methods of {@linkcode ParameterDict}. */
 export class ParameterTable<R extends Record<string, Parameter> = Record<string, Parameter>>
   extends Dictionary<Tensor, R> {
   /**
-   * Takes an object or entries.
+   * Makes a dictionary of a plain object or of pairs of key and value.
    *
    * @param values the items
    */
@@ -245,16 +249,16 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
     for (const [key, value] of this._items) if (value instanceof Parameter) yield [key, value];
   }
 
-  /** Makes a tensor a parameter, and refuses what is none. */
+  /** Makes a tensor a parameter; throws for other values. */
   protected override checked(key: string, value: Tensor): Tensor {
     if (value instanceof Tensor) return asParameter(value);
     throw new ArgumentError(`ParameterDict(): expected a Tensor as "${key}": ${describe(value)}`);
   }
 
   /**
-   * Takes the last added parameter out.
+   * Removes and returns the last added parameter with its key.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the dictionary is empty
    */
   popitem(): [string, Tensor] {
     const last = [...this._items].at(-1);
@@ -263,7 +267,7 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
     return last;
   }
 
-  /** The parameter of a key, which is first set to `value` where there is none. */
+  /** The parameter of a key; where there is none, it is first set to `value`. */
   setdefault(key: string, value: Tensor): Tensor {
     if (!this._items.has(key)) this.set(key, value);
     return this._items.get(key)!;
@@ -280,22 +284,23 @@ export class ParameterTable<R extends Record<string, Parameter> = Record<string,
     return new ParameterDict(Array.from(keys, (key) => [key, value] as const));
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return Array.from(this._items, ([key, value]) => describeItem(key, value, legacyName(value))).join("\n");
   }
 
-  /** As PyTorch prints it. */
   override toString(): string {
     return block(this._name(), indented(this.extraRepr()), []);
   }
 }
 
-/** The class of {@linkcode ParameterDict}: a record of tensors gives its names to the items. */
+/**
+ * The type of the class {@linkcode ParameterDict}: constructed from a record of tensors, the items have the record's
+ * names.
+ */
 export interface ParameterDictClass {
-  /** From entries. */
+  /** Makes a dictionary from pairs of name and tensor. */
   new (values?: Iterable<readonly [string, Tensor]>): ParameterDict;
-  /** From a record. */
+  /** Makes a dictionary from a plain object. */
   new <R extends Record<string, Tensor>>(values: R): ParameterDict<AsParameters<R>>;
 }
 
@@ -304,7 +309,7 @@ export const ParameterDict: ParameterDictClass = named(
   "ParameterDict",
   ParameterTable,
 ) as unknown as ParameterDictClass;
-/** See the class of the same name. */
+/** The type of a {@linkcode ParameterDict} whose items have the names of the record `R`. */
 export type ParameterDict<R extends Record<string, Parameter> = Record<string, Parameter>> =
   & ParameterTable<R>
   & Attributes<R>;

@@ -1,5 +1,5 @@
 /**
- * Dropout layers: the functions of the same names, in training mode only.
+ * Dropout layers: the functions of the same names, which change their input in training mode only.
  *
  * @module
  */
@@ -11,16 +11,15 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of dropout layers. */
 export class DropoutLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The probability that an element (or channel) is dropped. */
+    /** The dropout probability of an element (or channel). */
     public p = 0.5,
     /** Whether the result is written into the input. */
     public inplace = false,
   ) {}
 }
 
-/** A layer of one of the dropout functions. */
+/** Defines a layer that calls a dropout function. */
 function dropping(name: string, drop: typeof F.dropout): Layer<typeof DropoutLayerArgs> {
   return layer({
     name,
@@ -34,36 +33,31 @@ function dropping(name: string, drop: typeof F.dropout): Layer<typeof DropoutLay
 }
 
 /**
- * Zeroes elements at random and scales the others by `1 / (1 - p)`.
+ * Dropout: zeroes elements with probability `p` and scales the others by `1 / (1 - p)`.
  *
  * @see https://arxiv.org/abs/1207.0580
  */
 export const Dropout: Layer<typeof DropoutLayerArgs> = dropping("Dropout", F.dropout);
-/** See the class of the same name. */
 export type Dropout = InstanceType<typeof Dropout>;
 
-/** Zeroes channels of `(N, C, L)` or `(C, L)` at random. */
+/** Channel dropout: zeroes whole channels of `(N, C, L)` or `(C, L)` with probability `p`. */
 export const Dropout1d: Layer<typeof DropoutLayerArgs> = dropping("Dropout1d", F.dropout1d);
-/** See the class of the same name. */
 export type Dropout1d = InstanceType<typeof Dropout1d>;
 
-/** Zeroes channels of `(N, C, H, W)` or `(C, H, W)` at random. */
+/** Channel dropout: zeroes whole channels of `(N, C, H, W)` or `(C, H, W)` with probability `p`. */
 export const Dropout2d: Layer<typeof DropoutLayerArgs> = dropping("Dropout2d", F.dropout2d);
-/** See the class of the same name. */
 export type Dropout2d = InstanceType<typeof Dropout2d>;
 
-/** Zeroes channels of `(N, C, D, H, W)` or `(C, D, H, W)` at random. */
+/** Channel dropout: zeroes whole channels of `(N, C, D, H, W)` or `(C, D, H, W)` with probability `p`. */
 export const Dropout3d: Layer<typeof DropoutLayerArgs> = dropping("Dropout3d", F.dropout3d);
-/** See the class of the same name. */
 export type Dropout3d = InstanceType<typeof Dropout3d>;
 
 /**
- * Dropout that keeps mean and variance, for self-normalising networks.
+ * Alpha dropout: keeps the mean and variance of its input, for self-normalising networks with {@linkcode SELU}.
  *
  * @see https://arxiv.org/abs/1706.02515
  */
 export const AlphaDropout: Layer<typeof DropoutLayerArgs> = dropping("AlphaDropout", F.alphaDropout);
-/** See the class of the same name. */
 export type AlphaDropout = InstanceType<typeof AlphaDropout>;
 
 /** {@linkcode AlphaDropout} of whole channels. */
@@ -71,5 +65,4 @@ export const FeatureAlphaDropout: Layer<typeof DropoutLayerArgs> = dropping(
   "FeatureAlphaDropout",
   F.featureAlphaDropout,
 );
-/** See the class of the same name. */
 export type FeatureAlphaDropout = InstanceType<typeof FeatureAlphaDropout>;

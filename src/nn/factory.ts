@@ -1,5 +1,5 @@
 /**
- * What layers need to make their tensors: device and dtype options, and sizes given as a number or a list.
+ * Factories of layers' parameters and buffers: the options `device` and `dtype`, and sizes given as a number or a list.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { empty, full, ones, zeros } from "../ops/create/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 
-/** Where and as what a layer makes its parameters: the parameters by name that layers with weights share. */
+/** The options, by name only, of layers with weights: where their parameters are made, and with which dtype. */
 export class FactoryArgs {
   /** The device; `null`: the default one. */
   device: string | Device | null = null;
@@ -19,14 +19,14 @@ export class FactoryArgs {
   dtype: DType | null = null;
 }
 
-/** What an argument list `A` gives for the option `K`, whose place by position is `At` and whose default is `D`. */
+/** The type of the option `K` in an argument list `A`: its place by position is `At`, its default `D`. */
 export type Given<A extends readonly unknown[], K extends string, At extends string, D> = A extends
   readonly [...unknown[], infer N] ? N extends { readonly [key in K]: infer V } ? V
   : N extends { readonly [key in K]?: infer V } ? K extends keyof N ? Exclude<V, undefined> | D : Placed<A, At, D>
   : Placed<A, At, D>
   : Placed<A, At, D>;
 
-/** What an argument list gives at the place `At`. */
+/** The type of an argument list's element at the place `At`. */
 export type Placed<A extends readonly unknown[], At extends string, D> = A extends
   { readonly [key in At]: infer V extends boolean } ? V
   : D;
@@ -44,14 +44,14 @@ export type Both<B, C> = B extends true ? C : false;
  */
 export type BiasOf<A extends readonly unknown[], At extends string> = Where<Given<A, "bias", At, true>>;
 
-/** One size for all dimensions, or one per dimension. */
+/** A size: one number for all dimensions, or a list with one per dimension. */
 export type Size = number | readonly number[];
 
 function factory(o: Readonly<FactoryArgs>): { device?: string | Device; dtype?: DType } {
   return { device: o.device ?? undefined, dtype: o.dtype ?? undefined };
 }
 
-/** A parameter whose values are about to be drawn. */
+/** An uninitialised parameter, whose values are drawn next. */
 export function emptyParameter(shape: readonly number[], o: Readonly<FactoryArgs>): Parameter {
   return new Parameter(empty(shape, factory(o)));
 }
@@ -77,11 +77,11 @@ export function onesBuffer(shape: readonly number[], o: Readonly<FactoryArgs>): 
 }
 
 /**
- * One number per dimension.
+ * Expands a size to a list with one number per dimension.
  *
  * @param op the layer, for messages
  * @param name the argument, for messages
- * @param dims how many are wanted
+ * @param dims the number of dimensions
  * @throws {ArgumentError} if the list has another length, or a value is not an integer
  */
 export function sizes(op: string, name: string, dims: number, value: Size): number[] {

@@ -1,8 +1,8 @@
 /**
  * Deep copies of modules, as Python's `copy.deepcopy` makes them.
  *
- * Copied are modules, tensors, arrays, maps, sets and plain objects; everything else (functions, dtypes, an optimizer)
- * is shared. What was shared inside the original is shared inside the copy.
+ * Modules, tensors, arrays, maps, sets and plain objects are copied; everything else (functions, dtypes, an optimizer)
+ * is shared. An object that occurs twice in the original occurs twice in the copy, too.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { isPlainObject } from "../base/call.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Buffer, Parameter } from "./parameter.ts";
 
-/** Gives a new, empty object for one that is copied field by field; `null` shares it. */
+/** Returns a new, empty object for one that is to be copied field by field; `null` for one that is shared. */
 export type Blank = (original: object) => object | null;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Lists of hooks: ordered functions that can be removed through the handle that registering one gives.
+ * Lists of hooks: functions in order; registering one returns a handle that removes it.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { RemovableHandle } from "../autograd/node.ts";
 export class HookList<H> {
   #hooks: readonly H[] = [];
 
-  /** The hooks in the order in which they run. */
+  /** The hooks in calling order. */
   get all(): readonly H[] {
     return this.#hooks;
   }
 
-  /** Whether there is none. */
+  /** Whether the list is empty. */
   get empty(): boolean {
     return this.#hooks.length === 0;
   }

@@ -15,7 +15,7 @@ import { randperm } from "../ops/create/random.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Which dimension a variance is preserved for: forward or backward. */
+/** The pass whose variance the initial weights preserve: `"fan_in"` forward, `"fan_out"` backward. */
 export type FanMode = "fan_in" | "fan_out";
 
 /** Names that {@linkcode calculateGain} knows. */
@@ -35,89 +35,82 @@ export type Nonlinearity =
 
 /** The parameters of {@linkcode uniform_} after the tensor. */
 export class UniformInitArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The lowest value. */
+    /** The lower bound of the values. */
     public a = 0,
-    /** The bound above. */
+    /** The upper bound of the values, excluded. */
     public b = 1,
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode normal_} after the tensor. */
 export class NormalInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
     /** The standard deviation. */
     public std = 1,
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode truncNormal_} after the tensor. */
 export class TruncNormalInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
     /** The standard deviation. */
     public std = 1,
-    /** The lowest value, not a number of standard deviations. */
+    /** The lower bound of the values (not a number of standard deviations). */
     public a: number = -2,
-    /** The highest value. */
+    /** The upper bound of the values. */
     public b = 2,
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of Glorot's initialisers and of {@linkcode orthogonal_} after the tensor. */
 export class GainArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** A factor of all values. */
+    /** The gain: a factor of the standard deviation, see {@linkcode calculateGain}. */
     public gain = 1,
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of He's initialisers after the tensor. */
 export class KaimingArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The negative slope after the layer, for `"leaky_relu"`. */
+    /** The negative slope of the activation that follows, for `"leaky_relu"`. */
     public a = 0,
-    /** Which fan. */
+    /** Whether the variance of the forward (`"fan_in"`) or of the backward pass (`"fan_out"`) is preserved. */
     public mode: FanMode = "fan_in",
-    /** What follows the layer. */
+    /** PyTorch's name of the activation that follows. */
     public nonlinearity: Nonlinearity = "leaky_relu",
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode sparse_} after the tensor. */
 export class SparseInitArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The share of zeros in each column, 0 to 1. */
+    /** The fraction of zeros in each column, from 0 to 1. */
     public sparsity: number,
-    /** The standard deviation of the others. */
+    /** The standard deviation of the values that are not zero. */
     public std = 0.01,
-    /** The stream to draw from; `null`: the default generator. */
+    /** The random number generator; `null`: the default one. */
     public generator: Generator | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode constant_} after the tensor. */
 export class ConstantInitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value. */
     public val: number,
@@ -126,16 +119,14 @@ export class ConstantInitArgs {
 
 /** The parameters of {@linkcode dirac_} after the tensor. */
 export class DiracArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Each group of channels is passed on separately. */
+    /** The number of groups of the convolution. */
     public groups = 1,
   ) {}
 }
 
 /** The parameters of {@linkcode calculateGain}. */
 export class GainOfArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** PyTorch's name of the nonlinearity. */
     public nonlinearity: Nonlinearity,
@@ -156,7 +147,7 @@ const LINEAR: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The factor by which a nonlinearity's weights are larger than those of a linear layer.
+ * The gain of a nonlinearity: the factor of the weights' standard deviation, compared with a linear layer.
  *
  * @throws {ArgumentError} if the name is unknown
  */
@@ -188,23 +179,17 @@ function written(tensor: Tensor, write: (tensor: Tensor) => unknown): Tensor {
   return tensor;
 }
 
-/**
- * Uniform values from `a` to `b`.
- */
+/** Fills with values from the uniform distribution over [`a`, `b`). */
 export const uniform_: Fn<typeof UniformInitArgs> = fn("uniform_", UniformInitArgs, (tensor, { a, b, generator }) => {
   return written(tensor, (t) => t.uniform_(a, b, { generator }));
 });
 
-/**
- * Normal values.
- */
+/** Fills with values from the normal distribution. */
 export const normal_: Fn<typeof NormalInitArgs> = fn("normal_", NormalInitArgs, (tensor, { mean, std, generator }) => {
   return written(tensor, (t) => t.normal_(mean, std, { generator }));
 });
 
-/**
- * Normal values, those outside `[a, b]` drawn again: the quantile function of uniform values between the bounds' ranks.
- */
+/** Fills with values from the normal distribution truncated to [`a`, `b`]: its quantile function of uniform values. */
 export const truncNormal_: Fn<typeof TruncNormalInitArgs> = fn(
   "truncNormal_",
   TruncNormalInitArgs,
@@ -244,7 +229,7 @@ export const ones_: Fn<typeof NoArgs> = fn("ones_", NoArgs, (tensor) => constant
 export const zeros_: Fn<typeof NoArgs> = fn("zeros_", NoArgs, (tensor) => constant_(tensor, 0));
 
 /**
- * Ones on the diagonal of a matrix, zeros elsewhere.
+ * Fills a matrix with the identity: ones on the diagonal, zeros elsewhere.
  *
  * @throws {ShapeError} if the tensor is not two-dimensional
  */
@@ -257,7 +242,7 @@ export const eye_: Fn<typeof NoArgs> = fn("eye_", NoArgs, (tensor) => {
 });
 
 /**
- * Filters that pass their channel on unchanged: the weight of a convolution in 1, 2 or 3 dimensions.
+ * Dirac initialisation: fills the weight of a convolution in 1, 2 or 3 dimensions with filters that copy their channel.
  *
  * @throws {ShapeError} if the tensor has other dimensions, or the groups do not divide its channels
  */
@@ -280,7 +265,7 @@ export const dirac_: Fn<typeof DiracArgs> = fn("dirac_", DiracArgs, (tensor, { g
 });
 
 /**
- * How many inputs feed an output of a weight, and how many outputs an input feeds.
+ * The fans of a weight: how many inputs an output is computed from, and how many outputs an input goes into.
  *
  * @throws {ShapeError} if the weight has fewer than two dimensions
  */
@@ -297,7 +282,7 @@ function fans(op: string, tensor: Tensor): [fanIn: number, fanOut: number] {
 }
 
 /**
- * Glorot's initialisation: uniform with variance `gain² · 2 / (fanIn + fanOut)`.
+ * Glorot (Xavier) initialisation: uniform values with variance `gain² · 2 / (fanIn + fanOut)`.
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
@@ -308,7 +293,7 @@ export const xavierUniform_: Fn<typeof GainArgs> = fn("xavierUniform_", GainArgs
 });
 
 /**
- * Glorot's initialisation with normal values.
+ * Glorot (Xavier) initialisation: normal values with variance `gain² · 2 / (fanIn + fanOut)`.
  *
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  */
@@ -326,7 +311,7 @@ function kaimingStd(op: string, tensor: Tensor, { a, mode, nonlinearity }: Reado
 }
 
 /**
- * He's initialisation: uniform with variance `gain² / fan`.
+ * He (Kaiming) initialisation: uniform values with variance `gain² / fan`.
  *
  * @see https://arxiv.org/abs/1502.01852
  */
@@ -337,7 +322,7 @@ export const kaimingUniform_: Fn<typeof KaimingArgs> = fn("kaimingUniform_", Kai
 });
 
 /**
- * He's initialisation with normal values.
+ * He (Kaiming) initialisation: normal values with variance `gain² / fan`.
  *
  * @see https://arxiv.org/abs/1502.01852
  */
@@ -347,10 +332,11 @@ export const kaimingNormal_: Fn<typeof KaimingArgs> = fn("kaimingNormal_", Kaimi
 });
 
 /**
- * A matrix with orthonormal rows or columns, whichever are fewer; further dimensions count as columns.
+ * Orthogonal initialisation: fills with a matrix whose rows or columns, whichever are fewer, are orthonormal, times
+ * `gain`; further dimensions count as columns.
  *
- * Gram and Schmidt's process on normal values, whose triangular factor has a positive diagonal: the result is uniform
- * among all such matrices.
+ * It is the orthogonal factor of a QR decomposition of normal values, by Gram and Schmidt's process. The triangular
+ * factor has a positive diagonal, so the result is uniformly distributed over all such matrices.
  *
  * @throws {ShapeError} if the tensor has fewer than two dimensions
  * @see https://arxiv.org/abs/1312.6120
@@ -368,7 +354,7 @@ export const orthogonal_: Fn<typeof GainArgs> = fn("orthogonal_", GainArgs, (ten
       for (let k = 0; k < short; k++) {
         const vector = basis.select(0, k);
         const before = basis.narrow(0, 0, k);
-        // The second pass takes out what rounding left of the first.
+        // A second orthogonalisation removes the rounding errors of the first.
         for (let pass = 0; pass < 2 && k > 0; pass++) vector.sub_(before.t().mv(before.mv(vector)));
         vector.div_(vector.norm());
       }
@@ -377,7 +363,7 @@ export const orthogonal_: Fn<typeof GainArgs> = fn("orthogonal_", GainArgs, (ten
 });
 
 /**
- * Normal values with a share of each column set to zero.
+ * Sparse initialisation: normal values, of which a fraction of each column is set to zero.
  *
  * @throws {ShapeError} if the tensor is not two-dimensional
  */

@@ -1,5 +1,5 @@
 /**
- * What containers check of their items, and how they print them.
+ * The items of containers: checks, conversion to parameters, printing.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
-/** What to write in place of a value that is no module. */
+/** The remedy in an error message for a value that is no module. */
 function remedy(value: unknown): string {
   if (typeof value !== "function") return "";
   if (!isClass(value)) {
@@ -22,19 +22,19 @@ function remedy(value: unknown): string {
  * Throws unless a value is a module.
  *
  * @param op the container, or its method
- * @param what which item it is
+ * @param what the item, as the message names it
  */
 export function checkModule<T extends Module>(op: string, what: string, value: T): T {
   if (value instanceof Module) return value;
   throw new ArgumentError(`${op}(): expected a Module as ${what}, got ${describe(value)}${remedy(value)}`);
 }
 
-/** The parameter of a tensor. */
+/** Makes a parameter of a tensor; a parameter is returned as it is. */
 export function asParameter(value: Tensor): Tensor {
   return value instanceof Parameter ? value : new Parameter(value);
 }
 
-/** One line of a parameter container; `type` is how the dtype is spelled there. */
+/** The printed line of an item of a parameter container; `type` is the printed name of its dtype. */
 export function describeItem(key: string | number, value: Tensor, type: string): string {
   const kind = value instanceof Parameter ? "Parameter" : "Tensor";
   const device = value.device.type === "cpu" ? "" : ` (${value.device})`;

@@ -1,7 +1,7 @@
 /**
- * `layer`: a layer without weights of its own, as one table entry.
+ * `layer`: defines a layer without weights by one table entry.
  *
- * Such a layer holds the options of a function and calls it: the entry says its name, its parameters (a class, see
+ * Such a layer stores the options of a function and calls it: the entry gives its name, its parameters (a class, see
  * `src/base/call.ts`), the call, and how it is printed. The options become fields of the layer.
  *
  * @module
@@ -14,42 +14,42 @@ import { Module } from "./module.ts";
 import { toSnake } from "../base/spelling.ts";
 import { python } from "./repr.ts";
 
-/** A module whose `forward` takes `A` and gives `R`. */
+/** A module whose `forward` takes the arguments `A` and returns `R`. */
 export interface FunctionModule<A extends readonly unknown[], R> extends Module {
-  /** The function of the layer, with its options. */
+  /** Calls the layer's function with its options. */
   forward(...args: A): R;
 }
 
-/** A layer of the options that `C` declares, which are its fields. */
+/** The instances of a layer defined by {@linkcode layer}: the options that `C` declares are fields. */
 export type LayerOf<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor> =
   & FunctionModule<A, R>
   & Readonly<InstanceType<C>>;
 
-/** The class of such layers. */
+/** The class of a layer defined by {@linkcode layer}. */
 export type Layer<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor> = new (
   ...args: Args<C>
 ) => LayerOf<C, A, R>;
 
-/** The entry of a layer. */
+/** The definition of a layer. */
 export interface LayerSpec<C extends Params, A extends readonly unknown[], R = Tensor> {
   /** PyTorch's name. */
   readonly name: string;
   /** The class that declares the options. */
   readonly params: C;
-  /** What the layer computes. */
+  /** The layer's computation. */
   readonly call: (options: LayerOf<C, A, R>, ...args: A) => R;
-  /** What stands in the parentheses when the layer is printed; default nothing. */
+  /** The text between the parentheses when the layer is printed; default nothing. */
   readonly repr?: (options: LayerOf<C, A, R>) => string;
-  /** Refuses options, or changes them, when a layer is made. */
+  /** Checks or changes the options when a layer is made. */
   readonly init?: (options: Writable<InstanceType<C>>) => void;
-  /** Options that are state: buffers of the layer, moved and saved with it under PyTorch's names. */
+  /** The options that are buffers: tensors moved and saved with the layer, under PyTorch's names. */
   readonly buffers?: readonly (keyof InstanceType<C> & string)[];
 }
 
-/** The fields of `O`, to be written. */
+/** The type `O` with writable fields. */
 export type Writable<O> = { -readonly [K in keyof O]: O[K] };
 
-/** Makes the class of a layer. */
+/** Defines the class of a layer. */
 export function layer<C extends Params, A extends readonly unknown[] = [input: Tensor], R = Tensor>(
   spec: LayerSpec<C, A, R>,
 ): Layer<C, A, R> {

@@ -1,5 +1,5 @@
 /**
- * Dense layers: `Linear`, `Bilinear`, and `Identity`, which does nothing.
+ * Fully connected layers: `Linear`, `Bilinear`, and `Identity`, which returns its input.
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { python } from "./repr.ts";
 
-/** Gives its input back; takes and ignores any arguments. */
+/** Returns its input; any arguments of the constructor are ignored. */
 export class Identity extends Module {
-  /** Arguments are ignored, so that it can stand in for any layer. */
+  /** Ignores its arguments, so that it can replace any layer. */
   constructor(..._args: unknown[]) {
     super();
   }
@@ -29,13 +29,12 @@ export class Identity extends Module {
 
 /** The parameters of {@linkcode Linear}. */
 export class LinearLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of the last dimension of the input. */
+    /** The number of input features: the size of the input's last dimension. */
     public inFeatures: number,
-    /** Size of the last dimension of the output. */
+    /** The number of output features: the size of the output's last dimension. */
     public outFeatures: number,
-    /** Whether a learned vector is added. */
+    /** Whether a learned bias is added. */
     public bias = true,
   ) {
     super();
@@ -45,7 +44,7 @@ export class LinearLayerArgs extends FactoryArgs {
 const linearArgs = call("Linear", LinearLayerArgs);
 
 /**
- * `y = x Wᵀ + b`.
+ * Fully connected layer: `y = x Wᵀ + b`.
  *
  * Shape: `(*, inFeatures)` to `(*, outFeatures)`. Weights start uniform in ±1/√inFeatures.
  *
@@ -62,16 +61,15 @@ const linearArgs = call("Linear", LinearLayerArgs);
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearLayerArgs>> extends Module {
-  /** Size of the last dimension of the input. */
+  /** The number of input features: the size of the input's last dimension. */
   readonly inFeatures: number;
-  /** Size of the last dimension of the output. */
+  /** The number of output features: the size of the output's last dimension. */
   readonly outFeatures: number;
-  /** `(outFeatures, inFeatures)`. */
+  /** The weight W, `(outFeatures, inFeatures)`. */
   weight: Parameter;
-  /** `(outFeatures)`, or `null`. */
+  /** The bias b, `(outFeatures)`, or `null`. */
   bias: BiasOf<A, "2">;
 
-  /** Takes what {@linkcode LinearLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = linearArgs(args);
@@ -84,7 +82,7 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
     this.resetParameters();
   }
 
-  /** Draws new weights. */
+  /** Draws new weights and biases, uniform in ±1/√(number of input features). */
   resetParameters(): void {
     // With a = √5 the bound is 1/√fanIn.
     kaimingUniform_(this.weight, Math.sqrt(5));
@@ -94,13 +92,12 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
     uniform_(this.bias, -bound, bound);
   }
 
-  /** The product of input and weight, plus the bias. */
+  /** The output `(*, outFeatures)`: the product of the input and the transposed weight, plus the bias. */
   override forward(input: Tensor): Tensor {
     checkTensor("Linear", "input", input);
     return F.linear(input, this.weight, this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${python(this.bias !== null)}`;
   }
@@ -108,15 +105,14 @@ export class Linear<A extends Args<typeof LinearLayerArgs> = Args<typeof LinearL
 
 /** The parameters of {@linkcode Bilinear}. */
 export class BilinearLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of the last dimension of the first input. */
+    /** The number of features of the first input: the size of its last dimension. */
     public in1Features: number,
-    /** Size of the last dimension of the second input. */
+    /** The number of features of the second input: the size of its last dimension. */
     public in2Features: number,
-    /** Size of the last dimension of the output. */
+    /** The number of output features: the size of the output's last dimension. */
     public outFeatures: number,
-    /** Whether a learned vector is added. */
+    /** Whether a learned bias is added. */
     public bias = true,
   ) {
     super();
@@ -126,23 +122,22 @@ export class BilinearLayerArgs extends FactoryArgs {
 const bilinearArgs = call("Bilinear", BilinearLayerArgs);
 
 /**
- * `y = x₁ᵀ A x₂ + b`.
+ * Bilinear layer: `y = x₁ᵀ A x₂ + b`.
  *
  * Shape: `(*, in1Features)` and `(*, in2Features)` to `(*, outFeatures)`.
  */
 export class Bilinear<A extends Args<typeof BilinearLayerArgs> = Args<typeof BilinearLayerArgs>> extends Module {
-  /** Size of the last dimension of the first input. */
+  /** The number of features of the first input: the size of its last dimension. */
   readonly in1Features: number;
-  /** Size of the last dimension of the second input. */
+  /** The number of features of the second input: the size of its last dimension. */
   readonly in2Features: number;
-  /** Size of the last dimension of the output. */
+  /** The number of output features: the size of the output's last dimension. */
   readonly outFeatures: number;
-  /** `(outFeatures, in1Features, in2Features)`. */
+  /** The weight A, `(outFeatures, in1Features, in2Features)`. */
   weight: Parameter;
-  /** `(outFeatures)`, or `null`. */
+  /** The bias b, `(outFeatures)`, or `null`. */
   bias: BiasOf<A, "3">;
 
-  /** Takes what {@linkcode BilinearLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = bilinearArgs(args);
@@ -157,19 +152,18 @@ export class Bilinear<A extends Args<typeof BilinearLayerArgs> = Args<typeof Bil
     this.resetParameters();
   }
 
-  /** Draws new weights. */
+  /** Draws new weights and biases, uniform in ±1/√(number of input features). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.in1Features);
     uniform_(this.weight, -bound, bound);
     if (this.bias !== null) uniform_(this.bias, -bound, bound);
   }
 
-  /** The bilinear form of both inputs. */
+  /** The output `(*, outFeatures)`: the bilinear form of both inputs, plus the bias. */
   override forward(input1: Tensor, input2: Tensor): Tensor {
     return F.bilinear(input1, input2, this.weight, this.bias);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `in1_features=${this.in1Features}, in2_features=${this.in2Features}, out_features=${this.outFeatures}, ` +
       `bias=${python(this.bias !== null)}`;

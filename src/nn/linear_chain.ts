@@ -1,6 +1,7 @@
 /**
- * Runs of `Linear` layers and activations among modules that are called one after the other: computed as one op where the
- * device has products that end in an activation, if nobody can tell the difference.
+ * Fusion of `Linear` layers and activations that follow each other in a chain of modules: they are computed as one op
+ * where the device has matrix products with activation epilogues, unless a hook, a subclass or an own `forward` could
+ * see the difference.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import * as F from "./functional.ts";
 import { Linear } from "./linear.ts";
 import { CALLS_ONLY_FORWARD, type Module } from "./module.ts";
 
-/** Whether a module is exactly of a class and its call is that class's `forward` and nothing else. */
+/** Whether a module is an instance of exactly this class, without hooks or an own `forward`. */
 function plainly(module: Module | undefined, type: unknown): module is Module {
   return module !== undefined && module.constructor === type && module[CALLS_ONLY_FORWARD]();
 }
@@ -25,16 +26,16 @@ function activationOf(module: Module | undefined): FusedActivation | null {
   return (module as GELU).approximate === "tanh" ? "geluTanh" : "gelu";
 }
 
-/** Whether a module gives back what it gets. */
+/** Whether a module returns its input unchanged: an identity, or dropout in evaluation mode. */
 function idle(module: Module | undefined): boolean {
   return plainly(module, Dropout) && (!module.training || (module as Dropout).p === 0);
 }
 
 /**
- * The result of as many of `modules` from `start` on as one op can compute, and how many these are; `null` where it
- * would compute less than two.
+ * Computes as many of `modules` from `start` on as one op can, and returns the result and their number; `null` where
+ * one op can compute fewer than two.
  *
- * @param value what the module at `start` is called with
+ * @param value the input of the module at `start`
  */
 export function chained(modules: readonly Module[], start: number, value: unknown): readonly [Tensor, number] | null {
   if (!(value instanceof Tensor) || !fusesChains(value)) return null;
@@ -51,7 +52,7 @@ export function chained(modules: readonly Module[], start: number, value: unknow
   return activated ? [linearChain(value, layers), at - start] : null;
 }
 
-/** The activations that transformer layers know by name. */
+/** The activations that transformer layers accept by name. */
 export const NAMED_ACTIVATIONS: Readonly<Record<"relu" | "gelu", (x: Tensor) => Tensor>> = {
   relu: (x) => F.relu(x),
   gelu: (x) => F.gelu(x),

@@ -1,5 +1,5 @@
 /**
- * Losses as modules: each holds the options of the function of the same name.
+ * Losses as modules: each stores the options of the function of the same name and calls it.
  *
  * @module
  */
@@ -13,63 +13,57 @@ import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";
 import { loss, type LossInputs } from "./loss_base.ts";
 
-/** The mean of `|input - target|`. */
+/** Mean absolute error: the mean of `|input - target|`. */
 export const L1Loss: Layer<typeof LossArgs, LossInputs> = loss({
   name: "L1Loss",
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.l1Loss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type L1Loss = InstanceType<typeof L1Loss>;
 
-/** The mean of `(input - target)²`. */
+/** Mean squared error: the mean of `(input - target)²`. */
 export const MSELoss: Layer<typeof LossArgs, LossInputs> = loss({
   name: "MSELoss",
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.mseLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type MSELoss = InstanceType<typeof MSELoss>;
 
-/** The mean of `log(1 + e^(-target · input))`, targets being 1 and -1. */
+/** Logistic loss of two classes: the mean of `log(1 + e^(-target · input))`, with targets 1 and -1. */
 export const SoftMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
   name: "SoftMarginLoss",
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.softMarginLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type SoftMarginLoss = InstanceType<typeof SoftMarginLoss>;
 
-/** Margins between the target classes and the others. */
+/** Multi-label margin loss: hinge loss between the scores of the target classes and those of the others. */
 export const MultiLabelMarginLoss: Layer<typeof LossArgs, LossInputs> = loss({
   name: "MultiLabelMarginLoss",
   params: LossArgs,
   call: ({ reduction }, ...inputs: LossInputs) => F.multilabelMarginLoss(...inputs, { reduction }),
 });
-/** See the class of the same name. */
 export type MultiLabelMarginLoss = InstanceType<typeof MultiLabelMarginLoss>;
 
-/** Binary cross entropy of probabilities. */
+/** Binary cross entropy of probabilities and targets in [0, 1]. */
 export const BCELoss: Layer<typeof WeightedLossArgs, LossInputs> = loss({
   name: "BCELoss",
   params: WeightedLossArgs,
   buffers: ["weight"],
   call: ({ weight, reduction }, ...inputs: LossInputs) => F.binaryCrossEntropy(...inputs, { weight, reduction }),
 });
-/** See the class of the same name. */
 export type BCELoss = InstanceType<typeof BCELoss>;
 
-/** The mean over classes of the binary cross entropy of logits. */
+/** Multi-label soft-margin loss: the mean over classes of the binary cross entropy of logits. */
 export const MultiLabelSoftMarginLoss: Layer<typeof WeightedLossArgs, LossInputs> = loss({
   name: "MultiLabelSoftMarginLoss",
   params: WeightedLossArgs,
   buffers: ["weight"],
   call: ({ weight, reduction }, ...inputs: LossInputs) => F.multilabelSoftMarginLoss(...inputs, { weight, reduction }),
 });
-/** See the class of the same name. */
 export type MultiLabelSoftMarginLoss = InstanceType<typeof MultiLabelSoftMarginLoss>;
 
-/** Binary cross entropy of logits. */
+/** Binary cross entropy of logits and targets in [0, 1]; the sigmoid is part of the loss. */
 export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> = loss({
   name: "BCEWithLogitsLoss",
   params: BCEWithLogitsLossArgs,
@@ -77,10 +71,9 @@ export const BCEWithLogitsLoss: Layer<typeof BCEWithLogitsLossArgs, LossInputs> 
   call: ({ weight, reduction, posWeight }, ...inputs: LossInputs) =>
     F.binaryCrossEntropyWithLogits(...inputs, { weight, reduction, posWeight }),
 });
-/** See the class of the same name. */
 export type BCEWithLogitsLoss = InstanceType<typeof BCEWithLogitsLoss>;
 
-/** The negative log-likelihood of target classes. */
+/** Negative log-likelihood of target classes, given log-probabilities. */
 export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
   name: "NLLLoss",
   params: NLLLossArgs,
@@ -88,11 +81,10 @@ export const NLLLoss: Layer<typeof NLLLossArgs, LossInputs> = loss({
   call: ({ weight, ignoreIndex, reduction }, ...inputs: LossInputs) =>
     F.nllLoss(...inputs, { weight, ignoreIndex, reduction }),
 });
-/** See the class of the same name. */
 export type NLLLoss = InstanceType<typeof NLLLoss>;
 
 /**
- * The cross entropy of logits and target classes or probabilities.
+ * Cross entropy of logits and target classes or probabilities.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
@@ -103,116 +95,109 @@ export const CrossEntropyLoss: Layer<typeof CrossEntropyLossArgs, LossInputs> = 
   call: ({ weight, ignoreIndex, reduction, labelSmoothing }, ...inputs: LossInputs) =>
     F.crossEntropy(...inputs, { weight, ignoreIndex, reduction, labelSmoothing }),
 });
-/** See the class of the same name. */
 export type CrossEntropyLoss = InstanceType<typeof CrossEntropyLoss>;
 
 /** The parameters of {@linkcode KLDivLoss}. */
 export class KLDivLossArgs {
-  /** Whether targets are given as logarithms. */
+  /** Whether targets are log-probabilities. */
   logTarget = false;
-  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
     /** Deprecated: `false` means `"none"`. */
     public reduce: boolean | null = null,
-    /** `"batchmean"` divides the sum by the size of dimension 0, which is the divergence. */
+    /**
+     * The reduction; `"batchmean"` divides the sum by the size of dimension 0, which is the divergence by its
+     * definition.
+     */
     public reduction: Reduction | "batchmean" = "mean",
   ) {}
 }
 
-/** The divergence of two distributions. */
+/** Kullback–Leibler divergence of the target distribution from the input, which holds log-probabilities. */
 export const KLDivLoss: Layer<typeof KLDivLossArgs, LossInputs> = loss({
   name: "KLDivLoss",
   params: KLDivLossArgs,
   call: ({ reduction, logTarget }, ...inputs: LossInputs) => F.klDiv(...inputs, { reduction, logTarget }),
 });
-/** See the class of the same name. */
 export type KLDivLoss = InstanceType<typeof KLDivLoss>;
 
-/** Squares of small differences, absolute values of large ones. */
+/** Smooth L1 loss: quadratic in differences below `beta`, linear above. */
 export const SmoothL1Loss: Layer<typeof SmoothL1LossArgs, LossInputs> = loss({
   name: "SmoothL1Loss",
   params: SmoothL1LossArgs,
   call: ({ reduction, beta }, ...inputs: LossInputs) => F.smoothL1Loss(...inputs, { reduction, beta }),
 });
-/** See the class of the same name. */
 export type SmoothL1Loss = InstanceType<typeof SmoothL1Loss>;
 
 /** The parameters of {@linkcode HuberLoss}. */
-export class HuberLossArgs {
-  /** Parameters that may go by position. */
+export class HuberLossLayerArgs {
   constructor(
-    /** How the elements' losses become the result. */
+    /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
     public reduction: Reduction = "mean",
-    /** Where the square ends. */
+    /** The threshold δ: quadratic in differences below it, linear above. */
     public delta = 1,
   ) {}
 }
 
-/** {@linkcode SmoothL1Loss} times `delta`. */
-export const HuberLoss: Layer<typeof HuberLossArgs, LossInputs> = loss({
+/** Huber loss: {@linkcode SmoothL1Loss} times `delta`. */
+export const HuberLoss: Layer<typeof HuberLossLayerArgs, LossInputs> = loss({
   name: "HuberLoss",
-  params: HuberLossArgs,
+  params: HuberLossLayerArgs,
   call: ({ reduction, delta }, ...inputs: LossInputs) => F.huberLoss(...inputs, { reduction, delta }),
 });
-/** See the class of the same name. */
 export type HuberLoss = InstanceType<typeof HuberLoss>;
 
-/** The negative log-likelihood of counts. */
+/** Negative log-likelihood of counts under Poisson distributions. */
 export const PoissonNLLLoss: Layer<typeof PoissonNLLLossArgs, LossInputs> = loss({
   name: "PoissonNLLLoss",
   params: PoissonNLLLossArgs,
   call: ({ logInput, full, eps, reduction }, ...inputs: LossInputs) =>
     F.poissonNllLoss(...inputs, { logInput, full, eps, reduction }),
 });
-/** See the class of the same name. */
 export type PoissonNLLLoss = InstanceType<typeof PoissonNLLLoss>;
 
 /** The parameters of {@linkcode GaussianNLLLoss}. */
 export class GaussianNLLLossArgs {
-  /** Whether the constant term is added. */
+  /** Whether the constant term `log(2π) / 2` is added. */
   full = false;
-  /** The least variance. */
+  /** The lower bound of the variance. */
   eps = 1e-6;
-  /** How the elements' losses become the result. */
+  /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
   reduction: Reduction = "mean";
 }
 
-/** What {@linkcode GaussianNLLLoss} is called with. */
+/** The arguments of a call of {@linkcode GaussianNLLLoss}. */
 export type GaussianInputs = [input: Tensor, target: Tensor, variance: Tensor | number];
 
-/** The negative log-likelihood of values under normal distributions. */
+/** Negative log-likelihood of values under normal distributions with the mean `input` and the given variance. */
 export const GaussianNLLLoss: Layer<typeof GaussianNLLLossArgs, GaussianInputs> = loss({
   name: "GaussianNLLLoss",
   params: GaussianNLLLossArgs,
   call: ({ full, eps, reduction }, ...inputs: GaussianInputs) => F.gaussianNllLoss(...inputs, { full, eps, reduction }),
 });
-/** See the class of the same name. */
 export type GaussianNLLLoss = InstanceType<typeof GaussianNLLLoss>;
 
 /** The parameters of {@linkcode CTCLoss}. */
 export class CTCLossArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The class of the blank. */
+    /** The index of the blank label. */
     public blank = 0,
-    /** How the elements' losses become the result. */
+    /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
     public reduction: Reduction = "mean",
-    /** Whether infinite losses count as 0. */
+    /** Whether infinite losses (targets that do not fit into the input) count as 0. */
     public zeroInfinity = false,
   ) {}
 }
 
-/** What {@linkcode CTCLoss} is called with. */
+/** The arguments of a call of {@linkcode CTCLoss}. */
 export type CTCInputs = [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths];
 
-/** Connectionist temporal classification. */
+/** Connectionist temporal classification: the negative log-likelihood of label sequences without known alignment. */
 export const CTCLoss: Layer<typeof CTCLossArgs, CTCInputs> = loss({
   name: "CTCLoss",
   params: CTCLossArgs,
   call: ({ blank, reduction, zeroInfinity }, ...inputs: CTCInputs) =>
     F.ctcLoss(...inputs, { blank, reduction, zeroInfinity }),
 });
-/** See the class of the same name. */
 export type CTCLoss = InstanceType<typeof CTCLoss>;

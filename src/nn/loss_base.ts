@@ -1,5 +1,5 @@
 /**
- * What losses as modules share: a reduction, an input and a target.
+ * The common part of losses as modules: the reduction, with PyTorch's deprecated options.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Layer, layer, type LayerSpec, type Writable } from "./layer.ts";
 
-/** What most losses are called with. */
+/** The arguments of a call of most losses. */
 export type LossInputs = [input: Tensor, target: Tensor];
 
-/** How a loss is reduced, in the words of today and of PyTorch's past. */
+/** The options of a loss's reduction: `reduction`, and PyTorch's deprecated ones. */
 interface Reduced {
   reduction: string;
   sizeAverage?: boolean | null;
   reduce?: boolean | null;
 }
 
-/** Brings the deprecated options into `reduction`. */
+/** Sets `reduction` by the deprecated options, where they are given. */
 function reduceAs(o: Reduced): void {
   if (typeof o.sizeAverage !== "boolean" && typeof o.reduce !== "boolean") return;
   o.reduction = o.reduce === false ? "none" : o.sizeAverage === false ? "sum" : "mean";
 }
 
-/** Makes the class of a loss: a {@linkcode layer} with a reduction, whose `weight`, if any, is a buffer. */
+/** Defines the class of a loss: a {@linkcode layer} with a reduction, whose `weight`, if any, is a buffer. */
 export function loss<C extends Params, A extends readonly unknown[] = LossInputs>(
   spec: Omit<LayerSpec<C, A>, "repr">,
 ): Layer<C, A> {

@@ -1,5 +1,5 @@
 /**
- * Losses with a margin as modules: each holds the options of the function of the same name.
+ * Losses with a margin as modules: each stores the options of the function of the same name and calls it.
  *
  * @module
  */
@@ -13,18 +13,16 @@ import * as F from "./functional.ts";
 import type { Layer } from "./layer.ts";
 import { checkMargin, loss, type LossInputs } from "./loss_base.ts";
 
-/** The input where the target is 1, `max(0, margin - input)` where it is -1. */
+/** Hinge embedding loss of a distance: the input where the target is 1, `max(0, margin - input)` where it is -1. */
 export const HingeEmbeddingLoss: Layer<typeof HingeLossArgs, LossInputs> = loss({
   name: "HingeEmbeddingLoss",
   params: HingeLossArgs,
   call: ({ margin, reduction }, ...inputs: LossInputs) => F.hingeEmbeddingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type HingeEmbeddingLoss = InstanceType<typeof HingeEmbeddingLoss>;
 
 /** The parameters of {@linkcode MarginRankingLoss} and {@linkcode CosineEmbeddingLoss}. */
 export class MarginLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The margin. */
     public margin = 0,
@@ -32,33 +30,34 @@ export class MarginLossArgs {
     public sizeAverage: boolean | null = null,
     /** Deprecated: `false` means `"none"`. */
     public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
+    /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
     public reduction: Reduction = "mean",
   ) {}
 }
 
-/** What losses that compare two inputs are called with. */
+/** The arguments of a call of the losses that compare two inputs. */
 export type PairInputs = [input1: Tensor, input2: Tensor, target: Tensor];
 
-/** `max(0, margin - target · (input1 - input2))`. */
+/** Ranking loss of two scores: `max(0, margin - target · (input1 - input2))`, with targets 1 and -1. */
 export const MarginRankingLoss: Layer<typeof MarginLossArgs, PairInputs> = loss({
   name: "MarginRankingLoss",
   params: MarginLossArgs,
   call: ({ margin, reduction }, ...inputs: PairInputs) => F.marginRankingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type MarginRankingLoss = InstanceType<typeof MarginRankingLoss>;
 
-/** `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1. */
+/**
+ * Cosine embedding loss: `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1; `cos` is the cosine
+ * similarity of the inputs.
+ */
 export const CosineEmbeddingLoss: Layer<typeof MarginLossArgs, PairInputs> = loss({
   name: "CosineEmbeddingLoss",
   params: MarginLossArgs,
   call: ({ margin, reduction }, ...inputs: PairInputs) => F.cosineEmbeddingLoss(...inputs, { margin, reduction }),
 });
-/** See the class of the same name. */
 export type CosineEmbeddingLoss = InstanceType<typeof CosineEmbeddingLoss>;
 
-/** Margins between the target class and the others. */
+/** Multi-class margin loss: hinge loss between the score of the target class and those of the others. */
 export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = loss({
   name: "MultiMarginLoss",
   params: MultiMarginLossArgs,
@@ -69,57 +68,58 @@ export const MultiMarginLoss: Layer<typeof MultiMarginLossArgs, LossInputs> = lo
   call: ({ p, margin, weight, reduction }, ...inputs: LossInputs) =>
     F.multiMarginLoss(...inputs, { p, margin, weight, reduction }),
 });
-/** See the class of the same name. */
 export type MultiMarginLoss = InstanceType<typeof MultiMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginLoss}. */
-export class TripletMarginLossArgs {
-  /** Parameters that may go by position. */
+export class TripletMarginLossLayerArgs {
   constructor(
     /** The margin. */
     public margin = 1,
-    /** The exponent of the distance. */
+    /** The exponent p of the distance, which is the p-norm of the difference. */
     public p = 2,
-    /** Added to differences. */
+    /** The number ε that is added to differences, for numerical stability. */
     public eps = 1e-6,
-    /** Whether the negative is compared with the nearer of anchor and positive. */
+    /**
+     * Whether the distance swap is used: the negative is compared with the anchor or the positive, whichever is nearer.
+     */
     public swap = false,
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
     /** Deprecated: `false` means `"none"`. */
     public reduce: boolean | null = null,
-    /** How the elements' losses become the result. */
+    /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
     public reduction: Reduction = "mean",
   ) {}
 }
 
-/** What triplet losses are called with. */
+/** The arguments of a call of the triplet losses. */
 export type TripletInputs = [anchor: Tensor, positive: Tensor, negative: Tensor];
 
-/** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. */
-export const TripletMarginLoss: Layer<typeof TripletMarginLossArgs, TripletInputs> = loss({
+/** Triplet loss: `max(0, d(anchor, positive) - d(anchor, negative) + margin)`, where d is the p-norm distance. */
+export const TripletMarginLoss: Layer<typeof TripletMarginLossLayerArgs, TripletInputs> = loss({
   name: "TripletMarginLoss",
-  params: TripletMarginLossArgs,
+  params: TripletMarginLossLayerArgs,
   init: (o) => checkMargin("TripletMarginLoss", o),
   call: ({ margin, p, eps, swap, reduction }, ...inputs: TripletInputs) =>
     F.tripletMarginLoss(...inputs, { margin, p, eps, swap, reduction }),
 });
-/** See the class of the same name. */
 export type TripletMarginLoss = InstanceType<typeof TripletMarginLoss>;
 
 /** The parameters of {@linkcode TripletMarginWithDistanceLoss}. */
 export class TripletDistanceLossArgs {
-  /** The distance of two batches of vectors; `null`: the Euclidean one. */
+  /** The distance function of two batches of vectors; `null`: the Euclidean distance. */
   distanceFunction: ((a: Tensor, b: Tensor) => Tensor) | null = null;
   /** The margin. */
   margin = 1;
-  /** Whether the negative is compared with the nearer of anchor and positive. */
+  /**
+   * Whether the distance swap is used: the negative is compared with the anchor or the positive, whichever is nearer.
+   */
   swap = false;
-  /** How the elements' losses become the result. */
+  /** The reduction of the elements' losses: `"mean"`, `"sum"` or `"none"`. */
   reduction: Reduction = "mean";
 }
 
-/** {@linkcode TripletMarginLoss} with any distance. */
+/** {@linkcode TripletMarginLoss} with any distance function. */
 export const TripletMarginWithDistanceLoss: Layer<typeof TripletDistanceLossArgs, TripletInputs> = loss({
   name: "TripletMarginWithDistanceLoss",
   params: TripletDistanceLossArgs,
@@ -127,5 +127,4 @@ export const TripletMarginWithDistanceLoss: Layer<typeof TripletDistanceLossArgs
   call: ({ distanceFunction, margin, swap, reduction }, ...inputs: TripletInputs) =>
     F.tripletMarginWithDistanceLoss(...inputs, { distanceFunction, margin, swap, reduction }),
 });
-/** See the class of the same name. */
 export type TripletMarginWithDistanceLoss = InstanceType<typeof TripletMarginWithDistanceLoss>;

@@ -1,5 +1,5 @@
 /**
- * `nn`: modules, layers, losses, and the functions and initialisers that they are made of.
+ * `nn`: modules, layers and losses; `nn.functional` has the functions, `nn.init` the initialisers.
  *
  * @module
  */
@@ -164,7 +164,7 @@ export type {
 export type { DropoutLayerArgs } from "./dropout.ts";
 export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./factory.ts";
 export type { HookList } from "./hooks.ts";
-export type { InPlace, RreluInPlaceArgs } from "./in_place.ts";
+export type { InPlaceForm, RreluInPlaceArgs } from "./in_place.ts";
 export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
 export type { BilinearLayerArgs, LinearLayerArgs } from "./linear.ts";
 export type {
@@ -172,7 +172,7 @@ export type {
   CTCLossArgs,
   GaussianInputs,
   GaussianNLLLossArgs,
-  HuberLossArgs,
+  HuberLossLayerArgs,
   KLDivLossArgs,
 } from "./loss.ts";
 export type { LossInputs } from "./loss_base.ts";
@@ -181,29 +181,28 @@ export type {
   PairInputs,
   TripletDistanceLossArgs,
   TripletInputs,
-  TripletMarginLossArgs,
+  TripletMarginLossLayerArgs,
 } from "./loss_margin.ts";
 export type { ModuleState } from "./module.ts";
 export type {
   ApplyArgs,
-  CudaArgs,
   ForwardHookArgs,
-  HookArgs,
   LoadStateDictArgs,
+  ModuleCudaArgs,
+  ModuleHookArgs,
   ModuleToArgs,
+  ModuleTypeArgs,
   NamedModulesArgs,
   NamedTensorsArgs,
   RecurseArgs,
   RegisterBufferArgs,
   RegisterModuleArgs,
   RegisterParameterArgs,
-  RequiresGradArgs,
   SetSubmoduleArgs,
   StateDictArgs,
   TargetArgs,
   ToEmptyArgs,
   TrainArgs,
-  TypeArgs,
   ZeroGradArgs,
 } from "./module_args.ts";
 export type { ModuleBase, WithoutForward, WritesForward } from "./module_base.ts";
@@ -218,7 +217,7 @@ export type {
   UnpoolInputs,
   WithIndices,
 } from "./pooling.ts";
-export type { Cell, Kind, Step, Weights } from "./rnn.ts";
+export type { RecurrentCell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./rnn.ts";
 export type { FlattenLayerArgs, UnflattenLayerArgs } from "./shaping.ts";
 export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs } from "./softmax.ts";
 export type { SoftmaxLayerArgs } from "./softmax_layers.ts";

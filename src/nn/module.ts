@@ -25,26 +25,26 @@ import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
 import type { RemovableHandle } from "../autograd/node.ts";
+import { RequiresGradArgs } from "../autograd/tensor_autograd.ts";
 import {
   ApplyArgs,
-  CudaArgs,
   ForwardHookArgs,
-  HookArgs,
   LoadStateDictArgs,
+  ModuleCudaArgs,
+  ModuleHookArgs,
   ModuleToArgs,
+  ModuleTypeArgs,
   NamedModulesArgs,
   NamedTensorsArgs,
   RecurseArgs,
   RegisterBufferArgs,
   RegisterModuleArgs,
   RegisterParameterArgs,
-  RequiresGradArgs,
   SetSubmoduleArgs,
   StateDictArgs,
   TargetArgs,
   ToEmptyArgs,
   TrainArgs,
-  TypeArgs,
   ZeroGradArgs,
 } from "./module_args.ts";
 import { ModuleBase } from "./module_base.ts";
@@ -55,20 +55,20 @@ import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from 
 import { warnUnregistered } from "./unregistered.ts";
 import { named, namedModules } from "./walk.ts";
 
-/** Where a module keeps what is not a field of the user: symbols are not fields. */
+/** The key of a module's own state. A symbol, so that it is not among the fields that the user named. */
 const STATE: unique symbol = Symbol("cresset.module");
 
-/** The method that says whether a module may be computed together with its neighbours. */
+/** The key of the method that says whether a call does nothing but `forward`: a container may then fuse the module. */
 export const CALLS_ONLY_FORWARD: unique symbol = Symbol("cresset.callsOnlyForward");
 
-/** How many dimensions the formats that a module can be brought to are for. */
+/** The number of dimensions of the tensors that each memory format applies to. */
 const FORMAT_NDIM: Readonly<Record<string, number>> = { channels_last: 4, channels_last_3d: 5 };
 
-/** What a module knows besides its fields. */
+/** The state of a module besides its fields. */
 export class ModuleState {
   /** Names of the buffers, and whether they are saved. */
   readonly buffers: Map<string, boolean> = new Map();
-  /** Hooks of calls and of state dicts. */
+  /** The hooks of calls, backward passes and state dicts. */
   readonly hooks: ModuleHooks = new ModuleHooks();
 }
 
@@ -94,13 +94,13 @@ const parse = {
   requiresGrad_: call("requiresGrad_", RequiresGradArgs),
   zeroGrad: call("zeroGrad", ZeroGradArgs),
   to: call("Module.to", ModuleToArgs),
-  cuda: call("cuda", CudaArgs),
-  type: call("type", TypeArgs),
+  cuda: call("cuda", ModuleCudaArgs),
+  type: call("type", ModuleTypeArgs),
   toEmpty: call("toEmpty", ToEmptyArgs),
-  registerForwardPreHook: call("registerForwardPreHook", HookArgs),
+  registerForwardPreHook: call("registerForwardPreHook", ModuleHookArgs),
   registerForwardHook: call("registerForwardHook", ForwardHookArgs),
-  registerFullBackwardPreHook: call("registerFullBackwardPreHook", HookArgs),
-  registerFullBackwardHook: call("registerFullBackwardHook", HookArgs),
+  registerFullBackwardPreHook: call("registerFullBackwardPreHook", ModuleHookArgs),
+  registerFullBackwardHook: call("registerFullBackwardHook", ModuleHookArgs),
 };
 
 /**
@@ -127,28 +127,29 @@ const parse = {
 export class Module extends ModuleBase {
   /** Whether the module is in training mode; set by {@linkcode Module.train} and {@linkcode Module.eval}. */
   training = true;
-  /** What is not a field of the user. */
+  /** The buffers' names and the hooks. */
   readonly [STATE]: ModuleState = new ModuleState();
 
   /**
-   * Runs the module: hooks and `forward`, inside an ownership scope that releases what the call made and nothing keeps.
+   * Calls `forward` with the hooks around it, in an ownership scope that releases every tensor made inside which
+   * neither the result, nor the module, nor the graph holds.
    *
-   * @param args what `forward` takes
+   * @param args the arguments of `forward`
    */
   call<F extends (...args: never[]) => unknown>(this: Module & { forward: F }, ...args: Parameters<F>): ReturnType<F> {
     const hooks = this[STATE].hooks;
-    const run = hooks.none
+    const compute = hooks.none
       ? () => this.forward(...args)
       : () => callWithHooks(this, hooks, args, (input) => this.forward(...(input as Parameters<F>)));
-    return runOwned(run, (result, visit) => this.reachable(result, visit)) as ReturnType<F>;
+    return runOwned(compute, (result, visit) => this.reachable(result, visit)) as ReturnType<F>;
   }
 
-  /** The storages that outlive a call: those of its result and of everything the module's fields hold. */
+  /** Visits the storages that outlive a call: those of its result and of everything that the module's fields hold. */
   private reachable(result: unknown, visit: (storage: Storage) => void): void {
     visitTensors([result, this], visit);
   }
 
-  /** Whether {@linkcode Module.call} does nothing but `forward`, and that is its class's: others may then compute it. */
+  /** Whether {@linkcode Module.call} does nothing but the class's `forward`: a container may then fuse the module. */
   [CALLS_ONLY_FORWARD](): boolean {
     return this[STATE].hooks.none && !Object.hasOwn(this, "forward");
   }
@@ -204,7 +205,7 @@ export class Module extends ModuleBase {
     setModule(this, "addModule", name, module);
   }
 
-  // What the fields hold; containers that keep their items elsewhere override these three.
+  // The items held directly; containers that keep them outside of fields override these three.
 
   /** The module's own parameters with their names, not those of submodules. */
   *_ownParameters(): Generator<[string, Parameter]> {
@@ -221,7 +222,7 @@ export class Module extends ModuleBase {
     }
   }
 
-  /** The module's direct submodules with their names, a shared one each time. */
+  /** The module's direct submodules with their names; a module under two names is given twice. */
   *_ownModules(): Generator<[string, Module]> {
     for (const [name, value] of Object.entries(this)) if (value instanceof Module) yield [name, value];
   }
@@ -233,7 +234,7 @@ export class Module extends ModuleBase {
 
   // Walking the tree
 
-  /** The direct submodules with their names; a shared one once. */
+  /** The direct submodules with their names; a module under two names is given once. */
   *namedChildren(): Generator<[string, Module]> {
     const seen = new Set<Module>();
     for (const entry of this._ownModules()) {
@@ -248,7 +249,7 @@ export class Module extends ModuleBase {
     for (const [, module] of this.namedChildren()) yield module;
   }
 
-  /** The module itself (name `""`) and all modules below it, parents first. */
+  /** The module itself (name `""`) and all modules below it with their paths, parents first. */
   namedModules(...args: Args<typeof NamedModulesArgs>): Generator<[string, Module]> {
     const { memo, prefix, removeDuplicate } = parse.namedModules(args);
     checkText("namedModules", "prefix", prefix);
@@ -256,12 +257,12 @@ export class Module extends ModuleBase {
     return namedModules(this, memo ?? new Set(), prefix, removeDuplicate);
   }
 
-  /** The module itself and all modules below it; shared ones once. */
+  /** The module itself and all modules below it, parents first; a shared module once. */
   *modules(): Generator<Module> {
     for (const [, module] of this.namedModules()) yield module;
   }
 
-  /** The parameters with their names, which are their keys in the state dict; shared ones once, under the first name. */
+  /** The parameters with their keys in the state dict as names; a shared parameter once, under its first name. */
   namedParameters(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Parameter]> {
     const { prefix, recurse, removeDuplicate } = parse.namedParameters(args);
     checkText("namedParameters", "prefix", prefix);
@@ -269,21 +270,21 @@ export class Module extends ModuleBase {
     return named(this, prefix, recurse, removeDuplicate, (m) => m._ownParameters());
   }
 
-  /** The parameters, shared ones once: what an optimizer is given. */
+  /** The parameters, as optimizers take them; a shared parameter once. */
   parameters(...args: Args<typeof RecurseArgs>): Generator<Parameter> {
     const { recurse } = parse.parameters(args);
     warnUnregistered("parameters", this);
     return values(named(this, "", recurse, true, (m) => m._ownParameters()));
   }
 
-  /** The buffers with their names. */
+  /** The buffers with their names, which are their keys in the state dict. */
   namedBuffers(...args: Args<typeof NamedTensorsArgs>): Generator<[string, Tensor]> {
     const { prefix, recurse, removeDuplicate } = parse.namedBuffers(args);
     checkText("namedBuffers", "prefix", prefix);
     return named<Tensor>(this, prefix, recurse, removeDuplicate, (m) => m._ownBuffers());
   }
 
-  /** The buffers. */
+  /** The buffers; a shared buffer once. */
   buffers(...args: Args<typeof RecurseArgs>): Generator<Tensor> {
     const { recurse } = parse.buffers(args);
     return values(named<Tensor>(this, "", recurse, true, (m) => m._ownBuffers()));
@@ -292,7 +293,7 @@ export class Module extends ModuleBase {
   /**
    * The module at a path such as `"layers.0.conv1"`; `""` is the module itself.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no module
    */
   getSubmodule(...args: Args<typeof TargetArgs>): Module {
     const { target } = parse.getSubmodule(args);
@@ -322,7 +323,7 @@ export class Module extends ModuleBase {
   /**
    * The parameter at a path such as `"layers.0.weight"`.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no parameter
    */
   getParameter(...args: Args<typeof TargetArgs>): Parameter {
     const { target } = parse.getParameter(args);
@@ -335,7 +336,7 @@ export class Module extends ModuleBase {
   /**
    * The buffer at a path such as `"bn.running_mean"`.
    *
-   * @throws {ArgumentError} if there is none
+   * @throws {ArgumentError} if the path leads to no buffer
    */
   getBuffer(...args: Args<typeof TargetArgs>): Tensor {
     const { target } = parse.getBuffer(args);
@@ -373,9 +374,9 @@ export class Module extends ModuleBase {
     return loadStateDict(this, state, parse.loadStateDict(args));
   }
 
-  // State that applies to the whole tree
+  // Changes of the whole tree
 
-  /** Calls `fn` for every module of the tree, submodules first: for initialisation. */
+  /** Calls `fn` for every module of the tree, submodules first, as for initialisation. Returns the module. */
   apply(...args: Args<typeof ApplyArgs>): this {
     const { fn } = parse.apply(args);
     checkFunction("Module.apply", "fn", fn);
@@ -384,7 +385,7 @@ export class Module extends ModuleBase {
     return this;
   }
 
-  /** Sets training mode for the whole tree: dropout drops, batch norm uses the batch. */
+  /** Sets training mode for the whole tree: dropout is active, batch normalisation uses the batch's statistics. */
   train(...args: Args<typeof TrainArgs>): this {
     const { mode } = parse.train(args);
     if (typeof mode !== "boolean") throw new ArgumentError(`train(): mode must be true or false: ${describe(mode)}`);
@@ -393,19 +394,19 @@ export class Module extends ModuleBase {
     return this;
   }
 
-  /** Sets evaluation mode for the whole tree. */
+  /** Sets evaluation mode for the whole tree: the same as `train(false)`. Returns the module. */
   eval(): this {
     return this.train(false);
   }
 
-  /** Sets whether gradients are recorded for all parameters. */
+  /** Sets whether gradients flow to the parameters; `false` freezes the module. */
   requiresGrad_(...args: Args<typeof RequiresGradArgs>): this {
     const { requiresGrad } = parse.requiresGrad_(args);
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
-  /** Clears the gradients of all parameters. */
+  /** Clears the gradients of all parameters: to `null`, or to zeros. */
   zeroGrad(...args: Args<typeof ZeroGradArgs>): void {
     const { setToNone } = parse.zeroGrad(args);
     for (const parameter of this.parameters()) {
@@ -450,7 +451,7 @@ export class Module extends ModuleBase {
     });
   }
 
-  /** Moves the module to the CPU, once its device has computed the values. */
+  /** Moves the module to the CPU, in place; resolves when the values are there. */
   async cpu(): Promise<this> {
     for (const tensor of new Set<Tensor>([...this.parameters(), ...this.buffers()])) {
       setData(tensor, await tensor.detach().cpu());
@@ -460,34 +461,34 @@ export class Module extends ModuleBase {
     return this;
   }
 
-  /** Moves the module to an NVIDIA GPU. */
-  cuda(...args: Args<typeof CudaArgs>): this {
+  /** Moves the module to an NVIDIA GPU, in place. */
+  cuda(...args: Args<typeof ModuleCudaArgs>): this {
     const { device } = parse.cuda(args);
     return this.to(device === null ? "cuda" : `cuda:${device}`);
   }
 
-  /** Converts every parameter and buffer, integer ones too. */
-  type(...args: Args<typeof TypeArgs>): this {
+  /** Converts all parameters and buffers to a dtype, integer ones too, in place. */
+  type(...args: Args<typeof ModuleTypeArgs>): this {
     const { dstType } = parse.type(args);
     return this._applyTensors((t) => t.to({ dtype: dstType }));
   }
 
-  /** Converts floating parameters and buffers to float32. */
+  /** Converts floating-point parameters and buffers to float32, in place. */
   float(): this {
     return this.cast(float32);
   }
 
-  /** Converts floating parameters and buffers to float64. */
+  /** Converts floating-point parameters and buffers to float64, in place. */
   double(): this {
     return this.cast(float64);
   }
 
-  /** Converts floating parameters and buffers to float16. */
+  /** Converts floating-point parameters and buffers to float16, in place. */
   half(): this {
     return this.cast(float16);
   }
 
-  /** Converts floating parameters and buffers to bfloat16. */
+  /** Converts floating-point parameters and buffers to bfloat16, in place. */
   bfloat16(): this {
     return this.cast(bfloat16);
   }
@@ -497,13 +498,16 @@ export class Module extends ModuleBase {
     return this._applyTensors((t) => t.dtype.isFloatingPoint ? t.to({ dtype }) : t);
   }
 
-  /** Moves the module to a device without its values. */
+  /** Moves the module to a device without copying its values: parameters and buffers become uninitialised. */
   toEmpty(...args: Args<typeof ToEmptyArgs>): this {
     const { device } = parse.toEmpty(args);
     return this._applyTensors((t) => t.emptyLike({ device }));
   }
 
-  /** Replaces the memory of every parameter, its gradient and every buffer by what `fn` gives; identity is kept. */
+  /**
+   * Replaces the memory of parameters, gradients and buffers by that of `fn`'s results; the tensors stay the same
+   * objects.
+   */
   _applyTensors(fn: (tensor: Tensor) => Tensor): this {
     const done = new Set<Tensor>();
     const replace = (tensor: Tensor) => {
@@ -532,20 +536,20 @@ export class Module extends ModuleBase {
   // Hooks
 
   /**
-   * Runs `hook(module, args)` before `forward`; what it returns, if anything, replaces the arguments.
+   * Calls `hook(module, args)` before `forward`; its result, if any, replaces the arguments.
    *
    * @param hook returns nothing, one value, or an array of arguments
    */
   registerForwardPreHook(
     hook: (module: this, args: unknown[]) => unknown,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerForwardPreHook(args);
     return this[STATE].hooks.forwardPre.add(hook as (m: Module, a: unknown[]) => unknown, prepend);
   }
 
   /**
-   * Runs `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output.
+   * Calls `hook(module, args, output)` after `forward`; its result, if any, replaces the output.
    *
    * @param hook may keep the tensors that it is given
    */
@@ -558,12 +562,10 @@ export class Module extends ModuleBase {
     return this[STATE].hooks.forward.add(entry, prepend);
   }
 
-  /**
-   * Runs `hook(module, gradOutput)` before the module's backward pass; an array that it returns replaces `gradOutput`.
-   */
+  /** Calls `hook(module, gradOutput)` before the module's backward pass; an array it returns replaces `gradOutput`. */
   registerFullBackwardPreHook(
     hook: (module: this, gradOutput: (Tensor | null)[]) => (Tensor | null)[] | void,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerFullBackwardPreHook(args);
     const list = this[STATE].hooks.backwardPre;
@@ -571,7 +573,7 @@ export class Module extends ModuleBase {
   }
 
   /**
-   * Runs `hook(module, gradInput, gradOutput)` when the gradients of the module's inputs are known; an array that it
+   * Calls `hook(module, gradInput, gradOutput)` when the gradients of the module's inputs are known; an array that it
    * returns replaces `gradInput`.
    */
   registerFullBackwardHook(
@@ -580,29 +582,29 @@ export class Module extends ModuleBase {
       gradInput: (Tensor | null)[],
       gradOutput: (Tensor | null)[],
     ) => (Tensor | null)[] | void,
-    ...args: Args<typeof HookArgs>
+    ...args: Args<typeof ModuleHookArgs>
   ): RemovableHandle {
     const { prepend } = parse.registerFullBackwardHook(args);
     const list = this[STATE].hooks.backward;
     return list.add(hook as (typeof list)["all"][number], prepend);
   }
 
-  /** Runs `hook(module, prefix, keepVars)` before the module's part of `stateDict()` is made. */
+  /** Calls `hook(module, prefix, keepVars)` before the module's part of `stateDict()` is made. */
   registerStateDictPreHook(hook: (module: this, prefix: string, keepVars: boolean) => void): RemovableHandle {
     return this[STATE].hooks.statePre.add(hook as (m: Module, p: string, k: boolean) => void);
   }
 
-  /** Runs `hook(module, stateDict, prefix)` when the module's part of `stateDict()` is made; it may change it. */
+  /** Calls `hook(module, stateDict, prefix)` after the module's part of `stateDict()` was made; it may change it. */
   registerStateDictPostHook(hook: (module: this, state: StateDict, prefix: string) => void): RemovableHandle {
     return this[STATE].hooks.statePost.add(hook as (m: Module, s: StateDict, p: string) => void);
   }
 
-  /** Runs `hook(module, stateDict, prefix)` before the module takes its part; it may change the (copied) dict. */
+  /** Calls `hook(module, stateDict, prefix)` before the module loads its part; it may change the dict, a copy. */
   registerLoadStateDictPreHook(hook: (module: this, state: StateDict, prefix: string) => void): RemovableHandle {
     return this[STATE].hooks.loadPre.add(hook as (m: Module, s: StateDict, p: string) => void);
   }
 
-  /** Runs `hook(module, incompatibleKeys)` when the module has taken its part; it may change the lists. */
+  /** Calls `hook(module, incompatibleKeys)` after the module has loaded its part; it may change the lists of keys. */
   registerLoadStateDictPostHook(hook: (module: this, keys: IncompatibleKeys) => void): RemovableHandle {
     return this[STATE].hooks.loadPost.add(hook as (m: Module, k: IncompatibleKeys) => void);
   }
@@ -614,12 +616,12 @@ export class Module extends ModuleBase {
 
   // Printing
 
-  /** The name that is printed; the class's. */
+  /** The printed name of the module: that of its class. */
   _name(): string {
     return this.constructor.name;
   }
 
-  /** What is printed between the parentheses, in PyTorch's words; overridden by layers. */
+  /** The text between the parentheses when the module is printed, in PyTorch's words; layers override it. */
   extraRepr(): string {
     return "";
   }
@@ -631,7 +633,7 @@ export class Module extends ModuleBase {
     return block(this._name(), this.extraRepr(), children);
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }
@@ -660,12 +662,12 @@ function setModule(parent: Module, op: string, name: string, module: Module | nu
   fields(parent)[name] = module;
 }
 
-/** The second of each pair. */
+/** The values of pairs of name and value. */
 function* values<T>(pairs: Iterable<readonly [string, T]>): Generator<T> {
   for (const [, value] of pairs) yield value;
 }
 
-/** Where and as what a module's tensors should be. */
+/** The target of {@linkcode Module.to}: device, dtype and memory format. */
 function wanted(
   o: Readonly<ModuleToArgs>,
 ): { device: Device | null; dtype: DType | null; memoryFormat: MemoryFormat | null } {

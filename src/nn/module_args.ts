@@ -13,20 +13,18 @@ import type { Parameter } from "./parameter.ts";
 
 /** The parameters of {@linkcode Module.registerBuffer}. */
 export class RegisterBufferArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name, also its key in the state dict. */
     public name: string,
-    /** The value; `null` keeps the name without a buffer. */
+    /** The buffer's value; `null` reserves the name without a buffer. */
     public tensor: Tensor | null,
-    /** Whether it is saved. */
+    /** Whether the buffer is part of the state dict. */
     public persistent = true,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.registerParameter}. */
 export class RegisterParameterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name. */
     public name: string,
@@ -37,7 +35,6 @@ export class RegisterParameterArgs {
 
 /** The parameters of {@linkcode Module.registerModule}. */
 export class RegisterModuleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The field's name. */
     public name: string,
@@ -48,11 +45,10 @@ export class RegisterModuleArgs {
 
 /** The parameters of {@linkcode Module.namedModules}. */
 export class NamedModulesArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Modules that are skipped; those that are given are added. */
+    /** Modules that are skipped; the modules that are yielded are added to it. */
     public memo: Set<Module> | null = null,
-    /** Put before every name. */
+    /** A prefix of every name. */
     public prefix = "",
     /** Whether a shared module appears once. */
     public removeDuplicate = true,
@@ -61,9 +57,8 @@ export class NamedModulesArgs {
 
 /** The parameters of {@linkcode Module.namedParameters} and {@linkcode Module.namedBuffers}. */
 export class NamedTensorsArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Put before every name. */
+    /** A prefix of every name. */
     public prefix = "",
     /** Whether submodules are included. */
     public recurse = true,
@@ -74,7 +69,6 @@ export class NamedTensorsArgs {
 
 /** The parameters of {@linkcode Module.parameters} and {@linkcode Module.buffers}. */
 export class RecurseArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether submodules are included. */
     public recurse = true,
@@ -83,7 +77,6 @@ export class RecurseArgs {
 
 /** The parameters of the methods that find something by its path. */
 export class TargetArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The path, such as `"layers.0.conv1"`. */
     public target: string,
@@ -92,64 +85,50 @@ export class TargetArgs {
 
 /** The parameters of {@linkcode Module.setSubmodule}. */
 export class SetSubmoduleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The path. */
     public target: string,
-    /** What stands there from now on. */
+    /** The module that replaces the one at the path. */
     public module: Module,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.stateDict}. */
 export class StateDictArgs {
-  /** Put before every key. */
+  /** A prefix of every key. */
   prefix = "";
-  /** Whether the tensors themselves are given, not detached ones. */
+  /** Whether the dict holds the parameters themselves instead of detached tensors. */
   keepVars = false;
 }
 
 /** The parameters of {@linkcode Module.loadStateDict} after the state dict. */
 export class LoadStateDictArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether keys that are missing or unexpected are an error. */
     public strict = true,
-    /** Take the tensors themselves instead of copying their values. */
+    /** Whether the dict's tensors become the module's, instead of having their values copied. */
     public assign = false,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.apply}. */
 export class ApplyArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What to do with each module. */
+    /** The function that is called with each module. */
     public fn: (module: Module) => void,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.train}. */
 export class TrainArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** False is the same as {@linkcode Module.eval}. */
+    /** Whether training mode is set; `false` sets evaluation mode. */
     public mode = true,
-  ) {}
-}
-
-/** The parameters of {@linkcode Module.requiresGrad_}. */
-export class RequiresGradArgs {
-  /** Parameters that may go by position. */
-  constructor(
-    /** Whether gradients are recorded; false freezes the module. */
-    public requiresGrad = true,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.zeroGrad}. */
 export class ZeroGradArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether gradients become `null`, not zeros. */
     public setToNone = true,
@@ -158,9 +137,11 @@ export class ZeroGradArgs {
 
 /** The parameters of {@linkcode Module.to}. */
 export class ModuleToArgs {
-  /** The layout of parameters and buffers that have the dimensions for it: `channelsLast` for 4, `channelsLast3d` for 5. */
+  /**
+   * The memory format of the parameters and buffers that have its number of dimensions: `channelsLast` 4,
+   * `channelsLast3d` 5.
+   */
   memoryFormat: MemoryFormat | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The device; in its place a dtype, or a tensor whose device and dtype are taken. */
     public device: string | Device | DType | Tensor | null = null,
@@ -172,40 +153,37 @@ export class ModuleToArgs {
 }
 
 /** The parameters of {@linkcode Module.cuda}. */
-export class CudaArgs {
-  /** Parameters that may go by position. */
+export class ModuleCudaArgs {
   constructor(
-    /** Which GPU; `null`: the current one. */
+    /** The number of the GPU; `null`: the current one. */
     public device: number | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.type}. */
-export class TypeArgs {
-  /** Parameters that may go by position. */
+export class ModuleTypeArgs {
   constructor(
-    /** What parameters and buffers become. */
+    /** The dtype of all parameters and buffers. */
     public dstType: DType,
   ) {}
 }
 
 /** The parameters of {@linkcode Module.toEmpty}. */
 export class ToEmptyArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Where the module is from now on, without its values. */
+    /** The device of the uninitialised parameters and buffers. */
     public device: string | Device,
   ) {}
 }
 
 /** The parameters of the methods that register a hook, after the hook. */
-export class HookArgs {
+export class ModuleHookArgs {
   /** Whether the hook runs before the others. */
   prepend = false;
 }
 
 /** The parameters of {@linkcode Module.registerForwardHook} after the hook. */
-export class ForwardHookArgs extends HookArgs {
+export class ForwardHookArgs extends ModuleHookArgs {
   /** Whether the hook runs even when `forward` throws. */
   alwaysCall = false;
 }

@@ -1,5 +1,5 @@
 /**
- * What `Module` has in place of a `forward`: one that throws, and that subclasses replace without `override`.
+ * The base of `Module`: a `forward` that throws, and that subclasses replace without the keyword `override`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { ArgumentError } from "../base/errors.ts";
 /** The `forward` of a module whose class has none. */
 export class WithoutForward {
   /**
-   * The computation; written by the subclass, called through `Module.call`.
+   * The computation, which the subclass writes and `Module.call` calls.
    *
    * @throws {ArgumentError} if the subclass has none
    */
@@ -21,12 +21,12 @@ export class WithoutForward {
   }
 }
 
-/** Says that `forward` is there to be written, so that TypeScript does not ask for `override` before it. */
+/** Declares `forward` as abstract, so that TypeScript does not ask for `override` before it. */
 export abstract class WritesForward {
   /** The computation. */
   // deno-lint-ignore no-explicit-any -- as above
   abstract forward(...args: any[]): any;
 }
 
-/** What `Module` extends. */
+/** The class that `Module` extends. */
 export const ModuleBase: new () => WithoutForward & WritesForward = WithoutForward;

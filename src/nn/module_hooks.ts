@@ -1,9 +1,9 @@
 /**
- * The hooks of a module and how a call runs them.
+ * The hooks of a module, and the call of `forward` with hooks.
  *
- * A hook may store the tensors that it sees, so they are handed to the garbage collector instead of being released with
- * the call. Backward hooks ride on two identity nodes of the autograd graph, one around the inputs and one around the
- * outputs.
+ * A hook may store the tensors that it is given, so they are left to the garbage collector instead of being released
+ * with the call. Backward hooks are called by two identity nodes of the autograd graph: all inputs pass through one,
+ * all outputs through the other.
  *
  * @module
  */
@@ -30,21 +30,21 @@ export interface ForwardHook {
 
 /** All hooks of one module. */
 export class ModuleHooks {
-  /** Before `forward`. */
+  /** Hooks before `forward`. */
   readonly forwardPre: HookList<(module: Module, args: unknown[]) => unknown> = new HookList();
-  /** After `forward`. */
+  /** Hooks after `forward`. */
   readonly forward: HookList<ForwardHook> = new HookList();
-  /** Before the backward pass of the module. */
+  /** Hooks before the backward pass of the module. */
   readonly backwardPre: HookList<(module: Module, gradOutput: Grads) => Grads | void> = new HookList();
-  /** After it. */
+  /** Hooks after the backward pass of the module. */
   readonly backward: HookList<(module: Module, gradInput: Grads, gradOutput: Grads) => Grads | void> = new HookList();
-  /** Before a state dict is made. */
+  /** Hooks before a state dict is made. */
   readonly statePre: HookList<(module: Module, prefix: string, keepVars: boolean) => void> = new HookList();
-  /** After it. */
+  /** Hooks after a state dict was made. */
   readonly statePost: HookList<(module: Module, state: StateDict, prefix: string) => void> = new HookList();
-  /** Before a state dict is taken. */
+  /** Hooks before a state dict is loaded. */
   readonly loadPre: HookList<(module: Module, state: StateDict, prefix: string) => void> = new HookList();
-  /** After it. */
+  /** Hooks after a state dict was loaded. */
   readonly loadPost: HookList<(module: Module, keys: IncompatibleKeys) => void> = new HookList();
 
   /** Whether a call has no hook to run. */
@@ -93,7 +93,7 @@ function runForwardHook(module: Module, entry: ForwardHook, args: unknown[], out
   return changed !== undefined && changed !== null ? changed : output;
 }
 
-/** A hook that runs because `forward` threw must not hide that error. */
+/** Calls a hook after `forward` threw: an error of the hook must not hide that error. */
 function runQuietly(module: Module, entry: ForwardHook, args: unknown[], output: unknown): void {
   try {
     entry.hook(module, args, output);
@@ -115,7 +115,7 @@ class BackwardHooks {
     this.hooks = hooks;
   }
 
-  /** Passes the tensors among `args` through the node that sees the gradients of the inputs. */
+  /** Passes the tensors among `args` through an identity node, which receives the gradients of the inputs. */
   aroundInputs(args: unknown[]): unknown[] {
     const at = args.flatMap((value, i) => value instanceof Tensor ? [i] : []);
     const inputs = at.map((i) => args[i] as Tensor);
@@ -129,7 +129,7 @@ class BackwardHooks {
     return result;
   }
 
-  /** Passes the tensors of the output through the node that sees their gradients. */
+  /** Passes the tensors of the output through an identity node, which receives their gradients. */
   aroundOutput(output: unknown): unknown {
     const list = Array.isArray(output) ? output : [output];
     const at = list.flatMap((value, i) => value instanceof Tensor ? [i] : []);
@@ -146,10 +146,10 @@ class BackwardHooks {
   #beforeBackward(grads: Grads): Grads {
     keep(grads);
     for (const hook of this.hooks.backwardPre.all) grads = hook(this.module, grads) ?? grads;
-    // What a hook made in place of the gradients is shown to the hooks after the pass as well.
+    // The hooks after the pass are given the gradients that a hook replaced, too.
     keep(grads);
     this.gradOutput = grads;
-    // Without an input that needs a gradient nothing else will call the hooks.
+    // Without an input that needs a gradient there is no node around the inputs to call the hooks.
     if (!this.inputsRecorded) this.#runHooks(Array.from({ length: this.inputCount }, () => null), grads);
     return grads;
   }

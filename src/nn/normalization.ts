@@ -1,5 +1,5 @@
 /**
- * Normalisations of each example by itself: layer, group, root mean square, local response.
+ * Normalisations of each example on its own: layer, group, root-mean-square and local response normalisation.
  *
  * @module
  */
@@ -26,15 +26,14 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode LayerNorm}. */
 export class LayerNormLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The sizes of the last dimensions, over which is normalised. */
+    /** The shape of the last dimensions, over which the input is normalised. */
     public normalizedShape: number | readonly number[],
-    /** Added to the variance. */
+    /** The number ε that is added to the variance. */
     public eps = 1e-5,
-    /** Whether a factor and a shift per element are learned. */
+    /** Whether a weight (factor) and a bias (shift) per element are learned. */
     public elementwiseAffine = true,
-    /** Whether the shift is. */
+    /** Whether the bias is learned. */
     public bias = true,
   ) {
     super();
@@ -51,27 +50,26 @@ function listed(op: string, normalizedShape: number | readonly number[]): number
   return [...list];
 }
 
-/** Whether factors are learned, by a layer's arguments. */
+/** The option `elementwiseAffine` given by a layer's arguments. */
 export type Elementwise<A extends readonly unknown[]> = Given<A, "elementwiseAffine", "2", true>;
 
 /**
- * Normalises over the last dimensions.
+ * Layer normalisation: subtracts the mean and divides by the standard deviation of the last dimensions.
  *
  * @see https://arxiv.org/abs/1607.06450
  */
 export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof LayerNormLayerArgs>> extends Module {
-  /** The sizes of the last dimensions. */
+  /** The shape of the last dimensions, over which the input is normalised. */
   readonly normalizedShape: readonly number[];
-  /** Added to the variance. */
+  /** The number ε that is added to the variance. */
   readonly eps: number;
-  /** Whether factors are learned. */
+  /** Whether a weight per element or channel is learned. */
   readonly elementwiseAffine: boolean;
-  /** A factor per element, or `null`. */
+  /** The weight, of shape `normalizedShape`: a factor per element, or `null`. */
   weight: Where<Elementwise<A>>;
-  /** A shift per element, or `null`. */
+  /** The bias, of shape `normalizedShape`: a shift per element, or `null`. */
   bias: Where<Both<Elementwise<A>, Given<A, "bias", "3", true>>>;
 
-  /** Takes what {@linkcode LayerNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = layerNormArgs(args);
@@ -83,19 +81,18 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
     this.bias = (affine && o.bias ? zerosParameter(this.normalizedShape, o) : null) as typeof this.bias;
   }
 
-  /** Sets factors to 1 and shifts to 0. */
+  /** Resets the weight to 1 and the bias to 0. */
   resetParameters(): void {
     if (this.weight) ones_(this.weight);
     if (this.bias) zeros_(this.bias);
   }
 
-  /** The normalised input. */
+  /** The normalised input, of the same shape. */
   override forward(input: Tensor): Tensor {
     checkTensor("LayerNorm", "input", input);
     return F.layerNorm(input, this.normalizedShape, this.weight, this.bias, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}, bias=${python(this.bias !== null)}`;
@@ -104,13 +101,12 @@ export class LayerNorm<A extends Args<typeof LayerNormLayerArgs> = Args<typeof L
 
 /** The parameters of {@linkcode RMSNorm}. */
 export class RMSNormLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The sizes of the last dimensions, over which is normalised. */
+    /** The shape of the last dimensions, over which the input is normalised. */
     public normalizedShape: number | readonly number[],
-    /** Added to the mean square; `null`: the dtype's epsilon. */
+    /** The number ε that is added to the mean square; `null`: the dtype's machine epsilon. */
     public eps: number | null = null,
-    /** Whether a factor per element is learned. */
+    /** Whether a weight (factor) per element is learned. */
     public elementwiseAffine = true,
   ) {
     super();
@@ -120,21 +116,20 @@ export class RMSNormLayerArgs extends FactoryArgs {
 const rmsNormArgs = call("RMSNorm", RMSNormLayerArgs);
 
 /**
- * Divides by the root mean square of the last dimensions.
+ * Root-mean-square normalisation: divides by the root mean square of the last dimensions.
  *
  * @see https://arxiv.org/abs/1910.07467
  */
 export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNormLayerArgs>> extends Module {
-  /** The sizes of the last dimensions. */
+  /** The shape of the last dimensions, over which the input is normalised. */
   readonly normalizedShape: readonly number[];
-  /** Added to the mean square, or `null` for the dtype's epsilon. */
+  /** The number ε that is added to the mean square; `null`: the dtype's machine epsilon. */
   readonly eps: number | null;
-  /** Whether factors are learned. */
+  /** Whether a weight per element or channel is learned. */
   readonly elementwiseAffine: boolean;
-  /** A factor per element, or `null`. */
+  /** The weight, of shape `normalizedShape`: a factor per element, or `null`. */
   weight: Where<Elementwise<A>>;
 
-  /** Takes what {@linkcode RMSNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = rmsNormArgs(args);
@@ -144,18 +139,17 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
     this.weight = (o.elementwiseAffine ? onesParameter(this.normalizedShape, o) : null) as typeof this.weight;
   }
 
-  /** Sets factors to 1. */
+  /** Resets the weight to 1. */
   resetParameters(): void {
     if (this.weight) ones_(this.weight);
   }
 
-  /** The normalised input. */
+  /** The normalised input, of the same shape. */
   override forward(x: Tensor): Tensor {
     checkTensor("RMSNorm", "x", x);
     return F.rmsNorm(x, this.normalizedShape, this.weight, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${python(this.normalizedShape)}, eps=${python(this.eps)}, ` +
       `elementwise_affine=${python(this.elementwiseAffine)}`;
@@ -164,17 +158,16 @@ export class RMSNorm<A extends Args<typeof RMSNormLayerArgs> = Args<typeof RMSNo
 
 /** The parameters of {@linkcode GroupNorm}. */
 export class GroupNormLayerArgs extends FactoryArgs {
-  /** Whether the shift is learned. */
+  /** Whether the bias is learned. */
   bias = true;
-  /** Parameters that may go by position. */
   constructor(
-    /** Into how many groups the channels are split. */
+    /** The number of groups that the channels are split into. */
     public numGroups: number,
-    /** Channels of the input. */
+    /** The number of channels C. */
     public numChannels: number,
-    /** Added to the variance. */
+    /** The number ε that is added to the variance. */
     public eps = 1e-5,
-    /** Whether a factor and a shift per channel are learned. */
+    /** Whether a weight (factor) and a bias (shift) per channel are learned. */
     public affine = true,
   ) {
     super();
@@ -184,25 +177,25 @@ export class GroupNormLayerArgs extends FactoryArgs {
 const groupNormArgs = call("GroupNorm", GroupNormLayerArgs);
 
 /**
- * Normalises each example over groups of channels.
+ * Group normalisation: subtracts the mean and divides by the standard deviation of each group of channels of each
+ * example.
  *
  * @see https://arxiv.org/abs/1803.08494
  */
 export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof GroupNormLayerArgs>> extends Module {
-  /** Groups of channels. */
+  /** The number of groups of channels. */
   readonly numGroups: number;
-  /** Channels of the input. */
+  /** The number of channels C. */
   readonly numChannels: number;
-  /** Added to the variance. */
+  /** The number ε that is added to the variance. */
   readonly eps: number;
-  /** Whether factors are learned. */
+  /** Whether a weight per element or channel is learned. */
   readonly affine: boolean;
-  /** A factor per channel, or `null`. */
+  /** The weight `(C)`: a factor per channel, or `null`. */
   weight: Where<Given<A, "affine", "3", true>>;
-  /** A shift per channel, or `null`. */
+  /** The bias `(C)`: a shift per channel, or `null`. */
   bias: Where<Both<Given<A, "affine", "3", true>, Given<A, "bias", "by name", true>>>;
 
-  /** Takes what {@linkcode GroupNormLayerArgs} declares. */
   constructor(...args: A) {
     super();
     const o = groupNormArgs(args);
@@ -221,31 +214,29 @@ export class GroupNorm<A extends Args<typeof GroupNormLayerArgs> = Args<typeof G
     this.bias = (affine && o.bias ? zerosParameter([numChannels], o) : null) as typeof this.bias;
   }
 
-  /** Sets factors to 1 and shifts to 0. */
+  /** Resets the weight to 1 and the bias to 0. */
   resetParameters(): void {
     if (this.weight) ones_(this.weight);
     if (this.bias) zeros_(this.bias);
   }
 
-  /** The normalised input. */
+  /** The normalised input, of the same shape. */
   override forward(input: Tensor): Tensor {
     checkTensor("GroupNorm", "input", input);
     return F.groupNorm(input, this.numGroups, this.weight, this.bias, this.eps);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${python(this.eps)}, affine=${python(this.affine)}, ` +
       `bias=${python(this.bias !== null)}`;
   }
 }
 
-/** Divides by a power of the mean square of neighbouring channels. */
+/** Local response normalisation: divides by a power of the mean square of neighbouring channels. */
 export const LocalResponseNorm: Layer<typeof LocalResponseNormArgs> = layer({
   name: "LocalResponseNorm",
   params: LocalResponseNormArgs,
   call: (o, input: Tensor) => F.localResponseNorm(input, o.size, o.alpha, o.beta, o.k),
   repr: (o) => `${o.size}, ${shown(o, "alpha", "beta")}, k=${float(o.k)}`,
 });
-/** See the class of the same name. */
 export type LocalResponseNorm = InstanceType<typeof LocalResponseNorm>;

@@ -13,25 +13,25 @@ import { python } from "./repr.ts";
 
 /** The parameters of padding layers. */
 export class PaddingArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One size for all borders, or two per dimension, last dimension first: `[left, right, top, bottom]`. */
+    /**
+     * The padding: one size for all sides, or two per dimension, last dimension first (`[left, right, top, bottom]`).
+     */
     public padding: Size,
   ) {}
 }
 
 /** The parameters of layers that pad with a value. */
 export class ConstantPaddingArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** One size for all borders, or two per dimension, last dimension first. */
+    /** The padding: one size for all sides, or two per dimension, last dimension first. */
     public padding: Size,
-    /** What the border is filled with. */
+    /** The value of the padding. */
     public value: number,
   ) {}
 }
 
-/** Makes the padding a list of two sizes per dimension. */
+/** Expands the padding to a list of two sizes per dimension. */
 function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void {
   return (o) => {
     const { padding } = o;
@@ -45,7 +45,7 @@ function borders(name: string, dims: number): (o: Writable<PaddingArgs>) => void
   };
 }
 
-/** A layer that pads `dims` dimensions by a rule of `F.pad`. */
+/** Defines a layer that pads the last `dims` dimensions with a mode of `F.pad`. */
 function padding(name: string, dims: number, mode: "constant" | "reflect" | "replicate" | "circular"): Layer<
   typeof PaddingArgs
 > {
@@ -58,7 +58,7 @@ function padding(name: string, dims: number, mode: "constant" | "reflect" | "rep
   });
 }
 
-/** A layer that pads `dims` dimensions with a value. */
+/** Defines a layer that pads the last `dims` dimensions with a value. */
 function constant(name: string, dims: number): Layer<typeof ConstantPaddingArgs> {
   return layer({
     name,
@@ -71,75 +71,60 @@ function constant(name: string, dims: number): Layer<typeof ConstantPaddingArgs>
 
 /** Pads the last dimension with a value. */
 export const ConstantPad1d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad1d", 1);
-/** See the class of the same name. */
 export type ConstantPad1d = InstanceType<typeof ConstantPad1d>;
 
 /** Pads the last 2 dimensions with a value. */
 export const ConstantPad2d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad2d", 2);
-/** See the class of the same name. */
 export type ConstantPad2d = InstanceType<typeof ConstantPad2d>;
 
 /** Pads the last 3 dimensions with a value. */
 export const ConstantPad3d: Layer<typeof ConstantPaddingArgs> = constant("ConstantPad3d", 3);
-/** See the class of the same name. */
 export type ConstantPad3d = InstanceType<typeof ConstantPad3d>;
 
 /** Pads the last dimension with zeros. */
 export const ZeroPad1d: Layer<typeof PaddingArgs> = padding("ZeroPad1d", 1, "constant");
-/** See the class of the same name. */
 export type ZeroPad1d = InstanceType<typeof ZeroPad1d>;
 
 /** Pads the last 2 dimensions with zeros. */
 export const ZeroPad2d: Layer<typeof PaddingArgs> = padding("ZeroPad2d", 2, "constant");
-/** See the class of the same name. */
 export type ZeroPad2d = InstanceType<typeof ZeroPad2d>;
 
 /** Pads the last 3 dimensions with zeros. */
 export const ZeroPad3d: Layer<typeof PaddingArgs> = padding("ZeroPad3d", 3, "constant");
-/** See the class of the same name. */
 export type ZeroPad3d = InstanceType<typeof ZeroPad3d>;
 
-/** Pads the last dimension with the mirrored interior. */
+/** Reflection padding of the last dimension: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad1d: Layer<typeof PaddingArgs> = padding("ReflectionPad1d", 1, "reflect");
-/** See the class of the same name. */
 export type ReflectionPad1d = InstanceType<typeof ReflectionPad1d>;
 
-/** Pads the last 2 dimensions with the mirrored interior. */
+/** Reflection padding of the last 2 dimensions: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad2d: Layer<typeof PaddingArgs> = padding("ReflectionPad2d", 2, "reflect");
-/** See the class of the same name. */
 export type ReflectionPad2d = InstanceType<typeof ReflectionPad2d>;
 
-/** Pads the last 3 dimensions with the mirrored interior. */
+/** Reflection padding of the last 3 dimensions: the interior is mirrored at the edge, which is not repeated. */
 export const ReflectionPad3d: Layer<typeof PaddingArgs> = padding("ReflectionPad3d", 3, "reflect");
-/** See the class of the same name. */
 export type ReflectionPad3d = InstanceType<typeof ReflectionPad3d>;
 
-/** Pads the last dimension with the edge values. */
+/** Replication padding of the last dimension: the edge values are repeated. */
 export const ReplicationPad1d: Layer<typeof PaddingArgs> = padding("ReplicationPad1d", 1, "replicate");
-/** See the class of the same name. */
 export type ReplicationPad1d = InstanceType<typeof ReplicationPad1d>;
 
-/** Pads the last 2 dimensions with the edge values. */
+/** Replication padding of the last 2 dimensions: the edge values are repeated. */
 export const ReplicationPad2d: Layer<typeof PaddingArgs> = padding("ReplicationPad2d", 2, "replicate");
-/** See the class of the same name. */
 export type ReplicationPad2d = InstanceType<typeof ReplicationPad2d>;
 
-/** Pads the last 3 dimensions with the edge values. */
+/** Replication padding of the last 3 dimensions: the edge values are repeated. */
 export const ReplicationPad3d: Layer<typeof PaddingArgs> = padding("ReplicationPad3d", 3, "replicate");
-/** See the class of the same name. */
 export type ReplicationPad3d = InstanceType<typeof ReplicationPad3d>;
 
-/** Pads the last dimension with the values of the other side. */
+/** Circular padding of the last dimension: with the values from the opposite side. */
 export const CircularPad1d: Layer<typeof PaddingArgs> = padding("CircularPad1d", 1, "circular");
-/** See the class of the same name. */
 export type CircularPad1d = InstanceType<typeof CircularPad1d>;
 
-/** Pads the last 2 dimensions with the values of the other side. */
+/** Circular padding of the last 2 dimensions: with the values from the opposite side. */
 export const CircularPad2d: Layer<typeof PaddingArgs> = padding("CircularPad2d", 2, "circular");
-/** See the class of the same name. */
 export type CircularPad2d = InstanceType<typeof CircularPad2d>;
 
-/** Pads the last 3 dimensions with the values of the other side. */
+/** Circular padding of the last 3 dimensions: with the values from the opposite side. */
 export const CircularPad3d: Layer<typeof PaddingArgs> = padding("CircularPad3d", 3, "circular");
-/** See the class of the same name. */
 export type CircularPad3d = InstanceType<typeof CircularPad3d>;

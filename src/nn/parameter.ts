@@ -1,8 +1,8 @@
 /**
  * `Parameter` and `Buffer`: tensors that a module recognises as its own.
  *
- * They are tensors in every way; only the class tells a module's trained state from a tensor that merely lies in a
- * field.
+ * They behave like every tensor; by the class a module tells its trained parameters and its state from other tensors in its
+ * fields.
  *
  * @module
  */
@@ -13,11 +13,10 @@ import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
 /** The parameters of {@linkcode Parameter}. */
 export class ParameterArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The values; memory is shared with this tensor. */
+    /** The tensor with the values; its memory is shared. */
     public data: Tensor,
-    /** Whether gradients are recorded. */
+    /** Whether gradients flow to the parameter. */
     public requiresGrad = true,
   ) {}
 }
@@ -42,7 +41,6 @@ const parameterArgs = call("Parameter", ParameterArgs);
  * ```
  */
 export class Parameter extends Tensor {
-  /** Takes what {@linkcode ParameterArgs} declares. */
   constructor(...args: Args<typeof ParameterArgs>) {
     // A tensor is never a plain object, so the parser leaves it in its place.
     const { data, requiresGrad } = parameterArgs(args);
@@ -52,17 +50,17 @@ export class Parameter extends Tensor {
     if (requiresGrad) this.requiresGrad_(true);
   }
 
-  /** As PyTorch prints it: the tensor below a line that says what it is. */
+  /** The parameter as PyTorch prints it: the tensor below the line `Parameter containing:`. */
   override toString(): string {
     return `Parameter containing:\n${super.toString()}`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }
 
-  /** How Node's `console.log` shows it. */
+  /** The text that Node's `console.log` shows. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
@@ -70,11 +68,10 @@ export class Parameter extends Tensor {
 
 /** The parameters of {@linkcode Buffer}. */
 export class BufferArgs {
-  /** Whether it is part of the state dict. */
+  /** Whether the buffer is part of the state dict. */
   persistent = true;
-  /** Parameters that may go by position. */
   constructor(
-    /** The values; memory is shared with this tensor. */
+    /** The tensor with the values; its memory is shared. */
     public data: Tensor,
   ) {}
 }
@@ -83,10 +80,9 @@ const bufferArgs = call("Buffer", BufferArgs);
 
 /** A tensor that is state but not trained: in a field of a module it appears in `buffers()`. */
 export class Buffer extends Tensor {
-  /** Whether it is part of the state dict. */
+  /** Whether the buffer is part of the state dict. */
   readonly persistent: boolean;
 
-  /** Takes what {@linkcode BufferArgs} declares. */
   constructor(...args: Args<typeof BufferArgs>) {
     const { data, persistent } = bufferArgs(args);
     checkTensor("Buffer", "data", data);
@@ -97,8 +93,8 @@ export class Buffer extends Tensor {
 }
 
 /**
- * Makes `target` view the memory of `source`, keeping its identity: what `module.to()` does to parameters that an
- * optimizer already holds.
+ * Replaces the memory of `target` by that of `source`; the tensor object stays the same. `module.to()` needs this,
+ * because an optimizer may already hold the parameters.
  */
 export function setData(target: Tensor, source: Tensor): void {
   const own = target as { -readonly [K in keyof Tensor]: Tensor[K] };
@@ -110,7 +106,7 @@ export function setData(target: Tensor, source: Tensor): void {
   own.dense = source.dense;
 }
 
-/** The gradient without handing it to the user: reading `x.grad` makes the collector its owner. */
+/** The gradient, without making the user its owner, as reading `x.grad` would. */
 export function peekGrad(x: Tensor): Tensor | null {
   return x.meta === null ? null : x.meta.grad;
 }

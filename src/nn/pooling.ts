@@ -1,5 +1,6 @@
 /**
- * Pooling: the largest, mean or p-norm of windows, of given size or chosen for a given output size.
+ * Pooling layers: the maximum, mean or p-norm of windows. The size of the windows is given, or follows from that of the
+ * output (adaptive pooling).
  *
  * @module
  */
@@ -21,88 +22,95 @@ import { float } from "./repr.ts";
 
 /** The parameters of max-pooling layers. */
 export class MaxPoolLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of the window. */
+    /** Kernel size: the size of the window. */
     public kernelSize: Size,
-    /** Step of the window; `null`: its size. */
+    /** Stride: the distance between neighbouring windows; `null`: the kernel size. */
     public stride: Size | null = null,
-    /** Elements of -∞ on both sides. */
+    /** Padding: elements of -∞ added on both sides. */
     public padding: Size = 0,
-    /** Step between the window's elements. */
+    /** Dilation: the distance between neighbouring elements of the window. */
     public dilation: Size = 1,
-    /** Whether `forward` gives `[output, indices]`. */
+    /** Whether `forward` returns `[output, indices]`. */
     public returnIndices = false,
-    /** Whether a window that starts inside but ends outside counts. */
+    /**
+     * Whether the output size is rounded up: windows that start inside but end outside of the padded input count, too.
+     */
     public ceilMode = false,
   ) {}
 }
 
-/** The largest values and where they were found. */
+/** The maxima, and the flat index of each within its plane. */
 export type WithIndices = [output: Tensor, indices: Tensor];
 
 /** The class of a max-pooling layer; `returnIndices: true`, by name, gives `[output, indices]`. */
 export interface MaxPoolLayer {
-  /** With indices. */
+  /** A layer whose `forward` returns `[output, indices]`. */
   new (
     kernelSize: Size,
     named: Named<MaxPoolLayerArgs> & { returnIndices: true },
   ): LayerOf<typeof MaxPoolLayerArgs, [input: Tensor], WithIndices>;
-  /** With indices and a stride. */
+  /** A layer with a stride by position, whose `forward` returns `[output, indices]`. */
   new (
     kernelSize: Size,
     stride: Size | null,
     named: Named<MaxPoolLayerArgs> & { returnIndices: true },
   ): LayerOf<typeof MaxPoolLayerArgs, [input: Tensor], WithIndices>;
-  /** The largest values alone. */
+  /** A layer whose `forward` returns the maxima alone. */
   new (...args: Args<typeof MaxPoolLayerArgs>): LayerOf<typeof MaxPoolLayerArgs>;
 }
 
 /** The class of an adaptive max-pooling layer; `returnIndices: true`, by name, gives `[output, indices]`. */
 export interface AdaptiveMaxPoolLayer {
-  /** With indices. */
+  /** A layer whose `forward` returns `[output, indices]`. */
   new (
     outputSize: OutputSize,
     named: { returnIndices: true },
   ): LayerOf<typeof AdaptiveMaxPoolArgs, [input: Tensor], WithIndices>;
-  /** The largest values alone. */
+  /** A layer whose `forward` returns the maxima alone. */
   new (...args: Args<typeof AdaptiveMaxPoolArgs>): LayerOf<typeof AdaptiveMaxPoolArgs>;
 }
 
-/** The step of a window is its size unless it is given. */
+/** Sets a missing stride to the kernel size. */
 function steps(o: Writable<{ kernelSize: Size; stride: Size | null }>): void {
   o.stride ??= o.kernelSize;
 }
 
-/** A max-pooling layer: the function of its dimensions, which gives indices if it is asked to. */
+/** Defines a max-pooling layer that calls the function of its number of dimensions. */
 function maxPooling(name: string, pool: typeof F.maxPool2d): MaxPoolLayer {
   return layer({
     name,
     params: MaxPoolLayerArgs,
     init: steps,
     call: ({ kernelSize, stride, padding, dilation, ceilMode, returnIndices }, input: Tensor) =>
-      // The type of the layer says which form it gives.
+      // The type of the layer says which form of result `forward` has.
       pool(input, { kernelSize, stride, padding, dilation, ceilMode, returnIndices } as { kernelSize: Size }),
     repr: (o) => shown(o, "kernelSize", "stride", "padding", "dilation", "ceilMode"),
   }) as MaxPoolLayer;
 }
 
-/** The largest value of each window of `(N, C, L)` or `(C, L)`; with `returnIndices` an array of it and its index. */
+/**
+ * Max pooling: the maximum of each window of `(N, C, L)` or `(C, L)`; with `returnIndices` an array of the maxima and
+ * their indices.
+ */
 export const MaxPool1d: MaxPoolLayer = maxPooling("MaxPool1d", F.maxPool1d);
-/** See the class of the same name. */
 export type MaxPool1d = InstanceType<typeof MaxPool1d>;
 
-/** The largest value of each window of `(N, C, H, W)` or `(C, H, W)`; with `returnIndices` an array of it and its index. */
+/**
+ * Max pooling: the maximum of each window of `(N, C, H, W)` or `(C, H, W)`; with `returnIndices` an array of the maxima
+ * and their indices.
+ */
 export const MaxPool2d: MaxPoolLayer = maxPooling("MaxPool2d", F.maxPool2d);
-/** See the class of the same name. */
 export type MaxPool2d = InstanceType<typeof MaxPool2d>;
 
-/** The largest value of each window of `(N, C, D, H, W)` or `(C, D, H, W)`; with `returnIndices` an array of it and its index. */
+/**
+ * Max pooling: the maximum of each window of `(N, C, D, H, W)` or `(C, D, H, W)`; with `returnIndices` an array of the
+ * maxima and their indices.
+ */
 export const MaxPool3d: MaxPoolLayer = maxPooling("MaxPool3d", F.maxPool3d);
-/** See the class of the same name. */
 export type MaxPool3d = InstanceType<typeof MaxPool3d>;
 
-/** The mean of each window of `(N, C, L)` or `(C, L)`. */
+/** Average pooling: the mean of each window of `(N, C, L)` or `(C, L)`. */
 export const AvgPool1d: Layer<typeof AvgPool1dArgs> = layer({
   name: "AvgPool1d",
   params: AvgPool1dArgs,
@@ -115,10 +123,9 @@ export const AvgPool1d: Layer<typeof AvgPool1dArgs> = layer({
   call: (o, input: Tensor) => F.avgPool1d(input, o.kernelSize, o.stride, o.padding, o.ceilMode, o.countIncludePad),
   repr: (o) => shown(o, "kernelSize", "stride", "padding"),
 });
-/** See the class of the same name. */
 export type AvgPool1d = InstanceType<typeof AvgPool1d>;
 
-/** An average-pooling layer of several dimensions. */
+/** Defines an average-pooling layer of several dimensions. */
 function avgPooling(name: string, pool: typeof F.avgPool2d): Layer<typeof AvgPoolArgs> {
   return layer({
     name,
@@ -130,17 +137,15 @@ function avgPooling(name: string, pool: typeof F.avgPool2d): Layer<typeof AvgPoo
   });
 }
 
-/** The mean of each window of `(N, C, H, W)` or `(C, H, W)`. */
+/** Average pooling: the mean of each window of `(N, C, H, W)` or `(C, H, W)`. */
 export const AvgPool2d: Layer<typeof AvgPoolArgs> = avgPooling("AvgPool2d", F.avgPool2d);
-/** See the class of the same name. */
 export type AvgPool2d = InstanceType<typeof AvgPool2d>;
 
-/** The mean of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
+/** Average pooling: the mean of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export const AvgPool3d: Layer<typeof AvgPoolArgs> = avgPooling("AvgPool3d", F.avgPool3d);
-/** See the class of the same name. */
 export type AvgPool3d = InstanceType<typeof AvgPool3d>;
 
-/** A layer whose windows follow from the size of its output. */
+/** Defines an adaptive pooling layer, whose windows follow from the size of its output. */
 function adaptive(name: string, pool: typeof F.adaptiveAvgPool2d): Layer<typeof AdaptivePoolArgs> {
   return layer({
     name,
@@ -150,48 +155,60 @@ function adaptive(name: string, pool: typeof F.adaptiveAvgPool2d): Layer<typeof 
   });
 }
 
-/** {@linkcode adaptive} for the largest values, with indices if it is asked to. */
+/** Defines an adaptive max-pooling layer. */
 function adaptiveMax(name: string, pool: typeof F.adaptiveMaxPool2d): AdaptiveMaxPoolLayer {
   return layer({
     name,
     params: AdaptiveMaxPoolArgs,
-    // The type of the layer says which form it gives.
+    // The type of the layer says which form of result `forward` has.
     call: (o, input: Tensor) => pool(input, o.outputSize, o.returnIndices as false),
     repr: (o) => shown(o, "outputSize"),
   }) as AdaptiveMaxPoolLayer;
 }
 
-/** Means of as many windows of `(N, C, L)` or `(C, L)` as the output has elements. */
+/**
+ * Adaptive average pooling: splits the length of `(N, C, L)` or `(C, L)` into `outputSize` windows and returns their
+ * means.
+ */
 export const AdaptiveAvgPool1d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool1d", F.adaptiveAvgPool1d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool1d = InstanceType<typeof AdaptiveAvgPool1d>;
 
-/** Means of as many windows of `(N, C, H, W)` or `(C, H, W)` as the output has elements. */
+/**
+ * Adaptive average pooling: splits each plane of `(N, C, H, W)` or `(C, H, W)` into `outputSize` windows and returns
+ * their means.
+ */
 export const AdaptiveAvgPool2d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool2d", F.adaptiveAvgPool2d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool2d = InstanceType<typeof AdaptiveAvgPool2d>;
 
-/** Means of as many windows of `(N, C, D, H, W)` or `(C, D, H, W)` as the output has elements. */
+/**
+ * Adaptive average pooling: splits each volume of `(N, C, D, H, W)` or `(C, D, H, W)` into `outputSize` windows and
+ * returns their means.
+ */
 export const AdaptiveAvgPool3d: Layer<typeof AdaptivePoolArgs> = adaptive("AdaptiveAvgPool3d", F.adaptiveAvgPool3d);
-/** See the class of the same name. */
 export type AdaptiveAvgPool3d = InstanceType<typeof AdaptiveAvgPool3d>;
 
-/** Largest values of as many windows of `(N, C, L)` or `(C, L)` as the output has elements. */
+/**
+ * Adaptive max pooling: splits the length of `(N, C, L)` or `(C, L)` into `outputSize` windows and returns their
+ * maxima.
+ */
 export const AdaptiveMaxPool1d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool1d", F.adaptiveMaxPool1d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool1d = InstanceType<typeof AdaptiveMaxPool1d>;
 
-/** Largest values of as many windows of `(N, C, H, W)` or `(C, H, W)` as the output has elements. */
+/**
+ * Adaptive max pooling: splits each plane of `(N, C, H, W)` or `(C, H, W)` into `outputSize` windows and returns their
+ * maxima.
+ */
 export const AdaptiveMaxPool2d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool2d", F.adaptiveMaxPool2d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool2d = InstanceType<typeof AdaptiveMaxPool2d>;
 
-/** Largest values of as many windows of `(N, C, D, H, W)` or `(C, D, H, W)` as the output has elements. */
+/**
+ * Adaptive max pooling: splits each volume of `(N, C, D, H, W)` or `(C, D, H, W)` into `outputSize` windows and returns
+ * their maxima.
+ */
 export const AdaptiveMaxPool3d: AdaptiveMaxPoolLayer = adaptiveMax("AdaptiveMaxPool3d", F.adaptiveMaxPool3d);
-/** See the class of the same name. */
 export type AdaptiveMaxPool3d = InstanceType<typeof AdaptiveMaxPool3d>;
 
-/** A layer of p-norms of windows. */
+/** Defines a power-average pooling layer: p-norms of windows. */
 function normPooling(name: string, pool: typeof F.lpPool2d): Layer<typeof LpPoolArgs> {
   return layer({
     name,
@@ -201,38 +218,37 @@ function normPooling(name: string, pool: typeof F.lpPool2d): Layer<typeof LpPool
   });
 }
 
-/** `(Σ xᵖ)^(1/p)` of each window of `(N, C, L)` or `(C, L)`. */
+/** Power-average pooling: `(Σ xᵖ)^(1/p)` of each window of `(N, C, L)` or `(C, L)`. */
 export const LPPool1d: Layer<typeof LpPoolArgs> = normPooling("LPPool1d", F.lpPool1d);
-/** See the class of the same name. */
 export type LPPool1d = InstanceType<typeof LPPool1d>;
 
-/** `(Σ xᵖ)^(1/p)` of each window of `(N, C, H, W)` or `(C, H, W)`. */
+/** Power-average pooling: `(Σ xᵖ)^(1/p)` of each window of `(N, C, H, W)` or `(C, H, W)`. */
 export const LPPool2d: Layer<typeof LpPoolArgs> = normPooling("LPPool2d", F.lpPool2d);
-/** See the class of the same name. */
 export type LPPool2d = InstanceType<typeof LPPool2d>;
 
-/** `(Σ xᵖ)^(1/p)` of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
+/** Power-average pooling: `(Σ xᵖ)^(1/p)` of each window of `(N, C, D, H, W)` or `(C, D, H, W)`. */
 export const LPPool3d: Layer<typeof LpPoolArgs> = normPooling("LPPool3d", F.lpPool3d);
-/** See the class of the same name. */
 export type LPPool3d = InstanceType<typeof LPPool3d>;
 
 /** The parameters of unpooling layers. */
 export class MaxUnpoolLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of the window. */
+    /** Kernel size: the size of the window. */
     public kernelSize: Size,
-    /** Step of the window; `null`: its size. */
+    /** Stride: the distance between neighbouring windows; `null`: the kernel size. */
     public stride: Size | null = null,
-    /** Padding of the pooling that is undone. */
+    /** Padding of the pooling that is reversed. */
     public padding: Size = 0,
   ) {}
 }
 
-/** What unpooling is called with: `outputSize` picks one of the sizes that are possible. */
+/**
+ * The arguments of a call of an unpooling layer; `outputSize` gives the spatial sizes of the output, where several are
+ * possible.
+ */
 export type UnpoolInputs = [input: Tensor, indices: Tensor, outputSize?: readonly number[] | null];
 
-/** An unpooling layer of `dims` dimensions. */
+/** Defines an unpooling layer of `dims` spatial dimensions. */
 function unpooling(
   name: string,
   dims: number,
@@ -253,17 +269,14 @@ function unpooling(
   });
 }
 
-/** Puts the values of {@linkcode MaxPool1d} back where they came from in `(N, C, L)`, zeros elsewhere. */
+/** Max unpooling: writes the maxima of {@linkcode MaxPool1d} to their indices in `(N, C, L)`, zeros elsewhere. */
 export const MaxUnpool1d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool1d", 1, F.maxUnpool1d);
-/** See the class of the same name. */
 export type MaxUnpool1d = InstanceType<typeof MaxUnpool1d>;
 
-/** Puts the values of {@linkcode MaxPool2d} back where they came from in `(N, C, H, W)`, zeros elsewhere. */
+/** Max unpooling: writes the maxima of {@linkcode MaxPool2d} to their indices in `(N, C, H, W)`, zeros elsewhere. */
 export const MaxUnpool2d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool2d", 2, F.maxUnpool2d);
-/** See the class of the same name. */
 export type MaxUnpool2d = InstanceType<typeof MaxUnpool2d>;
 
-/** Puts the values of {@linkcode MaxPool3d} back where they came from in `(N, C, D, H, W)`, zeros elsewhere. */
+/** Max unpooling: writes the maxima of {@linkcode MaxPool3d} to their indices in `(N, C, D, H, W)`, zeros elsewhere. */
 export const MaxUnpool3d: Layer<typeof MaxUnpoolLayerArgs, UnpoolInputs> = unpooling("MaxUnpool3d", 3, F.maxUnpool3d);
-/** See the class of the same name. */
 export type MaxUnpool3d = InstanceType<typeof MaxUnpool3d>;

@@ -1,9 +1,8 @@
 /**
- * How modules are printed: values spelled as Python spells them, and the tree of `Name(…)` lines.
+ * Printing of modules: values in Python's notation, and the tree of `Name(…)` lines.
  *
- * Printing is PyTorch's, character for character, because people compare printed models with those of tutorials and
- * papers. JavaScript has one number type, so a layer says which of its numbers are Python floats with
- * {@linkcode float}.
+ * The output is the same as PyTorch's, because people compare printed models with those of tutorials and papers.
+ * JavaScript has one number type, so a layer marks numbers that are floats in Python with {@linkcode float}.
  *
  * @module
  */
@@ -69,7 +68,7 @@ export function block(name: string, extra: string, children: Iterable<readonly [
 }
 
 /**
- * The lines of a list of modules, with runs of equal ones as `(0-2): 3 x Linear(…)`.
+ * The printed form of a list of modules; neighbours that print the same become `(0-2): 3 x Linear(…)`.
  *
  * @param items printed forms, in order
  */

@@ -1,8 +1,8 @@
 /**
  * Recurrent layers: RNN, LSTM, GRU, and their single steps (cells).
  *
- * The product of all inputs with the input weights is one matmul; what depends on the previous step is a matmul and one
- * fused kernel per value of the state. Parameters carry PyTorch's names: `weight_ih_l0`, `bias_hh_l1_reverse`.
+ * The input projection of all steps is one matmul; the recurrent part of a step is a matmul and one fused kernel per
+ * state. Parameters carry PyTorch's names: `weight_ih_l0`, `bias_hh_l1_reverse`.
  *
  * @module
  */
@@ -36,72 +36,71 @@ const gruHidden = expression("gruHidden", ([xr, xz, xn, hr, hz, hn, h]) => {
   return fresh.add(keep.mul(h!.sub(fresh)));
 });
 
-/** A step: the projected input and the state to the new state. The state is `[h]`, or `[h, c]` for LSTM. */
-export type Step = (x: Tensor, state: readonly Tensor[], weights: Weights) => Tensor[];
+/** One step in time: from the projected input and the state to the new state, `[h]`, or `[h, c]` for LSTM. */
+export type RecurrentStep = (x: Tensor, state: readonly Tensor[], weights: RecurrentWeights) => Tensor[];
 
 /** The parameters of one layer and direction. */
-export interface Weights {
-  /** From the input. */
+export interface RecurrentWeights {
+  /** The input weight, `(gates · hiddenSize, inputSize)`. */
   readonly ih: Tensor;
-  /** From the state. */
+  /** The recurrent weight, `(gates · hiddenSize, hiddenSize)`. */
   readonly hh: Tensor;
-  /** The bias beside `ih`. */
+  /** The bias of the input projection, `(gates · hiddenSize)`. */
   readonly biasIh: Tensor | null;
-  /** The bias beside `hh`. */
+  /** The bias of the recurrent projection, `(gates · hiddenSize)`. */
   readonly biasHh: Tensor | null;
-  /** The projection of an LSTM. */
+  /** The output projection of an LSTM, `(projSize, hiddenSize)`. */
   readonly hr: Tensor | null;
 }
 
-/** How many gates each kind has, and its step. */
-export interface Kind {
-  /** How many gates a cell has. */
+/** A kind of recurrent layer: RNN, LSTM or GRU. */
+export interface RecurrentKind {
+  /** The number of gates of a cell. */
   readonly gates: number;
-  /** How many states a cell carries. */
+  /** The number of states of a cell: hidden state, or hidden and cell state. */
   readonly states: 1 | 2;
-  /** One step in time. */
-  readonly step: Step;
+  /** Computes one step in time. */
+  readonly step: RecurrentStep;
 }
 
-function simple(step: (tensors: Tensor[], numbers: number[]) => Tensor): Step {
+function simple(step: (tensors: Tensor[], numbers: number[]) => Tensor): RecurrentStep {
   return (x, [h], w) => [step([x, F.linear(h, w.hh, w.biasHh)], [])];
 }
 
-function lstmStep(x: Tensor, [h, c]: readonly Tensor[], w: Weights): Tensor[] {
+function lstmStep(x: Tensor, [h, c]: readonly Tensor[], w: RecurrentWeights): Tensor[] {
   const [i, f, g, o] = x.add(F.linear(h, w.hh, w.biasHh)).chunk(4, -1);
   const cell = lstmCell([i, f, g, c], []);
   const hidden = lstmHidden([o, cell], []);
   return [w.hr ? F.linear(hidden, w.hr) : hidden, cell];
 }
 
-function gruStep(x: Tensor, [h]: readonly Tensor[], w: Weights): Tensor[] {
+function gruStep(x: Tensor, [h]: readonly Tensor[], w: RecurrentWeights): Tensor[] {
   return [gruHidden([...x.chunk(3, -1), ...F.linear(h, w.hh, w.biasHh).chunk(3, -1), h], [])];
 }
 
-const RNN_TANH: Kind = { gates: 1, states: 1, step: simple(tanhStep) };
-const RNN_RELU: Kind = { gates: 1, states: 1, step: simple(reluStep) };
-const LSTM_KIND: Kind = { gates: 4, states: 2, step: lstmStep };
-const GRU_KIND: Kind = { gates: 3, states: 1, step: gruStep };
+const RNN_TANH: RecurrentKind = { gates: 1, states: 1, step: simple(tanhStep) };
+const RNN_RELU: RecurrentKind = { gates: 1, states: 1, step: simple(reluStep) };
+const LSTM_KIND: RecurrentKind = { gates: 4, states: 2, step: lstmStep };
+const GRU_KIND: RecurrentKind = { gates: 3, states: 1, step: gruStep };
 
 /** The parameters of {@linkcode RNN}. */
 export class RNNArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** The activation. */
+    /** The activation of the hidden state. */
     public nonlinearity: "tanh" | "relu" = "tanh",
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
   ) {
     super();
@@ -110,21 +109,20 @@ export class RNNArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode GRU}. */
 export class GRUArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
   ) {
     super();
@@ -133,23 +131,22 @@ export class GRUArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode LSTM}. */
 export class LSTMArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Layers on top of each other. */
+    /** The number of stacked layers. */
     public numLayers = 1,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** Whether input and output are `(N, L, *)`, not `(L, N, *)`. */
+    /** Whether the batch is the first dimension: input and output are `(N, L, *)`, not `(L, N, *)`. */
     public batchFirst = false,
-    /** The probability that an output is dropped between layers. */
+    /** The dropout probability of the outputs between stacked layers. */
     public dropout = 0,
-    /** Whether a second pass runs from the end. */
+    /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
     public bidirectional = false,
-    /** Size that outputs are projected to; 0 for no projection. */
+    /** The number of features that outputs are projected to; 0: no projection. */
     public projSize = 0,
   ) {
     super();
@@ -160,35 +157,35 @@ const rnnArgs = call("RNN", RNNArgs);
 const lstmArgs = call("LSTM", LSTMArgs);
 const gruArgs = call("GRU", GRUArgs);
 
-/** Throws unless there are as many states as the kind has, all tensors. */
-function checkStates(op: string, kind: Kind, states: unknown): void {
+/** Throws unless a state is given as a list of as many tensors as the kind has states. */
+function checkStates(op: string, kind: RecurrentKind, states: unknown): void {
   checkTensors(op, "hx", states);
   if (states.length !== kind.states) {
     throw new ArgumentError(`${op}(): hx must be a list of ${kind.states} states: ${states.length} given`);
   }
 }
 
-/** What recurrent layers share: parameters, the walk over layers, directions and steps, and printing. */
+/** The base of recurrent layers: parameters, the loops over layers, directions and steps, and printing. */
 export abstract class RNNBase extends Module {
-  /** Size of an input. */
+  /** The number of input features. */
   readonly inputSize: number;
-  /** Size of the state. */
+  /** The number of features of the hidden state. */
   readonly hiddenSize: number;
-  /** Layers on top of each other. */
+  /** The number of stacked layers. */
   readonly numLayers: number;
-  /** Whether biases are learned. */
+  /** Whether the layers have learned biases. */
   readonly bias: boolean;
-  /** Whether input and output are `(N, L, *)`. */
+  /** Whether the batch is the first dimension of input and output. */
   readonly batchFirst: boolean;
-  /** The probability that an output is dropped between layers. */
+  /** The dropout probability of the outputs between stacked layers. */
   readonly dropout: number;
-  /** Whether a second pass runs from the end. */
+  /** Whether the layers are bidirectional: a second pass goes from the end of the sequence to its beginning. */
   readonly bidirectional: boolean;
-  /** Size that outputs are projected to, 0 for no projection. */
+  /** The number of features that outputs are projected to; 0: no projection. */
   readonly projSize: number;
 
-  /** Takes the options of the layer. */
-  constructor(name: string, kind: Kind, o: Readonly<GRUArgs>, projSize = 0) {
+  /** Makes the layer `name` of parsed options. */
+  constructor(name: string, kind: RecurrentKind, o: Readonly<GRUArgs>, projSize = 0) {
     super();
     if (typeof o !== "object" || o === null) {
       throw new ArgumentError("RNNBase(): an abstract class; use RNN, LSTM or GRU");
@@ -218,7 +215,7 @@ export abstract class RNNBase extends Module {
     this.resetParameters();
   }
 
-  /** The outputs of all steps and the last states: one tensor, or hidden states and cells. */
+  /** The outputs of all steps and the last state: the hidden states, or hidden and cell states. */
   abstract override forward(
     input: Tensor,
     hx?: Tensor | readonly [Tensor, Tensor] | null,
@@ -242,17 +239,17 @@ export abstract class RNNBase extends Module {
     }
   }
 
-  /** One, or two when bidirectional. */
+  /** The number of directions: 1, or 2 where bidirectional. */
   protected get directions(): number {
     return this.bidirectional ? 2 : 1;
   }
 
-  /** Size of an output of one direction. */
+  /** The number of output features of one direction. */
   protected get outSize(): number {
     return this.projSize > 0 ? this.projSize : this.hiddenSize;
   }
 
-  /** Layers and the suffixes of their parameters' names. */
+  /** The layers and directions in order: the layer's index and the suffix of its parameters' names. */
   private *passes(): Generator<[layer: number, suffix: string]> {
     for (let layer = 0; layer < this.numLayers; layer++) {
       yield [layer, `_l${layer}`];
@@ -266,8 +263,8 @@ export abstract class RNNBase extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  /** The weights of one layer and direction. */
-  private weights(suffix: string): Weights {
+  /** The parameters of one layer and direction. */
+  private weights(suffix: string): RecurrentWeights {
     const own = this as unknown as Record<string, Parameter | undefined>;
     return {
       ih: own[`weight_ih${suffix}`]!,
@@ -279,26 +276,30 @@ export abstract class RNNBase extends Module {
   }
 
   /**
-   * Runs all layers.
+   * Computes all layers and directions over the whole sequence.
    *
-   * @param initial the first states `(layers · directions, N, size)`, or `null` for zeros
-   * @returns the output and the last states, shaped as the input is
+   * @param initial the initial states, `(layers · directions, N, features)` each; `null`: zeros
+   * @returns the output and the last states, batched or unbatched as the input is
    */
-  protected run(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): [output: Tensor, states: Tensor[]] {
+  protected runLayers(
+    kind: RecurrentKind,
+    input: Tensor,
+    initial: readonly Tensor[] | null,
+  ): [output: Tensor, states: Tensor[]] {
     if (initial !== null) checkStates(this._name(), kind, initial);
     const weights = Array.from(this.passes(), ([, suffix]) => this.weights(suffix));
     // The states are of the weights' dtype, so the layer is cast as one op; but on the CPU a GRU's are not, as in PyTorch.
     const whole = autocasting.active && (kind !== GRU_KIND || autocastLists[input.device.type] === "gpu");
-    if (whole) return autocasted("lower", this.runWith.bind(this), kind, input, initial, weights);
-    return this.runWith(kind, input, initial, weights);
+    if (whole) return autocasted("lower", this.runWithWeights.bind(this), kind, input, initial, weights);
+    return this.runWithWeights(kind, input, initial, weights);
   }
 
-  /** {@linkcode RNNBase.run} with the weights of all layers and directions. */
-  private runWith(
-    kind: Kind,
+  /** {@linkcode RNNBase.runLayers}, given the parameters of all layers and directions. */
+  private runWithWeights(
+    kind: RecurrentKind,
     input: Tensor,
     initial: readonly Tensor[] | null,
-    weights: readonly Weights[],
+    weights: readonly RecurrentWeights[],
   ): [output: Tensor, states: Tensor[]] {
     checkTensor(this._name(), "input", input);
     if (input.ndim !== 2 && input.ndim !== 3) {
@@ -322,8 +323,8 @@ export abstract class RNNBase extends Module {
     });
   }
 
-  /** The states to start from, zeros where none are given. */
-  private initialStates(kind: Kind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
+  /** The initial states; zeros where none are given. */
+  private initialStates(kind: RecurrentKind, x: Tensor, initial: readonly Tensor[] | null, batched: boolean): Tensor[] {
     const count = this.numLayers * this.directions;
     const sizes = [this.outSize, this.hiddenSize].slice(0, kind.states);
     if (kind.states === 1) sizes[0] = this.hiddenSize;
@@ -341,12 +342,12 @@ export abstract class RNNBase extends Module {
     });
   }
 
-  /** Runs all layers and directions. */
+  /** Loops over layers and directions. */
   private layers(
-    kind: Kind,
+    kind: RecurrentKind,
     x: Tensor,
     states: readonly Tensor[],
-    weights: readonly Weights[],
+    weights: readonly RecurrentWeights[],
   ): [Tensor, Tensor[]] {
     const last: Tensor[][] = states.map(() => []);
     let pass = 0;
@@ -364,7 +365,6 @@ export abstract class RNNBase extends Module {
     return [x, last.map((list) => stack(list, 0))];
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.inputSize}, ${this.hiddenSize}`;
     if (this.projSize !== 0) text += `, proj_size=${this.projSize}`;
@@ -377,13 +377,13 @@ export abstract class RNNBase extends Module {
   }
 }
 
-/** One layer in one direction over `x` `(L, N, *)`. */
+/** Computes one layer in one direction over a sequence `x` `(L, N, *)`. */
 function sequence(
   name: string,
-  kind: Kind,
+  kind: RecurrentKind,
   x: Tensor,
   start: readonly Tensor[],
-  weights: Weights,
+  weights: RecurrentWeights,
   reverse: boolean,
 ): [output: Tensor, end: readonly Tensor[]] {
   const steps = F.linear(x, weights.ih, weights.biasIh).unbind(0); // L × (N, gates · hiddenSize)
@@ -399,15 +399,14 @@ function sequence(
 }
 
 /**
- * The simple recurrent layer: `h ← tanh(W_ih x + b_ih + W_hh h + b_hh)`.
+ * Elman recurrent layer: `h ← tanh(W_ih x + b_ih + W_hh h + b_hh)`.
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  */
 export class RNN extends RNNBase {
-  /** The activation. */
+  /** The activation of the hidden state. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes what {@linkcode RNNArgs} declares. */
   constructor(...args: Args<typeof RNNArgs>) {
     const o = rnnArgs(args);
     const { nonlinearity } = o;
@@ -421,13 +420,13 @@ export class RNN extends RNNBase {
   /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
     const kind = this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU;
-    const [output, [hidden]] = this.run(kind, input, hx && [hx]);
+    const [output, [hidden]] = this.runLayers(kind, input, hx && [hx]);
     return [output, hidden];
   }
 }
 
 /**
- * Long short-term memory.
+ * Long short-term memory (LSTM).
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  *
@@ -445,51 +444,48 @@ export class RNN extends RNNBase {
  * @see https://doi.org/10.1162/neco.1997.9.8.1735
  */
 export class LSTM extends RNNBase {
-  /** Takes what {@linkcode LSTMArgs} declares. */
   constructor(...args: Args<typeof LSTMArgs>) {
     const o = lstmArgs(args);
     super("LSTM", LSTM_KIND, o, o.projSize);
   }
 
-  /** The outputs of all steps, and the last states and cells. */
+  /** The outputs of all steps, and the last hidden and cell states. */
   override forward(
     input: Tensor,
     hx: readonly [Tensor, Tensor] | null = null,
   ): [output: Tensor, state: [hidden: Tensor, cell: Tensor]] {
-    const [output, [hidden, cell]] = this.run(LSTM_KIND, input, hx);
+    const [output, [hidden, cell]] = this.runLayers(LSTM_KIND, input, hx);
     return [output, [hidden, cell]];
   }
 }
 
 /**
- * The gated recurrent unit.
+ * Gated recurrent unit (GRU).
  *
  * Shape: `(L, N, inputSize)` (or `(N, L, *)`, or unbatched) to `(L, N, directions · hiddenSize)`.
  *
  * @see https://arxiv.org/abs/1406.1078
  */
 export class GRU extends RNNBase {
-  /** Takes what {@linkcode GRUArgs} declares. */
   constructor(...args: Args<typeof GRUArgs>) {
     super("GRU", GRU_KIND, gruArgs(args));
   }
 
   /** The outputs of all steps and the last states `(layers · directions, N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
-    const [output, [hidden]] = this.run(GRU_KIND, input, hx && [hx]);
+    const [output, [hidden]] = this.runLayers(GRU_KIND, input, hx && [hx]);
     return [output, hidden];
   }
 }
 
 /** The parameters of {@linkcode LSTMCell} and {@linkcode GRUCell}. */
 export class CellArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
   ) {
     super();
@@ -498,15 +494,14 @@ export class CellArgs extends FactoryArgs {
 
 /** The parameters of {@linkcode RNNCell}. */
 export class RNNCellArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of an input. */
+    /** The number of input features. */
     public inputSize: number,
-    /** Size of the state. */
+    /** The number of features of the hidden state. */
     public hiddenSize: number,
-    /** Whether biases are learned. */
+    /** Whether the layers have learned biases. */
     public bias = true,
-    /** The activation. */
+    /** The activation of the hidden state. */
     public nonlinearity: "tanh" | "relu" = "tanh",
   ) {
     super();
@@ -517,25 +512,25 @@ const rnnCellArgs = call("RNNCell", RNNCellArgs);
 const lstmCellArgs = call("LSTMCell", CellArgs);
 const gruCellArgs = call("GRUCell", CellArgs);
 
-/** The cells: one step of a recurrent layer. */
-export abstract class Cell extends Module {
-  /** Size of an input. */
+/** The base of the cells, which compute one step of a recurrent layer. */
+export abstract class RecurrentCell extends Module {
+  /** The number of input features. */
   readonly inputSize: number;
-  /** Size of the state. */
+  /** The number of features of the hidden state. */
   readonly hiddenSize: number;
-  /** Whether biases are learned. */
+  /** Whether the layers have learned biases. */
   readonly bias: boolean;
-  /** `(gates · hiddenSize, inputSize)`. */
+  /** The input weight, `(gates · hiddenSize, inputSize)`. */
   weight_ih: Parameter;
-  /** `(gates · hiddenSize, hiddenSize)`. */
+  /** The recurrent weight, `(gates · hiddenSize, hiddenSize)`. */
   weight_hh: Parameter;
-  /** `(gates · hiddenSize)`, or `null`. */
+  /** The bias of the input projection, `(gates · hiddenSize)`, or `null`. */
   bias_ih: Parameter | null;
-  /** `(gates · hiddenSize)`, or `null`. */
+  /** The bias of the recurrent projection, `(gates · hiddenSize)`, or `null`. */
   bias_hh: Parameter | null;
 
-  /** Takes the options of the layer. */
-  constructor(name: string, kind: Kind, o: Readonly<CellArgs>) {
+  /** Makes the layer `name` of parsed options. */
+  constructor(name: string, kind: RecurrentKind, o: Readonly<CellArgs>) {
     super();
     checkSizes(name, { inputSize: o.inputSize, hiddenSize: o.hiddenSize });
     this.inputSize = o.inputSize;
@@ -555,8 +550,8 @@ export abstract class Cell extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  /** One step in time. */
-  protected step(kind: Kind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
+  /** Computes one step in time. */
+  protected step(kind: RecurrentKind, input: Tensor, initial: readonly Tensor[] | null): Tensor[] {
     if (initial !== null) checkStates(this._name(), kind, initial);
     for (const x of [input, ...(initial ?? [])]) {
       checkTensor(this._name(), "input and states", x);
@@ -572,8 +567,13 @@ export abstract class Cell extends Module {
     return this.stepWith(kind, input, initial, weights);
   }
 
-  /** {@linkcode Cell.step} with its weights. */
-  private stepWith(kind: Kind, input: Tensor, initial: readonly Tensor[] | null, weights: Weights): Tensor[] {
+  /** {@linkcode RecurrentCell.step}, given the parameters. */
+  private stepWith(
+    kind: RecurrentKind,
+    input: Tensor,
+    initial: readonly Tensor[] | null,
+    weights: RecurrentWeights,
+  ): Tensor[] {
     return scope(() => {
       const batched = input.ndim === 2;
       const rows = (x: Tensor) => batched ? x : x.unsqueeze(0);
@@ -585,25 +585,23 @@ export abstract class Cell extends Module {
     });
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return `${this.inputSize}, ${this.hiddenSize}${this.bias ? "" : ", bias=False"}`;
   }
 }
 
 /** One step of {@linkcode RNN}: `(N, inputSize)` to `(N, hiddenSize)`. */
-export class RNNCell extends Cell {
-  /** The activation. */
+export class RNNCell extends RecurrentCell {
+  /** The activation of the hidden state. */
   readonly nonlinearity: "tanh" | "relu";
 
-  /** Takes what {@linkcode RNNCellArgs} declares. */
   constructor(...args: Args<typeof RNNCellArgs>) {
     const o = rnnCellArgs(args);
     super("RNNCell", RNN_TANH, o);
     this.nonlinearity = o.nonlinearity;
   }
 
-  /** The new state. */
+  /** The new hidden state, `(N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     if (this.nonlinearity !== "tanh" && this.nonlinearity !== "relu") {
       throw new ArgumentError(`RNNCell(): nonlinearity must be "tanh" or "relu": ${describe(this.nonlinearity)}`);
@@ -611,20 +609,18 @@ export class RNNCell extends Cell {
     return this.step(this.nonlinearity === "tanh" ? RNN_TANH : RNN_RELU, input, hx && [hx])[0];
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     return super.extraRepr() + (this.nonlinearity === "tanh" ? "" : `, nonlinearity=${this.nonlinearity}`);
   }
 }
 
 /** One step of {@linkcode LSTM}: `(N, inputSize)` to two of `(N, hiddenSize)`. */
-export class LSTMCell extends Cell {
-  /** Takes what {@linkcode CellArgs} declares. */
+export class LSTMCell extends RecurrentCell {
   constructor(...args: Args<typeof CellArgs>) {
     super("LSTMCell", LSTM_KIND, lstmCellArgs(args));
   }
 
-  /** The new state and cell. */
+  /** The new hidden and cell states, `(N, hiddenSize)` each. */
   override forward(input: Tensor, hx: readonly [Tensor, Tensor] | null = null): [hidden: Tensor, cell: Tensor] {
     const [hidden, cell] = this.step(LSTM_KIND, input, hx);
     return [hidden, cell];
@@ -632,13 +628,12 @@ export class LSTMCell extends Cell {
 }
 
 /** One step of {@linkcode GRU}: `(N, inputSize)` to `(N, hiddenSize)`. */
-export class GRUCell extends Cell {
-  /** Takes what {@linkcode CellArgs} declares. */
+export class GRUCell extends RecurrentCell {
   constructor(...args: Args<typeof CellArgs>) {
     super("GRUCell", GRU_KIND, gruCellArgs(args));
   }
 
-  /** The new state. */
+  /** The new hidden state, `(N, hiddenSize)`. */
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     return this.step(GRU_KIND, input, hx && [hx])[0];
   }

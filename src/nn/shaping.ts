@@ -12,22 +12,20 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of {@linkcode Flatten}. */
 export class FlattenLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** First dimension that is merged. */
+    /** The first dimension that is merged. */
     public startDim = 1,
-    /** Last dimension that is merged. */
+    /** The last dimension that is merged, negative from the end. */
     public endDim: number = -1,
   ) {}
 }
 
 /** The parameters of {@linkcode Unflatten}. */
 export class UnflattenLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is split. */
     public dim: number,
-    /** The sizes that it is split into; one may be -1. */
+    /** The sizes that the dimension is split into; one may be -1 and is inferred. */
     public unflattenedSize: readonly number[],
   ) {}
 }
@@ -39,7 +37,6 @@ export const Flatten: Layer<typeof FlattenLayerArgs> = layer({
   call: (o, input: Tensor) => input.flatten(o.startDim, o.endDim),
   repr: (o) => shown(o, "startDim", "endDim"),
 });
-/** See the class of the same name. */
 export type Flatten = InstanceType<typeof Flatten>;
 
 /** Splits a dimension into several. */
@@ -49,55 +46,49 @@ export const Unflatten: Layer<typeof UnflattenLayerArgs> = layer({
   call: (o, input: Tensor) => input.unflatten(o.dim, o.unflattenedSize),
   repr: (o) => shown(o, "dim", "unflattenedSize"),
 });
-/** See the class of the same name. */
 export type Unflatten = InstanceType<typeof Unflatten>;
 
-/** The windows of `(N, C, H, W)` as columns `(N, C · window, windows)`. */
+/** Im2col: the windows of `(N, C, H, W)` as columns, `(N, C · elements of a window, number of windows)`. */
 export const Unfold: Layer<typeof UnfoldArgs> = layer({
   name: "Unfold",
   params: UnfoldArgs,
   call: (o, input: Tensor) => F.unfold(input, o.kernelSize, o.dilation, o.padding, o.stride),
   repr: (o) => shown(o, "kernelSize", "dilation", "padding", "stride"),
 });
-/** See the class of the same name. */
 export type Unfold = InstanceType<typeof Unfold>;
 
-/** The sum of windows put back in their places: the reverse of {@linkcode Unfold}. */
+/** Col2im: adds columns of windows back to their places in `(N, C, H, W)`: the reverse of {@linkcode Unfold}. */
 export const Fold: Layer<typeof FoldArgs> = layer({
   name: "Fold",
   params: FoldArgs,
   call: (o, input: Tensor) => F.fold(input, o.outputSize, o.kernelSize, o.dilation, o.padding, o.stride),
   repr: (o) => shown(o, "outputSize", "kernelSize", "dilation", "padding", "stride"),
 });
-/** See the class of the same name. */
 export type Fold = InstanceType<typeof Fold>;
 
-/** `(*, C · r², H, W)` to `(*, C, H · r, W · r)`. */
+/** Pixel shuffle: moves channels into space, `(*, C · r², H, W)` to `(*, C, H · r, W · r)`. */
 export const PixelShuffle: Layer<typeof PixelShuffleArgs> = layer({
   name: "PixelShuffle",
   params: PixelShuffleArgs,
   call: (o, input: Tensor) => F.pixelShuffle(input, o.upscaleFactor),
   repr: (o) => shown(o, "upscaleFactor"),
 });
-/** See the class of the same name. */
 export type PixelShuffle = InstanceType<typeof PixelShuffle>;
 
-/** `(*, C, H · r, W · r)` to `(*, C · r², H, W)`. */
+/** Pixel unshuffle: moves space into channels, `(*, C, H · r, W · r)` to `(*, C · r², H, W)`. */
 export const PixelUnshuffle: Layer<typeof PixelUnshuffleArgs> = layer({
   name: "PixelUnshuffle",
   params: PixelUnshuffleArgs,
   call: (o, input: Tensor) => F.pixelUnshuffle(input, o.downscaleFactor),
   repr: (o) => shown(o, "downscaleFactor"),
 });
-/** See the class of the same name. */
 export type PixelUnshuffle = InstanceType<typeof PixelUnshuffle>;
 
-/** Interleaves the channels of groups. */
+/** Channel shuffle: splits the channels into groups and interleaves them. */
 export const ChannelShuffle: Layer<typeof ChannelShuffleArgs> = layer({
   name: "ChannelShuffle",
   params: ChannelShuffleArgs,
   call: (o, input: Tensor) => F.channelShuffle(input, o.groups),
   repr: (o) => shown(o, "groups"),
 });
-/** See the class of the same name. */
 export type ChannelShuffle = InstanceType<typeof ChannelShuffle>;

@@ -1,5 +1,5 @@
 /**
- * Softmax and its relatives as layers.
+ * Softmax layers: `Softmax`, `LogSoftmax`, `Softmin`, `Softmax2d`.
  *
  * @module
  */
@@ -12,14 +12,13 @@ import { type Layer, layer, shown } from "./layer.ts";
 
 /** The parameters of softmax layers. */
 export class SoftmaxLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The dimension that sums to 1; `null`: chosen by PyTorch's old rule. */
+    /** The dimension along which the values sum to 1; `null`: dimension 0 of 0-, 1- or 3-dimensional input, else 1. */
     public dim: number | null = null,
   ) {}
 }
 
-/** A layer of one of the softmax functions. */
+/** Defines a layer that calls a softmax function. */
 function along(name: string, apply: (input: Tensor, dim: number | null) => Tensor): Layer<typeof SoftmaxLayerArgs> {
   return layer({
     name,
@@ -29,19 +28,16 @@ function along(name: string, apply: (input: Tensor, dim: number | null) => Tenso
   });
 }
 
-/** `e^x / Σ e^x` along a dimension. */
+/** Softmax: `e^x / Σ e^x` along a dimension. */
 export const Softmax: Layer<typeof SoftmaxLayerArgs> = along("Softmax", F.softmax);
-/** See the class of the same name. */
 export type Softmax = InstanceType<typeof Softmax>;
 
-/** The logarithm of softmax along a dimension. */
+/** Log-softmax: the logarithm of softmax along a dimension, computed without overflow. */
 export const LogSoftmax: Layer<typeof SoftmaxLayerArgs> = along("LogSoftmax", F.logSoftmax);
-/** See the class of the same name. */
 export type LogSoftmax = InstanceType<typeof LogSoftmax>;
 
-/** Softmax of `-x` along a dimension. */
+/** Softmin: softmax of `-x` along a dimension. */
 export const Softmin: Layer<typeof SoftmaxLayerArgs> = along("Softmin", F.softmin);
-/** See the class of the same name. */
 export type Softmin = InstanceType<typeof Softmin>;
 
 /** Softmax over the channels of `(N, C, H, W)` or `(C, H, W)`. */
@@ -55,5 +51,4 @@ export const Softmax2d: Layer<typeof NoArgs> = layer({
     return F.softmax(input, -3);
   },
 });
-/** See the class of the same name. */
 export type Softmax2d = InstanceType<typeof Softmax2d>;

@@ -1,5 +1,5 @@
 /**
- * Embeddings: tables whose rows are looked up by number.
+ * Embeddings: tables of vectors that are looked up by index.
  *
  * @module
  */
@@ -20,25 +20,24 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of {@linkcode Embedding}. */
 export class EmbeddingLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Rows of the table. */
+    /** The number of embeddings: rows of the table. */
     public numEmbeddings: number,
-    /** Length of a row. */
+    /** The size of each embedding vector. */
     public embeddingDim: number,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
     /** Must be false: gradients are dense. */
     public sparse = false,
-    /** The table, in place of a drawn one. */
+    /** The table to use instead of drawing one, `(numEmbeddings, embeddingDim)`. */
     public _weight: Tensor | null = null,
-    /** Whether the table is not trained. */
+    /** Whether the table is frozen: not trained. */
     public _freeze = false,
   ) {
     super();
@@ -49,19 +48,18 @@ const embeddingArgs = call("Embedding", EmbeddingLayerArgs);
 
 /** The parameters of {@linkcode Embedding.fromPretrained}. */
 export class FromPretrainedArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The table, a matrix. */
+    /** The table, `(rows, size of a vector)`. */
     public embeddings: Tensor,
-    /** Whether it is not trained. */
+    /** Whether the table is frozen: not trained. */
     public freeze = true,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
     /** Must be false: gradients are dense. */
     public sparse = false,
@@ -71,7 +69,7 @@ export class FromPretrainedArgs {
 const pretrainedArgs = call("Embedding.fromPretrained", FromPretrainedArgs);
 
 /**
- * A table of vectors, drawn from the normal distribution and trained.
+ * Embedding: a table of vectors, drawn from the normal distribution and trained, that is looked up by index.
  *
  * Shape: int64 `(*)` to `(*, embeddingDim)`.
  *
@@ -85,24 +83,23 @@ const pretrainedArgs = call("Embedding.fromPretrained", FromPretrainedArgs);
  * ```
  */
 export class Embedding extends Module {
-  /** Rows of the table. */
+  /** The number of embeddings: rows of the table. */
   readonly numEmbeddings: number;
-  /** Length of a row. */
+  /** The size of each embedding vector. */
   readonly embeddingDim: number;
-  /** The row of zeros, or `null`. */
+  /** The padding index, or `null`. */
   readonly paddingIdx: number | null;
-  /** The largest norm of a row, or `null`. */
+  /** The largest norm of a row that is looked up, or `null`. */
   readonly maxNorm: number | null;
-  /** Which norm. */
+  /** The exponent p of the norm. */
   readonly normType: number;
-  /** Whether gradients are divided by how often a row was looked up. */
+  /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
   readonly scaleGradByFreq: boolean;
   /** Always false: gradients are dense. */
   readonly sparse: boolean;
-  /** The table. */
+  /** The table, `(numEmbeddings, embeddingDim)`. */
   weight: Parameter;
 
-  /** Takes what {@linkcode EmbeddingLayerArgs} declares. */
   constructor(...args: Args<typeof EmbeddingLayerArgs>) {
     super();
     const o = embeddingArgs(args);
@@ -127,14 +124,13 @@ export class Embedding extends Module {
     clearRow(this.weight, this.paddingIdx);
   }
 
-  /** The rows of the numbers. */
+  /** The rows at the indices: int64 `(*)` to `(*, embeddingDim)`. */
   override forward(input: Tensor): Tensor {
     const { weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse } = this;
     checkTensor("Embedding", "input", input);
     return F.embedding(input, weight, paddingIdx, maxNorm, normType, scaleGradByFreq, sparse);
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.paddingIdx !== null) text += `, padding_idx=${this.paddingIdx}`;
@@ -162,27 +158,26 @@ export class Embedding extends Module {
 
 /** The parameters of {@linkcode EmbeddingBag}. */
 export class EmbeddingBagLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Rows of the table. */
+    /** The number of embeddings: rows of the table. */
     public numEmbeddings: number,
-    /** Length of a row. */
+    /** The size of each embedding vector. */
     public embeddingDim: number,
-    /** Rows longer than this are scaled down when they are looked up. */
+    /** The largest norm: rows with a larger one are scaled down, in place, when they are looked up. */
     public maxNorm: number | null = null,
-    /** Which norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether gradients are divided by how often a row was looked up. */
+    /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
     public scaleGradByFreq = false,
-    /** How the rows of a bag become one. */
+    /** The reduction of the rows of a bag: `"sum"`, `"mean"` or `"max"`. */
     public mode: BagMode = "mean",
     /** Must be false: gradients are dense. */
     public sparse = false,
-    /** The table, in place of a drawn one. */
+    /** The table to use instead of drawing one, `(numEmbeddings, embeddingDim)`. */
     public _weight: Tensor | null = null,
-    /** Whether the last offset is the end of the last bag. */
+    /** Whether `offsets` has one more entry, the end of the last bag. */
     public includeLastOffset = false,
-    /** A row of zeros that gets no gradient; negative counts from the end. */
+    /** The padding index: its row is zero and gets no gradient; negative from the end. */
     public paddingIdx: number | null = null,
   ) {
     super();
@@ -191,30 +186,29 @@ export class EmbeddingBagLayerArgs extends FactoryArgs {
 
 const bagArgs = call("EmbeddingBag", EmbeddingBagLayerArgs);
 
-/** Sums, means or maxima of rows of a table, one per bag of numbers. */
+/** Embedding bag: the sum, mean or maximum of the table's rows at the indices of each bag. */
 export class EmbeddingBag extends Module {
-  /** Rows of the table. */
+  /** The number of embeddings: rows of the table. */
   readonly numEmbeddings: number;
-  /** Length of a row. */
+  /** The size of each embedding vector. */
   readonly embeddingDim: number;
-  /** The largest norm of a row, or `null`. */
+  /** The largest norm of a row that is looked up, or `null`. */
   readonly maxNorm: number | null;
-  /** Which norm. */
+  /** The exponent p of the norm. */
   readonly normType: number;
-  /** Whether gradients are divided by how often a row was looked up. */
+  /** Whether a row's gradient is divided by the number of times that its index occurs in the input. */
   readonly scaleGradByFreq: boolean;
-  /** How the rows of a bag become one. */
+  /** The reduction of the rows of a bag: `"sum"`, `"mean"` or `"max"`. */
   readonly mode: BagMode;
   /** Always false: gradients are dense. */
   readonly sparse: boolean;
-  /** Whether the last offset is the end of the last bag. */
+  /** Whether `offsets` has one more entry, the end of the last bag. */
   readonly includeLastOffset: boolean;
-  /** A number that does not count, or `null`. */
+  /** The padding index, whose rows are left out of the reduction, or `null`. */
   readonly paddingIdx: number | null;
-  /** The table. */
+  /** The table, `(numEmbeddings, embeddingDim)`. */
   weight: Parameter;
 
-  /** Takes what {@linkcode EmbeddingBagLayerArgs} declares. */
   constructor(...args: Args<typeof EmbeddingBagLayerArgs>) {
     super();
     const o = bagArgs(args);
@@ -240,7 +234,7 @@ export class EmbeddingBag extends Module {
     clearRow(this.weight, this.paddingIdx);
   }
 
-  /** The joined rows of each bag. */
+  /** The reduced rows of each bag, `(bags, embeddingDim)`. */
   override forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
     const options = { maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx };
@@ -248,7 +242,6 @@ export class EmbeddingBag extends Module {
     return F.embeddingBag(input, { ...options, weight, offsets, perSampleWeights });
   }
 
-  /** What stands in the parentheses when the module is printed. */
   override extraRepr(): string {
     let text = `${this.numEmbeddings}, ${this.embeddingDim}`;
     if (this.maxNorm !== null) text += `, max_norm=${python(this.maxNorm)}`;

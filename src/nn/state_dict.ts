@@ -1,5 +1,5 @@
 /**
- * State dicts: what a module saves and how it takes it back.
+ * State dicts: saving and loading the parameters and buffers of a module.
  *
  * Keys are PyTorch's, so that its checkpoints load. Everything that does not fit is collected and reported in one
  * error, in PyTorch's words.
@@ -26,7 +26,7 @@ export class IncompatibleKeys {
   /** Keys of the state dict that the module lacks. */
   readonly unexpectedKeys: string[] = [];
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     if (this.missingKeys.length === 0 && this.unexpectedKeys.length === 0) return "<All keys matched successfully>";
     const list = (keys: string[]) => `[${keys.map((k) => `'${k}'`).join(", ")}]`;
@@ -35,9 +35,9 @@ export class IncompatibleKeys {
 }
 
 /**
- * The state of a module and those below it.
+ * The state dict of a module and all modules below it.
  *
- * @param keepVars whether the tensors themselves are given, not detached ones
+ * @param keepVars whether the dict holds the parameters themselves instead of detached tensors
  */
 export function stateDict(module: Module, prefix: string, keepVars: boolean, into: StateDict = {}): StateDict {
   const hooks = module._hooks;
@@ -50,14 +50,20 @@ export function stateDict(module: Module, prefix: string, keepVars: boolean, int
   return into;
 }
 
-/** What is gathered while a state dict is taken. */
+/** The state of one `loadStateDict()`. */
 interface Loading {
   readonly assign: boolean;
   readonly keys: IncompatibleKeys;
   readonly errors: string[];
-  /** Copies and post hooks in order: they run once everything is known to fit, so that a misfit changes nothing. */
+  /**
+   * The copies and post hooks in order. They run once everything is known to fit, so that a dict that does not fit
+   * changes nothing.
+   */
   readonly actions: (() => void)[];
-  /** Whether post hooks are among the actions: they may forgive missing keys, so they must run before the verdict. */
+  /**
+   * Whether post hooks are among the actions: they may remove missing keys from the list, so they run before the check
+   * of keys.
+   */
   hooked: boolean;
 }
 

@@ -22,30 +22,29 @@ import { feedForward, NAMED_ACTIVATIONS } from "./linear_chain.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
-/** The activation of the feed-forward part. */
+/** The activation of the feed-forward network: a name or a function. */
 export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
 /** The parameters of encoder and decoder layers. */
 export class TransformerLayerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of inputs and outputs. */
+    /** The model size E: that of inputs and outputs. */
     public dModel: number,
-    /** How many heads. */
+    /** The number of attention heads. */
     public nhead: number,
-    /** Size of the hidden layer. */
+    /** The size of the feed-forward network's hidden layer. */
     public dimFeedforward = 2048,
-    /** The probability that an element is dropped. */
+    /** The dropout probability. */
     public dropout = 0.1,
-    /** The activation. */
+    /** The activation of the feed-forward network. */
     public activation: TransformerActivation = "relu",
-    /** Added to variances. */
+    /** The number ε that layer normalisation adds to the variance. */
     public layerNormEps = 1e-5,
-    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    /** Whether the batch is the first dimension: inputs are `(N, L, E)`, not `(L, N, E)`. */
     public batchFirst = false,
-    /** Whether normalisation comes before attention and feed-forward. */
+    /** Whether normalisation comes before attention and feed-forward network (pre-norm), not after. */
     public normFirst = false,
-    /** Whether there are biases. */
+    /** Whether linear layers and normalisations have biases. */
     public bias = true,
   ) {
     super();
@@ -65,22 +64,23 @@ function activationOf(activation: TransformerActivation): (x: Tensor) => Tensor 
 
 /** The parameters of a call of an encoder layer after the sequence. */
 export class EncoderLayerCallArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
+    /**
+     * The attention mask, `(L, L)` or `(N · heads, L, L)`: `true` forbids attention, numbers are added to the scores.
+     */
     public srcMask: Tensor | null = null,
-    /** `true` at positions that do not count, `(N, L)`. */
+    /** The padding mask, `(N, L)`: `true` at positions that are ignored. */
     public srcKeyPaddingMask: Tensor | null = null,
-    /** Says that the mask is causal. */
+    /** Whether the mask is the causal one; kernels may then skip later positions. */
     public isCausal = false,
   ) {}
 }
 const encoderLayerCall = call("TransformerEncoderLayer", EncoderLayerCallArgs);
 
-/** Options that the parts of a layer share. */
+/** The options that the parts of a layer share. */
 type PartOptions = { bias: boolean } & FactoryArgs;
 
-/** Options of the parts of a layer. */
+/** Derives the options of a layer's parts from those of the layer. */
 function parts(o: Readonly<Omit<TransformerLayerArgs, "dModel" | "nhead">>): {
   attention: PartOptions & { dropout: number; batchFirst: boolean };
   linear: PartOptions;
@@ -91,30 +91,31 @@ function parts(o: Readonly<Omit<TransformerLayerArgs, "dModel" | "nhead">>): {
   return { attention: { dropout, batchFirst, ...linear }, linear, norm: { eps: o.layerNormEps, ...linear } };
 }
 
-/** Self-attention and a feed-forward network, each with a residual connection and a normalisation. */
+/**
+ * Encoder layer: self-attention and a feed-forward network, each with a residual connection and a layer normalisation.
+ */
 export class TransformerEncoderLayer extends Module {
-  /** The attention. */
+  /** The self-attention. */
   self_attn: MultiheadAttention;
-  /** Into the hidden layer. */
+  /** The first linear layer of the feed-forward network, `E` to `dimFeedforward`. */
   linear1: Linear;
-  /** Within the feed-forward network. */
+  /** The dropout within the feed-forward network. */
   dropout: Dropout;
-  /** Out of the hidden layer. */
+  /** The second linear layer of the feed-forward network, `dimFeedforward` to `E`. */
   linear2: Linear;
-  /** Whether normalisation comes first. */
+  /** Whether normalisation comes before attention and feed-forward network (pre-norm), not after. */
   readonly normFirst: boolean;
-  /** Of the attention. */
+  /** The layer normalisation of the attention. */
   norm1: LayerNorm;
-  /** Of the feed-forward network. */
+  /** The layer normalisation of the feed-forward network. */
   norm2: LayerNorm;
-  /** After the attention. */
+  /** The dropout after the attention. */
   dropout1: Dropout;
-  /** After the feed-forward network. */
+  /** The dropout after the feed-forward network. */
   dropout2: Dropout;
-  /** The activation. */
+  /** The activation of the feed-forward network. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes what {@linkcode TransformerLayerArgs} declares. */
   constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = encoderLayerArgs(args);
@@ -133,7 +134,7 @@ export class TransformerEncoderLayer extends Module {
   }
 
   /**
-   * The encoded sequence.
+   * The encoded sequence, shaped as `src`.
    *
    * @param src `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
    */
@@ -159,55 +160,62 @@ export class TransformerEncoderLayer extends Module {
 
 /** The parameters of a call of a decoder, or one of its layers, after target and memory. */
 export class DecoderCallArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Forbids attention within the target. */
+    /**
+     * The attention mask within the target, `(T, T)` or `(N · heads, T, T)`: `true` forbids attention, numbers are
+     * added to the scores.
+     */
     public tgtMask: Tensor | null = null,
-    /** Forbids attention to the memory. */
+    /**
+     * The attention mask from target to memory, `(T, S)` or `(N · heads, T, S)`: `true` forbids attention, numbers are
+     * added to the scores.
+     */
     public memoryMask: Tensor | null = null,
-    /** `true` at target positions that do not count. */
+    /** The padding mask of the target, `(N, T)`: `true` at positions that are ignored. */
     public tgtKeyPaddingMask: Tensor | null = null,
-    /** `true` at memory positions that do not count. */
+    /** The padding mask of the memory, `(N, S)`: `true` at positions that are ignored. */
     public memoryKeyPaddingMask: Tensor | null = null,
-    /** Says that the target's mask is causal; not found out from the mask. */
+    /** Whether `tgtMask` is the causal mask; the mask itself is not examined. */
     public tgtIsCausal: boolean | null = null,
-    /** Says that the memory's mask is causal. */
+    /** Whether `memoryMask` is the causal mask. */
     public memoryIsCausal = false,
   ) {}
 }
 const decoderLayerCall = call("TransformerDecoderLayer", DecoderCallArgs);
 const decoderCall = call("TransformerDecoder", DecoderCallArgs);
 
-/** Self-attention, attention to the encoder's output, and a feed-forward network. */
+/**
+ * Decoder layer: self-attention, cross-attention to the encoder's output (the memory) and a feed-forward network, each
+ * with a residual connection and a layer normalisation.
+ */
 export class TransformerDecoderLayer extends Module {
-  /** The attention within the target. */
+  /** The self-attention of the target. */
   self_attn: MultiheadAttention;
-  /** The attention to the memory. */
+  /** The cross-attention: from the target to the memory. */
   multihead_attn: MultiheadAttention;
-  /** Into the hidden layer. */
+  /** The first linear layer of the feed-forward network, `E` to `dimFeedforward`. */
   linear1: Linear;
-  /** Within the feed-forward network. */
+  /** The dropout within the feed-forward network. */
   dropout: Dropout;
-  /** Out of the hidden layer. */
+  /** The second linear layer of the feed-forward network, `dimFeedforward` to `E`. */
   linear2: Linear;
-  /** Whether normalisation comes first. */
+  /** Whether normalisation comes before attention and feed-forward network (pre-norm), not after. */
   readonly normFirst: boolean;
-  /** Of the self-attention. */
+  /** The layer normalisation of the self-attention. */
   norm1: LayerNorm;
-  /** Of the attention to the memory. */
+  /** The layer normalisation of the cross-attention. */
   norm2: LayerNorm;
-  /** Of the feed-forward network. */
+  /** The layer normalisation of the feed-forward network. */
   norm3: LayerNorm;
-  /** After the self-attention. */
+  /** The dropout after the self-attention. */
   dropout1: Dropout;
-  /** After the attention to the memory. */
+  /** The dropout after the cross-attention. */
   dropout2: Dropout;
-  /** After the feed-forward network. */
+  /** The dropout after the feed-forward network. */
   dropout3: Dropout;
-  /** The activation. */
+  /** The activation of the feed-forward network. */
   readonly activation: (x: Tensor) => Tensor;
 
-  /** Takes what {@linkcode TransformerLayerArgs} declares. */
   constructor(...args: Args<typeof TransformerLayerArgs>) {
     super();
     const o = decoderLayerArgs(args);
@@ -229,7 +237,7 @@ export class TransformerDecoderLayer extends Module {
   }
 
   /**
-   * The decoded sequence.
+   * The decoded sequence, shaped as `tgt`.
    *
    * @param tgt the target, shaped as the encoder's input
    * @param memory the encoder's output
@@ -269,17 +277,16 @@ export class TransformerDecoderLayer extends Module {
 
 /** The parameters of {@linkcode TransformerEncoder}. */
 export class TransformerEncoderArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public encoderLayer: TransformerEncoderLayer,
-    /** How many copies. */
+    /** The number of layers. */
     public numLayers: number,
-    /** A last normalisation. */
+    /** A normalisation of the last layer's output, or `null`. */
     public norm: LayerNorm | null = null,
-    /** Accepted for compatibility. */
+    /** Accepted for compatibility; it has no effect. */
     public enableNestedTensor = true,
-    /** Accepted for compatibility. */
+    /** Accepted for compatibility; it has no effect. */
     public maskCheck = true,
   ) {}
 }
@@ -287,13 +294,14 @@ const encoderArgs = call("TransformerEncoder", TransformerEncoderArgs);
 
 /** The parameters of a call of {@linkcode TransformerEncoder} after the sequence. */
 export class EncoderCallArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Forbids attention, `(L, L)` or `(N · heads, L, L)`. */
+    /**
+     * The attention mask, `(L, L)` or `(N · heads, L, L)`: `true` forbids attention, numbers are added to the scores.
+     */
     public mask: Tensor | null = null,
-    /** `true` at positions that do not count, `(N, L)`. */
+    /** The padding mask, `(N, L)`: `true` at positions that are ignored. */
     public srcKeyPaddingMask: Tensor | null = null,
-    /** Says that the mask is causal. */
+    /** Whether the mask is the causal one; kernels may then skip later positions. */
     public isCausal: boolean | null = null,
   ) {}
 }
@@ -306,20 +314,19 @@ function copies<M extends Module>(op: string, layer: M, count: number): ModuleLi
 }
 
 /**
- * A stack of copies of an encoder layer.
+ * Encoder: a stack of copies of an encoder layer.
  *
- * Differs from PyTorch: a mask is not compared with the causal one, which would have to read it. The result is the same;
- * `isCausal: true` lets kernels skip what is not seen.
+ * Differs from PyTorch: a mask is not compared with the causal one, which would have to read it. The result is the
+ * same; `isCausal: true` lets kernels skip what is not seen.
  */
 export class TransformerEncoder extends Module {
   /** The layers. */
   layers: ModuleList<TransformerEncoderLayer>;
-  /** How many. */
+  /** The number of layers. */
   readonly numLayers: number;
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes what {@linkcode TransformerEncoderArgs} declares. */
   constructor(...args: Args<typeof TransformerEncoderArgs>) {
     super();
     const o = encoderArgs(args);
@@ -329,7 +336,7 @@ export class TransformerEncoder extends Module {
   }
 
   /**
-   * The encoded sequence.
+   * The encoded sequence, shaped as `src`.
    *
    * @param src `(L, N, E)`, `(N, L, E)` with `batchFirst`, or `(L, E)`
    */
@@ -350,28 +357,26 @@ export class TransformerEncoder extends Module {
 
 /** The parameters of {@linkcode TransformerDecoder}. */
 export class TransformerDecoderArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The layer that is copied. */
     public decoderLayer: TransformerDecoderLayer,
-    /** How many copies. */
+    /** The number of layers. */
     public numLayers: number,
-    /** A last normalisation. */
+    /** A normalisation of the last layer's output, or `null`. */
     public norm: LayerNorm | null = null,
   ) {}
 }
 const decoderArgs = call("TransformerDecoder", TransformerDecoderArgs);
 
-/** A stack of copies of a decoder layer. */
+/** Decoder: a stack of copies of a decoder layer. */
 export class TransformerDecoder extends Module {
   /** The layers. */
   layers: ModuleList<TransformerDecoderLayer>;
-  /** How many. */
+  /** The number of layers. */
   readonly numLayers: number;
   /** The last normalisation, or `null`. */
   norm: LayerNorm | null;
 
-  /** Takes what {@linkcode TransformerDecoderArgs} declares. */
   constructor(...args: Args<typeof TransformerDecoderArgs>) {
     super();
     const o = decoderArgs(args);
@@ -381,7 +386,7 @@ export class TransformerDecoder extends Module {
   }
 
   /**
-   * The decoded sequence.
+   * The decoded sequence, shaped as `tgt`.
    *
    * @param tgt the target
    * @param memory the encoder's output
@@ -398,33 +403,32 @@ export class TransformerDecoder extends Module {
 
 /** The parameters of {@linkcode Transformer}. */
 export class TransformerArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Size of inputs and outputs. */
+    /** The model size E: that of inputs and outputs. */
     public dModel = 512,
-    /** How many heads. */
+    /** The number of attention heads. */
     public nhead = 8,
-    /** Layers of the encoder. */
+    /** The number of encoder layers. */
     public numEncoderLayers = 6,
-    /** Layers of the decoder. */
+    /** The number of decoder layers. */
     public numDecoderLayers = 6,
-    /** Size of the hidden layer. */
+    /** The size of the feed-forward network's hidden layer. */
     public dimFeedforward = 2048,
-    /** The probability that an element is dropped. */
+    /** The dropout probability. */
     public dropout = 0.1,
-    /** The activation. */
+    /** The activation of the feed-forward network. */
     public activation: TransformerActivation = "relu",
-    /** An own encoder. */
+    /** An encoder to use in place of the usual one. */
     public customEncoder: TransformerEncoder | null = null,
-    /** An own decoder. */
+    /** A decoder to use in place of the usual one. */
     public customDecoder: TransformerDecoder | null = null,
-    /** Added to variances. */
+    /** The number ε that layer normalisation adds to the variance. */
     public layerNormEps = 1e-5,
-    /** Whether inputs are `(N, L, E)`, not `(L, N, E)`. */
+    /** Whether the batch is the first dimension: inputs are `(N, L, E)`, not `(L, N, E)`. */
     public batchFirst = false,
-    /** Whether normalisation comes before attention and feed-forward. */
+    /** Whether normalisation comes before attention and feed-forward network (pre-norm), not after. */
     public normFirst = false,
-    /** Whether there are biases. */
+    /** Whether linear layers and normalisations have biases. */
     public bias = true,
   ) {
     super();
@@ -435,25 +439,33 @@ const transformerArgs = call("Transformer", TransformerArgs);
 
 /** The parameters of a call of {@linkcode Transformer} after source and target. */
 export class TransformerCallArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Forbids attention within the source. */
+    /**
+     * The attention mask within the source, `(S, S)` or `(N · heads, S, S)`: `true` forbids attention, numbers are
+     * added to the scores.
+     */
     public srcMask: Tensor | null = null,
-    /** Forbids attention within the target. */
+    /**
+     * The attention mask within the target, `(T, T)` or `(N · heads, T, T)`: `true` forbids attention, numbers are
+     * added to the scores.
+     */
     public tgtMask: Tensor | null = null,
-    /** Forbids attention to the memory. */
+    /**
+     * The attention mask from target to memory, `(T, S)` or `(N · heads, T, S)`: `true` forbids attention, numbers are
+     * added to the scores.
+     */
     public memoryMask: Tensor | null = null,
-    /** `true` at source positions that do not count. */
+    /** The padding mask of the source, `(N, S)`: `true` at positions that are ignored. */
     public srcKeyPaddingMask: Tensor | null = null,
-    /** `true` at target positions that do not count. */
+    /** The padding mask of the target, `(N, T)`: `true` at positions that are ignored. */
     public tgtKeyPaddingMask: Tensor | null = null,
-    /** `true` at memory positions that do not count. */
+    /** The padding mask of the memory, `(N, S)`: `true` at positions that are ignored. */
     public memoryKeyPaddingMask: Tensor | null = null,
-    /** Says that the source's mask is causal; not found out from the mask. */
+    /** Whether `srcMask` is the causal mask; the mask itself is not examined. */
     public srcIsCausal: boolean | null = null,
-    /** Says that the target's mask is causal; not found out from the mask. */
+    /** Whether `tgtMask` is the causal mask; the mask itself is not examined. */
     public tgtIsCausal: boolean | null = null,
-    /** Says that the memory's mask is causal. */
+    /** Whether `memoryMask` is the causal mask. */
     public memoryIsCausal = false,
   ) {}
 }
@@ -461,9 +473,8 @@ const transformerCall = call("Transformer", TransformerCallArgs);
 
 /** The parameters of {@linkcode Transformer.generateSquareSubsequentMask}. */
 export class CausalMaskArgs extends FactoryArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The length of the sequence. */
+    /** The length of the sequence: both sizes of the mask. */
     public sz: number,
   ) {
     super();
@@ -471,20 +482,19 @@ export class CausalMaskArgs extends FactoryArgs {
 }
 const causalMaskArgs = call("generateSquareSubsequentMask", CausalMaskArgs);
 
-/** An encoder and a decoder. */
+/** The Transformer: an encoder and a decoder. */
 export class Transformer extends Module {
   /** The encoder. */
   encoder: TransformerEncoder;
   /** The decoder. */
   decoder: TransformerDecoder;
-  /** Size of inputs and outputs. */
+  /** The model size E: that of inputs and outputs. */
   readonly dModel: number;
-  /** How many heads. */
+  /** The number of attention heads. */
   readonly nhead: number;
-  /** Whether inputs are `(N, L, E)`. */
+  /** Whether the batch is the first dimension: inputs are `(N, L, E)`. */
   readonly batchFirst: boolean;
 
-  /** Takes what {@linkcode TransformerArgs} declares. */
   constructor(...args: Args<typeof TransformerArgs>) {
     super();
     const { numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = transformerArgs(args);
@@ -502,13 +512,13 @@ export class Transformer extends Module {
     this.resetParameters();
   }
 
-  /** Draws new weights for all matrices. */
+  /** Draws new values of all matrices, Glorot-uniform. */
   resetParameters(): void {
     for (const parameter of this.parameters()) if (parameter.ndim > 1) xavierUniform_(parameter);
   }
 
   /**
-   * The decoded sequence.
+   * The decoded sequence, shaped as `tgt`.
    *
    * @param src the source, `(S, N, E)`, `(N, S, E)` with `batchFirst`, or `(S, E)`
    * @param tgt the target, shaped likewise
@@ -535,7 +545,7 @@ export class Transformer extends Module {
     return this.decoder.call(tgt, memory, decoding);
   }
 
-  /** A mask that forbids attention to later positions: -∞ above the diagonal, 0 elsewhere. */
+  /** The causal mask `(sz, sz)`, which forbids attention to later positions: -∞ above the diagonal, 0 elsewhere. */
   static generateSquareSubsequentMask(...args: Args<typeof CausalMaskArgs>): Tensor {
     const { sz, device, dtype } = causalMaskArgs(args);
     return scope(() => full([sz, sz], -Infinity, { device: device ?? undefined, dtype: dtype ?? undefined }).triu(1));

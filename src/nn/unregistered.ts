@@ -1,8 +1,9 @@
 /**
- * Layers that a module holds where it cannot see them: in an array, a map or a plain object of a field.
+ * The warning about unregistered layers: modules and parameters in an array, a map or a plain object that a field
+ * holds.
  *
- * They compute, but they are not trained, moved or saved, and nothing fails. So it is said once, when the module's parameters or
- * its state are asked for.
+ * They compute, but they are not trained, moved or saved, and nothing fails. So one warning is given when the module's
+ * parameters or its state dict are asked for.
  *
  * @module
  */
@@ -14,10 +15,10 @@ import { ModuleBase } from "./module_base.ts";
 import { Parameter } from "./parameter.ts";
 import { namedModules } from "./walk.ts";
 
-/** Modules that were looked through. */
+/** The modules that were searched already. */
 const seen = new WeakSet<Module>();
 
-/** What a field holds several of; nothing for one value. */
+/** The items of a collection in a field; none for other values. */
 function items(value: unknown): Iterable<unknown> {
   if (Array.isArray(value) || value instanceof Set) return value;
   if (value instanceof Map) return value.values();

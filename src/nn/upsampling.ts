@@ -1,5 +1,5 @@
 /**
- * Layers that resize images, and those that measure distances of vectors.
+ * Upsampling layers, and layers that compute similarities and distances of vectors.
  *
  * @module
  */
@@ -13,40 +13,38 @@ import { float, python } from "./repr.ts";
 
 /** The parameters of the upsampling layers with a fixed mode. */
 export class FixedUpsampleArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Sizes of the output. */
+    /** The spatial sizes of the output. */
     public size: Size | null = null,
-    /** Or factors of the input's sizes. */
+    /** Factors of the input's spatial sizes, in place of `size`. */
     public scaleFactor: Size | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode Upsample}. */
 export class UpsampleArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Sizes of the output. */
+    /** The spatial sizes of the output. */
     public size: Size | null = null,
-    /** Or factors of the input's sizes. */
+    /** Factors of the input's spatial sizes, in place of `size`. */
     public scaleFactor: Size | null = null,
-    /** How values are found. */
+    /** The interpolation mode. */
     public mode: InterpolateMode = "nearest",
-    /** Whether corner pixels keep their values. */
+    /** Whether the centres of the corner pixels of input and output are aligned, so that these keep their values. */
     public alignCorners: boolean | null = null,
-    /** Whether the factor is computed again from the sizes. */
+    /** Whether the factor is computed again from the rounded output size. */
     public recomputeScaleFactor: boolean | null = null,
   ) {}
 }
 
-/** The size or the factor, and the mode. */
+/** The printed options: the size or the factor, and the mode. */
 function printed({ size, scaleFactor }: FixedUpsampleArgs, mode: InterpolateMode): string {
   if (scaleFactor === null) return `size=${python(size)}, mode=${python(mode)}`;
   const factor = typeof scaleFactor === "number" ? float(scaleFactor) : `(${scaleFactor.map(float).join(", ")})`;
   return `scale_factor=${factor}, mode=${python(mode)}`;
 }
 
-/** Resizes `(N, C, *)`. */
+/** Upsampling: resizes the spatial dimensions of `(N, C, *)` by interpolation. */
 export const Upsample: Layer<typeof UpsampleArgs> = layer({
   name: "Upsample",
   params: UpsampleArgs,
@@ -54,10 +52,9 @@ export const Upsample: Layer<typeof UpsampleArgs> = layer({
     F.interpolate(input, { size, scaleFactor, mode, alignCorners, recomputeScaleFactor }),
   repr: (o) => printed(o, o.mode),
 });
-/** See the class of the same name. */
 export type Upsample = InstanceType<typeof Upsample>;
 
-/** A layer that resizes in one way. */
+/** Defines an upsampling layer with a fixed mode. */
 function upsampling(
   name: string,
   mode: InterpolateMode,
@@ -71,58 +68,52 @@ function upsampling(
   });
 }
 
-/** Resizes `(N, C, H, W)` by repeating values. */
+/** Nearest-neighbour upsampling of `(N, C, H, W)`. */
 export const UpsamplingNearest2d: Layer<typeof FixedUpsampleArgs> = upsampling("UpsamplingNearest2d", "nearest", null);
-/** See the class of the same name. */
 export type UpsamplingNearest2d = InstanceType<typeof UpsamplingNearest2d>;
 
-/** Resizes `(N, C, H, W)` linearly, corners kept. */
+/** Bilinear upsampling of `(N, C, H, W)` with aligned corners. */
 export const UpsamplingBilinear2d: Layer<typeof FixedUpsampleArgs> = upsampling(
   "UpsamplingBilinear2d",
   "bilinear",
   true,
 );
-/** See the class of the same name. */
 export type UpsamplingBilinear2d = InstanceType<typeof UpsamplingBilinear2d>;
 
 /** The parameters of {@linkcode CosineSimilarity}. */
 export class CosineSimilarityLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The dimension of the vectors. */
+    /** The dimension along which the vectors lie. */
     public dim = 1,
-    /** The least length that counts. */
+    /** The lower bound ε of the vectors' norms, against division by zero. */
     public eps = 1e-8,
   ) {}
 }
 
-/** The cosine of the angle between vectors. */
+/** Cosine similarity: the cosine of the angle between vectors. */
 export const CosineSimilarity: Layer<typeof CosineSimilarityLayerArgs, [x1: Tensor, x2: Tensor]> = layer({
   name: "CosineSimilarity",
   params: CosineSimilarityLayerArgs,
   call: (o, x1: Tensor, x2: Tensor) => F.cosineSimilarity(x1, x2, o.dim, o.eps),
 });
-/** See the class of the same name. */
 export type CosineSimilarity = InstanceType<typeof CosineSimilarity>;
 
 /** The parameters of {@linkcode PairwiseDistance}. */
 export class PairwiseDistanceLayerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The exponent of the norm. */
+    /** The exponent p of the norm. */
     public p = 2,
-    /** Added to the difference. */
+    /** The number ε that is added to the difference. */
     public eps = 1e-6,
-    /** Whether the last dimension stays, with size 1. */
+    /** Whether the reduced last dimension is kept with size 1. */
     public keepdim = false,
   ) {}
 }
 
-/** The p-norm of the difference of vectors. */
+/** Pairwise distance: the p-norm of the difference of vectors. */
 export const PairwiseDistance: Layer<typeof PairwiseDistanceLayerArgs, [x1: Tensor, x2: Tensor]> = layer({
   name: "PairwiseDistance",
   params: PairwiseDistanceLayerArgs,
   call: (o, x1: Tensor, x2: Tensor) => F.pairwiseDistance(x1, x2, o.p, o.eps, o.keepdim),
 });
-/** See the class of the same name. */
 export type PairwiseDistance = InstanceType<typeof PairwiseDistance>;

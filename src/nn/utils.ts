@@ -1,5 +1,5 @@
 /**
- * `nn.utils`: clipping of gradients, and parameters as one vector.
+ * `nn.utils`: gradient clipping, and parameters as one vector.
  *
  * Gradients are scaled in place by a factor that stays on the device: nothing is read back.
  *
@@ -20,7 +20,7 @@ import { scope } from "../tensor/scope.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { peekGrad, setData } from "./parameter.ts";
 
-/** One tensor or several: what `model.parameters()` gives. */
+/** One tensor, or several, as `model.parameters()` returns them. */
 export type TensorsInput = Tensor | Iterable<Tensor>;
 
 function listOf(op: string, parameters: TensorsInput): Tensor[] {
@@ -35,7 +35,7 @@ function gradsOf(op: string, parameters: TensorsInput): Tensor[] {
   return listOf(op, parameters).flatMap((p) => peekGrad(p) ?? []);
 }
 
-/** Tensors by device and dtype. */
+/** Groups tensors by device and dtype. */
 function byDevice(tensors: readonly Tensor[]): Tensor[][] {
   const groups = new Map<string, Tensor[]>();
   for (const x of tensors) {
@@ -54,67 +54,62 @@ function checkOrder(op: string, normType: unknown): void {
 
 /** The parameters of {@linkcode getTotalNorm}. */
 export class TotalNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensors. */
     public tensors: TensorsInput,
-    /** The exponent of the norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether a norm that is not finite is an error; reads the norm. */
+    /** Whether a norm that is not finite is an error; the check waits for the device. */
     public errorIfNonfinite = false,
-    /** Ignored. */
+    /** Ignored: the kernels process many tensors at once anyway. */
     public foreach: boolean | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode clipGradNorm_}. */
 export class ClipGradNormArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose gradients are changed in place. */
+    /** The parameters whose gradients are changed in place. */
     public parameters: TensorsInput,
     /** The largest norm. */
     public maxNorm: number,
-    /** The exponent of the norm. */
+    /** The exponent p of the norm. */
     public normType = 2,
-    /** Whether a norm that is not finite is an error; reads the norm. */
+    /** Whether a norm that is not finite is an error; the check waits for the device. */
     public errorIfNonfinite = false,
-    /** Ignored. */
+    /** Ignored: the kernels process many tensors at once anyway. */
     public foreach: boolean | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode clipGradsWithNorm_}. */
 export class ClipGradsWithNormArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose gradients are changed in place. */
+    /** The parameters whose gradients are changed in place. */
     public parameters: TensorsInput,
     /** The largest norm. */
     public maxNorm: number,
     /** The norm of the gradients. */
     public totalNorm: Tensor,
-    /** Ignored. */
+    /** Ignored: the kernels process many tensors at once anyway. */
     public foreach: boolean | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode clipGradValue_}. */
 export class ClipGradValueArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whose gradients are changed in place. */
+    /** The parameters whose gradients are changed in place. */
     public parameters: TensorsInput,
     /** The largest absolute value. */
     public clipValue: number,
-    /** Ignored. */
+    /** Ignored: the kernels process many tensors at once anyway. */
     public foreach: boolean | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode parametersToVector}. */
 export class ParametersToVectorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The parameters in order. */
     public parameters: Iterable<Tensor>,
@@ -123,16 +118,15 @@ export class ParametersToVectorArgs {
 
 /** The parameters of {@linkcode vectorToParameters}. */
 export class VectorToParametersArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The vector. */
     public vec: Tensor,
-    /** They keep their identity and shape. */
+    /** The parameters, which keep their identity and shape. */
     public parameters: Iterable<Tensor>,
   ) {}
 }
 
-/** The norm of several tensors as if they were one vector, as a 0-d tensor. */
+/** The norm of several tensors taken as one vector, as a 0-d tensor. */
 export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
   "getTotalNorm",
   TotalNormArgs,
@@ -159,9 +153,9 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
 );
 
 /**
- * Scales gradients so that their norm, as one vector, is at most `maxNorm`.
+ * Gradient clipping by norm: scales gradients in place so that their norm, taken as one vector, is at most `maxNorm`.
  *
- * @returns the norm before
+ * @returns the norm before the clipping
  *
  * @example
  * ```ts
@@ -186,9 +180,7 @@ export const clipGradNorm_: Func<typeof ClipGradNormArgs, Tensor> = func(
   },
 );
 
-/**
- * Scales gradients by `maxNorm / totalNorm` where that is below 1.
- */
+/** Scales gradients in place by `maxNorm / totalNorm` where that is below 1. */
 export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func(
   "clipGradsWithNorm_",
   ClipGradsWithNormArgs,
@@ -206,9 +198,7 @@ export const clipGradsWithNorm_: Func<typeof ClipGradsWithNormArgs, void> = func
   },
 );
 
-/**
- * Limits every element of the gradients to ±`clipValue`, in place.
- */
+/** Gradient clipping by value: limits every element of the gradients to ±`clipValue`, in place. */
 export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   "clipGradValue_",
   ClipGradValueArgs,
@@ -222,7 +212,7 @@ export const clipGradValue_: Func<typeof ClipGradValueArgs, void> = func(
   },
 );
 
-/** All parameters as one vector, in order. */
+/** The elements of all parameters as one vector, in order. */
 export const parametersToVector: Func<typeof ParametersToVectorArgs, Tensor> = func(
   "parametersToVector",
   ParametersToVectorArgs,
@@ -230,7 +220,7 @@ export const parametersToVector: Func<typeof ParametersToVectorArgs, Tensor> = f
 );
 
 /**
- * Makes parameters views of consecutive parts of a vector.
+ * Sets the values of parameters to consecutive parts of a vector, as views of it.
  *
  * @throws {ShapeError} if the vector has too few elements
  */

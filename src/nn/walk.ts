@@ -1,5 +1,5 @@
 /**
- * The walk over the tensors of a tree of modules.
+ * Traversal of a tree of modules: its modules and tensors with their full names.
  *
  * @module
  */

@@ -100,7 +100,6 @@ export interface TensorMethods extends TensorProperties, TensorText, Methods, At
 
 /** The parameters of `x.where(…)`. */
 export class WhereMethodArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A bool tensor. */
     public condition: Tensor,

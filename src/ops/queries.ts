@@ -35,7 +35,6 @@ export const isComplex: Fn<typeof NoArgs, boolean> = fn("isComplex", NoArgs, (in
 
 /** The parameters of {@linkcode isSameSize}. */
 export class IsSameSizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other tensor. */
     public other: Tensor,
@@ -54,7 +53,6 @@ export const isSameSize: Fn<typeof IsSameSizeArgs, boolean> = fn(
 
 /** The parameters of {@linkcode resultType}. */
 export class ResultTypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One operand. */
     public tensor1: Tensor | ScalarLike,

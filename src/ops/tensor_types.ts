@@ -59,7 +59,6 @@ const NAMES: ReadonlyMap<string, DType> = new Map([...WORDS.keys()].map((dtype) 
 
 /** The parameters of {@linkcode type}. */
 export class TypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /**
      * What the tensor becomes: a dtype, a name such as `"torch.LongTensor"` (with the device too,
@@ -131,7 +130,6 @@ export const type: TypeCalls<[input: Tensor]> & MethodForm<TypeCalls<[]>> = asMe
 export class TypedDataArgs {
   /** Where; `null`: the default device. */
   device: string | Device | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Nested arrays of numbers, a typed array, or a tensor of this dtype. */
     public data: TensorData | Tensor,
@@ -142,7 +140,6 @@ export class TypedDataArgs {
 export class TypedSizeArgs {
   /** Where; `null`: the default device. */
   device: string | Device | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes, spread; none make an empty tensor. */
     public size: readonly number[] = [0],

@@ -1,8 +1,8 @@
 /**
- * Adafactor: Adam's second moment as the product of one row and one column.
+ * Adafactor: an optimizer that stores Adam's second moment as the product of one row and one column.
  *
- * A matrix of m × n needs m + n numbers of state. What depends on values (the size of a parameter, of its update) stays on
- * the device.
+ * A matrix of m × n needs m + n numbers of state. Numbers that depend on values (the root mean squares of a parameter
+ * and of its update) stay on the device.
  *
  * @module
  */
@@ -18,23 +18,25 @@ import { COUNT, Scalars } from "./scalars.ts";
 
 /** The parameters of {@linkcode Adafactor}. */
 export class AdafactorArgs {
-  /** Ignored. */
+  /** Ignored: each parameter is updated on its own. */
   foreach: boolean | null = null;
-  /** Whether the objective is maximised. */
+  /** Whether the objective is maximised instead of minimised. */
   maximize = false;
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<AdafactorArgs>,
     /** The largest relative learning rate. */
     public lr: number | Tensor = 1e-2,
     /** The decay of the second moment is `1 - step ** beta2Decay`. */
     public beta2Decay: number = -0.8,
-    /** Least variance (`null`: the dtype's epsilon), and least size of a parameter. */
+    /**
+     * The lower bounds ε₁ of the variance (`null`: the dtype's machine epsilon) and ε₂ of a parameter's root mean
+     * square.
+     */
     public eps: readonly [number | null, number] = [null, 1e-3],
-    /** The largest root mean square of an update. */
+    /** The clipping threshold d: the largest root mean square of an update. */
     public d = 1,
-    /** Weight decay, as in AdamW. */
+    /** Decoupled weight decay, as in AdamW. */
     public weightDecay = 0,
   ) {}
 }
@@ -45,7 +47,7 @@ const adafactorScalars = new Scalars("Adafactor.step", {
   ...COUNT,
   derive: ([step], lr, [decay, weightDecay]) => [
     step.log().mul(decay).exp(),
-    // The smaller of the rate and 1 / √step.
+    // ρ, the smaller of the learning rate and 1 / √step, by max() of negative numbers.
     lr.mul(-1).max(step.sqrt().reciprocal().mul(-1)).mul(-1),
     lr.mul(weightDecay).mul(-1).add(1),
   ],
@@ -74,7 +76,6 @@ function sizeOf(x: Tensor): Tensor {
  * @see https://arxiv.org/abs/1804.04235
  */
 export class Adafactor extends Optimizer<AdafactorArgs> {
-  /** Takes {@linkcode AdafactorArgs}. */
   constructor(...args: Args<typeof AdafactorArgs>) {
     const options = adafactorArgs(args), { lr, beta2Decay, eps, d, weightDecay } = options;
     checkRanges("Adafactor", { lr, weightDecay });
@@ -94,12 +95,11 @@ export class Adafactor extends Optimizer<AdafactorArgs> {
     } else state.variance = stateTensor(() => grad.zerosLike());
   }
 
-  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<AdafactorArgs>): void {
     if (state.step === undefined) this.#begin(grad, state);
     const { eps: [least, smallest], beta2Decay, weightDecay, d } = group;
     const epsilon = least ?? finfo(param.dtype).eps;
-    // What comes of it is used at once, so the rate is a number here.
+    // The derived numbers are used on the host here, so the rate must be a number.
     const own = { ...group, lr: readLr(group) }, constants = [beta2Decay, weightDecay];
     const [share, rate, kept] = this.scalars(adafactorScalars, param, state, own, constants) as readonly number[];
     scope(() => {
@@ -112,7 +112,9 @@ export class Adafactor extends Optimizer<AdafactorArgs> {
     });
   }
 
-  /** The second moment of the gradient, which moves by `share`. */
+  /**
+   * The second moment of the gradient: an exponential moving average with the weight `share` for the latest gradient.
+   */
   #variance(grad: Tensor, state: ParamState, share: number, epsilon: number): Tensor {
     if (grad.ndim <= 1) return (state.variance as Tensor).lerp_(grad.square(), share);
     const row = (state.row_var as Tensor).lerp_(grad.square().mean(-1, true), share);

@@ -1,5 +1,5 @@
 /**
- * Adam and AdamW.
+ * Adam and AdamW: steps by bias-corrected moving averages of the gradient and its square.
  *
  * @module
  */
@@ -13,19 +13,18 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode AdamW}. */
 export class AdamWArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<AdamWArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-3,
-    /** Decay of the means of gradient and squared gradient. */
+    /** The decay rates β₁ and β₂ of the moving averages of the gradient and its square. */
     public betas: readonly [number, number] = [0.9, 0.999],
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-8,
-    /** Weight decay: 0 for Adam. */
+    /** The weight decay; 0 by default for Adam. */
     public weightDecay = 1e-2,
-    /** Whether the largest mean square so far is used. */
+    /** AMSGrad: whether the largest second moment so far is used. */
     public amsgrad = false,
   ) {
     super();
@@ -34,11 +33,10 @@ export class AdamWArgs extends OptimizerArgs {
 
 /** The parameters of {@linkcode Adam}: those of {@linkcode AdamW}, with another weight decay. */
 export class AdamArgs extends AdamWArgs {
-  /** What is trained. */
+  /** The parameters to train, or parameter groups. */
   declare params: ParamsInput<AdamArgs>;
-  /** Whether weights decay by themselves, as in AdamW, not through the gradient. */
+  /** Whether weight decay is decoupled from the gradient, as in AdamW. */
   decoupledWeightDecay = false;
-  /** Parameters that may go by position. */
   constructor(
     params: ParamsInput<AdamArgs>,
     lr?: number | Tensor,
@@ -79,19 +77,19 @@ const adam = rule<AdamArgs, { amsgrad: boolean }>({
 });
 
 /**
- * Adam: steps of `lr · m̂ / (√v̂ + ε)`, with means of the gradient and its square that are corrected for their start.
+ * Adam: steps of `lr · m̂ / (√v̂ + ε)`, where m̂ and v̂ are bias-corrected moving averages of the gradient and its
+ * square.
  *
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adam extends PointwiseOptimizer<AdamArgs, { amsgrad: boolean }> {
-  /** Takes {@linkcode AdamArgs}. */
   constructor(...args: Args<typeof AdamArgs>) {
     super(adamArgs(args), adam);
   }
 }
 
 /**
- * Adam with weight decay that acts on the weights themselves.
+ * AdamW: Adam with decoupled weight decay, which shrinks the weights themselves.
  *
  * @example
  * ```ts
@@ -109,7 +107,6 @@ export class Adam extends PointwiseOptimizer<AdamArgs, { amsgrad: boolean }> {
  * @see https://arxiv.org/abs/1711.05101
  */
 export class AdamW extends Adam {
-  /** Takes {@linkcode AdamWArgs}. */
   constructor(...args: Args<typeof AdamWArgs>) {
     super({ ...adamWArgs(args), decoupledWeightDecay: true });
   }

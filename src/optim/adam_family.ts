@@ -13,17 +13,16 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode Adamax}. */
 export class AdamaxArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<AdamaxArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 2e-3,
-    /** Decay of the mean and of the largest gradient. */
+    /** The decay rates β₁ of the moving average of the gradient and β₂ of its infinity norm. */
     public betas: readonly [number, number] = [0.9, 0.999],
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-8,
-    /** Weight decay. */
+    /** The weight decay. */
     public weightDecay = 0,
   ) {
     super();
@@ -46,12 +45,11 @@ const adamax = rule<AdamaxArgs>({
 });
 
 /**
- * Adam with the largest gradient in place of the mean square.
+ * Adamax: Adam with the infinity norm (a decaying maximum) of the gradient in place of the second moment.
  *
  * @see https://arxiv.org/abs/1412.6980
  */
 export class Adamax extends PointwiseOptimizer<AdamaxArgs> {
-  /** Takes {@linkcode AdamaxArgs}. */
   constructor(...args: Args<typeof AdamaxArgs>) {
     super(adamaxArgs(args), adamax);
   }
@@ -59,21 +57,20 @@ export class Adamax extends PointwiseOptimizer<AdamaxArgs> {
 
 /** The parameters of {@linkcode NAdam}. */
 export class NAdamArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<NAdamArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 2e-3,
-    /** Decay of the means of gradient and squared gradient. */
+    /** The decay rates β₁ and β₂ of the moving averages of the gradient and its square. */
     public betas: readonly [number, number] = [0.9, 0.999],
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-8,
-    /** Weight decay. */
+    /** The weight decay. */
     public weightDecay = 0,
-    /** Decay of the momentum. */
+    /** The momentum decay ψ. */
     public momentumDecay = 4e-3,
-    /** Whether weights decay by themselves, not through the gradient. */
+    /** Whether weight decay is decoupled from the gradient, as in AdamW. */
     public decoupledWeightDecay = false,
   ) {
     super();
@@ -82,7 +79,7 @@ export class NAdamArgs extends OptimizerArgs {
 
 const nadamArgs = call("NAdam", NAdamArgs);
 
-// The base of the momentum's decay, from the paper's reference.
+// The base of the momentum's decay, from the paper's reference implementation.
 const MOMENTUM_BASE = 0.96;
 
 function momentumAt(step: Num, beta1: Num, decay: Num): Num {
@@ -95,15 +92,15 @@ const nadam = rule<NAdamArgs>({
   constants: ({ betas: [beta1, beta2], momentumDecay }) => [beta1, momentumDecay, Math.log(beta2)],
   numbers: {
     entries: { step: 0, mu_product: 1 },
-    advance: ([step, product], _lr, [beta1, decay]) => {
+    advance: ([step, muProduct], _lr, [beta1, decay]) => {
       const now = step.add(1);
-      return [now, product.mul(momentumAt(now, beta1, decay))];
+      return [now, muProduct.mul(momentumAt(now, beta1, decay))];
     },
-    derive: ([step, product], lr, [beta1, decay, logBeta2]) => {
+    derive: ([step, muProduct], lr, [beta1, decay, logBeta2]) => {
       const momentum = momentumAt(step, beta1, decay), next = momentumAt(step.add(1), beta1, decay);
       return [
-        lr.mul(momentum.mul(-1).add(1)).div(product.mul(-1).add(1)),
-        lr.mul(next).div(product.mul(next).mul(-1).add(1)),
+        lr.mul(momentum.mul(-1).add(1)).div(muProduct.mul(-1).add(1)),
+        lr.mul(next).div(muProduct.mul(next).mul(-1).add(1)),
         correction(step, logBeta2),
       ];
     },
@@ -122,12 +119,11 @@ const nadam = rule<NAdamArgs>({
 });
 
 /**
- * Adam with Nesterov's momentum.
+ * NAdam: Adam with Nesterov momentum.
  *
  * @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  */
 export class NAdam extends PointwiseOptimizer<NAdamArgs> {
-  /** Takes {@linkcode NAdamArgs}. */
   constructor(...args: Args<typeof NAdamArgs>) {
     super(nadamArgs(args), nadam);
   }
@@ -135,19 +131,18 @@ export class NAdam extends PointwiseOptimizer<NAdamArgs> {
 
 /** The parameters of {@linkcode RAdam}. */
 export class RAdamArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<RAdamArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-3,
-    /** Decay of the means of gradient and squared gradient. */
+    /** The decay rates β₁ and β₂ of the moving averages of the gradient and its square. */
     public betas: readonly [number, number] = [0.9, 0.999],
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-8,
-    /** Weight decay. */
+    /** The weight decay. */
     public weightDecay = 0,
-    /** Whether weights decay by themselves, not through the gradient. */
+    /** Whether weight decay is decoupled from the gradient, as in AdamW. */
     public decoupledWeightDecay = false,
   ) {
     super();
@@ -156,10 +151,11 @@ export class RAdamArgs extends OptimizerArgs {
 
 const radamArgs = call("RAdam", RAdamArgs);
 
-/** Which form of the update a step takes. */
+/** The variant of the update that a step uses. */
 export type RAdamFlags = { rectified: boolean; dynamic: boolean };
 
-// Below this length of the averages the variance of the adaptive rate has no finite value (section 3.3 of the paper).
+// The shortest length of the moving average for which the variance of the adaptive rate is finite (section 3.3 of the
+// paper).
 const SHORTEST = 5;
 
 const radam = rule<RAdamArgs, RAdamFlags>({
@@ -192,12 +188,11 @@ const radam = rule<RAdamArgs, RAdamFlags>({
 });
 
 /**
- * Adam without the adaptive rate while its variance is too large.
+ * RAdam (rectified Adam): Adam without the adaptive rate while its variance is too large.
  *
  * @see https://arxiv.org/abs/1908.03265
  */
 export class RAdam extends PointwiseOptimizer<RAdamArgs, RAdamFlags> {
-  /** Takes {@linkcode RAdamArgs}. */
   constructor(...args: Args<typeof RAdamArgs>) {
     super(radamArgs(args), radam);
   }

@@ -1,8 +1,8 @@
 /**
  * L-BFGS: quasi-Newton steps from the last few changes of parameters and gradients.
  *
- * The parameters are one vector here. The closure is called several times per step, and its loss is read each time. Where
- * the device cannot wait (WebGPU), the same computation is awaited at each read.
+ * All parameters are treated as one vector. The closure is called several times per step, and its loss is read each
+ * time; on WebGPU, where reads are asynchronous, the same computation awaits each read.
  *
  * @module
  */
@@ -20,30 +20,29 @@ import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 
 /** The parameters of {@linkcode LBFGS}. */
 export class LBFGSArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained; one group only. */
+    /** The parameters to train, in one group. */
     public params: ParamsInput<LBFGSArgs>,
-    /** Learning rate. */
+    /** The learning rate: the factor of the step along the direction. */
     public lr: number | Tensor = 1,
-    /** Iterations per step. */
+    /** The largest number of iterations per step. */
     public maxIter = 20,
-    /** Calls of the closure per step; `null`: 1.25 times the iterations. */
+    /** The largest number of calls of the closure per step; `null`: 1.25 times `maxIter`. */
     public maxEval: number | null = null,
-    /** Stops when no element of the gradient is larger. */
+    /** The step ends when no element of the gradient is larger in magnitude. */
     public toleranceGrad = 1e-7,
-    /** Stops when parameters or loss change less. */
+    /** The step ends when parameters or loss change by less. */
     public toleranceChange = 1e-9,
-    /** How many changes are remembered. */
+    /** The number of past changes that the inverse Hessian is estimated from. */
     public historySize = 100,
-    /** A search along the line; `null`: a fixed step. */
+    /** The line search; `null`: a fixed step. */
     public lineSearchFn: "strong_wolfe" | null = null,
   ) {}
 }
 
 const lbfgsArgs = call("LBFGS", LBFGSArgs);
 
-/** What is remembered between iterations and steps, under PyTorch's names. */
+/** The state between iterations and steps, under PyTorch's names. */
 interface LBFGSState extends ParamState {
   func_evals: number;
   n_iter: number;
@@ -57,7 +56,7 @@ interface LBFGSState extends ParamState {
   prev_loss?: number;
 }
 
-/** Yields the tensors among `values`, all in one read, and gives all values as numbers. */
+/** Returns all `values` as numbers; the tensors among them are yielded in one list, so that they are read together. */
 function* read(...values: (Tensor | number)[]): Reading<number[]> {
   const tensors = values.filter((v) => v instanceof Tensor);
   const numbers = tensors.length > 0 ? yield tensors : [];
@@ -65,15 +64,15 @@ function* read(...values: (Tensor | number)[]): Reading<number[]> {
   return values.map((v) => v instanceof Tensor ? numbers[at++] : v);
 }
 
-/** Runs to the end where the device can wait. */
-function finish<T>(steps: Reading<T>): T {
+/** Runs a computation to its end, with values read synchronously. */
+function complete<T>(steps: Reading<T>): T {
   let next = steps.next();
   while (!next.done) next = steps.next(next.value.map((t) => Number(t.itemSync())));
   return next.value;
 }
 
-/** Runs to the end where values are read asynchronously. */
-async function finishLater<T>(steps: Reading<T>): Promise<T> {
+/** Runs a computation to its end, with values read asynchronously (WebGPU). */
+async function completeAsync<T>(steps: Reading<T>): Promise<T> {
   const go = (numbers: readonly number[]) => withGrad(false, () => outsideScopes(() => steps.next(numbers)));
   let next = go([]);
   while (!next.done) next = go((await Promise.all(next.value.map((t) => t.item()))).map(Number));
@@ -81,20 +80,18 @@ async function finishLater<T>(steps: Reading<T>): Promise<T> {
 }
 
 /**
- * Limited-memory BFGS.
+ * L-BFGS: the limited-memory quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno.
  *
  * `step` needs a closure that clears the gradients, computes the loss and calls `backward()`.
  *
- * On WebGPU: values are read asynchronously, so `step` gives a promise: write
- * `await optimizer.step(closure)`, which works on every device. An iteration reads three times there, 10 ms each.
+ * On WebGPU: values are read asynchronously, so `step` gives a promise: write `await optimizer.step(closure)`, which
+ * works on every device. An iteration reads three times there, 10 ms each.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  */
 export class LBFGS extends Optimizer<LBFGSArgs> {
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[] = ["H_diag"];
 
-  /** Takes {@linkcode LBFGSArgs}. */
   constructor(...args: Args<typeof LBFGSArgs>) {
     const options = lbfgsArgs(args), { lineSearchFn, maxIter } = options;
     if (lineSearchFn !== null && lineSearchFn !== "strong_wolfe") {
@@ -130,18 +127,18 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     }
   }
 
-  /** One step: up to `maxIter` iterations. The state is no part of any call's scope. */
-  protected override run<R>(closure?: Closure<R>): R {
+  /** One step: up to `maxIter` iterations. The tensors of the state belong to no scope. */
+  protected override takeStep<R>(closure?: Closure<R>): R {
     if (closure === undefined) {
       throw new ArgumentError("LBFGS.step(): missing argument: a closure that computes the loss");
     }
     const steps = this.iterate(closure);
-    if (readsAtOnce(this.params[0])) return outsideScopes(() => finish(steps));
-    // The type says R, as on every other device; awaiting it gives R either way.
-    return finishLater(steps) as R;
+    if (readsAtOnce(this.params[0])) return outsideScopes(() => complete(steps));
+    // The declared type is R, as on other devices; awaiting the promise gives R as well.
+    return completeAsync(steps) as R;
   }
 
-  /** Computes the loss: what the closure gave, and its value as a tensor or a number. */
+  /** Calls the closure; returns its result, and the loss as a tensor or a number. */
   private evaluate<R>(closure: Closure<R>): { result: R; loss: Tensor | number } {
     const result = enableGrad(closure);
     if (result instanceof Promise) {
@@ -220,7 +217,7 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
       state.ro.push(1 / curvature);
       state.H_diag = curvature / square;
     }
-    // The shares stay on the device: nothing depends on their values.
+    // The coefficients α stay on the device: no decision depends on their values.
     const shares: Tensor[] = [];
     let q = flat.neg();
     for (let i = state.old_dirs.length - 1; i >= 0; i--) {
@@ -235,7 +232,10 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     state.d = direction;
   }
 
-  /** Searches along a direction, whose largest element is `size`, for a point that satisfies the Wolfe conditions. */
+  /**
+   * Line search along a direction, whose largest element is `size`, for a point that satisfies the strong Wolfe
+   * conditions.
+   */
   private search<R>(
     closure: Closure<R>,
     t: number,

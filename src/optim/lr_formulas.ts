@@ -1,5 +1,6 @@
 /**
- * Schedules that are one formula: what the next rate is, from the current one, and the rate of any epoch, from the initial one.
+ * Schedules defined by formulas: the next learning rate from the current one, and that of any epoch from the initial
+ * one.
  *
  * @module
  */
@@ -11,21 +12,20 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode StepLR}. */
 export class StepLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs between two decays. */
+    /** The number of epochs between two decays. */
     public stepSize: number,
     /** Factor of each decay. */
     public gamma = 0.1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
 /**
- * Multiplies the rate by `gamma` every `stepSize` epochs.
+ * Step decay: multiplies the learning rate by `gamma` every `stepSize` epochs.
  *
  * @example
  * ```ts
@@ -47,25 +47,23 @@ export const StepLR: Schedule<typeof StepLRArgs> = schedule({
   next: ({ lastEpoch, stepSize, gamma }, lr) => lastEpoch === 0 || lastEpoch % stepSize !== 0 ? lr : lr * gamma,
   closed: ({ lastEpoch, stepSize, gamma }, base) => base * gamma ** Math.floor(lastEpoch / stepSize),
 });
-/** See the class of the same name. */
 export type StepLR = InstanceType<typeof StepLR>;
 
 /** The parameters of {@linkcode MultiStepLR}. */
 export class MultiStepLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs at which the rate decays; one that appears twice decays twice. */
+    /** The epochs at which the learning rate decays; one that occurs twice decays it twice. */
     public milestones: readonly number[],
     /** Factor of each decay. */
     public gamma = 0.1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by `gamma` at each milestone. */
+/** Step decay: multiplies the learning rate by `gamma` at each milestone. */
 export const MultiStepLR: Schedule<typeof MultiStepLRArgs> = schedule({
   name: "MultiStepLR",
   params: MultiStepLRArgs,
@@ -76,25 +74,23 @@ export const MultiStepLR: Schedule<typeof MultiStepLRArgs> = schedule({
   next: ({ lastEpoch, milestones, gamma }, lr) => lr * gamma ** milestones.filter((m) => m === lastEpoch).length,
   closed: ({ lastEpoch, milestones, gamma }, base) => base * gamma ** milestones.filter((m) => m <= lastEpoch).length,
 });
-/** See the class of the same name. */
 export type MultiStepLR = InstanceType<typeof MultiStepLR>;
 
 /** The parameters of {@linkcode ConstantLR}. */
 export class ConstantLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor until `totalIters`, in [0, 1]. */
     public factor: number = 1 / 3,
-    /** Steps with the factor. */
+    /** The number of steps with the factor. */
     public totalIters = 5,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by a constant for the first `totalIters` steps. */
+/** Multiplies the learning rate by a constant factor for the first `totalIters` steps. */
 export const ConstantLR: Schedule<typeof ConstantLRArgs> = schedule({
   name: "ConstantLR",
   params: ConstantLRArgs,
@@ -109,27 +105,25 @@ export const ConstantLR: Schedule<typeof ConstantLRArgs> = schedule({
   },
   closed: ({ lastEpoch, factor, totalIters }, base) => base * (lastEpoch >= totalIters ? 1 : factor),
 });
-/** See the class of the same name. */
 export type ConstantLR = InstanceType<typeof ConstantLR>;
 
 /** The parameters of {@linkcode LinearLR}. */
 export class LinearLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor at the first step, in (0, 1]. */
     public startFactor: number = 1 / 3,
     /** Factor from `totalIters` on, in [0, 1]. */
     public endFactor = 1,
-    /** Steps until `endFactor`. */
+    /** The number of steps until `endFactor`. */
     public totalIters = 5,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Changes the rate's factor linearly over the first `totalIters` steps: a warm-up. */
+/** Linear warm-up: the factor of the learning rate changes linearly over the first `totalIters` steps. */
 export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
   name: "LinearLR",
   params: LinearLRArgs,
@@ -150,48 +144,44 @@ export const LinearLR: Schedule<typeof LinearLRArgs> = schedule({
   closed: ({ lastEpoch, startFactor, endFactor, totalIters }, base) =>
     base * (startFactor + (endFactor - startFactor) * (Math.min(totalIters, lastEpoch) / totalIters)),
 });
-/** See the class of the same name. */
 export type LinearLR = InstanceType<typeof LinearLR>;
 
 /** The parameters of {@linkcode ExponentialLR}. */
 export class ExponentialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** Factor per epoch. */
     public gamma: number,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Multiplies the rate by `gamma` every epoch. */
+/** Exponential decay: multiplies the learning rate by `gamma` every epoch. */
 export const ExponentialLR: Schedule<typeof ExponentialLRArgs> = schedule({
   name: "ExponentialLR",
   params: ExponentialLRArgs,
   next: ({ _isInitial, gamma }, lr) => _isInitial ? lr : lr * gamma,
   closed: ({ lastEpoch, gamma }, base) => base * gamma ** lastEpoch,
 });
-/** See the class of the same name. */
 export type ExponentialLR = InstanceType<typeof ExponentialLR>;
 
 /** The parameters of {@linkcode PolynomialLR}. */
 export class PolynomialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Steps until the rate is 0. */
+    /** The number of steps until the learning rate is 0. */
     public totalIters = 5,
-    /** Exponent. */
+    /** The exponent of the polynomial. */
     public power = 1,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** `lr · (1 - epoch / totalIters) ^ power`, then 0. */
+/** Polynomial decay: `lr · (1 - epoch / totalIters) ^ power` until `totalIters`, then 0. */
 export const PolynomialLR: Schedule<typeof PolynomialLRArgs> = schedule({
   name: "PolynomialLR",
   params: PolynomialLRArgs,
@@ -202,31 +192,29 @@ export const PolynomialLR: Schedule<typeof PolynomialLRArgs> = schedule({
   closed: ({ lastEpoch, totalIters, power }, base) =>
     base * (1 - Math.min(totalIters, lastEpoch) / totalIters) ** power,
 });
-/** See the class of the same name. */
 export type PolynomialLR = InstanceType<typeof PolynomialLR>;
 
 /** The parameters of {@linkcode CosineAnnealingLR}. */
 export class CosineAnnealingLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs from the highest to the lowest rate. */
+    /** The number of epochs from the highest to the lowest learning rate. */
     public T_max: number,
-    /** Lowest rate. */
+    /** The lowest learning rate. */
     public etaMin = 0,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** Between the lowest rate and the initial one, by half a cosine. */
+/** The closed form of cosine annealing between the lowest and the initial learning rate. */
 function cosine({ lastEpoch, T_max, etaMin }: Omit<CosineAnnealingLRArgs, "optimizer">, base: number): number {
   return etaMin + (base - etaMin) * ((1 + Math.cos((Math.PI * lastEpoch) / T_max)) / 2);
 }
 
 /**
- * Half a cosine from the initial rate to `etaMin` in `T_max` epochs, and back.
+ * Cosine annealing: half a cosine from the initial learning rate to `etaMin` in `T_max` epochs, and back.
  *
  * @see https://arxiv.org/abs/1608.03983
  */
@@ -238,7 +226,7 @@ export const CosineAnnealingLR: Schedule<typeof CosineAnnealingLRArgs> = schedul
     if (own._isInitial) return lr;
     if (own._stepCount === 1 && lastEpoch > 0) return cosine(own, base);
     if ((lastEpoch - 1 - T_max) % (2 * T_max) === 0) {
-      // The previous rate was etaMin, from which no factor leads away: add the first step of the way up.
+      // The previous learning rate was etaMin, which no factor can change: add the first step of the way up.
       return lr + ((base - etaMin) * (1 - Math.cos(Math.PI / T_max))) / 2;
     }
     const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / T_max);
@@ -246,5 +234,4 @@ export const CosineAnnealingLR: Schedule<typeof CosineAnnealingLRArgs> = schedul
   },
   closed: cosine,
 });
-/** See the class of the same name. */
 export type CosineAnnealingLR = InstanceType<typeof CosineAnnealingLR>;

@@ -20,18 +20,16 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode LRScheduler}. */
 export class LRSchedulerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** The index of the last epoch when a run is resumed, or -1 for a new one. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
 /** The parameters of {@linkcode LRScheduler.step}. */
 export class SchedulerStepArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The epoch to jump to; `null`: the next one. */
     public epoch: number | null = null,
@@ -47,7 +45,7 @@ const loadArgs = call("LRScheduler.loadStateDict", NoArgs);
 /** A plain, serialisable description of a schedule's state, with PyTorch's keys. */
 export type SchedulerState = Record<string, unknown>;
 
-/** Throws unless a value is a saved state, or the states of the parts in one. */
+/** Throws unless a value is a saved state. */
 export function checkState(scheduler: LRScheduler, state: unknown): asserts state is SchedulerState {
   if (typeof state !== "object" || state === null || Array.isArray(state)) {
     throw new ArgumentError(`${scheduler.constructor.name}.loadStateDict(): expected a state dict: ${describe(state)}`);
@@ -60,23 +58,23 @@ export function checkState(scheduler: LRScheduler, state: unknown): asserts stat
  * Differs from PyTorch: a subclass calls `this._initialStep()` at the end of its own constructor.
  */
 export abstract class LRScheduler {
-  /** The optimizer whose rates are set. */
+  /** The optimizer whose learning rates are set. */
   readonly optimizer: Optimizer;
-  /** The rates at the start, one per parameter group. */
+  /** The initial learning rates, one per parameter group. */
   baseLrs: number[];
-  /** How many steps were taken, counted from 0. */
+  /** The index of the current epoch: the number of steps taken since the initial one. */
   lastEpoch: number;
-  /** How often `step()` ran. */
+  /** The number of calls of `step()`, that of the constructor included. */
   _stepCount = 0;
   /** Whether the first step, made by the constructor, is running. */
   _isInitial = false;
-  /** The rates that the last step set. */
+  /** The learning rates that the last step set, one per parameter group. */
   _lastLr: number[] = [];
 
   /**
-   * Remembers the optimizer's current rates as the initial ones.
+   * Stores the optimizer's current learning rates as the initial ones.
    *
-   * @throws {ArgumentError} if a run is resumed and the groups hold no `initialLr`
+   * @throws {ArgumentError} if training is resumed and the groups have no `initialLr`
    */
   constructor(...args: Args<typeof LRSchedulerArgs>) {
     const { optimizer, lastEpoch } = schedulerArgs(args);
@@ -97,10 +95,10 @@ export abstract class LRScheduler {
     this.lastEpoch = lastEpoch;
   }
 
-  /** The rates of the current epoch, one per group; what a schedule is. */
+  /** The learning rates of the current epoch, one per parameter group: the definition of a schedule. */
   abstract getLr(): number[];
 
-  /** The rates of any epoch from the initial ones, where a schedule has such a formula. */
+  /** The closed form: the learning rates of any epoch from the initial ones, where a schedule has such a formula. */
   _closedFormLr?(): number[];
 
   /** Takes the first step; the last line of a subclass's constructor. */
@@ -127,7 +125,7 @@ export abstract class LRScheduler {
     this._updateLr(epoch);
   }
 
-  /** Computes and sets the rates of the next epoch, or of `epoch`. */
+  /** Computes and sets the learning rates of the next epoch, or of `epoch`. */
   _updateLr(epoch: number | null = null): void {
     this.lastEpoch = epoch ?? this.lastEpoch + 1;
     const jump = epoch !== null && this._closedFormLr !== undefined;
@@ -136,7 +134,7 @@ export abstract class LRScheduler {
     this._lastLr = this.currentLrs();
   }
 
-  /** The rates that the last step set, one per group. */
+  /** The learning rates that the last step set, one per parameter group. */
   getLastLr(...args: Args<typeof NoArgs>): number[] {
     lastLrArgs(args);
     return [...this._lastLr];
@@ -153,7 +151,7 @@ export abstract class LRScheduler {
   }
 
   /**
-   * Restores what `stateDict()` gave.
+   * Restores a state dict made here or by PyTorch.
    *
    * @param state a state dict of the same kind of schedule
    */
@@ -167,31 +165,30 @@ export abstract class LRScheduler {
     }
   }
 
-  /** The rates now in the parameter groups. */
+  /** The learning rates that the parameter groups have now. */
   protected currentLrs(): number[] {
     return this.optimizer.paramGroups.map(readLr);
   }
 }
 
-/** What the schedules of functions take. */
+/** The parameters of {@linkcode LambdaLR} and {@linkcode MultiplicativeLR}. */
 export class LambdaLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
     /** The factor as a function of the epoch, or one function per parameter group. */
     public lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[],
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
-/** A schedule by functions of the epoch. */
+/** The base of the schedules defined by functions of the epoch. */
 export abstract class LambdaSchedule extends LRScheduler {
-  /** One function per group. */
+  /** One function per parameter group. */
   lrLambdas: readonly ((epoch: number) => number)[];
 
-  /** Takes what was parsed. */
+  /** Makes a schedule of parsed arguments. */
   constructor({ optimizer, lrLambda, lastEpoch }: LambdaLRArgs) {
     super(optimizer, lastEpoch);
     const count = optimizer.paramGroups.length;
@@ -212,7 +209,6 @@ export abstract class LambdaSchedule extends LRScheduler {
     return { ...super.stateDict(...args), lr_lambdas: this.lrLambdas.map(() => null) };
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     super.loadStateDict({ ...state, lr_lambdas: this.lrLambdas }, ...args);
   }
@@ -221,54 +217,50 @@ export abstract class LambdaSchedule extends LRScheduler {
 const lambdaArgs = call("LambdaLR", LambdaLRArgs);
 const multiplicativeArgs = call("MultiplicativeLR", LambdaLRArgs);
 
-/** The initial rate times a function of the epoch. */
+/** Sets the learning rate to the initial one times a function of the epoch. */
 export class LambdaLR extends LambdaSchedule {
-  /** Takes {@linkcode LambdaLRArgs}. */
   constructor(...args: Args<typeof LambdaLRArgs>) {
     super(lambdaArgs(args));
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     return this.baseLrs.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));
   }
 }
 
-/** The current rate times a function of the epoch. */
+/** Multiplies the current learning rate by a function of the epoch. */
 export class MultiplicativeLR extends LambdaSchedule {
-  /** Takes {@linkcode LambdaLRArgs}. */
   constructor(...args: Args<typeof LambdaLRArgs>) {
     super(multiplicativeArgs(args));
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const now = this.currentLrs();
     return this._isInitial ? now : now.map((lr, i) => lr * this.lrLambdas[i](this.lastEpoch));
   }
 }
 
-/** A schedule of the options that `C` declares, which are its fields. */
+/** The instances of a schedule defined by {@linkcode schedule}: the options that `C` declares are fields. */
 export type ScheduleOf<C extends Params> = LRScheduler & Omit<InstanceType<C>, "optimizer" | "lastEpoch">;
 
-/** The class of such schedules. */
+/** The class of a schedule defined by {@linkcode schedule}. */
 export type Schedule<C extends Params> = new (...args: Args<C>) => ScheduleOf<C>;
 
-/** What a schedule is: its options and its formulas. */
+/** The definition of a schedule: its options and its formulas. */
 export interface ScheduleSpec<C extends Params> {
   /** PyTorch's name. */
   readonly name: string;
   /** The class that declares the options. */
   readonly params: C;
-  /** Refuses options, or changes them, when a schedule is made. */
+  /** Checks or changes the options when a schedule is made. */
   readonly init?: (schedule: ScheduleOf<C>) => void;
-  /** The next rate of a group from its current one and its initial one. */
+  /** The next learning rate of a group from its current and its initial one. */
   readonly next: (schedule: ScheduleOf<C>, lr: number, base: number) => number;
-  /** The rate of any epoch from the initial one. */
+  /** The learning rate of any epoch from the initial one. */
   readonly closed: (schedule: ScheduleOf<C>, base: number) => number;
 }
 
-/** Makes the class of a schedule from its formulas. */
+/** Defines the class of a schedule by its formulas. */
 export function schedule<C extends Params>(spec: ScheduleSpec<C>): Schedule<C> {
   const { name, params, init, next, closed } = spec;
   const parse = call(name, params);

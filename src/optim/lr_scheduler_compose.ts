@@ -1,6 +1,6 @@
 /**
- * Schedules that react or combine: `ReduceLROnPlateau` follows a measured value; `SequentialLR` and
- * `ChainedScheduler` are made of other schedules.
+ * Schedules that are no formula of the epoch: `ReduceLROnPlateau` follows a watched value; `SequentialLR` and
+ * `ChainedScheduler` combine other schedules.
  *
  * @module
  */
@@ -16,36 +16,34 @@ import { numberOf, perGroup, readLr, writeLr } from "./param_group.ts";
 
 /** The parameters of {@linkcode ReduceLROnPlateau}. */
 export class ReduceLROnPlateauArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Whether lower or higher values are better. */
+    /** Whether the watched value improves by falling (`"min"`) or by rising (`"max"`). */
     public mode: "min" | "max" = "min",
-    /** Factor of each reduction, below 1. */
+    /** The factor of each reduction, below 1. */
     public factor = 0.1,
-    /** Epochs without improvement that are tolerated. */
+    /** The number of epochs without improvement before a reduction. */
     public patience = 10,
-    /** By how much a value must be better to count. */
+    /** The least improvement that counts. */
     public threshold = 1e-4,
-    /** Whether the threshold is relative to the best value. */
+    /** Whether the threshold is relative to the best value (`"rel"`) or absolute (`"abs"`). */
     public thresholdMode: "rel" | "abs" = "rel",
-    /** Epochs to wait after a reduction. */
+    /** Cooldown: the number of epochs after a reduction in which no bad epochs are counted. */
     public cooldown = 0,
-    /** Lowest rate, or one per group. */
+    /** The lowest learning rate, or one per parameter group. */
     public minLr: number | readonly number[] = 0,
-    /** Reductions smaller than this are not made. */
+    /** The least change of a learning rate: smaller reductions are not made. */
     public eps = 1e-8,
   ) {}
 }
 
 /** The parameters of {@linkcode ReduceLROnPlateau.step}. */
 export class PlateauStepArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The value that is watched, such as the validation loss: a number or a 0-d tensor. It must be given. */
+    /** The watched value, such as the validation loss: a number or a 0-d tensor. Required. */
     public metrics: number | Tensor | null = null,
-    /** The number of this epoch; `null`: the next one. */
+    /** The index of this epoch; `null`: the next one. */
     public epoch: number | null = null,
   ) {}
 }
@@ -53,32 +51,31 @@ export class PlateauStepArgs {
 const plateauArgs = call("ReduceLROnPlateau", ReduceLROnPlateauArgs);
 const plateauStepArgs = call("ReduceLROnPlateau.step", PlateauStepArgs);
 
-/** Multiplies the rate by `factor` when a measured value has stopped improving. */
+/** Multiplies the learning rate by `factor` when a watched value has stopped improving. */
 export class ReduceLROnPlateau extends LRScheduler {
-  /** Whether lower or higher values are better. */
+  /** Whether the watched value improves by falling (`"min"`) or by rising (`"max"`). */
   mode: "min" | "max";
-  /** Factor of each reduction. */
+  /** The factor of each reduction. */
   factor: number;
-  /** Epochs without improvement that are tolerated. */
+  /** The number of epochs without improvement before a reduction. */
   patience: number;
-  /** By how much a value must be better to count. */
+  /** The least improvement that counts. */
   threshold: number;
-  /** Whether the threshold is relative to the best value. */
+  /** Whether the threshold is relative to the best value (`"rel"`) or absolute (`"abs"`). */
   thresholdMode: "rel" | "abs";
-  /** Epochs to wait after a reduction. */
+  /** Cooldown: the number of epochs after a reduction in which no bad epochs are counted. */
   cooldown: number;
-  /** Lowest rates, one per group. */
+  /** The lowest learning rates, one per parameter group. */
   minLrs: number[];
-  /** Reductions smaller than this are not made. */
+  /** The least change of a learning rate: smaller reductions are not made. */
   eps: number;
   /** The best value so far. */
   best: number;
-  /** Epochs left to wait. */
+  /** The number of cooldown epochs left. */
   cooldownCounter = 0;
-  /** Epochs without improvement. */
+  /** The number of epochs since the last improvement. */
   numBadEpochs = 0;
 
-  /** Takes {@linkcode ReduceLROnPlateauArgs}. */
   constructor(...args: Args<typeof ReduceLROnPlateauArgs>) {
     const o = plateauArgs(args);
     super(o.optimizer);
@@ -106,12 +103,12 @@ export class ReduceLROnPlateau extends LRScheduler {
     this._lastLr = this.currentLrs();
   }
 
-  /** The current rates: this schedule has no formula. */
+  /** The current learning rates: this schedule has no formula. */
   override getLr(): number[] {
     return this.currentLrs();
   }
 
-  /** Tells the schedule the value that is watched. */
+  /** Passes the watched value of an epoch to the schedule. */
   override step(...args: Args<typeof PlateauStepArgs>): void {
     const { metrics, epoch } = plateauStepArgs(args);
     if (metrics === null) {
@@ -167,22 +164,21 @@ function checkParts(op: string, optimizer: Optimizer, parts: readonly LRSchedule
   });
 }
 
-/** The states of several schedules in place of the schedules. */
+/** A state dict with the states of several schedules in place of the schedules. */
 function stateWithParts(state: SchedulerState, parts: readonly LRScheduler[]): SchedulerState {
   return { ...state, _schedulers: parts.map((part) => part.stateDict()) };
 }
 
 /** The parameters of {@linkcode SequentialLR}. */
 export class SequentialLRArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The optimizer that all parts share. */
     public optimizer: Optimizer,
     /** The schedules, in order. */
     public schedulers: readonly LRScheduler[],
-    /** The epochs at which the next one takes over; one fewer than schedules. */
+    /** The epochs at which the next schedule takes over; one fewer than schedules. */
     public milestones: readonly number[],
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
@@ -190,14 +186,13 @@ export class SequentialLRArgs {
 const sequentialArgs = call("SequentialLR", SequentialLRArgs);
 const sequentialStepArgs = call("SequentialLR.step", NoArgs);
 
-/** One schedule after another. */
+/** A sequence of schedules: each is active until its milestone. */
 export class SequentialLR extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];
-  /** The epochs at which the next one takes over. */
+  /** The epochs at which the next schedule takes over. */
   _milestones: readonly number[];
 
-  /** Takes {@linkcode SequentialLRArgs}. */
   constructor(...args: Args<typeof SequentialLRArgs>) {
     const o = sequentialArgs(args);
     checkParts("SequentialLR", o.optimizer, o.schedulers);
@@ -211,7 +206,7 @@ export class SequentialLR extends LRScheduler {
     this._schedulers = [...o.schedulers];
     this._milestones = [...o.milestones];
     this.lastEpoch = o.lastEpoch + 1;
-    // Each part took its first step when it was made; undo them, then let only the part of step 0 take its own.
+    // Each schedule took its first step when it was made. These are undone, then only the first schedule takes its own.
     for (const group of o.optimizer.paramGroups) writeLr(group, group.initialLr as number);
     this.undo();
     const first = this.#partAt(0);
@@ -219,7 +214,7 @@ export class SequentialLR extends LRScheduler {
     this._lastLr = first.getLastLr();
   }
 
-  /** Takes back the first step of every part. */
+  /** Undoes the first step of every schedule. */
   private undo(): void {
     for (const part of this._schedulers) {
       if (part instanceof SequentialLR) part.undo();
@@ -232,7 +227,7 @@ export class SequentialLR extends LRScheduler {
     return this._schedulers[this._milestones.filter((m) => m <= epoch).length];
   }
 
-  /** The current rates, which the active part has set. */
+  /** The current learning rates, which the active schedule has set. */
   override getLr(): number[] {
     return this.currentLrs();
   }
@@ -247,12 +242,10 @@ export class SequentialLR extends LRScheduler {
     this._lastLr = part.getLastLr();
   }
 
-  /** The state, for `loadStateDict`. */
   override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
     return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;
@@ -270,11 +263,10 @@ export class SequentialLR extends LRScheduler {
 
 /** The parameters of {@linkcode ChainedScheduler}. */
 export class ChainedSchedulerArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The schedules that all apply, in order. */
     public schedulers: readonly LRScheduler[],
-    /** Their optimizer, for a check. */
+    /** The optimizer of the schedules, which is checked. */
     public optimizer: Optimizer | null = null,
   ) {}
 }
@@ -282,12 +274,11 @@ export class ChainedSchedulerArgs {
 const chainedArgs = call("ChainedScheduler", ChainedSchedulerArgs);
 const chainedStepArgs = call("ChainedScheduler.step", NoArgs);
 
-/** Several schedules at once: each step is a step of all. */
+/** Several schedules applied together: each step is a step of all. */
 export class ChainedScheduler extends LRScheduler {
   /** The schedules, in order. */
   readonly _schedulers: readonly LRScheduler[];
 
-  /** Takes {@linkcode ChainedSchedulerArgs}. */
   constructor(...args: Args<typeof ChainedSchedulerArgs>) {
     const o = chainedArgs(args);
     checkArray("ChainedScheduler", "schedulers", o.schedulers);
@@ -298,24 +289,21 @@ export class ChainedScheduler extends LRScheduler {
     this._lastLr = this.currentLrs();
   }
 
-  /** The current rates, which the parts have set. */
+  /** The current learning rates, which the schedules have set. */
   override getLr(): number[] {
     return this.currentLrs();
   }
 
-  /** A step of every part. */
   override step(...args: Args<typeof NoArgs>): void {
     chainedStepArgs(args);
     for (const part of this._schedulers) part.step();
     this._lastLr = this.currentLrs();
   }
 
-  /** The state, for `loadStateDict`. */
   override stateDict(...args: Args<typeof NoArgs>): SchedulerState {
     return stateWithParts(super.stateDict(...args), this._schedulers);
   }
 
-  /** Takes back what `stateDict` gave. */
   override loadStateDict(state: SchedulerState, ...args: Args<typeof NoArgs>): void {
     checkState(this, state);
     const { _schedulers, ...own } = state;

@@ -1,8 +1,9 @@
 /**
- * Schedules that follow a curve: cosine annealing with restarts, cycles, the one-cycle policy, and the
- * anneal of stochastic weight averaging.
+ * Schedules that follow a curve: cosine annealing with warm restarts, cyclical learning rates, the one-cycle policy,
+ * and the annealing of stochastic weight averaging.
  *
- * The cyclic ones move the momentum against the rate: `momentum` of SGD, the first of Adam's `betas`.
+ * The cyclic ones also cycle the momentum (`momentum` of SGD, the first of Adam's `betas`) inversely to the learning
+ * rate.
  *
  * @module
  */
@@ -15,17 +16,16 @@ import type { Optimizer } from "./optimizer.ts";
 
 /** The parameters of {@linkcode CosineAnnealingWarmRestarts}. */
 export class CosineAnnealingWarmRestartsArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Epochs until the first restart. */
+    /** The number of epochs until the first restart. */
     public T_0: number,
-    /** By how much each cycle is longer than the one before; an integer. */
+    /** The factor by which each cycle is longer than the one before; an integer. */
     public T_mult = 1,
-    /** Lowest rate. */
+    /** The lowest learning rate. */
     public etaMin = 0,
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
@@ -34,23 +34,22 @@ const restartArgs = call("CosineAnnealingWarmRestarts", CosineAnnealingWarmResta
 const restartStepArgs = call("CosineAnnealingWarmRestarts.step", SchedulerStepArgs);
 
 /**
- * Cosine annealing that starts again at the initial rate after `T_0`, `T_0 · T_mult`, … epochs.
+ * Cosine annealing with warm restarts: starts again at the initial learning rate after `T_0`, `T_0 · T_mult`, … epochs.
  *
  * @see https://arxiv.org/abs/1608.03983
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
-  /** Length of the first cycle. */
+  /** The length of the first cycle in epochs. */
   T_0: number;
-  /** Length of the current cycle. */
+  /** The length of the current cycle in epochs. */
   T_i: number;
-  /** Growth of the cycles. */
+  /** The factor by which each cycle is longer than the one before. */
   T_mult: number;
-  /** Lowest rate. */
+  /** The lowest learning rate. */
   etaMin: number;
-  /** Epochs since the last restart. */
+  /** The number of epochs since the last restart. */
   T_cur: number;
 
-  /** Takes {@linkcode CosineAnnealingWarmRestartsArgs}. */
   constructor(...args: Args<typeof CosineAnnealingWarmRestartsArgs>) {
     const { optimizer, T_0, T_mult, etaMin, lastEpoch } = restartArgs(args);
     if (!(Number.isInteger(T_0) && T_0 > 0)) {
@@ -67,7 +66,6 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this._initialStep();
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const height = (1 + Math.cos((Math.PI * this.T_cur) / this.T_i)) / 2;
     return this.baseLrs.map((lr) => this.etaMin + (lr - this.etaMin) * height);
@@ -108,7 +106,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   }
 }
 
-/** Whether the optimizer's momentum is the first of its `betas`; throws where it has none at all. */
+/** Whether the optimizer's momentum is the first of its `betas`; throws where it has no momentum. */
 function usesBeta1(op: string, optimizer: Optimizer): boolean {
   if ("betas" in optimizer.defaults) return true;
   if ("momentum" in optimizer.defaults) return false;
@@ -124,33 +122,35 @@ function writeMomentum(group: ParamGroup, beta1: boolean, value: number): void {
 
 /** The parameters of {@linkcode CyclicLR}. */
 export class CyclicLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Lowest rate, or one per group. */
+    /** The lowest learning rate, or one per parameter group. */
     public baseLr: number | readonly number[],
-    /** Highest rate, or one per group. */
+    /** The highest learning rate, or one per parameter group. */
     public maxLr: number | readonly number[],
-    /** Steps on the way up. */
+    /** The number of steps in which the learning rate rises. */
     public stepSizeUp = 2000,
-    /** Steps on the way down; `null`: as many as up. */
+    /** The number of steps in which the learning rate falls; `null`: `stepSizeUp`. */
     public stepSizeDown: number | null = null,
-    /** How the height changes from cycle to cycle. */
+    /**
+     * The policy of the amplitude: constant (`"triangular"`), halved per cycle (`"triangular2"`) or `gamma ^ step`
+     * (`"exp_range"`).
+     */
     public mode: "triangular" | "triangular2" | "exp_range" = "triangular",
-    /** Factor per step of `"exp_range"`. */
+    /** The factor per step of the policy `"exp_range"`. */
     public gamma = 1,
-    /** An own factor of the height, in place of `mode`. */
+    /** A function that gives the factor of the amplitude, in place of `mode`. */
     public scaleFn: ((x: number) => number) | null = null,
-    /** What `scaleFn` is given: the cycle's number or the step's. */
+    /** The argument of `scaleFn`: the index of the cycle or of the step. */
     public scaleMode: "cycle" | "iterations" = "cycle",
-    /** Whether the momentum moves against the rate. */
+    /** Whether the momentum is cycled inversely to the learning rate. */
     public cycleMomentum = true,
-    /** Lowest momentum, or one per group. */
+    /** The lowest momentum, or one per parameter group. */
     public baseMomentum: number | readonly number[] = 0.8,
-    /** Highest momentum, or one per group. */
+    /** The highest momentum, or one per parameter group. */
     public maxMomentum: number | readonly number[] = 0.9,
-    /** The index of the last step when a run is resumed. */
+    /** The index of the last step where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
@@ -158,35 +158,34 @@ export class CyclicLRArgs {
 const cyclicArgs = call("CyclicLR", CyclicLRArgs);
 
 /**
- * Rates that go up and down between two bounds, one step per batch.
+ * Cyclical learning rates: they rise and fall between two bounds, with one step per batch.
  *
  * @see https://arxiv.org/abs/1506.01186
  */
 export class CyclicLR extends LRScheduler {
-  /** Highest rates, one per group. */
+  /** The highest learning rates, one per parameter group. */
   maxLrs: number[];
-  /** Steps of a whole cycle. */
+  /** The number of steps of a cycle. */
   totalSize: number;
-  /** Share of the way up. */
+  /** The fraction of a cycle's steps in which the learning rate rises. */
   stepRatio: number;
-  /** How the height changes from cycle to cycle. */
+  /** The policy of the amplitude from cycle to cycle. */
   mode: string;
-  /** Factor per step of `"exp_range"`. */
+  /** The factor per step of the policy `"exp_range"`. */
   gamma: number;
-  /** What the scale function is given. */
+  /** The argument of the scale function: the index of the cycle or of the step. */
   scaleMode: "cycle" | "iterations";
-  /** Whether the momentum moves against the rate. */
+  /** Whether the momentum is cycled inversely to the learning rate. */
   cycleMomentum: boolean;
-  /** Lowest momentums, one per group. */
+  /** The lowest momentums, one per parameter group. */
   baseMomentums: number[] = [];
-  /** Highest momentums, one per group. */
+  /** The highest momentums, one per parameter group. */
   maxMomentums: number[] = [];
-  /** Whether the momentum is the first of the betas. */
+  /** Whether the momentum is the first of the optimizer's betas. */
   useBeta1 = false;
-  /** The factor of the height. */
+  /** The function that gives the factor of the amplitude. */
   scaleFn: (x: number) => number;
 
-  /** Takes {@linkcode CyclicLRArgs}. */
   constructor(...args: Args<typeof CyclicLRArgs>) {
     const o = cyclicArgs(args);
     const groups = o.optimizer.paramGroups;
@@ -228,7 +227,6 @@ export class CyclicLR extends LRScheduler {
     }
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const cycle = Math.floor(1 + this.lastEpoch / this.totalSize);
     const x = 1 + this.lastEpoch / this.totalSize - cycle;
@@ -244,7 +242,7 @@ export class CyclicLR extends LRScheduler {
   }
 }
 
-/** Whether a curve is half a cosine; throws where it is no curve. */
+/** Whether an annealing strategy is `"cos"`; throws where it is unknown. */
 function isCosine(op: string, strategy: "cos" | "linear"): boolean {
   if (strategy === "cos" || strategy === "linear") return strategy === "cos";
   throw new ArgumentError(`${op}(): annealStrategy must be "cos" or "linear": "${String(strategy)}"`);
@@ -252,35 +250,34 @@ function isCosine(op: string, strategy: "cos" | "linear"): boolean {
 
 /** The parameters of {@linkcode OneCycleLR}. */
 export class OneCycleLRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** Highest rate, or one per group. */
+    /** The highest learning rate, or one per parameter group. */
     public maxLr: number | readonly number[],
-    /** Steps of the cycle; or give `epochs` and `stepsPerEpoch`. */
+    /** The number of steps of the cycle; `null`: `epochs` times `stepsPerEpoch`. */
     public totalSteps: number | null = null,
-    /** Epochs of the cycle. */
+    /** The number of epochs of the cycle. */
     public epochs: number | null = null,
-    /** Batches per epoch. */
+    /** The number of batches per epoch. */
     public stepsPerEpoch: number | null = null,
-    /** Share of the steps on the way up, in [0, 1]. */
+    /** The fraction of the steps in which the learning rate rises, in [0, 1]. */
     public pctStart = 0.3,
-    /** The curve. */
+    /** The annealing strategy: half a cosine or a line. */
     public annealStrategy: "cos" | "linear" = "cos",
-    /** Whether the momentum moves against the rate. */
+    /** Whether the momentum is cycled inversely to the learning rate. */
     public cycleMomentum = true,
-    /** Lowest momentum, or one per group. */
+    /** The lowest momentum, or one per parameter group. */
     public baseMomentum: number | readonly number[] = 0.85,
-    /** Highest momentum, or one per group. */
+    /** The highest momentum, or one per parameter group. */
     public maxMomentum: number | readonly number[] = 0.95,
-    /** `maxLr / divFactor` is the first rate. */
+    /** The ratio of the highest learning rate to the first one. */
     public divFactor = 25,
-    /** The first rate divided by this is the last rate. */
+    /** The ratio of the first learning rate to the last one. */
     public finalDivFactor = 1e4,
-    /** Whether the way down goes first to the initial rate, then to the last. */
+    /** Whether the learning rate falls in two phases: to the first one, then to the last one. */
     public threePhase = false,
-    /** The index of the last step when a run is resumed. */
+    /** The index of the last step where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
@@ -324,21 +321,21 @@ function totalStepsOf(o: OneCycleLRArgs): number {
 }
 
 /**
- * One cycle: up from a low rate to `maxLr`, then down to far below it, one step per batch.
+ * The one-cycle policy: the learning rate rises from a low one to `maxLr`, then falls far below it, with one step per
+ * batch.
  *
  * @see https://arxiv.org/abs/1708.07120
  */
 export class OneCycleLR extends LRScheduler {
-  /** Steps of the cycle. */
+  /** The number of steps of the cycle. */
   totalSteps: number;
-  /** Whether the momentum moves against the rate. */
+  /** Whether the momentum is cycled inversely to the learning rate. */
   cycleMomentum: boolean;
-  /** Whether the momentum is the first of the betas. */
+  /** Whether the momentum is the first of the optimizer's betas. */
   useBeta1 = false;
   #phases: readonly Phase[];
   #cosine: boolean;
 
-  /** Takes {@linkcode OneCycleLRArgs}. */
   constructor(...args: Args<typeof OneCycleLRArgs>) {
     const o = oneCycleArgs(args), totalSteps = totalStepsOf(o), { pctStart } = o;
     if (!(pctStart >= 0 && pctStart <= 1)) {
@@ -380,7 +377,6 @@ export class OneCycleLR extends LRScheduler {
     return end + ((start - end) / 2) * (Math.cos(Math.PI * done) + 1);
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
     const step = this.lastEpoch;
     if (step > this.totalSteps) {
@@ -405,30 +401,28 @@ export class OneCycleLR extends LRScheduler {
 
 /** The parameters of {@linkcode SWALR}. */
 export class SWALRArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The optimizer whose rates are set. */
+    /** The optimizer whose learning rates are set. */
     public optimizer: Optimizer,
-    /** The rate that is held at the end, or one per group. */
+    /** The final learning rate, or one per parameter group. */
     public swaLr: number | readonly number[],
-    /** Epochs until it is reached. */
+    /** The number of epochs until the final learning rate. */
     public annealEpochs = 10,
-    /** The curve. */
+    /** The annealing strategy: half a cosine or a line. */
     public annealStrategy: "cos" | "linear" = "cos",
-    /** The index of the last epoch when a run is resumed. */
+    /** The index of the last epoch where training is resumed; -1: it begins. */
     public lastEpoch: number = -1,
   ) {}
 }
 
 const swaArgs = call("SWALR", SWALRArgs);
 
-/** Anneals the rate to a constant that is held, for stochastic weight averaging. */
+/** Anneals the learning rate to a constant that is then kept, for stochastic weight averaging. */
 export class SWALR extends LRScheduler {
-  /** Epochs until the final rate. */
+  /** The number of epochs until the final learning rate. */
   annealEpochs: number;
   #cosine: boolean;
 
-  /** Takes {@linkcode SWALRArgs}. */
   constructor(...args: Args<typeof SWALRArgs>) {
     const o = swaArgs(args), { annealEpochs } = o, cosine = isCosine("SWALR", o.annealStrategy);
     if (!(Number.isInteger(annealEpochs) && annealEpochs >= 0)) {
@@ -447,9 +441,8 @@ export class SWALR extends LRScheduler {
     return this.#cosine ? (1 - Math.cos(Math.PI * done)) / 2 : done;
   }
 
-  /** The learning rates of this step, one per group. */
   override getLr(): number[] {
-    // Counted in steps taken, not in lastEpoch, so that a resumed run continues its anneal.
+    // Counted in calls of step(), not by lastEpoch, so that resumed training continues its annealing.
     const step = this._stepCount - 1;
     const epoch = this.annealEpochs === 0 ? Math.max(1, step) : step;
     const before = this.#weight(epoch - 1);

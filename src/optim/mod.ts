@@ -1,5 +1,5 @@
 /**
- * `optim`: optimizers, learning-rate schedules, and the averages of weights, which are modules.
+ * `optim`: optimizers, learning-rate schedules, and averages of weights.
  *
  * @module
  */
@@ -44,9 +44,9 @@ export type { PlateauStepArgs } from "./lr_scheduler_compose.ts";
 export type { MuonAdjustment, MuonArgs } from "./muon.ts";
 export type { OptimizerHookArgs } from "./optimizer.ts";
 export type { GroupFields, GroupNotes, GroupOptions, OptimizerArgs, Unstored } from "./param_group.ts";
-export type { PointwiseOptimizer, PointwiseOptions, Rule, RuleSpec, Scalar } from "./pointwise.ts";
+export type { PointwiseOptimizer, PointwiseOptions, Rule, RuleSpec, UpdateScalar } from "./pointwise.ts";
 export type { AdadeltaArgs, AdagradArgs, RMSpropArgs, RMSpropFlags } from "./rmsprop.ts";
 export type { ASGDArgs, RpropArgs } from "./rprop.ts";
-export type { Formula, Num, Scalars } from "./scalars.ts";
+export type { Num, ScalarFormula, Scalars } from "./scalars.ts";
 export type { SGDArgs, SGDFlags } from "./sgd.ts";
-export type { Decay, Flags, Operands, UpdateFormula, Variants } from "./variants.ts";
+export type { Decay, Flags, UpdateFormula, UpdateOperands, Variants } from "./variants.ts";

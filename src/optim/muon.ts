@@ -1,7 +1,7 @@
 /**
  * Muon: momentum whose matrices are made nearly orthogonal before they are subtracted.
  *
- * For the matrices of hidden layers; embeddings, biases and the last layer are trained by AdamW beside it.
+ * It is for the weight matrices of hidden layers; embeddings, biases and the last layer are usually trained by AdamW.
  *
  * @module
  */
@@ -14,37 +14,39 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, stateTensor } from "./optimizer.ts";
 import type { ParamGroup, ParamsInput } from "./param_group.ts";
 
-/** How the rate is adjusted to a matrix's shape. */
+/** The adjustment of the learning rate to a matrix's shape. */
 export type MuonAdjustment = "original" | "match_rms_adamw";
 
 /** The parameters of {@linkcode Muon}. */
 export class MuonArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained: matrices. */
+    /** The parameters to train, which must be matrices, or parameter groups. */
     public params: ParamsInput<MuonArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-3,
-    /** Weight decay, as in AdamW. */
+    /** Decoupled weight decay, as in AdamW. */
     public weightDecay = 0.1,
-    /** Share of the previous momentum that is kept. */
+    /** The momentum: the fraction of the previous one that is kept. */
     public momentum = 0.95,
-    /** Whether the gradient is taken as if the momentum step was made. */
+    /** Whether Nesterov momentum is used. */
     public nesterov = true,
-    /** Coefficients of the iteration x ← a x + b (x xᵀ) x + c (x xᵀ)² x. */
+    /** The coefficients of the Newton–Schulz iteration x ← a x + b (x xᵀ) x + c (x xᵀ)² x. */
     public nsCoefficients: readonly [number, number, number] = [3.4445, -4.775, 2.0315],
-    /** The least norm that is divided by. */
+    /** The lower bound ε of the norm that the momentum is divided by. */
     public eps = 1e-7,
-    /** How often the iteration runs. */
+    /** The number of Newton–Schulz iterations. */
     public nsSteps = 5,
-    /** How the rate is adjusted; `null`: `"original"`. */
+    /** The adjustment of the learning rate to a matrix's shape; `null`: `"original"`. */
     public adjustLrFn: MuonAdjustment | null = null,
   ) {}
 }
 
 const muonArgs = call("Muon", MuonArgs);
 
-/** A matrix of about the same singular vectors whose singular values are near 1, in bfloat16. */
+/**
+ * Newton–Schulz orthogonalisation: a matrix with about the same singular vectors and singular values near 1, in
+ * bfloat16.
+ */
 function orthogonal(x: Tensor, [a, b, c]: readonly number[], steps: number, eps: number): Tensor {
   const tall = x.shape[0] > x.shape[1];
   const start = tall ? x.to(bfloat16).t() : x.to(bfloat16);
@@ -57,13 +59,13 @@ function orthogonal(x: Tensor, [a, b, c]: readonly number[], steps: number, eps:
   return tall ? y.t() : y;
 }
 
-/** The factor of the rate for a matrix of that shape. */
+/** The factor of the learning rate for a matrix of that shape. */
 function adjustment(how: MuonAdjustment | null, [rows, columns]: readonly number[]): number {
   return how === "match_rms_adamw" ? 0.2 * Math.sqrt(Math.max(rows, columns)) : Math.sqrt(Math.max(1, rows / columns));
 }
 
 /**
- * Steps along the orthogonalised momentum.
+ * Muon: steps along the orthogonalised momentum.
  *
  * @example
  * ```ts
@@ -80,7 +82,6 @@ function adjustment(how: MuonAdjustment | null, [rows, columns]: readonly number
  * @see https://kellerjordan.github.io/posts/muon/
  */
 export class Muon extends Optimizer<MuonArgs> {
-  /** Takes {@linkcode MuonArgs}. */
   constructor(...args: Args<typeof MuonArgs>) {
     const options = muonArgs(args), { lr, momentum, weightDecay, nsCoefficients, nsSteps, adjustLrFn } = options;
     checkRanges("Muon", { lr, momentum, weightDecay });
@@ -101,7 +102,6 @@ export class Muon extends Optimizer<MuonArgs> {
     }
   }
 
-  /** Updates one parameter; see `Optimizer`. */
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<MuonArgs>): void {
     state.momentum_buffer ??= stateTensor(() => grad.zerosLike());
     const { nesterov, momentum, nsCoefficients, nsSteps, eps, weightDecay, adjustLrFn } = group;

@@ -1,6 +1,6 @@
 /**
- * `Optimizer`: parameter groups, state, hooks and state dicts; what an optimizer does to one parameter is the
- * subclass's `update`.
+ * `Optimizer`, the base class of optimizers: parameter groups, state, hooks and state dicts. A subclass writes
+ * `update`, which changes one parameter.
  *
  * Options are camelCase here and snake_case in state dicts, so that checkpoints go both ways. State entries keep
  * PyTorch's names. Step counts are numbers here and 0-d tensors in state dicts, as in PyTorch. `update` writes the
@@ -38,56 +38,56 @@ import {
 import type { Scalars } from "./scalars.ts";
 import { currentScaling, withScaling } from "./variants.ts";
 
-/** What an optimizer remembers of one parameter: tensors and numbers under PyTorch's names. */
+/** The optimizer state of one parameter: tensors and numbers under PyTorch's names. */
 export type ParamState = Record<string, unknown>;
 
-/** A saved optimizer, in PyTorch's layout. */
+/** The state dict of an optimizer, in PyTorch's layout. */
 export interface OptimizerState {
-  /** State by the parameter's index. */
+  /** The state of each parameter, by the parameter's index over all groups. */
   state: Record<string, ParamState>;
-  /** The groups, with indices in place of parameters and snake_case options. */
+  /** The parameter groups, with indices in place of parameters and options in snake_case. */
   param_groups: (Record<string, unknown> & { params: number[] })[];
 }
 
 /** A hook that may change or replace a state dict. */
 export type StateHook = (optimizer: Optimizer, state: OptimizerState) => OptimizerState | void;
 
-/** Computes the loss and its gradients again. */
+/** A function that clears the gradients, computes the loss and its gradients, and returns the loss. */
 export type Closure<R> = () => R;
 
-/** Makes a tensor of an optimizer's state: it belongs to no call's scope. */
+/** Makes a tensor of an optimizer's state, which belongs to no scope. */
 export function stateTensor(make: () => Tensor): Tensor {
   return outsideScopes(() => withGrad(false, make));
 }
 
 /** The parameters of {@linkcode Optimizer.zeroGrad}. */
 export class OptimizerZeroGradArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Whether gradients become `null` or zeros. */
+    /** Whether gradients become `null`, not zeros. */
     public setToNone = true,
   ) {}
 }
 
 /** The parameters of {@linkcode Optimizer.step}. */
 export class OptimizerStepArgs<R = unknown> {
-  /** Parameters that may go by position. */
   constructor(
-    /** Computes the loss and its gradients first; some optimizers call it several times. */
+    /**
+     * A function that computes the loss and its gradients, called before the update; some optimizers call it several
+     * times.
+     */
     public closure: Closure<R> | null = null,
   ) {}
 }
 
 /** The parameter of the methods that register a hook of type `H`. */
 export class OptimizerHookArgs<H> {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is called. */
+    /** The function that is called. */
     public hook: H,
   ) {}
 }
 
-/** A hook that is told that something happens. */
+/** A hook that is given the optimizer alone. */
 export type OptimizerHook = (optimizer: Optimizer) => void;
 
 const zeroGradArgs = call("Optimizer.zeroGrad", OptimizerZeroGradArgs);
@@ -96,7 +96,7 @@ const addGroupArgs = call("Optimizer.addParamGroup", NoArgs);
 const stateDictArgs = call("Optimizer.stateDict", NoArgs);
 const loadArgs = call("Optimizer.loadStateDict", NoArgs);
 
-/** The method that registers hooks: reads its arguments. */
+/** Makes the argument parser of a method that registers hooks; it checks that the hook is a function. */
 function hookOf<H>(method: string): (args: Args<typeof OptimizerHookArgs<H>>) => H {
   const parse = call(`Optimizer.${method}`, OptimizerHookArgs<H>);
   return (args) => parse(args).hook;
@@ -111,9 +111,10 @@ const loadPostHook = hookOf<OptimizerHook>("registerLoadStateDictPostHook");
 /**
  * Base of all optimizers, and of your own.
  *
- * An own optimizer gives `super` the parameters and the defaults of all its options (other names are refused in groups), and
- * overrides {@linkcode Optimizer.update}, which changes one parameter; gradients are off there. What it puts into `state` is
- * saved with `stateDict()`: tensors made with {@linkcode Optimizer.stateTensor}, numbers, lists. `O` types the groups.
+ * A custom optimizer passes the parameters and the defaults of all its options to `super` (other names are refused in
+ * groups), and overrides {@linkcode Optimizer.update}, which changes one parameter; operations are not recorded there.
+ * What it puts into `state` is saved with `stateDict()`: tensors made with {@linkcode Optimizer.stateTensor}, numbers,
+ * lists. `O` types the groups.
  *
  * @example An own optimizer
  * ```ts
@@ -143,23 +144,29 @@ const loadPostHook = hookOf<OptimizerHook>("registerLoadStateDictPostHook");
  * ```
  */
 export abstract class Optimizer<O = Record<string, unknown>> {
-  /** The options of groups that do not say otherwise. */
+  /** The default options: those of groups that do not give their own. */
   readonly defaults: Readonly<GroupOptions<O>>;
-  /** The groups; schedules write `lr` here. */
+  /** The parameter groups; learning-rate schedules write `lr` here. */
   paramGroups: ParamGroup<O>[] = [];
-  /** What is remembered of each parameter. */
+  /** The state of each parameter. */
   state: Map<Tensor, ParamState> = new Map();
-  /** How often `step()` ran; schedules warn if it never did. */
+  /** The number of calls of `step()`; schedules warn if it was never called. */
   stepCalls = 0;
-  /** Whether `step()` heeds the two fields below, so that a `GradScaler` need not ask the device: pointwise updates do. */
+  /**
+   * Whether `step()` applies the two fields below, so that a `GradScaler` need not read `foundInf`: pointwise updates
+   * do.
+   */
   readonly stepSupportsAmpScaling: boolean = false;
-  /** What gradients are to be divided by (0-d, float32); set by a `GradScaler` while its `step()` runs. */
+  /** The loss scale that gradients are divided by (0-d, float32); set by a `GradScaler` while its `step()` runs. */
   gradScale: Tensor | null = null;
-  /** Where this is not 0 (0-d, float32) a step changes nothing; set by a `GradScaler` while its `step()` runs. */
+  /**
+   * Whether a gradient is infinite or NaN: where it is not 0 (0-d, float32), a step changes nothing. Set by a
+   * `GradScaler` while its `step()` runs.
+   */
   foundInf: Tensor | null = null;
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
+  /** The names of the state entries that are numbers here and 0-d tensors in state dicts. */
   protected readonly scalarState: readonly string[] = ["step"];
-  /** The names that a group may give. */
+  /** The names of the options that a group may give. */
   readonly #options: readonly string[];
   readonly #preHooks = new Set<OptimizerHook>();
   readonly #postHooks = new Set<OptimizerHook>();
@@ -169,11 +176,11 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   readonly #loadPostHooks = new Set<OptimizerHook>();
 
   /**
-   * Takes the parameters.
+   * Makes an optimizer of parameters or parameter groups.
    *
    * @param params parameters, named parameters, or groups
-   * @param defaults the options of groups that do not say otherwise, all of them
-   * @throws {ArgumentError} if there is no parameter, or something is not one
+   * @param defaults all options with their values for groups that do not give their own
+   * @throws {ArgumentError} if there is no parameter, or a value is not one
    */
   constructor(params: ParamsInput<O>, defaults: Readonly<GroupOptions<O>>) {
     const name = new.target.name;
@@ -196,9 +203,9 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /**
-   * Adds a group, for layers that are unfrozen later.
+   * Adds a parameter group, as for layers that are unfrozen later.
    *
-   * @param group its parameters and the options that differ from the defaults
+   * @param group its parameters, and the options that differ from the defaults
    * @throws {ArgumentError} if a parameter is not a leaf tensor, or is in a group already, or an option is unknown
    */
   addParamGroup(group: ParamGroupInput<O>, ...args: Args<typeof NoArgs>): void {
@@ -275,10 +282,10 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /**
-   * Updates all parameters that have a gradient.
+   * One optimization step: updates all parameters that have a gradient.
    *
    * @param closure computes the loss and its gradients first; some optimizers call it several times; also by name
-   * @returns what the closure gave
+   * @returns the result of the closure
    */
   step<R = undefined>(closure?: Closure<R> | null | { readonly closure?: Closure<R> | null }): R;
   step(...args: readonly unknown[]): unknown {
@@ -286,13 +293,15 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     if (closure !== null) checkFunction(`${this.constructor.name}.step`, "closure", closure);
     for (const hook of this.#preHooks) hook(this);
     this.stepCalls++;
-    const result = withGrad(false, () => this.run(closure ?? undefined));
+    const result = withGrad(false, () => this.takeStep(closure ?? undefined));
     for (const hook of this.#postHooks) hook(this);
     return result;
   }
 
-  /** One step without hooks, gradients off; LBFGS, which calls the closure itself, overrides it. */
-  protected run<R>(closure?: Closure<R>): R {
+  /**
+   * The step itself, without hooks and with recording off. LBFGS, which calls the closure several times, overrides it.
+   */
+  protected takeStep<R>(closure?: Closure<R>): R {
     const loss = closure ? enableGrad(closure) : undefined as R;
     const { gradScale, foundInf } = this;
     const scaling = gradScale === null && foundInf === null ? null : { gradScale, foundInf };
@@ -319,15 +328,18 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     throw new ArgumentError(`${this.constructor.name}.step(): cannot be recorded as a CUDA graph: ${why}`);
   }
 
-  /** The learning rate for an update of `param`: a tensor where it lies on a device that would have to be waited for. */
+  /**
+   * The learning rate of a group as a number, or, where it is a tensor on another device than the CPU, as the tensor,
+   * so that nothing waits.
+   */
   protected rateOf(group: GroupFields): number | Tensor {
     const { lr } = group;
     return typeof lr === "number" || lr.device.type === "cpu" ? readLr(group) : lr;
   }
 
   /**
-   * The numbers of one update, with the state's entries advanced: on the host, or, where that would have to read a device
-   * or a graph is to count its replays, on the device.
+   * Advances the state's numbers and returns those that the update needs. They are computed on the host; on the device
+   * where the host would have to wait for a tensor, or where a recorded CUDA graph must count its replays.
    */
   protected scalars(
     scalars: Scalars,
@@ -349,12 +361,12 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     return scalars.host(state, lr, constants);
   }
 
-  /** Makes a tensor of the state: it belongs to no scope of the caller, such as that of a module's call. */
+  /** Makes a tensor of the state, which belongs to no scope of the caller, such as that of a module's call. */
   protected stateTensor(make: () => Tensor): Tensor {
     return stateTensor(make);
   }
 
-  /** What is remembered of a parameter, made when first asked for. */
+  /** The state of a parameter, made when first asked for. */
   protected stateOf(param: Tensor): ParamState {
     let state = this.state.get(param);
     if (state === undefined) this.state.set(param, state = {});
@@ -362,14 +374,15 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /**
-   * Changes one parameter by its gradient; complex ones come as real views.
+   * Updates one parameter, in place, by its gradient. Complex parameters and gradients are passed as real views `(*,
+   * 2)`.
    *
-   * @param state what is remembered of the parameter; empty at first
+   * @param state the state of the parameter; empty at first
    * @param group the parameter's group
    */
   protected abstract update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup<O>): void;
 
-  /** The state and the groups in PyTorch's layout. */
+  /** The state and the parameter groups in PyTorch's layout. Tensors are not copied. */
   stateDict(...args: Args<typeof NoArgs>): OptimizerState {
     stateDictArgs(args);
     for (const hook of this.#savePreHooks) hook(this);
@@ -396,7 +409,7 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /**
-   * Restores what `stateDict()` gave, here or in PyTorch. Tensors are moved to the parameters' device and dtype.
+   * Restores a state dict made here or by PyTorch. Its tensors are copied to the parameters' device and dtype.
    *
    * @param saved a state dict of the same kind of optimizer with the same groups
    * @throws {ArgumentError} if the groups differ in number or size
@@ -468,17 +481,17 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     return removable(this.#savePreHooks, savePreHook(args));
   }
 
-  /** Calls `hook` with a state dict that was made; what it returns, if anything, takes its place. */
+  /** Calls `hook` with each state dict that is made; its result, if any, replaces the dict. */
   registerStateDictPostHook(...args: Args<typeof OptimizerHookArgs<StateHook>>): RemovableHandle {
     return removable(this.#savePostHooks, savePostHook(args));
   }
 
-  /** Calls `hook` with a copy of a state dict before it is loaded; what it returns, if anything, takes its place. */
+  /** Calls `hook` with a shallow copy of a state dict before it is loaded; its result, if any, replaces the dict. */
   registerLoadStateDictPreHook(...args: Args<typeof OptimizerHookArgs<StateHook>>): RemovableHandle {
     return removable(this.#loadPreHooks, loadPreHook(args));
   }
 
-  /** Calls `hook` when a state dict was loaded. */
+  /** Calls `hook` after a state dict was loaded. */
   registerLoadStateDictPostHook(...args: Args<typeof OptimizerHookArgs<OptimizerHook>>): RemovableHandle {
     return removable(this.#loadPostHooks, loadPostHook(args));
   }
@@ -495,13 +508,13 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     return `${this.constructor.name} (\n${lines.join("\n")}\n)`;
   }
 
-  /** How `console.log` shows it. */
+  /** The text that `console.log` shows. */
   [inspectKey](): string {
     return this.toString();
   }
 }
 
-/** What a group may hold besides the optimizer's options. */
+/** The names that a group may have besides the optimizer's options. */
 const OTHER_NAMES = ["paramNames", ...GROUP_NOTES];
 
 function show(value: unknown): string {
@@ -515,12 +528,12 @@ function tensorsOf(state: ParamState): number {
   return Object.values(state).filter((value) => value instanceof Tensor).length;
 }
 
-/** A complex tensor as a view of its parts, another one as it is. */
+/** A complex tensor as a real view `(*, 2)` of its parts; a real tensor is returned as it is. */
 export function realOf(x: Tensor): Tensor {
   return x.dtype.isComplex ? x.detach().viewAsReal() : x;
 }
 
-/** Options that may not be less than 0, wherever an optimizer has them; some have a longer name in messages. */
+/** The options that may not be negative in any optimizer, with their names in messages. */
 const AT_LEAST_0: Readonly<Record<string, string>> = {
   lr: "learning rate",
   eps: "epsilon",
@@ -538,7 +551,7 @@ export function checkAtLeast(op: string, name: string, value: number, least: num
   }
 }
 
-/** Refuses options out of the range that all optimizers share: those at least 0, and betas in [0, 1). */
+/** Throws if an option is out of the range that it has in all optimizers: at least 0, and betas in [0, 1). */
 export function checkRanges(op: string, options: object): void {
   for (const [name, value] of Object.entries(options)) {
     if (name in AT_LEAST_0 && !(value instanceof Tensor)) checkAtLeast(op, AT_LEAST_0[name], value, 0);

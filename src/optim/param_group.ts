@@ -1,5 +1,6 @@
 /**
- * Parameter groups: parameters with the options that they share, typed by the class that declares an optimizer's options.
+ * Parameter groups: parameters with the options that they share. The class that declares an optimizer's options gives a
+ * group its type.
  *
  * @module
  */
@@ -10,26 +11,29 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import { hostValues, readsAtOnce } from "../ops/core/values.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** What a call takes and groups do not hold: the parameters, and how an update is computed. */
+/**
+ * The parameters of an optimizer's constructor that are not stored in its groups: the tensors, and how an update is
+ * computed.
+ */
 export type Unstored = "params" | "foreach" | "fused" | "differentiable";
 
-/** Names of {@linkcode Unstored}. */
+/** The names of {@linkcode Unstored}. */
 const UNSTORED: readonly string[] = ["params", "foreach", "fused", "differentiable"] satisfies Unstored[];
 
-/** The options that the class `O` of an optimizer declares, as they stand in each group. */
+/** The options that the class `O` of an optimizer declares, as each group stores them. */
 export type GroupOptions<O> = { [K in Exclude<keyof O, Unstored>]: O[K] };
 
-/** What schedules note in a group, and its name. */
+/** The fields of a group that are not options: its name, and numbers that learning-rate schedules store. */
 export type GroupNotes = {
-  /** The user's name of the group. */
+  /** The name that the user gave the group. */
   name?: string;
-  /** The rate when a schedule was made. */
+  /** The initial learning rate: that at the time when a schedule was made. */
   initialLr?: number;
-  /** The highest rate of a cycle. */
+  /** The highest learning rate of a cycle. */
   maxLr?: number;
-  /** The rate at the end of a cycle. */
+  /** The learning rate at the end of a cycle. */
   minLr?: number;
-  /** The rate that averaging ends with. */
+  /** The learning rate that stochastic weight averaging anneals to. */
   swaLr?: number;
   /** The highest momentum of a cycle. */
   maxMomentum?: number;
@@ -37,16 +41,16 @@ export type GroupNotes = {
   baseMomentum?: number;
 };
 
-/** Names of {@linkcode GroupNotes}. */
+/** The names of {@linkcode GroupNotes}. */
 export const GROUP_NOTES: readonly (keyof GroupNotes)[] = [
   ...["name", "initialLr", "maxLr", "minLr", "swaLr", "maxMomentum", "baseMomentum"] as const,
 ];
 
-/** What every group holds. */
+/** The fields that every group has. */
 export type GroupFields = GroupNotes & {
   /** The parameters. */
   params: Tensor[];
-  /** Their names, where they were given with names. */
+  /** The names of the parameters, where they were given. */
   paramNames?: string[];
   /** The learning rate; a 0-d tensor is read at each step. Schedules write it. */
   lr: number | Tensor;
@@ -59,7 +63,7 @@ export type GroupFields = GroupNotes & {
  */
 export type ParamGroup<O = Record<string, unknown>> = GroupOptions<O> & GroupFields;
 
-/** A parameter group as it is given: the parameters and the options that differ from the defaults. */
+/** A parameter group as the user gives it: the parameters, and the options that differ from the defaults. */
 export type ParamGroupInput<O = { lr: number | Tensor }> =
   & { readonly [K in Exclude<keyof O, "params">]?: O[K] }
   & Readonly<GroupNotes>
@@ -68,27 +72,30 @@ export type ParamGroupInput<O = { lr: number | Tensor }> =
     readonly params: Tensor | Iterable<Tensor | readonly [string, Tensor]>;
   };
 
-/** What optimizers take first: parameters, named parameters, or groups with their own options. */
+/** The first argument of optimizers: parameters, pairs of name and parameter, or parameter groups. */
 export type ParamsInput<O = { lr: number | Tensor }> = Iterable<
   Tensor | readonly [string, Tensor] | ParamGroupInput<O>
 >;
 
-/** How an update is computed, and its direction: what optimizers of one fused kernel take by name. */
+/**
+ * The options, by name only, of optimizers whose update is one fused kernel: the direction, and how the update is
+ * computed.
+ */
 export class OptimizerArgs {
-  /** Whether the objective is maximised. */
+  /** Whether the objective is maximised instead of minimised. */
   maximize = false;
   /** Ignored: an update is one fused kernel, for many parameters at once where the device can. */
   foreach: boolean | null = null;
   /** Ignored, for the same reason. */
   fused: boolean | null = null;
-  /** Whether step counts lie on the parameters' device, so that a recorded CUDA graph counts its replays. */
+  /** Whether step counts are tensors on the parameters' device, so that a recorded CUDA graph counts its replays. */
   capturable = false;
-  /** Not supported: an update leaves no graph. */
+  /** Whether updates are recorded by autograd: not supported. */
   differentiable = false;
 }
 
 /**
- * The options that groups hold, from what a call was given; lists are copied.
+ * Selects from the arguments of a call the options that groups store; lists are copied.
  *
  * @param op the caller, for messages
  * @throws {ArgumentError} if the update is to be differentiable
@@ -96,7 +103,7 @@ export class OptimizerArgs {
 export function storedOptions(op: string, given: object): Record<string, unknown> {
   const stored: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
-    // As everywhere, undefined is what was not given. Saved groups name `capturable` only where it is on.
+    // As everywhere, undefined means not given. Groups store `capturable` only where it is on.
     if (value === undefined || UNSTORED.includes(name) || (name === "capturable" && value === false)) continue;
     stored[name] = Array.isArray(value) ? [...value] : value;
   }
@@ -106,12 +113,12 @@ export function storedOptions(op: string, given: object): Record<string, unknown
   return stored;
 }
 
-/** Numbers that were written into tensors by the host, and the version of their memory then. */
+/** The numbers that the host wrote into 0-d tensors, with the version of their memory at that time. */
 const written = new WeakMap<Tensor, { readonly value: number; readonly version: number }>();
 
 /**
- * The number that an option given as a number or a 0-d tensor holds. Where the device cannot wait (WebGPU), it must have
- * come from the host.
+ * The value of an option given as a number or a 0-d tensor. On a device that is read asynchronously (WebGPU), the host
+ * must have written the tensor.
  */
 export function numberOf(value: number | Tensor): number {
   if (typeof value === "number") return value;
@@ -133,14 +140,14 @@ export function writeLr(group: GroupFields, lr: number): void {
   if (typeof rate === "number") group.lr = lr;
   else {
     rate.fill_(lr);
-    // As the tensor holds it.
+    // The value as rounded to the tensor's dtype.
     const value = rate.dtype === float64 ? lr : Math.fround(lr);
     if (rate.dtype === float64 || rate.dtype === float32) written.set(rate, { value, version: rate.storage.version });
   }
 }
 
 /**
- * One value per parameter group, from one value for all or a list.
+ * Expands one value for all parameter groups, or a list of values, to one value per group.
  *
  * @param op the caller, for messages
  * @param name the argument's name

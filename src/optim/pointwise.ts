@@ -1,9 +1,11 @@
 /**
- * `PointwiseOptimizer`: optimizers that change each element of a parameter by a formula of it, its gradient and its state.
+ * `PointwiseOptimizer`: optimizers that change each element of a parameter by a formula of it, its gradient and its
+ * state.
  *
- * Such an optimizer is the class of its options and a rule: the names of its state, the numbers that depend on the step, and
- * the formula. The rest is the same for all and stands here and in `variants.ts`: the ranges of options, the making of the
- * state, weight decay, direction, step counts on the host or the device, the scale and the skipped steps of a `GradScaler`.
+ * Such an optimizer consists of a class of options and a rule: the names of its state's tensors, the numbers that
+ * depend on the step, and the formula. Everything else is the same for all of them and is implemented here and in
+ * `variants.ts`: checks of options, creation of the state, weight decay, direction, step counts on the host or the
+ * device, the loss scale and the skipped steps of a `GradScaler`.
  *
  * @module
  */
@@ -12,63 +14,66 @@ import type { FusedUpdate } from "../ops/core/fused.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkRanges, Optimizer, type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import type { GroupOptions, OptimizerArgs, ParamGroup, ParamsInput } from "./param_group.ts";
-import { COUNT, type Formula, type Num, Scalars } from "./scalars.ts";
+import { COUNT, type Num, type ScalarFormula, Scalars } from "./scalars.ts";
 import { type Decay, type Flags, type UpdateFormula, Variants } from "./variants.ts";
 
-/** A number of the host, or one that lies on the parameter's device. */
-export type Scalar = number | Tensor;
+/** A number on the host, or a 0-d tensor on the parameter's device. */
+export type UpdateScalar = number | Tensor;
 
-/** What the class of a pointwise optimizer's options must have. */
+/** The options that the class of every pointwise optimizer has. */
 export interface PointwiseOptions extends OptimizerArgs {
-  /** What is trained. */
+  /** The parameters to train. */
   params: Iterable<unknown>;
-  /** Learning rate. */
+  /** The learning rate. */
   lr: number | Tensor;
 }
 
-/** What an optimizer computes; `O` declares its options, `F` its variants. */
+/** The definition of a pointwise optimizer; `O` declares its options, `F` its variants. */
 export interface RuleSpec<O, F extends Flags> {
   /** PyTorch's name. */
   readonly name: string;
-  /** PyTorch's names of the state's tensors, zeros at first; default none. */
+  /** The names of the state's tensors, which are zeros at first; default none. */
   readonly state?: (group: ParamGroup<O>) => readonly string[];
-  /** What tensors of the state begin with that do not begin with zeros. */
-  readonly starts?: Readonly<Record<string, (group: ParamGroup<O>) => Scalar>>;
-  /** The numbers that depend on the step or the rate; default: the steps are counted. */
-  readonly numbers?: Partial<Formula>;
-  /** What these numbers depend on besides. */
+  /** The initial values of the state's tensors that are not zeros at first. */
+  readonly starts?: Readonly<Record<string, (group: ParamGroup<O>) => UpdateScalar>>;
+  /** The derived numbers: those that depend on the step or the learning rate. Default: the steps are counted. */
+  readonly numbers?: Partial<ScalarFormula>;
+  /** The options that the derived numbers depend on. */
   readonly constants?: (group: ParamGroup<O>) => readonly number[];
-  /** The variant, by the options and the derived numbers. */
-  readonly flags?: (group: ParamGroup<O>, derived: readonly Scalar[]) => F;
-  /** The numbers that the formula is given, from the options, the derived numbers and the rate. */
-  readonly scalars: (group: ParamGroup<O>, derived: readonly Scalar[], lr: Scalar) => Scalar[];
-  /** The new parameter and the new state. */
+  /** Chooses the variant by the options and the derived numbers. */
+  readonly flags?: (group: ParamGroup<O>, derived: readonly UpdateScalar[]) => F;
+  /** The numbers passed to the formula, computed from the options, the derived numbers and the learning rate. */
+  readonly scalars: (group: ParamGroup<O>, derived: readonly UpdateScalar[], lr: UpdateScalar) => UpdateScalar[];
+  /** The formula of the new parameter and the new state. */
   readonly formula: UpdateFormula<F>;
 }
 
-/** A rule, ready to be used. */
+/** A prepared rule. */
 export interface Rule<O, F extends Flags> extends RuleSpec<O, F> {
-  /** The entries of the state that are numbers. */
+  /** The entries of the state that are numbers, with their initial values. */
   readonly entries: readonly (readonly [string, number | "lr"])[];
   /** The names of these entries. */
   readonly entryNames: readonly string[];
-  /** The derived numbers, on the host and on devices. */
+  /** Computes the derived numbers, on the host or on devices. */
   readonly derived: Scalars;
-  /** The same and, last, the factor of decoupled decay. */
+  /** Computes the derived numbers and, last, the factor of decoupled weight decay. */
   readonly decayed: Scalars;
-  /** The kernels. */
+  /** The compiled kernels. */
   readonly variants: Variants<F>;
 }
 
-/** Adds `1 - lr · weightDecay` to what a formula derives; the weight decay is its last constant. */
-function withDecay(derive: Formula["derive"]): Formula["derive"] {
+/**
+ * Appends `1 - lr · weightDecay`, the factor of decoupled weight decay, to the derived numbers; the weight decay is the
+ * last constant.
+ */
+function withDecay(derive: ScalarFormula["derive"]): ScalarFormula["derive"] {
   return (entries: Num[], lr: Num, constants: Num[]) => {
     const own = derive?.(entries, lr, constants.slice(0, -1)) ?? [];
     return [...own, lr.mul(constants[constants.length - 1]).mul(-1).add(1)];
   };
 }
 
-/** Prepares a rule: once per optimizer, when its module is loaded. */
+/** Prepares the rule of an optimizer, once, when its module is loaded. */
 export function rule<O, F extends Flags = Record<never, boolean>>(spec: RuleSpec<O, F>): Rule<O, F> {
   const op = `${spec.name}.step`, formula = { ...COUNT, ...spec.numbers };
   return {
@@ -81,14 +86,14 @@ export function rule<O, F extends Flags = Record<never, boolean>>(spec: RuleSpec
   };
 }
 
-/** The options that the shared part of an update looks at. */
+/** The options that the common part of an update uses. */
 interface Shared {
   readonly weightDecay?: number;
   readonly decoupledWeightDecay?: boolean;
   readonly maximize?: boolean;
 }
 
-/** What the parameters of a group have in common in one step, computed at the first of them. */
+/** The values that all parameters of a group share in one step, computed for the first of them. */
 interface Prepared {
   readonly group: object;
   readonly step: number;
@@ -97,27 +102,26 @@ interface Prepared {
   readonly decay: Decay;
   readonly numbers: Scalars;
   readonly constants: readonly number[];
-  /** What the fields below were computed from: parameters that are at the same step share it. */
-  derived: readonly Scalar[] | null;
-  scalars: readonly Scalar[];
+  /** The derived numbers that the fields below were computed from; parameters at the same step share them. */
+  derived: readonly UpdateScalar[] | null;
+  scalars: readonly UpdateScalar[];
   kernel: FusedUpdate | null;
 }
 
 const NONE: Record<never, boolean> = Object.freeze({});
 
-/** Base of the optimizers that are a rule. */
+/** The base of the optimizers defined by a {@linkcode Rule}. */
 export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends Flags = Record<never, boolean>>
   extends Optimizer<O> {
-  /** The update takes the scale and `foundInf` as operands. */
+  /** True: the update takes the loss scale and `foundInf` as operands. */
   override readonly stepSupportsAmpScaling: boolean = true;
-  /** Entries of the state that are numbers here and 0-d tensors in state dicts. */
   protected override readonly scalarState: readonly string[];
-  /** What is computed. */
+  /** The rule of the optimizer. */
   protected readonly rule: Rule<O, F>;
   #last: Prepared | null = null;
 
   /**
-   * Takes the options and the rule.
+   * Makes an optimizer of options and a rule.
    *
    * @throws {ArgumentError} if an option is out of range, see `checkRanges`
    */
@@ -142,14 +146,14 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
    * Runs the kernel of a variant, which writes the parameter and its state.
    *
    * @param own the tensors of the state
-   * @param derived the numbers that depend on the step; the same list stands for the same variant
+   * @param derived the numbers that depend on the step; an identical list (by reference) means the same variant
    */
   protected apply(
     param: Tensor,
     grad: Tensor,
     own: readonly Tensor[],
     group: ParamGroup<O>,
-    derived: readonly Scalar[],
+    derived: readonly UpdateScalar[],
     flags: F | null = null,
   ): void {
     const now = this.#prepared(group);
@@ -165,7 +169,7 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
     now.kernel!([param, grad, ...own], now.scalars, [param, ...own]);
   }
 
-  /** What the parameters of a group have in common in this step. */
+  /** The values that all parameters of a group share in this step. */
   #prepared(group: ParamGroup<O>): Prepared {
     const last = this.#last;
     if (last !== null && last.group === group && last.step === this.stepCalls) return last;
@@ -180,10 +184,10 @@ export abstract class PointwiseOptimizer<O extends PointwiseOptions, F extends F
     };
   }
 
-  /** Makes a tensor of a parameter's state. */
+  /** Creates the tensor `name` of a parameter's state, and before it the state's numbers. */
   protected begin(name: string, param: Tensor, state: ParamState, group: ParamGroup<O>): void {
     const { entries, starts } = this.rule;
-    // Entries first, as in PyTorch; a rate on the device becomes one later.
+    // The numbers come first, as in PyTorch. A learning rate on the device becomes an entry later.
     for (const [entry, start] of entries) {
       const value = start === "lr" ? this.rateOf(group) : start;
       if (typeof value === "number") state[entry] ??= value;

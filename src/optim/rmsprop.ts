@@ -13,21 +13,20 @@ import { lerp } from "./variants.ts";
 
 /** The parameters of {@linkcode RMSprop}. */
 export class RMSpropArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<RMSpropArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-2,
-    /** Decay of the mean square. */
+    /** The decay rate of the moving average of the squared gradient. */
     public alpha = 0.99,
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-8,
-    /** Factor of the L2 penalty. */
+    /** The weight decay: the factor of the L2 penalty. */
     public weightDecay = 0,
-    /** Share of the previous update that is kept. */
+    /** The momentum: the fraction of the previous update that is kept. */
     public momentum = 0,
-    /** Whether the variance is used in place of the mean square. */
+    /** Whether the gradient's variance is used in place of its mean square. */
     public centered = false,
   ) {
     super();
@@ -36,7 +35,7 @@ export class RMSpropArgs extends OptimizerArgs {
 
 const rmspropArgs = call("RMSprop", RMSpropArgs);
 
-/** Which form of the update an optimizer takes. */
+/** The variant of the update that a group uses. */
 export type RMSpropFlags = { centered: boolean; momentum: boolean };
 
 const rmsprop = rule<RMSpropArgs, RMSpropFlags>({
@@ -60,12 +59,11 @@ const rmsprop = rule<RMSpropArgs, RMSpropFlags>({
 });
 
 /**
- * Steps of `lr · g / (√(mean of g²) + ε)`.
+ * RMSprop: steps of `lr · g / (√(moving average of g²) + ε)`.
  *
  * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
  */
 export class RMSprop extends PointwiseOptimizer<RMSpropArgs, RMSpropFlags> {
-  /** Takes {@linkcode RMSpropArgs}. */
   constructor(...args: Args<typeof RMSpropArgs>) {
     const options = rmspropArgs(args);
     checkAtLeast("RMSprop", "alpha", options.alpha, 0);
@@ -75,19 +73,18 @@ export class RMSprop extends PointwiseOptimizer<RMSpropArgs, RMSpropFlags> {
 
 /** The parameters of {@linkcode Adagrad}. */
 export class AdagradArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<AdagradArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-2,
-    /** Decay of the learning rate per step. */
+    /** The learning rate decay per step: the rate is divided by `1 + (step - 1) · lrDecay`. */
     public lrDecay = 0,
-    /** Factor of the L2 penalty. */
+    /** The weight decay: the factor of the L2 penalty. */
     public weightDecay = 0,
-    /** What the sum of squares starts from. */
+    /** The initial value of the sums of squares. */
     public initialAccumulatorValue = 0,
-    /** Added to the denominator. */
+    /** The number ε that is added to the denominator. */
     public eps = 1e-10,
   ) {
     super();
@@ -110,15 +107,14 @@ const adagrad = rule<AdagradArgs>({
 });
 
 /**
- * Steps of `lr · g / (√(sum of g²) + ε)`.
+ * Adagrad: steps of `lr · g / (√(sum of g²) + ε)`.
  *
  * @see https://jmlr.org/papers/v12/duchi11a.html
  */
 export class Adagrad extends PointwiseOptimizer<AdagradArgs> {
-  /** Takes {@linkcode AdagradArgs}. */
   constructor(...args: Args<typeof AdagradArgs>) {
     super(adagradArgs(args), adagrad);
-    // As in PyTorch the sums exist before the first step.
+    // As in PyTorch, the sums of squares exist before the first step.
     for (const group of this.paramGroups) {
       for (const param of group.params) this.begin("sum", param.detach(), this.stateOf(param), group);
     }
@@ -127,17 +123,16 @@ export class Adagrad extends PointwiseOptimizer<AdagradArgs> {
 
 /** The parameters of {@linkcode Adadelta}. */
 export class AdadeltaArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<AdadeltaArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1,
-    /** Decay of the means. */
+    /** The decay rate ρ of the moving averages. */
     public rho = 0.9,
-    /** Added under the roots. */
+    /** The number ε that is added under the square roots. */
     public eps = 1e-6,
-    /** Factor of the L2 penalty. */
+    /** The weight decay: the factor of the L2 penalty. */
     public weightDecay = 0,
   ) {
     super();
@@ -159,12 +154,11 @@ const adadelta = rule<AdadeltaArgs>({
 });
 
 /**
- * Steps of the gradient scaled by the ratio of past changes to past gradients.
+ * Adadelta: steps of the gradient, scaled by the ratio of the root mean squares of past changes and past gradients.
  *
  * @see https://arxiv.org/abs/1212.5701
  */
 export class Adadelta extends PointwiseOptimizer<AdadeltaArgs> {
-  /** Takes {@linkcode AdadeltaArgs}. */
   constructor(...args: Args<typeof AdadeltaArgs>) {
     super(adadeltaArgs(args), adadelta);
   }

@@ -13,15 +13,14 @@ import { PointwiseOptimizer, rule } from "./pointwise.ts";
 
 /** The parameters of {@linkcode Rprop}. */
 export class RpropArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<RpropArgs>,
-    /** Initial size of steps. */
+    /** The learning rate: the initial step size of each element. */
     public lr: number | Tensor = 1e-2,
-    /** Factors of steps where the gradient's sign changed, and where it did not. */
+    /** The factors of the step size where the gradient's sign changed, and where it did not. */
     public etas: readonly [number, number] = [0.5, 1.2],
-    /** Smallest and largest step. */
+    /** The smallest and the largest step size. */
     public stepSizes: readonly [number, number] = [1e-6, 50],
   ) {
     super();
@@ -40,19 +39,20 @@ const rprop = rule<RpropArgs>({
     const changed = agreement.lt(0);
     const factor = changed.where(shrink, agreement.gt(0).where(grow, 1));
     const newSize = size.mul(factor).max(least).min(most);
-    // After a change of sign the step is left out, and the next one counts as neither.
+    // Where the sign changed, the element is not updated, and its gradient is stored as 0, so that the next step keeps
+    // the step size.
     const used = changed.where(0, grad);
     return [param.sub(used.sign().mul(newSize)), used, newSize];
   },
 });
 
 /**
- * Steps of an own size per element, grown while the gradient keeps its sign and shrunk when it changes.
+ * Rprop (resilient backpropagation): each element has a step size of its own, which grows while the gradient keeps its
+ * sign and shrinks when the sign changes.
  *
  * @see https://doi.org/10.1109/ICNN.1993.298623
  */
 export class Rprop extends PointwiseOptimizer<RpropArgs> {
-  /** Takes {@linkcode RpropArgs}. */
   constructor(...args: Args<typeof RpropArgs>) {
     const options = rpropArgs(args);
     checkArray("Rprop", "etas", options.etas);
@@ -68,19 +68,18 @@ export class Rprop extends PointwiseOptimizer<RpropArgs> {
 
 /** The parameters of {@linkcode ASGD}. */
 export class ASGDArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<ASGDArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-2,
-    /** Decay of the parameters per step. */
+    /** The decay λ of the parameters per step. */
     public lambd = 1e-4,
-    /** Exponent of the rate's decay. */
+    /** The exponent α of the learning rate's decay. */
     public alpha = 0.75,
-    /** Step at which averaging starts. */
+    /** The step t₀ at which averaging starts. */
     public t0 = 1e6,
-    /** Factor of the L2 penalty. */
+    /** The weight decay: the factor of the L2 penalty. */
     public weightDecay = 0,
   ) {
     super();
@@ -97,7 +96,7 @@ const asgd = rule<ASGDArgs, { average: boolean }>({
     entries: { step: 0, eta: "lr", mu: 1 },
     advance: ([step, eta, mu]) => [step.add(1), eta, mu],
     derive: ([_step, eta, mu], _lr, [lambd]) => [eta, lambd.mul(eta).mul(-1).add(1), mu],
-    finish: ([step], lr, [lambd, alpha, t0]) => [
+    afterUpdate: ([step], lr, [lambd, alpha, t0]) => [
       step,
       // The power as an exponential function, which every device has.
       lr.mul(lambd.mul(lr).mul(step).add(1).log().mul(alpha).mul(-1).exp()),
@@ -113,12 +112,11 @@ const asgd = rule<ASGDArgs, { average: boolean }>({
 });
 
 /**
- * Stochastic gradient descent whose average path is kept as `ax` in the state.
+ * ASGD (averaged stochastic gradient descent): the average of the parameters over the steps is the state entry `ax`.
  *
  * @see https://doi.org/10.1137/0330046
  */
 export class ASGD extends PointwiseOptimizer<ASGDArgs, { average: boolean }> {
-  /** Takes {@linkcode ASGDArgs}. */
   constructor(...args: Args<typeof ASGDArgs>) {
     super(asgdArgs(args), asgd);
   }

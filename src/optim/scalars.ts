@@ -1,10 +1,11 @@
 /**
- * The numbers of an update that depend on the step count or the learning rate, on the host or on the device.
+ * The derived numbers of an optimizer's update: those that depend on the step count or the learning rate, computed on
+ * the host or on the device.
  *
- * A formula is written once. With plain numbers it runs on the host. Where the learning rate is a tensor of a device, or
- * the optimizer is `capturable`, or a `GradScaler` decides on the device whether the step counts, the same formula becomes
- * kernels: the state's entries (`step`, …) are 0-d tensors then, and the derived numbers operands of the update, so that
- * nothing is read and a recorded graph counts its own replays.
+ * A formula is written once. With plain numbers it is evaluated on the host. It is compiled to kernels where the
+ * learning rate is a tensor on a device, the optimizer is `capturable`, or a `GradScaler` decides on the device whether
+ * the step counts. Then the state's entries (`step`, …) are 0-d tensors and the derived numbers are operands of the
+ * update, so that nothing is read and a recorded CUDA graph counts its replays.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ParamState } from "./optimizer.ts";
 
-/** A number of the host ({@linkcode Real}) or an expression of a kernel. */
+/** An operand of a formula: a number on the host ({@linkcode Real}) or an expression of a kernel. */
 export interface Num {
   /** The sum. */
   add(other: Num | number): Num;
@@ -30,15 +31,15 @@ export interface Num {
   mul(other: Num | number): Num;
   /** The quotient. */
   div(other: Num | number): Num;
-  /** The larger one. */
+  /** The larger one of the two. */
   max(other: Num | number): Num;
-  /** 1 divided by it. */
+  /** The reciprocal: 1 divided by the number. */
   reciprocal(): Num;
-  /** The root. */
+  /** The square root. */
   sqrt(): Num;
   /** The exponential function. */
   exp(): Num;
-  /** The exponential function less 1. */
+  /** The exponential function minus 1, exact near 0. */
   expm1(): Num;
   /** The natural logarithm. */
   log(): Num;
@@ -48,7 +49,7 @@ function valueOf(x: Num | number): number {
   return typeof x === "number" ? x : (x as Real).value;
 }
 
-/** A number of the host. */
+/** A number on the host. */
 export class Real implements Num {
   /** The number. */
   readonly value: number;
@@ -90,7 +91,7 @@ export class Real implements Num {
   }
 }
 
-/** 1 where `x` is more than `limit`, else 0. */
+/** 1 where `x` is greater than `limit`, else 0. */
 export function exceeds(x: Num, limit: number): Num {
   if (x instanceof Real) return new Real(x.value > limit ? 1 : 0);
   const expr = x as unknown as Expr;
@@ -104,35 +105,35 @@ export function choose(condition: Num, a: Num, b: Num): Num {
   return where(test.ne(0), yes, no) as unknown as Num;
 }
 
-/** `1 - beta^step`, given `log(beta)`: exact also in float32, where the power would round to 1. */
+/** The bias correction `1 - beta^step`, given `log(beta)`: exact also in float32, where the power would round to 1. */
 export function correction(step: Num, logBeta: Num): Num {
   return step.mul(logBeta).expm1().mul(-1);
 }
 
-/** Numbers that updates need; see the module's text. */
-export interface Formula {
-  /** Entries of a parameter's state and what they begin with. */
+/** The formula of the derived numbers; see the module's description. */
+export interface ScalarFormula {
+  /** The entries of a parameter's state that are numbers, with their initial values. */
   readonly entries: Readonly<Record<string, number | "lr">>;
-  /** The entries for this step, from those of the last one. */
+  /** The entries of this step, from those of the previous one. */
   readonly advance: (entries: Num[], lr: Num, constants: Num[]) => Num[];
-  /** The numbers, from the entries of this step. */
+  /** The derived numbers, from the entries of this step. */
   readonly derive?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
-  /** The entries once the update is done, if it changes them. */
-  readonly finish?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
+  /** The entries after the update, if they change once more. */
+  readonly afterUpdate?: (entries: Num[], lr: Num, constants: Num[]) => Num[];
 }
 
 /** The formula of optimizers that only count their steps. */
-export const COUNT: Formula = { entries: { step: 0 }, advance: ([step]) => [step.add(1)] };
+export const COUNT: ScalarFormula = { entries: { step: 0 }, advance: ([step]) => [step.add(1)] };
 
-/** In which order the kernels of one optimizer step run, see `batched`. */
+/** The order of the kernels of one optimizer step; see `batched`. */
 export const enum Stage {
   Advance,
   Derive,
   Update,
-  Finish,
+  AfterUpdate,
 }
 
-/** The derived numbers of a parameter on its device, each a view. */
+/** The derived numbers of a parameter on its device: one vector, and each element as a view. */
 interface Derived {
   readonly all: Tensor;
   readonly parts: readonly Tensor[];
@@ -142,48 +143,50 @@ function asTensors(make: () => Tensor): Tensor {
   return outsideScopes(() => withGrad(false, make));
 }
 
-/** A formula, ready for the host and for devices. */
+/** A prepared formula, for the host and for devices. */
 export class Scalars {
-  readonly #formula: Formula;
+  readonly #formula: ScalarFormula;
   readonly #names: readonly string[];
   readonly #advance: FusedUpdate;
   readonly #derive: FusedUpdate;
-  readonly #finish: FusedUpdate;
+  readonly #afterUpdate: FusedUpdate;
   readonly #derived = new WeakMap<ParamState, Derived>();
-  /** What the numbers were computed from last (entries, rate, constants), and what came of it. */
+  /**
+   * The inputs of the latest computation (entries, learning rate, constants); its results are in the next two fields.
+   */
   readonly #given: number[] = [];
   #numbers: readonly number[] = [];
-  #after: readonly number[] = [];
+  #entriesAfter: readonly number[] = [];
 
   /** Prepares a formula. */
-  constructor(op: string, formula: Formula) {
+  constructor(op: string, formula: ScalarFormula) {
     this.#formula = formula;
     this.#names = Object.keys(formula.entries);
     const count = this.#names.length;
-    const compute = (f: NonNullable<Formula["derive"]>, tensors: Expr[], [lr, ...constants]: Expr[]): Expr[] => {
+    const compute = (f: NonNullable<ScalarFormula["derive"]>, tensors: Expr[], [lr, ...constants]: Expr[]): Expr[] => {
       const [entries, rate, rest] = [tensors.slice(0, count), lr, constants] as unknown as [Num[], Num, Num[]];
       return f(entries, rate, rest) as unknown as Expr[];
     };
-    // A step that does not count leaves the entries as they are.
-    const stepping = (f: NonNullable<Formula["derive"]>) => (tensors: Expr[], scalars: Expr[]): Expr[] => {
+    // A skipped step leaves the entries unchanged.
+    const stepping = (f: NonNullable<ScalarFormula["derive"]>) => (tensors: Expr[], scalars: Expr[]): Expr[] => {
       const found = tensors.length > count ? tensors[count].ne(0) : null;
       return compute(f, tensors, scalars).map((next, i) => found === null ? next : where(found, tensors[i], next));
     };
-    const { advance, derive = () => [], finish = (entries) => entries } = formula;
+    const { advance, derive = () => [], afterUpdate = (entries) => entries } = formula;
     this.#advance = fused(op, stepping(advance), Stage.Advance);
-    this.#finish = fused(op, stepping(finish), Stage.Finish);
+    this.#afterUpdate = fused(op, stepping(afterUpdate), Stage.AfterUpdate);
     this.#derive = fused(op, (tensors, scalars) => {
       const values = compute(derive, tensors, scalars);
       return [values.reduceRight((rest, value, i) => where(linearIndex().eq(i), value, rest))];
     }, Stage.Derive);
   }
 
-  /** Whether an entry lies on the device already. */
+  /** Whether the entries are tensors on the device already. */
   onDevice(state: ParamState): boolean {
     return state[this.#names[0]] instanceof Tensor;
   }
 
-  /** Advances entries of the host and gives the derived numbers. */
+  /** Advances the entries of a state on the host and returns the derived numbers. */
   host(state: ParamState, lr: number, constants: readonly number[]): readonly number[] {
     const { entries } = this.#formula, names = this.#names;
     const given = this.#given, count = names.length + 1 + constants.length;
@@ -199,26 +202,26 @@ export class Scalars {
     put(names.length, lr);
     for (let i = 0; i < constants.length; i++) put(names.length + 1 + i, constants[i]);
     given.length = count;
-    // Parameters that take their steps together have the same numbers.
+    // Parameters at the same step have the same numbers, so these are computed once.
     if (!known) this.#compute();
-    for (let i = 0; i < names.length; i++) state[names[i]] = this.#after[i];
+    for (let i = 0; i < names.length; i++) state[names[i]] = this.#entriesAfter[i];
     return this.#numbers;
   }
 
-  /** The numbers and entries for what {@linkcode Scalars.host} was given. */
+  /** Computes the derived numbers and the new entries from the stored inputs. */
   #compute(): void {
-    const { advance, derive, finish } = this.#formula, count = this.#names.length;
+    const { advance, derive, afterUpdate } = this.#formula, count = this.#names.length;
     const all = this.#given.map((value) => new Real(value));
     const rate = all[count], rest = all.slice(count + 1);
     const now = advance(all.slice(0, count), rate, rest);
     this.#numbers = derive === undefined ? [] : derive(now, rate, rest).map(valueOf);
-    this.#after = (finish === undefined ? now : finish(now, rate, rest)).map(valueOf);
+    this.#entriesAfter = (afterUpdate === undefined ? now : afterUpdate(now, rate, rest)).map(valueOf);
   }
 
   /**
-   * The same on the device of `param`, with nothing read.
+   * Advances the entries on the device of `param` and returns the derived numbers as 0-d tensors; nothing is read.
    *
-   * @param foundInf where this is not 0, the entries stay
+   * @param foundInf where this is not 0, the entries do not change
    */
   device(
     param: Tensor,
@@ -243,7 +246,7 @@ export class Scalars {
     this.#advance(read, numbers, entries);
     const { parts, all } = this.#made(param, state, constants);
     if (all !== null) this.#derive(entries, numbers, [all]);
-    if (this.#formula.finish !== undefined) this.#finish(read, numbers, entries);
+    if (this.#formula.afterUpdate !== undefined) this.#afterUpdate(read, numbers, entries);
     return parts;
   }
 

@@ -9,25 +9,24 @@ import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ParamState, realOf, stateTensor } from "./optimizer.ts";
 import { OptimizerArgs, type ParamGroup, type ParamsInput } from "./param_group.ts";
-import { PointwiseOptimizer, rule, type Scalar } from "./pointwise.ts";
+import { PointwiseOptimizer, rule, type UpdateScalar } from "./pointwise.ts";
 import { exceeds, Scalars } from "./scalars.ts";
 import { currentScaling } from "./variants.ts";
 
 /** The parameters of {@linkcode SGD}. */
 export class SGDArgs extends OptimizerArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The parameters to train, or parameter groups. */
     public params: ParamsInput<SGDArgs>,
-    /** Learning rate. */
+    /** The learning rate. */
     public lr: number | Tensor = 1e-3,
-    /** Share of the previous update that is kept. */
+    /** The momentum μ: the fraction of the velocity that is kept. */
     public momentum = 0,
-    /** Share of the gradient that does not enter the momentum. */
+    /** The dampening τ: the fraction of the gradient that does not enter the velocity. */
     public dampening = 0,
-    /** Factor of the L2 penalty. */
+    /** The weight decay: the factor of the L2 penalty. */
     public weightDecay = 0,
-    /** Whether the gradient is taken as if the momentum step was made. */
+    /** Whether Nesterov momentum is used: the step follows the gradient plus μ times the new velocity. */
     public nesterov = false,
   ) {
     super();
@@ -36,12 +35,12 @@ export class SGDArgs extends OptimizerArgs {
 
 const sgdArgs = call("SGD", SGDArgs);
 
-/** Which form of the update a step takes. */
+/** The variant of the update that a step uses. */
 export type SGDFlags = { momentum: boolean; first: boolean; nesterov: boolean };
 
 const sgd = rule<SGDArgs, SGDFlags>({
   name: "SGD",
-  // What is derived is the share of the gradient that enters the momentum.
+  // The derived number is the fraction of the gradient that enters the velocity.
   scalars: ({ momentum }, [undamped], lr) => momentum === 0 ? [lr] : [lr, momentum, undamped],
   formula: ({ param, grad, state: [buffer], scalars: [lr, momentum, undamped], flags }) => {
     if (!flags.momentum) return [param.sub(grad.mul(lr))];
@@ -51,10 +50,10 @@ const sgd = rule<SGDArgs, SGDFlags>({
   },
 });
 
-/** Without momentum nothing is derived and there is no state. */
-const NOTHING: readonly Scalar[] = [], PLAIN: SGDFlags = { momentum: false, first: false, nesterov: false };
+/** Without momentum there is no state and no derived number. */
+const NOTHING: readonly UpdateScalar[] = [], PLAIN: SGDFlags = { momentum: false, first: false, nesterov: false };
 
-/** Counts the steps of a parameter, for the share of the gradient that enters the momentum: all of it in the first one. */
+/** Counts the steps of a parameter: the whole gradient enters the velocity in the first one, `1 - τ` of it later. */
 const seenSteps = new Scalars("SGD.step", {
   entries: { seen: 0 },
   advance: ([seen]) => [seen.add(1)],
@@ -62,7 +61,7 @@ const seenSteps = new Scalars("SGD.step", {
 });
 
 /**
- * Stochastic gradient descent: `v ← μ v + (1 - τ) g; p ← p - lr v`.
+ * Stochastic gradient descent with momentum: `v ← μ v + (1 - τ) g; p ← p - lr v`.
  *
  * As in PyTorch, and unlike in the papers, the learning rate is not part of the velocity.
  *
@@ -84,12 +83,11 @@ const seenSteps = new Scalars("SGD.step", {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
 export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
-  /** Steps that counted, of parameters whose first step a GradScaler may have dropped. */
+  /** The step counts of parameters whose first step a GradScaler may have skipped. */
   readonly #seen = new WeakMap<ParamState, ParamState>();
 
-  #usual: readonly Scalar[] = [];
+  #usual: readonly UpdateScalar[] = [];
 
-  /** Takes {@linkcode SGDArgs}. */
   constructor(...args: Args<typeof SGDArgs>) {
     const options = sgdArgs(args), { nesterov, momentum, dampening } = options;
     super(options, sgd);
@@ -105,21 +103,22 @@ export class SGD extends PointwiseOptimizer<SGDArgs, SGDFlags> {
     const { momentum, dampening, nesterov } = group;
     if (momentum === 0) return this.apply(param, grad, [], group, NOTHING, PLAIN);
     let buffer = (state.momentum_buffer ?? null) as Tensor | null;
-    // Whether a step that a GradScaler may have dropped was the first one, the device knows alone.
+    // Only the device knows whether a GradScaler skipped the steps so far, that is, whether this is the first one.
     const counted = currentScaling() !== null && (buffer === null || this.#seen.has(state));
     const first = buffer === null && !counted;
     if (buffer === null) {
       state.momentum_buffer = buffer = stateTensor(() => counted ? param.zerosLike() : param.emptyLike());
     }
     const undamped = counted ? this.#undamped(param, state, group) : 1 - dampening;
-    // Parameters after their first step share a list, which says that they share all else.
+    // Parameters after their first step share one list of numbers, by which the update sees that they share the
+    // variant.
     const usual = this.#usual[0] === undamped && !first ? this.#usual : [undamped];
     if (!first) this.#usual = usual;
     this.apply(param, grad, [realOf(buffer)], group, usual, { momentum: true, first, nesterov });
   }
 
-  /** The gradient's share of the velocity, all of it in the first step that counts. */
-  #undamped(param: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): Scalar {
+  /** The fraction of the gradient that enters the velocity: 1 in the first step that counts, else `1 - τ`. */
+  #undamped(param: Tensor, state: ParamState, group: ParamGroup<SGDArgs>): UpdateScalar {
     if (group.dampening === 0) return 1;
     let seen = this.#seen.get(state);
     if (seen === undefined) this.#seen.set(state, seen = {});

@@ -10,22 +10,22 @@
 
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** A computation that yields the single-element tensors whose values it goes on with. */
+/** A computation that yields lists of single-element tensors and continues with their values. */
 export type Reading<T> = Generator<readonly Tensor[], T, readonly number[]>;
 
 /** The objective at one step along the line. */
 export interface Point {
-  /** The step. */
+  /** The step size t. */
   readonly t: number;
-  /** The objective. */
+  /** The value of the objective. */
   readonly loss: number;
-  /** Its gradient. */
+  /** The gradient of the objective, as one vector. */
   readonly grad: Tensor;
-  /** Its slope along the line. */
+  /** The slope of the objective along the line: the gradient times the direction. */
   readonly slope: number;
 }
 
-/** Sufficient decrease, and how much flatter than at the start the slope must be. */
+/** The constants of the Wolfe conditions: c₁ of the sufficient decrease, c₂ of the curvature. */
 const DECREASE = 1e-4;
 const CURVATURE = 0.9;
 
@@ -41,7 +41,7 @@ function cubicMinimum(a: Point, b: Point, bounds?: readonly [number, number]): n
   return Math.min(Math.max(minimum, low), high);
 }
 
-/** What the search is doing: the bracket, whether a point in it is accepted, and what was spent. */
+/** The state of the search: the bracket, whether a point in it is accepted, and the number of iterations. */
 interface Bracket {
   points: [Point, Point] | [Point];
   done: boolean;
@@ -80,9 +80,9 @@ function trialStep(points: readonly [Point, Point], stalled: boolean): { t: numb
 }
 
 /**
- * Searches a step that satisfies the strong Wolfe conditions.
+ * Searches for a step that satisfies the strong Wolfe conditions.
  *
- * @param at the objective at a step
+ * @param at evaluates the objective at a step
  * @param t the first step that is tried
  * @param size the largest element of the direction
  * @param start the objective at step 0

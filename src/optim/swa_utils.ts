@@ -1,8 +1,8 @@
 /**
  * `optim.swaUtils`: averages of weights over training steps, by stochastic weight averaging or exponentially.
  *
- * An average is a module beside the one that is trained. How many updates it has seen is a buffer, as in PyTorch, and
- * also a number of the host, so that no update waits for a device.
+ * The averaged model is a module beside the trained one. The number of its updates is a buffer, as in PyTorch; whether
+ * there was one is also known on the host, so that no update waits for a device.
  *
  * @see https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
  * @module
@@ -24,21 +24,26 @@ import { Tensor } from "../tensor/tensor.ts";
 
 export { SWALR } from "./lr_scheduler_cyclic.ts";
 
-/** Gives the new average of one tensor from the average, the model's tensor and the number of updates so far (0-d). */
+/**
+ * A function that returns the new average of one tensor, given the average, the model's tensor and the number of
+ * updates so far (0-d).
+ */
 export type AverageFunction = (averaged: Tensor, current: Tensor, numAveraged: Tensor) => Tensor;
 
-/** Writes the new averages of many tensors in place. */
+/**
+ * A function that updates the averages of many tensors in place, given the averages, the model's tensors and the number
+ * of updates so far (0-d).
+ */
 export type MultiAverageFunction = (averaged: Tensor[], current: Tensor[], numAveraged: Tensor) => void;
 
-/** How {@linkcode AveragedModel} averages: what may follow the model. */
+/** The parameters of {@linkcode AveragedModel} after the model. */
 export class AveragingArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Where the average is kept; `null`: where the model is. */
+    /** The device of the average; `null`: that of the model. */
     public device: string | Device | null = null,
-    /** Averages one tensor; `null`: the mean of all updates. */
+    /** The averaging function of one tensor; `null`: the mean of all updates. */
     public avgFn: AverageFunction | null = null,
-    /** Averages all tensors, in place of `avgFn`. */
+    /** The averaging function of all tensors, in place of `avgFn`. */
     public multiAvgFn: MultiAverageFunction | null = null,
     /** Whether buffers are averaged too; otherwise they are copied. */
     public useBuffers = false,
@@ -47,9 +52,8 @@ export class AveragingArgs {
 
 /** The parameters of {@linkcode AveragedModel}. */
 export class AveragedModelArgs<M extends Module = Module> extends AveragingArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is averaged; it is copied. */
+    /** The model to average, which is copied. */
     public model: M,
     device?: string | Device | null,
     avgFn?: AverageFunction | null,
@@ -62,9 +66,8 @@ export class AveragedModelArgs<M extends Module = Module> extends AveragingArgs 
 
 /** The parameter of {@linkcode AveragedModel.updateParameters}. */
 export class UpdateParametersArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** What is trained. */
+    /** The model that is trained. */
     public model: Module,
   ) {}
 }
@@ -91,22 +94,22 @@ const updateArgs = call("AveragedModel.updateParameters", UpdateParametersArgs);
  * ```
  */
 export class AveragedModel<M extends Module = Module> extends Module {
-  /** The average. */
+  /** The averaged model. */
   readonly module: M;
-  /** How many updates it has seen (0-d, int64). */
+  /** The number of updates of the average (0-d, int64). */
   declare n_averaged: Tensor;
-  /** As given. */
+  /** The averaging function of one tensor, as given. */
   readonly avgFn: AverageFunction | null;
-  /** As given. */
+  /** The averaging function of all tensors, as given. */
   readonly multiAvgFn: MultiAverageFunction | null;
   /** Whether buffers are averaged. */
   readonly useBuffers: boolean;
-  /** Whether an update was made or may have been, so that the next one averages. */
+  /** Whether there was an update: `"unknown"` after a state dict was loaded, when only the device knows. */
   private started: "no" | "yes" | "unknown" = "no";
 
-  /** Takes {@linkcode AveragedModelArgs}. */
+  /** Makes an average that starts as a copy of `model`. */
   constructor(model: M, ...args: Args<typeof AveragingArgs>);
-  /** Takes {@linkcode AveragedModelArgs} by name. */
+  /** Makes an average, with all arguments by name. */
   constructor(named: { readonly model: M } & Named<AveragingArgs>);
   constructor(...args: readonly unknown[]) {
     super();
@@ -127,19 +130,19 @@ export class AveragedModel<M extends Module = Module> extends Module {
     });
   }
 
-  /** What the average computes. */
+  /** The output of the averaged model. */
   override forward(...args: Parameters<M["forward"]>): ReturnType<M["forward"]> {
     return this.module.call(...args) as ReturnType<M["forward"]>;
   }
 
-  /** Takes the weights of a model into the average; the first time they become the average. */
+  /** Updates the average by the parameters of a model; the first update copies them. */
   updateParameters(...args: Args<typeof UpdateParametersArgs>): void {
     const { model } = updateArgs(args);
     checkInstance("updateParameters", "model", model, Module);
     withGrad(false, () => scope(() => this.update(model)));
   }
 
-  /** One update; what it makes is released by its caller's scope. */
+  /** One update; the caller's scope releases the temporary tensors. */
   private update(model: Module): void {
     const all = (module: Module): Tensor[] => [...module.parameters(), ...(this.useBuffers ? module.buffers() : [])];
     const averaged = all(this.module).map((x) => x.detach());
@@ -163,12 +166,12 @@ export class AveragedModel<M extends Module = Module> extends Module {
     this.n_averaged.add_(1);
   }
 
-  /** Copies what is current if the loaded average was never updated; the device decides, nothing is read. */
+  /** Copies the model's tensors if the loaded average was never updated. The device decides, so nothing is read. */
   private startWhereNew(averaged: Tensor[], current: Tensor[]): void {
     averaged.forEach((x, i) => x.copy_(where(this.n_averaged.to(x.device).eq(0), current[i], x)));
   }
 
-  /** Averages by the functions given, each device's tensors together. */
+  /** Averages with the given functions, all tensors of a device together. */
   private average(averaged: Tensor[], current: Tensor[]): void {
     const one = this.avgFn;
     if (one !== null) {
@@ -185,9 +188,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
 
 /** The parameters of {@linkcode getEmaAvgFn} and {@linkcode getEmaMultiAvgFn}. */
 export class EmaArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The share of the old average, in [0, 1]. */
+    /** The decay rate: the weight of the old average, in [0, 1]. */
     public decay = 0.999,
   ) {}
 }
@@ -197,7 +199,7 @@ function checkDecay(op: string, decay: number): void {
 }
 
 /**
- * An exponential average of one tensor, for `avgFn`.
+ * Makes an `avgFn` that computes the exponential moving average of one tensor.
  *
  * @throws {ArgumentError} if the decay is not in [0, 1]
  */
@@ -207,7 +209,7 @@ export const getEmaAvgFn: Func<typeof EmaArgs, AverageFunction> = func("getEmaAv
 });
 
 /**
- * An exponential average, for `multiAvgFn`.
+ * Makes a `multiAvgFn` that computes exponential moving averages.
  *
  * @throws {ArgumentError} if the decay is not in [0, 1]
  */
@@ -225,14 +227,14 @@ export const getEmaMultiAvgFn: Func<typeof EmaArgs, MultiAverageFunction> = func
   },
 );
 
-/** The mean of all updates of one tensor, for `avgFn`. */
+/** Makes an `avgFn` that computes the mean of all updates of one tensor. */
 export const getSwaAvgFn: Func<typeof NoArgs, AverageFunction> = func(
   "getSwaAvgFn",
   NoArgs,
   () => (averaged, current, count) => averaged.add(current.sub(averaged).div(count.add(1))),
 );
 
-/** The mean of all updates, for `multiAvgFn`. */
+/** Makes a `multiAvgFn` that computes the means of all updates. */
 export const getSwaMultiAvgFn: Func<typeof NoArgs, MultiAverageFunction> = func("getSwaMultiAvgFn", NoArgs, () => {
   const average = getSwaAvgFn();
   return (averaged, current, count) => averaged.forEach((x, i) => x.copy_(average(x, current[i], count)));
@@ -240,19 +242,18 @@ export const getSwaMultiAvgFn: Func<typeof NoArgs, MultiAverageFunction> = func(
 
 /** The parameters of {@linkcode updateBn}. */
 export class UpdateBnArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Gives inputs, or arrays that begin with one. */
+    /** The loader: yields inputs, or arrays whose first element is the input. */
     public loader: AsyncIterable<unknown> | Iterable<unknown>,
-    /** Usually an {@linkcode AveragedModel}. */
+    /** The model, usually an {@linkcode AveragedModel}. */
     public model: Module,
-    /** Where inputs are moved; `null` leaves them where they are. */
+    /** The device that inputs are moved to; `null`: they are not moved. */
     public device: string | Device | null = null,
   ) {}
 }
 
 /**
- * Computes the running statistics of a model's batch normalisations again, from all batches of `loader`.
+ * Computes the running statistics of a model's batch normalisations anew, from all batches of `loader`.
  *
  * Differs from PyTorch: asynchronous, as loaders are.
  */

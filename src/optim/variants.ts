@@ -1,8 +1,8 @@
 /**
  * Pointwise updates that exist in several variants: one kernel per combination of flags.
  *
- * A formula says what one optimizer computes. What they share is added here: the direction, the decay of the weights, and
- * what a `GradScaler` asks for.
+ * A formula is the update of one optimizer. The parts that all optimizers share are added here: the direction, weight
+ * decay, and the division by a `GradScaler`'s scale with its skipped steps.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { Stage } from "./scalars.ts";
 export type Flags = Readonly<Record<string, boolean>>;
 
 /**
- * What a formula is given.
+ * The operands of a formula.
  *
  * @internal
  */
-export interface Operands<F extends Flags> {
+export interface UpdateOperands<F extends Flags> {
   /** The parameter, with decoupled decay applied. */
   readonly param: Expr;
   /** The gradient to descend along, with coupled decay applied. */
@@ -34,26 +34,31 @@ export interface Operands<F extends Flags> {
 }
 
 /**
- * The new parameter, then the new state, as expressions.
+ * A formula: returns the expressions of the new parameter and of the new state's tensors.
  *
  * @internal
  */
-export type UpdateFormula<F extends Flags> = (operands: Operands<F>) => readonly Expr[];
+export type UpdateFormula<F extends Flags> = (operands: UpdateOperands<F>) => readonly Expr[];
 
-/** How weights decay: not, through the gradient (an L2 penalty), or by themselves. */
+/**
+ * The kind of weight decay: none, coupled (an L2 penalty, through the gradient), or decoupled (the weights are shrunk).
+ */
 export type Decay = "none" | "coupled" | "decoupled";
 
-/** What a `GradScaler` lets updates do: divide the gradients, and change nothing where one of them was not finite. */
+/**
+ * What a `GradScaler` passes to updates: the scale to divide gradients by, and whether to change nothing, because one
+ * of them was not finite.
+ */
 export interface Scaling {
-  /** The divisor. */
+  /** The scale that gradients are divided by. */
   readonly gradScale: Tensor | null;
-  /** Not 0 where the step does not count. */
+  /** Not 0 where the step is skipped. */
   readonly foundInf: Tensor | null;
 }
 
 let scaling: Scaling | null = null;
 
-/** Runs `fn` with updates that heed a scaling. */
+/** Runs `fn`; the updates in it apply a scaling. */
 export function withScaling<R>(next: Scaling | null, fn: () => R): R {
   const before = scaling;
   scaling = next;
@@ -64,12 +69,15 @@ export function withScaling<R>(next: Scaling | null, fn: () => R): R {
   }
 }
 
-/** The scaling that updates heed now. */
+/** The scaling that updates apply now. */
 export function currentScaling(): Scaling | null {
   return scaling;
 }
 
-/** An update that heeds the scaling; its second tensor is the gradient, its outputs replace the others in order. */
+/**
+ * Compiles an update with and without scaling. Its second tensor is the gradient; its outputs replace the other tensors
+ * in order.
+ */
 function scalable(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[]): FusedUpdate {
   const plain = fused(op, build, Stage.Update);
   const scaled = [false, true].map((divides) =>
@@ -92,21 +100,21 @@ function scalable(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[
   };
 }
 
-/** The updates of one formula, each compiled when first used. */
+/** The updates of one formula, one per variant, each compiled when first used. */
 export class Variants<F extends Flags> {
   readonly #op: string;
   readonly #formula: UpdateFormula<F>;
   readonly #made = new Map<string, FusedUpdate>();
-  /** The last variant that was asked for, which most often is the next one too. */
+  /** The variant used last, which usually is the next one too. */
   #last: { decay: Decay; maximize: boolean; flags: F; update: FusedUpdate } | null = null;
 
-  /** Takes the name for messages, and the formula. */
+  /** Takes the name of the op, for messages, and the formula. */
   constructor(op: string, formula: UpdateFormula<F>) {
     this.#op = op;
     this.#formula = formula;
   }
 
-  /** The update of a variant: of parameter, gradient and state; the factor of decay is the last of its scalars. */
+  /** The update of a variant, of parameter, gradient and state; with decoupled decay its last scalar is the factor. */
   get(decay: Decay, maximize: boolean, flags: F): FusedUpdate {
     const last = this.#last;
     if (last !== null && last.decay === decay && last.maximize === maximize && sameFlags(last.flags, flags)) {
@@ -125,7 +133,7 @@ export class Variants<F extends Flags> {
       const scalars = [...numbers], factor = decay === "none" ? null : scalars.pop()!;
       const signed = maximize ? rawGrad.neg() : rawGrad;
       const grad = decay === "coupled" ? signed.add(weight.mul(factor!)) : signed;
-      // Of decoupled decay the factor is 1 - lr · weightDecay.
+      // With decoupled decay the factor is 1 - lr · weightDecay.
       const param = decay === "decoupled" ? weight.mul(factor!) : weight;
       return [...this.#formula({ param, grad, state, scalars, flags })];
     });
@@ -137,7 +145,7 @@ function sameFlags(a: Flags, b: Flags): boolean {
   return true;
 }
 
-/** `a` moved towards `b` by a share of `weight`. */
+/** Linear interpolation from `a` to `b` by `weight`: `a + weight · (b - a)`. */
 export function lerp(a: Expr, b: Expr, weight: Expr): Expr {
   return a.add(b.sub(a).mul(weight));
 }

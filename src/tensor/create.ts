@@ -13,12 +13,12 @@ import { backendOf } from "../backend/mod.ts";
 import { Storage } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
 
-/** An uninitialised dense tensor on the backend of `like`, the usual case inside ops. */
+/** An uninitialised contiguous tensor on the device of `like`, the usual case inside ops. */
 export function emptyLikeDevice(op: string, shape: readonly number[], dtype: DType, like: Tensor): Tensor {
   return allocate(op, shape, dtype, like.storage.backend, like.storage.device);
 }
 
-/** Uninitialised, with the given strides, which leave no gaps. */
+/** An uninitialised tensor with the given strides, which must leave no gaps. */
 export function emptyWithStrides(
   op: string,
   shape: readonly number[],
@@ -37,13 +37,16 @@ export function checkDtype(op: string, dtype: unknown): asserts dtype is DType {
   }
 }
 
-/** An uninitialised dense tensor on a device. */
+/** An uninitialised contiguous tensor on a device. */
 export function emptyOn(op: string, shape: readonly number[], dtype: DType, device: Device): Tensor {
   checkDtype(op, dtype);
   return allocate(op, shape, dtype, backendOf(device), device);
 }
 
-/** The widest floating dtype of a tensor's device: exact for integers up to 2^53, or 2^24 where it has no float64. */
+/**
+ * The widest floating dtype of a tensor's device: float64, or float32 where the device has no float64. Integers are
+ * exact in it up to 2^53 or 2^24.
+ */
 export function widestFloat(x: Tensor): DType {
   return x.storage.backend.supports(float64) ? float64 : float32;
 }
@@ -58,14 +61,14 @@ export function checkRoom(op: string, shape: readonly number[], dtype: DType, li
   roomFor(op, shape, dtype, like.storage.backend, like.storage.device);
 }
 
-/** The elements of a result: the one place where counts that are not exact and sizes beyond the device end. */
+/** The number of elements of a result; throws where it is too large to be counted exactly or for the device. */
 function roomFor(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): number {
   const elements = countElements(op, shape), bytes = elements * dtype.itemsize;
   if (bytes > backend.maxBytes) throw tooLarge(op, shape, dtype, bytes, device, backend.maxBytes);
   return elements;
 }
 
-/** Every tensor's memory is asked for here. */
+/** Allocates the storage of a contiguous tensor; every op's result is made here. */
 function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {
   const elements = roomFor(op, shape, dtype, backend, device), bytes = elements * dtype.itemsize;
   let block: Block;

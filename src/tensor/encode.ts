@@ -1,7 +1,7 @@
 /**
- * Between JavaScript values and the little-endian bytes that tensors hold.
+ * Encoding: JavaScript values to the little-endian bytes that tensors hold, and back.
  *
- * Halves are shown to JavaScript as float32, bools as bytes, complex values as interleaved pairs.
+ * JavaScript sees float16 and bfloat16 as float32, bools as bytes, complex values as interleaved pairs.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { fromFloat8, toFloat8 } from "../base/float8.ts";
 
 const scratch = new DataView(new ArrayBuffer(4));
 
-/** A float32's bits rounded to bfloat16, ties to even; NaN stays NaN. */
+/** The bits of a number rounded to bfloat16, ties to even; NaN stays NaN. */
 function toBfloat16Bits(value: number): number {
   scratch.setFloat32(0, value);
   const bits = scratch.getUint32(0);
@@ -19,7 +19,7 @@ function toBfloat16Bits(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-/** An uninitialised array of the type that holds `dtype` as kernels see it. */
+/** A typed array of zeros whose elements have the bytes of `dtype`. */
 function storageArray(dtype: DType, length: number): ArrayBufferView<ArrayBuffer> & { [i: number]: number | bigint } {
   switch (dtype.name) {
     case "bool":
@@ -103,7 +103,7 @@ export function decode(bytes: Uint8Array<ArrayBuffer>, dtype: DType): DataArray 
   }
 }
 
-/** One element as JavaScript gives it: booleans for bool, numbers for safe int64 values and bigints beyond. */
+/** One element as a JavaScript value: a boolean for bool; for int64 a number where that is exact, else a bigint. */
 export function elementOf(value: number | bigint, dtype: DType): number | bigint | boolean {
   if (dtype.name === "bool") return value !== 0;
   if (typeof value !== "bigint") return value;

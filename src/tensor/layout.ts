@@ -1,7 +1,7 @@
 /**
- * Iterations in memory order: an op over tensors that are dense in another order than row-major (transposed, channels
- * last) is the same op over row-major ones with its dimensions renamed. So kernels need no notion of layouts: they are
- * handed views whose dimensions are sorted by stride, and find them dense.
+ * Iteration in memory order: an elementwise op over tensors that are dense in another order than row-major (transposed,
+ * channels last) is the same op over row-major ones with its dimensions renamed. So kernels need no notion of layouts:
+ * they are handed views whose dimensions are sorted by stride, and find them dense.
  *
  * @module
  */
@@ -19,7 +19,10 @@ import type { DType } from "../base/dtype.ts";
 import { emptyLikeDevice, emptyOn, emptyWithStrides } from "./create.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Uninitialised memory for the result of an elementwise op, laid out as PyTorch lays it out: as the operands are. */
+/**
+ * An uninitialised tensor for the result of an elementwise op, with its dimensions in the operands' memory order, as in
+ * PyTorch.
+ */
 export function emptyResult(
   op: string,
   shape: readonly number[],
@@ -36,7 +39,7 @@ export function emptyResult(
   return emptyLikeDevice(op, shape, dtype, like);
 }
 
-/** Uninitialised, of the shape of `input`, laid out as it is (without its gaps) or as `format` says. */
+/** An uninitialised tensor of the shape of `input`, in its memory order (without its gaps) or in that of `format`. */
 export function emptyAs(
   op: string,
   input: Tensor,
@@ -52,7 +55,7 @@ export function emptyAs(
   return new Tensor(flat.storage, input.shape, strides, 0, dtype, isContiguous(input.shape, strides));
 }
 
-/** `x`, which broadcasts to as many dimensions as `order` has, with those dimensions in the order given. */
+/** A view of `x`, broadcast to as many dimensions as `order` has, with the dimensions permuted by `order`. */
 export function reordered(x: Tensor, order: readonly number[]): Tensor {
   const lead = order.length - x.shape.length;
   const shape = order.map((d) => d < lead ? 1 : x.shape[d - lead]);
@@ -60,7 +63,7 @@ export function reordered(x: Tensor, order: readonly number[]): Tensor {
   return new Tensor(x.storage, shape, strides, x.offset, x.dtype, isContiguous(shape, strides));
 }
 
-/** The order in which the memory of `x` is dense, where it is not row-major; else `null`. */
+/** The permutation of dimensions that makes `x` contiguous, where it is dense but not row-major; else `null`. */
 export function denseOrder(x: Tensor): number[] | null {
   if (x.dense) return null;
   const order = memoryOrder(x.strides);

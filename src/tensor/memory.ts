@@ -1,5 +1,5 @@
 /**
- * What the user can ask of memory: figures per device, and giving cached blocks back.
+ * Memory from the user's side: statistics per device, and returning cached blocks to the system.
  *
  * @module
  */
@@ -10,9 +10,8 @@ import type { BackendInfo, MemoryStats } from "../backend/backend.ts";
 import { backendOf, getDefaultDevice } from "../backend/mod.ts";
 import { yieldToFinalizers } from "./pressure.ts";
 
-/** The parameters of what is asked of one device. */
+/** The parameters of the functions about the memory of one device. */
 export class OfDeviceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device; `null`: the default one. */
     public device: string | Device | null = null,
@@ -23,21 +22,23 @@ function backendFor(device: string | Device | null) {
   return backendOf(device === null ? getDefaultDevice() : parseDevice(device));
 }
 
-/** Figures of a device's allocator. */
+/**
+ * The statistics of a device's allocator: bytes in use, at the peak and obtained from the system, and counts of blocks.
+ */
 export const memoryStats: Func<typeof OfDeviceArgs, MemoryStats> = func(
   "memoryStats",
   OfDeviceArgs,
   ({ device }) => backendFor(device).memoryStats(),
 );
 
-/** Makes the peak figures start again from what is live. */
+/** Sets the peak statistics back to the present values. */
 export const resetPeakMemoryStats: Func<typeof OfDeviceArgs, void> = func(
   "resetPeakMemoryStats",
   OfDeviceArgs,
   ({ device }) => backendFor(device).resetPeakMemoryStats(),
 );
 
-/** Returns cached blocks to the system where that is possible. */
+/** Returns cached, unused blocks to the system where the device allows that. */
 export const emptyCache: Func<typeof OfDeviceArgs, void> = func(
   "emptyCache",
   OfDeviceArgs,
@@ -51,7 +52,7 @@ export const collectGarbage: Func<typeof OfDeviceArgs, Promise<void>> = func(
   ({ device }) => yieldToFinalizers(backendFor(device)),
 );
 
-/** Which device and which kernel library run. */
+/** The name of a device and of the kernel library that runs there. */
 export const info: Func<typeof OfDeviceArgs, BackendInfo> = func(
   "info",
   OfDeviceArgs,

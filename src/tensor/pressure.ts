@@ -1,9 +1,9 @@
 /**
- * Giving the garbage collector its chance.
+ * Memory pressure: when the garbage collector is made to run.
  *
- * Finalizers run only in a macrotask, never inside a synchronous loop, so everything that waits anyway (value reads, the
- * DataLoader) passes through here. The collector does not see native memory; when much of it was allocated since the last
- * collection, one is forced, so that plain code without annotations runs in bounded memory.
+ * Finalizers run only in a macrotask, never inside a synchronous loop, so everything that waits anyway (value reads,
+ * the DataLoader) passes through here. The collector does not see native memory; when much of it was allocated since
+ * the last collection, one is forced, so that plain code without annotations runs in bounded memory.
  *
  * @module
  */
@@ -14,13 +14,15 @@ import type { Backend } from "../backend/backend.ts";
 /** A collection is forced when this many bytes, or this part of what was live, were allocated and not freed since the last one. */
 const GROWTH_BYTES = 256 * 2 ** 20;
 const GROWTH_PART = 0.25;
-/** The same for a number of blocks: small tensors cost the JavaScript heap, too. */
+/** The same limit for the number of blocks: small tensors cost memory of the JavaScript heap, too. */
 const GROWTH_BLOCKS = 1 << 14;
 
-/** The same for the device's own objects that only a collection frees (WebGPU's bind groups): some 1.5 KB each. */
+/** The same limit for the device's objects that only a collection frees (WebGPU's bind groups): some 1.5 KB each. */
 const GROWTH_OBJECTS = 1 << 14;
 
-/** What was live after the last forced collection, and how patient to be: collections that free little are spaced out. */
+/**
+ * What was live after the last forced collection, and the factor of the limits: it grows while collections free little.
+ */
 interface Watch {
   bytes: number;
   blocks: number;
@@ -29,7 +31,9 @@ interface Watch {
 }
 
 const watches = new Map<Backend, Watch>();
-/** Lets finalizers run, after a forced collection where the device's memory has grown much. */
+/**
+ * Yields one macrotask, in which finalizers run; forces a collection before it where much was allocated on the device.
+ */
 export async function yieldToFinalizers(backend: Backend): Promise<void> {
   let watch = watches.get(backend);
   if (watch === undefined) watches.set(backend, watch = { bytes: 0, blocks: 0, patience: 1, objects: 0 });

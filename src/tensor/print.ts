@@ -1,5 +1,5 @@
 /**
- * How a tensor prints: PyTorch's `repr`, character for character.
+ * Printing of tensors: PyTorch's `repr`, character for character.
  *
  * A pure function from values, shape and dtype to text; it reads no device. The one idea: every element of a tensor is
  * printed at one width, in one of three float styles (integers with a dot, fixed, scientific) that the non-zero finite
@@ -13,7 +13,7 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import { complex128, complex64, type DType, float64, getDefaultDtype } from "../base/dtype.ts";
 import { numelOf } from "../base/shape.ts";
 
-/** How tensors are printed; see {@linkcode setPrintoptions}. */
+/** The options of printing; see {@linkcode setPrintoptions}. */
 export interface PrintOptions {
   /** Digits after the point of floating values. @default {4} */
   precision: number;
@@ -32,7 +32,6 @@ export type PrintProfile = "default" | "short" | "full";
 
 /** The parameters of {@linkcode setPrintoptions}; `null` leaves a setting, `sciMode` excepted. */
 export class SetPrintoptionsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Digits after the point of floating values. */
     public precision: number | null = null,
@@ -102,7 +101,7 @@ export const getPrintoptions: Func<typeof NoArgs, PrintOptions> = func(
   () => ({ ...current }),
 );
 
-/** What surrounds a tensor's values. */
+/** The text around a tensor's values: prefix, device, `requires_grad` and `grad_fn`. */
 export interface TensorSuffixes {
   /** The device's name where it should be shown. */
   device?: string | null;
@@ -166,7 +165,7 @@ export function formatValues(
   return writer.write(0, 0, indent);
 }
 
-/** Dtypes that PyTorch does not name, because literals give them. */
+/** Whether PyTorch prints tensors of a dtype without `dtype=…`: the dtypes that literals have. */
 function isUnnamed(dtype: DType): boolean {
   const float = getDefaultDtype();
   const complex = float === float64 ? complex128 : complex64;
@@ -198,7 +197,7 @@ function shownIndices(size: number, summarize: boolean, edge: number): number[] 
   return Array.from({ length: 2 * edge }, (_, i) => (i < edge ? i : size - 2 * edge + i));
 }
 
-/** One column style for all shown values of a tensor (or of its real or imaginary parts). */
+/** The number format that all shown values of a tensor (or of its real or imaginary parts) share. */
 class Style {
   readonly #floating: boolean;
   readonly #bool: boolean;
@@ -250,7 +249,7 @@ class Style {
   }
 }
 
-/** Walks the shown part of a tensor. */
+/** Writes the shown elements of a tensor as nested brackets. */
 class Writer {
   readonly #data: ArrayLike<number | bigint>;
   readonly #shape: readonly number[];

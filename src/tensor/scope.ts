@@ -1,5 +1,6 @@
 /**
- * Scopes over values: finding the tensors in what a function returns, `scope` and `keep`.
+ * `scope` and `keep`: releasing the tensors that a function made and did not return. Also the search for tensors in
+ * values.
  *
  * @module
  */

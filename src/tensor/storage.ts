@@ -1,10 +1,11 @@
 /**
- * Storage: a block of device memory, shared by views, and who owns it.
+ * Storage: a block of device memory that a tensor and its views share, and who owns it.
  *
- * JavaScript has no reference counts, so ownership is decided where the library can know it. A storage carries *claims*:
- * one of its maker (the scope it was made in, or the user at top level) and one per saved tensor of the autograd graph.
- * At zero claims the block returns to the pool at once. The garbage collector is only the fallback: what belongs to the
- * user at top level is registered with a finalizer, and so is, once per outermost call, what a graph still saves.
+ * JavaScript has no reference counts, so ownership is decided where the library can know it. A storage carries
+ * *claims*: one of its maker (the scope it was made in, or the user at top level) and one per saved tensor of the
+ * autograd graph. At zero claims the block returns to the pool at once. The garbage collector is only the fallback:
+ * what belongs to the user at top level is registered with a finalizer, and so is, once per outermost call, what a
+ * graph still saves.
  *
  * @module
  */
@@ -16,14 +17,14 @@ import type { Backend, Block } from "../backend/backend.ts";
 /** The block of every released storage. No kernel sees it: ops check `released` first. */
 const RELEASED: Block = { address: 0, bytes: 0 };
 
-/** What a finalizer needs to return a block; `block` becomes null when it was returned by other means. */
+/** The block that a finalizer returns; `null` once it was returned by other means. */
 interface Ticket {
   block: Block | null;
   readonly backend: Backend;
   readonly graph: GraphRecord | null;
 }
 
-/** The blocks that one outermost call left to its graph. */
+/** The blocks that only the graph of one outermost call still needs. */
 interface GraphRecord {
   tickets: Ticket[];
   live: number;
@@ -63,31 +64,31 @@ let current: Scope | null = null;
 
 /** Device memory that tensors view. */
 export class Storage {
-  /** The memory; an empty block once released. */
+  /** The block of memory; an empty one once released. */
   block: Block;
   /** The device's kernels. */
   readonly backend: Backend;
-  /** Where it is. */
+  /** The device that holds the memory. */
   readonly device: Device;
-  /** Its size in bytes, as PyTorch counts it. */
+  /** The size in bytes, without the allocator's rounding. */
   readonly nbytes: number;
-  /** Counts writes, so that autograd notices when a saved tensor was modified. */
+  /** The version: the number of in-place writes. Autograd compares it to find saved tensors that were modified. */
   version = 0;
-  /** Which op made it, for the message of {@linkcode ReleasedError}. */
+  /** The name of the op that made it, for the message of {@linkcode ReleasedError}. */
   readonly madeBy: string;
-  /** Owners: the maker, and one per saved tensor. */
+  /** The reference count: one claim of the maker and one per saved tensor. */
   private claims = 1;
   private ticket: Ticket | null = null;
-  /** Keeps the finalizer's cohort alive; see `joinCohort`. */
+  /** A reference to the cohort that shares this storage's finalizer; see `joinCohort`. */
   private cohort: object | null = null;
-  /** The id of the scope whose results include this storage. */
+  /** The id of the last scope that found this storage in its result. */
   mark = 0;
   /** Exempt from scopes: the user keeps it, and the collector frees it. */
   private kept = false;
   /** Exempt from scopes: an explicit owner (a leaf's gradient, the engine) took over the maker's claim. */
   adopted = false;
 
-  /** Takes ownership of `block` for the current scope, or for the user. */
+  /** Makes a storage of `block`, owned by the current scope or, outside of scopes, by the user. */
   constructor(block: Block, backend: Backend, device: Device, nbytes: number, madeBy: string) {
     this.block = block;
     this.backend = backend;
@@ -103,7 +104,9 @@ export class Storage {
     return this.block === RELEASED;
   }
 
-  /** Leaves freeing to the collector: of this object, or of the graph recorded in `graph`. */
+  /**
+   * Lets the garbage collector free the block: with this object, or, given `graph`, with the graph that it stands for.
+   */
   handToCollector(graph: GraphRecord | null): void {
     if (this.released) return;
     if (this.ticket !== null) {
@@ -135,27 +138,27 @@ export class Storage {
     else this.handToCollector(null);
   }
 
-  /** Whether the collector frees it already, so that no other owner can. */
+  /** Whether the garbage collector frees it, so that no other owner may. */
   get collected(): boolean {
     return this.ticket !== null && this.ticket.graph === null;
   }
 
-  /** Adds an owner. */
+  /** Adds a claim. */
   claim(): void {
     this.claims++;
   }
 
-  /** Removes an owner; the last one returns the memory. */
+  /** Gives up a claim; the last one returns the memory to the pool. */
   unclaim(): void {
     if (this.claims > 0 && --this.claims === 0) this.release();
   }
 
-  /** Whether there is exactly one owner. */
+  /** Whether there is exactly one claim. */
   get soleOwner(): boolean {
     return this.claims === 1;
   }
 
-  /** Returns the memory to the pool now, whoever owns it. */
+  /** Returns the memory to the pool now, whatever claims there are. */
   release(): void {
     if (this.block === RELEASED) return;
     this.backend.free(this.block);
@@ -174,7 +177,7 @@ function dropFromRecord(graph: GraphRecord): void {
   graphRegistry.unregister(graph);
 }
 
-/** Throws the error of touching a released tensor. */
+/** Throws the error for the use of a released tensor. */
 export function throwReleased(op: string, storage: Storage): never {
   throw new ReleasedError(
     `${op}(): the tensor was released: it was made by ${storage.madeBy}() inside a module call, scope or backward that has ` +
@@ -184,14 +187,17 @@ export function throwReleased(op: string, storage: Storage): never {
 
 let scopeCount = 0;
 
-/** One module call, composite op or user scope: the storages made inside it. */
+/** An ownership scope, that of a module call, a composite op or `scope()`: the storages made inside it. */
 class Scope {
   readonly id = ++scopeCount;
   readonly parent: Scope | null;
   readonly storages: Storage[] = [];
   /** Storages that only the graph still needs; collected by the outermost scope. */
   readonly saved: Storage[] = [];
-  /** Referenced by every graph node made inside the outermost scope: when it is collected, the graph is gone. */
+  /**
+   * An object that every graph node made inside the outermost scope references: when it is collected, the graph is
+   * gone.
+   */
   readonly guard: object;
 
   constructor(parent: Scope | null) {
@@ -224,14 +230,16 @@ class Scope {
     if (record.live > 0) graphRegistry.register(this.guard, record, record);
   }
 
-  /** Leaves everything to the collector (an asynchronous body still uses it). */
+  /** Leaves all storages to the collector, for an asynchronous body, which still uses them. */
   handOver(): void {
     for (const storage of this.storages) storage.handToCollector(null);
     for (const storage of this.saved) storage.handToCollector(null);
   }
 }
 
-/** What graph nodes hold on to while a scope is open; see {@linkcode Storage}. */
+/**
+ * The object that graph nodes made in the open scope must reference; `null` outside of scopes. See {@linkcode Storage}.
+ */
 export function graphGuard(): object | null {
   return current === null ? null : current.guard;
 }

@@ -1,8 +1,8 @@
 /**
  * `Tensor`: shape, strides and offset over a {@linkcode Storage}, and what autograd knows about it.
  *
- * The class holds what needs its private state. Every operation is a free function of `src/ops`, attached here as a
- * method by `src/ops/methods.ts`; the interface below gives those methods their types.
+ * The class holds the geometry, the storage and the autograd record. Every operation is a free function of `src/ops`,
+ * attached here as a method by `src/ops/methods.ts`; the interface below gives those methods their types.
  *
  * @module
  */
@@ -22,16 +22,15 @@ import { type Storage, throwReleased } from "./storage.ts";
 
 /** The parameters of {@linkcode Tensor.size} and {@linkcode Tensor.stride}. */
 export class SizeDimArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** The dimension; `null`: all of them. */
+    /** The dimension, negative from the end; `null`: all of them, as a list. */
     public dim: number | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode Tensor.isContiguous}. */
 export class IsContiguousArgs {
-  /** The order that is asked for: `channelsLast` for 4 dimensions, `channelsLast3d` for 5. */
+  /** The memory format to test for: row-major, `channelsLast` (4 dimensions) or `channelsLast3d` (5 dimensions). */
   memoryFormat: MemoryFormat = "contiguous_format";
 }
 
@@ -47,10 +46,10 @@ const noArgs = {
   dispose: call("dispose", NoArgs),
 };
 
-/** A multi-dimensional array of one dtype on one device; see also the members of `TensorMethods`. */
+/** The members of {@linkcode Tensor} that other layers attach: its operations and its autograd state. */
 export interface Tensor extends TensorMethods, TensorAutograd {}
 
-/** A multi-dimensional array of one dtype on one device. */
+/** A multi-dimensional array whose elements have one dtype and lie on one device. */
 export class Tensor implements Strided {
   /**
    * The memory, shared with views.
@@ -58,18 +57,18 @@ export class Tensor implements Strided {
    * @internal
    */
   readonly storage: Storage;
-  /** Sizes. */
+  /** The size of each dimension; `[]` for a 0-d tensor. */
   readonly shape: readonly number[];
-  /** Steps between neighbours in each dimension, in elements. */
+  /** The stride of each dimension: how far apart neighbours along it lie in the storage, in elements. */
   readonly strides: readonly number[];
-  /** The first element's position in the storage, in elements. */
+  /** The storage offset: the position of the first element in the storage, in elements. */
   readonly offset: number;
-  /** Element type. */
+  /** The type of the elements. */
   readonly dtype: DType;
-  /** Whether elements lie in row-major order without gaps. */
+  /** Whether the tensor is contiguous: elements lie in row-major order without gaps. */
   readonly dense: boolean;
   /**
-   * Autograd's record of this tensor; `null` for one that never took part.
+   * Autograd's record of this tensor; `null` for a tensor that never took part in a graph.
    *
    * @internal
    */
@@ -97,7 +96,7 @@ export class Tensor implements Strided {
     this.dense = dense;
   }
 
-  /** Where the values are. */
+  /** The device that holds the values. */
   get device(): Device {
     return this.storage.device;
   }
@@ -113,7 +112,7 @@ export class Tensor implements Strided {
     return this.shape.length;
   }
 
-  /** The sizes. */
+  /** The size of each dimension: the shape. */
   size(): readonly number[];
   /** The size of one dimension. */
   size(...args: Args<typeof SizeDimArgs>): number;
@@ -122,9 +121,9 @@ export class Tensor implements Strided {
     return dim === null ? this.shape : this.shape[wrapDim("size", dim, this.ndim)];
   }
 
-  /** The steps between neighbours, in elements. */
+  /** The stride of each dimension, in elements. */
   stride(): readonly number[];
-  /** The step of one dimension, in elements. */
+  /** The stride of one dimension, in elements. */
   stride(...args: Args<typeof SizeDimArgs>): number;
   stride(...args: readonly unknown[]): readonly number[] | number {
     const { dim } = strideArgs(args);
@@ -137,25 +136,23 @@ export class Tensor implements Strided {
     return numelOf(this.shape);
   }
 
-  /** The bytes of one element. */
+  /** The size of one element in bytes. */
   get itemsize(): number {
     return this.dtype.itemsize;
   }
 
-  /** The bytes of one element. */
+  /** The size of one element in bytes. */
   elementSize(...args: Args<typeof NoArgs>): number {
     if (args.length > 0) noArgs.elementSize(args);
     return this.dtype.itemsize;
   }
 
-  /** The bytes of all elements. */
+  /** The size of all elements in bytes: `numel()` times `itemsize`; a view may span more of its storage. */
   get nbytes(): number {
     return this.numel() * this.dtype.itemsize;
   }
 
-  /**
-   * Whether elements lie without gaps in row-major order, or in that of `memoryFormat`.
-   */
+  /** Whether elements lie without gaps in the order of `memoryFormat`: row-major unless another one is named. */
   isContiguous(...args: Args<typeof IsContiguousArgs>): boolean {
     if (args.length === 0) return this.dense;
     const { memoryFormat: format } = isContiguousArgs(args);
@@ -163,18 +160,20 @@ export class Tensor implements Strided {
     return this.shape.length === (format === "channels_last" ? 4 : 5) && isChannelsLast(this);
   }
 
-  /** The position of the first element in the storage, in elements. */
+  /** The storage offset: the position of the first element in the storage, in elements. */
   storageOffset(...args: Args<typeof NoArgs>): number {
     if (args.length > 0) noArgs.storageOffset(args);
     return this.offset;
   }
 
-  /** How many times the memory was written in place, as autograd counts it. */
+  /**
+   * The version of the memory: how many in-place writes it has seen, which autograd compares to find modified tensors.
+   */
   get _version(): number {
     return this.storage.version;
   }
 
-  /** Whether the dtype is floating (not complex). */
+  /** Whether the dtype is a real floating-point one. */
   isFloatingPoint(...args: Args<typeof NoArgs>): boolean {
     if (args.length > 0) noArgs.isFloatingPoint(args);
     return this.dtype.isFloatingPoint;
@@ -186,18 +185,18 @@ export class Tensor implements Strided {
     return this.dtype.isComplex;
   }
 
-  /** Whether the memory was returned to the pool. */
+  /** Whether the memory was released: returned to the allocator's pool. */
   get isReleased(): boolean {
     return this.storage.released;
   }
 
-  /** Returns the memory to the pool now; every tensor that shares it becomes unusable. */
+  /** Releases the memory to the allocator's pool now; every tensor that shares it becomes unusable. */
   dispose(...args: Args<typeof NoArgs>): void {
     if (args.length > 0) noArgs.dispose(args);
     this.storage.release();
   }
 
-  /** `using x = …` disposes at the end of the block. */
+  /** Releases the memory at the end of the block that declares the tensor with `using x = …`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -211,7 +210,9 @@ export function checkTensor(op: string, name: string, value: unknown): asserts v
   throw new ArgumentError(`${op}(): ${name} must be a Tensor: ${describe(value)}${tensorRemedy(value)}`);
 }
 
-/** The remedy for values that were given in place of a tensor; nothing for what cannot become one. */
+/**
+ * The remedy in an error message for a value given in place of a tensor; `""` where no tensor can be made of the value.
+ */
 export function tensorRemedy(value: unknown): string {
   const values = Array.isArray(value) || ArrayBuffer.isView(value) || typeof value === "number";
   return values ? "; make one of it: torch.tensor(…)" : awaitIt(value);
@@ -226,13 +227,15 @@ export function checkTensors(op: string, name: string, values: unknown): asserts
   for (let i = 0; i < values.length; i++) checkTensor(op, `${name}[${i}]`, values[i]);
 }
 
-/** Throws unless a value is a tensor, whose memory is alive. */
+/** Throws unless a value is a tensor whose memory has not been released. */
 export function checkAlive(op: string, x: Tensor): void {
   checkTensor(op, "input", x);
   if (x.storage.released) throwReleased(op, x.storage);
 }
 
-/** One part of a complex tensor as a strided real one; a real tensor is its own real part. */
+/**
+ * A strided real view of the real (`part` 0) or imaginary (`part` 1) parts of a complex tensor; `real` is their dtype.
+ */
 export function partView(x: Tensor, part: 0 | 1, real: DType): Strided {
   return {
     storage: x.storage,

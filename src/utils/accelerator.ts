@@ -1,8 +1,8 @@
 /**
  * `accelerator`: the GPU of this machine, whichever kind it is, under PyTorch's names.
  *
- * NVIDIA's devices come first. WebGPU's can only be asked for asynchronously, so they count once `openDevice("webgpu")` was
- * awaited; nothing here opens a device.
+ * NVIDIA devices come first. WebGPU devices can only be requested asynchronously, so they count once
+ * `openDevice("webgpu")` was awaited; nothing here opens a device.
  *
  * @see https://docs.pytorch.org/docs/stable/accelerator.html
  * @module
@@ -17,30 +17,28 @@ import { webGpuBackend, webGpuOpened } from "../backend/webgpu/mod.ts";
 
 /** The parameters of {@linkcode currentAccelerator}. */
 export class CurrentAcceleratorArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Accepted for PyTorch's sake: only a kind of device that is there is given. */
+    /** Accepted for PyTorch's sake: only a kind of device that is present is returned. */
     public checkAvailable = false,
   ) {}
 }
 
 /** The parameters of {@linkcode synchronize}. */
 export class SynchronizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device, or its number; `null`: that of {@linkcode currentAccelerator}. */
     public device: Device | string | number | null = null,
   ) {}
 }
 
-/** The accelerator, or `null`. */
+/** The current accelerator, or `null` where there is none. */
 function current(): Device | null {
   if (cudaCount() > 0) return parseDevice("cuda");
   const [first] = webGpuOpened();
   return first === undefined ? null : parseDevice(`webgpu:${first}`);
 }
 
-/** How many accelerators there are, of the kind of {@linkcode currentAccelerator}. */
+/** The number of accelerators of the kind of {@linkcode currentAccelerator}. */
 export const deviceCount: Func<typeof NoArgs, number> = func(
   "deviceCount",
   NoArgs,

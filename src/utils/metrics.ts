@@ -1,9 +1,10 @@
 /**
- * Running figures of a training loop that do not hold the device up.
+ * Metrics of a training loop that do not make the device wait.
  *
- * Reading a value waits for all that is queued on a GPU, and on WebGPU it costs Deno 10 ms whatever its size: a loop that
- * reads its loss at every step is as slow as its reads. So a metric adds up on the device; it asks for the sum now and then,
- * without waiting, and waits only when its value is wanted. Names are those of `torcheval.metrics`.
+ * Reading a value waits for all that is queued on a GPU, and on WebGPU it costs Deno 10 ms whatever its size: a loop
+ * that reads its loss at every step is as slow as its reads. So a metric accumulates on the device; now and then it
+ * starts an asynchronous read of the sum, and it waits only when its value is wanted. Names are those of
+ * `torcheval.metrics`.
  *
  * @module
  */
@@ -18,12 +19,11 @@ import { scope } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 
-/** Updates after which a sum goes to the host, which adds in double precision. */
+/** The number of updates after which a sum is read by the host, which accumulates in double precision. */
 const READ_EVERY = 256;
 
 /** The parameters of {@linkcode Mean.update}. */
 export class MeanUpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A number, or a tensor whose elements are added. */
     public input: Tensor | number,
@@ -34,11 +34,10 @@ export class MeanUpdateArgs {
 
 /** The parameters of {@linkcode MulticlassAccuracy.update}. */
 export class AccuracyUpdateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Scores `(N, classes)`, or predicted classes `(N)`. */
     public input: Tensor,
-    /** The classes, `(N)`. */
+    /** The target classes, `(N)`. */
     public target: Tensor,
   ) {}
 }
@@ -52,7 +51,7 @@ const accuracyComputeArgs = call("MulticlassAccuracy.compute", NoArgs);
 const accuracyResetArgs = call("MulticlassAccuracy.reset", NoArgs);
 
 /**
- * The weighted mean of all values it was given.
+ * The weighted mean of all values passed to `update`.
  *
  * @example
  * ```ts
@@ -70,7 +69,7 @@ export class Mean {
   #updates = 0;
   #reads: Promise<number>[] = [];
 
-  /** Takes nothing. */
+  /** Makes a metric without values. */
   constructor(...args: Args<typeof NoArgs>) {
     meanArgs(args);
   }
@@ -103,19 +102,19 @@ export class Mean {
     return this;
   }
 
-  /** Asks for the sum on the device, and begins a new one. */
+  /** Starts reading the sum on the device, and begins a new one. */
   #readLater(): void {
     const total = this.#onDevice;
     this.#onDevice = null;
     this.#updates = 0;
     if (total === null) return;
     const read = total.item<number>().finally(() => total.dispose());
-    // Whoever computes the value sees the error; until then it is not unhandled.
+    // `compute()` throws the error; until then it must not count as an unhandled rejection.
     read.catch(() => {});
     this.#reads.push(read);
   }
 
-  /** The mean so far; NaN before the first value. All that is still on the device is read at once. */
+  /** The mean so far; NaN before the first value. Waits for one read from the device. */
   compute(...args: Args<typeof NoArgs>): Promise<number> {
     return unread("compute", this.#compute(args));
   }
@@ -128,7 +127,7 @@ export class Mean {
     return weight === 0 ? NaN : this.#sum / weight;
   }
 
-  /** Forgets everything. */
+  /** Resets the metric to the state without values. */
   reset(...args: Args<typeof NoArgs>): this {
     meanResetArgs(args);
     this.#onDevice?.dispose();
@@ -140,7 +139,7 @@ export class Mean {
 }
 
 /**
- * The fraction of predictions that are right.
+ * Accuracy: the fraction of correct predictions.
  *
  * @example
  * ```ts
@@ -154,7 +153,7 @@ export class Mean {
 export class MulticlassAccuracy {
   readonly #mean = new Mean();
 
-  /** Takes nothing. */
+  /** Makes a metric without values. */
   constructor(...args: Args<typeof NoArgs>) {
     accuracyArgs(args);
   }
@@ -162,7 +161,7 @@ export class MulticlassAccuracy {
   /**
    * Adds the examples of a batch.
    *
-   * @throws {ShapeError} if the two do not fit
+   * @throws {ShapeError} if the shapes of input and target do not match
    */
   update(...args: Args<typeof AccuracyUpdateArgs>): this {
     const { input, target } = accuracyUpdateArgs(args);
@@ -192,7 +191,7 @@ export class MulticlassAccuracy {
     return await this.#mean.compute();
   }
 
-  /** Forgets everything. */
+  /** Resets the metric to the state without values. */
   reset(...args: Args<typeof NoArgs>): this {
     accuracyResetArgs(args);
     this.#mean.reset();

@@ -1,5 +1,5 @@
 /**
- * `utils`: PyTorch's name for what stands beside the layers; `utils.data` loads data.
+ * `utils`: PyTorch's namespace of tools beside the layers, such as `utils.data` and `utils.metrics`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Datasets of pictures, with torchvision's names: so far `MNIST`, and whatever else comes in its format.
+ * Datasets of pictures, with torchvision's names: `MNIST`, and other datasets in the same format.
  *
  * @see https://docs.pytorch.org/vision/stable/datasets.html
  * @module
@@ -17,22 +17,20 @@ import { applyTransform, type Transform } from "./transforms.ts";
 
 /** The parameters of {@linkcode MNIST.load} after the folder. */
 export class MNISTArgs<X, Y> {
-  /** Parameters that may go by position. */
   constructor(
-    /** The training part, or the test part. */
+    /** Whether the training part is loaded; otherwise the test part. */
     public train = true,
-    /** Turns a picture into a sample; `null`: the picture itself. */
+    /** The transform of a picture into the sample's input; `null`: the picture itself. */
     public transform: Transform<Image, X> | null = null,
-    /** Turns a label into a target; `null`: the label itself. */
+    /** The transform of a label into the sample's target; `null`: the label itself. */
     public targetTransform: Transform<number, Y> | null = null,
   ) {}
 }
 
 /** The parameters of {@linkcode MNIST.image}. */
 export class ImageArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Which one. */
+    /** The index of the picture. */
     public index: number,
   ) {}
 }
@@ -115,7 +113,7 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     const { train, transform, targetTransform } = loadArgs(args) as MNISTArgs<X, Y>;
     if (typeof train !== "boolean") throw new ArgumentError(`${OP}(): train must be true or false: ${describe(train)}`);
     const part = train ? "train" : "t10k";
-    // One after the other, so that of two missing files the first is named.
+    // One after the other, so that the error names the first of two missing files.
     const images = await readIdx(root, `${part}-images-idx3-ubyte`);
     const labels = await readIdx(root, `${part}-labels-idx1-ubyte`);
     if (images.shape.length !== 3 || images.dtype.itemsize !== 1 || labels.dtype.itemsize !== 1) {
@@ -129,7 +127,6 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return new MNIST(images, labels, transform, targetTransform);
   }
 
-  /** How many samples there are. */
   override get length(): number {
     return this.targets.length;
   }
@@ -145,7 +142,6 @@ export class MNIST<X = Image, Y = number> extends Dataset<[X, Y]> {
     return { data: this.#pixels.subarray(start, start + height * width), width, height, channels: 1 };
   }
 
-  /** The sample at `index`. */
   override getItem(index: number): [X, Y] {
     const image = this.image(index);
     const label = this.targets[index];

@@ -1,5 +1,6 @@
 /**
- * Images in the host's memory: what datasets of pictures give and transforms take, before anything is a tensor.
+ * Images in the host's memory, from which tensors are made: the samples of datasets of pictures and the input of
+ * transforms.
  *
  * @module
  */
@@ -8,10 +9,10 @@
 export interface Image {
   /** `height × width × channels` values from 0 to 255. */
   readonly data: Uint8Array;
-  /** Columns. */
+  /** The width in pixels. */
   readonly width: number;
-  /** Rows. */
+  /** The height in pixels. */
   readonly height: number;
-  /** 1 for grey, 3 for colour. */
+  /** The number of channels: 1 for grey, 3 for colour. */
   readonly channels: number;
 }

@@ -20,16 +20,15 @@ import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "../data/random.ts";
 import type { Image } from "./image.ts";
 
-/** Something that turns one sample into another: a function, or an object (a module too) with `forward`. */
+/** A transform of one sample into another: a function, or an object (a module too) with `forward`. */
 export type Transform<A, B> = ((sample: A) => B) | { forward(sample: A): B };
 
 /** The parameters of {@linkcode Normalize}. */
-export class NormalizeArgs {
-  /** Parameters that may go by position. */
+export class NormalizeImageArgs {
   constructor(
-    /** What is subtracted: one number per channel. */
+    /** The mean of each channel, which is subtracted. */
     public mean: readonly number[],
-    /** What is divided by: one number per channel, none of them 0. */
+    /** The standard deviation of each channel, which is divided by; not 0. */
     public std: readonly number[],
   ) {}
 }
@@ -39,7 +38,7 @@ const applyArgs = call("applyTransform", NoArgs);
 const composeArgs = call("Compose", NoArgs);
 const lambdaArgs = call("Lambda", NoArgs);
 const toTensorArgs = call("ToTensor", NoArgs);
-const normalizeArgs = call("Normalize", NormalizeArgs);
+const normalizeArgs = call("Normalize", NormalizeImageArgs);
 
 /** The base of transforms that are objects; as modules, they are called with `call`. */
 export abstract class TransformBase<A, B> {
@@ -53,7 +52,7 @@ export abstract class TransformBase<A, B> {
   }
 }
 
-/** Throws unless a value is a picture of the host: numbers, and how they lie. */
+/** Throws unless a value is an {@linkcode Image} with as many bytes as its sizes say. */
 function checkImage(op: string, image: Image): void {
   const sizes = [image?.width, image?.height, image?.channels];
   if (!ArrayBuffer.isView(image?.data) || !sizes.every(Number.isInteger)) {
@@ -73,12 +72,12 @@ export function applyTransform<A, B>(transform: Transform<A, B>, sample: A, ...a
       `applyTransform(): a transform is a function or has forward(sample): ${describe(transform)}`,
     );
   }
-  // Modules run their hooks in call().
+  // Modules are called by call(), which runs their hooks.
   return "call" in transform ? (transform as TransformBase<A, B>).call(sample) : transform.forward(sample);
 }
 
 /**
- * Several transforms, one after the other.
+ * The composition of several transforms, applied in order.
  *
  * @example
  * ```ts
@@ -107,7 +106,7 @@ export class Compose<A = Image, B = Tensor> extends TransformBase<A, B> {
     this.transforms = transforms;
   }
 
-  /** Applies all of them. */
+  /** Applies the transforms in order. */
   override forward(sample: A): B {
     let value: unknown = sample;
     for (const transform of this.transforms) value = applyTransform(transform, value as never);
@@ -157,7 +156,7 @@ export class ToTensor extends TransformBase<Image, Tensor> {
     toTensorArgs(args);
   }
 
-  /** Makes the tensor. */
+  /** The float32 tensor `(C, H, W)` of a picture. */
   override forward(image: Image): Tensor {
     checkImage("ToTensor", image);
     const { data, width, height, channels } = image;
@@ -188,13 +187,13 @@ export class ToTensor extends TransformBase<Image, Tensor> {
  * ```
  */
 export class Normalize extends TransformBase<Tensor, Tensor> {
-  /** What is subtracted from each channel. */
+  /** The mean of each channel. */
   readonly mean: readonly number[];
-  /** What each channel is divided by. */
+  /** The standard deviation of each channel. */
   readonly std: readonly number[];
 
-  /** Takes the numbers of every channel. */
-  constructor(...args: Args<typeof NormalizeArgs>) {
+  /** Makes the transform. */
+  constructor(...args: Args<typeof NormalizeImageArgs>) {
     super();
     const { mean, std } = normalizeArgs(args);
     checkArray("Normalize", "mean", mean);
@@ -224,10 +223,9 @@ export class Normalize extends TransformBase<Tensor, Tensor> {
 
 /** The parameters of {@linkcode RandomAffine}. */
 export class RandomAffineArgs {
-  /** The value of pixels from outside the picture. */
+  /** The fill value of pixels from outside the picture. */
   fill = 0;
 
-  /** Parameters that may go by position. */
   constructor(
     /** The largest rotation, in degrees, or the range of rotations. */
     public degrees: number | readonly [number, number],
@@ -266,7 +264,7 @@ export class RandomAffine extends TransformBase<Image, Image> {
   #random: HostRandom | null = null;
 
   /**
-   * Takes the ranges that changes are drawn from.
+   * Makes the transform with the ranges that its parameters are drawn from.
    *
    * @throws {ArgumentError} if a range is not one
    */
@@ -285,7 +283,7 @@ export class RandomAffine extends TransformBase<Image, Image> {
     if (this.#scale[0] <= 0) throw new ArgumentError(`RandomAffine(): scale must be positive: ${show(this.#scale)}`);
   }
 
-  /** Changes a picture into a new one. */
+  /** Transforms a picture into a new one of the same size. */
   override forward(image: Image): Image {
     checkImage("RandomAffine", image);
     const random = this.#random ??= HostRandom.from("transforms", null);
@@ -296,7 +294,8 @@ export class RandomAffine extends TransformBase<Image, Image> {
     const [tx, ty] = this.#translate;
     const dx = between([-tx, tx]) * image.width;
     const dy = between([-ty, ty]) * image.height;
-    // Where each pixel of the result comes from: the inverse of shear, scale and rotation about the centre, then shift.
+    // The inverse map, from pixels of the result to pixels of the picture: inverse shear, scale and rotation about the
+    // centre, after the inverse shift.
     const cos = Math.cos(angle) / scale, sin = Math.sin(angle) / scale;
     const matrix = [cos - shear * sin, sin + shear * cos, -sin, cos] as const;
     return resample(image, matrix, [dx, dy], this.#fill);
@@ -311,7 +310,9 @@ function range(name: string, value: number | readonly [number, number]): readonl
   return [low, high];
 }
 
-/** The picture whose pixel p, seen from the centre, is the picture's value at `matrix` · (p - shift). */
+/**
+ * Resamples a picture: pixel p of the result, relative to the centre, is the picture's value at `matrix` · (p - shift).
+ */
 function resample(
   { data, width, height, channels }: Image,
   [a, b, c, d]: readonly [number, number, number, number],

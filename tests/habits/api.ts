@@ -48,6 +48,13 @@ export interface Api {
 
 const hasDoc = (of: { jsDoc?: JsDoc }): boolean => (of.jsDoc?.doc ?? "").trim() !== "";
 
+// What needs no comment of its own, because another one documents it; see `DOCUMENTED_ELSEWHERE` of ../support/ok.ts.
+const memberHasDoc = (of: Member): boolean => of.isOverride === true || hasDoc(of);
+const constructorHasDoc = (name: string, of: Member): boolean =>
+  name.endsWith("Args") || (of.params?.length === 1 && of.params[0].kind === "rest") || hasDoc(of);
+const typeHasDoc = (name: string, text: string, of: Declaration): boolean =>
+  text.endsWith(`= InstanceType<typeof ${name.slice(name.lastIndexOf(".") + 1)}>`) || hasDoc(of);
+
 /** Reads declarations into lines; `modules` gives the file of every namespace by its dotted path. */
 class Reader {
   readonly lines: ApiLine[] = [];
@@ -104,7 +111,10 @@ class Reader {
         if (isClass) this.#inherited(name, d);
       } else if (d.kind === "namespace") {
         if (!this.#modules.has(name)) throw new Error(`api: ${name} is a namespace without a module of its own`);
-      } else this.#add(name, declarationText(name, d), hasDoc(d));
+      } else {
+        const text = declarationText(name, d);
+        this.#add(name, text, typeHasDoc(name, text, d));
+      }
     }
   }
 
@@ -122,13 +132,13 @@ class Reader {
     const head = `class ${name}${typeParams(def.typeParams as TypeParam[])}${superClass}`;
     this.#add(name, `${def.isAbstract ? "abstract " : ""}${head}`, hasDoc(d));
     for (const c of callable(visible<Member>(def.constructors), (c) => c)) {
-      this.#add(name, `new ${name}${signature(c)}`, hasDoc(c));
+      this.#add(name, `new ${name}${signature(c)}`, constructorHasDoc(name, c));
     }
     for (const p of visible<Member>(def.properties)) {
-      this.#add(`${name}: ${p.name}`, `${name}: ${property(p)}`, hasDoc(p));
+      this.#add(`${name}: ${p.name}`, `${name}: ${property(p)}`, memberHasDoc(p));
     }
     for (const m of callable(visible<Member>(def.methods), (m) => m.functionDef!)) {
-      this.#add(`${name}: ${m.name}`, `${name}: ${method(m, m.functionDef!)}`, hasDoc(m));
+      this.#add(`${name}: ${m.name}`, `${name}: ${method(m, m.functionDef!)}`, memberHasDoc(m));
     }
   }
 

@@ -79,6 +79,8 @@ export interface Member extends Callable {
   isStatic?: boolean;
   /** Whether subclasses must define it. */
   isAbstract?: boolean;
+  /** Whether it overrides one of the base class. */
+  isOverride?: boolean;
   /** `private` or `protected`. */
   accessibility?: string;
   /** The signature of a class's method. */

@@ -1,6 +1,6 @@
 /** What every source file of the library keeps to: it opens with prose, it pretends nothing, it is not too long. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 
 const ROOT = new URL("../../", import.meta.url);
 /** More than a reader wants to hold in the head; split by meaning before this. */
@@ -71,6 +71,17 @@ async function paths(): Promise<string[] | null> {
     throw error;
   }
 }
+
+Deno.test("habits: every class of parameters has a name of its own", () => {
+  const files = new Map<string, string[]>();
+  for (const f of library) {
+    for (const [, name] of read(f).matchAll(/^export class (\w+Args)\b/gm)) {
+      files.set(name, [...(files.get(name) ?? []), f]);
+    }
+  }
+  assertEquals([...files].filter(([, where]) => where.length > 1), []);
+  assert(files.size > 300, `only ${files.size} classes were found`);
+});
 
 Deno.test("habits: no two paths differ by case only", async () => {
   const tracked = await paths();

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ArgumentError, FormatError } from "../../src/base/errors.ts";
-import { type Header, type Item, parseHeader, serializeHeader } from "../../src/io/safetensors_format.ts";
+import { type Header, parseHeader, serializeHeader, type TensorInfo } from "../../src/io/safetensors_format.ts";
 
 const GOLDEN = new URL("../golden/checkpoints/", import.meta.url);
 const ORIGIN = { op: "loadFile", file: '"x.safetensors"' };
@@ -133,7 +133,7 @@ for (const name of ["model", "sharded-00001-of-00003", "sharded-00002-of-00003",
 }
 
 Deno.test("serializeHeader() round-trips an empty file and odd names", () => {
-  const items: Item[] = ['quote"', "new\nline", "", "ключ", "__proto__"].map((name) => ({
+  const items: TensorInfo[] = ['quote"', "new\nline", "", "ключ", "__proto__"].map((name) => ({
     name,
     dtype: "U8",
     shape: [1],
@@ -146,7 +146,7 @@ Deno.test("serializeHeader() round-trips an empty file and odd names", () => {
 });
 
 Deno.test("serializeHeader() refuses what cannot be written", () => {
-  const item = (name: string): Item => ({ name, dtype: "F32", shape: [] });
+  const item = (name: string): TensorInfo => ({ name, dtype: "F32", shape: [] });
   assertThrows(() => serializeHeader("saveFile", [item("__metadata__")]), ArgumentError, "cannot have this name");
   assertThrows(() => serializeHeader("saveFile", [item("\ud800")]), ArgumentError, "cannot have this name");
   assertThrows(

@@ -55,7 +55,6 @@ export type Float32MatmulPrecision = "highest" | "high" | "medium";
 
 /** The parameters of {@linkcode setFloat32MatmulPrecision}. */
 export class MatmulPrecisionArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"highest"` (at first), `"high"` or `"medium"`. */
     public precision: Float32MatmulPrecision,

@@ -257,7 +257,6 @@ export const contiguous: Op<typeof ContiguousArgs> = op("contiguous", Contiguous
 
 /** The parameters of {@linkcode copy_}. */
 export class CopyArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The values, which broadcast. */
     public src: Tensor | ScalarLike,
@@ -316,7 +315,6 @@ export function fillWith(op: string, x: Tensor, value: ScalarLike): Tensor {
 
 /** The parameters of {@linkcode fill_}. */
 export class FillArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A number or a 0-d tensor. */
     public value: ScalarLike | Tensor,
@@ -344,7 +342,6 @@ export const fill: Fn<typeof FillArgs> = fn("fill", FillArgs, (input, { value })
 
 /** The parameters of {@linkcode typeAs}. */
 export class TypeAsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor to be like. */
     public other: Tensor,
@@ -402,7 +399,6 @@ export const cpu: Op<typeof NoArgs, Promise<Tensor>> = op("cpu", NoArgs, async (
 
 /** The parameters of {@linkcode cuda}. */
 export class CudaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The device, or its number. */
     public device: number | string | Device = 0,
@@ -418,7 +414,6 @@ export const cuda: Op<typeof CudaArgs> = op(
 
 /** The parameters of {@linkcode recordStream}. */
 export class RecordStreamArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The stream that uses it. */
     public stream: Stream,
@@ -582,7 +577,6 @@ export const tolistSync: (<T = Nested>(input: Tensor) => T) & MethodForm<<T = Ne
 
 /** The parameters of {@linkcode sumToSize}. */
 export class SumToSizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes, spread or as an array. */
     public size: readonly number[],

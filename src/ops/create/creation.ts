@@ -59,7 +59,6 @@ export type TensorOptions = Named<TensorArgs>;
 
 /** The parameters of ops that make a tensor of a size. */
 export class SizeArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes, spread or as an array. */
     public size: readonly number[],
@@ -148,7 +147,6 @@ function valueDtype(value: ScalarLike): DType {
 
 /** The parameters of {@linkcode full}. */
 export class FullArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes. */
     public size: readonly number[],
@@ -210,7 +208,6 @@ export const onesLike: Op<typeof LikeArgs> = op(
 
 /** The parameters of {@linkcode fullLike}. */
 export class FullLikeArgs extends LikeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value of all elements. */
     public fillValue: ScalarLike,
@@ -234,7 +231,6 @@ function makeNew(op: string, input: Tensor, size: readonly number[], o: TensorAr
 
 /** The parameters of {@linkcode newFull}. */
 export class NewFullArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes. */
     public size: readonly number[],
@@ -275,7 +271,6 @@ export const newFull: Op<typeof NewFullArgs> = op(
 
 /** The parameters of functions that make a tensor of JavaScript values. */
 export class DataArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A number, nested arrays of numbers, a typed array, or a tensor, whose history is left behind. */
     public data: TensorData | Tensor,
@@ -293,7 +288,6 @@ export const newTensor: Op<typeof DataArgs> = op("newTensor", DataArgs, (input, 
 
 /** The parameters of {@linkcode emptyStrided}. */
 export class EmptyStridedArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes. */
     public size: readonly number[],
@@ -446,7 +440,6 @@ function checkValues(op: string, values: ArrayLike<unknown>, dtype: DType): void
 
 /** The parameters of {@linkcode scalarTensor}. */
 export class ScalarTensorArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value. */
     public value: ScalarLike,
@@ -473,7 +466,6 @@ export const asTensor: Func<typeof DataArgs, Tensor> = func("asTensor", DataArgs
 export class FromDataArgs extends TensorArgs {
   /** Strides of the result; `null`: row-major. */
   strides: readonly number[] | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Row-major values; complex dtypes take interleaved pairs, halves floats or a Uint16Array of raw bits. */
     public data: ArrayLike<number | bigint | boolean>,
@@ -523,7 +515,6 @@ export class FromBytesArgs {
   device: string | Device | null = null;
   /** Whether operations on it are recorded. */
   requiresGrad = false;
-  /** Parameters that may go by position. */
   constructor(
     /** Row-major elements of `dtype`, in a `Uint8Array`, another view of a buffer, or a buffer. */
     public bytes: ArrayBufferView | ArrayBuffer | SharedArrayBuffer,
@@ -559,7 +550,6 @@ export const fromBytes: Func<typeof FromBytesArgs, Tensor> = func("fromBytes", F
 
 /** The parameters of {@linkcode fromNumpy}. */
 export class FromNumpyArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A typed array, whose kind gives the dtype. */
     public ndarray: DataArray | Float16Array<ArrayBuffer>,

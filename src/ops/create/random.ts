@@ -44,7 +44,6 @@ export class RandomArgs extends TensorArgs {
 
 /** The parameters of {@linkcode rand} and {@linkcode randn}. */
 export class RandArgs extends RandomArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes, spread or as an array. */
     public size: readonly number[],
@@ -176,7 +175,6 @@ function integerDtype(op: string, dtype: DType): DType {
 export class RandintArgs extends RandomArgs {
   /** The least value. */
   low: Bound = 0;
-  /** Parameters that may go by position. */
   constructor(
     /** One above the greatest value. */
     public high: Bound,
@@ -189,7 +187,6 @@ export class RandintArgs extends RandomArgs {
 
 /** The parameters of {@linkcode randint} with both bounds by position. */
 export class RandintLowArgs extends RandomArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public low: Bound,
@@ -226,7 +223,6 @@ export function randint(...args: Args<typeof RandintArgs> | Args<typeof RandintL
 export class RandintLikeArgs extends RandLikeArgs {
   /** The least value. */
   low: Bound = 0;
-  /** Parameters that may go by position. */
   constructor(
     /** One above the greatest value. */
     public high: Bound,
@@ -237,7 +233,6 @@ export class RandintLikeArgs extends RandLikeArgs {
 
 /** The parameters of {@linkcode randintLike} with both bounds by position. */
 export class RandintLikeLowArgs extends RandLikeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public low: Bound,
@@ -267,7 +262,6 @@ export function randintLike(
 
 /** The parameters of {@linkcode randperm}. */
 export class RandpermArgs extends RandomArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many integers. */
     public n: number,
@@ -317,7 +311,6 @@ function checkMoments(mean: Moment, std: Moment): void {
 
 /** The parameters of {@linkcode normal}. */
 export class NormalArgs extends RandomArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean, of all elements or of each. */
     public mean: Moment = 0,

@@ -19,7 +19,6 @@ export { initialSeed, manualSeed, seed } from "../../base/generator.ts";
 
 /** The parameters of {@linkcode setRngState}. */
 export class SetRngStateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** A uint8 tensor that {@linkcode getRngState} gave. */
     public newState: Tensor,

@@ -19,7 +19,6 @@ import { unrecorded } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode arange}. */
 export class ArangeArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The first number; alone, the end. */
     public start: ScalarLike = 0,
@@ -114,7 +113,6 @@ function spaced(op: string, options: LinspaceArgs): [Tensor, DType] {
 
 /** The parameters of {@linkcode linspace}. */
 export class LinspaceArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The first number. */
     public start: ScalarLike | Tensor,
@@ -140,7 +138,6 @@ export const linspace: Func<typeof LinspaceArgs, Tensor> = func("linspace", Lins
 
 /** The parameters of {@linkcode logspace}. */
 export class LogspaceArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The first exponent. */
     public start: ScalarLike | Tensor,
@@ -168,7 +165,6 @@ export const logspace: Func<typeof LogspaceArgs, Tensor> = func("logspace", Logs
 
 /** The parameters of {@linkcode eye}. */
 export class EyeArgs extends TensorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many rows. */
     public n: number,

@@ -47,7 +47,6 @@ export class GeneratorArgs {
 
 /** The parameters of {@linkcode normal_}. */
 export class NormalFillArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean. */
     public mean = 0,
@@ -81,7 +80,6 @@ export const normal_: Op<typeof NormalFillArgs> = op("normal_", NormalFillArgs, 
 
 /** The parameters of {@linkcode uniform_}. */
 export class UniformArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public from = 0,
@@ -118,7 +116,6 @@ export const uniform_: Op<typeof UniformArgs> = op("uniform_", UniformArgs, (sel
 
 /** The parameters of {@linkcode exponential_}. */
 export class ExponentialArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The rate. */
     public lambd = 1,
@@ -145,7 +142,6 @@ export const exponential_: Op<typeof ExponentialArgs> = op(
 
 /** The parameters of {@linkcode cauchy_}. */
 export class CauchyArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The median. */
     public median = 0,
@@ -170,7 +166,6 @@ export const cauchy_: Op<typeof CauchyArgs> = op("cauchy_", CauchyArgs, (self, {
 
 /** The parameters of {@linkcode logNormal_}. */
 export class LogNormalArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The mean of the logarithm. */
     public mean = 1,
@@ -199,7 +194,6 @@ export const logNormal_: Op<typeof LogNormalArgs> = op(
 
 /** The parameters of {@linkcode geometric_}. */
 export class GeometricArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The probability of success, in (0, 1). */
     public p: number,
@@ -244,7 +238,6 @@ function integerLimit(dtype: DType): bigint {
 
 /** The parameters of {@linkcode random_}. */
 export class RandomFillArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least value; alone, the end. */
     public from: number | bigint | null = null,
@@ -299,7 +292,6 @@ function fillBernoulli(op: string, out: Tensor, p: Tensor | number, generator: G
 export class BernoulliArgs extends OutArgs {
   /** The stream to draw from; `null`: the default generator. */
   generator: Generator | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The probability of a one; `null`: each element of the tensor is that of its place. */
     public p: number | Tensor | null = null,
@@ -337,7 +329,6 @@ function checkChance(op: string, p: number | Tensor): void {
 
 /** The parameters of {@linkcode bernoulli_}. */
 export class BernoulliFillArgs extends GeneratorArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The probability of a one; a tensor gives one per element. */
     public p: number | Tensor = 0.5,
@@ -369,7 +360,6 @@ export const bernoulli_: Op<typeof BernoulliFillArgs> = op(
 export class MultinomialArgs extends OutArgs {
   /** The stream to draw from; `null`: the default generator. */
   generator: Generator | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** How many indices to draw per row. */
     public numSamples: number,

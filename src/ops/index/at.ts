@@ -432,7 +432,6 @@ function fitting(op: string, source: Tensor, shape: readonly number[]): Tensor {
 
 /** The parameters of {@linkcode indexPut}. */
 export class IndexPutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One integer or boolean tensor per dimension; missing ones mean all. */
     public indices: readonly (Tensor | null)[],

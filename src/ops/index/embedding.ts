@@ -18,7 +18,6 @@ import { expandTo, reshapeTo, unrecorded } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */
 export class OneHotArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many classes; -1: one more than the largest number, which must be read first. */
     public numClasses: number = -1,
@@ -69,7 +68,6 @@ function hot(x: Tensor, classes: number): Tensor {
 
 /** The parameters of {@linkcode embedding}. */
 export class EmbeddingArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The table: one row per number. */
     public weight: Tensor,

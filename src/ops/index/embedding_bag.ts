@@ -18,7 +18,6 @@ export type BagMode = "sum" | "mean" | "max";
 
 /** The parameters of {@linkcode embeddingBag}. */
 export class EmbeddingBagArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The table: one row per number. */
     public weight: Tensor,

@@ -33,7 +33,6 @@ import { expandTo, reshapeTo, sliceAt } from "../core/view_core.ts";
 export class GatherArgs extends OutArgs {
   /** Accepted for PyTorch's sake: the gradient is dense. */
   sparseGrad = false;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -85,7 +84,6 @@ function writeInto(op: string, out: Tensor, result: Tensor, inputs: readonly Ten
 
 /** The parameters of {@linkcode takeAlongDim}. */
 export class TakeAlongDimArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Positions along `dim`; broadcasts with the tensor in the other dimensions. */
     public indices: Tensor,
@@ -119,7 +117,6 @@ export const takeAlongDim: Op<typeof TakeAlongDimArgs> = op(
 
 /** The parameters of {@linkcode take}. */
 export class TakeArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Positions in the flattened tensor; negative ones count from the end. */
     public index: Tensor,
@@ -138,7 +135,6 @@ export const take: Op<typeof TakeArgs> = op("take", TakeArgs, (input, { index, o
 
 /** The parameters of {@linkcode indexSelect}. */
 export class IndexSelectArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -186,7 +182,6 @@ function sliceSource(op: string, x: Tensor, d: number, index: Tensor, source: Te
 export class IndexAddArgs {
   /** A factor of `source`. */
   alpha: ScalarLike = 1;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -253,7 +248,6 @@ export const indexCopy_: Op<typeof IndexAddArgs> = op("indexCopy_", IndexAddArgs
 
 /** The parameters of {@linkcode indexFill}. */
 export class IndexFillArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -298,7 +292,6 @@ export const indexFill_: Op<typeof IndexFillArgs> = op(
 
 /** The parameters of `put`. */
 export class PutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Positions in the flattened tensor; negative ones count from the end. */
     public index: Tensor,
@@ -326,7 +319,6 @@ export class ScatterArgs {
   value: ScalarLike | null = null;
   /** How values combine with what is there; `null`: they replace it. Without gradient for `"multiply"`. */
   reduce: "add" | "multiply" | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -419,7 +411,6 @@ export const scatter_: Op<typeof ScatterArgs> = op(
 
 /** The parameters of {@linkcode scatterAdd}. */
 export class ScatterAddArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,

@@ -30,7 +30,6 @@ function checkMask(op: string, mask: Tensor): void {
 
 /** The parameters of {@linkcode maskedFill}. */
 export class MaskedFillArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where to write; broadcasts with the tensor. */
     public mask: Tensor,
@@ -158,7 +157,6 @@ function firstCoordinates(x: Tensor, size: number, fillValue: number): Tensor {
 
 /** The parameters of {@linkcode maskedSelect}. */
 export class MaskedSelectArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which elements; broadcasts with the tensor. */
     public mask: Tensor,
@@ -195,7 +193,6 @@ export const maskedSelect: Op<typeof MaskedSelectArgs, Promise<Tensor>> = op("ma
 
 /** The parameters of {@linkcode maskedScatter}. */
 export class MaskedScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where to write; broadcasts with the tensor. */
     public mask: Tensor,
@@ -238,7 +235,6 @@ export const maskedScatter_: Op<typeof MaskedScatterArgs> = op(
 
 /** The parameters of {@linkcode unravelIndex}. */
 export class UnravelIndexArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The shape that the positions are in. */
     public shape: number | readonly number[],

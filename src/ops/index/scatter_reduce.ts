@@ -21,7 +21,6 @@ export type ScatterReduction = "sum" | "prod" | "mean" | "amax" | "amin";
 export class ScatterReduceArgs {
   /** Whether the tensor's own value takes part. */
   includeSelf = true;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -65,7 +64,6 @@ export const scatterReduce_: Op<typeof ScatterReduceArgs> = op("scatterReduce_",
 export class IndexReduceArgs {
   /** Whether the tensor's own value takes part. */
   includeSelf = true;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,

@@ -24,7 +24,6 @@ export class Slice {
 
 /** The parameters of {@linkcode slice}. */
 export class SliceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** First position; `null`: the start. Negative ones count from the end. */
     public start: number | null = null,

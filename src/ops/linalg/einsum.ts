@@ -154,7 +154,6 @@ function outputLabels(arrow: string | null, operands: readonly Labelled[]): numb
 
 /** The parameters of {@linkcode einsum}. */
 export class EinsumArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The labels. */
     public equation: string,
@@ -241,7 +240,6 @@ function contractAll(operands: readonly Labelled[], out: readonly number[]): Ten
 
 /** The parameters of {@linkcode tensordot}. */
 export class TensordotArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The right operand. */
     public b: Tensor,
@@ -295,7 +293,6 @@ export const tensordot: Fn<typeof TensordotArgs> = fn(
 
 /** The parameters of {@linkcode chainMatmul}. */
 export class ChainMatmulArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Two or more matrices that fit. */
     public matrices: readonly Tensor[],

@@ -30,7 +30,6 @@ export type FftNorm = "backward" | "ortho" | "forward";
 
 /** The parameters of transforms along one dimension. */
 export class FftArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The length: input is cut or padded with zeros. `null`: the input's; `2 · (size - 1)` where the output is real. */
     public n: number | null = null,
@@ -43,7 +42,6 @@ export class FftArgs {
 
 /** The parameters of transforms along several dimensions. */
 export class FftnArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The lengths along `dim`, -1 for the input's. */
     public s: readonly number[] | null = null,
@@ -56,7 +54,6 @@ export class FftnArgs {
 
 /** The parameters of transforms along two dimensions. */
 export class Fft2Args extends FftnArgs {
-  /** Parameters that may go by position. */
   constructor(
     s?: readonly number[] | null,
     /** The dimensions. */
@@ -251,7 +248,6 @@ export class FftFreqArgs {
   layout: "torch.strided" | null = null;
   /** Accepted for PyTorch's sake: transfers are as asynchronous as the device allows. */
   pinMemory = false;
-  /** Parameters that may go by position. */
   constructor(
     /** The length of the transform. */
     public n: number,
@@ -298,7 +294,6 @@ export const rfftfreq: Func<typeof FftFreqArgs, Tensor> = func(
 
 /** The parameters of {@linkcode fftshift} and {@linkcode ifftshift}. */
 export class FftShiftArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimensions; `null`: all. */
     public dim: readonly number[] | number | null = null,

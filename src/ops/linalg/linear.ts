@@ -17,7 +17,6 @@ import { permuteTo, reshapeTo, transposeTo } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode linear}. */
 export class LinearArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[out, in]`, or `[in]` for a single output without a dimension. */
     public weight: Tensor,
@@ -94,7 +93,6 @@ function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 
 /** The parameters of {@linkcode bilinear}. */
 export class BilinearArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The second input, `[…, in2]`. */
     public input2: Tensor,

@@ -25,7 +25,6 @@ function finish(op: string, result: Tensor, out: Tensor | null): Tensor {
 
 /** The parameters of {@linkcode matmul}, {@linkcode vdot} and {@linkcode inner}. */
 export class MatmulArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The right operand. */
     public other: Tensor,
@@ -68,7 +67,6 @@ export const matmul: Op<typeof MatmulArgs> = op(
 
 /** The parameters of {@linkcode mm} and {@linkcode bmm}. */
 export class MmArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The right matrix, or batch of matrices. */
     public mat2: Tensor,
@@ -112,7 +110,6 @@ function checkBatches(op: string, a: Tensor, b: Tensor): void {
 
 /** The parameters of {@linkcode mv}. */
 export class MvArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The vector, `[k]`. */
     public vec: Tensor,
@@ -135,7 +132,6 @@ export const mv: Op<typeof MvArgs> = op({ name: "mv", autocast: { gpu: "lower" }
 
 /** The parameters of {@linkcode dot}. */
 export class DotArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other vector, `[n]`. */
     public tensor: Tensor,
@@ -183,7 +179,6 @@ function checkVectors(op: string, a: Tensor, b: Tensor): void {
 
 /** The parameters of {@linkcode outer} and {@linkcode ger}. */
 export class OuterArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other vector, `[m]`. */
     public vec2: Tensor,
@@ -259,7 +254,6 @@ function inPlaceOf<C extends Params>(name: string, params: C, form: Op<C>): Op<C
 
 /** The parameters of {@linkcode addmm}. */
 export class AddmmArgs extends ScaledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[m, k]`. */
     public mat1: Tensor,
@@ -287,7 +281,6 @@ export const addmm_: Op<typeof AddmmArgs> = inPlaceOf("addmm_", AddmmArgs, addmm
 
 /** The parameters of {@linkcode addmv}. */
 export class AddmvArgs extends ScaledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[m, k]`. */
     public mat: Tensor,
@@ -318,7 +311,6 @@ export const addmv_: Op<typeof AddmvArgs> = inPlaceOf("addmv_", AddmvArgs, addmv
 
 /** The parameters of {@linkcode baddbmm} and {@linkcode addbmm}. */
 export class BaddbmmArgs extends ScaledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[b, m, k]`. */
     public batch1: Tensor,
@@ -362,7 +354,6 @@ export const addbmm_: Op<typeof BaddbmmArgs> = inPlaceOf("addbmm_", BaddbmmArgs,
 
 /** The parameters of {@linkcode addr}. */
 export class AddrArgs extends ScaledArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[n]`. */
     public vec1: Tensor,

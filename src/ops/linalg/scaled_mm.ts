@@ -32,7 +32,6 @@ export type ScalingRecipe = 0 | 1;
 
 /** The parameters of {@linkcode scaledMm}. */
 export class ScaledMmArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[k, n]`, float8; fastest where its columns lie together (a transposed `[n, k]`). */
     public matB: Tensor,

@@ -27,7 +27,6 @@ export type Lengths = Tensor | number | readonly number[];
 
 /** The parameters of {@linkcode ctcLoss}. */
 export class CtcLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Labels, `(N, S)` padded, or all in one `(sum of lengths)`. */
     public targets: Tensor,

@@ -35,7 +35,6 @@ const mse = elementLoss("mseLoss", ([x, y, w]) => {
 
 /** The parameters of {@linkcode mseLoss} and {@linkcode l1Loss} behind the target. */
 export class MseLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     sizeAverage?: boolean | null,
     reduce?: boolean | null,
@@ -85,7 +84,6 @@ const smoothL1 = elementLoss("smoothL1Loss", ([x, y], [beta]) => {
 
 /** The parameters of {@linkcode smoothL1Loss} behind the target, and of its layer. */
 export class SmoothL1LossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     sizeAverage?: boolean | null,
     reduce?: boolean | null,
@@ -121,7 +119,6 @@ const huber = elementLoss("huberLoss", ([x, y, w], [delta]) => {
 
 /** The parameters of {@linkcode huberLoss} behind the target. */
 export class HuberLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How the elements' losses become the result. */
     public reduction: Reduction = "mean",
@@ -212,7 +209,6 @@ const bceLogits = elementLoss("binaryCrossEntropyWithLogits", ([x, y, w, positiv
 
 /** The parameters of {@linkcode binaryCrossEntropyWithLogits} behind the target, and of its layer. */
 export class BCEWithLogitsLossArgs extends WeightedLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     weight?: Tensor | null,
     sizeAverage?: boolean | null,
@@ -249,7 +245,6 @@ const klLog = elementLoss("klDiv", ([x, t]) => t!.exp().mul(t!.sub(x!)));
 
 /** The parameters of {@linkcode klDiv}. */
 export class KlDivArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Probabilities, or their logarithms with `logTarget`. */
     public target: Tensor,
@@ -305,7 +300,6 @@ const marginRanking = elementLoss("marginRankingLoss", ([x1, x2, y], [margin]) =
 
 /** The parameters of {@linkcode marginRankingLoss} and {@linkcode cosineEmbeddingLoss} behind the first input. */
 export class PairLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The second input. */
     public input2: Tensor,
@@ -345,7 +339,6 @@ const hingeEmbedding = elementLoss("hingeEmbeddingLoss", ([x, y], [margin]) => {
 
 /** The parameters of {@linkcode hingeEmbeddingLoss} behind the target, and of its layer. */
 export class HingeLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The distance that is asked for. */
     public margin = 1,
@@ -378,7 +371,6 @@ const poissonFull = elementLoss(
 
 /** The parameters of {@linkcode poissonNllLoss} behind the target, and of its layer. */
 export class PoissonNLLLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether the input is the logarithm of the rate. */
     public logInput = true,
@@ -417,7 +409,6 @@ const gaussian = elementLoss("gaussianNllLoss", ([x, t, variance], [eps, constan
 
 /** The parameters of {@linkcode gaussianNllLoss} behind the target. */
 export class GaussianNllLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The variances: a number, of the input's shape, without its last dimension, or with size 1 in one dimension. */
     public variance: Tensor | number,

@@ -30,7 +30,6 @@ import { checkOperands } from "../core/kernel.ts";
 
 /** The parameters of {@linkcode nllLoss} behind the target, and of its layer. */
 export class NLLLossArgs extends WeightedLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     weight?: Tensor | null,
     sizeAverage?: boolean | null,
@@ -45,7 +44,6 @@ export class NLLLossArgs extends WeightedLossArgs {
 
 /** The parameters of {@linkcode crossEntropy} behind the target, and of its layer. */
 export class CrossEntropyLossArgs extends NLLLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     weight?: Tensor | null,
     sizeAverage?: boolean | null,
@@ -251,7 +249,6 @@ function probabilityEntropy(
 
 /** The parameters of {@linkcode multiMarginLoss} behind the target, and of its layer. */
 export class MultiMarginLossArgs extends WeightedLossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The exponent, 1 or 2. */
     public p = 1,

@@ -21,7 +21,6 @@ export type Reduction = "none" | "mean" | "sum";
 
 /** The parameters of losses with nothing but a reduction, and of their layers. */
 export class LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Deprecated: `false` means `"sum"`. */
     public sizeAverage: boolean | null = null,
@@ -37,7 +36,6 @@ export type ReductionList = ConstructorParameters<typeof LossArgs>;
 
 /** The parameters of losses with a factor per element or class, and of their layers. */
 export class WeightedLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Factor of each element's or class's loss. */
     public weight: Tensor | null = null,

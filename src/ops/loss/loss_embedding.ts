@@ -17,7 +17,6 @@ import { roundedOnce } from "../core/wide.ts";
 
 /** The parameters of {@linkcode cosineSimilarity}. */
 export class CosineSimilarityArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other vectors; the two broadcast. */
     public x2: Tensor,
@@ -60,7 +59,6 @@ function lengthOf(squares: Tensor, eps: number): Tensor {
 
 /** The parameters of {@linkcode pairwiseDistance}. */
 export class PairwiseDistanceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The other vectors; the two broadcast. */
     public x2: Tensor,
@@ -89,7 +87,6 @@ export const pairwiseDistance: Fn<typeof PairwiseDistanceArgs> = fn(
 
 /** The parameters of {@linkcode normalize}. */
 export class NormalizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The exponent of the norm. */
     public p = 2,
@@ -165,7 +162,6 @@ function triplet(
 
 /** The parameters of {@linkcode tripletMarginLoss} behind the anchor. */
 export class TripletMarginLossArgs extends LossArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is to be near the anchor. */
     public positive: Tensor,
@@ -223,7 +219,6 @@ export class TripletMarginWithDistanceLossArgs {
   swap = false;
   /** How the examples' losses become the result. */
   reduction: Reduction = "mean";
-  /** Parameters that may go by position. */
   constructor(
     /** What is to be near the anchor. */
     public positive: Tensor,

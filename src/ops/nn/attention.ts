@@ -18,7 +18,6 @@ export class AttentionArgs {
   scale: number | null = null;
   /** Whether several heads of the query share one of key and value. */
   enableGqa = false;
-  /** Parameters that may go by position. */
   constructor(
     /** What is looked up, `(N, …, S, E)`. */
     public key: Tensor,

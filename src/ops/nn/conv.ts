@@ -19,7 +19,6 @@ export type Sizes = number | readonly number[];
 
 /** The parameters of {@linkcode conv1d}, {@linkcode conv2d} and {@linkcode conv3d}. */
 export class ConvArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[out, in / groups, kernel…]`. */
     public weight: Tensor,
@@ -151,7 +150,6 @@ export const conv3d: Fn<typeof ConvArgs> = convOf(3);
 
 /** The parameters of {@linkcode convTranspose2d} and its relatives. */
 export class ConvTransposeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `[in, out / groups, kernel…]`. */
     public weight: Tensor,

@@ -22,7 +22,6 @@ export type WindowSize = number | readonly number[];
 
 /** The parameters of {@linkcode unfold} and its layer. */
 export class UnfoldArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: WindowSize,
@@ -37,7 +36,6 @@ export class UnfoldArgs {
 
 /** The parameters of {@linkcode fold} and its layer. */
 export class FoldArgs extends UnfoldArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Height and width of the result. */
     public outputSize: WindowSize,

@@ -22,7 +22,6 @@ import { stack } from "../shape/join.ts";
 
 /** The parameters of {@linkcode affineGrid}. */
 export class AffineGridArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The size of the output: `(N, C, H, W)` or `(N, C, D, H, W)`. */
     public size: readonly number[],
@@ -81,7 +80,6 @@ export type Padding = "zeros" | "border" | "reflection";
 
 /** The parameters of {@linkcode gridSample}. */
 export class GridSampleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Places from -1 to 1, `(N, Ho, Wo, 2)` or `(N, Do, Ho, Wo, 3)`; x first. */
     public grid: Tensor,

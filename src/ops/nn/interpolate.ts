@@ -35,7 +35,6 @@ export type InterpolateMode =
 
 /** The parameters of {@linkcode interpolate}. */
 export class InterpolateArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output, one for all dimensions or one each. */
     public size: number | readonly number[] | null = null,

@@ -21,7 +21,6 @@ import { pad } from "../shape/pad.ts";
 
 /** The parameters of {@linkcode multiHeadAttentionForward}, in PyTorch's order. */
 export class MultiHeadAttentionArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `(S, N, E)` or `(S, E)`. */
     public key: Tensor,

@@ -42,7 +42,6 @@ function checkFloating(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode layerNorm}. */
 export class LayerNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -126,7 +125,6 @@ export const layerNorm: Fn<typeof LayerNormArgs> = fn(
 
 /** The parameters of {@linkcode rmsNorm}. */
 export class RmsNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The sizes of the last dimensions, over which is normalised. */
     public normalizedShape: number | readonly number[],
@@ -170,7 +168,6 @@ function complexRmsNorm(x: Tensor, shape: readonly number[], weight: Tensor | nu
 
 /** The parameters of {@linkcode groupNorm}. */
 export class GroupNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups the channels are split. */
     public numGroups: number,
@@ -236,7 +233,6 @@ export const groupNorm: Fn<typeof GroupNormArgs> = fn(
 
 /** The parameters of {@linkcode batchNorm}. */
 export class BatchNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place in training. */
     public runningMean: Tensor | null,
@@ -345,7 +341,6 @@ export const batchNorm: Fn<typeof BatchNormArgs> = fn("batchNorm", BatchNormArgs
 
 /** The parameters of {@linkcode instanceNorm}. */
 export class InstanceNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The running means, updated in place while the input's statistics are used. */
     public runningMean: Tensor | null = null,
@@ -410,7 +405,6 @@ export const instanceNorm: Fn<typeof InstanceNormArgs> = fn("instanceNorm", Inst
 
 /** The parameters of {@linkcode localResponseNorm} and its layer. */
 export class LocalResponseNormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many neighbouring channels are looked at. */
     public size: number,

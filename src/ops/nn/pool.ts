@@ -29,7 +29,6 @@ import { type Fn, fn, type OpSpec } from "../core/op.ts";
 
 /** The parameters of {@linkcode maxPool2d} and its relatives. */
 export class MaxPoolArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,
@@ -146,7 +145,6 @@ export type OutputSize = number | null | readonly (number | null)[];
 
 /** The parameters of {@linkcode adaptiveAvgPool2d}, its relatives and their layers. */
 export class AdaptivePoolArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
     public outputSize: OutputSize,
@@ -155,7 +153,6 @@ export class AdaptivePoolArgs {
 
 /** The parameters of {@linkcode adaptiveMaxPool2d}, its relatives and their layers. */
 export class AdaptiveMaxPoolArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes of the output, for all dimensions or per dimension; `null` keeps the input's. */
     public outputSize: OutputSize,
@@ -224,7 +221,6 @@ export const adaptiveMaxPool3dWithIndices: Fn<typeof AdaptiveMaxPoolArgs, [Tenso
 
 /** The parameters of {@linkcode avgPool1d} and its layer. */
 export class AvgPool1dArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Size of the window. */
     public kernelSize: Size,
@@ -241,7 +237,6 @@ export class AvgPool1dArgs {
 
 /** The parameters of {@linkcode avgPool2d}, {@linkcode avgPool3d} and their layers. */
 export class AvgPoolArgs extends AvgPool1dArgs {
-  /** Parameters that may go by position. */
   constructor(
     kernelSize: Size,
     stride?: Size | null,
@@ -353,7 +348,6 @@ export const adaptiveAvgPool3d: Fn<typeof AdaptivePoolArgs> = adaptiveAvgPoolOf(
 
 /** The parameters of {@linkcode lpPool2d}, its relatives and their layers. */
 export class LpPoolArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The exponent p. */
     public normType: number,

@@ -20,7 +20,6 @@ import { unrecorded } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode softmax} and {@linkcode logSoftmax}. */
 export class SoftmaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that sums to 1. */
     public dim: number,

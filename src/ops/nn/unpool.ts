@@ -15,7 +15,6 @@ import { reshapeTo } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode maxUnpool2d} and its relatives. */
 export class MaxUnpoolArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The indices that max pooling gave. */
     public indices: Tensor,

@@ -22,7 +22,6 @@ import { rand } from "../create/random.ts";
 
 /** The parameters of activations that have nothing to choose but where the result goes, and of their layers. */
 export class InplaceArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether the result is written into the input. */
     public inplace = false,
@@ -98,7 +97,6 @@ function between(x: Expr, low: Expr, high: Expr): Expr {
 
 /** The parameters of {@linkcode leakyRelu} and its layer. */
 export class LeakyReluArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The slope of negative values. */
     public negativeSlope = 0.01,
@@ -115,7 +113,6 @@ export const leakyRelu: PointwiseFn<typeof LeakyReluArgs> = activation(LeakyRelu
 
 /** The parameters of {@linkcode elu}, {@linkcode celu} and their layers. */
 export class AlphaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The value that is approached at -∞, with the opposite sign. */
     public alpha = 1,
@@ -167,7 +164,6 @@ export function geluFormula(x: Expr, tanh: boolean): Expr {
 
 /** The parameters of {@linkcode gelu} and its layer. */
 export class GeluArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** `"none"`, or `"tanh"` for the approximation by Hendrycks and Gimpel. */
     public approximate: "none" | "tanh" = "none",
@@ -214,7 +210,6 @@ function softplusOf(x: Expr, beta: Expr | number, threshold: Expr | number): Exp
 
 /** The parameters of {@linkcode softplus} and its layer. */
 export class SoftplusArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The steepness. */
     public beta = 1,
@@ -281,7 +276,6 @@ export const tanhshrink: PointwiseFn<typeof NoArgs> = activation(NoArgs, {
 
 /** The parameters of {@linkcode hardtanh} and its layer. */
 export class HardtanhArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least value. */
     public minVal: number = -1,
@@ -323,7 +317,6 @@ export const hardswish: PointwiseFn<typeof InplaceArgs> = activation(InplaceArgs
 
 /** The parameters of {@linkcode hardshrink}, {@linkcode softshrink} and their layers. */
 export class ShrinkArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The distance from 0 within which values become 0. */
     public lambd = 0.5,
@@ -356,7 +349,6 @@ export const softshrink: PointwiseFn<typeof ShrinkArgs> = activation(ShrinkArgs,
 
 /** The parameters of {@linkcode threshold} and its layer. */
 export class ThresholdArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The limit. */
     public threshold: number,
@@ -378,7 +370,6 @@ export const threshold: PointwiseFn<typeof ThresholdArgs> = activation(Threshold
 
 /** The parameters of {@linkcode prelu}. */
 export class PreluArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One slope, or one per channel (dimension 1 of the input). */
     public weight: Tensor,
@@ -414,7 +405,6 @@ export const prelu: Op<typeof PreluArgs> = op({ name: "prelu", autocast: "lower"
 
 /** The parameters of {@linkcode rrelu}. */
 export class RreluArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The least slope. */
     public lower: number = 1 / 8,
@@ -452,7 +442,6 @@ const gate = pointwiseFn(GateArgs, {
 });
 /** The parameters of {@linkcode glu} and its layer. */
 export class GluArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension that is halved. */
     public dim: number = -1,

@@ -38,7 +38,6 @@ import { OutArgs } from "../core/op.ts";
 
 /** The parameters of functions of two operands. */
 export class OtherArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The second operand; it broadcasts with the first. */
     public other: Tensor | ScalarLike,
@@ -150,7 +149,6 @@ export const subtract: Pointwise<typeof AddArgs, Operand> = alias("subtract", su
 
 /** The parameters of {@linkcode rsub}. */
 export class RsubArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is subtracted from. */
     public other: Tensor | ScalarLike,
@@ -272,7 +270,6 @@ export const fmod: BinaryFunction = pointwise(OtherArgs, {
 
 /** The parameters of {@linkcode pow} and {@linkcode floatPower}. */
 export class PowArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The power. */
     public exponent: Tensor | ScalarLike,
@@ -417,7 +414,6 @@ export const xlog1py: PointwiseFn<typeof OtherArgs, Operand> = pointwiseFn(Other
 
 /** The parameters of {@linkcode heaviside}. */
 export class HeavisideArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The result where input is 0. */
     public values: Tensor,
@@ -458,7 +454,6 @@ export const ldexp: BinaryFunction = pointwise(OtherArgs, {
 
 /** The parameters of {@linkcode lerp}. */
 export class LerpArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where weight 1 leads. */
     public end: Tensor,
@@ -513,7 +508,6 @@ export const lerp: Pointwise<typeof LerpArgs> = pointwise(LerpArgs, {
 export class AddcArgs extends OutArgs {
   /** Multiplies the product or quotient. */
   value: ScalarLike = 1;
-  /** Parameters that may go by position. */
   constructor(
     /** The first factor, or the dividend. */
     public tensor1: Tensor | ScalarLike,
@@ -564,7 +558,6 @@ function complexParts(name: string, autocast?: AutocastRule): (call: PointwiseCa
 
 /** The parameters of {@linkcode complex} after the real parts. */
 export class ComplexArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The imaginary parts, of the same dtype. */
     public imag: Tensor,
@@ -590,7 +583,6 @@ export const complex: PointwiseFn<typeof ComplexArgs> = pointwiseFn(ComplexArgs,
 
 /** The parameters of {@linkcode polar} after the moduli. */
 export class PolarArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The angles in radians, of the same dtype. */
     public angle: Tensor,

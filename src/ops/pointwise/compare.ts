@@ -72,7 +72,6 @@ export const greaterEqual: BinaryFunction = alias("greaterEqual", ge);
 
 /** The parameters of {@linkcode isclose} and {@linkcode allclose}. */
 export class CloseArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with. */
     public other: Tensor,
@@ -158,7 +157,6 @@ async function everyClose(input: Tensor, { other, rtol, atol, equalNan }: Readon
 
 /** The parameters of {@linkcode equal}. */
 export class EqualArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with. */
     public other: Tensor,
@@ -259,7 +257,6 @@ export const signbit: Pointwise = predicate("signbit", (x) => {
 
 /** The parameters of {@linkcode where}. */
 export class WhereArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The elements where the condition holds. */
     public input: Tensor | ScalarLike,
@@ -302,7 +299,6 @@ export const where: PointwiseFn<typeof WhereArgs> = choose;
 
 /** The parameters of {@linkcode clamp}. */
 export class ClampArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The lower bound. */
     public min: Tensor | ScalarLike | null = null,
@@ -362,7 +358,6 @@ export const clip: Pointwise<typeof ClampArgs> = alias("clip", clamp);
 
 /** The parameters of {@linkcode clampMin}. */
 export class ClampMinArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The lower bound. */
     public min: Tensor | ScalarLike,
@@ -381,7 +376,6 @@ export const clampMin: Pointwise<typeof ClampMinArgs> = pointwise(ClampMinArgs, 
 });
 /** The parameters of {@linkcode clampMax}. */
 export class ClampMaxArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The upper bound. */
     public max: Tensor | ScalarLike,

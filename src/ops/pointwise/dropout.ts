@@ -22,7 +22,6 @@ import { drawKind, Draws, fillRandom, wordsOf } from "../create/random_core.ts";
 
 /** The parameters of the dropouts that drop unless told otherwise. */
 export class DropoutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The probability that an element (or channel) is dropped. */
     public p = 0.5,
@@ -35,7 +34,6 @@ export class DropoutArgs {
 
 /** The parameters of the alpha dropouts, which drop only where told, as in PyTorch. */
 export class AlphaDropoutArgs extends DropoutArgs {
-  /** Parameters that may go by position. */
   constructor(p?: number, training = false, inplace?: boolean) {
     super(p, training, inplace);
   }

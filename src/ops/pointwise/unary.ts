@@ -247,7 +247,6 @@ export const sigmoid: Pointwise = floating("sigmoid", (x) => x.sigmoid());
 
 /** The parameters of {@linkcode logit}. */
 export class LogitArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where given, x is clamped to `[eps, 1 - eps]` first; the gradient outside is 0. */
     public eps: number | null = null,
@@ -295,7 +294,6 @@ function polygammaOf(n: number): Pointwise {
 
 /** The parameters of {@linkcode polygamma} as a function. */
 export class PolygammaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which derivative, 0 or more. */
     public n: number | Tensor,
@@ -324,7 +322,6 @@ const mvlgammas = new Map<number, Pointwise>();
 
 /** The parameters of {@linkcode mvlgamma}. */
 export class MvlgammaArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension, from 1 to 128. */
     public p: number,
@@ -352,7 +349,6 @@ export const mvlgamma: Op<typeof MvlgammaArgs> = op("mvlgamma", MvlgammaArgs, (i
 
 /** The parameters of {@linkcode nanToNum}. */
 export class NanToNumArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** For NaN; 0 if `null`. */
     public nan: number | null = null,

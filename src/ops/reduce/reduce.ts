@@ -32,7 +32,6 @@ import { cumprod } from "./scan.ts";
 export class SumArgs {
   /** What the input is converted to first. */
   dtype: DType | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -129,7 +128,6 @@ export const nanmean: Op<typeof SumArgs> = op("nanmean", SumArgs, (input, { dim,
 export class ProdArgs {
   /** What the input is converted to first. */
   dtype: DType | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension to reduce; `null`: all. */
     public dim: number | null = null,
@@ -194,7 +192,6 @@ function prodGradient(grad: Tensor, x: Tensor, result: Tensor, dims: readonly nu
 
 /** The parameters of reductions over any dimensions that have nothing else to choose. */
 export class DimsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -257,7 +254,6 @@ export const aminmax: Op<typeof AminmaxArgs, NamedTuple<["min", "max"]>> = op(
 
 /** The parameters of {@linkcode max} and {@linkcode min} along a dimension. */
 export class MaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension to reduce. */
     public dim: number,
@@ -268,7 +264,6 @@ export class MaxArgs {
 
 /** The parameters of {@linkcode max} and {@linkcode min} of two tensors. */
 export class MaxOtherArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor to compare with, element by element. */
     public other: Tensor,
@@ -383,7 +378,6 @@ function argExtreme(op: string, kind: "max" | "min", x: Tensor, { dim, keepdim }
 
 /** The parameters of {@linkcode argmax} and {@linkcode argmin}. */
 export class ArgmaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension to search; `null`: the flattened tensor. */
     public dim: number | null = null,
@@ -420,7 +414,6 @@ export const any: Op<typeof DimsArgs> = op("any", DimsArgs, (input, args) => tru
 
 /** The parameters of {@linkcode countNonzero}. */
 export class CountArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to count over; `null`: all. */
     public dim: Dims = null,
@@ -435,7 +428,6 @@ export const countNonzero: Op<typeof CountArgs> = op("countNonzero", CountArgs, 
 
 /** The parameters of {@linkcode logsumexp}. */
 export class LogsumexpArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce. */
     public dim: Dims,
@@ -485,7 +477,6 @@ function logsumexpForward(x: Tensor, dims: readonly number[], keepdim: boolean):
 export class VarArgs {
   /** What is subtracted from the count; `null`: 1, the sample variance. */
   correction: number | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Dimensions to reduce; `null`: all. */
     public dim: Dims = null,
@@ -498,7 +489,6 @@ export class VarArgs {
 
 /** The variance family's parameters where a truth value comes first. */
 export class VarUnbiasedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Whether the sum is divided by the count less 1. */
     public unbiased: boolean,
@@ -610,7 +600,6 @@ export const stdMean: VarFn<[Tensor, Tensor]> = varianceFn("stdMean", (input, ca
 
 /** The parameters of {@linkcode norm}. */
 export class NormArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which norm: a number, `Infinity`, `-Infinity`, `"fro"` or `"nuc"`; `null`: 2. */
     public p: number | "fro" | "nuc" | null = "fro",

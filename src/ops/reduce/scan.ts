@@ -23,7 +23,6 @@ import { roundedOnce } from "../core/wide.ts";
 
 /** The parameters of {@linkcode logcumsumexp}. */
 export class LogcumsumexpArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -40,7 +39,6 @@ export class CumsumArgs extends LogcumsumexpArgs {
 
 /** The parameters of running extremes. */
 export class CummaxArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,

@@ -39,7 +39,6 @@ function recordSelection(name: string, x: Tensor, d: number, values: Tensor, ind
 export class SortArgs {
   /** Whether equal elements keep their order; they always do. */
   stable = false;
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number = -1,
@@ -92,7 +91,6 @@ export const msort: Op<typeof OutArgs> = op("msort", OutArgs, (input, { out }) =
 
 /** The parameters of {@linkcode topk}. */
 export class TopkArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many. */
     public k: number,
@@ -134,7 +132,6 @@ function finish(found: ValuesIndices, d: number, keepdim: boolean): ValuesIndice
 export class KthvalueArgs {
   /** Where values and indices go. */
   out: readonly [Tensor, Tensor] | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Which, from 1. */
     public k: number,
@@ -173,7 +170,6 @@ function kth(op: string, x: Tensor, d: number, k: number): ValuesIndices {
 
 /** The parameters of {@linkcode median} and {@linkcode nanmedian} along a dimension. */
 export class MedianArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -251,7 +247,6 @@ function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
 
 /** The parameters of {@linkcode mode}. */
 export class ModeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number = -1,
@@ -293,7 +288,6 @@ export class SearchsortedArgs {
   side: "left" | "right" | null = null;
   /** Positions that sort the sequence. */
   sorter: Tensor | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** What to look for: a tensor with the same leading dimensions (any, for a 1-d sequence), or a number. */
     public input: Tensor | ScalarLike,
@@ -336,7 +330,6 @@ export class BucketizeArgs {
   outInt32 = false;
   /** Whether a value equal to a boundary goes after it. */
   right = false;
-  /** Parameters that may go by position. */
   constructor(
     /** What to place: a tensor or a number. */
     public input: Tensor | ScalarLike,
@@ -383,7 +376,6 @@ export class IsinArgs {
   assumeUnique = false;
   /** Which elements are *not* among them. */
   invert = false;
-  /** Parameters that may go by position. */
   constructor(
     /** What is looked for: a tensor or a number. */
     public elements: Tensor | ScalarLike,

@@ -23,7 +23,6 @@ import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "../core/vie
 
 /** The parameters of {@linkcode unique}. */
 export class UniqueArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** In order; always the case here. */
     public sorted = true,
@@ -38,7 +37,6 @@ export class UniqueArgs {
 
 /** The parameters of {@linkcode uniqueConsecutive}. */
 export class UniqueConsecutiveArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Also give, per element, the position of its value in the result. */
     public returnInverse = false,
@@ -140,7 +138,6 @@ function findRuns(items: Tensor, d: number, n: number, sorts: boolean): { order:
 
 /** The parameters of {@linkcode bincount}. */
 export class BincountArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What each element counts; `null`: 1. */
     public weights: Tensor | null = null,
@@ -184,7 +181,6 @@ export const bincount: Op<typeof BincountArgs, Promise<Tensor>> = op("bincount",
 
 /** The parameters of {@linkcode histc}. */
 export class HistcArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many bins. */
     public bins = 100,

@@ -20,7 +20,6 @@ import { diagonalOf, placed, reshapeTo, selectInOrder, sliceAt, transposeTo } fr
 
 /** The parameters of {@linkcode roll}. */
 export class RollArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How far, one per dimension of `dims`. */
     public shifts: number | readonly number[],
@@ -61,7 +60,6 @@ function rollDim(x: Tensor, shift: number, d: number): Tensor {
 
 /** The parameters of {@linkcode flip}. */
 export class FlipArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which dimensions, spread or as an array. */
     public dims: readonly number[],
@@ -102,7 +100,6 @@ export const flipud: Op<typeof NoArgs> = op("flipud", NoArgs, (input) => {
 
 /** The parameters of {@linkcode rot90}. */
 export class Rot90Args {
-  /** Parameters that may go by position. */
   constructor(
     /** How many quarter turns, from the first of `dims` to the second. */
     public k = 1,
@@ -131,7 +128,6 @@ export const rot90: Op<typeof Rot90Args> = op("rot90", Rot90Args, (input, { k, d
 
 /** The parameters of {@linkcode diag}, {@linkcode tril} and {@linkcode triu}. */
 export class DiagonalNumberArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which diagonal: 0 the main one, positive above it. */
     public diagonal = 0,
@@ -147,7 +143,6 @@ export const diag: Op<typeof DiagonalNumberArgs> = op("diag", DiagonalNumberArgs
 
 /** The parameters of {@linkcode diagflat}. */
 export class DiagflatArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which diagonal: 0 the main one, positive above it. */
     public offset = 0,
@@ -163,7 +158,6 @@ export const diagflat: Op<typeof DiagflatArgs> = op(
 
 /** The parameters of {@linkcode diagEmbed}. */
 export class DiagEmbedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which diagonal: 0 the main one, positive above it. */
     public offset = 0,
@@ -246,7 +240,6 @@ export class TriangleIndicesArgs {
   dtype: DType | null = int64;
   /** Where; `null`: the default device. */
   device: string | Device | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** Rows of the matrix. */
     public row: number,
@@ -295,7 +288,6 @@ export const triuIndices: Func<typeof TriangleIndicesArgs, Tensor> = func(
 
 /** The parameters of {@linkcode combinations}. */
 export class CombinationsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Elements per combination. */
     public r = 2,

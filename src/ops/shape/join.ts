@@ -42,7 +42,6 @@ function gradientAs(grad: Tensor, dtype: DType): Tensor {
 
 /** The parameters of functions that join a list of tensors. */
 export class StackArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** At least one. */
     public tensors: readonly Tensor[],
@@ -53,7 +52,6 @@ export class StackArgs extends OutArgs {
 
 /** The parameters of {@linkcode cat} and {@linkcode stack}. */
 export class CatArgs extends OutArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** At least one. */
     public tensors: readonly Tensor[],
@@ -66,7 +64,6 @@ export class CatArgs extends OutArgs {
 
 /** The parameters of functions of several tensors, which may be spread. */
 export class TensorsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** At least one, spread or as an array. */
     public tensors: readonly Tensor[],
@@ -203,7 +200,6 @@ export const columnStack: JoinFunction = listFn(
 
 /** The parameters of {@linkcode repeat}. */
 export class RepeatArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How often, spread or as an array; at least one count per dimension. */
     public repeats: readonly number[],
@@ -232,7 +228,6 @@ function repeatTo(x: Tensor, counts: readonly number[], op: string): Tensor {
 
 /** The parameters of {@linkcode tile}. */
 export class TileArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How often, spread or as an array. */
     public dims: readonly number[],
@@ -249,7 +244,6 @@ export const tile: SpreadOp<typeof TileArgs> = spreadOp("tile", TileArgs, (input
 export class RepeatInterleaveArgs {
   /** The size of the result along `dim`; where it is given, the counts need not be read. */
   outputSize: number | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** How often each element is repeated: one number, or an integer tensor of one count per slice. */
     public repeats: number | Tensor,
@@ -405,7 +399,6 @@ function diagonalBlocks(list: readonly Tensor[]): Tensor {
 
 /** The parameters of {@linkcode kron}. */
 export class KronArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The second factor. */
     public other: Tensor,

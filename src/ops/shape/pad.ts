@@ -27,7 +27,6 @@ export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** The parameters of {@linkcode pad}. */
 export class PadArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes before and after, from the last dimension backwards: `[left, right, top, bottom, …]`; negative ones crop. */
     public pad: readonly number[],

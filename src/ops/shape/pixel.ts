@@ -28,7 +28,6 @@ function checkImage(op: string, x: Tensor): void {
 
 /** The parameters of {@linkcode pixelShuffle} and its layer. */
 export class PixelShuffleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width grow, r. */
     public upscaleFactor: number,
@@ -66,7 +65,6 @@ export const pixelShuffle: Fn<typeof PixelShuffleArgs> = fn(
 
 /** The parameters of {@linkcode pixelUnshuffle} and its layer. */
 export class PixelUnshuffleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** By how much height and width shrink, r. */
     public downscaleFactor: number,
@@ -103,7 +101,6 @@ export const pixelUnshuffle: Fn<typeof PixelUnshuffleArgs> = fn(
 
 /** The parameters of {@linkcode channelShuffle} and its layer. */
 export class ChannelShuffleArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Into how many groups channels are split. */
     public groups: number,

@@ -32,7 +32,6 @@ import {
 
 /** The parameters of {@linkcode reshape}. */
 export class ReshapeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** New sizes, spread or as an array; one may be -1 and is inferred. */
     public shape: readonly number[],
@@ -60,7 +59,6 @@ export const reshape: SpreadOp<typeof ReshapeArgs> = spreadOp(
 
 /** The parameters of {@linkcode reshapeAs} and {@linkcode expandAs}. */
 export class ReshapeAsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor whose shape is wanted. */
     public other: Tensor,
@@ -79,7 +77,6 @@ export const reshapeAs: Op<typeof ReshapeAsArgs> = op(
 
 /** The parameters of {@linkcode view} with another shape. */
 export class ViewSizeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** New sizes, spread or as an array; one may be -1 and is inferred. */
     public size: readonly number[],
@@ -88,7 +85,6 @@ export class ViewSizeArgs {
 
 /** The parameters of {@linkcode view} as another dtype. */
 export class ViewDtypeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How the bytes are read. */
     public dtype: DType,
@@ -157,7 +153,6 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
 
 /** The parameters of {@linkcode viewAs}. */
 export class ViewAsArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The tensor whose shape is wanted. */
     public other: Tensor,
@@ -176,7 +171,6 @@ export const viewAs: Op<typeof ViewAsArgs> = op(
 
 /** The parameters of {@linkcode flatten}. */
 export class FlattenArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** First dimension to merge. */
     public startDim = 0,
@@ -210,7 +204,6 @@ export const ravel: Op<typeof NoArgs> = op(
 
 /** The parameters of {@linkcode unflatten}. */
 export class UnflattenArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension to split. */
     public dim: number,
@@ -235,7 +228,6 @@ export const unflatten: Op<typeof UnflattenArgs> = op("unflatten", UnflattenArgs
 
 /** The parameters of {@linkcode squeeze}. */
 export class SqueezeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which dimensions to remove where their size is 1; `null`: all. */
     public dim: number | readonly number[] | null = null,
@@ -259,7 +251,6 @@ export const squeeze: Op<typeof SqueezeArgs> = op("squeeze", SqueezeArgs, (input
 
 /** The parameters of {@linkcode unsqueeze}. */
 export class UnsqueezeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Where, from `-ndim - 1` to `ndim`. */
     public dim: number,
@@ -282,7 +273,6 @@ export const unsqueeze: Op<typeof UnsqueezeArgs> = op("unsqueeze", UnsqueezeArgs
 
 /** The parameters of {@linkcode transpose}. */
 export class TransposeArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One dimension. */
     public dim0: number,
@@ -300,7 +290,6 @@ export const transpose: Op<typeof TransposeArgs> = op(
 
 /** The parameters of {@linkcode swapaxes}. */
 export class SwapaxesArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One dimension. */
     public axis0: number,
@@ -336,7 +325,6 @@ export const adjoint: Op<typeof NoArgs> = op("adjoint", NoArgs, (input) => input
 
 /** The parameters of {@linkcode permute}. */
 export class PermuteArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Every dimension once, spread or as an array. */
     public dims: readonly number[],
@@ -353,7 +341,6 @@ export const permute: SpreadOp<typeof PermuteArgs> = spreadOp("permute", Permute
 
 /** The parameters of {@linkcode movedim}. */
 export class MovedimArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which dimensions. */
     public source: number | readonly number[],
@@ -396,7 +383,6 @@ export const moveaxis: Op<typeof MovedimArgs> = op(
 
 /** The parameters of {@linkcode expand} and {@linkcode broadcastTo}. */
 export class ExpandArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** New sizes, spread or as an array; -1 keeps a size. */
     public size: readonly number[],
@@ -429,7 +415,6 @@ export const broadcastTo: SpreadOp<typeof ExpandArgs> = spreadOp(
 
 /** The parameters of {@linkcode narrow} and {@linkcode narrowCopy}. */
 export class NarrowArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -475,7 +460,6 @@ export const narrowCopy: Op<typeof NarrowArgs> = op(
 
 /** The parameters of {@linkcode select}. */
 export class SelectArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim: number,
@@ -493,7 +477,6 @@ export const select: Op<typeof SelectArgs> = op(
 
 /** The parameters of {@linkcode diagonal}. */
 export class DiagonalArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Which diagonal: 0 the main one, positive above it. */
     public offset = 0,
@@ -516,8 +499,7 @@ export const diagonal: Op<typeof DiagonalArgs> = op(
 );
 
 /** The parameters of {@linkcode unfold}. */
-export class UnfoldArgs {
-  /** Parameters that may go by position. */
+export class UnfoldDimensionArgs {
   constructor(
     /** The dimension over which windows slide. */
     public dimension: number,
@@ -535,28 +517,34 @@ export class UnfoldArgs {
  *
  * @param input any tensor
  */
-export const unfold: Op<typeof UnfoldArgs> = op("unfold", UnfoldArgs, (input, { dimension, size, step }) => {
-  checkAlive("unfold", input);
-  const d = wrapDim("unfold", dimension, input.ndim);
-  const n = input.ndim === 0 ? 1 : input.shape[d];
-  checkCount("unfold", "size", size, 0);
-  checkCount("unfold", "step", step, 1);
-  if (size > n) {
-    throw new ShapeError(`unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`);
-  }
-  const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
-  if (input.ndim > 0) {
-    shape[d] = Math.floor((n - size) / step) + 1;
-    strides[d] = input.strides[d] * step;
-  }
-  const from = input.shape;
-  return recordView(
-    "UnfoldBackward0",
-    input,
-    makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
-    (g) => unfoldGradient(g, from, d, size, step),
-  );
-});
+export const unfold: Op<typeof UnfoldDimensionArgs> = op(
+  "unfold",
+  UnfoldDimensionArgs,
+  (input, { dimension, size, step }) => {
+    checkAlive("unfold", input);
+    const d = wrapDim("unfold", dimension, input.ndim);
+    const n = input.ndim === 0 ? 1 : input.shape[d];
+    checkCount("unfold", "size", size, 0);
+    checkCount("unfold", "step", step, 1);
+    if (size > n) {
+      throw new ShapeError(
+        `unfold(): the window must fit the dimension: size ${size} along dimension ${d} of size ${n}`,
+      );
+    }
+    const shape = [...input.shape, size], strides = [...input.strides, input.ndim === 0 ? 1 : input.strides[d]];
+    if (input.ndim > 0) {
+      shape[d] = Math.floor((n - size) / step) + 1;
+      strides[d] = input.strides[d] * step;
+    }
+    const from = input.shape;
+    return recordView(
+      "UnfoldBackward0",
+      input,
+      makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
+      (g) => unfoldGradient(g, from, d, size, step),
+    );
+  },
+);
 
 /** Adds each tap of the windows at its place. */
 function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size: number, step: number): Tensor {
@@ -574,7 +562,6 @@ function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size:
 
 /** The parameters of {@linkcode asStrided}. */
 export class AsStridedArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** Sizes. */
     public size: readonly number[],

@@ -40,7 +40,6 @@ function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim: number
 
 /** The parameters of {@linkcode split}. */
 export class SplitArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The size of each part (the last may be smaller), or all sizes. */
     public splitSizeOrSections: number | readonly number[],
@@ -79,7 +78,6 @@ function evenSizes(size: number, by: number): number[] {
 
 /** The parameters of {@linkcode splitWithSizes}. */
 export class SplitWithSizesArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** All sizes. */
     public splitSizes: readonly number[],
@@ -105,7 +103,6 @@ export const splitWithSizes: Op<typeof SplitWithSizesArgs, Tensor[]> = op(
 
 /** The parameters of {@linkcode chunk}. */
 export class ChunkArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** How many parts at most. */
     public chunks: number,
@@ -130,7 +127,6 @@ export class CutsArgs {
   sections: number | null = null;
   /** Where to cut. */
   indices: readonly number[] | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The number of parts, or where to cut. */
     public indicesOrSections: number | readonly number[] | null = null,
@@ -143,7 +139,6 @@ export class TensorSplitArgs {
   sections: number | null = null;
   /** Where to cut. */
   indices: readonly number[] | null = null;
-  /** Parameters that may go by position. */
   constructor(
     /** The number of parts, or where to cut; a tensor of either is read at once. */
     public indicesOrSections: number | readonly number[] | Tensor | null = null,
@@ -259,7 +254,6 @@ export const dsplit: Op<typeof CutsArgs, Tensor[]> = op(
 
 /** The parameters of {@linkcode unbind}. */
 export class UnbindArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** The dimension. */
     public dim = 0,
@@ -285,7 +279,6 @@ export const unbind: Op<typeof UnbindArgs, Tensor[]> = op("unbind", UnbindArgs, 
 
 /** The parameters of {@linkcode atleast1d} and its kin. */
 export class AtleastArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** One tensor, or several, as an array or spread. */
     public tensors: readonly Tensor[],

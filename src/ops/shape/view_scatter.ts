@@ -25,7 +25,6 @@ function scatterView(op: string, x: Tensor, source: Tensor, take: (t: Tensor) =>
 
 /** The parameters of {@linkcode selectScatter}. */
 export class SelectScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is written. */
     public src: Tensor,
@@ -45,7 +44,6 @@ export const selectScatter: Op<typeof SelectScatterArgs> = op(
 
 /** The parameters of {@linkcode sliceScatter}. */
 export class SliceScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is written. */
     public src: Tensor,
@@ -70,7 +68,6 @@ export const sliceScatter: Op<typeof SliceScatterArgs> = op(
 
 /** The parameters of {@linkcode diagonalScatter}. */
 export class DiagonalScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is written. */
     public src: Tensor,
@@ -93,7 +90,6 @@ export const diagonalScatter: Op<typeof DiagonalScatterArgs> = op(
 
 /** The parameters of {@linkcode asStridedScatter}. */
 export class AsStridedScatterArgs {
-  /** Parameters that may go by position. */
   constructor(
     /** What is written. */
     public src: Tensor,

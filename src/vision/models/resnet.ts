@@ -27,34 +27,33 @@ import {
 } from "../../nn/mod.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** A layer from one tensor to one. */
+/** A layer with one input and one output. */
 export interface Layer extends Module {
   /** The computation. */
   forward(input: Tensor): Tensor;
 }
 
-/** Makes the normalisation of a number of channels. */
+/** A function that makes a normalisation layer for a number of channels. */
 export type NormLayer = (numFeatures: number) => Layer;
 
 /** The parameters of both kinds of block. */
 export class BlockArgs {
-  /** Parameters that may go by position. */
   constructor(
-    /** Channels of the input. */
+    /** The number of input channels. */
     public inplanes: number,
-    /** Channels of the convolutions; of a {@linkcode Bottleneck}, a quarter of the output's. */
+    /** The number of channels of the convolutions; in a {@linkcode Bottleneck} the output has four times as many. */
     public planes: number,
-    /** Step of the block's 3x3 convolution. */
+    /** The stride of the block's 3x3 convolution. */
     public stride = 1,
     /** The shortcut where the block changes the shape; `null` for the input itself. */
     public downsample: Sequential | null = null,
-    /** Groups of the 3x3 convolution. */
+    /** The number of groups of the 3x3 convolution. */
     public groups = 1,
-    /** Channels per group of the 3x3 convolution where `planes` is 64. */
+    /** The number of channels per group of the 3x3 convolution where `planes` is 64. */
     public baseWidth = 64,
-    /** Step between the taps of the 3x3 convolution. */
+    /** The dilation of the 3x3 convolution. */
     public dilation = 1,
-    /** The normalisations; `null`: `BatchNorm2d`. */
+    /** The function that makes normalisation layers; `null`: `BatchNorm2d`. */
     public normLayer: NormLayer | null = null,
   ) {}
 }
@@ -72,7 +71,7 @@ function conv1x1(inPlanes: number, outPlanes: number, stride = 1): Conv2d {
 
 /** Two 3x3 convolutions and a shortcut: the block of ResNet-18 and ResNet-34. */
 export class BasicBlock extends Module {
-  /** How many times `planes` the output has channels. */
+  /** The ratio of the number of output channels to `planes`. */
   static readonly expansion: number = 1;
   /** The first convolution, which has the stride. */
   conv1: Conv2d;
@@ -86,7 +85,7 @@ export class BasicBlock extends Module {
   bn2: Layer;
   /** The shortcut, or `null` for the input itself. */
   downsample: Sequential | null;
-  /** Step of the block. */
+  /** The stride of the block. */
   readonly stride: number;
 
   /**
@@ -112,7 +111,10 @@ export class BasicBlock extends Module {
     this.stride = stride;
   }
 
-  /** The block's function plus its shortcut. */
+  /**
+   * The output of the block: its convolutions plus its shortcut, `(N, C, H, W)` to `(N, expansion · planes, H / stride,
+   * W / stride)`.
+   */
   override forward(x: Tensor): Tensor {
     let out = this.relu.call(this.bn1.call(this.conv1.call(x)));
     out = this.bn2.call(this.conv2.call(out));
@@ -123,25 +125,25 @@ export class BasicBlock extends Module {
 
 /** A 3x3 convolution between two 1x1 ones, and a shortcut: the block of the deeper networks. */
 export class Bottleneck extends Module {
-  /** How many times `planes` the output has channels. */
+  /** The ratio of the number of output channels to `planes`. */
   static readonly expansion: number = 4;
-  /** The convolution that narrows. */
+  /** The 1x1 convolution that reduces the number of channels. */
   conv1: Conv2d;
-  /** Its normalisation. */
+  /** The normalisation after `conv1`. */
   bn1: Layer;
   /** The 3x3 convolution, which has the stride. */
   conv2: Conv2d;
-  /** Its normalisation. */
+  /** The normalisation after `conv2`. */
   bn2: Layer;
-  /** The convolution that widens. */
+  /** The 1x1 convolution that expands the number of channels. */
   conv3: Conv2d;
-  /** Its normalisation. */
+  /** The normalisation after `conv3`. */
   bn3: Layer;
   /** The activation. */
   relu: ReLU;
   /** The shortcut, or `null` for the input itself. */
   downsample: Sequential | null;
-  /** Step of the block. */
+  /** The stride of the block. */
   readonly stride: number;
 
   /** Makes a block. */
@@ -165,7 +167,10 @@ export class Bottleneck extends Module {
     this.stride = stride;
   }
 
-  /** The block's function plus its shortcut. */
+  /**
+   * The output of the block: its convolutions plus its shortcut, `(N, C, H, W)` to `(N, expansion · planes, H / stride,
+   * W / stride)`.
+   */
   override forward(x: Tensor): Tensor {
     let out = this.relu.call(this.bn1.call(this.conv1.call(x)));
     out = this.relu.call(this.bn2.call(this.conv2.call(out)));
@@ -175,9 +180,9 @@ export class Bottleneck extends Module {
   }
 }
 
-/** A kind of block. */
+/** The class of a block: {@linkcode BasicBlock} or {@linkcode Bottleneck}. */
 export interface BlockType {
-  /** How many times `planes` the output has channels. */
+  /** The ratio of the number of output channels to `planes`. */
   readonly expansion: number;
   /** Makes a block. */
   new (...args: Args<typeof BlockArgs>): BasicBlock | Bottleneck;
@@ -198,23 +203,25 @@ export class ResNetArgs {
   /** Accepted for PyTorch's sake: nothing is downloaded; load a checkpoint with `loadStateDict`. */
   weights: null = null;
 
-  /** Parameters that may go by position. */
   constructor(
-    /** The kind of block. */
+    /** The class of the blocks. */
     public block: BlockType,
-    /** How many blocks each of the four stages has. */
+    /** The number of blocks of each of the four stages. */
     public layers: readonly number[],
-    /** Size of the output. */
+    /** The number of classes: the size of the output. */
     public numClasses = 1000,
-    /** Whether every block starts as its shortcut: the last normalisation's factors are 0. */
+    /** Whether every block is initially the same as its shortcut: the weight of its last normalisation is 0. */
     public zeroInitResidual = false,
-    /** Groups of the 3x3 convolutions. */
+    /** The number of groups of the 3x3 convolutions. */
     public groups = 1,
-    /** Channels per group in the first stage. */
+    /** The number of channels per group in the first stage. */
     public widthPerGroup = 64,
-    /** For each of the last three stages, whether taps move apart instead of the picture shrinking; `null`: in none. */
+    /**
+     * For each of the last three stages, whether dilation replaces the stride, so that the picture does not shrink;
+     * `null`: in none.
+     */
     public replaceStrideWithDilation: readonly boolean[] | null = null,
-    /** The normalisations; `null`: `BatchNorm2d`. */
+    /** The function that makes normalisation layers; `null`: `BatchNorm2d`. */
     public normLayer: NormLayer | null = null,
   ) {}
 }
@@ -243,11 +250,11 @@ export class ResNet extends Module {
   layer3: Sequential;
   /** The fourth stage, at a thirty-second. */
   layer4: Sequential;
-  /** The mean of every channel. */
+  /** Global average pooling. */
   avgpool: AdaptiveAvgPool2d;
-  /** The classes' scores. */
+  /** The output layer: scores of the classes. */
   fc: Linear;
-  /** Channels and dilation so far, while stages are made. */
+  /** The number of channels and the dilation reached so far, while stages are made. */
   #inplanes = 64;
   #dilation = 1;
 
@@ -327,7 +334,7 @@ export class ResNet extends Module {
   }
 
   /**
-   * The classes' scores.
+   * The scores of the classes (logits).
    *
    * Shape: `[N, 3, H, W]` to `[N, numClasses]`.
    */
@@ -343,17 +350,20 @@ export class ResNet extends Module {
 
 /** The parameters of the functions that make a ResNet of a known kind. */
 export class ResNetModelArgs {
-  /** Size of the output. */
+  /** The number of classes: the size of the output. */
   numClasses = 1000;
-  /** Whether every block starts as its shortcut: the last normalisation's factors are 0. */
+  /** Whether every block is initially the same as its shortcut: the weight of its last normalisation is 0. */
   zeroInitResidual = false;
-  /** Groups of the 3x3 convolutions. */
+  /** The number of groups of the 3x3 convolutions. */
   groups = 1;
-  /** Channels per group in the first stage. */
+  /** The number of channels per group in the first stage. */
   widthPerGroup = 64;
-  /** For each of the last three stages, whether taps move apart instead of the picture shrinking; `null`: in none. */
+  /**
+   * For each of the last three stages, whether dilation replaces the stride, so that the picture does not shrink;
+   * `null`: in none.
+   */
   replaceStrideWithDilation: readonly boolean[] | null = null;
-  /** The normalisations; `null`: `BatchNorm2d`. */
+  /** The function that makes normalisation layers; `null`: `BatchNorm2d`. */
   normLayer: NormLayer | null = null;
   /** Accepted for PyTorch's sake: nothing is downloaded; load a checkpoint with `loadStateDict`. */
   weights: null = null;
@@ -361,27 +371,27 @@ export class ResNetModelArgs {
 
 /** {@linkcode ResNetModelArgs} of {@linkcode resnext50_32x4d}. */
 export class ResNeXt32x4dArgs extends ResNetModelArgs {
-  /** Groups of the 3x3 convolutions. */
+  /** The number of groups of the 3x3 convolutions. */
   override groups = 32;
-  /** Channels per group in the first stage. */
+  /** The number of channels per group in the first stage. */
   override widthPerGroup = 4;
 }
 
 /** {@linkcode ResNetModelArgs} of {@linkcode resnext101_32x8d}. */
 export class ResNeXt32x8dArgs extends ResNetModelArgs {
-  /** Groups of the 3x3 convolutions. */
+  /** The number of groups of the 3x3 convolutions. */
   override groups = 32;
-  /** Channels per group in the first stage. */
+  /** The number of channels per group in the first stage. */
   override widthPerGroup = 8;
 }
 
 /** {@linkcode ResNetModelArgs} of the networks whose 3x3 convolutions are twice as wide. */
 export class WideResNetArgs extends ResNetModelArgs {
-  /** Channels per group in the first stage. */
+  /** The number of channels per group in the first stage. */
   override widthPerGroup = 128;
 }
 
-/** A function that makes a network of a known kind. */
+/** Defines the function that makes a variant of ResNet. */
 function model<C extends typeof ResNetModelArgs>(
   name: string,
   params: C,
