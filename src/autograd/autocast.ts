@@ -83,7 +83,7 @@ interface CachedCast {
 const cache = new Map<Tensor, CachedCast>();
 
 function settingsOf(op: string, deviceType: string): Settings {
-  if (!Object.hasOwn(autocastLists, deviceType)) {
+  if (typeof deviceType !== "string" || !Object.hasOwn(autocastLists, deviceType)) {
     throw new ArgumentError(`${op}(): deviceType must be "cpu", "cuda" or "webgpu": ${describe(deviceType)}`);
   }
   return region.value[deviceType as DeviceType];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkIntegers } from "../../base/checks.ts";
 import { DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { int64 } from "../../base/dtype.ts";
 import { sameShape } from "../../base/shape.ts";
@@ -42,6 +43,7 @@ function maxUnpool(op: string, n: number, input: Tensor, o: Readonly<MaxUnpoolAr
   const { kernel, stride, padding } = gridOf(op, n, { kernelSize, stride: o.stride, padding: o.padding });
   const pooled = input.shape.slice(-n);
   const usual = pooled.map((s, d) => (s - 1) * stride[d] - 2 * padding[d] + kernel[d]);
+  if (outputSize !== null) checkIntegers(op, "outputSize", outputSize);
   const out = outputSize === null ? usual : outputSize.slice(-n);
   if (outputSize !== null && outputSize.length !== n && outputSize.length !== input.ndim) {
     throw new ShapeError(`${op}(): outputSize must have ${n} or ${input.ndim} sizes: ${show(outputSize)}`);
