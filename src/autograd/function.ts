@@ -11,6 +11,7 @@ import { ArgumentError, AutogradError, describe } from "../base/errors.ts";
 import { visitTensors } from "../tensor/scope.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
+import { metaOf } from "./meta.ts";
 import { withGrad } from "./mode.ts";
 import { alias, Node } from "./node.ts";
 import { rebase, recording, setHistory } from "./record.ts";
@@ -212,7 +213,14 @@ export abstract class Function {
       if (ctx.dirty.has(out)) {
         out.storage.version++;
         rebase(out, node);
-      } else setHistory(out, node, nr);
+      } else {
+        setHistory(out, node, nr);
+        const seen = inputs.find((x) => x.storage === out.storage);
+        if (seen !== undefined) {
+          const base = seen.meta?.view?.base ?? seen;
+          metaOf(out).view = { base, version: out.storage.version, madeBy: this.name };
+        }
+      }
     });
     return (Array.isArray(result) ? outputs : outputs[0]) as T;
   }

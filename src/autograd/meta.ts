@@ -18,6 +18,8 @@ export interface ViewInfo {
   readonly base: Tensor;
   /** The storage's version when `gradFn` was computed; an in-place write since then makes it stale. */
   version: number;
+  /** The custom function that returned the view, whose gradient cannot be made anew after a write; `null` for others. */
+  readonly madeBy: string | null;
 }
 
 /** Autograd's record of one tensor. */

@@ -215,6 +215,14 @@ export function replaceHistory(x: Tensor, node: Node): void {
   meta.requiresGrad = true;
 }
 
+/** The error for a view that a custom function returned, and that was written in place, itself or through its base. */
+export function viewOfFunction(op: string, madeBy: string): AutogradError {
+  return new AutogradError(
+    `${op}(): a view that ${madeBy}.forward() returned is written in place, so that its backward() would be lost; ` +
+      "clone() it first, or in forward()",
+  );
+}
+
 /** The node that made `x`; a view whose base was written in place gets a fresh one. */
 export function gradFnOf(x: Tensor): Node | null {
   const meta = x.meta;
@@ -222,6 +230,7 @@ export function gradFnOf(x: Tensor): Node | null {
   const view = meta.view;
   if (view !== null && view.version !== x.storage.version) {
     view.version = x.storage.version;
+    if (view.madeBy !== null && requiresGrad(x)) throw viewOfFunction("backward", view.madeBy);
     if (requiresGrad(view.base)) {
       replaceHistory(x, new AsStridedBackward(view.base, x));
     }

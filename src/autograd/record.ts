@@ -12,7 +12,7 @@ import { AutogradError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";
 import { mode } from "./mode.ts";
-import { CopySlices, Node, replaceHistory, requiresGrad } from "./node.ts";
+import { CopySlices, Node, replaceHistory, requiresGrad, viewOfFunction } from "./node.ts";
 
 /**
  * The gradients of an op's inputs.
@@ -95,14 +95,16 @@ export function recordMany(
 /** Records `view`, made from `x` without copying; returns it. */
 export function recordView(name: string, x: Tensor, view: Tensor, formula: (grad: Tensor) => Tensor): Tensor {
   const base = x.meta?.view?.base ?? x;
-  metaOf(view).view = { base, version: view.storage.version };
+  metaOf(view).view = { base, version: view.storage.version, madeBy: null };
   return record(name, view, [x], [], (grad) => [formula(grad)]);
 }
 
 /** Checks that `x` may be written in place; call it before writing. */
 export function checkInPlace(op: string, x: Tensor): void {
   if (!mode.mayRecord || x.meta === null || !requiresGrad(x) || !mode.gradEnabled) return;
-  const base = x.meta.view?.base ?? x;
+  const { view } = x.meta;
+  if (view !== null && view.madeBy !== null) throw viewOfFunction(op, view.madeBy);
+  const base = view?.base ?? x;
   if (base.meta?.requiresGrad && base.meta.gradFn === null) {
     const what = base === x ? "a leaf" : "a view of a leaf";
     throw new AutogradError(

@@ -44,7 +44,7 @@ export function recordViews(
   formula: (grads: (Tensor | null)[]) => Tensor,
 ): Tensor[] {
   const base = x.meta?.view?.base ?? x;
-  for (const view of views) metaOf(view).view = { base, version: view.storage.version };
+  for (const view of views) metaOf(view).view = { base, version: view.storage.version, madeBy: null };
   recordMany(name, views, [x], [], (grads) => [formula(grads)]);
   return views;
 }
