@@ -22,15 +22,16 @@ function widened<T>(value: T): T {
   return value instanceof Tensor && isHalf(value.dtype) ? value.to(float32) as T : value;
 }
 
-/**
- * {@linkcode roundedOnce} of a tensor and the parameters of a call, of which some may be tensors. Where they have other
- * floating dtypes the result has a wider one, and nothing is rounded.
- */
+/** Whether values are computed in float32: halves of one dtype, and no other floating tensors, which have a wider result. */
+function roundsOnce(dtype: DType, values: readonly unknown[]): boolean {
+  if (!isHalf(dtype) || autocasting.active) return false;
+  return values.every((x) => !(x instanceof Tensor) || x.dtype === dtype || !x.dtype.isFloatingPoint);
+}
+
+/** {@linkcode roundedOnce} of a tensor and the parameters of a call, of which some may be tensors. */
 export function callRoundedOnce<O>(compute: (input: Tensor, args: O) => unknown, input: Tensor, args: O): unknown {
-  const { dtype } = input;
-  const given = Object.entries(args as Record<string, unknown>);
-  const mixed = given.some(([, x]) => x instanceof Tensor && x.dtype.isFloatingPoint && x.dtype !== dtype);
-  if (!isHalf(dtype) || mixed || autocasting.active) return compute(input, args);
+  const { dtype } = input, given = Object.entries(args as Record<string, unknown>);
+  if (!roundsOnce(dtype, given.map(([, value]) => value))) return compute(input, args);
   return scope(() => {
     // Parameters may be shared between calls, so they are copied.
     const wide = Object.create(Object.getPrototypeOf(args));
@@ -42,6 +43,6 @@ export function callRoundedOnce<O>(compute: (input: Tensor, args: O) => unknown,
 /** `compute` of the tensors, in float32 where they are halves; the result, and each gradient, is rounded once. */
 export function roundedOnce<T extends readonly Tensor[]>(tensors: T, compute: (...tensors: T) => Tensor): Tensor {
   const { dtype } = tensors[0];
-  if (!isHalf(dtype) || autocasting.active) return scope(() => compute(...tensors));
+  if (!roundsOnce(dtype, tensors)) return scope(() => compute(...tensors));
   return scope(() => compute(...tensors.map(widened) as unknown as T).to(dtype));
 }

@@ -18,6 +18,7 @@ import { writeOut } from "../core/define.ts";
 import { runBiased } from "../core/epilogue.ts";
 import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, withDim } from "./matmul_core.ts";
 import { expandTo, reshapeTo, transposeTo } from "../core/view_core.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 function finish(op: string, result: Tensor, out: Tensor | null): Tensor {
   return out === null ? result : writeOut(op, out, result);
@@ -381,12 +382,11 @@ export const addr: Op<typeof AddrArgs> = op({ name: "addr", autocast: { gpu: "lo
       `addr(): beta and alpha must be integers for ${input.dtype}: ${String(beta)}, ${String(alpha)}`,
     );
   }
-  const result = scope(() => {
+  const result = roundedOnce([wide, vec1, vec2], (wide, vec1, vec2) => {
     const grid = withDim(vec1, 1).mul(vec2);
-    const dtype = grid.dtype;
-    const scaled = alpha === 1 ? grid : grid.mul(alpha).to(dtype);
+    const scaled = alpha === 1 ? grid : grid.mul(alpha).to(grid.dtype);
     if (beta === 0) return scaled;
-    const added = beta === 1 ? wide : wide.mul(beta).to(input.dtype);
+    const added = beta === 1 ? wide : wide.mul(beta).to(wide.dtype);
     return scaled.add(added);
   });
   return finish("addr", result, out);

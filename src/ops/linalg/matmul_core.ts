@@ -11,12 +11,13 @@ import { record, recording } from "../../autograd/record.ts";
 import { type DType, toReal } from "../../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { type ScalarLike, toScalar } from "../../base/scalar.ts";
-import { broadcastShapes, sameShape } from "../../base/shape.ts";
+import { broadcastShapes, numelOf, sameShape } from "../../base/shape.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { checkTensor, partView, type Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { sumTo } from "../core/sum_to.ts";
 import { expandTo, reshapeTo, transposeTo, unrecorded } from "../core/view_core.ts";
+import { roundedOnce } from "../core/wide.ts";
 
 /** Throws unless operands share a dtype that has products, and a device. */
 export function checkProduct(op: string, operands: readonly Tensor[]): void {
@@ -72,18 +73,24 @@ function savedOf(a: Tensor, b: Tensor): Tensor[] {
 }
 
 /** The gradients of a product from the gradient of its result and what {@linkcode savedOf} kept. */
-function productGradients(grad: Tensor, saved: readonly Tensor[], needA: boolean, needB: boolean): (Tensor | null)[] {
+function productGradients(
+  grad: Tensor,
+  saved: readonly Tensor[],
+  needA: boolean,
+  needB: boolean,
+  alpha: number,
+): (Tensor | null)[] {
   const b = saved[saved.length - 1], a = saved[0];
   return [
-    needA ? product("matmul", grad, adjointOf(b)) : null,
-    needB ? product("matmul", adjointOf(a), grad) : null,
+    needA ? product("matmul", grad, adjointOf(b), alpha) : null,
+    needB ? product("matmul", adjointOf(a), grad, alpha) : null,
   ];
 }
 
 /**
- * `a @ b` for matrices `[…, m, k]` and `[…, k, n]` with equal batch dimensions, checked by the caller but for `k`.
+ * `alpha · a @ b` for matrices `[…, m, k]` and `[…, k, n]` with equal batch dimensions, checked by the caller but for `k`.
  */
-export function product(op: string, a: Tensor, b: Tensor): Tensor {
+export function product(op: string, a: Tensor, b: Tensor, alpha = 1): Tensor {
   const last = a.ndim - 1;
   if (a.shape[last] !== b.shape[last - 1]) {
     throw new ShapeError(
@@ -95,7 +102,7 @@ export function product(op: string, a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape];
   shape[last] = b.shape[last];
   const out = emptyLikeDevice(op, shape, a.dtype, a);
-  runProduct(a, b, out, 1, 0);
+  runProduct(a, b, out, alpha, 0);
   if (!recording([a, b])) return out;
   const name = a.ndim === 2 ? "MmBackward0" : "BmmBackward0";
   return record(
@@ -103,7 +110,7 @@ export function product(op: string, a: Tensor, b: Tensor): Tensor {
     out,
     [a, b],
     savedOf(a, b),
-    (grad, saved, needs) => productGradients(grad, saved, needs[0], needs[1]),
+    (grad, saved, needs) => productGradients(grad, saved, needs[0], needs[1], alpha),
   );
 }
 
@@ -112,7 +119,27 @@ function broadcastProduct(op: string, a: Tensor, b: Tensor): Tensor {
   const batchA = a.shape.slice(0, -2), batchB = b.shape.slice(0, -2);
   if (sameShape(batchA, batchB)) return product(op, a, b);
   const batch = broadcastShapes(op, batchA, batchB);
-  return product(op, expandTo(a, [...batch, ...a.shape.slice(-2)]), expandTo(b, [...batch, ...b.shape.slice(-2)]));
+  const wideA = expandTo(a, [...batch, ...a.shape.slice(-2)]), wideB = expandTo(b, [...batch, ...b.shape.slice(-2)]);
+  const out = unrecorded(() => product(op, wideA, wideB));
+  const shapeA = a.shape, shapeB = b.shape;
+  const whole = (x: Tensor) => expandTo(x, [...batch, ...x.shape.slice(-2)]);
+  return record("MatmulBackward0", out, [a, b], savedOf(a, b), (grad, saved, needs) => [
+    needs[0] ? summedProduct(grad, adjointOf(whole(saved[saved.length - 1])), shapeA) : null,
+    needs[1] ? summedProduct(adjointOf(whole(saved[0])), grad, shapeB) : null,
+  ]);
+}
+
+/** `a @ b` summed over the batch dimensions that `shape` does not have: within one product, or before halves are rounded. */
+function summedProduct(a: Tensor, b: Tensor, shape: readonly number[]): Tensor {
+  if (sameShape(a.shape.slice(0, -2), shape.slice(0, -2))) return product("matmul", a, b);
+  const [rows, columns] = shape.slice(-2);
+  if (shape.slice(0, -2).every((size) => size === 1)) {
+    // The batch becomes a part of the dimension that is summed over.
+    const depth = numelOf(b.shape.slice(0, -1));
+    const left = reshapeTo(transposeTo(a, a.ndim - 2, a.ndim - 1), [depth, rows]);
+    return reshapeTo(product("matmul", transposeTo(left, 0, 1), reshapeTo(b, [depth, columns])), shape);
+  }
+  return roundedOnce([a, b], (a, b) => sumTo(product("matmul", a, b), shape));
 }
 
 /** The scale factors of the `add…` products. */
@@ -174,10 +201,9 @@ export function addProduct(
   if (!recording([input, a, b])) return out;
   const inputShape = input.shape;
   return record(node, out, [input, a, b], savedOf(a, b), (grad, saved, needs) => {
-    const scaled = alpha === 1 || !(needs[1] || needs[2]) ? grad : grad.mul(alpha);
     return [
       needs[0] ? sumTo(beta === 1 ? grad : grad.mul(beta), inputShape) : null,
-      ...productGradients(scaled, saved, needs[1], needs[2]),
+      ...productGradients(grad, saved, needs[1], needs[2], alpha),
     ];
   });
 }
