@@ -5,7 +5,7 @@
  * @module
  */
 
-import { firstComplexDifference, firstDifference, type Numbers, widen } from "../support/close.ts";
+import { firstComplexDifference, firstDifference, widen } from "../support/close.ts";
 import type { Golden, Json, Raw } from "./golden.ts";
 import { camel } from "./names.ts";
 import { tolerance } from "./tolerance.ts";
@@ -191,19 +191,9 @@ export async function compareTensor(
 
 function valueDifference(actual: Raw, expected: Raw, node: TensorNode, context: Comparison): string | null {
   const wide = widen(expected, node.dtype);
-  const limit = tolerance(context.name, node.dtype, { sum: context.sum, largest: largest(wide, node.dtype) });
+  const limit = tolerance(context.name, node.dtype, { sum: context.sum });
   if (node.dtype.startsWith("complex")) {
     return firstComplexDifference(actual as Float32Array, expected as Float32Array, node.shape, limit);
   }
   return firstDifference(widen(actual, node.dtype), wide, node.shape, limit);
-}
-
-/** The largest finite magnitude, where the tolerance depends on it. */
-function largest(values: Numbers, dtype: string): number {
-  if (dtype !== "float16" && dtype !== "bfloat16") return 0;
-  let most = 0;
-  for (const value of Array.from(values as ArrayLike<number>)) {
-    if (Math.abs(value) > most && Math.abs(value) < Infinity) most = Math.abs(value);
-  }
-  return most;
 }

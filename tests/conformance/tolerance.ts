@@ -86,19 +86,11 @@ const LOOSER: { name: RegExp; dtype: RegExp; factor: number; reason: string }[] 
   },
 ];
 
-/**
- * Half-precision results are allowed a few roundings of the *largest* value, too: PyTorch rounds intermediate results and
- * partial sums to the dtype where this library computes in float32, so small elements of a large result carry the noise
- * of the large ones.
- */
-const HALF_ROUNDING: Record<string, number> = { float16: 4 * 2 ** -11, bfloat16: 4 * 2 ** -8 };
-
 /** The tolerance for a value of `dtype` in the op or module called `name`. */
-export function tolerance(name: string, dtype: string, options: { sum?: boolean; largest?: number } = {}): Tolerance {
+export function tolerance(name: string, dtype: string, options: { sum?: boolean } = {}): Tolerance {
   const base = BASE[dtype];
   if (!base) return EXACT;
   let factor = options.sum || LONG_SUMS.test(name) ? LONG_SUM : 1;
   for (const row of LOOSER) if (row.name.test(name) && row.dtype.test(dtype)) factor *= row.factor;
-  const noise = (HALF_ROUNDING[dtype] ?? 0) * (options.largest ?? 0);
-  return { rtol: base.rtol * factor, atol: base.atol * factor + noise };
+  return { rtol: base.rtol * factor, atol: base.atol * factor };
 }
