@@ -137,6 +137,8 @@ export interface OpenFile extends Disposable {
   stat(): Promise<{ size: number; isDirectory: boolean }>;
   /** Flushes what was written to the disk (`fsync`). */
   sync(): Promise<void>;
+  /** Locks the file until it is closed or the process ends; `false` where another process has it. */
+  tryLock(): Promise<boolean>;
   /** Closes the file. */
   close(): void;
 }
@@ -151,10 +153,10 @@ export async function readFile(path: string | URL): Promise<Uint8Array<ArrayBuff
   return await disk().readFile(path);
 }
 
-/** Opens a file for reading, or a new one for writing. */
-export async function openFile(path: string | URL, mode: "read" | "create"): Promise<OpenFile> {
+/** Opens a file for reading, one that exists for writing, or a new one. */
+export async function openFile(path: string | URL, mode: "read" | "write" | "create"): Promise<OpenFile> {
   const { SeekMode, open } = disk();
-  const file = await open(path, mode === "read" ? { read: true } : { write: true, createNew: true });
+  const file = await open(path, { read: mode === "read", write: mode !== "read", createNew: mode === "create" });
   const close = () => file.close();
   return {
     read: (into) => file.read(into),
@@ -162,9 +164,64 @@ export async function openFile(path: string | URL, mode: "read" | "create"): Pro
     seek: async (position) => void await file.seek(position, SeekMode.Start),
     stat: () => file.stat(),
     sync: () => file.sync(),
+    tryLock: () => file.tryLock(true),
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** What the system says of a file, of a symbolic link itself where `path` is one; `null` where there is none. */
+export interface FileFacts {
+  /** Whether it is a regular file, a folder or a symbolic link; a device or a pipe is none of them. */
+  readonly kind: "file" | "folder" | "link" | "other";
+  /** The permission bits; `null` where the system has none. */
+  readonly mode: number | null;
+  /** The owner; `null` where the system has none. */
+  readonly uid: number | null;
+  /** The group; `null` where the system has none. */
+  readonly gid: number | null;
+}
+
+/** {@linkcode FileFacts} of a path. */
+export async function fileFacts(path: string | URL): Promise<FileFacts | null> {
+  try {
+    const { isFile, isDirectory, isSymlink, mode, uid, gid } = await disk().lstat(path);
+    const kind = isFile ? "file" : isDirectory ? "folder" : isSymlink ? "link" : "other";
+    return { kind, mode: mode === null ? null : mode & 0o7777, uid, gid };
+  } catch (error) {
+    if (isSystemError(error, "NotFound")) return null;
+    throw error;
+  }
+}
+
+/** What a symbolic link says. */
+export async function readLink(path: string): Promise<string> {
+  return await disk().readLink(path);
+}
+
+/** Gives a file the mode, owner and group of another, as far as the system allows. */
+export async function takeFacts(path: string, { mode, uid, gid }: FileFacts): Promise<void> {
+  const { chmod, chown } = disk();
+  // The owner first: changing it may clear bits of the mode. Only the superuser may give files away.
+  if (uid !== null) await chown(path, uid, gid).catch(() => {});
+  if (mode !== null) await chmod(path, mode).catch(() => {});
+}
+
+/** The names in a folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of disk().readDir(folder)) names.push(name);
+  return names;
+}
+
+/** Waits until the disk has the names of a folder, on systems that let a folder be opened. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    using handle = await disk().open(folder, { read: true });
+    await handle.sync();
+  } catch {
+    // Windows opens no folders, and reading may not be permitted: the file itself is on the disk.
+  }
 }
 
 /** The path of a file without symbolic links. */

@@ -1,26 +1,13 @@
 /**
- * Reading and writing of whole files.
+ * Reading of files, whole or in parts, from a path, a `file:` URL or an `http(s):` URL.
  *
- * Reading takes a path, a `file:` URL or an `http(s):` URL. Writing is atomic: the bytes are written to a temporary
- * file beside the target and flushed to the disk, and only then the file is renamed to the target's name, so a crash or
- * a full disk leaves the previous file as it was. A failure keeps Deno's own error class (`Deno.errors.NotFound`, …)
- * and says what to do.
+ * A failure keeps Deno's own error class (`Deno.errors.NotFound`, …) and says what to do. Writing is in `write.ts`.
  *
  * @module
  */
 
 import { ArgumentError, describe } from "../base/errors.ts";
-import {
-  isSystemError,
-  type OpenFile,
-  openFile,
-  pathOf,
-  readFile,
-  realPath,
-  remove,
-  rename,
-  systemError,
-} from "../base/platform.ts";
+import { type OpenFile, openFile, readFile, systemError } from "../base/platform.ts";
 
 /** The source of bytes: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
@@ -36,7 +23,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Rewords an error of the system in the library's form; its class stays the same. */
-function explain(op: string, action: string, path: string, cause: unknown): Error {
+export function explain(op: string, action: string, path: string, cause: unknown): Error {
   if (!(cause instanceof Error)) throw cause;
   const reason = REMEDIES[cause.name] ?? cause.message;
   const message = `${op}(): cannot ${action}: "${path}"; ${reason}`;
@@ -142,46 +129,5 @@ export class FileSlices implements Disposable {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** The file that a write to `path` replaces: the target of a symbolic link, so that the link survives. */
-async function writeTarget(path: string | URL): Promise<string> {
-  try {
-    return await realPath(path);
-  } catch (cause) {
-    // Without read permission the link itself is replaced, so that writing needs only write permission.
-    if (!isSystemError(cause, "NotFound", "NotCapable")) throw cause;
-    return path instanceof URL ? pathOf(path) : path;
-  }
-}
-
-/** Writes a new file and waits until the disk has it. */
-async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void> {
-  using file = await openFile(path, "create");
-  for (const part of parts) {
-    let written = 0;
-    while (written < part.length) written += await file.write(part.subarray(written));
-  }
-  await file.sync();
-}
-
-/**
- * Writes `parts`, one after another, as the file at `path`; on failure the previous file stays.
- *
- * @param op the public function, for error messages
- */
-export async function writeBytes(op: string, path: string | URL, parts: Iterable<Uint8Array>): Promise<void> {
-  let temporary: string | null = null;
-  try {
-    const target = await writeTarget(path);
-    temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    await writeNew(temporary, parts);
-    await rename(temporary, target);
-    temporary = null;
-  } catch (cause) {
-    throw explain(op, "write", String(path), cause);
-  } finally {
-    if (temporary !== null) await remove(temporary).catch(() => {});
   }
 }

@@ -33,7 +33,9 @@ import { bytes as bytesOf } from "../ops/create/convert.ts";
 import { bytesOf as plainBytes } from "../base/bytes.ts";
 import { fromBytes } from "../ops/create/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { FileSlices, localPath, readBytes, type Source, writeBytes } from "./files.ts";
+import { FileSlices, localPath, readBytes, type Source } from "./files.ts";
+import { shardsOf } from "./shards.ts";
+import { writeBytes } from "./write.ts";
 import {
   dataStartOf,
   type FormatDtype,
@@ -272,7 +274,8 @@ export async function safeOpen(...args: Args<typeof SafeOpenArgs>): Promise<Safe
 }
 
 /**
- * Reads a state dict from a file, or from a URL.
+ * Reads a state dict from a file, or from a URL: a safetensors file, the index of a checkpoint in several files
+ * (`model.safetensors.index.json`), or a folder that holds either.
  *
  * @throws {FormatError} if the file is malformed
  * @throws {DTypeError} if it holds an element type that Cresset lacks
@@ -280,12 +283,36 @@ export async function safeOpen(...args: Args<typeof SafeOpenArgs>): Promise<Safe
 export async function loadFile(...args: Args<typeof LoadFileArgs>): Promise<Record<string, Tensor>> {
   const op = "loadFile";
   const options = loadFileArgs(args), { filename } = options;
-  const path = localPath(op, filename);
-  if (path === null) {
-    return loadBytes({ op, file: `"${filename}"` }, await readBytes(op, filename), options);
+  const all: Record<string, Tensor>[] = [];
+  try {
+    for (const [file, names] of await shardsOf(op, filename)) all.push(await loadOne(op, file, names, options));
+  } catch (error) {
+    for (const dict of all) for (const tensor of Object.values(dict)) tensor.dispose();
+    throw error;
   }
-  using file = await openFile(op, path, options);
-  return await collect(file.keys(), (name) => file.getTensor(name));
+  return all.length === 1 ? all[0] : Object.fromEntries(all.flatMap((dict) => Object.entries(dict)));
+}
+
+/** The tensors of one file: those of the given names, or all. */
+async function loadOne(
+  op: string,
+  source: Source,
+  names: readonly string[] | null,
+  options: LoadOptions,
+): Promise<Record<string, Tensor>> {
+  const path = localPath(op, source), origin: Origin = { op, file: `"${source}"` };
+  if (path !== null) {
+    using file = await openFile(op, path, options);
+    return await collect(names ?? file.keys(), (name) => file.getTensor(name));
+  }
+  const dict = loadBytes(origin, await readBytes(op, source), options);
+  if (names === null) return dict;
+  return await collect(names, (name) => {
+    if (!Object.hasOwn(dict, name)) {
+      throw new FormatError(`${op}(): ${origin.file} has no tensor ${JSON.stringify(name)}`);
+    }
+    return Promise.resolve(dict[name]);
+  });
 }
 
 /** A state dict of tensors made one by one; if one fails, those made before are released. */

@@ -104,6 +104,13 @@ export function dataStartOf(start: Uint8Array, fileBytes: number, origin: Origin
       "it is a zip archive, which torch.save writes (.pt, .pth); in Python, load it and save it with safetensors.torch.save_file",
     );
   }
+  if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5 && (start[2] === 0x8a || start[2] === 0x95)) {
+    throw bad(
+      origin,
+      "it is a pickle, which older versions of torch.save write (.pt, .pth); in Python, load it and save it with " +
+        "safetensors.torch.save_file",
+    );
+  }
   const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw bad(origin, `its header would have ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
@@ -164,14 +171,18 @@ function parseJson(bytes: Uint8Array, origin: Origin): JsonObject {
  */
 function duplicateKey(text: string): string | null {
   const open: Set<string>[] = [];
-  let pending: string | null = null;
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}:]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
-    else if (token !== ":") pending = token;
-    else if (pending !== null) {
-      const key = JSON.parse(pending) as string;
-      const keys = open[open.length - 1];
+  let pending = "";
+  for (let i = 0; i < text.length; i++) {
+    const sign = text[i];
+    if (sign === '"') {
+      const start = i++;
+      // A loop: a regular expression would need stack for every escape.
+      while (text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+      pending = text.slice(start, i + 1);
+    } else if (sign === "{") open.push(new Set());
+    else if (sign === "}") open.pop();
+    else if (sign === ":") {
+      const key = JSON.parse(pending) as string, keys = open[open.length - 1];
       if (keys.has(key)) return key;
       keys.add(key);
     }
