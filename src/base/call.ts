@@ -138,6 +138,10 @@ class Call {
   readonly params: Params;
   #declaration: Declaration | null = null;
   #defaults: object | null = null;
+  /** What every call asks of the declaration; -1 until it is read off. */
+  #most = -1;
+  #required = 0;
+  #anyNumbers = false;
 
   constructor(op: string, params: Params) {
     this.op = op;
@@ -151,8 +155,8 @@ class Call {
 
   parse(args: readonly unknown[]): object {
     const { length } = args;
-    const { positional, required } = this.declaration;
-    if (length === 0 && required === 0) return this.#defaults ??= Object.freeze(new this.params());
+    if (this.#most < 0) this.#prepare();
+    if (length === 0 && this.#required === 0) return this.#defaults ??= Object.freeze(new this.params());
     const last = args[length - 1];
     if (typeof last === "object" && last !== null) {
       const proto = Object.getPrototypeOf(last);
@@ -162,12 +166,20 @@ class Call {
         return this.#withNames(args, last as Record<string, unknown>);
       }
     }
-    if (length > positional.length) throw this.#tooMany(length);
-    this.#checkPositional(args);
+    if (length > this.#most) throw this.#tooMany(length);
+    if (this.#anyNumbers || length !== this.#required) this.#checkPositional(args);
+    else for (let i = 0; i < length; i++) if (args[i] === undefined) this.#checkPositional(args);
     // The usual lengths are spelt out: spreading costs more than the rest of the parser.
     if (length === 1) return new this.params(args[0]);
     if (length === 2) return new this.params(args[0], args[1]);
     return new this.params(...args);
+  }
+
+  #prepare(): void {
+    const { positional, required, numbers } = this.declaration;
+    this.#most = positional.length;
+    this.#required = required;
+    this.#anyNumbers = numbers.includes(true);
   }
 
   #withNames(args: readonly unknown[], given: Record<string, unknown>): object {
@@ -274,7 +286,9 @@ export function spreadCall<C extends Params>(
   return (args) => {
     let count = 0;
     while (count < args.length && !Array.isArray(args[count]) && !isPlainObject(args[count])) count++;
-    const given = made.parse(count > 0 || args.length === 0 ? [args.slice(0, count), ...args.slice(count)] : args);
+    // The list is the arguments themselves where there is nothing else: these are an array of the call's own.
+    const list = count === args.length ? [args] : [args.slice(0, count), ...args.slice(count)];
+    const given = made.parse(count > 0 || args.length === 0 ? list : args);
     const [name] = made.declaration.positional;
     check(op, name, (given as Record<string, unknown>)[name]);
     return given as InstanceType<C>;

@@ -62,9 +62,16 @@ export function checkResults(op: string, count: number): void {
 
 /** Throws unless a value is an array of whole numbers. */
 export function checkIntegers(op: string, name: string, values: unknown): asserts values is readonly number[] {
-  // Sparse arrays have no element to test at a hole, so `every` would pass them.
-  const whole = Array.isArray(values) && Array.from(values).every((v) => Number.isInteger(v));
-  if (!whole) throw new ArgumentError(`${op}(): ${name} must be an array of integers: ${show(values)}`);
+  if (!areIntegers(values)) {
+    throw new ArgumentError(`${op}(): ${name} must be an array of integers: ${show(values)}`);
+  }
+}
+
+/** A loop, because `every` passes over the holes of sparse arrays. */
+function areIntegers(values: unknown): boolean {
+  if (!Array.isArray(values)) return false;
+  for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i])) return false;
+  return true;
 }
 
 /**

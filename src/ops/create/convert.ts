@@ -150,6 +150,11 @@ const dtypeNames: ReadonlySet<string> = new Set([
  */
 export const to: ((input: Tensor, ...args: ToList) => Tensor) & IsMethod = asMethod((input, ...args) => {
   checkAlive("to", input);
+  const [first] = args;
+  // The usual call, a dtype alone, is not parsed; composed ops ask for the one that they have.
+  if (args.length === 1 && first instanceof DType) {
+    return first === input.dtype ? input : copyTo("to", input, first, "preserve_format");
+  }
   const { memoryFormat, copy, ...target } = readTo(args);
   const dtype = target.dtype ?? input.dtype;
   if (!(dtype instanceof DType)) {
