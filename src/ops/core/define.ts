@@ -36,6 +36,7 @@ import { scalarTensor } from "../create/creation.ts";
 import {
   type Application,
   applyKernel,
+  beside,
   checkOperands,
   gradientReads,
   Kernel,
@@ -357,8 +358,26 @@ class PointwiseOp {
     return { ...call, operands: [scalarTensor(first, { dtype: scalarDtype(first.kind) }), ...rest] };
   }
 
+  /** Operands on one device: 0-d tensors of the CPU join those of another. What is written to, the first, stays. */
+  private joined(call: PointwiseCall, writes: boolean): PointwiseCall {
+    let like: Tensor | null = null, apart = false;
+    for (let i = 0; i < call.operands.length; i++) {
+      const x = call.operands[i];
+      if (!(x instanceof Tensor)) continue;
+      if (like === null) like = x;
+      else if (x.storage.backend !== like.storage.backend) apart = true;
+    }
+    if (!apart) return call;
+    const home = call.operands.find((x): x is Tensor => x instanceof Tensor && x.device.type !== "cpu") ?? like!;
+    const operands = call.operands.map((x, i) =>
+      x instanceof Tensor && x.ndim === 0 && !(writes && i === 0) ? beside(x, home) : x
+    );
+    return { ...call, operands };
+  }
+
   call(first: unknown, args: readonly unknown[]): Tensor {
-    const call = this.withTensor(this.read(first, args));
+    const given = this.withTensor(this.read(first, args));
+    const call = this.joined(given, given.inplace);
     if (call.inplace) return this.applyInPlace(this.spec.name, first as Tensor, call);
     const wide = autocasting.active && this.spec.autocast !== undefined && call.out === null &&
       computesWide(this.spec.autocast, call.operands);
@@ -369,7 +388,11 @@ class PointwiseOp {
 
   callInPlace(self: Tensor, args: readonly unknown[]): Tensor {
     checkTensor(`${this.spec.name}_`, "input", self);
-    return this.applyInPlace(`${this.spec.name}_`, self, this.read(self, args, this.parseInPlace));
+    return this.applyInPlace(
+      `${this.spec.name}_`,
+      self,
+      this.joined(this.read(self, args, this.parseInPlace), true),
+    );
   }
 
   private applyInPlace(name: string, self: Tensor, call: PointwiseCall): Tensor {

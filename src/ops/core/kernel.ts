@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type DType, toReal } from "../../base/dtype.ts";
+import { type DType, float32, toReal } from "../../base/dtype.ts";
 import { DeviceError, DTypeError } from "../../base/errors.ts";
 import { sameShape } from "../../base/shape.ts";
 import { memoryOrder } from "../../base/layout.ts";
@@ -197,7 +197,17 @@ function splitComplex(operands: readonly Tensor[]): Strided[] {
   return out;
 }
 
-/** Checks that operands are alive and on one device; a 0-d CPU tensor may join others, as in PyTorch. */
+/**
+ * `x` on the device of `like`: PyTorch takes some tensors of the CPU beside those of another device, 0-d operands and
+ * indices. What the device lacks is float64, which becomes float32.
+ */
+export function beside(x: Tensor, like: Tensor): Tensor {
+  const { device, storage: { backend } } = like;
+  if (x.storage.backend === backend || x.device.type !== "cpu") return x;
+  return backend.supports(x.dtype) ? x.to(device) : x.to({ device, dtype: float32 });
+}
+
+/** Checks that operands are alive and on one device. */
 export function checkOperands(op: string, operands: readonly Tensor[]): void {
   const first = operands[0];
   for (let i = 0; i < operands.length; i++) {

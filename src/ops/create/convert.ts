@@ -163,9 +163,13 @@ export const to: ((input: Tensor, ...args: ToList) => Tensor) & IsMethod = asMet
   const device = target.device ? parseDevice(target.device) : input.device;
   if (memoryFormat !== "preserve_format") checkFormat("to", input.shape, memoryFormat);
   let out = input;
-  if (device !== input.device) out = toDevice(out, device);
+  if (device !== input.device) {
+    // What the other device lacks is converted before it is moved.
+    if (dtype !== input.dtype && !backendOf(device).supports(input.dtype)) out = copyTo("to", out, dtype, memoryFormat);
+    out = toDevice(out, device);
+  }
   const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
-  if (dtype !== input.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
+  if (dtype !== out.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
   return out === input && copy ? copyTo("to", out, dtype, memoryFormat) : out;
 });
 
@@ -280,7 +284,7 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
   if (!sameShape(broadcastShapes("copy_", src.shape, self.shape), self.shape)) {
     throw new ShapeError(`copy_(): shape ${show(src.shape)} does not broadcast to ${show(self.shape)}`);
   }
-  const here = src.device === self.device ? src : to(src.detach(), self.device);
+  const here = src.device === self.device ? src : movedFor(self, src.detach());
   const source = overlaps(here, self) ? clone(here.detach()) : here;
   const kernel = identity(source.dtype, self.dtype);
   runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
@@ -291,6 +295,12 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
     needs[1] ? sumTo(realIfNeeded(grad, dtype), shape).to(dtype) : null,
   ]);
 });
+
+/** `src` on the device of `self`, in the dtype of `self` where the device lacks its own. */
+function movedFor(self: Tensor, src: Tensor): Tensor {
+  const { device, dtype } = self;
+  return self.storage.backend.supports(src.dtype) ? to(src, device) : to(src, { device, dtype });
+}
 
 /** A gradient for a real tensor that was written into a complex one is the real part. */
 function realIfNeeded(grad: Tensor, dtype: DType): Tensor {

@@ -25,6 +25,7 @@ import { asMethod, type IsMethod, type Op, op } from "../core/op.ts";
 import { Slice } from "./slice.ts";
 import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
+import { beside } from "../core/kernel.ts";
 
 /** Nested arrays of whole numbers or booleans, read as an index tensor. */
 export type IndexArray = readonly (number | bigint | boolean | IndexArray)[];
@@ -97,7 +98,8 @@ function planIndex(op: string, x: Tensor, parts: readonly Index[]): Plan {
       d++;
     } else if (part instanceof Tensor) {
       checkPart(op, part, view, d);
-      advanced.push(part);
+      // A mask is counted where it is.
+      advanced.push(isMask(part) ? part : beside(part, x));
       for (let k = 1; k < consumes(part); k++) advanced.push(null);
       d += consumes(part);
     } else {
@@ -127,13 +129,17 @@ function isMask(t: Tensor | null): t is Tensor {
   return t !== null && t.dtype === BOOL;
 }
 
-/** Masks replaced by the coordinates of their true elements, given how many there are. */
-function withCoordinates(advanced: readonly (Tensor | null)[], counts: readonly number[]): (Tensor | null)[] {
+/** Masks replaced by the coordinates of their true elements in `view`, given how many there are. */
+function withCoordinates(
+  view: Tensor,
+  advanced: readonly (Tensor | null)[],
+  counts: readonly number[],
+): (Tensor | null)[] {
   const out = [...advanced];
   let n = 0;
   advanced.forEach((t, d) => {
     if (!isMask(t)) return;
-    const rows = coordinates(t, counts[n++]);
+    const rows = beside(coordinates(t, counts[n++]), view);
     for (let k = 0; k < t.ndim; k++) out[d + k] = selectAt(rows, 1, k);
   });
   return out;
@@ -271,7 +277,7 @@ export const atMask: ((input: Tensor, ...index: Index[]) => Promise<Tensor>) & I
     const { view, advanced } = planIndex("atMask", input, index);
     const { gradEnabled } = mode;
     const counts = await Promise.all(advanced.filter(isMask).map((m) => m.storage.backend.countNonzero(m)));
-    return inMode(gradEnabled, () => indexed("atMask", input, view, withCoordinates(advanced, counts)));
+    return inMode(gradEnabled, () => indexed("atMask", input, view, withCoordinates(view, advanced, counts)));
   },
 );
 
@@ -356,11 +362,11 @@ function write(op: string, view: Tensor, advanced: readonly (Tensor | null)[], s
   if (masks.length === 0) return writeMerged(op, view, merge(op, view, advanced), source, add);
   const spread = asWhere(view, advanced, source);
   if (spread !== null) {
-    const d = advanced.findIndex(isMask), mask = advanced[d]!;
+    const d = advanced.findIndex(isMask), mask = beside(advanced[d]!, view);
     const full = reshapeTo(mask, [...mask.shape, ...new Array<number>(view.ndim - d - mask.ndim).fill(1)]);
     return view.copy_(where(full, add ? view.add(spread) : spread, view));
   }
-  const resolved = withCoordinates(advanced, countsSync(op, masks));
+  const resolved = withCoordinates(view, advanced, countsSync(op, masks));
   return writeMerged(op, view, merge(op, view, resolved), source, add);
 }
 

@@ -27,6 +27,7 @@ import { writeOut } from "../core/define.ts";
 import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt, unrecorded } from "../core/view_core.ts";
 import { cumprod } from "./scan.ts";
+import { refuseWhere } from "../core/values.ts";
 
 /** The parameters of sums and means. */
 export class SumArgs {
@@ -64,9 +65,24 @@ export const sum: Op<typeof SumArgs> = op({ name: "sum", autocast: { gpu: "dtype
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   const dims = dimsOf("sum", dim, x);
   const out = mapReduce("sum", "sum", "sum", [x], dtype ?? sumDtype(x), dims, keepdim, (v) => v);
+  if (out.dtype === int64 && x.storage.backend.failWhere) checkSum(x, out, dims, keepdim);
   const { shape } = x;
   return record("SumBackward0", out, [x], [], (grad) => [spread(grad, shape, dims)]);
 });
+
+/** Where int64 is held in 32 bits: makes a read of the sum throw if it left them, told from the sum in float32. */
+function checkSum(x: Tensor, out: Tensor, dims: readonly number[], keepdim: boolean): void {
+  if (x.dtype.kind === "bool" || x.numel() * 2 ** (8 * x.dtype.itemsize) < 2 ** 31) return;
+  const error = () =>
+    new DTypeError(
+      `sum(): the result does not fit the 32 bits in which ${x.device} holds int64; convert with .float(), or await x.cpu()`,
+    );
+  refuseWhere(out, (sum) => {
+    const near = mapReduce("sum", "sum", "sum", [x], float32, dims, keepdim, (v) => v);
+    // A sum that wrapped around is off by a multiple of 2^32.
+    return sum.to(float32).sub(near).abs().gt(2 ** 30);
+  }, error);
+}
 
 const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
 
