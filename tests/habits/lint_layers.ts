@@ -18,7 +18,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/ops"],
   ["src/nn", "src/amp", "src/data", "src/io"],
   ["src/optim", "src/cuda"],
-  ["src/vision", "src/utils"],
+  ["src/vision", "src/utils", "src/lint"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],
 ];
