@@ -24,7 +24,7 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../../base/dtype.ts";
-import { ArgumentError, awaitIt, describe, DeviceError, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { ArgumentError, awaitIt, describe, DeviceError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../../base/shape.ts";

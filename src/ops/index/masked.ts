@@ -9,7 +9,7 @@
 
 import { NoArgs } from "../../base/call.ts";
 import { mode } from "../../autograd/mode.ts";
-import { bool as BOOL, type DType, int64 } from "../../base/dtype.ts";
+import { bool as BOOL, int64 } from "../../base/dtype.ts";
 import { checkCount, checkIntegers } from "../../base/checks.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";

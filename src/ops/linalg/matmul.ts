@@ -13,7 +13,6 @@ import type { Params } from "../../base/call.ts";
 import { ArgumentError, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
-import { scope } from "../../tensor/scope.ts";
 import { writeOut } from "../core/define.ts";
 import { runBiased } from "../core/epilogue.ts";
 import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, withDim } from "./matmul_core.ts";
