@@ -17,7 +17,7 @@ import { vjp } from "../../expr/diff.ts";
 import { constant, type Expr, input, type Kind, kindOf } from "../../expr/expr.ts";
 import { nodesOf, operandsOf, renumber, substitute } from "../../expr/graph.ts";
 import { Program } from "../../expr/program.ts";
-import { Node } from "../../autograd/node.ts";
+import { Node, type SavedTensor } from "../../autograd/node.ts";
 import { rebase, recording, setHistory } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { emptyResult, iterationOrder, reordered } from "../../tensor/layout.ts";
@@ -60,6 +60,7 @@ export class Kernel {
   private readonly programs: (Program | undefined)[] = [];
   private readonly gradients: (Gradient | undefined)[] = [];
   private readonly summedGradients: (Gradient | undefined)[] = [];
+  private readonly savedLists = new Map<number, readonly number[]>();
 
   /** Describes a kernel; see the fields. */
   constructor(
@@ -102,6 +103,25 @@ export class Kernel {
   gradient(o: number, summed: boolean): Gradient {
     const known = summed ? this.summedGradients : this.gradients;
     return known[o] ??= this.gradientOrError(o, summed);
+  }
+
+  /**
+   * Which tensors the derivatives by some operands read: an operand's number, or the operand count for the output. The list
+   * is shared by all nodes that keep the same.
+   *
+   * @param wanted the operands, as bits
+   */
+  saves(wanted: number, summed: boolean): readonly number[] {
+    const key = 2 * wanted + (summed ? 1 : 0);
+    let list = this.savedLists.get(key);
+    if (list !== undefined) return list;
+    const n = this.operands.length, reads = new Set<number>();
+    for (let i = 0; i < n; i++) {
+      if ((wanted & (1 << i)) === 0) continue;
+      for (const t of this.gradient(i, summed).reads) if (t <= n) reads.add(t);
+    }
+    this.savedLists.set(key, list = [...reads]);
+    return list;
   }
 
   private gradientOrError(o: number, summed: boolean): Gradient {
@@ -308,12 +328,16 @@ export function reduceInto(
   backend.reduce(program, combine, order.map((d) => shape[d]), places, realViews(from), scalars, realViews(to));
 }
 
+/** What nodes keep whose gradients read no tensor; never written to. */
+const NOTHING: SavedTensor[] = [];
+
 /** The graph node of a kernel. */
 class KernelNode extends Node {
   private readonly kernel: Kernel;
   private readonly scalars: readonly Number64[];
   private readonly shape: readonly number[];
-  private readonly shapes: readonly (readonly number[])[];
+  /** The operands' shapes; `null` where all have the shape of the result. */
+  private readonly shapes: readonly (readonly number[])[] | null;
   /** Which tensor each saved one is: an operand's number, or the operand count for the output. */
   private readonly savedAs: readonly number[];
   private readonly summed: boolean;
@@ -324,22 +348,26 @@ class KernelNode extends Node {
     this.scalars = a.scalars;
     this.shape = a.shape;
     this.summed = summed;
-    this.shapes = a.operands.map((x) => x.shape);
-    const n = a.operands.length;
-    const reads = new Set<number>();
+    const { operands, shape } = a, n = operands.length;
+    let wanted = 0, whole = true;
     for (let i = 0; i < n; i++) {
-      if (this.next[i] === null) continue;
-      for (const t of a.kernel.gradient(i, summed).reads) if (t <= n) reads.add(t);
+      if (this.next[i] !== null) wanted |= 1 << i;
+      whole &&= sameShape(operands[i].shape, shape);
     }
-    this.savedAs = [...reads];
+    this.shapes = whole ? null : operands.map((x) => x.shape);
+    this.savedAs = a.kernel.saves(wanted, summed);
+    if (this.savedAs.length === 0) {
+      this.saved = NOTHING;
+      return;
+    }
     // `self` stands for operand 0 as it was before an in-place write.
-    this.save(this.savedAs.map((t) => t === n ? out : t === 0 && self ? self : a.operands[t]), [out]);
+    this.save(this.savedAs.map((t) => t === n ? out : t === 0 && self ? self : operands[t]), [out]);
   }
 
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
     const grad = grads[0]!;
     const saved = this.unpack();
-    const n = this.shapes.length;
+    const n = this.next.length;
     const out: (Tensor | null)[] = new Array(n).fill(null);
     for (let i = 0; i < n; i++) {
       if (this.next[i] === null) continue;
@@ -354,7 +382,7 @@ class KernelNode extends Node {
         scalars: scalars.map((s) => this.scalars[s]),
         shape: this.shape,
       };
-      out[i] = applyKernelSummed(application, this.shapes[i], grad);
+      out[i] = applyKernelSummed(application, this.shapes === null ? this.shape : this.shapes[i], grad);
     }
     return out;
   }
