@@ -133,8 +133,8 @@ export interface OpenFile extends Disposable {
   write(bytes: Uint8Array): Promise<number>;
   /** Sets the position, in bytes from the beginning. */
   seek(position: number): Promise<void>;
-  /** The size in bytes, and whether it is a folder. */
-  stat(): Promise<{ size: number; isDirectory: boolean }>;
+  /** The size in bytes, whether it is a folder, and how many names it has; `null` where the system does not count them. */
+  stat(): Promise<{ size: number; isDirectory: boolean; nlink: number | null }>;
   /** Flushes what was written to the disk (`fsync`). */
   sync(): Promise<void>;
   /** Locks the file until it is closed or the process ends; `false` where another process has it. */
@@ -153,10 +153,14 @@ export async function readFile(path: string | URL): Promise<Uint8Array<ArrayBuff
   return await disk().readFile(path);
 }
 
-/** Opens a file for reading, one that exists for writing, or a new one. */
-export async function openFile(path: string | URL, mode: "read" | "write" | "create"): Promise<OpenFile> {
-  const { SeekMode, open } = disk();
-  const file = await open(path, { read: mode === "read", write: mode !== "read", createNew: mode === "create" });
+/** How a file is opened: to read, to write over what exists, or as a new one, which others may read or only its owner. */
+export type OpenMode = "read" | "write" | "create" | "createPrivate";
+
+/** Opens a file. */
+export async function openFile(path: string | URL, mode: OpenMode): Promise<OpenFile> {
+  const { SeekMode, open } = disk(), createNew = mode === "create" || mode === "createPrivate";
+  const permissions = mode === "createPrivate" ? { mode: 0o600 } : {};
+  const file = await open(path, { read: mode === "read", write: mode !== "read", createNew, ...permissions });
   const close = () => file.close();
   return {
     read: (into) => file.read(into),

@@ -2,8 +2,8 @@
  * Writing of whole files, so that a crash, a full disk or a failure leaves the previous file as it was.
  *
  * The bytes go to a temporary file in the same folder, which is flushed to the disk and then renamed to the target's name.
- * The new file keeps mode, owner and group of the one that it replaces. A temporary file is locked while it is written;
- * one that nobody locks is left from a process that was killed, and the next write of the same target removes it.
+ * The new file keeps mode, owner and group of the one that it replaces. A temporary file is locked until it has its final
+ * name; one that nobody locks is left from a process that was killed, and the next write of the same target removes it.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import {
   fileFacts,
   isSystemError,
   namesIn,
+  type OpenFile,
   openFile,
   pathOf,
   readLink,
@@ -87,10 +88,34 @@ async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   }
 }
 
-/** Writes a new file, locked meanwhile, and waits until the disk has it. */
-async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void> {
-  using file = await openFile(path, "create");
-  await file.tryLock();
+/** A new temporary file, open and locked. */
+interface Temporary {
+  readonly path: string;
+  readonly file: OpenFile;
+}
+
+/** Locks a file; `false` where another process has taken it for a leftover, between its creation and the lock. */
+async function lockNew(file: OpenFile): Promise<boolean> {
+  try {
+    if (!await file.tryLock()) return false;
+  } catch {
+    // A file system without locks: no other process removes what it cannot lock.
+    return true;
+  }
+  return (await file.stat()).nlink !== 0;
+}
+
+/** Makes a temporary file; where `hidden`, only its owner may read it. */
+async function makeTemporary(folder: string, prefix: string, hidden: boolean): Promise<Temporary> {
+  for (;;) {
+    const path = `${folder}/${prefix}${crypto.randomUUID().slice(0, 8)}.tmp`;
+    const file = await openFile(path, hidden ? "createPrivate" : "create");
+    if (await lockNew(file)) return { path, file };
+    file.close();
+  }
+}
+
+async function writeAll(file: OpenFile, parts: Iterable<Uint8Array>): Promise<void> {
   for (const part of parts) {
     let written = 0;
     while (written < part.length) written += await file.write(part.subarray(written));
@@ -106,16 +131,17 @@ async function writeNew(path: string, parts: Iterable<Uint8Array>): Promise<void
 export async function writeBytes(op: string, path: string | URL, parts: Iterable<Uint8Array>): Promise<void> {
   const local = localPath(op, path);
   if (local === null) throw new ArgumentError(`${op}(): files are written on this machine only: "${path}"`);
-  let temporary: string | null = null;
+  let temporary: Temporary | null = null, renamed = false;
   try {
     const target = await targetOf(local instanceof URL ? pathOf(local) : local);
     const [folder, name] = split(target.path), prefix = mark(name);
     await removeLeftovers(folder, prefix);
-    temporary = `${folder}/${prefix}${crypto.randomUUID().slice(0, 8)}.tmp`;
-    await writeNew(temporary, parts);
-    if (target.facts !== null) await takeFacts(temporary, target.facts);
-    await rename(temporary, target.path);
-    temporary = null;
+    // What replaces a private file is never readable by others, not even while it is written.
+    temporary = await makeTemporary(folder, prefix, target.facts !== null);
+    await writeAll(temporary.file, parts);
+    if (target.facts !== null) await takeFacts(temporary.path, target.facts);
+    await rename(temporary.path, target.path);
+    renamed = true;
     await syncFolder(folder);
   } catch (cause) {
     if (cause instanceof ArgumentError) {
@@ -123,6 +149,7 @@ export async function writeBytes(op: string, path: string | URL, parts: Iterable
     }
     throw explain(op, "write", String(path), cause);
   } finally {
-    if (temporary !== null) await remove(temporary).catch(() => {});
+    temporary?.file.close();
+    if (temporary !== null && !renamed) await remove(temporary.path).catch(() => {});
   }
 }

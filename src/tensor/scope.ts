@@ -15,9 +15,13 @@ import { Tensor } from "./tensor.ts";
  *
  * @param seen objects already visited; shared between calls to visit each once
  */
-export function visitTensors(value: unknown, visit: (storage: Storage) => void, seen: Set<object> = new Set()): void {
+export function visitTensors(value: unknown, visit: (storage: Storage) => void, seen?: Set<object>): void {
+  // The usual result is one tensor, or nothing.
+  if (value instanceof Tensor) return visit(value.storage);
+  if (typeof value !== "object" || value === null) return;
+  seen ??= new Set();
   // A list of what is left, because values may be nested deeper than calls.
-  const left = [value];
+  const left: unknown[] = [value];
   while (left.length > 0) {
     const next = left.pop();
     if (next instanceof Tensor) {

@@ -95,6 +95,36 @@ Deno.test(
     }),
 );
 
+Deno.test(
+  "what replaces a private file is private while it is written, too",
+  { ignore: WINDOWS },
+  () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/secret`, modes: number[] = [];
+      function* parts() {
+        for (const name of names(folder)) modes.push(Deno.statSync(`${folder}/${name}`).mode! & 0o777);
+        yield new Uint8Array(9);
+      }
+      await Deno.writeFile(path, new Uint8Array(1), { mode: 0o600 });
+      await writeBytes("test", path, parts());
+      assertEquals(modes, [0o600, 0o600]);
+    }),
+);
+
+Deno.test("processes that write one file at the same time do not disturb each other", () =>
+  inFolder(async (folder) => {
+    const program = `import { writeBytes } from ${
+      JSON.stringify(new URL("../../src/io/write.ts", import.meta.url).href)
+    };
+    for (let i = 0; i < 200; i++) await writeBytes("test", ${
+      JSON.stringify(`${folder}/weights`)
+    }, [new Uint8Array(9)]);`;
+    const one = () => new Deno.Command(Deno.execPath(), { args: ["eval", "--no-check", program] }).output();
+    const results = await Promise.all([one(), one(), one()]);
+    assertEquals(results.map(({ success, stderr }) => success ? "" : new TextDecoder().decode(stderr)), ["", "", ""]);
+    assertEquals(names(folder), ["weights"]);
+  }));
+
 Deno.test("loadFile() reads checkpoints in several files, none of which leaves the folder", () =>
   inFolder(async (folder) => {
     await saveFile({ a: torch.ones(1), b: torch.ones(2) }, `${folder}/model-1.safetensors`);

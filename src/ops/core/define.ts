@@ -136,6 +136,9 @@ function operandCode(x: OperandValue): number {
   return SCALAR + SCALAR_KINDS.indexOf(x.kind);
 }
 
+/** The numbers of calls that have none. */
+const NO_NUMBERS: readonly Number64[] = [];
+
 /** One defined op. */
 class PointwiseOp {
   readonly spec: PointwiseSpec;
@@ -225,7 +228,7 @@ class PointwiseOp {
   /** @param wide whether half-precision operands are computed in float32 */
   private plan(call: PointwiseCall, wide: boolean): Plan {
     let key = getDefaultDtype().code - (wide ? 2 : 6);
-    for (const x of call.operands) key = key * OPERAND_CODES + operandCode(x);
+    for (let i = 0; i < call.operands.length; i++) key = key * OPERAND_CODES + operandCode(call.operands[i]);
     for (let i = 0; i < call.numbers.length; i++) {
       const n = call.numbers[i];
       key = key * 3 + (n === this.defaultNumbers[i] ? 0 : n.kind === "complex" ? 2 : 1);
@@ -317,11 +320,27 @@ class PointwiseOp {
   }
 
   private application(call: PointwiseCall, plan: Plan): Application {
-    const operands: Tensor[] = [];
-    const scalars: Number64[] = [];
     const integer = plan.compute.kind === "integer" || plan.compute.kind === "bool";
     let shape: readonly number[] | null = null;
-    let mixed = false;
+    // Numbers that have their defaults are constants of the kernel.
+    let mixed = false, whole = call.numbers === this.defaultNumbers;
+    for (let i = 0; i < call.operands.length; i++) {
+      const x = call.operands[i];
+      if (!(x instanceof Tensor)) whole = false;
+      else if (shape === null) shape = x.shape;
+      else if (!sameShape(shape, x.shape)) mixed = true;
+    }
+    // The usual call has tensors alone: its own list of operands is the kernel's.
+    const operands = whole ? call.operands as readonly Tensor[] : call.operands.filter((x) => x instanceof Tensor);
+    const scalars = whole ? NO_NUMBERS : this.numbersOf(call, plan, integer);
+    this.spec.validate?.(call);
+    if (mixed) shape = broadcastShapes(this.spec.name, ...operands.map((x) => x.shape));
+    return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };
+  }
+
+  /** The run-time numbers of a call, as the kernel takes them. */
+  private numbersOf(call: PointwiseCall, plan: Plan, integer: boolean): Number64[] {
+    const scalars: Number64[] = [];
     let s = 0;
     const push = (v: Scalar) => {
       const count = plan.parts[s++];
@@ -329,26 +348,18 @@ class PointwiseOp {
       scalars.push(integer && typeof v.value === "number" ? Math.trunc(v.value) : v.value);
       if (count === 2) scalars.push(v.imag);
     };
-    for (const x of call.operands) {
-      if (x instanceof Tensor) {
-        operands.push(x);
-        if (shape === null) shape = x.shape;
-        else if (!sameShape(shape, x.shape)) mixed = true;
-      } else if (x !== null) push(x);
-    }
+    for (const x of call.operands) if (x instanceof Scalar) push(x);
     for (let i = 0; i < call.numbers.length; i++) {
       const n = call.numbers[i];
       if (integer && n !== this.defaultNumbers[i]) checkFits(this.spec.name, n.value, plan.compute);
       push(n);
     }
-    this.spec.validate?.(call);
-    if (mixed) shape = broadcastShapes(this.spec.name, ...operands.map((x) => x.shape));
-    return { op: this.spec.name, node: this.node, kernel: plan.kernel, operands, scalars, shape: shape! };
+    return scalars;
   }
 
   /** Where numbers alone are taken, the first becomes a 0-d tensor of the dtype that a number has. */
   private withTensor(call: PointwiseCall): PointwiseCall {
-    for (const x of call.operands) if (x instanceof Tensor) return call;
+    for (let i = 0; i < call.operands.length; i++) if (call.operands[i] instanceof Tensor) return call;
     if (!this.spec.numbersAlone) {
       const [first] = call.operands as readonly Scalar[];
       const rule = call.operands.length > 1 ? "at least one operand must be a Tensor" : "input must be a Tensor";

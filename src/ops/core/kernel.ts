@@ -232,7 +232,7 @@ export function checkOperands(op: string, operands: readonly Tensor[]): void {
   const first = operands[0];
   for (let i = 0; i < operands.length; i++) {
     const x = operands[i];
-    checkTensor(op, i === 0 ? "input" : `operand ${i}`, x);
+    if (!(x instanceof Tensor)) checkTensor(op, i === 0 ? "input" : `operand ${i}`, x);
     if (x.storage.released) throwReleased(op, x.storage);
     if (x.storage.backend !== first.storage.backend) {
       const remedy = first.device === x.device

@@ -10,6 +10,7 @@ import { sameShape } from "../../base/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { arange } from "../create/ranges.ts";
+import { checkIndexDtype } from "./index_core.ts";
 import { embedding, refuseSparse } from "./embedding.ts";
 import { roundedOnce } from "../core/wide.ts";
 
@@ -55,7 +56,10 @@ export const embeddingBag: Fn<typeof EmbeddingBagArgs> = fn("embeddingBag", Embe
   const { weight, offsets, mode, perSampleWeights: factors } = o;
   refuseSparse("embeddingBag", o.sparse);
   checkTensor("embeddingBag", "weight", weight);
-  if (offsets !== null) checkTensor("embeddingBag", "offsets", offsets);
+  if (offsets !== null) {
+    checkTensor("embeddingBag", "offsets", offsets);
+    checkIndexDtype("embeddingBag", offsets);
+  }
   if (factors !== null) checkTensor("embeddingBag", "perSampleWeights", factors);
   if (mode !== "sum" && mode !== "mean" && mode !== "max") {
     throw new ArgumentError(`embeddingBag(): mode has to be one of sum, mean or max: "${String(mode)}"`);
