@@ -9,7 +9,7 @@
 
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { type DataArray, int64 } from "../base/dtype.ts";
-import { checkArray } from "../base/checks.ts";
+import { checkArray, MOST_DIMS } from "../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { tensor } from "../ops/create/creation.ts";
@@ -74,7 +74,9 @@ export function defaultCollate<T>(batch: readonly T[], ...args: Args<typeof NoAr
   return collate(batch, "sample") as Collated<T>;
 }
 
-function collate(batch: readonly unknown[], path: string): unknown {
+function collate(batch: readonly unknown[], path: string, depth = 0): unknown {
+  // A sample may contain itself.
+  if (depth > MOST_DIMS) throw new ArgumentError(`${OP}(): samples are nested too deep: more than ${MOST_DIMS} lists`);
   const first = batch[0];
   if (first instanceof Tensor) return stackTensors(all(batch, path, (v): v is Tensor => v instanceof Tensor), path);
   if (isNumericArray(first)) {
@@ -96,12 +98,14 @@ function collate(batch: readonly unknown[], path: string): unknown {
     const lists = all(batch, path, (v): v is unknown[] => Array.isArray(v));
     const odd = lists.find((list) => list.length !== first.length);
     if (odd) throw new ArgumentError(`${OP}(): ${path}: lists differ in length: ${first.length} and ${odd.length}`);
-    return first.map((_, i) => collate(lists.map((list) => list[i]), `${path}[${i}]`));
+    return first.map((_, i) => collate(lists.map((list) => list[i]), `${path}[${i}]`, depth + 1));
   }
   if (isPlainObject(first)) {
     const objects = all(batch, path, isPlainObject);
     return Object.fromEntries(
-      Object.keys(first).map((key) => [key, collate(objects.map((object) => object[key]), `${path}.${key}`)]),
+      Object.keys(first).map((
+        key,
+      ) => [key, collate(objects.map((object) => object[key]), `${path}.${key}`, depth + 1)]),
     );
   }
   throw new ArgumentError(

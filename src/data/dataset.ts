@@ -9,7 +9,7 @@
  */
 
 import { type Args, call, NoArgs } from "../base/call.ts";
-import { checkArray, checkIntegers, checkIterable } from "../base/checks.ts";
+import { checkArray, checkInteger, checkIntegers, checkIterable } from "../base/checks.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../base/errors.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { HostRandom } from "./random.ts";
@@ -282,6 +282,7 @@ export class ConcatDataset<T> extends Dataset<T> {
   }
 
   override getItem(index: number): T | Promise<T> {
+    checkInteger("ConcatDataset.getItem", "index", index);
     const at = index < 0 ? index + this.length : index;
     const part = this.cumulativeSizes.findIndex((end) => at < end);
     if (part < 0 || at < 0) {

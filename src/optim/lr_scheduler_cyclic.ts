@@ -53,10 +53,12 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   constructor(...args: Args<typeof CosineAnnealingWarmRestartsArgs>) {
     const { optimizer, T_0, T_mult, etaMin, lastEpoch } = restartArgs(args);
     if (!(Number.isInteger(T_0) && T_0 > 0)) {
-      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_0 must be a positive integer: ${T_0}`);
+      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_0 must be a positive integer: ${describe(T_0)}`);
     }
     if (!(Number.isInteger(T_mult) && T_mult >= 1)) {
-      throw new ArgumentError(`CosineAnnealingWarmRestarts(): T_mult must be an integer of at least 1: ${T_mult}`);
+      throw new ArgumentError(
+        `CosineAnnealingWarmRestarts(): T_mult must be an integer of at least 1: ${describe(T_mult)}`,
+      );
     }
     super(optimizer, lastEpoch);
     this.T_0 = this.T_i = T_0;

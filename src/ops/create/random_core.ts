@@ -176,7 +176,7 @@ const NARROW_RANGE = 2n ** 24n;
 export function integersBetween(op: string, low: number | bigint, high: number | bigint): Filling {
   for (const bound of [low, high]) {
     if (typeof bound !== "bigint" && !Number.isInteger(bound)) {
-      throw new ArgumentError(`${op}(): bounds must be integers: ${bound}`);
+      throw new ArgumentError(`${op}(): bounds must be integers: ${describe(bound)}`);
     }
   }
   const range = BigInt(high) - BigInt(low);

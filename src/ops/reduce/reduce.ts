@@ -549,6 +549,9 @@ function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: 
     );
   }
   checkFloating(op, x);
+  if (correction !== null && typeof correction !== "number") {
+    throw new ArgumentError(`${op}(): correction must be a number: ${describe(correction)}`);
+  }
   return { dims: dimsOf(op, dim, x), keepdim, correction: correction ?? (unbiased === false ? 0 : 1) };
 }
 

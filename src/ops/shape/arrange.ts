@@ -110,6 +110,7 @@ export class Rot90Args {
 
 /** Turns a plane by multiples of 90 degrees. */
 export const rot90: Op<typeof Rot90Args> = op("rot90", Rot90Args, (input, { k, dims }) => {
+  checkIntegers("rot90", "dims", dims);
   if (dims.length !== 2) throw new ArgumentError(`rot90(): two dimensions are needed: ${show(dims)}`);
   if (input.ndim < 2) throw new ShapeError(`rot90(): at least 2 dimensions are needed: ${show(input.shape)}`);
   const [a, b] = dims.map((d) => wrapDim("rot90", d, input.ndim));
