@@ -13,8 +13,8 @@ import type { Storage } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";
 import { withGrad } from "./mode.ts";
-import { alias, Node } from "./node.ts";
-import { rebase, recording, setHistory } from "./record.ts";
+import { alias, Node, setHistory } from "./node.ts";
+import { rebase, recording } from "./record.ts";
 
 /** The parameters of {@linkcode FunctionCtx.setMaterializeGrads}. */
 export class SetMaterializeGradsArgs {

@@ -121,6 +121,10 @@ export abstract class Node {
 
   /** Keeps tensors for `apply`; those that are the node's own `outputs` are tied to it without a cycle of owners. */
   save(tensors: readonly Tensor[], outputs: readonly Tensor[]): void {
+    if (tensors.length === 0) {
+      this.saved = NOTHING;
+      return;
+    }
     const saved = new Array<SavedTensor>(tensors.length);
     for (let i = 0; i < tensors.length; i++) {
       const nr = outputs.indexOf(tensors[i]);
@@ -148,6 +152,9 @@ function freedError(name: string): AutogradError {
     `backward(): the graph was freed: ${name} was run before; use backward({ retainGraph: true }) the first time to run it twice`,
   );
 }
+
+/** What nodes keep that read no tensor in backward: one list for all, never written to. */
+const NOTHING: SavedTensor[] = [];
 
 /** A tensor that a node reads in backward. */
 export class SavedTensor {
@@ -202,6 +209,14 @@ export function requiresGrad(x: Tensor): boolean {
   return meta.requiresGrad || (meta.view !== null && meta.view.base.meta !== null && meta.view.base.meta.requiresGrad);
 }
 
+/** Makes `out` the output number `nr` of `node`. */
+export function setHistory(out: Tensor, node: Node, nr = 0): void {
+  const meta = metaOf(out);
+  meta.gradFn = node;
+  meta.outputNr = nr;
+  meta.requiresGrad = true;
+}
+
 /** Makes `node` what made `x` after a write in place; a gradient that is retained from then on is that of the new value. */
 export function replaceHistory(x: Tensor, node: Node): void {
   const meta = metaOf(x);
@@ -210,9 +225,7 @@ export function replaceHistory(x: Tensor, node: Node): void {
     if (before?.[meta.outputNr] === x) before[meta.outputNr] = null;
     (node.retained ??= [])[0] = x;
   }
-  meta.gradFn = node;
-  meta.outputNr = 0;
-  meta.requiresGrad = true;
+  setHistory(x, node);
 }
 
 /** The error for a view that a custom function returned, and that was written in place, itself or through its base. */

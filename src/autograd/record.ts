@@ -12,7 +12,7 @@ import { AutogradError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";
 import { mode } from "./mode.ts";
-import { CopySlices, Node, replaceHistory, requiresGrad, viewOfFunction } from "./node.ts";
+import { CopySlices, Node, replaceHistory, requiresGrad, setHistory, viewOfFunction } from "./node.ts";
 
 /**
  * The gradients of an op's inputs.
@@ -46,14 +46,6 @@ export function recording(inputs: readonly (Tensor | null | undefined)[]): boole
 
 function differentiable(x: Tensor): boolean {
   return x.dtype.kind === "floating" || x.dtype.kind === "complex";
-}
-
-/** Makes `out` the output number `nr` of `node`. */
-export function setHistory(out: Tensor, node: Node, nr = 0): void {
-  const meta = metaOf(out);
-  meta.gradFn = node;
-  meta.outputNr = nr;
-  meta.requiresGrad = true;
 }
 
 /** Records a new tensor; returns it. */

@@ -286,9 +286,8 @@ export function spreadCall<C extends Params>(
   return (args) => {
     let count = 0;
     while (count < args.length && !Array.isArray(args[count]) && !isPlainObject(args[count])) count++;
-    // The list is the arguments themselves where there is nothing else: these are an array of the call's own.
-    const list = count === args.length ? [args] : [args.slice(0, count), ...args.slice(count)];
-    const given = made.parse(count > 0 || args.length === 0 ? list : args);
+    const spread = count > 0 || args.length === 0;
+    const given = made.parse(spread ? [args.slice(0, count), ...args.slice(count)] : args);
     const [name] = made.declaration.positional;
     check(op, name, (given as Record<string, unknown>)[name]);
     return given as InstanceType<C>;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Expr, input, make, scalar, withDerivative } from "./expr.ts";
+import { type Expr, input, make, type PartialDerivative, scalar, withDerivative } from "./expr.ts";
 
 /** Every node below `roots`, each once, operands before their users. */
 export function nodesOf(roots: readonly Expr[]): Expr[] {
@@ -50,7 +50,7 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
   for (let e = stack.pop(); e !== undefined; e = stack.pop()) {
     if (seen.has(e) || replacements.has(e)) continue;
     seen.add(e);
-    stack.push(...e.args, ...statedNodes(e));
+    stack.push(...e.args, ...statedNodes(e.derivative ?? []));
   }
   const order = [...seen].sort((a, b) => a.id - b.id);
   for (const e of order) {
@@ -66,15 +66,15 @@ export function substitute(exprs: readonly Expr[], replacements: ReadonlyMap<Exp
     }));
     // A derivative that came to read more than its value does could not be renumbered with it.
     const read = new Set(operandsOf([rewritten]).inputs);
-    const all = operandsOf(partials.flatMap(({ by, is }) => typeof is === "function" ? [by] : [by, is])).inputs;
+    const all = operandsOf(statedNodes(partials)).inputs;
     if (all.every((input) => read.has(input))) withDerivative(rewritten, partials);
   }
   return exprs.map((e) => made.get(e)!);
 }
 
-/** The nodes of a stated derivative, which is rewritten with its value. */
-function statedNodes(e: Expr): Expr[] {
-  return e.derivative?.flatMap(({ by, is }) => typeof is === "function" ? [by] : [by, is]) ?? [];
+/** The nodes of a stated derivative, which is rewritten with its value; what is made later is rewritten then. */
+function statedNodes(partials: readonly PartialDerivative[]): Expr[] {
+  return partials.flatMap(({ by, is }) => typeof is === "function" ? [by] : [by, is]);
 }
 
 /** The node over other operands, simplified as if built by hand. */

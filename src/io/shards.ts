@@ -9,7 +9,7 @@
  */
 
 import { FormatError } from "../base/errors.ts";
-import { namesIn } from "../base/platform.ts";
+import { namesIn, pathOf } from "../base/platform.ts";
 import { localPath, readBytes, type Source } from "./files.ts";
 
 /** The files of a checkpoint, each with the names of its tensors; `null` for all that it has. */
@@ -34,11 +34,10 @@ function entryOf(op: string, folder: string, names: readonly string[]): string {
 /** The names in a folder, or `null` where the path is no folder. */
 async function listed(path: string | URL): Promise<string[] | null> {
   try {
-    return await namesIn(String(path instanceof URL ? decodeURIComponent(path.pathname) : path));
-  } catch (error) {
+    return await namesIn(path instanceof URL ? pathOf(path) : path);
+  } catch {
     // What cannot be listed is opened as a file, whose error says what is wrong.
-    if (error instanceof Error) return null;
-    throw error;
+    return null;
   }
 }
 

@@ -355,7 +355,7 @@ export abstract class RNNBase extends Module {
       const outputs: Tensor[] = [];
       for (let direction = 0; direction < this.directions; direction++, pass++) {
         const start = states.map((s) => s.select(0, pass));
-        const [output, end] = sequence(this.constructor.name, kind, x, start, weights[pass], direction === 1);
+        const [output, end] = sequence(this._name(), kind, x, start, weights[pass], direction === 1);
         outputs.push(output);
         end.forEach((s, i) => last[i].push(s));
       }

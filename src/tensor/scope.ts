@@ -12,14 +12,12 @@ import { Tensor } from "./tensor.ts";
 
 /**
  * Calls `visit` with the storage of every tensor reachable from `value` through arrays, maps, sets and objects.
- *
- * @param seen objects already visited; shared between calls to visit each once
  */
-export function visitTensors(value: unknown, visit: (storage: Storage) => void, seen?: Set<object>): void {
+export function visitTensors(value: unknown, visit: (storage: Storage) => void): void {
   // The usual result is one tensor, or nothing.
   if (value instanceof Tensor) return visit(value.storage);
   if (typeof value !== "object" || value === null) return;
-  seen ??= new Set();
+  const seen = new Set<object>();
   // A list of what is left, because values may be nested deeper than calls.
   const left: unknown[] = [value];
   while (left.length > 0) {

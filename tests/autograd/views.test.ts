@@ -10,18 +10,14 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
+import { stream } from "../cpu/arrays.ts";
 
 const count = Deno.args.includes("--seeds") ? Number(Deno.args[Deno.args.indexOf("--seeds") + 1]) : 300;
 
-/** Reproducible whole numbers (mulberry32). */
+/** Whole numbers that depend on the seed alone. */
 function drawer(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
+  const random = stream(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 /** A tensor of the library, and the positions of its elements in the reference's vector. */

@@ -8,7 +8,7 @@
 import { assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { tensorsIn } from "../conformance/compare.ts";
-import { bfloat16ToNumber } from "../support/close.ts";
+import { bfloat16ToNumber, numberToBfloat16 } from "../support/close.ts";
 import {
   type Adapt,
   asFunction,
@@ -40,26 +40,16 @@ const WIDER: readonly (readonly [RegExp, number, string])[] = [
   [/^addmm$/, 1, "beta is applied to the rounded gradient"],
 ];
 
-const view = new DataView(new ArrayBuffer(4));
-
-/** The bits of the bfloat16 that is nearest to a number. */
-function toBits(x: number): number {
-  if (Number.isNaN(x)) return 0x7fc0;
-  view.setFloat32(0, x);
-  const bits = view.getUint32(0);
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-}
-
 const asHalf: Adapt = (node, data) =>
   node.dtype !== "float32" ? { node, data } : {
     node: { ...node, dtype: "bfloat16" },
-    data: Uint16Array.from(Array.from(data as Float32Array, toBits)),
+    data: Uint16Array.from(Array.from(data as Float32Array, numberToBfloat16)),
   };
 
 const asExact: Adapt = (node, data) =>
   node.dtype !== "float32" ? { node, data } : {
     node: { ...node, dtype: "float64" },
-    data: Float64Array.from(Array.from(data as Float32Array, (v) => bfloat16ToNumber(toBits(v)))),
+    data: Float64Array.from(Array.from(data as Float32Array, (v) => bfloat16ToNumber(numberToBfloat16(v)))),
   };
 
 /** Samples with values to compare, the largest first. */

@@ -105,6 +105,14 @@ export function bfloat16ToNumber(bits: number): number {
   return scratch.getFloat32(0);
 }
 
+/** The bits of the bfloat16 that is nearest to a number, ties to even. */
+export function numberToBfloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
 /** Values of `dtype` held as raw bits (float16, bfloat16) become numbers; everything else passes through. */
 export function widen(data: Numbers, dtype: string): Numbers {
   if (!(data instanceof Uint16Array)) return data;

@@ -10,11 +10,9 @@
 
 import { type Args, call, isPlainObject, type Params, type Parser } from "../../base/call.ts";
 import {
-  bfloat16,
   bool as BOOL,
   type DType,
   type DTypeKind,
-  float16,
   float32,
   getDefaultDtype,
   isCastable,
@@ -45,6 +43,7 @@ import {
   runInto,
 } from "./kernel.ts";
 import { asMethod, type IsMethod, type OutArgs } from "./op.ts";
+import { isHalf } from "./wide.ts";
 
 /** What an expression sees of one call: run-time numbers as values, static options as they are, and the compute dtype. */
 export interface Context {
@@ -268,7 +267,7 @@ class PointwiseOp {
       if (x === null || spec.raw?.includes(this.operandNames[i])) continue;
       if (!(x instanceof Tensor)) scalars.push(x.kind);
       else {
-        const dtype = wide && (x.dtype === float16 || x.dtype === bfloat16) ? float32 : x.dtype;
+        const dtype = wide && isHalf(x.dtype) ? float32 : x.dtype;
         (x.shape.length > 0 ? dims : zeros).push(dtype);
       }
     }

@@ -17,8 +17,8 @@ import { vjp } from "../../expr/diff.ts";
 import { constant, type Expr, input, type Kind, kindOf } from "../../expr/expr.ts";
 import { nodesOf, operandsOf, renumber, substitute } from "../../expr/graph.ts";
 import { Program } from "../../expr/program.ts";
-import { Node, type SavedTensor } from "../../autograd/node.ts";
-import { rebase, recording, setHistory } from "../../autograd/record.ts";
+import { Node, setHistory } from "../../autograd/node.ts";
+import { rebase, recording } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { emptyResult, iterationOrder, reordered } from "../../tensor/layout.ts";
 import { throwReleased } from "../../tensor/storage.ts";
@@ -217,14 +217,17 @@ function splitComplex(operands: readonly Tensor[]): Strided[] {
   return out;
 }
 
-/**
- * `x` on the device of `like`: PyTorch takes some tensors of the CPU beside those of another device, 0-d operands and
- * indices. What the device lacks is float64, which becomes float32.
- */
-export function beside(x: Tensor, like: Tensor): Tensor {
+/** `x` on the device of `like`, converted to `dtype` where the device lacks its own. */
+export function movedTo(x: Tensor, like: Tensor, dtype: DType): Tensor {
   const { device, storage: { backend } } = like;
-  if (x.storage.backend === backend || x.device.type !== "cpu") return x;
-  return backend.supports(x.dtype) ? x.to(device) : x.to({ device, dtype: float32 });
+  return x.to({ device, dtype: backend.supports(x.dtype) ? x.dtype : dtype });
+}
+
+/** `x` on the device of `like`: PyTorch takes 0-d operands and indices of the CPU beside tensors of another device. */
+export function beside(x: Tensor, like: Tensor): Tensor {
+  if (x.storage.backend === like.storage.backend || x.device.type !== "cpu") return x;
+  // Of what indices and operands may be, devices lack float64 alone.
+  return movedTo(x, like, float32);
 }
 
 /** Checks that operands are alive and on one device. */
@@ -328,9 +331,6 @@ export function reduceInto(
   backend.reduce(program, combine, order.map((d) => shape[d]), places, realViews(from), scalars, realViews(to));
 }
 
-/** What nodes keep whose gradients read no tensor; never written to. */
-const NOTHING: SavedTensor[] = [];
-
 /** The graph node of a kernel. */
 class KernelNode extends Node {
   private readonly kernel: Kernel;
@@ -356,10 +356,6 @@ class KernelNode extends Node {
     }
     this.shapes = whole ? null : operands.map((x) => x.shape);
     this.savedAs = a.kernel.saves(wanted, summed);
-    if (this.savedAs.length === 0) {
-      this.saved = NOTHING;
-      return;
-    }
     // `self` stands for operand 0 as it was before an in-place write.
     this.save(this.savedAs.map((t) => t === n ? out : t === 0 && self ? self : operands[t]), [out]);
   }

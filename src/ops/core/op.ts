@@ -69,9 +69,10 @@ export function fn<C extends Params, R = Tensor>(
   compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
 ): Fn<C, R> {
   const { name, autocast, roundsOnce } = typeof spec === "string" ? { name: spec } as OpSpec : spec;
-  const own = compute as (input: Tensor, args: Readonly<InstanceType<C>>) => unknown;
-  const once = (input: Tensor, args: Readonly<InstanceType<C>>) => callRoundedOnce(own, input, args);
-  return tensorFunction(name, autocast, call(name, params), roundsOnce ? once : own) as Fn<C, R>;
+  const body = roundsOnce
+    ? (input: Tensor, args: Readonly<InstanceType<C>>) => callRoundedOnce(compute, input, args)
+    : compute;
+  return tensorFunction(name, autocast, call(name, params), body) as Fn<C, R>;
 }
 
 function tensorFunction<O>(

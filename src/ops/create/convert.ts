@@ -40,7 +40,7 @@ import { denseOrder, reordered } from "../../tensor/layout.ts";
 import { yieldToFinalizers } from "../../tensor/pressure.ts";
 import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
-import { applyKernel, Kernel, type Number64, partsOf, runInto } from "../core/kernel.ts";
+import { applyKernel, Kernel, movedTo, type Number64, partsOf, runInto } from "../core/kernel.ts";
 import {
   asMethod,
   type Fn,
@@ -284,7 +284,7 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
   if (!sameShape(broadcastShapes("copy_", src.shape, self.shape), self.shape)) {
     throw new ShapeError(`copy_(): shape ${show(src.shape)} does not broadcast to ${show(self.shape)}`);
   }
-  const here = src.device === self.device ? src : movedFor(self, src.detach());
+  const here = src.device === self.device ? src : movedTo(src.detach(), self, self.dtype);
   const source = overlaps(here, self) ? clone(here.detach()) : here;
   const kernel = identity(source.dtype, self.dtype);
   runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
@@ -295,12 +295,6 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
     needs[1] ? sumTo(realIfNeeded(grad, dtype), shape).to(dtype) : null,
   ]);
 });
-
-/** `src` on the device of `self`, in the dtype of `self` where the device lacks its own. */
-function movedFor(self: Tensor, src: Tensor): Tensor {
-  const { device, dtype } = self;
-  return self.storage.backend.supports(src.dtype) ? to(src, device) : to(src, { device, dtype });
-}
 
 /** A gradient for a real tensor that was written into a complex one is the real part. */
 function realIfNeeded(grad: Tensor, dtype: DType): Tensor {

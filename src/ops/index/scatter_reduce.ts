@@ -50,7 +50,7 @@ export const scatterReduce: Op<typeof ScatterReduceArgs> = op(
     checkIndexShape("scatterReduce", index, src, -1, src.shape);
     let cut = src;
     for (let k = 0; k < index.ndim; k++) if (index.shape[k] < cut.shape[k]) cut = sliceAt(cut, k, 0, index.shape[k]);
-    return scope(() => combinedOnce("scatterReduce", input, d, index, cut, reduce, includeSelf));
+    return roundedOnce([input, cut], (x, src) => combined("scatterReduce", x, d, index, src, reduce, includeSelf));
   },
 );
 
@@ -90,24 +90,10 @@ export const indexReduce: Op<typeof IndexReduceArgs> = op(
       );
     }
     const column = reshapeTo(index, source.shape.map((s, k) => k === d ? s : 1));
-    return scope(() =>
-      combinedOnce("indexReduce", input, d, expandTo(column, source.shape), source, reduce, includeSelf)
-    );
+    const at = expandTo(column, source.shape);
+    return roundedOnce([input, source], (x, src) => combined("indexReduce", x, d, at, src, reduce, includeSelf));
   },
 );
-
-/** {@linkcode combined}, halves in float32. */
-function combinedOnce(
-  op: string,
-  x: Tensor,
-  d: number,
-  index: Tensor,
-  src: Tensor,
-  reduce: ScatterReduction,
-  includeSelf: boolean,
-): Tensor {
-  return roundedOnce([x, src], (x, src) => combined(op, x, d, index, src, reduce, includeSelf));
-}
 
 function combined(
   op: string,

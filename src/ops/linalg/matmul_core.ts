@@ -119,10 +119,9 @@ function broadcastProduct(op: string, a: Tensor, b: Tensor): Tensor {
   const batchA = a.shape.slice(0, -2), batchB = b.shape.slice(0, -2);
   if (sameShape(batchA, batchB)) return product(op, a, b);
   const batch = broadcastShapes(op, batchA, batchB);
-  const wideA = expandTo(a, [...batch, ...a.shape.slice(-2)]), wideB = expandTo(b, [...batch, ...b.shape.slice(-2)]);
-  const out = unrecorded(() => product(op, wideA, wideB));
-  const shapeA = a.shape, shapeB = b.shape;
   const whole = (x: Tensor) => expandTo(x, [...batch, ...x.shape.slice(-2)]);
+  const out = unrecorded(() => product(op, whole(a), whole(b)));
+  const shapeA = a.shape, shapeB = b.shape;
   return record("MatmulBackward0", out, [a, b], savedOf(a, b), (grad, saved, needs) => [
     needs[0] ? summedProduct(grad, adjointOf(whole(saved[saved.length - 1])), shapeA) : null,
     needs[1] ? summedProduct(adjointOf(whole(saved[0])), grad, shapeB) : null,
@@ -200,12 +199,10 @@ export function addProduct(
   }
   if (!recording([input, a, b])) return out;
   const inputShape = input.shape;
-  return record(node, out, [input, a, b], savedOf(a, b), (grad, saved, needs) => {
-    return [
-      needs[0] ? sumTo(beta === 1 ? grad : grad.mul(beta), inputShape) : null,
-      ...productGradients(grad, saved, needs[1], needs[2], alpha),
-    ];
-  });
+  return record(node, out, [input, a, b], savedOf(a, b), (grad, saved, needs) => [
+    needs[0] ? sumTo(beta === 1 ? grad : grad.mul(beta), inputShape) : null,
+    ...productGradients(grad, saved, needs[1], needs[2], alpha),
+  ]);
 }
 
 /** Throws unless a value is a tensor of `ndim` dimensions. */

@@ -35,6 +35,7 @@ import {
   pointwiseFn,
 } from "../core/define.ts";
 import { OutArgs } from "../core/op.ts";
+import { isHalf } from "../core/wide.ts";
 
 /** The parameters of functions of two operands. */
 export class OtherArgs extends OutArgs {
@@ -353,7 +354,7 @@ export const nextafter: BinaryFunction = pointwise(OtherArgs, {
   name: "nextafter",
   operands: ["other"],
   check: (dtype) => {
-    if (dtype.kind !== "floating" || dtype.itemsize === 2) {
+    if (dtype.kind !== "floating" || isHalf(dtype)) {
       throw new DTypeError(`nextafter(): not defined for ${dtype}; use float32 or float64`);
     }
   },

@@ -26,12 +26,15 @@ function polynomial(x: Expr, coefficients: readonly number[]): Expr {
   return coefficients.slice(1).reduce((sum, c) => sum.mul(x).add(c), x.like(coefficients[0]));
 }
 
+/** The series of a modified Bessel function of the first kind, scaled by e^-a: up to 8, and beyond. */
+function besselParts(a: Expr, small: readonly number[], large: readonly number[]): [small: Expr, large: Expr] {
+  return [chebyshev(a.mul(0.5).sub(2), small), chebyshev(a.like(32).div(a).sub(2), large).div(a.sqrt())];
+}
+
 /** e^-|x| I0(x). */
 export function i0eOf(x: Expr): Expr {
-  const a = x.abs();
-  const small = chebyshev(a.mul(0.5).sub(2), table.I0_SMALL);
-  const large = chebyshev(a.like(32).div(a).sub(2), table.I0_LARGE).div(a.sqrt());
-  const value = where(a.le(8), small, large);
+  const [small, large] = besselParts(x.abs(), table.I0_SMALL, table.I0_LARGE);
+  const value = where(x.abs().le(8), small, large);
   return withDerivative(value, [{ by: x, is: () => i1eOf(x).sub(x.sign().mul(value)) }]);
 }
 
@@ -42,10 +45,8 @@ export function i0Of(x: Expr): Expr {
 
 /** e^-|x| I1(x). */
 export function i1eOf(x: Expr): Expr {
-  const a = x.abs();
-  const small = chebyshev(a.mul(0.5).sub(2), table.I1_SMALL).mul(x);
-  const large = chebyshev(a.like(32).div(a).sub(2), table.I1_LARGE).div(a.sqrt()).copysign(x);
-  const value = where(a.le(8), small, large);
+  const [small, large] = besselParts(x.abs(), table.I1_SMALL, table.I1_LARGE);
+  const value = where(x.abs().le(8), small.mul(x), large.copysign(x));
   return withDerivative(value, [{ by: x, is: () => i0eOf(x).sub(x.sign().mul(value)).sub(i1eRatio(x)) }]);
 }
 
@@ -58,9 +59,8 @@ export function i1Of(x: Expr): Expr {
 /** e^-|x| I1(x) / x, which is 1/2 at 0. */
 function i1eRatio(x: Expr): Expr {
   const a = x.abs();
-  const small = chebyshev(a.mul(0.5).sub(2), table.I1_SMALL);
-  const large = chebyshev(a.like(32).div(a).sub(2), table.I1_LARGE).div(a.sqrt()).div(a);
-  const value = where(a.le(8), small, large);
+  const [small, large] = besselParts(a, table.I1_SMALL, table.I1_LARGE);
+  const value = where(a.le(8), small, large.div(a));
   const slope = (): Expr => {
     // The derivative of I1(x) / x is (I0(x) - 2 I1(x) / x) / x; close to 0, where that cancels, its series.
     const square = x.mul(x);
