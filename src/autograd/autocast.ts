@@ -16,7 +16,7 @@ import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { during, hold, Setting } from "../base/during.ts";
 import { ArgumentError, AutogradError, describe, DTypeError } from "../base/errors.ts";
-import { visitTensors } from "../tensor/scope.ts";
+import { visitTensors } from "../tensor/search.ts";
 import { runOwned, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mode } from "./mode.ts";

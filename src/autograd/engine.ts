@@ -12,7 +12,7 @@ import { AutogradError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { denseOrder } from "../tensor/layout.ts";
-import { runOwned, type Storage } from "../tensor/storage.ts";
+import { outsideScopes, runOwned } from "../tensor/storage.ts";
 import { checkTensor, type Tensor } from "../tensor/tensor.ts";
 import { withoutCasts } from "./autocast.ts";
 import { metaOf, setGrad } from "./meta.ts";
@@ -24,7 +24,7 @@ interface Task {
   readonly node: Node;
   /** The dependency count: how many nodes that send gradients to this one have not run. */
   pending: number;
-  readonly grads: (Tensor | null)[];
+  grads: (Tensor | null)[];
 }
 
 /** The state of one backward pass. */
@@ -165,7 +165,7 @@ function runHooks(task: Task): void {
         const grad = grads[nr];
         if (!grad) return;
         grad.storage.keep();
-        const changed = hook(grad);
+        const changed = outsideScopes(() => hook(grad));
         if (changed) replace(grads, nr, changed);
       }
     });
@@ -181,7 +181,7 @@ function runHooks(task: Task): void {
   if (node.preHooks) {
     for (const hook of node.preHooks) {
       for (const g of grads) g?.storage.keep();
-      const changed = hook(grads);
+      const changed = outsideScopes(() => hook(grads));
       if (changed) changed.forEach((g, i) => g && replace(grads, i, g));
     }
   }
@@ -240,7 +240,7 @@ function accumulate(leaf: Tensor, grad: Tensor, createGraph: boolean): void {
       setGrad(leaf, leaf.dense ? (grad.dense ? grad.clone() : grad.contiguous()) : cloneAs(grad, leaf), true);
     }
   }
-  if (meta.accumulateHooks) { for (const hook of meta.accumulateHooks) hook(leaf); }
+  if (meta.accumulateHooks) { for (const hook of meta.accumulateHooks) outsideScopes(() => hook(leaf)); }
 }
 
 function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
@@ -278,7 +278,7 @@ function runTask(pass: Pass, task: Task): void {
     let out = node.apply(grads);
     if (node.postHooks) {
       for (const g of [...out, ...grads]) g?.storage.keep();
-      for (const hook of node.postHooks) out = hook(out, grads) ?? out;
+      for (const hook of node.postHooks) out = outsideScopes(() => hook(out, grads)) ?? out;
     }
     if (mode.anomaly) checkAnomaly(node, out);
     for (let i = 0; i < out.length; i++) {
@@ -293,14 +293,15 @@ function runTask(pass: Pass, task: Task): void {
 /** Releases the gradients of a task that has run, and makes the nodes ready that waited for it alone. */
 function releaseTask(pass: Pass, task: Task): void {
   for (const grad of task.grads) grad?.storage.unclaim();
-  task.grads.length = 0;
+  // A new list: hooks may have stored the old one.
+  task.grads = [];
   for (const next of task.node.next) {
     const target = next && pass.tasks.get(next);
     if (target && --target.pending === 0) pass.ready.push(target);
   }
 }
 
-const nothing = (_result: unknown, _visit: (storage: Storage) => void) => {};
+const nothing = () => false;
 
 /**
  * Runs the graph backward from `outputs`.

@@ -8,7 +8,7 @@
 import { type Args, call } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, AutogradError, describe } from "../base/errors.ts";
-import { visitTensors } from "../tensor/scope.ts";
+import { visitTensors } from "../tensor/search.ts";
 import type { Storage } from "../tensor/storage.ts";
 import { checkTensor, Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";

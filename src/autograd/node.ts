@@ -10,7 +10,7 @@
 import { type Args, call } from "../base/call.ts";
 import { checkFunction } from "../base/checks.ts";
 import { AutogradError } from "../base/errors.ts";
-import { graphGuard } from "../tensor/storage.ts";
+import { graphGuard, noteWrite } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type GradHook, metaOf } from "./meta.ts";
 import { mode, withGrad } from "./mode.ts";
@@ -226,6 +226,7 @@ export function replaceHistory(x: Tensor, node: Node): void {
     (node.retained ??= [])[0] = x;
   }
   setHistory(x, node);
+  noteWrite(x.storage);
 }
 
 /** The error for a view that a custom function returned, and that was written in place, itself or through its base. */

@@ -15,7 +15,7 @@ import type { Generator } from "../base/generator.ts";
 import { nextTurn, systemError } from "../base/platform.ts";
 import type { Backend } from "../backend/backend.ts";
 import { yieldToFinalizers } from "../tensor/pressure.ts";
-import { visitTensors } from "../tensor/scope.ts";
+import { visitTensors } from "../tensor/search.ts";
 import { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
 import { type Indexable, itemAt, itemsAt, type MapStyle } from "./dataset.ts";
 import { BatchSampler, RandomSampler, SequentialSampler, type Sized } from "./sampler.ts";

@@ -20,8 +20,8 @@ import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { withGrad } from "../autograd/mode.ts";
-import { visitTensors } from "../tensor/scope.ts";
-import { runOwned, type Storage } from "../tensor/storage.ts";
+import { visitTensors } from "../tensor/search.ts";
+import { runOwned } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
 import type { RemovableHandle } from "../autograd/node.ts";
@@ -132,7 +132,8 @@ export class Module extends ModuleBase {
 
   /**
    * Calls `forward` with the hooks around it, in an ownership scope that releases every tensor made inside which
-   * neither the result, nor the module, nor the graph holds.
+   * neither the result, nor the module, nor an argument, nor the graph holds. What a promise is returned for belongs to
+   * the garbage collector from the first `await` on, and so does all where an object has `#private` fields.
    *
    * @param args the arguments of `forward`
    */
@@ -141,12 +142,7 @@ export class Module extends ModuleBase {
     const compute = hooks.none
       ? () => this.forward(...args)
       : () => callWithHooks(this, hooks, args, (input) => this.forward(...(input as Parameters<F>)));
-    return runOwned(compute, (result, visit) => this.reachable(result, visit)) as ReturnType<F>;
-  }
-
-  /** Visits the storages that outlive a call: those of its result and of everything that the module's fields hold. */
-  private reachable(result: unknown, visit: (storage: Storage) => void): void {
-    visitTensors([result, this], visit);
+    return runOwned(compute, visitTensors, [this, args]) as ReturnType<F>;
   }
 
   /** Whether {@linkcode Module.call} does nothing but the class's `forward`: a container may then fuse the module. */

@@ -1,8 +1,8 @@
 /**
  * The hooks of a module, and the call of `forward` with hooks.
  *
- * A hook may store the tensors that it is given, so they are left to the garbage collector instead of being released
- * with the call. Backward hooks are called by two identity nodes of the autograd graph: all inputs pass through one,
+ * A hook may store the tensors that it is given and those it makes, so they are left to the garbage collector instead of
+ * being released with the call. Backward hooks are called by two identity nodes of the autograd graph: all inputs pass through one,
  * all outputs through the other.
  *
  * @module
@@ -12,6 +12,7 @@ import { warn } from "../base/warnings.ts";
 import { alias } from "../autograd/node.ts";
 import { recording, recordMany } from "../autograd/record.ts";
 import { keep } from "../tensor/scope.ts";
+import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { HookList } from "./hooks.ts";
 import type { Module } from "./module.ts";
@@ -70,7 +71,7 @@ export function callWithHooks(
   try {
     for (const hook of hooks.forwardPre.all) {
       keep(args);
-      const changed = hook(module, args);
+      const changed = outsideScopes(() => hook(module, args));
       if (changed !== undefined && changed !== null) args = Array.isArray(changed) ? changed : [changed];
     }
     const backward = hooks.backward.empty && hooks.backwardPre.empty ? null : new BackwardHooks(module, hooks);
@@ -89,14 +90,14 @@ export function callWithHooks(
 
 function runForwardHook(module: Module, entry: ForwardHook, args: unknown[], output: unknown): unknown {
   keep([args, output]);
-  const changed = entry.hook(module, args, output);
+  const changed = outsideScopes(() => entry.hook(module, args, output));
   return changed !== undefined && changed !== null ? changed : output;
 }
 
 /** Calls a hook after `forward` threw: an error of the hook must not hide that error. */
 function runQuietly(module: Module, entry: ForwardHook, args: unknown[], output: unknown): void {
   try {
-    entry.hook(module, args, output);
+    outsideScopes(() => entry.hook(module, args, output));
   } catch (error) {
     warn(`a forward hook with alwaysCall failed while another error was thrown: ${String(error)}`);
   }
@@ -145,7 +146,7 @@ class BackwardHooks {
 
   #beforeBackward(grads: Grads): Grads {
     keep(grads);
-    for (const hook of this.hooks.backwardPre.all) grads = hook(this.module, grads) ?? grads;
+    for (const hook of this.hooks.backwardPre.all) grads = outsideScopes(() => hook(this.module, grads)) ?? grads;
     // The hooks after the pass are given the gradients that a hook replaced, too.
     keep(grads);
     this.gradOutput = grads;
@@ -162,7 +163,9 @@ class BackwardHooks {
   }
 
   #runHooks(gradInput: Grads, gradOutput: Grads): Grads {
-    for (const hook of this.hooks.backward.all) gradInput = hook(this.module, gradInput, gradOutput) ?? gradInput;
+    for (const hook of this.hooks.backward.all) {
+      gradInput = outsideScopes(() => hook(this.module, gradInput, gradOutput)) ?? gradInput;
+    }
     return gradInput;
   }
 }

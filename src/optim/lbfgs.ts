@@ -12,6 +12,7 @@ import { ArgumentError, describe } from "../base/errors.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { cat } from "../ops/shape/join.ts";
 import { readsAtOnce } from "../ops/core/values.ts";
+import { scope } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Closure, Optimizer, type ParamState } from "./optimizer.ts";
@@ -62,6 +63,11 @@ function* read(...values: (Tensor | number)[]): Reading<number[]> {
   const numbers = tensors.length > 0 ? yield tensors : [];
   let at = 0;
   return values.map((v) => v instanceof Tensor ? numbers[at++] : v);
+}
+
+/** The largest absolute value. */
+function largestOf(x: Tensor): Tensor {
+  return scope(() => x.abs().max());
 }
 
 /** Runs a computation to its end, with values read synchronously. */
@@ -127,20 +133,22 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     }
   }
 
-  /** One step: up to `maxIter` iterations. The tensors of the state belong to no scope. */
+  /** One step: up to `maxIter` iterations. It ends with its state alone: all else that it made is released. */
   protected override takeStep<R>(closure?: Closure<R>): R {
     if (closure === undefined) {
       throw new ArgumentError("LBFGS.step(): missing argument: a closure that computes the loss");
     }
     const steps = this.iterate(closure);
-    if (readsAtOnce(this.params[0])) return outsideScopes(() => complete(steps));
+    if (readsAtOnce(this.params[0])) {
+      return outsideScopes(() => scope(() => [complete(steps), this.stateOf(this.params[0])] as const))[0];
+    }
     // The declared type is R, as on other devices; awaiting the promise gives R as well.
     return completeAsync(steps) as R;
   }
 
   /** Calls the closure; returns its result, and the loss as a tensor or a number. */
   private evaluate<R>(closure: Closure<R>): { result: R; loss: Tensor | number } {
-    const result = enableGrad(closure);
+    const result = outsideScopes(() => enableGrad(closure));
     if (result instanceof Promise) {
       throw new ArgumentError("LBFGS.step(): the closure must give the loss, not a promise of it");
     }
@@ -157,12 +165,13 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     let evals = 1;
     state.func_evals++;
     let flat = this.flatGrad();
-    let [largest, loss] = yield* read(flat.abs().max(), firstLoss);
+    let [largest, loss] = yield* read(largestOf(flat), firstLoss);
     if (largest <= group.toleranceGrad) return first;
     for (let n = 1;; n++) {
       state.n_iter++;
       yield* this.updateDirection(state, flat, group);
-      state.prev_flat_grad = flat;
+      if (state.n_iter === 1) state.prev_flat_grad = flat.clone();
+      else state.prev_flat_grad!.copy_(flat);
       state.prev_loss = loss;
       const lr = readLr(group);
       const direction = state.d!;
@@ -171,20 +180,21 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
       if (slope > -group.toleranceChange) break;
       let used = 0, size: number;
       if (group.lineSearchFn === "strong_wolfe") {
-        [size] = yield* read(direction.abs().max());
+        [size] = yield* read(largestOf(direction));
         const start = { loss, grad: flat, slope, t: 0 };
         const found = yield* this.search(closure, t, size, direction, start, maxEval - evals);
         ({ loss, grad: flat, t } = found.point);
         used = found.evals;
         this.move(t, direction);
-        [largest] = yield* read(flat.abs().max());
+        [largest] = yield* read(largestOf(flat));
       } else {
         this.move(t, direction);
         if (n === group.maxIter) size = 0;
         else {
           const next = this.evaluate(closure);
+          flat.dispose();
           flat = this.flatGrad();
-          [loss, largest, size] = yield* read(next.loss, flat.abs().max(), direction.abs().max());
+          [loss, largest, size] = yield* read(next.loss, largestOf(flat), largestOf(direction));
           used = 1;
         }
       }
@@ -209,27 +219,29 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     const s = state.d!.mul(state.t!);
     const [curvature, square] = yield* read(y.dot(s), y.dot(y));
     if (curvature > 1e-10) {
-      if (state.old_dirs.length === group.historySize) {
-        for (const list of [state.old_dirs, state.old_stps, state.ro]) list.shift();
+      const full = state.old_dirs.length === group.historySize;
+      // The oldest pair's memory takes the newest.
+      state.old_dirs.push(full ? state.old_dirs.shift()!.copy_(y) : y);
+      state.old_stps.push(full ? state.old_stps.shift()!.copy_(s) : s);
+      if (full) {
+        for (const used of [y, s]) used.dispose();
+        state.ro.shift();
       }
-      state.old_dirs.push(y);
-      state.old_stps.push(s);
       state.ro.push(1 / curvature);
       state.H_diag = curvature / square;
     }
     // The coefficients α stay on the device: no decision depends on their values.
-    const shares: Tensor[] = [];
-    let q = flat.neg();
+    const shares: Tensor[] = [], direction = state.d!;
+    direction.copy_(flat).neg_();
     for (let i = state.old_dirs.length - 1; i >= 0; i--) {
-      shares[i] = state.old_stps[i].dot(q).mul(state.ro[i]);
-      q = q.addcmul(state.old_dirs[i], shares[i], { value: -1 });
+      shares[i] = state.old_stps[i].dot(direction).mul(state.ro[i]);
+      direction.addcmul_(state.old_dirs[i], shares[i], { value: -1 });
     }
-    let direction = q.mul(state.H_diag);
+    direction.mul_(state.H_diag);
     for (let i = 0; i < state.old_dirs.length; i++) {
       const share = state.old_dirs[i].dot(direction).mul(state.ro[i]);
-      direction = direction.addcmul(state.old_stps[i], shares[i].sub(share));
+      direction.addcmul_(state.old_stps[i], shares[i].sub(share));
     }
-    state.d = direction;
   }
 
   /**

@@ -12,7 +12,7 @@ import { collectNow, nextTurn } from "../base/platform.ts";
 import type { Backend } from "../backend/backend.ts";
 
 /** A collection is forced when this many bytes, or this part of what was live, were allocated and not freed since the last one. */
-const GROWTH_BYTES = 256 * 2 ** 20;
+const GROWTH_BYTES = 64 * 2 ** 20;
 const GROWTH_PART = 0.25;
 /** The same limit for the number of blocks: small tensors cost memory of the JavaScript heap, too. */
 const GROWTH_BLOCKS = 1 << 14;

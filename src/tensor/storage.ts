@@ -127,6 +127,7 @@ export class Storage {
   keep(): void {
     if (this.kept) return;
     this.kept = true;
+    for (let scope = current; scope !== null; scope = scope.parent) scope.escaped = true;
     this.claims++;
     this.handToCollector(null);
   }
@@ -194,6 +195,8 @@ class Scope {
   readonly storages: Storage[] = [];
   /** Storages that only the graph still needs; collected by the outermost scope. */
   readonly saved: Storage[] = [];
+  /** Whether a tensor that outlives the scope may need what its graph saved: it was kept, or written in place. */
+  escaped = false;
   /**
    * An object that every graph node made inside the outermost scope references: when it is collected, the graph is
    * gone.
@@ -222,6 +225,18 @@ class Scope {
     else this.registerGraph();
   }
 
+  /** Whether storages are left that nothing has marked so far. */
+  get unmarked(): boolean {
+    return this.storages.some((storage) => storage.mark !== this.id && !storage.released && !storage.adopted);
+  }
+
+  /** Releases all that a body made which threw, also what only its graph saved: nobody is left to run it backward. */
+  abandon(): void {
+    for (const list of [this.storages, this.saved]) {
+      for (const storage of list) if (!storage.adopted && !storage.collected) storage.release();
+    }
+  }
+
   private registerGraph(): void {
     const record: GraphRecord = { tickets: [], live: 0 };
     for (const storage of this.saved) {
@@ -244,34 +259,59 @@ export function graphGuard(): object | null {
   return current === null ? null : current.guard;
 }
 
+/** Notes that `storage` got a new history, for the scopes that it was made outside of. */
+export function noteWrite(storage: Storage): void {
+  for (let scope = current; scope !== null; scope = scope.parent) {
+    if (scope.storages.lastIndexOf(storage) >= 0) return;
+    scope.escaped = true;
+  }
+}
+
 /**
- * Runs `fn` as an ownership boundary: of the storages made inside, those that `reachable` visits in the result (or
- * elsewhere) go to the enclosing scope or the user, those saved for backward live as long as their graph, and the
- * others are released.
- *
- * @param fn the body; a promise hands everything to the collector
- * @param reachable calls `visit` with every storage that must live on
+ * Calls `visit` with every storage that can be reached from the values; returns whether some object may hold others
+ * out of sight.
  */
-export function runOwned<R>(fn: () => R, reachable: (result: R, visit: (storage: Storage) => void) => void): R {
+export type Search = (values: unknown, visit: (storage: Storage) => void) => boolean;
+
+/**
+ * Runs `fn` as an ownership boundary. Of the storages made inside, those that can be reached from the result, or from
+ * what `fn` may have stored tensors in, go to the enclosing scope or the user, those saved for backward live as long as
+ * their graph, and the others are released. Where `fn` throws, what it made for the graph is released, too.
+ *
+ * @param fn the body; a promise hands everything to the collector, and so does an object that hides what it holds
+ * @param search finds the storages in values
+ * @param holders what `fn` may have stored tensors in
+ */
+export function runOwned<R>(fn: () => R, search: Search, holders?: readonly unknown[]): R {
   const parent = current;
   const scope = new Scope(parent);
+  const mark = (storage: Storage) => {
+    storage.mark = scope.id;
+  };
   current = scope;
   try {
     const result = fn();
     current = parent;
     if (result instanceof Promise) scope.handOver();
+    else if (scope.storages.length === 0) scope.close();
     else {
-      if (scope.storages.length > 0) {
-        reachable(result, (storage) => {
-          storage.mark = scope.id;
-        });
-      }
-      scope.close();
+      // Mostly everything that was made is the result, and the holders need no search.
+      let hidden = search(result, mark);
+      if (holders !== undefined && scope.unmarked) hidden = search(holders, mark) || hidden;
+      if (hidden) scope.handOver();
+      else scope.close();
     }
     return result;
   } catch (error) {
     current = parent;
-    scope.close();
+    let held = scope.escaped;
+    const hidden = holders !== undefined && search(holders, (storage) => {
+      mark(storage);
+      held ||= scope.storages.includes(storage);
+    });
+    if (hidden) scope.handOver();
+    else if (held) scope.close();
+    else scope.abandon();
     throw error;
   }
 }

@@ -191,3 +191,149 @@ Deno.test("grad() of one output of several frees the gradients of the others at 
   });
   assertEquals(torch.memoryStats().liveBlocks, before);
 });
+
+Deno.test("what forward stores in its arguments lives on", async () => {
+  class Cache {
+    readonly keys: Tensor[] = [];
+    update(x: Tensor): Tensor {
+      this.keys.push(x);
+      return torch.cat(this.keys, 0);
+    }
+  }
+  class Attend extends nn.Module {
+    forward(x: Tensor, cache: Cache, record: Record<string, Tensor>): Tensor {
+      record.doubled = x.mul(2);
+      return cache.update(x.add(1)).sum();
+    }
+  }
+  class Net extends nn.Module {
+    inner = new Attend();
+    forward(x: Tensor, cache: Cache, record: Record<string, Tensor>): Tensor {
+      return this.inner.call(x.mul(3), cache, record).add(0);
+    }
+  }
+  const net = new Net(), cache = new Cache(), record: Record<string, Tensor> = {};
+  const total = torch.noGrad(() => [1, 2, 3].map((v) => net.call(torch.full([1], v), cache, record)));
+  assertEquals(await Promise.all(total.map((x) => x.item())), [4, 11, 21]);
+  await assertAllclose(cache.keys[0], [4]);
+  await assertAllclose(record.doubled, [18]);
+});
+
+Deno.test("what a hook computes lives on: forward, backward, of tensors and of nodes", async () => {
+  const made: Tensor[] = [];
+  const inner = new nn.Linear(2, 2);
+  inner.registerForwardPreHook((_module, [x]) => void made.push((x as Tensor).mul(2).add(1)));
+  inner.registerForwardHook((_module, _args, output) => void made.push((output as Tensor).detach().clone()));
+  inner.registerFullBackwardHook((_module, _in, [grad]) => void made.push(grad!.mul(2).add(1)));
+  const net = new nn.Sequential(inner, new nn.ReLU());
+  const x = torch.ones([1, 2], { requiresGrad: true });
+  x.registerHook((grad) => void made.push(grad.mul(2).add(1)));
+  inner.weight.registerPostAccumulateGradHook((leaf) => void made.push(leaf.grad!.mul(2).add(1)));
+  const out = net.call(x).sum();
+  out.gradFn!.registerPrehook(([grad]) => void made.push(grad!.mul(2).add(1)));
+  out.gradFn!.registerHook(([grad]) => void made.push(grad!.mul(2).add(1)));
+  out.backward();
+  assertEquals(made.length, 7);
+  for (const x of made) assert((await x.tolist()) !== null);
+});
+
+Deno.test("what private fields may hold is left to the collector", async () => {
+  class Secret extends nn.Module {
+    #last: Tensor | null = null;
+    forward(x: Tensor): Tensor {
+      const before = this.#last;
+      this.#last = x.add(1);
+      return before === null ? x.mul(1) : torch.cat([before, x]);
+    }
+  }
+  class SecretCache {
+    #held: Tensor[] = [];
+    push(x: Tensor): Tensor {
+      this.#held.push(x);
+      return torch.cat(this.#held);
+    }
+  }
+  class Net extends nn.Module {
+    secret = new Secret();
+    forward(x: Tensor, cache: SecretCache): Tensor {
+      return this.secret.call(cache.push(x.mul(2))).sum();
+    }
+  }
+  const net = new Net(), cache = new SecretCache();
+  const totals = torch.noGrad(() => [1, 2, 3].map((v) => net.call(torch.full([1], v), cache)));
+  await assertAllclose(totals[0].reshape(1), [2]);
+  await assertAllclose(totals[2].reshape(1), [20]);
+  await assertAllclose(cache.push(torch.zeros([1])), [2, 4, 6, 0]);
+});
+
+Deno.test("private methods hide nothing: what such a module made is released", () => {
+  class Net extends nn.Module {
+    forward(x: Tensor): Tensor {
+      return this.#twice(x).add(1);
+    }
+    #twice(x: Tensor): Tensor {
+      return x.mul(2);
+    }
+  }
+  const net = new Net(), x = torch.ones([8]);
+  assertEquals(torch.noGrad(() => blocksLeft(() => void net.call(x))), 1);
+});
+
+Deno.test("large containers of plain data are looked through once, until their size changes", async () => {
+  let looks = 0;
+  class Vocabulary extends Map<string, unknown> {
+    override values(): MapIterator<unknown> {
+      looks++;
+      return super.values();
+    }
+  }
+  class Net extends nn.Module {
+    vocabulary = new Vocabulary(Array.from({ length: 1000 }, (_, i) => [String(i), i]));
+    forward(x: Tensor, store: boolean): Tensor {
+      const y = x.add(1);
+      if (store) this.vocabulary.set("<cached>", y);
+      return y.mul(2);
+    }
+  }
+  const net = new Net(), x = torch.ones([2]);
+  torch.noGrad(() => [1, 2, 3].forEach(() => net.call(x, false)));
+  assertEquals(looks, 1);
+  torch.noGrad(() => net.call(x, true));
+  await assertAllclose(net.vocabulary.get("<cached>") as Tensor, [2, 2]);
+});
+
+Deno.test("an exception releases what the call saved for backward, unless something outside needs it", async () => {
+  const x = torch.ones([8], { requiresGrad: true });
+  const attempt = (net: Lambda) =>
+    blocksLeft(() => {
+      try {
+        net.call(x);
+      } catch { /* what is left is the point */ }
+    });
+  assertEquals(
+    attempt(
+      new Lambda((x) => {
+        x.exp().sin().mul(x.exp());
+        throw new Error("the user's own");
+      }),
+    ),
+    0,
+  );
+  const base = x.mul(1);
+  attempt(
+    new Lambda((x) => {
+      base.mul_(x.exp());
+      throw new Error("the user's own");
+    }),
+  );
+  base.sum().backward();
+  await assertAllclose(x.grad!, Array(8).fill(2 * Math.E));
+  x.grad = null;
+  const field = new Lambda((x, self) => {
+    self.cache = x.exp().sin();
+    throw new Error("the user's own");
+  });
+  attempt(field);
+  field.cache!.sum().backward();
+  await assertAllclose(x.grad!, Array(8).fill(Math.cos(Math.E) * Math.E));
+});

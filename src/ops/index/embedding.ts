@@ -11,6 +11,7 @@ import { int64 } from "../../base/dtype.ts";
 import { checkCount } from "../../base/checks.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError, show } from "../../base/errors.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
+import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { where } from "../pointwise/compare.ts";
 import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
@@ -63,7 +64,8 @@ export const oneHot: OneHotFn = fn<typeof OneHotArgs, Tensor | Promise<Tensor>>(
 ) as OneHotFn;
 
 function hot(x: Tensor, classes: number): Tensor {
-  return emptyLikeDevice("oneHot", [...x.shape, classes], int64, x).zero_().scatter_(-1, x.unsqueeze(-1), 1);
+  const out = emptyLikeDevice("oneHot", [...x.shape, classes], int64, x);
+  return scope(() => out.zero_().scatter_(-1, x.unsqueeze(-1), 1));
 }
 
 /** The parameters of {@linkcode embedding}. */

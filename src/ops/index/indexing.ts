@@ -14,6 +14,7 @@ import { bool as BOOL } from "../../base/dtype.ts";
 import { ArgumentError, describe, IndexError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { broadcastShapes, wrapDim } from "../../base/shape.ts";
+import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { where } from "../pointwise/compare.ts";
 import { checkNoOverlap, overlaps, writeOut } from "../core/define.ts";
@@ -199,7 +200,9 @@ export const indexAdd: Op<typeof IndexAddArgs> = op(
   (input, { dim, index, source, alpha }) => {
     const d = wrapDim("indexAdd", dim, input.ndim);
     const src = sliceSource("indexAdd", input, d, index, source);
-    return putSlices("indexAdd", input, d, index, alpha === 1 ? src : src.mul(alpha).to(input.dtype), true, false);
+    return scope(() =>
+      putSlices("indexAdd", input, d, index, alpha === 1 ? src : src.mul(alpha).to(input.dtype), true, false)
+    );
   },
 );
 
@@ -210,7 +213,9 @@ export const indexAdd_: Op<typeof IndexAddArgs> = op(
   (self, { dim, index, source, alpha }) => {
     const d = wrapDim("indexAdd_", dim, self.ndim);
     const src = sliceSource("indexAdd_", self, d, index, source);
-    return putInPlace("indexAdd_", self, d, index, alpha === 1 ? src : src.mul(alpha).to(self.dtype), true);
+    return scope(() =>
+      putInPlace("indexAdd_", self, d, index, alpha === 1 ? src : src.mul(alpha).to(self.dtype), true)
+    );
   },
 );
 
@@ -369,14 +374,16 @@ function scattered(op: string, x: Tensor, d: number, index: Tensor, src: Tensor,
 export const scatter: Op<typeof ScatterArgs> = op("scatter", ScatterArgs, (input, args) => {
   const { dim, index, reduce } = args;
   const d = wrapDim("scatter", dim, input.ndim);
-  const src = scatterSource("scatter", input, d, index, valueOf("scatter", args));
-  if (reduce === "add") return scatterAdd(input, d, index, src);
-  if (reduce === "multiply") return input.scatterReduce(d, index, src, "prod");
-  const out = scattered("scatter", input, d, index, src, "set");
-  return record("ScatterBackward0", out, [input, src], [index], (grad, [at], needs) => [
-    needs[0] ? scatter(grad, d, at, 0) : null,
-    needs[1] ? gather(grad, d, at) : null,
-  ]);
+  return scope(() => {
+    const src = scatterSource("scatter", input, d, index, valueOf("scatter", args));
+    if (reduce === "add") return scatterAdd(input, d, index, src);
+    if (reduce === "multiply") return input.scatterReduce(d, index, src, "prod");
+    const out = scattered("scatter", input, d, index, src, "set");
+    return record("ScatterBackward0", out, [input, src], [index], (grad, [at], needs) => [
+      needs[0] ? scatter(grad, d, at, 0) : null,
+      needs[1] ? gather(grad, d, at) : null,
+    ]);
+  });
 });
 
 /** What a scatter writes, under either of its names. */
@@ -390,14 +397,12 @@ function valueOf(op: string, { src, value, reduce }: ScatterArgs): Tensor | Scal
 }
 
 /** {@linkcode scatter} in place. */
-export const scatter_: Op<typeof ScatterArgs> = op(
-  "scatter_",
-  ScatterArgs,
-  (self, args) => {
-    const { dim, index, reduce } = args;
-    const src = valueOf("scatter_", args);
-    if (reduce !== null) return self.copy_(scatter(self, { dim, index, src, reduce }));
-    const d = wrapDim("scatter_", dim, self.ndim);
+export const scatter_: Op<typeof ScatterArgs> = op("scatter_", ScatterArgs, (self, args) => {
+  const { dim, index, reduce } = args;
+  const src = valueOf("scatter_", args);
+  if (reduce !== null) return scope(() => self.copy_(scatter(self, { dim, index, src, reduce })));
+  const d = wrapDim("scatter_", dim, self.ndim);
+  return scope(() => {
     const source = scatterSource("scatter_", self, d, index, src);
     checkInPlace("scatter_", self);
     checkNoOverlap("scatter_", self);
@@ -406,8 +411,8 @@ export const scatter_: Op<typeof ScatterArgs> = op(
       needs[0] ? scatter(grad, d, at, 0) : null,
       needs[1] ? gather(grad, d, at) : null,
     ]);
-  },
-);
+  });
+});
 
 /** The parameters of {@linkcode scatterAdd}. */
 export class ScatterAddArgs {

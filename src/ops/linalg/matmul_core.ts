@@ -13,6 +13,7 @@ import { DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { type ScalarLike, toScalar } from "../../base/scalar.ts";
 import { broadcastShapes, numelOf, sameShape } from "../../base/shape.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
+import { scope } from "../../tensor/scope.ts";
 import { checkTensor, partView, type Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { sumTo } from "../core/sum_to.ts";
@@ -187,9 +188,11 @@ export function addProduct(
   }
   const beta = realFactor(op, "beta", scales.beta, a.dtype), alpha = realFactor(op, "alpha", scales.alpha, a.dtype);
   if (beta === null || alpha === null) {
-    const scaled = product(op, a, b).mul(scales.alpha);
-    // With beta 0 the input is not read: NaN in it does not spread.
-    return beta === 0 ? scaled : scaled.add(input.mul(scales.beta));
+    return scope(() => {
+      const scaled = product(op, a, b).mul(scales.alpha);
+      // With beta 0 the input is not read: NaN in it does not spread.
+      return beta === 0 ? scaled : scaled.add(input.mul(scales.beta));
+    });
   }
   const out = emptyLikeDevice(op, shape, a.dtype, a);
   const row = input.ndim <= 1 && alpha === 1 && beta === 1 && out.storage.backend.matmulEpilogue !== undefined;

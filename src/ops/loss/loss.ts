@@ -269,8 +269,10 @@ export const klDiv: Fn<typeof KlDivArgs> = fn({ name: "klDiv", autocast: "float3
   checkTensors("klDiv", { target });
   const run = o.logTarget ? klLog : kl;
   if (o.reduction !== "batchmean") return run([input, target], [], reductionOf("klDiv", o));
-  const total = run([input, target], [], "sum");
-  return input.ndim === 0 ? total : scope(() => total.div(input.shape[0]));
+  return scope(() => {
+    const total = run([input, target], [], "sum");
+    return input.ndim === 0 ? total : total.div(input.shape[0]);
+  });
 });
 
 const softMargin = elementLoss("softMarginLoss", ([x, y]) => softplus(y!.mul(x!).neg()));

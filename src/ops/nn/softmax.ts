@@ -58,8 +58,8 @@ export const logSoftmax: Op<typeof SoftmaxArgs> = op(
   (input, o) => apply("logSoftmax", input, o, true),
 );
 
-function apply(op: string, input: Tensor, { dim, dtype }: Readonly<SoftmaxArgs>, log: boolean): Tensor {
-  const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
+function apply(op: string, x: Tensor, { dim, dtype }: Readonly<SoftmaxArgs>, log: boolean): Tensor {
+  if (dtype && dtype !== x.dtype) return scope(() => apply(op, x.to(dtype), { dim, dtype }, log));
   if (!x.dtype.isFloatingPoint) {
     if (x.dtype.isComplex && !log) return composedComplex(x, wrapDim(op, dim, x.ndim));
     throw new DTypeError(`${op}(): expected a floating tensor: ${x.dtype}; convert it with { dtype }`);

@@ -460,12 +460,10 @@ export class LogsumexpArgs {
 export const logsumexp: Op<typeof LogsumexpArgs> = op(
   { name: "logsumexp", autocast: { gpu: "float32" } },
   LogsumexpArgs,
-  (
-    input,
-    { dim, keepdim },
-  ) => {
-    const floating = input.dtype.isFloatingPoint || input.dtype.isComplex;
-    const x = floating ? input : input.to(getDefaultDtype());
+  (x, { dim, keepdim }) => {
+    if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
+      return scope(() => logsumexp(x.to(getDefaultDtype()), { dim, keepdim }));
+    }
     const dims = dimsOf("logsumexp", dim, x);
     const out = unrecorded(() => scope(() => logsumexpForward(x, dims, keepdim)));
     const { shape } = x;

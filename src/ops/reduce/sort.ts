@@ -80,12 +80,12 @@ function sorted(op: string, x: Tensor, dim: number, descending: boolean): Values
 export const argsort: Op<typeof SortArgs> = op(
   "argsort",
   SortArgs,
-  (input, { dim, descending }) => sorted("argsort", input, dim, descending).indices,
+  (input, { dim, descending }) => scope(() => sorted("argsort", input, dim, descending).indices),
 );
 
 /** The values sorted along the first dimension. */
 export const msort: Op<typeof OutArgs> = op("msort", OutArgs, (input, { out }) => {
-  const values = input.ndim === 0 ? input.clone() : sorted("msort", input, 0, false).values;
+  const values = input.ndim === 0 ? input.clone() : scope(() => sorted("msort", input, 0, false).values);
   return out ? writeOut("msort", out, values) : values;
 });
 

@@ -281,10 +281,12 @@ export const repeatInterleave: Op<typeof RepeatInterleaveArgs> = op(
         `repeatInterleave(): one count per slice is needed: ${repeats.numel()} for dimension ${d} of size ${shape[d]}`,
       );
     }
-    const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
     // Slice number i is repeated where the running total first exceeds the position.
     const take = (total: number) =>
-      scope(() => source.indexSelect(d, searchsorted(ends, arange(total, { device: input.device }), { right: true })));
+      scope(() => {
+        const ends = expandTo(reshapeTo(repeats.long(), [-1]), [shape[d]]).cumsum(0);
+        return source.indexSelect(d, searchsorted(ends, arange(total, { device: input.device }), { right: true }));
+      });
     if (outputSize !== null) {
       checkCount("repeatInterleave", "outputSize", outputSize, 0);
       return take(outputSize);
