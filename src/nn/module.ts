@@ -22,7 +22,7 @@ import { type Device, device as parseDevice } from "../base/device.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { visitTensors } from "../tensor/search.ts";
 import { runOwned } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { setData, Tensor } from "../tensor/tensor.ts";
 import { deepCopy } from "./fields.ts";
 import type { RemovableHandle } from "../autograd/node.ts";
 import { RequiresGradArgs } from "../autograd/tensor_autograd.ts";
@@ -49,7 +49,7 @@ import {
 } from "./module_args.ts";
 import { ModuleBase } from "./module_base.ts";
 import { callWithHooks, ModuleHooks } from "./module_hooks.ts";
-import { Buffer, Parameter, peekGrad, setData } from "./parameter.ts";
+import { Buffer, Parameter, peekGrad } from "./parameter.ts";
 import { block } from "./repr.ts";
 import { type IncompatibleKeys, loadStateDict, type StateDict, stateDict } from "./state_dict.ts";
 import { warnUnregistered } from "./unregistered.ts";

@@ -92,20 +92,6 @@ export class Buffer extends Tensor {
   }
 }
 
-/**
- * Replaces the memory of `target` by that of `source`; the tensor object stays the same. `module.to()` needs this,
- * because an optimizer may already hold the parameters.
- */
-export function setData(target: Tensor, source: Tensor): void {
-  const own = target as { -readonly [K in keyof Tensor]: Tensor[K] };
-  own.storage = source.storage;
-  own.shape = source.shape;
-  own.strides = source.strides;
-  own.offset = source.offset;
-  own.dtype = source.dtype;
-  own.dense = source.dense;
-}
-
 /** The gradient, without making the user its owner, as reading `x.grad` would. */
 export function peekGrad(x: Tensor): Tensor | null {
   return x.meta === null ? null : x.meta.grad;

@@ -17,8 +17,8 @@ import { cat, stack } from "../ops/shape/join.ts";
 import { tensor as makeTensor } from "../ops/create/creation.ts";
 import { refuseWhere } from "../ops/core/values.ts";
 import { scope } from "../tensor/scope.ts";
-import { checkTensor, Tensor } from "../tensor/tensor.ts";
-import { peekGrad, setData } from "./parameter.ts";
+import { checkTensor, setData, Tensor } from "../tensor/tensor.ts";
+import { peekGrad } from "./parameter.ts";
 
 /** One tensor, or several, as `model.parameters()` returns them. */
 export type TensorsInput = Tensor | Iterable<Tensor>;

@@ -49,6 +49,12 @@ const noArgs = {
 /** The members of {@linkcode Tensor} that other layers attach: its operations and its autograd state. */
 export interface Tensor extends TensorMethods, TensorAutograd {}
 
+/**
+ * Replaces the memory of `target` by that of `source`; the tensor object stays the same. `module.to()` needs this, because
+ * an optimizer may already hold the parameters.
+ */
+export let setData: (target: Tensor, source: Tensor) => void;
+
 /** A multi-dimensional array whose elements have one dtype and lie on one device. */
 export class Tensor implements Strided {
   /**
@@ -57,14 +63,10 @@ export class Tensor implements Strided {
    * @internal
    */
   readonly storage: Storage;
-  /** The size of each dimension; `[]` for a 0-d tensor. */
-  readonly shape: readonly number[];
-  /** The stride of each dimension: how far apart neighbours along it lie in the storage, in elements. */
-  readonly strides: readonly number[];
-  /** The storage offset: the position of the first element in the storage, in elements. */
-  readonly offset: number;
-  /** The type of the elements. */
-  readonly dtype: DType;
+  private _shape: readonly number[];
+  private _strides: readonly number[];
+  private _offset: number;
+  private _dtype: DType;
   /** Whether the tensor is contiguous: elements lie in row-major order without gaps. */
   readonly dense: boolean;
   /**
@@ -73,6 +75,18 @@ export class Tensor implements Strided {
    * @internal
    */
   meta: AutogradMeta | null = null;
+
+  static {
+    setData = (target, source) => {
+      const own = target as { -readonly [K in "storage" | "dense"]: Tensor[K] };
+      own.storage = source.storage;
+      own.dense = source.dense;
+      target._shape = source._shape;
+      target._strides = source._strides;
+      target._offset = source._offset;
+      target._dtype = source._dtype;
+    };
+  }
 
   /**
    * Views `storage`; use the creation ops instead.
@@ -89,11 +103,31 @@ export class Tensor implements Strided {
   ) {
     checkGeometry("Tensor", shape, strides, offset, storage.nbytes / dtype.itemsize);
     this.storage = storage;
-    this.shape = shape;
-    this.strides = strides;
-    this.offset = offset;
-    this.dtype = dtype;
+    this._shape = shape;
+    this._strides = strides;
+    this._offset = offset;
+    this._dtype = dtype;
     this.dense = dense;
+  }
+
+  /** The size of each dimension; `[]` for a 0-d tensor. */
+  get shape(): readonly number[] {
+    return this._shape;
+  }
+
+  /** The stride of each dimension: how far apart neighbours along it lie in the storage, in elements. */
+  get strides(): readonly number[] {
+    return this._strides;
+  }
+
+  /** The storage offset: the position of the first element in the storage, in elements. */
+  get offset(): number {
+    return this._offset;
+  }
+
+  /** The type of the elements. */
+  get dtype(): DType {
+    return this._dtype;
   }
 
   /** The device that holds the values. */
@@ -203,6 +237,24 @@ export class Tensor implements Strided {
 }
 
 actsAsNumber(Tensor);
+
+/** What describes a tensor, and what to write instead of an assignment to it. */
+const FIXED = {
+  shape: "reshape(…) gives a tensor of another shape",
+  strides: "asStrided(…) gives a view with other strides",
+  offset: "asStrided(…) gives a view with another offset",
+  dtype: "to(dtype) gives a tensor of another dtype",
+  device: "to(device) gives a tensor on another device",
+};
+
+for (const [name, remedy] of Object.entries(FIXED)) {
+  Object.defineProperty(Tensor.prototype, name, {
+    ...Object.getOwnPropertyDescriptor(Tensor.prototype, name),
+    set: () => {
+      throw new ArgumentError(`Tensor.${name}: cannot be assigned; ${remedy}`);
+    },
+  });
+}
 
 /** Throws unless a value is a tensor. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {

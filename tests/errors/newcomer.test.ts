@@ -107,7 +107,16 @@ newcomers([
       x.shape = [1, 3];
       return String(x);
     },
-    "ShapeError: Tensor(): sizes, strides and offset of a view must be integers and not negative, a stride per size: size [1, 3], stride [1], offset 0",
+    "ArgumentError: Tensor.shape: cannot be assigned; reshape(…) gives a tensor of another shape",
+  ],
+  [
+    "x.dtype = ",
+    () => {
+      const x = torch.zeros(3);
+      x.dtype = torch.int64;
+      return String(x);
+    },
+    "ArgumentError: Tensor.dtype: cannot be assigned; to(dtype) gives a tensor of another dtype",
   ],
   ["x.length", () => torch.randn(3).length, { value: "3" }],
   ["for of tensor", () => {
