@@ -8,18 +8,21 @@
  * @module
  */
 
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, nameCall } from "./errors.ts";
 
 /**
- * Makes a promise throw where JavaScript converts it to a number or a text; returns the promise.
+ * A promise that throws where JavaScript converts it to a number or a text, and whose failure names the call.
  *
  * @param op what made it, for the message
  */
 export function unread<T>(op: string, promise: Promise<T>): Promise<T> {
-  return Object.defineProperty(promise, Symbol.toPrimitive, {
+  const named = promise.catch((error) => {
+    throw nameCall(op, error);
+  });
+  return Object.defineProperty(named, Symbol.toPrimitive, {
     value: () => {
       // The error thrown here is enough: a later failure of the read must not be reported as an unhandled rejection.
-      promise.catch(() => {});
+      named.catch(() => {});
       throw new ArgumentError(`${op}(): a promise is used as if it were its value; write await ….${op}()`);
     },
   });

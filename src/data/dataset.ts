@@ -176,6 +176,7 @@ export class TensorDataset<T extends readonly Tensor[] = [Tensor, Tensor]> exten
   }
 
   override getItem(index: number): T {
+    checkInteger("TensorDataset.getItem", "index", index);
     return this.tensors.map((t) => t.select(0, index)) as unknown as T;
   }
 

@@ -256,9 +256,9 @@ export class WeightedRandomSampler extends Sampler {
     }
     checkCount(op, "numSamples", numSamples);
     this.weights = Array.from(weights);
-    const wrong = this.weights.find((w) => !(w >= 0 && w < Infinity));
+    const wrong = this.weights.find((w) => typeof w !== "number" || !(w >= 0 && w < Infinity));
     if (wrong !== undefined) {
-      throw new ArgumentError(`${op}(): weights must be finite and not negative: ${describe(wrong)}`);
+      throw new ArgumentError(`${op}(): weights must be finite numbers and not negative: ${describe(wrong)}`);
     }
     const possible = this.weights.filter((w) => w > 0).length;
     if (possible < (replacement ? 1 : numSamples)) {

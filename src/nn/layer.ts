@@ -61,11 +61,15 @@ export function layer<C extends Params, A extends readonly unknown[] = [input: T
       constructor(...args: readonly unknown[]) {
         super();
         const own = this as unknown as Record<string, unknown>;
-        for (const [key, value] of Object.entries(parse(args))) {
-          if (buffers.includes(key)) this.registerBuffer(toSnake(key), value as Tensor | null);
-          else own[key] = value;
+        try {
+          for (const [key, value] of Object.entries(parse(args))) {
+            if (buffers.includes(key)) this.registerBuffer(toSnake(key), value as Tensor | null);
+            else own[key] = value;
+          }
+          spec.init?.(this as unknown as Writable<InstanceType<C>>);
+        } catch (error) {
+          throw nameCall(name, error);
         }
-        spec.init?.(this as unknown as Writable<InstanceType<C>>);
       }
       override forward(...args: A): R {
         try {

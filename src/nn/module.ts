@@ -15,7 +15,7 @@
 import { inspectKey } from "../base/platform.ts";
 import { type Args, call } from "../base/call.ts";
 import { checkFunction, checkInstance, checkText } from "../base/checks.ts";
-import { ArgumentError, awaitIt, describe } from "../base/errors.ts";
+import { ArgumentError, awaitIt, describe, nameCall } from "../base/errors.ts";
 import type { MemoryFormat } from "../base/layout.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
@@ -436,7 +436,7 @@ export class Module extends ModuleBase {
     if (dtype && !dtype.isFloatingPoint && !dtype.isComplex) {
       throw new ArgumentError(`Module.to(): only floating and complex dtypes are possible: ${dtype}`);
     }
-    return this._applyTensors((t) => {
+    return this.changed("Module.to", (t) => {
       const convert = dtype !== null && (t.dtype.isFloatingPoint || t.dtype.isComplex);
       const formatted = memoryFormat !== null && (FORMAT_NDIM[memoryFormat] ?? t.ndim) === t.ndim;
       return t.to({
@@ -460,13 +460,14 @@ export class Module extends ModuleBase {
   /** Moves the module to an NVIDIA GPU, in place. */
   cuda(...args: Args<typeof ModuleCudaArgs>): this {
     const { device } = parse.cuda(args);
-    return this.to(device === null ? "cuda" : `cuda:${device}`);
+    const target = device === null ? "cuda" : `cuda:${device}`;
+    return this.changed("Module.cuda", (t) => t.to(target));
   }
 
   /** Converts all parameters and buffers to a dtype, integer ones too, in place. */
   type(...args: Args<typeof ModuleTypeArgs>): this {
     const { dstType } = parse.type(args);
-    return this._applyTensors((t) => t.to({ dtype: dstType }));
+    return this.changed("Module.type", (t) => t.to({ dtype: dstType }));
   }
 
   /** Converts floating-point parameters and buffers to float32, in place. */
@@ -497,7 +498,16 @@ export class Module extends ModuleBase {
   /** Moves the module to a device without copying its values: parameters and buffers become uninitialised. */
   toEmpty(...args: Args<typeof ToEmptyArgs>): this {
     const { device } = parse.toEmpty(args);
-    return this._applyTensors((t) => t.emptyLike({ device }));
+    return this.changed("Module.toEmpty", (t) => t.emptyLike({ device }));
+  }
+
+  /** {@linkcode Module._applyTensors} for a method whose errors name it. */
+  private changed(op: string, fn: (tensor: Tensor) => Tensor): this {
+    try {
+      return this._applyTensors(fn);
+    } catch (error) {
+      throw nameCall(op, error);
+    }
   }
 
   /**
@@ -673,5 +683,9 @@ function wanted(
   if (target as unknown instanceof Promise) {
     throw new ArgumentError(`Module.to(): device must be a device or a dtype: ${describe(target)}${awaitIt(target)}`);
   }
-  return { device: target === null ? null : parseDevice(target), dtype, memoryFormat };
+  try {
+    return { device: target === null ? null : parseDevice(target), dtype, memoryFormat };
+  } catch (error) {
+    throw nameCall("Module.to", error);
+  }
 }

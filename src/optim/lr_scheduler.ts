@@ -45,6 +45,13 @@ const loadArgs = call("LRScheduler.loadStateDict", NoArgs);
 /** A plain, serialisable description of a schedule's state, with PyTorch's keys. */
 export type SchedulerState = Record<string, unknown>;
 
+/** Throws unless a value is an optimizer. */
+export function checkOptimizer(op: string, value: Optimizer): void {
+  if (!Array.isArray(value?.paramGroups)) {
+    throw new ArgumentError(`${op}(): optimizer must be an Optimizer: ${describe(value)}`);
+  }
+}
+
 /** Throws unless a value is a saved state. */
 export function checkState(scheduler: LRScheduler, state: unknown): asserts state is SchedulerState {
   if (typeof state !== "object" || state === null || Array.isArray(state)) {
@@ -78,9 +85,7 @@ export abstract class LRScheduler {
    */
   constructor(...args: Args<typeof LRSchedulerArgs>) {
     const { optimizer, lastEpoch } = schedulerArgs(args);
-    if (!Array.isArray(optimizer?.paramGroups)) {
-      throw new ArgumentError(`${new.target.name}(): optimizer must be an Optimizer: ${describe(optimizer)}`);
-    }
+    checkOptimizer(new.target.name, optimizer);
     this.optimizer = optimizer;
     optimizer.paramGroups.forEach((group, i) => {
       if (lastEpoch === -1) group.initialLr ??= readLr(group);

@@ -10,7 +10,7 @@
 
 import { type Args, call } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
-import { LRScheduler, SchedulerStepArgs } from "./lr_scheduler.ts";
+import { checkOptimizer, LRScheduler, SchedulerStepArgs } from "./lr_scheduler.ts";
 import { type ParamGroup, perGroup, readLr, writeLr } from "./param_group.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -190,6 +190,7 @@ export class CyclicLR extends LRScheduler {
 
   constructor(...args: Args<typeof CyclicLRArgs>) {
     const o = cyclicArgs(args);
+    checkOptimizer("CyclicLR", o.optimizer);
     const groups = o.optimizer.paramGroups;
     const fresh = o.lastEpoch === -1;
     const baseLrs = perGroup("CyclicLR", "baseLr", groups, o.baseLr);
@@ -344,6 +345,7 @@ export class OneCycleLR extends LRScheduler {
       throw new ArgumentError(`OneCycleLR(): pctStart must be between 0 and 1: ${describe(pctStart)}`);
     }
     const cosine = isCosine("OneCycleLR", o.annealStrategy);
+    checkOptimizer("OneCycleLR", o.optimizer);
     const groups = o.optimizer.paramGroups;
     const maxLrs = perGroup("OneCycleLR", "maxLr", groups, o.maxLr);
     const fresh = o.lastEpoch === -1;

@@ -15,7 +15,7 @@ import { checkArray, checkFunction } from "../base/checks.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { inspectKey } from "../base/platform.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError, describe } from "../base/errors.ts";
+import { ArgumentError, describe, nameCall } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
@@ -198,8 +198,12 @@ export abstract class Optimizer<O = Record<string, unknown>> {
         `${name}(): optimizer got an empty parameter list; layers are found where they are fields of the module, or in an nn.ModuleList`,
       );
     }
-    if (isPlainObject(list[0])) { for (const group of list) this.addParamGroup(group as ParamGroupInput<O>); }
-    else this.addParamGroup({ params: list as Iterable<Tensor> } as ParamGroupInput<O>);
+    const groups = isPlainObject(list[0]) ? list : [{ params: list }];
+    try {
+      for (const group of groups) this.addParamGroup(group as ParamGroupInput<O>);
+    } catch (error) {
+      throw nameCall(name, error);
+    }
   }
 
   /**

@@ -251,7 +251,7 @@ for (const [name, remedy] of Object.entries(FIXED)) {
   Object.defineProperty(Tensor.prototype, name, {
     ...Object.getOwnPropertyDescriptor(Tensor.prototype, name),
     set: () => {
-      throw new ArgumentError(`Tensor.${name}: cannot be assigned; ${remedy}`);
+      throw new ArgumentError(`${name}(): a tensor's ${name} cannot be assigned; ${remedy}`);
     },
   });
 }

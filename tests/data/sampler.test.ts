@@ -115,8 +115,8 @@ Deno.test("WeightedRandomSampler without replacement draws each at most once, he
 Deno.test("WeightedRandomSampler refuses bad weights", () => {
   const make = (weights: number[], n: number, replacement = true) => () =>
     new WeightedRandomSampler(weights, n, replacement);
-  assertThrows(make([1, -1], 1), ArgumentError, "weights must be finite and not negative: -1");
-  assertThrows(make([1, NaN], 1), ArgumentError, "weights must be finite and not negative: NaN");
+  assertThrows(make([1, -1], 1), ArgumentError, "weights must be finite numbers and not negative: -1");
+  assertThrows(make([1, NaN], 1), ArgumentError, "weights must be finite numbers and not negative: NaN");
   assertThrows(make([0, 0], 1), ArgumentError, "0 positive weights are too few for 1 samples");
   assertThrows(make([1, 0], 2, false), ArgumentError, "1 positive weights are too few for 2 samples");
   assertThrows(make([1], 0), ArgumentError, "numSamples must be a positive integer: 0");

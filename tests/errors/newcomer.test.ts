@@ -107,7 +107,7 @@ newcomers([
       x.shape = [1, 3];
       return String(x);
     },
-    "ArgumentError: Tensor.shape: cannot be assigned; reshape(…) gives a tensor of another shape",
+    "ArgumentError: shape(): a tensor's shape cannot be assigned; reshape(…) gives a tensor of another shape",
   ],
   [
     "x.dtype = ",
@@ -116,7 +116,7 @@ newcomers([
       x.dtype = torch.int64;
       return String(x);
     },
-    "ArgumentError: Tensor.dtype: cannot be assigned; to(dtype) gives a tensor of another dtype",
+    "ArgumentError: dtype(): a tensor's dtype cannot be assigned; to(dtype) gives a tensor of another dtype",
   ],
   ["x.length", () => torch.randn(3).length, { value: "3" }],
   ["for of tensor", () => {

@@ -131,12 +131,12 @@ newcomers([
   [
     "device unopened webgpu",
     () => torch.ones(2).to("webgpu"),
-    'DeviceError: device("webgpu:0"): the GPU is not open yet; call await openDevice("webgpu:0") once before using it',
+    'DeviceError: to(): device("webgpu:0"): the GPU is not open yet; call await openDevice("webgpu:0") once before using it',
   ],
   [
     "model.to(unopened)",
     () => new nn.Linear(2, 2).to("webgpu"),
-    'DeviceError: device("webgpu:0"): the GPU is not open yet; call await openDevice("webgpu:0") once',
+    'DeviceError: Module.to(): device("webgpu:0"): the GPU is not open yet; call await openDevice("webgpu:0") once',
   ],
   [
     "model.to promise",

@@ -38,6 +38,17 @@ const HEAD = /^(?:new )?([\w$.]+)\([^)]*\)/;
 const plain = (name: string): string[] =>
   name.toLowerCase().replace(/ \(\w+\)$/, "").split(/[. ]/).map((p) => p.replace(/_$/, ""));
 
+/** Whether a name is that of a module, its constructor or one of its methods. */
+function isModule(name: string): boolean {
+  const path = name.replace(/^new /, "").split(".");
+  let at: unknown = torch;
+  for (const part of path) {
+    at = (at as Record<string, unknown>)?.[part];
+    if (typeof at === "function" && at.prototype instanceof torch.nn.Module) return true;
+  }
+  return /^(new )?(vision|optim\.swaUtils)\./.test(name);
+}
+
 /** Whether an error of a call of `name` is named right. `name` is `null` where what is called is not known. */
 export function judgeError(error: unknown, name: string | null): Fault | null {
   if (error instanceof Trap) return null;
@@ -53,8 +64,10 @@ export function judgeError(error: unknown, name: string | null): Fault | null {
   }
   if (name === null) return null;
   const said = plain(found[1]).at(-1)!;
-  // A layer may speak of the function that it is a layer of, which bears its name.
-  return plain(name).includes(said) ? null : { kind: "misnamed", head };
+  // A layer may speak of the function that it is a layer of, which bears its name; a module, made or called, also of the
+  // modules and functions that it is made of.
+  if (plain(name).includes(said) || isModule(name)) return null;
+  return { kind: "misnamed", head };
 }
 
 /** What is wrong with the place of a tensor in its memory, or `null`. */

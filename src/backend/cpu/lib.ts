@@ -10,7 +10,7 @@
 
 import * as wasm from "../../../native/cpu/cpu.wasm";
 import { ABI, ARENA_SLOTS, type BufferKernels, type Kernels, openNative } from "../../../ffi/cpu.ts";
-import { DeviceError, DTypeError, NativeError, ShapeError } from "../../base/errors.ts";
+import { DeviceError, DTypeError, NativeError, OutOfMemoryError, ShapeError } from "../../base/errors.ts";
 import { environment, processor } from "../../base/platform.ts";
 
 /** Status codes of `native/cpu/status.h`. */
@@ -25,6 +25,8 @@ const STATUS: Readonly<Record<number, string>> = {
 
 /** The status of a dtype that a kernel does not take: a float8, which has maps, reductions, copies and indexing. */
 const BAD_DTYPE = -2;
+/** The status of a kernel that found no memory for its intermediate results. */
+const NO_MEMORY = -4;
 /** The status of an index out of range: the arena then holds the value and the size. */
 export const BAD_INDEX = -5;
 
@@ -111,6 +113,7 @@ export function fail(op: string, status: number): never {
   if (status === BAD_DTYPE) {
     throw new DTypeError(`${op}(): not defined for this dtype on the CPU; convert with .to(torch.float32) first`);
   }
+  if (status === NO_MEMORY) throw new OutOfMemoryError(`${op}(): ${STATUS[status]} on cpu`);
   throw new NativeError(`${op}(): the kernel failed: ${STATUS[status] ?? `status ${status}`}`, status);
 }
 

@@ -57,6 +57,24 @@ export function asMethod<F extends object>(f: F): F & IsMethod {
 }
 
 /**
+ * A method of `Tensor` with several signatures, which {@linkcode op} cannot declare; its errors name the call.
+ *
+ * @param name its name
+ * @param f the function, which parses its arguments itself
+ */
+export function overloaded<F extends (input: Tensor, ...args: never[]) => unknown>(name: string, f: F): F & IsMethod {
+  const made = (input: Tensor, ...args: never[]) => {
+    try {
+      return f(input, ...args);
+    } catch (error) {
+      throw nameCall(name, error);
+    }
+  };
+  Object.defineProperty(made, "name", { value: name });
+  return asMethod(made as F);
+}
+
+/**
  * Defines a function whose first argument is a tensor.
  *
  * @param spec its name, or its name and more

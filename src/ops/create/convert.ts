@@ -42,13 +42,13 @@ import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
 import { applyKernel, Kernel, movedTo, type Number64, partsOf, runInto } from "../core/kernel.ts";
 import {
-  asMethod,
   type Fn,
   fn,
   type IsMethod,
   type MethodForm,
   type Op,
   op,
+  overloaded,
   type SpreadOp,
   spreadOp,
 } from "../core/op.ts";
@@ -148,30 +148,40 @@ const dtypeNames: ReadonlySet<string> = new Set([
  *
  * @throws {DeviceError} if the tensor's device cannot be read at once
  */
-export const to: ((input: Tensor, ...args: ToList) => Tensor) & IsMethod = asMethod((input, ...args) => {
-  checkAlive("to", input);
-  const [first] = args;
-  // The usual call, a dtype alone, is not parsed; composed ops ask for the one that they have.
-  if (args.length === 1 && first instanceof DType) {
-    return first === input.dtype ? input : copyTo("to", input, first, "preserve_format");
-  }
-  const { memoryFormat, copy, ...target } = readTo(args);
-  const dtype = target.dtype ?? input.dtype;
-  if (!(dtype instanceof DType)) {
-    throw new ArgumentError(`to(): dtype must be a dtype such as float32: ${describe(dtype)}`);
-  }
-  const device = target.device ? parseDevice(target.device) : input.device;
-  if (memoryFormat !== "preserve_format") checkFormat("to", input.shape, memoryFormat);
-  let out = input;
-  if (device !== input.device) {
-    // What the other device lacks is converted before it is moved.
-    if (dtype !== input.dtype && !backendOf(device).supports(input.dtype)) out = copyTo("to", out, dtype, memoryFormat);
-    out = toDevice(out, device);
-  }
-  const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
-  if (dtype !== out.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
-  return out === input && copy ? copyTo("to", out, dtype, memoryFormat) : out;
-});
+export const to: ((input: Tensor, ...args: ToList) => Tensor) & IsMethod = overloaded(
+  "to",
+  (input: Tensor, ...args: ToList) => {
+    checkAlive("to", input);
+    const [first] = args;
+    // The usual call, a dtype alone, is not parsed; composed ops ask for the one that they have.
+    if (args.length === 1 && first instanceof DType) {
+      return first === input.dtype ? input : copyTo("to", input, first, "preserve_format");
+    }
+    const { memoryFormat, copy, ...target } = readTo(args);
+    const dtype = target.dtype ?? input.dtype;
+    if (!(dtype instanceof DType)) {
+      throw new ArgumentError(`to(): dtype must be a dtype such as float32: ${describe(dtype)}`);
+    }
+    const device = target.device ? parseDevice(target.device) : input.device;
+    if (memoryFormat !== "preserve_format") checkFormat("to", input.shape, memoryFormat);
+    let out = input;
+    if (device !== input.device) {
+      // What the other device lacks is converted before it is moved.
+      if (dtype !== input.dtype && !backendOf(device).supports(input.dtype)) {
+        out = copyTo(
+          "to",
+          out,
+          dtype,
+          memoryFormat,
+        );
+      }
+      out = toDevice(out, device);
+    }
+    const wanted = memoryFormat === "preserve_format" || formatOf(out) === memoryFormat;
+    if (dtype !== out.dtype || !wanted) return copyTo("to", out, dtype, memoryFormat);
+    return out === input && copy ? copyTo("to", out, dtype, memoryFormat) : out;
+  },
+);
 
 /** The format that a tensor's strides ask for. */
 function formatOf(x: Tensor): MemoryFormat {

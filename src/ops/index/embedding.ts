@@ -56,7 +56,9 @@ export const oneHot: OneHotFn = fn<typeof OneHotArgs, Tensor | Promise<Tensor>>(
       return hot(input, numClasses);
     }
     if (input.numel() === 0) throw new ShapeError("oneHot(): numClasses is needed for an empty tensor: []");
-    return input.max().item().then((largest) => {
+    const last = input.max();
+    return last.item().then((largest) => {
+      last.dispose();
       if (largest < 0) throw new IndexError(`oneHot(): class numbers must not be negative: ${largest}`);
       return hot(input, Number(largest) + 1);
     });

@@ -109,6 +109,7 @@ export const nonzero: NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]
   checkAlive("nonzero", input);
   const mask = realMask(asTuple && input.ndim === 0 ? reshapeTo(input.detach(), [1]) : input);
   const rows = coordinates(mask, await mask.storage.backend.countNonzero(mask));
+  if (mask.storage !== input.storage) mask.dispose();
   if (!asTuple) return rows;
   return mask.shape.map((_, d) => selectAt(rows, 1, d));
 }) as NonzeroCalls<[input: Tensor]> & MethodForm<NonzeroCalls<[]>>;
@@ -180,15 +181,18 @@ export const maskedSelect: Op<typeof MaskedSelectArgs, Promise<Tensor>> = op("ma
   }
   const { gradEnabled } = mode;
   const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
+  // A mask that broadcasts is copied; the copy must outlive the read.
   const flatMask = reshapeTo(expandTo(mask, shape), [-1]);
   const count = await flatMask.storage.backend.countNonzero(flatMask);
-  return scope(() =>
+  const result = scope(() =>
     inMode(gradEnabled, () => {
       const index = reshapeTo(coordinates(flatMask, count), [-1]);
       const result = reshapeTo(expandTo(input, shape), [-1]).indexSelect(0, index);
       return out ? writeOut("maskedSelect", out, result) : result;
     })
   );
+  if (flatMask.storage !== mask.storage) flatMask.dispose();
+  return result;
 });
 
 /** The parameters of {@linkcode maskedScatter}. */

@@ -22,7 +22,7 @@ import { checkOperands } from "../core/kernel.ts";
 import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "../core/named.ts";
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "../core/reduce_core.ts";
 import { nuclearNorm } from "../linalg/svd.ts";
-import { asMethod, type MethodForm, type Op, op } from "../core/op.ts";
+import { asMethod, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt, unrecorded } from "../core/view_core.ts";
@@ -340,7 +340,7 @@ function maxOrMin(kind: "max" | "min"): MaxOp {
     const { values, indices } = searched(kind, kind, x, d);
     return along(`${node}0`, x, d, keepdim, values!, indices);
   };
-  return asMethod(f) as unknown as MaxOp;
+  return overloaded(kind, f) as unknown as MaxOp;
 }
 
 /** Runs the arg-reduction; results keep the dimension with size 1. */

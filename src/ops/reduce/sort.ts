@@ -23,7 +23,7 @@ import { checkOperands } from "../core/kernel.ts";
 import { writeOut } from "../core/define.ts";
 import { OutArgs } from "../core/op.ts";
 import { type ValuesIndices, valuesIndices } from "../core/named.ts";
-import { asMethod, type Fn, fn, type MethodForm, type Op, op } from "../core/op.ts";
+import { type Fn, fn, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
 import { makeView, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
 
 /** Makes values found at `indices` along `d` carry the gradient there. */
@@ -199,7 +199,7 @@ function medianOp(name: string, along: (x: Tensor, d: number) => ValuesIndices):
     const d = wrapDim(name, dim, input.ndim);
     return scope(() => finish(along(input, d), d, keepdim));
   };
-  return asMethod(f) as unknown as MedianOp;
+  return overloaded(name, f) as unknown as MedianOp;
 }
 
 /**
@@ -213,7 +213,10 @@ export const median: MedianOp = medianOp("median", (x, d) => medianAlong("median
 /** The median of all elements; equal elements share its gradient. */
 function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndices): Tensor {
   checkOrdered(op, x);
-  if (x.numel() === 0) return x.newFull([], NaN);
+  if (x.numel() === 0) {
+    if (x.dtype.isFloatingPoint) return x.newFull([], NaN);
+    throw new ShapeError(`${op}(): there is no median of no elements, and ${x.dtype} has no NaN: ${show(x.shape)}`);
+  }
   const flat = reshapeTo(makeView(x, x.shape, x.strides), [-1]);
   const out = reshapeTo(along(flat).values, []).clone();
   return record(`${op[0].toUpperCase()}${op.slice(1)}Backward0`, out, [x], [x, out], (grad, [self, result]) => {
@@ -222,9 +225,14 @@ function wholeMedian(op: string, x: Tensor, along: (flat: Tensor) => ValuesIndic
   });
 }
 
+/** Throws if a dimension has no elements. */
+function checkSize(op: string, x: Tensor, d: number): void {
+  if (x.ndim > 0 && x.shape[d] === 0) throw new ShapeError(`${op}(): dimension ${d} is empty: ${show(x.shape)}`);
+}
+
 function medianAlong(op: string, x: Tensor, d: number): ValuesIndices {
+  checkSize(op, x, d);
   const size = x.ndim === 0 ? 1 : x.shape[d];
-  if (size === 0) throw new ShapeError(`${op}(): dimension ${d} is empty: ${show(x.shape)}`);
   const middle = kth(op, x, d, Math.floor((size + 1) / 2));
   if (!x.dtype.isFloatingPoint) return middle;
   // NaN is the largest value: if there is one, it is the top 1.
@@ -239,6 +247,7 @@ export const nanmedian: MedianOp = medianOp("nanmedian", nanmedianAlong);
 
 function nanmedianAlong(x: Tensor, d: number): ValuesIndices {
   if (!x.dtype.isFloatingPoint || x.ndim === 0) return medianAlong("nanmedian", x, d);
+  checkSize("nanmedian", x, d);
   const count = x.isnan().logicalNot().to(int64).sum(d, true);
   const at = count.sub(1).clampMin(0).floorDivide(2);
   const indices = sorted("nanmedian", x.detach(), d, false).indices.gather(d, at);
@@ -259,7 +268,7 @@ export class ModeArgs {
 export const mode: Op<typeof ModeArgs, ValuesIndices> = op("mode", ModeArgs, (input, { dim, keepdim }) => {
   const d = wrapDim("mode", dim, input.ndim);
   if (input.ndim === 0) return extremes("mode", input, d, 1, true);
-  if (input.shape[d] === 0) throw new ShapeError(`mode(): dimension ${d} is empty: ${show(input.shape)}`);
+  checkSize("mode", input, d);
   return scope(() => mostFrequent(input, d, keepdim));
 });
 

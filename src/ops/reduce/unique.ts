@@ -11,6 +11,7 @@ import { bool as BOOL, float64, int64 } from "../../base/dtype.ts";
 import { checkCount } from "../../base/checks.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { checkSizes, wrapDim } from "../../base/shape.ts";
+import { unread } from "../../base/unread.ts";
 import { scope } from "../../tensor/scope.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -72,7 +73,8 @@ export type UniqueOp<C extends Params> = UniqueCalls<[input: Tensor], C> & Metho
 export const unique: UniqueOp<typeof UniqueArgs> = op(
   "unique",
   UniqueArgs,
-  (input, { dim, returnInverse, returnCounts }) => runs("unique", input, dim, true, returnInverse, returnCounts),
+  (input, { dim, returnInverse, returnCounts }) =>
+    unread("unique", runs("unique", input, dim, true, returnInverse, returnCounts)),
 ) as UniqueOp<typeof UniqueArgs>;
 
 /** The elements with repetitions in a row removed; see {@linkcode unique}. */
@@ -80,7 +82,7 @@ export const uniqueConsecutive: UniqueOp<typeof UniqueConsecutiveArgs> = op(
   "uniqueConsecutive",
   UniqueConsecutiveArgs,
   (input, { dim, returnInverse, returnCounts }) =>
-    runs("uniqueConsecutive", input, dim, false, returnInverse, returnCounts),
+    unread("uniqueConsecutive", runs("uniqueConsecutive", input, dim, false, returnInverse, returnCounts)),
 ) as UniqueOp<typeof UniqueConsecutiveArgs>;
 
 /** Rows in lexicographic order: a stable sort by each column, the last one first. */
@@ -107,7 +109,7 @@ async function runs(
   const n = items.ndim === 0 ? 1 : items.shape[d];
   const { order, starts } = scope(() => unrecorded(() => findRuns(items, d, n, sorts)));
   const count = n === 0 ? 0 : await starts.storage.backend.countNonzero(starts);
-  return unrecorded(() => {
+  const made = () => {
     const firsts = reshapeTo(coordinates(starts, count), [-1]);
     const chosen = order === null ? firsts : order.indexSelect(0, firsts);
     const out = [items.ndim === 0 ? items.clone() : items.indexSelect(d, chosen)];
@@ -121,7 +123,10 @@ async function runs(
       out.push(ends.sub(firsts));
     }
     return out.length === 1 ? out[0] : out;
-  });
+  };
+  const result = unrecorded(() => scope(made));
+  for (const used of [order, starts]) used?.dispose();
+  return result;
 }
 
 /** The order that puts equal slices side by side (`null`: as they are), and where a new value starts in it. */
