@@ -428,9 +428,12 @@ enum { CUFFT_SUCCESS = 0, CUFFT_C2C = 41, CUFFT_Z2Z = 105 };
 enum { FFT_FORWARD = -1, FFT_INVERSE = 1 };
 #define CUFFT_FUNCTIONS(F)                                                                                    \
   F(cufftResult, cufftGetVersion, (int *version))                                                             \
-  F(cufftResult, cufftPlanMany,                                                                               \
-    (cufftHandle * plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed, int ostride,   \
-     int odist, int type, int batch))                                                                         \
+  F(cufftResult, cufftCreate, (cufftHandle * plan))                                                           \
+  F(cufftResult, cufftSetAutoAllocation, (cufftHandle plan, int automatic))                                   \
+  F(cufftResult, cufftMakePlanMany,                                                                           \
+    (cufftHandle plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed, int ostride,     \
+     int odist, int type, int batch, size_t *bytes))                                                          \
+  F(cufftResult, cufftSetWorkArea, (cufftHandle plan, void *memory))                                          \
   F(cufftResult, cufftSetStream, (cufftHandle plan, CUstream stream))                                         \
   F(cufftResult, cufftExecC2C, (cufftHandle plan, void *from, void *to, int direction))                       \
   F(cufftResult, cufftExecZ2Z, (cufftHandle plan, void *from, void *to, int direction))                       \
@@ -481,7 +484,6 @@ typedef struct {
   CUstream handle;
   CUdeviceptr workspace;
   size_t workspace_bytes;
-  int workspace_captured; /* a graph uses the workspace: it must stay where it is */
 } Stream;
 
 /* Copies to the device pass through a ring of pinned pieces; one is used again once the copies out of it are done. */
@@ -499,9 +501,16 @@ typedef struct Pinned {
   size_t used, bytes;
   char memory[];
 } Pinned;
+/* Scratch memory that a graph's kernels use at every replay: its own, since several graphs may be replayed at once. */
+typedef struct Workspace {
+  struct Workspace *next;
+  CUdeviceptr address;
+  size_t bytes;
+} Workspace;
 typedef struct {
   CUgraphExec exec;
   Pinned *pinned;
+  Workspace *workspaces; /* the largest first */
 } Graph;
 
 /* Pinned memory for one read that nobody waits for: the fault word, then the bytes. */
@@ -512,11 +521,11 @@ typedef struct Reading {
   char *memory;
 } Reading;
 
-/* A plan of cuFFT with memory of its own: so it serves one stream, or captured graphs. */
+/* A plan of cuFFT, which is given memory to work in at every call; captured graphs use it for good. */
 typedef struct FftPlan {
   struct FftPlan *next;
   cufftHandle handle;
-  CUstream stream;
+  size_t bytes; /* that it works in */
   int type, n, step, distance, batch, captured;
 } FftPlan;
 
@@ -544,8 +553,8 @@ typedef struct {
 Device *device_at(int32_t ordinal);
 /* Must be called after a call of a library that may have changed the current context. */
 void device_forget_current(void);
-/* Scratch memory of at least `bytes` on the device, valid until the next call on the current stream; 0 where there is
-   no memory. */
+/* Scratch memory of at least `bytes` on the device, valid until the next call on the current stream (or in the graph that is
+   captured); 0 where there is no memory. */
 CUdeviceptr device_workspace(Device *device, size_t bytes);
 
 /* The calling thread's argument arena: each worker has its own. */

@@ -36,7 +36,8 @@ typedef struct {
   int used; /* -1: there is no algorithm */
 } Cached;
 
-static Cached cache[CACHE_SIZE];
+/* The calling thread's, made when it is first used. */
+static _Thread_local Cached *cache;
 
 static int32_t blas_failed(cublasStatus_t status, const char *call) {
   set_error("%s: cuBLAS status %d", call, status);
@@ -219,6 +220,8 @@ static int32_t ask(Device *device, const Problem *p, Plan *plan, cublasLtMatmulH
 }
 
 static Cached *slot_of(const Problem *p) {
+  if (!cache) cache = calloc(CACHE_SIZE, sizeof *cache);
+  if (!cache) return NULL;
   uint64_t hash = 1469598103934665603ull;
   for (size_t i = 0; i < sizeof *p; i++) hash = (hash ^ ((const uint8_t *)p)[i]) * 1099511628211ull;
   return &cache[hash % CACHE_SIZE];
@@ -227,6 +230,10 @@ static Cached *slot_of(const Problem *p) {
 /* The algorithm for a problem: remembered, else the fastest or the heuristics' first choice. */
 static int32_t choose(Device *device, const Problem *p, Plan *plan, const Operands *x, Cached **chosen) {
   Cached *slot = *chosen = slot_of(p);
+  if (!slot) {
+    set_error("no host memory for the cache of matrix products");
+    return CRESSET_CUDA_MEMORY;
+  }
   if (slot->used && memcmp(&slot->problem, p, sizeof *p) == 0) return slot->used < 0 ? unsupported(p) : CRESSET_CUDA_OK;
   cublasLtMatmulHeuristicResult_t results[CANDIDATES];
   int found = 0;

@@ -18,8 +18,9 @@ enum { MAX_DEVICES = 64 };
 /* The size of a fault record, which a kernel writes about a bad index. */
 #define FAULT_BYTES ((size_t)64)
 
-static Device devices[MAX_DEVICES];
-static int initialised;
+/* Every thread has its own: two workers on one device share the device's context, but no stream, no buffer and no cache. */
+static _Thread_local Device devices[MAX_DEVICES];
+static _Thread_local int initialised;
 /* The device whose context the thread has current. */
 static _Thread_local Device *current_device;
 
@@ -370,16 +371,31 @@ int32_t cresset_cuda_fill(int32_t ordinal, double address, int32_t value, double
   return CRESSET_CUDA_OK;
 }
 
+/* The workspace of the graph that is captured; smaller ones stay, for what was captured before. */
+static CUdeviceptr captured_workspace(Device *device, size_t bytes) {
+  Graph *graph = device->capturing;
+  if (graph->workspaces && graph->workspaces->bytes >= bytes) return graph->workspaces->address;
+  CUdeviceptr fresh = 0;
+  if (driver_status(allocate(device, &fresh, bytes), "cuMemAlloc (workspace of a graph)") != CRESSET_CUDA_OK) return 0;
+  Workspace *kept = malloc(sizeof *kept);
+  if (!kept) {
+    set_error("no host memory for a graph's workspace");
+    return 0;
+  }
+  *kept = (Workspace){.next = graph->workspaces, .address = fresh, .bytes = bytes};
+  graph->workspaces = kept;
+  return fresh;
+}
+
 CUdeviceptr device_workspace(Device *device, size_t bytes) {
+  if (device->capturing) return captured_workspace(device, bytes);
   Stream *stream = device->current;
-  if (device->capturing) stream->workspace_captured = 1;
   if (stream->workspace_bytes >= bytes) return stream->workspace;
   CUdeviceptr fresh = 0;
-  /* Freeing waits for the device, so what still uses the old one has ended; but graphs go on using theirs. */
-  if (stream->workspace && !stream->workspace_captured) driver.cuMemFree_v2(stream->workspace);
+  /* Freeing waits for the device, so what still uses the old one has ended. */
+  if (stream->workspace) driver.cuMemFree_v2(stream->workspace);
   stream->workspace = 0;
   stream->workspace_bytes = 0;
-  stream->workspace_captured = device->capturing != NULL;
   if (driver_status(allocate(device, &fresh, bytes), "cuMemAlloc (workspace)") != CRESSET_CUDA_OK) return 0;
   stream->workspace = fresh;
   stream->workspace_bytes = bytes;

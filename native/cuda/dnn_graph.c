@@ -26,7 +26,8 @@ typedef struct Plan {
   int64_t workspace_bytes;
 } Plan;
 
-static Plan *plans[BUCKETS];
+/* The calling thread's: a plan belongs to the handle that it was made with. */
+static _Thread_local Plan *plans[BUCKETS];
 
 #define TRY(call)                                                  \
   do {                                                             \

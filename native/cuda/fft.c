@@ -1,6 +1,6 @@
 /*
- * Fourier transforms by cuFFT. A plan takes long to make and owns memory that it works in, so plans are kept, one per
- * geometry and stream; those that captured graphs use are kept for good, because replays use that memory.
+ * Fourier transforms by cuFFT. A plan takes long to make, so plans are kept, one per geometry; those that captured graphs use
+ * are kept for good, because replays use their tables. The memory that a plan works in is the stream's or the graph's.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -21,18 +21,16 @@ static int32_t fft_failed(cufftResult status, const char *call) {
     if (status_ != CUFFT_SUCCESS) return fft_failed(status_, #call);          \
   } while (0)
 
-/* A captured graph takes a plan of any stream, for itself: it may be replayed on another one. */
-static int serves(const FftPlan *plan, const FftPlan *wanted, int capturing) {
+static int serves(const FftPlan *plan, const FftPlan *wanted) {
   return plan->type == wanted->type && plan->n == wanted->n && plan->step == wanted->step &&
-         plan->distance == wanted->distance && plan->batch == wanted->batch &&
-         (capturing || (!plan->captured && plan->stream == wanted->stream));
+         plan->distance == wanted->distance && plan->batch == wanted->batch;
 }
 
 /* Takes the plan out of the list; NULL if there is none. */
 static FftPlan *take(Device *device, const FftPlan *wanted) {
   for (FftPlan **at = &device->plans; *at; at = &(*at)->next) {
     FftPlan *plan = *at;
-    if (!serves(plan, wanted, device->capturing != NULL)) continue;
+    if (!serves(plan, wanted)) continue;
     *at = plan->next;
     return plan;
   }
@@ -56,6 +54,15 @@ static int32_t trim(Device *device) {
   return CRESSET_CUDA_OK;
 }
 
+/* Makes the plan's handle; what it works in is given at every call. */
+static int32_t make(FftPlan *plan) {
+  int n = plan->n;
+  TRY(cufftSetAutoAllocation(plan->handle, 0));
+  TRY(cufftMakePlanMany(plan->handle, 1, &n, &n, plan->step, plan->distance, &n, plan->step, plan->distance, plan->type,
+                        plan->batch, &plan->bytes));
+  return CRESSET_CUDA_OK;
+}
+
 /* Finds the plan in the cache, or makes it, and moves it to the front. */
 static int32_t find(Device *device, const FftPlan *wanted, FftPlan **found) {
   FftPlan *plan = take(device, wanted);
@@ -65,18 +72,19 @@ static int32_t find(Device *device, const FftPlan *wanted, FftPlan **found) {
                 wanted->n);
       return CRESSET_CUDA_FAULT;
     }
-    cufftHandle handle = 0;
-    int n = wanted->n;
-    TRY(cufftPlanMany(&handle, 1, &n, &n, wanted->step, wanted->distance, &n, wanted->step, wanted->distance,
-                      wanted->type, wanted->batch));
     plan = malloc(sizeof *plan);
     if (!plan) {
-      set_error("no memory for a plan");
-      TRY(cufftDestroy(handle));
+      set_error("no host memory for a plan");
       return CRESSET_CUDA_MEMORY;
     }
     *plan = *wanted;
-    plan->handle = handle;
+    cufftResult created = cufft.cufftCreate(&plan->handle);
+    int32_t status = created == CUFFT_SUCCESS ? make(plan) : fft_failed(created, "cufftCreate");
+    if (status != CRESSET_CUDA_OK) {
+      if (created == CUFFT_SUCCESS) cufft.cufftDestroy(plan->handle);
+      free(plan);
+      return status;
+    }
   }
   plan->next = device->plans;
   device->plans = plan;
@@ -98,13 +106,16 @@ int32_t cresset_cuda_fft(int32_t ordinal, int32_t dtype, int32_t inverse) {
   if (n * inner > INT_MAX || outer > INT_MAX) return CRESSET_CUDA_UNSUPPORTED;
   /* A call takes lines that are evenly apart: neighbours, or those of one place in all blocks, whichever are more. */
   int neighbours = inner >= outer;
-  FftPlan wanted = {.stream = device->stream, .type = dtype == 9 ? CUFFT_Z2Z : CUFFT_C2C, .n = (int)n,
+  FftPlan wanted = {.type = dtype == 9 ? CUFFT_Z2Z : CUFFT_C2C, .n = (int)n,
                     .step = (int)inner, .distance = neighbours ? 1 : (int)(n * inner),
                     .batch = (int)(neighbours ? inner : outer)};
   FftPlan *plan = NULL;
   int32_t status = find(device, &wanted, &plan);
   if (status != CRESSET_CUDA_OK) return status;
+  CUdeviceptr workspace = plan->bytes ? device_workspace(device, plan->bytes) : 0;
+  if (plan->bytes && !workspace) return CRESSET_CUDA_MEMORY;
   TRY(cufftSetStream(plan->handle, device->stream));
+  if (workspace) TRY(cufftSetWorkArea(plan->handle, (void *)(uintptr_t)workspace));
   size_t item = dtype == 9 ? 16 : 8, calls = (size_t)(neighbours ? outer : inner);
   size_t apart = (neighbours ? (size_t)(n * inner) : 1) * item;
   int direction = inverse ? FFT_INVERSE : FFT_FORWARD;

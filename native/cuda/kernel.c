@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *cubin;
-static size_t cubin_bytes;
+/* What the thread compiled last. */
+static _Thread_local char *cubin;
+static _Thread_local size_t cubin_bytes;
 
 static int32_t nvrtc_failed(nvrtcResult result, const char *call) {
   set_error("%s: %s", call, nvrtc.nvrtcGetErrorString(result));

@@ -8,6 +8,7 @@
 #include "api.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,8 @@ static Library libraries[LIB_COUNT] = {
     {"NCCL", "libnccl.so.2", "several devices", NULL, ""},
 };
 static char searched[4096];
+/* Held while a library is opened: workers may open the same one at once. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 /* Fills a table from a library; a missing symbol closes it, since an older version cannot serve. */
 #define FILL(result, name, parameters)                                                     \
@@ -93,15 +96,21 @@ static void fill(int which) {
   else if (which == LIB_CUFFT) fill_cufft(library, &cufft);
 }
 
+static void open_library(int which, const char *path, const char *before) {
+  Library *library = &libraries[which];
+  for (const char *at = before; *at == '/'; at += strlen(at) + 1) dlopen(at, RTLD_NOW | RTLD_GLOBAL);
+  library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!library->handle) return;
+  snprintf(library->path, sizeof library->path, "%s", path);
+  fill(which);
+}
+
 int32_t cresset_cuda_open(int32_t which, const uint8_t *path, const uint8_t *before) {
   if (which < 0 || which >= LIB_COUNT || path[0] != '/') return 0;
   Library *library = &libraries[which];
-  if (library->handle) return 1;
-  for (const char *at = (const char *)before; *at == '/'; at += strlen(at) + 1) dlopen(at, RTLD_NOW | RTLD_GLOBAL);
-  library->handle = dlopen((const char *)path, RTLD_NOW | RTLD_LOCAL);
-  if (!library->handle) return 0;
-  snprintf(library->path, sizeof library->path, "%s", (const char *)path);
-  fill(which);
+  pthread_mutex_lock(&opening);
+  if (!library->handle) open_library(which, (const char *)path, (const char *)before);
+  pthread_mutex_unlock(&opening);
   return library->handle != NULL;
 }
 

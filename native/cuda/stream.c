@@ -128,6 +128,11 @@ static void free_graph(Graph *graph) {
     next = pinned->next;
     driver.cuMemFreeHost(pinned);
   }
+  for (Workspace *workspace = graph->workspaces, *next; workspace; workspace = next) {
+    next = workspace->next;
+    driver.cuMemFree_v2(workspace->address);
+    free(workspace);
+  }
   free(graph);
 }
 

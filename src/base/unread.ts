@@ -8,21 +8,18 @@
  * @module
  */
 
-import { ArgumentError, nameCall } from "./errors.ts";
+import { ArgumentError } from "./errors.ts";
 
 /**
- * A promise that throws where JavaScript converts it to a number or a text, and whose failure names the call.
+ * Makes a promise throw where JavaScript converts it to a number or a text; returns the promise.
  *
  * @param op what made it, for the message
  */
 export function unread<T>(op: string, promise: Promise<T>): Promise<T> {
-  const named = promise.catch((error) => {
-    throw nameCall(op, error);
-  });
-  return Object.defineProperty(named, Symbol.toPrimitive, {
+  return Object.defineProperty(promise, Symbol.toPrimitive, {
     value: () => {
       // The error thrown here is enough: a later failure of the read must not be reported as an unhandled rejection.
-      named.catch(() => {});
+      promise.catch(() => {});
       throw new ArgumentError(`${op}(): a promise is used as if it were its value; write await ….${op}()`);
     },
   });

@@ -241,6 +241,50 @@ Deno.test("a graph records launches and copies and repeats them; memory may be a
   device.free(constant);
 });
 
+Deno.test("every graph has a workspace of its own, which goes with it: several may be replayed at once", () => {
+  const n = 64, bytes = n * 8, x = device.put(new Float32Array(2 * n).fill(1)), out = device.alloc(bytes);
+  const transform = () => {
+    args.set([x, out, 1, n, 1]);
+    device.check(c.cresset_cuda_fft(0, 8, 0));
+  };
+  transform();
+  device.synchronize();
+  const before = double.count("bytesInUse");
+  const graphs = [0, 1].map(() => {
+    device.check(c.cresset_cuda_capture_begin(0));
+    // The second transform of a graph uses the workspace of the first.
+    transform();
+    transform();
+    return device.made(c.cresset_cuda_capture_end(0));
+  });
+  assertEquals(double.count("bytesInUse"), before + 2 * bytes);
+  for (const graph of graphs) device.check(c.cresset_cuda_graph_launch(0, graph));
+  device.read(out, new Float32Array(4)).forEach((value, i) => assertAlmostEquals(value, i < 2 ? n : 0, 1e-4));
+  for (const graph of graphs) device.check(c.cresset_cuda_graph_destroy(0, graph));
+  assertEquals(double.count("bytesInUse"), before);
+  [x, out].forEach((address) => device.free(address));
+});
+
+/** The next message of a worker; rejects with its error. */
+function messageOf(worker: Worker): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(event.error ?? new Error(event.message));
+  });
+}
+
+Deno.test("workers on one device share no stream, capture or cache", async () => {
+  const address = device.put(new Int32Array([7]));
+  const worker = new Worker(new URL("./capturing_worker.ts", import.meta.url), { type: "module" });
+  assertEquals(await messageOf(worker), "capturing");
+  // Refused where it is this thread that captures a graph.
+  device.check(c.cresset_cuda_stream_synchronize(0, 0));
+  assertEquals([...device.read(address, new Int32Array(1))], [7]);
+  worker.postMessage("end");
+  assertEquals(await messageOf(worker), "ended");
+  device.free(address);
+});
+
 Deno.test("streams wait for events, across a capture and outside; the host waits for none", () => {
   const module = device.module(WARPS);
   const set = device.kernel(module, "set"), increment = device.kernel(module, "increment");

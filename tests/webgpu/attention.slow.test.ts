@@ -13,38 +13,25 @@ import {
 } from "../support/attention.ts";
 import { gpuTest } from "./support.ts";
 
-/** Registers a test that runs with the kernels for hardware. */
-function hardwareTest(name: string, body: () => Promise<void>): void {
-  gpuTest(name, async () => {
-    const { gpu } = webGpuBackend(torch.device("webgpu")), { software } = gpu;
-    gpu.software = false;
-    try {
-      await body();
-    } finally {
-      gpu.software = software;
-    }
-  });
-}
-
-hardwareTest("attention and its gradients are the composed ones", async () => {
+gpuTest("attention and its gradients are the composed ones", async () => {
   for (const c of ATTENTION_CASES) await compareAttention("webgpu", c, torch.float32, 1e-5);
   await compareSecondDerivatives("webgpu");
   await compareShapes("webgpu");
 });
 
-hardwareTest("attention of halves", async () => {
+gpuTest("attention of halves", async () => {
   for (const i of [1, 3, 6]) {
     await compareAttention("webgpu", ATTENTION_CASES[i], torch.float16, 3e-3);
     await compareAttention("webgpu", ATTENTION_CASES[i], torch.bfloat16, 2e-2);
   }
 });
 
-hardwareTest("attention longer than the loops of one dispatch", async () => {
+gpuTest("attention longer than the loops of one dispatch", async () => {
   const long: AttentionCase[] = [{ query: [1, 1, 1, 32], keys: 150_000 }, { query: [1, 1, 150_000, 32], keys: 2 }];
   for (const c of long) await compareAttention("webgpu", c, torch.float32, 1e-4);
 });
 
-hardwareTest("transformers train as on the CPU, and attention copies nothing", async () => {
+gpuTest("transformers train as on the CPU, and attention copies nothing", async () => {
   checkUncopied("webgpu", webGpuBackend(torch.device("webgpu")));
   await compareTraining("webgpu");
 });

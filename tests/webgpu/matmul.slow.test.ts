@@ -1,6 +1,5 @@
 /**
- * Products on the GPU: every kernel by every way of reading its operands, plans, and linear layers with what they end in,
- * on the software adapter's kernels and on a GPU's.
+ * Products on the GPU: every kernel by every way of reading its operands, plans, and linear layers with what they end in.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -26,17 +25,6 @@ type T = torch.Tensor;
 
 function backend(): WebGpuBackend {
   return torch.zeros(1, { device: GPU }).storage.backend as WebGpuBackend;
-}
-
-/** Runs on the kernels of one set. */
-async function onSet(software: boolean, body: () => Promise<void>): Promise<void> {
-  const { gpu } = backend(), before = gpu.software;
-  gpu.software = software;
-  try {
-    await body();
-  } finally {
-    gpu.software = before;
-  }
 }
 
 const PLAIN: Ending = { alpha: 1, beta: 0, epilogue: null, turned: false };
@@ -129,83 +117,65 @@ gpuTest("few rows or columns: the other operand is read once", async () => {
 });
 
 gpuTest("operands and results may be views of one buffer", async () => {
-  for (const software of [true, false]) {
-    await onSet(software, async () => {
-      const check = async (into: (x: T) => T, from: (x: T) => T) => {
-        torch.manualSeed(4);
-        const x = torch.randn(96, 40), y = x.to(GPU);
-        const weight = torch.randn(40, 40);
-        torch.mm(from(y), weight.to(GPU), { out: into(y) });
-        torch.mm(from(x).clone(), weight, { out: into(x) });
-        await assertSame(y, x, `software ${software}`, 1e-5);
-      };
-      await check((x) => x.narrow(0, 48, 40), (x) => x.narrow(0, 0, 40));
-      const { matmul } = backend();
-      assert(matmul !== undefined);
-      torch.manualSeed(4);
-      const x = torch.randn(96, 41), y = x.to(GPU);
-      const [left, right, out] = [[0, 0, 20, 16], [20, 0, 16, 12], [40, 3, 20, 12]].map(([r, c, h, w]) => (t: T) =>
-        t.narrow(0, r, h).narrow(1, c, w)
-      );
-      backend().matmul(left(y), right(y), out(y), 1, 0);
-      out(x).copy_(left(x).matmul(right(x)));
-      await assertSame(y, x, `software ${software}`, 1e-5);
-    });
-  }
+  const check = async (into: (x: T) => T, from: (x: T) => T) => {
+    torch.manualSeed(4);
+    const x = torch.randn(96, 40), y = x.to(GPU);
+    const weight = torch.randn(40, 40);
+    torch.mm(from(y), weight.to(GPU), { out: into(y) });
+    torch.mm(from(x).clone(), weight, { out: into(x) });
+    await assertSame(y, x, "out", 1e-5);
+  };
+  await check((x) => x.narrow(0, 48, 40), (x) => x.narrow(0, 0, 40));
+  const { matmul } = backend();
+  assert(matmul !== undefined);
+  torch.manualSeed(4);
+  const x = torch.randn(96, 41), y = x.to(GPU);
+  const [left, right, out] = [[0, 0, 20, 16], [20, 0, 16, 12], [40, 3, 20, 12]].map(([r, c, h, w]) => (t: T) =>
+    t.narrow(0, r, h).narrow(1, c, w)
+  );
+  backend().matmul(left(y), right(y), out(y), 1, 0);
+  out(x).copy_(left(x).matmul(right(x)));
+  await assertSame(y, x, "out", 1e-5);
 });
 
-gpuTest("linear layers end in bias and activation on both kernel sets", async (t) => {
-  for (const software of [true, false]) {
-    await t.step(software ? "software" : "hardware", () =>
-      onSet(software, async () => {
-        await layoutsAgree(GPU, [torch.float32, torch.float16, torch.bfloat16]);
-        await linearAgrees(GPU, [torch.float32, torch.bfloat16]);
-        // A GPU's kernels take a software adapter long to compile.
-        await chainsAgree(GPU, [torch.float32], software ? undefined : [[5, 7, 9, 6], [40, 8, 16, 8]]);
-        await chainsBehave(GPU);
-        await transformersAgree(GPU);
-        chainsRelease(GPU);
-        await chainsAutocast(GPU);
-        const net = new torch.nn.Sequential(new torch.nn.Linear(8, 6), new torch.nn.GELU(), new torch.nn.Linear(6, 4))
-          .to(GPU);
-        const took = asked(
-          GPU,
-          () => net.call(torch.randn(5, 8).to(GPU)).backward(torch.ones([5, 4], { device: GPU })),
-        );
-        assertEquals([took.gelu, took.bias, took.geluGrad], [true, true, true]);
-      }));
-  }
+gpuTest("linear layers end in bias and activation", async () => {
+  await layoutsAgree(GPU, [torch.float32, torch.float16, torch.bfloat16]);
+  await linearAgrees(GPU, [torch.float32, torch.bfloat16]);
+  // Large tiles take a software adapter long to compile.
+  await chainsAgree(GPU, [torch.float32], [[5, 7, 9, 6], [40, 8, 16, 8]]);
+  await chainsBehave(GPU);
+  await transformersAgree(GPU);
+  chainsRelease(GPU);
+  await chainsAutocast(GPU);
+  const net = new torch.nn.Sequential(new torch.nn.Linear(8, 6), new torch.nn.GELU(), new torch.nn.Linear(6, 4))
+    .to(GPU);
+  const took = asked(GPU, () => net.call(torch.randn(5, 8).to(GPU)).backward(torch.ones([5, 4], { device: GPU })));
+  assertEquals([took.gelu, took.bias, took.geluGrad], [true, true, true]);
 });
 
 gpuTest("convolutions by tiles of every size, and in parts", async () => {
-  await onSet(false, async () => {
-    torch.manualSeed(6);
-    for (const [x, w] of [[[2, 8, 40, 40], [40, 8, 3, 3]], [[4, 4, 64, 64], [72, 4, 3, 3]]]) {
-      const results: T[][] = [];
-      const [input, weight, bias] = [torch.randn(x), torch.randn(w), torch.randn(w[0])];
-      const grad = torch.randn(x[0], w[0], x[2], x[3]);
-      for (const device of [GPU, "cpu"]) {
-        const leaves = [input, weight, bias].map((t) => t.to(device).detach().clone().requiresGrad_());
-        const out = torch.nn.functional.conv2d(leaves[0], leaves[1], leaves[2], { padding: 1 });
-        out.backward(grad.to(device));
-        results.push([out.detach(), ...leaves.map((l) => l.grad!)]);
-      }
-      for (const [i, t] of results[0].entries()) await assertSame(t, results[1][i], `conv ${w}, ${i}`, 1e-5);
+  torch.manualSeed(6);
+  for (const [x, w] of [[[2, 8, 40, 40], [40, 8, 3, 3]], [[4, 4, 64, 64], [72, 4, 3, 3]]]) {
+    const results: T[][] = [];
+    const [input, weight, bias] = [torch.randn(x), torch.randn(w), torch.randn(w[0])];
+    const grad = torch.randn(x[0], w[0], x[2], x[3]);
+    for (const device of [GPU, "cpu"]) {
+      const leaves = [input, weight, bias].map((t) => t.to(device).detach().clone().requiresGrad_());
+      const out = torch.nn.functional.conv2d(leaves[0], leaves[1], leaves[2], { padding: 1 });
+      out.backward(grad.to(device));
+      results.push([out.detach(), ...leaves.map((l) => l.grad!)]);
     }
-  });
+    for (const [i, t] of results[0].entries()) await assertSame(t, results[1][i], `conv ${w}, ${i}`, 1e-5);
+  }
 });
 
 gpuTest("products deeper than a loop of WGSL are split", async () => {
   const depth = 280_000;
-  for (const software of [true, false]) {
-    await onSet(software, async () => {
-      const a = torch.ones(9, depth), b = torch.ones(depth, 8);
-      const out = a.to(GPU).matmul(b.to(GPU));
-      await assertSame(out, torch.full([9, 8], depth), `software ${software}`, 0);
-      const linear = torch.nn.functional.linear(a.to(GPU), b.t().to(GPU), torch.ones(8).to(GPU));
-      await assertSame(linear, torch.full([9, 8], depth + 1), `software ${software}, with a bias`, 0);
-    });
-  }
+  const a = torch.ones(9, depth), b = torch.ones(depth, 8);
+  const out = a.to(GPU).matmul(b.to(GPU));
+  await assertSame(out, torch.full([9, 8], depth), "out", 0);
+  const linear = torch.nn.functional.linear(a.to(GPU), b.t().to(GPU), torch.ones(8).to(GPU));
+  await assertSame(linear, torch.full([9, 8], depth + 1), "with a bias", 0);
 });
 
 Deno.test("webgpu: plans fill a GPU, and split only what is deep", () => {

@@ -1,15 +1,15 @@
-/** Normalisations, softmax, reductions and scans on the GPU against the CPU, by every set of kernels that an adapter may get. */
+/** Normalisations, softmax, reductions and scans on the GPU against the CPU, with and without subgroups. */
 
 import * as torch from "../../mod.ts";
 import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { assertNormsAgree } from "../support/norm_cases.ts";
 import { assertSame, GPU, gpuTest } from "./support.ts";
 
-/** Runs `body` with the kernels for a software adapter or another, with and without subgroups. */
-async function withKernels(software: boolean, subgroups: boolean, body: () => Promise<void>): Promise<void> {
+/** Runs `body` with kernels that use subgroups, where the adapter has them, or with those that do not. */
+async function withKernels(subgroups: boolean, body: () => Promise<void>): Promise<void> {
   const { gpu } = webGpuBackend(torch.device(GPU));
-  const before = { software: gpu.software, subgroups: gpu.subgroups };
-  Object.assign(gpu, { software, subgroups: subgroups && before.subgroups });
+  const before = { subgroups: gpu.subgroups };
+  Object.assign(gpu, { subgroups: subgroups && before.subgroups });
   try {
     await body();
   } finally {
@@ -18,20 +18,19 @@ async function withKernels(software: boolean, subgroups: boolean, body: () => Pr
 }
 
 const SETS = [
-  ["a software adapter", true, true],
-  ["subgroups", false, true],
-  ["workgroup memory", false, false],
+  ["subgroups", true],
+  ["workgroup memory", false],
 ] as const;
 
-for (const [name, software, subgroups] of SETS) {
+for (const [name, subgroups] of SETS) {
   gpuTest(`norms agree, by kernels for ${name}`, () =>
-    withKernels(software, subgroups, async () => {
+    withKernels(subgroups, async () => {
       await assertNormsAgree(GPU, torch.float32);
       if (subgroups) { for (const dtype of [torch.float16, torch.bfloat16]) await assertNormsAgree(GPU, dtype, 1000); }
     }));
 
   gpuTest(`softmax of all lengths agrees, by kernels for ${name}`, () =>
-    withKernels(software, subgroups, async () => {
+    withKernels(subgroups, async () => {
       for (const [rows, length] of [[3, 1], [5, 63], [6, 64], [4, 1000], [600, 65], [2, 3001], [3, 4096], [1, 70001]]) {
         torch.manualSeed(length);
         const x = torch.randn(rows, length).mul(3), g = torch.randn(rows, length);
@@ -53,7 +52,7 @@ for (const [name, software, subgroups] of SETS) {
   gpuTest(
     `reductions along and across memory agree, by kernels for ${name}`,
     () =>
-      withKernels(software, subgroups, async () => {
+      withKernels(subgroups, async () => {
         const shapes: [number[], (number | number[])[]][] = [
           [[5], [0]],
           [[70, 64], [0, 1, [0, 1]]],
@@ -82,7 +81,7 @@ for (const [name, software, subgroups] of SETS) {
   gpuTest(
     `scans and positions of extremes agree, by kernels for ${name}`,
     () =>
-      withKernels(software, subgroups, async () => {
+      withKernels(subgroups, async () => {
         const shapes: [number[], number][] = [
           [[5], 0],
           [[300], 0],
@@ -127,7 +126,7 @@ gpuTest("statistics are of the groups, not of a dimension that has as many eleme
 });
 
 gpuTest("gradients by columns take factors that are not aligned", () =>
-  withKernels(false, true, async () => {
+  withKernels(true, async () => {
     torch.manualSeed(4);
     const x = torch.randn(6, 4096), factors = torch.randn(4097), shifts = torch.randn(4096);
     const [ours, theirs] = [GPU, "cpu"].map((device) => {

@@ -9,7 +9,6 @@
  */
 
 import type { DType } from "../../base/dtype.ts";
-import { numelOf } from "../../base/shape.ts";
 import type { AttentionOperands, AttentionOptions, Strided } from "../backend.ts";
 import { attentionCode, type AttentionPass, COLUMNS, type Layout, Place, ROWS, tripsOf } from "./attention_code.ts";
 import type { Gpu } from "./gpu.ts";
@@ -18,11 +17,6 @@ import { floatWord, Operands } from "./operands.ts";
 
 /** The widest head that there are kernels for: a thread holds two rows' worth of it in registers. */
 const WIDEST = 128;
-/**
- * Scores from which on a software adapter takes these kernels, too: below, products from registers are faster there, while a
- * matrix of 256 MiB and more is better not made.
- */
-const MANY_SCORES = 2 ** 26;
 /** Bytes of workgroup memory of a kernel. */
 const MEMORY = 16384;
 /** Buffers of the largest kernel: operands, two numbers per row, the gradient and two results; and a mask. */
@@ -49,7 +43,6 @@ export function supportsAttention(gpu: Gpu, operands: AttentionOperands): boolea
     limits.maxComputeWorkgroupStorageSize < MEMORY || limits.maxStorageBuffersPerShaderStage < BUFFERS + (mask ? 1 : 0)
   ) return false;
   if (mask !== null && mask.dtype.kind !== "bool" && !mask.dtype.isFloatingPoint) return false;
-  if (gpu.software && numelOf(query.shape.slice(0, 3)) * key.shape[2] < MANY_SCORES) return false;
   if (query.dtype.name === "float32") return true;
   // What takes several dispatches is added up in its result, for which halves are too coarse: those are widened first.
   const tiles = Math.ceil(Math.max(query.shape[2], key.shape[2]) / COLUMNS);

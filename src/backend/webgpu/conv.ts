@@ -12,7 +12,6 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../backend.ts";
-import { directConv, directGradInput, directGradWeight } from "./direct.ts";
 import type { Gpu } from "./gpu.ts";
 import { IMPLICIT_PARAMETERS, runImplicit } from "./implicit.ts";
 import { checkDtype, load, Operands, sumType, word } from "./operands.ts";
@@ -131,7 +130,6 @@ export function conv(
   geometry: ConvGeometry,
 ): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.software) return directConv(gpu, x, weight, bias, out, geometry);
   const layout = new Layout(x.shape, out.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
   const [vx, vw, vo] = [x, weight, out].map((t) => place(layout, t));
@@ -171,7 +169,6 @@ ${store(vo, layout.join("plane", "o", layout.output), vb ? ` + ${read(vb, channe
 /** The gradient of {@linkcode conv} by its input. */
 export function convGradInput(gpu: Gpu, grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.software) return directGradInput(gpu, grad, weight, out, geometry);
   const layout = new Layout(out.shape, grad.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
   const [vg, vw, vo] = [grad, weight, out].map((t) => place(layout, t));
@@ -211,7 +208,6 @@ ${store(vo, layout.join("plane", "i", layout.input))}}`;
 /** The gradient of {@linkcode conv} by its weight. */
 export function convGradWeight(gpu: Gpu, grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
   if (numelOf(out.shape) === 0) return;
-  if (gpu.software) return directGradWeight(gpu, grad, x, out, geometry);
   const layout = new Layout(x.shape, grad.shape, out.shape, geometry);
   const type = sumType(out.dtype);
   const [vg, vx, vo] = [grad, x, out].map((t) => place(layout, t));

@@ -74,8 +74,8 @@ export class Gpu {
   readonly device: GPUDevice;
   /** What the adapter calls itself. */
   readonly name: string;
-  /** Whether the adapter runs on the CPU: kernels are chosen accordingly. Tests set it to try the other kernels. */
-  software: boolean;
+  /** Whether the adapter runs on the CPU, where loops end after a number of turns. */
+  readonly software: boolean;
   /** Whether kernels may use subgroup operations. Tests clear it to try the other kernels. */
   subgroups: boolean;
   /** Whether new float16 tensors are stored in two bytes an element. Tests clear it to try words. */

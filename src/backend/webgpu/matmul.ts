@@ -3,8 +3,7 @@
  *
  * Large products take the tiled kernel (`tiles.ts`), those with up to four rows or columns the one that reads the other
  * operand once (`vectors.ts`), and both are split along the depth where there would be too few workgroups to fill a GPU: the
- * parts are summed by a kernel of their own, in the same order every time. Software adapters have kernels of their own
- * (`registers.ts`).
+ * parts are summed by a kernel of their own, in the same order every time.
  *
  * @module
  */
@@ -14,9 +13,8 @@ import type { Epilogue, Strided } from "../backend.ts";
 import { type Ending, finishOf, type Target, writesVectors } from "./finish.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
-import { checkDtype, isPlain, Operands, sumType } from "./operands.ts";
+import { checkDtype, Operands, sumType } from "./operands.ts";
 import { type Plan, planOf } from "./plans.ts";
-import { matmulInRegisters, REGISTER_DEPTH } from "./registers.ts";
 import { PLANS, type Reads, STEP, TileAt, tileCode, type TileOperand } from "./tiles.ts";
 import { vectorCode, vectorLanes } from "./vectors.ts";
 
@@ -179,8 +177,7 @@ export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: nu
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0) return;
   const ending: Ending = { alpha, beta, epilogue: null, turned: false };
-  if (gpu.software) matmulInRegisters(gpu, a, b, out, ending);
-  else multiply(gpu, a, b, out, ending, planFor(a, out));
+  multiply(gpu, a, b, out, ending, planFor(a, out));
 }
 
 function planFor(a: Strided, out: Strided): Plan {
@@ -193,8 +190,6 @@ export function matmulEpilogue(gpu: Gpu, a: Strided, b: Strided, out: Strided, e
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0 || epilogue.columnSums !== null) return false;
   const ending: Ending = { alpha: 1, beta: 0, epilogue, turned: false };
-  if (!gpu.software) multiply(gpu, a, b, out, ending, planFor(a, out));
-  else if (isPlain(out.dtype) && a.shape[1] <= REGISTER_DEPTH) matmulInRegisters(gpu, a, b, out, ending);
-  else return false;
+  multiply(gpu, a, b, out, ending, planFor(a, out));
   return true;
 }

@@ -40,12 +40,12 @@ interface Plan {
   readonly shares: number;
 }
 
-function planOf(gpu: Gpu, x: Strided, outer: number, groups: number, run: number): Plan | null {
+function planOf(x: Strided, outer: number, groups: number, run: number): Plan | null {
   const columns = run === 1;
   const wide = !columns && run % 4 === 0 && x.offset % 4 === 0;
   const accesses = outer * run / (wide ? 4 : 1);
-  const threads = columns ? 1 : gpu.software ? 16 : 256;
-  const busy = columns ? BUSY * (gpu.software ? 4 : 64) : gpu.software ? 8 : BUSY;
+  const threads = columns ? 1 : 256;
+  const busy = columns ? BUSY * 64 : BUSY;
   const wanted = Math.min(Math.ceil(busy / groups), Math.ceil(accesses / (threads * SHARE)), MOST_SHARES);
   const shares = Math.max(1, wanted, Math.ceil(accesses / (threads * MOST)));
   return shares > MOST_SHARES ? null : { columns, wide, threads, shares };
@@ -62,7 +62,7 @@ export function moments(
   { groups, run }: NormGroups,
 ): boolean {
   checkDtype("moments", x.dtype);
-  const outer = numelOf(x.shape) / (groups * run), plan = planOf(gpu, x, outer, groups, run);
+  const outer = numelOf(x.shape) / (groups * run), plan = planOf(x, outer, groups, run);
   if (plan === null) return false;
   const { columns, wide, threads, shares } = plan, unit = wide ? 4 : 1;
   const partial = gpu.alloc(3 * shares * groups * 4);

@@ -33,8 +33,8 @@ function areRows(x: Strided, { groups, run }: NormGroups): boolean {
 }
 
 /** Whether rows are too few and long for a workgroup each: then `moments` and reductions split them. */
-function tooFew(gpu: Gpu, { groups, run }: NormGroups, rows: readonly Strided[], wide: boolean): boolean {
-  return !gpu.software && groups < FEW_ROWS && !holdsRows(gpu, run, rows, wide) && run >= LONG_ROW;
+function tooFew({ groups, run }: NormGroups, rows: readonly Strided[], wide: boolean): boolean {
+  return groups < FEW_ROWS && !holdsRows(run, rows, wide) && run >= LONG_ROW;
 }
 
 /** Operands of which some are missing: those that are there, and where each is among them. */
@@ -80,7 +80,7 @@ export function norm(
 ): boolean {
   if (!areRows(x, groups)) return false;
   const f = factorsOf(groups, weight !== null || bias !== null);
-  if (tooFew(gpu, groups, [x, out], f.wide)) return false;
+  if (tooFew(groups, [x, out], f.wide)) return false;
   const others = new Others();
   const [w, b] = [others.add(weight), others.add(bias)];
   const [m, d, v] = [others.add(statistics.mean), others.add(statistics.deviation), others.add(variance)];
@@ -194,10 +194,10 @@ export function normGrad(
   if (!areRows(x, groups) || (gradX === null && !columns)) return false;
   const f = factorsOf(groups, weight !== null || columns);
   const rows = [grad, x, ...(gradX ? [gradX] : [])].map((t) => asRows(t, groups));
-  if (tooFew(gpu, groups, rows, f.wide)) return false;
+  if (tooFew(groups, rows, f.wide)) return false;
   // Factors that are columns are read as rows are: where they are not aligned, rows are read one by one.
   const read = weight !== null && f.byColumn ? [...rows, weight] : rows;
-  if (columns && (!f.byColumn || !holdsRows(gpu, length, read, f.wide))) return false;
+  if (columns && (!f.byColumn || !holdsRows(length, read, f.wide))) return false;
   const others = new Others();
   const [w, m, d] = [weight, statistics.mean, statistics.deviation].map((t) => others.add(t));
   const parts = Math.min(MOST_PARTS, Math.ceil(groups.groups / PART_ROWS)), shape = [2 * parts * length];

@@ -52,8 +52,8 @@ export function pointwise(
   const layout = collapse(shape, all.map((x) => stridesIn(x, shape)));
   const count = layout.shape.reduce((a, b) => a * b, 1);
   if (count === 0) return;
-  // What is transposed against the output goes through tiles; a software adapter reads from its caches anyhow.
-  if (!gpu.software && tiledPointwise(gpu, program, layout.shape, layout.strides, all, scalars)) return;
+  // What is transposed against the output goes through tiles.
+  if (tiledPointwise(gpu, program, layout.shape, layout.strides, all, scalars)) return;
   const operands = new Operands();
   const slots = all.map((x) => operands.slot(x));
   const reads = vectorReads(layout, all, slots, inputs.length);

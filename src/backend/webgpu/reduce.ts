@@ -54,8 +54,8 @@ const SPLIT_FROM = 1 << 15;
 /** The fewest elements that one workgroup then takes, and about how many workgroups there are. */
 const SPLIT = 1 << 13;
 const PARTS = 1024;
-/** Threads that keep a GPU busy, and a software adapter; the fewest elements that a thread of a split line takes. */
-const BUSY = 1 << 16, BUSY_SOFTWARE = 1 << 12;
+/** Threads that keep a GPU busy; the fewest elements that a thread of a split line takes. */
+const BUSY = 1 << 16;
 const SHARE = 16;
 /** Lines, or vectors of them, that a workgroup across memory has side by side at most. */
 const TILE = 32;
@@ -135,7 +135,6 @@ interface Plan {
 }
 
 function planOf(
-  gpu: Gpu,
   program: Program,
   inputs: readonly Strided[],
   outer: Dims,
@@ -148,16 +147,14 @@ function planOf(
     const reads = vectorReads(program, inputs, outer, inner, outputs);
     const own = lines / (reads ? 4 : 1);
     let threads = 1;
-    // Software runs threads one after the other: it gains nothing by combining them.
-    if (!gpu.software) { while (threads < WORKGROUP && WORKGROUP / threads > Math.min(TILE, own)) threads *= 2; }
-    const busy = gpu.software ? BUSY_SOFTWARE : BUSY;
-    const wanted = Math.min(Math.ceil(busy / (own * threads)), Math.ceil(length / (SHARE * threads)));
+    while (threads < WORKGROUP && WORKGROUP / threads > Math.min(TILE, own)) threads *= 2;
+    const wanted = Math.min(Math.ceil(BUSY / (own * threads)), Math.ceil(length / (SHARE * threads)));
     return { across, reads, threads, chunks: Math.max(1, wanted, Math.ceil(length / (RUN * threads))) };
   }
-  // Short lines are one thread's work each; long ones a workgroup's, which software runs best when it is small.
-  const wide = length >= SHORT && !(gpu.software && lines >= 512);
-  let threads = wide ? gpu.software ? 16 : 32 : 1;
-  while (wide && !gpu.software && threads < WORKGROUP && threads * 8 < length) threads *= 2;
+  // Short lines are one thread's work each; long ones a workgroup's.
+  const wide = length >= SHORT;
+  let threads = wide ? 32 : 1;
+  while (wide && threads < WORKGROUP && threads * 8 < length) threads *= 2;
   const needed = Math.max(1, Math.ceil(length / (RUN * threads)));
   const few = length >= SPLIT_FROM && lines < 64;
   const chunks = few ? Math.max(needed, Math.min(Math.ceil(length / SPLIT), Math.ceil(PARTS / lines))) : needed;
@@ -183,7 +180,7 @@ export function reduce(
   const strides = inputs.map((x) => stridesIn(x, shape));
   const outer = collapse(keptShape, [...strides.map((s) => kept.map((d) => s[d])), ...outputs.map((x) => x.strides)]);
   const inner = collapse(reducedShape, strides.map((s) => reduced.map((d) => s[d])));
-  const plan = planOf(gpu, program, inputs, outer, inner, outputs);
+  const plan = planOf(program, inputs, outer, inner, outputs);
   const { across, reads, threads, chunks } = plan;
   const chunked = chunks > 1, unit = reads ? 4 : 1;
   const partial = chunked ? outputs.map(() => gpu.alloc(lines * chunks * 4)) : [];
@@ -433,7 +430,7 @@ function finish(
   which: number,
   x: Strided,
 ): void {
-  const tiled = chunks >= MANY_PARTS && !gpu.software;
+  const tiled = chunks >= MANY_PARTS;
   const threads = tiled ? WORKGROUP / TILE : 1, groups = Math.ceil(lines / TILE);
   const operands = new Operands([tiled ? groups : lines, chunks, lines, INFINITY]);
   const sizes = operands.push(...outer.shape);

@@ -2,8 +2,7 @@
  * Kernels over rows without gaps: how a row is spread over threads and held, and softmax with its gradient.
  *
  * The threads of a workgroup share a row, four elements at a time where rows are aligned, and hold it in registers if it is
- * short enough: then it is read once. Longer rows are read again in every pass; very short ones are one thread's work. A
- * software adapter has no use for registers or many threads: there a thread takes whole rows, where they are many.
+ * short enough: then it is read once. Longer rows are read again in every pass; very short ones are one thread's work.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { helpersOf } from "../../expr/print.ts";
 import { WGSL_HELPERS } from "../../expr/wgsl_prelude.ts";
 import type { Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
-import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, MAX_TRIPS, prelude } from "./kernel_text.ts";
+import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "./kernel_text.ts";
 import { checkDtype, Operands, ROUNDING, valueOf, word } from "./operands.ts";
 import { combination, type Combined } from "./subgroups.ts";
 
@@ -30,13 +29,8 @@ interface Spread {
   readonly held: number;
 }
 
-/** How a row of `accesses` accesses is spread, `length` being its elements and `passes` the times that it is gone through. */
-function spreadOf(gpu: Gpu, length: number, accesses: number, count: number, passes: number): Spread {
-  if (gpu.software) {
-    // Small workgroups run best, but all passes must keep within the trips allowed.
-    if (length < SHORT || count >= 512 && passes * length < MAX_TRIPS) return { threads: 1, held: 0 };
-    return { threads: passes * length < 16 * MAX_TRIPS ? 16 : MOST_THREADS, held: 0 };
-  }
+/** How a row of `length` elements in `accesses` accesses is spread. */
+function spreadOf(length: number, accesses: number): Spread {
   if (length < SHORT) return { threads: 1, held: 0 };
   let threads = 32;
   while (threads < MOST_THREADS && accesses > threads * WANTED) threads *= 2;
@@ -110,9 +104,9 @@ function isWide(length: number, rows: readonly Strided[]): boolean {
 }
 
 /** Whether a kernel's rows are held in registers, given how it is to be called. */
-export function holdsRows(gpu: Gpu, length: number, rows: readonly Strided[], wide = true): boolean {
+export function holdsRows(length: number, rows: readonly Strided[], wide = true): boolean {
   const unit = wide && isWide(length, rows) ? 4 : 1;
-  return spreadOf(gpu, length, length / unit, 1, 1).held > 0;
+  return spreadOf(length, length / unit).held > 0;
 }
 
 /** Runs a kernel over rows; gives the number of workgroups. */
@@ -130,7 +124,7 @@ export function runRows(gpu: Gpu, kernel: RowKernel): number {
   const mixed = others.some((x, k) => !columns.includes(k) && blocks.has(x.storage.block.address));
   const wide = kernel.wide !== false && !mixed && isWide(length, asRows);
   const unit = wide ? 4 : 1;
-  const spread = spreadOf(gpu, length, length / unit, count, kernel.passes);
+  const spread = spreadOf(length, length / unit);
   const walk = kernel.walk && spread.held > 0 ? kernel.walk(count) : 0;
   const places = new Operands([count, length / unit, walk, ...own]);
   const rowSlots = rows.map((x) => places.slot(x)), otherSlots = others.map((x) => places.slot(x));

@@ -68,9 +68,8 @@ function steps(threads: number): string {
   return text;
 }
 
-/** From how many lines on, and up to which length, one thread scans a line on a software adapter. */
-const SERIAL_LINES = 256;
-const SERIAL_LENGTH = 8192;
+/** From how many lines across memory on, and up to which length, one thread looks for a line's extreme. */
+const SERIAL_LINES = 256, SERIAL_LENGTH = 8192;
 /** Lines up to this long are always scanned by one thread. */
 const SHORT = 64;
 /** Fewer lines than this are split, into parts of at least so many elements, at most so many of them. */
@@ -139,7 +138,7 @@ ${write}    workgroupBarrier();
 
 /** The entry point of a kernel of which a workgroup takes a part of a line. */
 function partKernel(gpu: Gpu, s: Scan, mode: "whole" | "totals" | "run"): string {
-  const subgroups = gpu.subgroups && !gpu.software;
+  const subgroups = gpu.subgroups;
   const builtins = subgroups ? SUBGROUP_BUILTINS : "";
   const [values, places] = [s.buffers - 2, s.buffers - 1];
   const from = mode === "run" ? `  carry = bitcast<${s.type}>(b${values}[part]); carried = b${places}[part];\n` : "";
@@ -182,8 +181,8 @@ export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Str
   const others = x.shape.map((_, d) => d).filter((d) => d !== dim);
   const shape = others.map((d) => x.shape[d]);
   const lines = numelOf(shape);
-  // Short lines are a thread's work each; where they are many, a software adapter does longer ones so, too.
-  const serial = length <= SHORT || gpu.software && lines >= SERIAL_LINES && length <= SERIAL_LENGTH;
+  // Short lines are a thread's work each.
+  const serial = length <= SHORT;
   const split = !serial && lines < FEW_LINES && length > PART;
   const part = split ? Math.max(PART, Math.ceil(length / MOST_PARTS)) : length, parts = Math.ceil(length / part);
   const operands = new Operands([lines, rank === 0 ? 1 : length, MINUS_INFINITY, parts, part]);
@@ -213,7 +212,7 @@ ${indices ? `    b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}`,
   const dispatch = (mode: string, code: () => string, groups: [number, number, number]): void =>
     gpu.dispatch(
       `scan ${mode} ${kind} ${x.dtype.name} ${out.dtype.name} ${shape.length} ${slots.join("")} ${views.length} ` +
-        `${gpu.subgroups && !gpu.software}`,
+        `${gpu.subgroups}`,
       code,
       operands.blocks,
       operands.parameters,

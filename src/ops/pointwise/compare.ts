@@ -144,14 +144,16 @@ async function every(x: Tensor): Promise<boolean> {
 export const allclose: Op<typeof CloseArgs, Promise<boolean>> = op(
   "allclose",
   CloseArgs,
-  (input, args) => unread("allclose", everyClose(input, args)),
+  (input, { other, rtol, atol, equalNan }) => {
+    checkTensor("allclose", "other", other);
+    return unread("allclose", everyOne(isclose(input.detach(), other.detach(), rtol, atol, equalNan)));
+  },
 );
 
-async function everyClose(input: Tensor, { other, rtol, atol, equalNan }: Readonly<CloseArgs>): Promise<boolean> {
-  checkTensor("allclose", "other", other);
-  const close = isclose(input.detach(), other.detach(), rtol, atol, equalNan);
-  const result = await every(close);
-  close.dispose();
+/** Whether all of a temporary tensor's elements are true. */
+async function everyOne(x: Tensor): Promise<boolean> {
+  const result = await every(x);
+  x.dispose();
   return result;
 }
 
@@ -171,17 +173,12 @@ export class EqualArgs {
 export const equal: Op<typeof EqualArgs, Promise<boolean>> = op(
   "equal",
   EqualArgs,
-  (input, { other }) => unread("equal", everyEqual(input, other)),
+  (input, { other }) => {
+    checkTensor("equal", "other", other);
+    if (!sameShape(input.shape, other.shape)) return unread("equal", Promise.resolve(false));
+    return unread("equal", everyOne(eq(input.detach(), other.detach())));
+  },
 );
-
-async function everyEqual(input: Tensor, other: Tensor): Promise<boolean> {
-  checkTensor("equal", "other", other);
-  if (!sameShape(input.shape, other.shape)) return false;
-  const same = eq(input.detach(), other.detach());
-  const result = await every(same);
-  same.dispose();
-  return result;
-}
 
 /** Whether both are true (not 0). */
 export const logicalAnd: BinaryFunction = logic("logicalAnd", (x, y) => x.logicalAnd(y));

@@ -94,7 +94,7 @@ function rowOrder(rows: Tensor): Tensor {
   return order;
 }
 
-async function runs(
+function runs(
   op: string,
   input: Tensor,
   dim: number | null,
@@ -108,8 +108,8 @@ async function runs(
   const items = dim === null ? reshapeTo(x, [-1]) : x;
   const n = items.ndim === 0 ? 1 : items.shape[d];
   const { order, starts } = scope(() => unrecorded(() => findRuns(items, d, n, sorts)));
-  const count = n === 0 ? 0 : await starts.storage.backend.countNonzero(starts);
-  const made = () => {
+  const counted = n === 0 ? Promise.resolve(0) : starts.storage.backend.countNonzero(starts);
+  const made = (count: number) => {
     const firsts = reshapeTo(coordinates(starts, count), [-1]);
     const chosen = order === null ? firsts : order.indexSelect(0, firsts);
     const out = [items.ndim === 0 ? items.clone() : items.indexSelect(d, chosen)];
@@ -124,9 +124,11 @@ async function runs(
     }
     return out.length === 1 ? out[0] : out;
   };
-  const result = unrecorded(() => scope(made));
-  for (const used of [order, starts]) used?.dispose();
-  return result;
+  return counted.then((count) => {
+    const result = unrecorded(() => scope(() => made(count)));
+    for (const used of [order, starts]) used?.dispose();
+    return result;
+  });
 }
 
 /** The order that puts equal slices side by side (`null`: as they are), and where a new value starts in it. */

@@ -18,19 +18,24 @@ namespace {
 struct Plan {
   int n, istride, idist, ostride, odist, type, batch;
   CUstream stream;
+  void *memory;
 };
 
 std::map<cufftHandle, Plan> plans;
 
+size_t item_of(int type) { return type == CUFFT_Z2Z ? 16 : 8; }
+
+/* The input's line goes through the plan's memory, so that plans which share it spoil each other as on a device. */
 template <typename T>
 void run(const Plan &p, const std::complex<T> *from, std::complex<T> *to, int direction) {
-  std::vector<std::complex<double>> roots(p.n), line(p.n);
+  std::vector<std::complex<double>> roots(p.n);
+  auto *line = (std::complex<T> *)p.memory;
   for (int k = 0; k < p.n; k++) roots[k] = std::polar(1.0, direction * 2 * M_PI * k / p.n);
   for (int64_t b = 0; b < p.batch; b++) {
     for (int64_t j = 0; j < p.n; j++) line[j] = from[b * p.idist + j * p.istride];
     for (int64_t k = 0; k < p.n; k++) {
       std::complex<double> sum = 0;
-      for (int64_t j = 0; j < p.n; j++) sum += line[j] * roots[j * k % p.n];
+      for (int64_t j = 0; j < p.n; j++) sum += std::complex<double>(line[j]) * roots[j * k % p.n];
       to[b * p.odist + k * p.ostride] = std::complex<T>(sum);
     }
   }
@@ -43,6 +48,7 @@ cufftResult execute(cufftHandle handle, int type, void *from, void *to, int dire
   Plan p = found->second;
   if (p.type != type) return FFT_INVALID_TYPE;
   if (direction != FFT_FORWARD && direction != FFT_INVERSE) return FFT_INVALID_VALUE;
+  if (!p.memory) return FFT_EXEC_FAILED;
   size_t item = sizeof(std::complex<T>);
   if ((uintptr_t)from % item || (uintptr_t)to % item || from == to) return FFT_INVALID_VALUE;
   size_t in = (size_t)(p.batch - 1) * p.idist + (size_t)(p.n - 1) * p.istride + 1;
@@ -60,17 +66,38 @@ EXPORT cufftResult cufftGetVersion(int *version) {
   return CUFFT_SUCCESS;
 }
 
-EXPORT cufftResult cufftPlanMany(cufftHandle *plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed,
-                                 int ostride, int odist, int type, int batch) {
-  if (!plan || !n || rank != 1) return FFT_INVALID_VALUE;
+EXPORT cufftResult cufftCreate(cufftHandle *plan) {
+  static cufftHandle next = 1;
+  if (!plan) return FFT_INVALID_VALUE;
+  *plan = next++;
+  plans[*plan] = {};
+  return CUFFT_SUCCESS;
+}
+
+EXPORT cufftResult cufftSetAutoAllocation(cufftHandle plan, int automatic) {
+  if (!plans.count(plan)) return FFT_INVALID_PLAN;
+  return automatic ? FFT_INVALID_VALUE : CUFFT_SUCCESS; /* the shim gives the memory itself */
+}
+
+EXPORT cufftResult cufftMakePlanMany(cufftHandle plan, int rank, int *n, int *inembed, int istride, int idist, int *onembed,
+                                     int ostride, int odist, int type, int batch, size_t *bytes) {
+  if (!plans.count(plan)) return FFT_INVALID_PLAN;
+  if (!bytes || !n || rank != 1) return FFT_INVALID_VALUE;
   if (n[0] < 1 || batch < 1) return FFT_INVALID_SIZE;
   if (type != CUFFT_C2C && type != CUFFT_Z2Z) return FFT_INVALID_TYPE;
   /* Without these, cuFFT takes lines for dense. */
   if (!inembed || !onembed) istride = ostride = 1, idist = odist = n[0];
   if (istride < 1 || ostride < 1) return FFT_INVALID_VALUE;
-  static cufftHandle next = 1;
-  *plan = next++;
-  plans[*plan] = {n[0], istride, idist, ostride, odist, type, batch, nullptr};
+  plans[plan] = {n[0], istride, idist, ostride, odist, type, batch, nullptr, nullptr};
+  *bytes = item_of(type) * n[0];
+  return CUFFT_SUCCESS;
+}
+
+EXPORT cufftResult cufftSetWorkArea(cufftHandle plan, void *memory) {
+  auto found = plans.find(plan);
+  if (found == plans.end()) return FFT_INVALID_PLAN;
+  if (!owns(memory, item_of(found->second.type) * found->second.n)) return FFT_INVALID_VALUE;
+  found->second.memory = memory;
   return CUFFT_SUCCESS;
 }
 

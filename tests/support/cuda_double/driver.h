@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "double.h"
@@ -24,6 +25,7 @@ struct CUstream_st {
   CUctx_st *context;
   std::deque<Work> queue = {};
   CUgraph_st *capture = nullptr; /* what is launched goes here */
+  std::thread::id capturer;      /* the thread that captures: the mode is thread-local */
   bool invalid = false;          /* something was called that a capture does not allow */
   bool origin = false;           /* the capture began here, not by waiting for an event of it */
   size_t captured = 0, joined = 0; /* pieces of work captured, and how many of them the origin waits for */
@@ -79,7 +81,7 @@ CUresult drain_context(CUctx_st *context);
 /* Puts work on a stream, or into the graph that is captured. */
 CUresult put(CUstream stream, Work work);
 CUstream_st *stream_of(CUstream stream);
-/* Whether a stream captures and the thread is not in the relaxed mode; such a call invalidates the capture. */
+/* Whether the thread captures, and is not in the relaxed mode; such a call invalidates the capture. */
 bool refuse_capture();
 
 /* Failures to come, counted down by the calls they are for: 0 none, 1 the next. */

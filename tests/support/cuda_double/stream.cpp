@@ -80,8 +80,12 @@ long long graph_launches;
 
 bool refuse_capture() {
   if (capture_mode == CU_STREAM_CAPTURE_MODE_RELAXED) return false;
-  for (CUstream_st *stream : capturing) stream->invalid = true;
-  return !capturing.empty();
+  bool own = false;
+  for (CUstream_st *stream : capturing) {
+    if (stream->capturer != std::this_thread::get_id()) continue;
+    own = stream->invalid = true;
+  }
+  return own;
 }
 
 CUresult drain(CUstream_st *stream, const std::function<bool()> &enough) {
@@ -155,6 +159,7 @@ static CUresult wait_captured(CUstream_st *stream, CUevent_st *event) {
     stream->capture = event->captured;
     stream->invalid = stream->origin = false;
     stream->captured = stream->joined = 0;
+    stream->capturer = std::this_thread::get_id();
     capturing.insert(stream);
   }
   if (stream->origin) event->stream->joined = std::max(event->stream->joined, event->after);
@@ -249,6 +254,7 @@ EXPORT CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
   stream->invalid = false;
   stream->origin = true;
   stream->captured = stream->joined = 0;
+  stream->capturer = std::this_thread::get_id();
   capturing.insert(stream);
   return CUDA_SUCCESS;
 }
