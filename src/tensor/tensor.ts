@@ -63,10 +63,10 @@ export class Tensor implements Strided {
    * @internal
    */
   readonly storage: Storage;
-  private _shape: readonly number[];
-  private _strides: readonly number[];
-  private _offset: number;
-  private _dtype: DType;
+  #shape: readonly number[];
+  #strides: readonly number[];
+  #offset: number;
+  #dtype: DType;
   /** Whether the tensor is contiguous: elements lie in row-major order without gaps. */
   readonly dense: boolean;
   /**
@@ -81,10 +81,10 @@ export class Tensor implements Strided {
       const own = target as { -readonly [K in "storage" | "dense"]: Tensor[K] };
       own.storage = source.storage;
       own.dense = source.dense;
-      target._shape = source._shape;
-      target._strides = source._strides;
-      target._offset = source._offset;
-      target._dtype = source._dtype;
+      target.#shape = source.#shape;
+      target.#strides = source.#strides;
+      target.#offset = source.#offset;
+      target.#dtype = source.#dtype;
     };
   }
 
@@ -103,31 +103,31 @@ export class Tensor implements Strided {
   ) {
     checkGeometry("Tensor", shape, strides, offset, storage.nbytes / dtype.itemsize);
     this.storage = storage;
-    this._shape = shape;
-    this._strides = strides;
-    this._offset = offset;
-    this._dtype = dtype;
+    this.#shape = shape;
+    this.#strides = strides;
+    this.#offset = offset;
+    this.#dtype = dtype;
     this.dense = dense;
   }
 
   /** The size of each dimension; `[]` for a 0-d tensor. */
   get shape(): readonly number[] {
-    return this._shape;
+    return this.#shape;
   }
 
   /** The stride of each dimension: how far apart neighbours along it lie in the storage, in elements. */
   get strides(): readonly number[] {
-    return this._strides;
+    return this.#strides;
   }
 
   /** The storage offset: the position of the first element in the storage, in elements. */
   get offset(): number {
-    return this._offset;
+    return this.#offset;
   }
 
   /** The type of the elements. */
   get dtype(): DType {
-    return this._dtype;
+    return this.#dtype;
   }
 
   /** The device that holds the values. */
