@@ -428,6 +428,8 @@ export { i0 } from "./src/ops/pointwise/special.ts";
 
 // Data, files
 export * as io from "./src/io/mod.ts";
+export { load, type MapLocation, save } from "./src/io/checkpoint.ts";
+export type { LoadCheckpointArgs, SaveCheckpointArgs } from "./src/io/checkpoint.ts";
 export * as utils from "./src/utils/mod.ts";
 
 // Products

@@ -17,6 +17,7 @@ interface Modules {
   "node:timers": { setImmediate(fn: () => void): unknown };
   "node:v8": { setFlagsFromString(flag: string): void };
   "node:vm": { runInNewContext(code: string): unknown };
+  "node:zlib": { crc32(bytes: Uint8Array, value: number): number };
 }
 
 /** A built-in module that Deno and Node share, or `undefined` where there is none (in a browser). */
@@ -64,6 +65,44 @@ export function collectNow(): void {
     collect = (builtin("node:vm")?.runInNewContext("gc") ?? null) as (() => void) | null;
   }
   collect?.();
+}
+
+// ---------------------------------------------------------------- checksums and compression
+
+let checksums: readonly number[] | null = null;
+
+/** The table of the CRC-32 of each byte. */
+function checksumTable(): readonly number[] {
+  return checksums ??= Array.from({ length: 256 }, (_, n) => {
+    for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+    return n >>> 0;
+  });
+}
+
+/** The CRC-32 of bytes that come after those of which `before` is the CRC-32. */
+export function crc32(bytes: Uint8Array, before: number): number {
+  const native = builtin("node:zlib")?.crc32;
+  if (native !== undefined) return native(bytes, before);
+  const table = checksumTable();
+  let crc = ~before;
+  for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** What deflated bytes unpack to; `null` where that is not `size` bytes. */
+export async function inflate(bytes: Uint8Array<ArrayBuffer>, size: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const out = new Uint8Array(size);
+  let at = 0;
+  try {
+    for await (const part of new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))) {
+      if (at + part.length > size) return null;
+      out.set(part, at);
+      at += part.length;
+    }
+  } catch {
+    return null;
+  }
+  return at === size ? out : null;
 }
 
 // ---------------------------------------------------------------- permissions, environment, machine

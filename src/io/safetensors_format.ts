@@ -101,14 +101,13 @@ export function dataStartOf(start: Uint8Array, fileBytes: number, origin: Origin
   if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) {
     throw bad(
       origin,
-      "it is a zip archive, which torch.save writes (.pt, .pth); in Python, load it and save it with safetensors.torch.save_file",
+      "it is a zip archive, which torch.save writes (.pt, .pth); read it by torch.load()",
     );
   }
   if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5 && (start[2] === 0x8a || start[2] === 0x95)) {
     throw bad(
       origin,
-      "it is a pickle, which older versions of torch.save write (.pt, .pth); in Python, load it and save it with " +
-        "safetensors.torch.save_file",
+      "it is a pickle, which older versions of torch.save write (.pt, .pth); read it by torch.load()",
     );
   }
   const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);

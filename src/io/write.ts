@@ -27,6 +27,9 @@ import {
 } from "../base/platform.ts";
 import { explain, localPath } from "./files.ts";
 
+/** The bytes of a file, part by part; they may be made while they are written. */
+export type Parts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /** As many symbolic links in a row as Linux follows. */
 const MOST_LINKS = 40;
 
@@ -115,8 +118,8 @@ async function makeTemporary(folder: string, prefix: string, hidden: boolean): P
   }
 }
 
-async function writeAll(file: OpenFile, parts: Iterable<Uint8Array>): Promise<void> {
-  for (const part of parts) {
+async function writeAll(file: OpenFile, parts: Parts): Promise<void> {
+  for await (const part of parts) {
     let written = 0;
     while (written < part.length) written += await file.write(part.subarray(written));
   }
@@ -128,7 +131,7 @@ async function writeAll(file: OpenFile, parts: Iterable<Uint8Array>): Promise<vo
  *
  * @param op the public function, for error messages
  */
-export async function writeBytes(op: string, path: string | URL, parts: Iterable<Uint8Array>): Promise<void> {
+export async function writeBytes(op: string, path: string | URL, parts: Parts): Promise<void> {
   const local = localPath(op, path);
   if (local === null) throw new ArgumentError(`${op}(): files are written on this machine only: "${path}"`);
   let temporary: Temporary | null = null, renamed = false;
