@@ -14,19 +14,20 @@ import { withGrad } from "../autograd/mode.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { type Args, call } from "../base/call.ts";
 import { Device, device as parseDevice } from "../base/device.ts";
-import { bool, DType } from "../base/dtype.ts";
+import { DType } from "../base/dtype.ts";
 import { ArgumentError, describe, DeviceError, FormatError, nameCall } from "../base/errors.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { makeView } from "../ops/core/view_core.ts";
 import { bytes as readBytesOf } from "../ops/create/convert.ts";
-import { empty, fromBytes } from "../ops/create/creation.ts";
+import { empty } from "../ops/create/creation.ts";
 import { outsideScopes, type Storage } from "../tensor/storage.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { type Checkpoint, readCheckpoint, STORAGE_NAMES, type StorageSpec, TensorSpec } from "./checkpoint_read.ts";
-import { FileSlices, localPath, readBytes, type Source } from "./files.ts";
+import { fill, PART } from "./fill.ts";
+import { FileSlices, inMemory, localPath, readBytes, type Source } from "./files.ts";
 import { pickle, PickleCall, PickleName, PickleOutside, PickleTuple } from "./pickle.ts";
 import { writeBytes } from "./write.ts";
-import { type Origin, type Slices, type ZipFile, zipParts } from "./zip.ts";
+import { type Origin, type ZipFile, zipParts } from "./zip.ts";
 
 /**
  * Where tensors go: a device for all, a device for each that they were saved from (`{ "cuda:0": "cpu" }`), or a function
@@ -66,8 +67,6 @@ export class SaveCheckpointArgs {
 const loadArgs = call("load", LoadCheckpointArgs);
 const saveArgs = call("save", SaveCheckpointArgs);
 
-/** Bytes read at once from a storage. */
-const PART = 2 ** 24;
 /** Where the bytes of a storage begin in the file, as PyTorch aligns them. */
 const ALIGNMENT = 64;
 
@@ -115,10 +114,6 @@ export async function load<T = unknown>(...args: Args<typeof LoadCheckpointArgs>
   }
   using file = await FileSlices.open("load", path);
   return await build(await readCheckpoint(file, origin), origin, wanted, placed) as T;
-}
-
-function inMemory(bytes: Uint8Array<ArrayBuffer>): Slices {
-  return { size: bytes.length, read: (begin, end) => Promise.resolve(bytes.slice(begin, end)) };
 }
 
 function wantedBy(only: LoadCheckpointArgs["only"]): (place: string) => boolean {
@@ -192,7 +187,7 @@ class Loader {
     }
     const base = outsideScopes(() => this.#allocate(storage, dtype));
     try {
-      await this.#fill(base, storage);
+      await fill(base, this.#checkpoint.parts(storage, PART), this.#checkpoint.bigEndian);
     } catch (error) {
       base.dispose();
       throw error;
@@ -213,32 +208,10 @@ class Loader {
     }
   }
 
-  async #fill(base: Tensor, storage: StorageSpec): Promise<void> {
-    const { dtype, device } = base;
-    let at = 0;
-    for await (const part of this.#checkpoint.parts(storage, PART)) {
-      if (this.#checkpoint.bigEndian) reverseEach(part, dtype.isComplex ? dtype.itemsize / 2 : dtype.itemsize);
-      if (dtype === bool) { for (let i = 0; i < part.length; i++) part[i] = part[i] === 0 ? 0 : 1; }
-      const count = part.length / dtype.itemsize, from = at;
-      withGrad(false, () =>
-        outsideScopes(() => {
-          const piece = fromBytes(part, [count], dtype, { device });
-          base.narrow(0, from, count).copy_(piece);
-          piece.dispose();
-        }));
-      at += count;
-    }
-  }
-
   /** Releases what was made, for a failure. */
   dispose(): void {
     for (const base of this.#bases.values()) base.dispose();
   }
-}
-
-/** Reverses the bytes of each number. */
-function reverseEach(bytes: Uint8Array, size: number): void {
-  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
 
 /** The value of a checkpoint with its tensors. */
@@ -273,12 +246,12 @@ async function withTensors(value: unknown, loader: Loader, wanted: (place: strin
     return item;
   };
   const result = await made(value, "");
-  for (let next = left.pop(); next !== undefined; next = left.pop()) await fill(...next, made);
+  for (let next = left.pop(); next !== undefined; next = left.pop()) await replaceItems(...next, made);
   return result ?? null;
 }
 
 /** Replaces the items of one container. */
-async function fill(
+async function replaceItems(
   container: object,
   place: string,
   made: (item: unknown, place: string) => Promise<unknown>,

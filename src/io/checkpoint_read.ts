@@ -15,7 +15,8 @@ import { type Device, device as parseDevice } from "../base/device.ts";
 import { DType, DTYPES } from "../base/dtype.ts";
 import { DTypeError, FormatError } from "../base/errors.ts";
 import { type Builder, EndsEarly, itemsOf, newDictionary, type Permitted, unpickle } from "./unpickle.ts";
-import { isZip, type Origin, type Slices, ZipArchive } from "./zip.ts";
+import type { Slices } from "./files.ts";
+import { isZip, type Origin, ZipArchive } from "./zip.ts";
 
 /** A storage in the file. */
 export class StorageSpec {

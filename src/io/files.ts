@@ -64,8 +64,21 @@ export async function readBytes(op: string, source: Source): Promise<Uint8Array<
   }
 }
 
+/** Bytes that can be read in parts: an open file, or bytes in memory. */
+export interface Slices {
+  /** How many there are. */
+  readonly size: number;
+  /** The bytes from `begin` to `end`; fewer where the file has become shorter. */
+  read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Bytes in memory; every read is a copy. */
+export function inMemory(bytes: Uint8Array<ArrayBuffer>): Slices {
+  return { size: bytes.length, read: (begin, end) => Promise.resolve(bytes.slice(begin, end)) };
+}
+
 /** A file opened for reading some of its bytes. */
-export class FileSlices implements Disposable {
+export class FileSlices implements Slices, Disposable {
   /** The size of the file in bytes when it was opened. */
   readonly size: number;
   readonly #file: OpenFile;

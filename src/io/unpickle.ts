@@ -54,7 +54,12 @@ const MARK: unique symbol = Symbol("mark");
 const NEWEST = 5;
 /** The longest whole number, in bytes. */
 const MOST_DIGITS = 4096;
-const utf8 = new TextDecoder("utf-8", { fatal: true }), latin1 = new TextDecoder("latin1");
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes as the characters of these numbers; the decoder of that name in JavaScript is Windows'. */
+function latin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
 
 /** A pickle's value, and where the pickle ends. */
 export interface Unpickled {
@@ -142,7 +147,7 @@ class Machine {
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.at);
     if (end < 0) throw new EndsEarly(this.bad("a line of its pickle does not end").message);
-    const line = latin1.decode(this.take(end - this.at));
+    const line = latin1(this.take(end - this.at));
     this.at++;
     return line;
   }
@@ -158,7 +163,7 @@ class Machine {
 
   /** Bytes that Python 2 took for a text. */
   oldText(size: 1 | 4): string {
-    return latin1.decode(this.take(this.whole(size)));
+    return latin1(this.take(this.whole(size)));
   }
 
   /** A whole number of any length, two's complement, least byte first. */

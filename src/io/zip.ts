@@ -11,14 +11,7 @@
 
 import { FormatError } from "../base/errors.ts";
 import { crc32, inflate } from "../base/platform.ts";
-
-/** Bytes that can be read in parts: an open file, or bytes in memory. */
-export interface Slices {
-  /** How many there are. */
-  readonly size: number;
-  /** The bytes from `begin` to `end`; fewer where the file has become shorter. */
-  read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-}
+import type { Slices } from "./files.ts";
 
 /** Who reads, and what: for messages. */
 export interface Origin {

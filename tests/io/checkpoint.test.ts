@@ -7,7 +7,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIn
 import * as torch from "../../mod.ts";
 import { pickle } from "../../src/io/pickle.ts";
 import { unpickle } from "../../src/io/unpickle.ts";
-import { type Slices, ZipArchive, zipParts } from "../../src/io/zip.ts";
+import { inMemory } from "../../src/io/files.ts";
+import { ZipArchive, zipParts } from "../../src/io/zip.ts";
 import { stream } from "../cpu/arrays.ts";
 
 const { nn, optim } = torch;
@@ -291,8 +292,7 @@ async function rebuilt(
   bytes: Uint8Array<ArrayBuffer>,
   change: (text: string) => string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const source: Slices = { size: bytes.length, read: (a, b) => Promise.resolve(bytes.slice(a, b)) };
-  const archive = await ZipArchive.open(source, { op: "test", file: "the data" });
+  const archive = await ZipArchive.open(inMemory(bytes), { op: "test", file: "the data" });
   const files = await Promise.all([...archive.entries.values()].map(async (entry) => {
     const own = await archive.read(entry);
     if (!entry.name.endsWith("data.pkl")) return { name: entry.name, bytes: own };
@@ -306,8 +306,7 @@ async function rebuilt(
 
 Deno.test("load() reads numbers whose greatest byte comes first", async () => {
   const file = await Deno.readFile(`${FOLDER}tensor_only.pt`);
-  const source: Slices = { size: file.length, read: (a, b) => Promise.resolve(file.slice(a, b)) };
-  const archive = await ZipArchive.open(source, { op: "test", file: "the data" });
+  const archive = await ZipArchive.open(inMemory(file), { op: "test", file: "the data" });
   const files = [];
   for (const entry of archive.entries.values()) {
     let bytes: Uint8Array = await archive.read(entry);
