@@ -9,7 +9,7 @@
 
 import "../ops/attach.ts";
 import { bytesOf } from "../base/bytes.ts";
-import { type Args, call, isPlainObject } from "../base/call.ts";
+import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, type DTypeName, DTYPES } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, FormatError, show } from "../base/errors.ts";
@@ -46,6 +46,7 @@ export class SaveNumpyArgs {
 
 const loadArgs = call("numpy.load", LoadNumpyArgs);
 const saveArgs = call("numpy.save", SaveNumpyArgs);
+const savezArgs = call("numpy.savez", NoArgs);
 
 /** NumPy's codes of element types, without the order of bytes. */
 const CODES: Readonly<Record<string, string>> = {
@@ -234,8 +235,13 @@ export async function save(...args: Args<typeof SaveNumpyArgs>): Promise<void> {
  * @param arrays the tensors by name
  * @throws {DTypeError} if NumPy lacks the dtype of one (bfloat16, float8)
  */
-export async function savez(file: string | URL, arrays: Readonly<Record<string, Tensor>>): Promise<void> {
+export async function savez(
+  file: string | URL,
+  arrays: Readonly<Record<string, Tensor>>,
+  ...args: Args<typeof NoArgs>
+): Promise<void> {
   const op = "numpy.savez";
+  savezArgs(args);
   if (!isPlainObject(arrays)) {
     throw new ArgumentError(`${op}(): arrays must be an object of tensors: ${describe(arrays)}`);
   }
