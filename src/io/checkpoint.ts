@@ -20,6 +20,7 @@ import { Parameter } from "../nn/parameter.ts";
 import { makeView } from "../ops/core/view_core.ts";
 import { bytes as readBytesOf } from "../ops/create/convert.ts";
 import { empty } from "../ops/create/creation.ts";
+import { yieldToFinalizers } from "../tensor/pressure.ts";
 import { outsideScopes, type Storage } from "../tensor/storage.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { type Checkpoint, readCheckpoint, STORAGE_NAMES, type StorageSpec, TensorSpec } from "./checkpoint_read.ts";
@@ -208,6 +209,13 @@ class Loader {
     }
   }
 
+  /** Lets the collector run, as every read does. */
+  async yield(): Promise<void> {
+    for (const backend of new Set([...this.#bases.values()].map((x) => x.storage.backend))) {
+      await yieldToFinalizers(backend);
+    }
+  }
+
   /** Releases what was made, for a failure. */
   dispose(): void {
     for (const base of this.#bases.values()) base.dispose();
@@ -223,7 +231,9 @@ async function build(
 ): Promise<unknown> {
   const loader = new Loader(checkpoint, origin, placed);
   try {
-    return await withTensors(checkpoint.value, loader, wanted);
+    const value = await withTensors(checkpoint.value, loader, wanted);
+    await loader.yield();
+    return value;
   } catch (error) {
     loader.dispose();
     throw error;
