@@ -91,7 +91,7 @@ export interface NormStatistics {
   /** Means; `null` if nothing is subtracted (root mean square). */
   readonly mean: Strided | null;
   /** `1 / √(variance + eps)`. */
-  readonly deviation: Strided;
+  readonly rstd: Strided;
 }
 
 /** What attention reads, as views of four dimensions: the batch, heads, positions, and the width of a head. */
@@ -375,7 +375,7 @@ export interface Backend {
 
   // Normalisations (optional: composed in src/ops where absent, and where they give `false` without having done anything)
   /**
-   * `out = (x - mean) · deviation · weight + bias` by the mean and variance of each group, which are written, too. Groups are
+   * `out = (x - mean) · rstd · weight + bias` by the mean and variance of each group, which are written, too. Groups are
    * rows; all dense and floating, weight and bias of one dtype, at least one element.
    *
    * @param variance receives the variances (not corrected), where given
@@ -408,7 +408,7 @@ export interface Backend {
   moments?(
     x: Strided,
     mean: Strided,
-    deviation: Strided,
+    rstd: Strided,
     variance: Strided | null,
     eps: number,
     groups: NormGroups,

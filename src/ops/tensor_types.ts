@@ -150,7 +150,7 @@ export class TypedSizeArgs {
 export interface TensorType {
   /** A tensor of values; of numbers that are not in an array, an uninitialised tensor of these sizes. */
   (...args: SpreadArgs<typeof TypedSizeArgs> | Args<typeof TypedDataArgs>): Tensor;
-  /** The same. */
+  /** The same tensors, called with `new`. */
   new (...args: SpreadArgs<typeof TypedSizeArgs> | Args<typeof TypedDataArgs>): Tensor;
   /** The dtype of the tensors. */
   readonly dtype: DType;

@@ -294,12 +294,12 @@ export class CudaBackend implements Backend {
   moments(
     x: Strided,
     mean: Strided,
-    deviation: Strided,
+    rstd: Strided,
     variance: Strided | null,
     eps: number,
     groups: NormGroups,
   ): boolean {
-    return moments(this.stream, x, mean, deviation, variance, eps, groups);
+    return moments(this.stream, x, mean, rstd, variance, eps, groups);
   }
 }
 

@@ -26,7 +26,7 @@ export function moments(
   stream: CudaStream,
   x: Strided,
   mean: Strided,
-  deviation: Strided,
+  rstd: Strided,
   variance: Strided | null,
   eps: number,
   { groups, run }: NormGroups,
@@ -44,7 +44,7 @@ export function moments(
     stream.kernel(`moments ${dtype.name} ${vector}`, name, () => momentsSource(dtype, vector));
   const args = new Arguments(outer, groups, run, shares);
   args.doubles.push([5, eps]);
-  [x, mean, deviation, variance].forEach((t, k) => args.slots[SIZES + k] = t === null ? 0 : addressOf(t));
+  [x, mean, rstd, variance].forEach((t, k) => args.slots[SIZES + k] = t === null ? 0 : addressOf(t));
   stream.withScratch(shares * groups * 3 * mean.dtype.itemsize, (workspace) => {
     args.slots[4] = workspace;
     args.launch(stream, kernel(columns ? "columns" : "planes"), MOMENT_THREADS, side, shares);

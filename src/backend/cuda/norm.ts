@@ -83,7 +83,7 @@ export function norm(
   const kernel = stream.kernel(key, "forward", () => normForwardSource(x.dtype, w, variant));
   const args = new Arguments(length, rows, affine ? period : 1, perRow, factorRun);
   args.doubles.push([5, eps]);
-  setOperands(args, [x, weight, bias, out, statistics.mean, statistics.deviation, variance]);
+  setOperands(args, [x, weight, bias, out, statistics.mean, statistics.rstd, variance]);
   const blocks = Math.ceil(rows / (plan.threads / plan.team));
   args.launch(stream, kernel, plan.threads, blocks, 1, 1, planBytes(plan, length, itemsize, 1));
   return true;
@@ -127,7 +127,7 @@ export function normGrad(
     : wanted;
   const args = new Arguments(length, rows, weight === null ? 1 : period, perRow, factorRun, 0, blocks);
   args.doubles.push([7, 1 / length]);
-  setOperands(args, [grad, x, weight, statistics.mean, statistics.deviation, gradX, gradWeight, gradBias]);
+  setOperands(args, [grad, x, weight, statistics.mean, statistics.rstd, gradX, gradWeight, gradBias]);
   const backward = kernel("backward");
   const bytes = planBytes(plan, length, itemsize, 2);
   if (!columns) {
@@ -135,7 +135,7 @@ export function normGrad(
     return true;
   }
   const sums = kernel("columns");
-  stream.withScratch(2 * blocks * length * statistics.deviation.dtype.itemsize, (scratch) => {
+  stream.withScratch(2 * blocks * length * statistics.rstd.dtype.itemsize, (scratch) => {
     args.slots[5] = scratch;
     args.launch(stream, backward, plan.threads, blocks);
     args.launch(stream, sums, COLUMN_THREADS, Math.ceil(length / 32));

@@ -280,12 +280,12 @@ export class WebGpuBackend implements Backend {
   moments(
     x: Strided,
     mean: Strided,
-    deviation: Strided,
+    rstd: Strided,
     variance: Strided | null,
     eps: number,
     groups: NormGroups,
   ): boolean {
-    return moments(this.gpu, x, mean, deviation, variance, eps, groups);
+    return moments(this.gpu, x, mean, rstd, variance, eps, groups);
   }
 }
 

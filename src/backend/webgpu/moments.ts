@@ -56,7 +56,7 @@ export function moments(
   gpu: Gpu,
   x: Strided,
   mean: Strided,
-  deviation: Strided,
+  rstd: Strided,
   variance: Strided | null,
   eps: number,
   { groups, run }: NormGroups,
@@ -118,12 +118,12 @@ ${tree}  b${to}[3u * i] = bitcast<u32>(m.x);
     operands.parameters,
     threads === 1 ? groups1d(shares * groups) : lineGroups(shares * groups),
   );
-  finish(gpu, partial, groups, shares, eps, [mean, deviation, ...(variance ? [variance] : [])]);
+  finish(gpu, partial, groups, shares, eps, [mean, rstd, ...(variance ? [variance] : [])]);
   gpu.free(partial);
   return true;
 }
 
-/** Merges the shares of each group, and writes mean, deviation and perhaps variance. */
+/** Merges the shares of each group, and writes mean, rstd and perhaps variance. */
 function finish(
   gpu: Gpu,
   partial: GpuBlock,

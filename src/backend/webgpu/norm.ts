@@ -83,7 +83,7 @@ export function norm(
   if (tooFew(groups, [x, out], f.wide)) return false;
   const others = new Others();
   const [w, b] = [others.add(weight), others.add(bias)];
-  const [m, d, v] = [others.add(statistics.mean), others.add(statistics.deviation), others.add(variance)];
+  const [m, d, v] = [others.add(statistics.mean), others.add(statistics.rstd), others.add(variance)];
   const own = [...f.own, floatWord(eps), floatWord(1 / groups.run)];
   const scale = `bitcast<f32>(p(${OWN + 4}u))`;
   runRows(gpu, {
@@ -104,16 +104,16 @@ ${t.combine(sumOf("total"))}  let mean = total * ${scale};
       return `${mean}  var squares = ${t.type}();
 ${t.each((u) => `    let e = ${t.value(0, u)} - mean;\n    squares += e * e;\n`)}  var square = ${t.total("squares")};
 ${t.combine(sumOf("square"))}  let variance = square * ${scale};
-  let deviation = 1.0 / sqrt(variance + bitcast<f32>(p(${OWN + 3}u)));
+  let rstd = 1.0 / sqrt(variance + bitcast<f32>(p(${OWN + 3}u)));
   if (${leader}) {
 ${
         m < 0
           ? ""
           : t.write(m, "i", "mean")
-      }${t.write(d, "i", "deviation")}${v < 0 ? "" : t.write(v, "i", "variance")}  }
+      }${t.write(d, "i", "rstd")}${v < 0 ? "" : t.write(v, "i", "variance")}  }
 ${
         t.each((u) => {
-          let value = `(${t.value(0, u)} - mean) * deviation`;
+          let value = `(${t.value(0, u)} - mean) * rstd`;
           if (w >= 0) value += ` * ${factorAt(t, f, w)}`;
           if (b >= 0) value += ` + ${factorAt(t, f, b)}`;
           return t.store(1, value);
@@ -128,14 +128,14 @@ ${
 interface GradPlaces {
   readonly weight: number;
   readonly mean: number;
-  readonly deviation: number;
+  readonly rstd: number;
   /** The partial rows of the gradients by columns. */
   readonly sums: number;
 }
 
 /** The text of a backward kernel: rows are the gradient, what was normalised, and, where `writes`, the gradient by that. */
 function gradText(places: GradPlaces, f: Factors, writes: boolean): Pick<RowKernel, "before" | "body" | "after"> {
-  const { weight: w, mean: m, deviation: d, sums } = places, columns = sums >= 0;
+  const { weight: w, mean: m, rstd: d, sums } = places, columns = sums >= 0;
   const before = (t: RowText): string =>
     Array.from(
       { length: columns ? t.held : 0 },
@@ -143,7 +143,7 @@ function gradText(places: GradPlaces, f: Factors, writes: boolean): Pick<RowKern
     ).join("");
   const body = (t: RowText): string => {
     const weighted = (u: number): string => w < 0 ? t.value(0, u) : `(${t.value(0, u)} * ${factorAt(t, f, w)})`;
-    const unit = (u: number): string => `(${t.value(1, u)} - mean) * deviation`;
+    const unit = (u: number): string => `(${t.value(1, u)} - mean) * rstd`;
     const gather = (u: number): string =>
       columns ? `    weights_${u} += ${t.value(0, u)} * unit;\n    biases_${u} += ${t.value(0, u)};\n` : "";
     const access = (u: number): string =>
@@ -153,9 +153,9 @@ function gradText(places: GradPlaces, f: Factors, writes: boolean): Pick<RowKern
     products += g * unit;
 ${gather(u)}`;
     const scale = `bitcast<f32>(p(${OWN + 3}u))`;
-    const result = (u: number): string => `(${weighted(u)} - total - ${unit(u)} * product) * deviation`;
+    const result = (u: number): string => `(${weighted(u)} - total - ${unit(u)} * product) * rstd`;
     return `  let mean = ${m < 0 ? "0.0" : t.read(m, "i")};
-  let deviation = ${t.read(d, "i")};
+  let rstd = ${t.read(d, "i")};
   var totals = ${t.type}();
   var products = ${t.type}();
 ${t.each(access)}  var total = ${t.total("totals")};
@@ -199,7 +199,7 @@ export function normGrad(
   const read = weight !== null && f.byColumn ? [...rows, weight] : rows;
   if (columns && (!f.byColumn || !holdsRows(length, read, f.wide))) return false;
   const others = new Others();
-  const [w, m, d] = [weight, statistics.mean, statistics.deviation].map((t) => others.add(t));
+  const [w, m, d] = [weight, statistics.mean, statistics.rstd].map((t) => others.add(t));
   const parts = Math.min(MOST_PARTS, Math.ceil(groups.groups / PART_ROWS)), shape = [2 * parts * length];
   const partial = columns ? gpu.alloc(shape[0] * 4) : null;
   const sums = others.add(
@@ -218,7 +218,7 @@ export function normGrad(
     passes: 2,
     own: [...f.own, floatWord(1 / length), length],
     walk: columns ? () => parts : undefined,
-    ...gradText({ weight: w, mean: m, deviation: d, sums }, f, gradX !== null),
+    ...gradText({ weight: w, mean: m, rstd: d, sums }, f, gradX !== null),
   });
   if (partial !== null) {
     [gradWeight, gradBias].forEach((out, which) => {

@@ -85,7 +85,7 @@ export function reshapeTo(x: Tensor, sizes: readonly number[], op = "reshape"): 
   return tryView(x, shape) ?? tryView(x.contiguous(), shape)!;
 }
 
-/** The same, refusing to copy. */
+/** `x` with the given shape, as a view; an error where only a copy has it. */
 export function viewTo(x: Tensor, sizes: readonly number[], op = "view"): Tensor {
   checkAlive(op, x);
   const shape = inferShape(op, sizes, numelOf(x.shape));

@@ -50,7 +50,7 @@ const forkRngArgs = call("forkRng", NoArgs);
  * What else runs while the block waits at an `await` draws from the copy, too; a callback's is for its task alone.
  */
 export function forkRng(): Disposable;
-/** The same while `fn` runs, until its promise settles if it gives one, for this task alone. */
+/** Lets random ops draw from a copy of the default generator while `fn` runs, until its promise settles if it gives one, for this task alone. */
 export function forkRng<R>(fn: () => R, ...args: Args<typeof NoArgs>): R;
 export function forkRng<R>(fn?: () => R, ...args: Args<typeof NoArgs>): R | Disposable {
   forkRngArgs(args);

@@ -29,7 +29,7 @@ export class OneHotArgs {
 export interface OneHotFn {
   /** With a number of classes. */
   (input: Tensor, numClasses: number): Tensor;
-  /** The same with the number of classes by name, or to be read. */
+  /** With the number of classes by name, or none: then the largest class is read. */
   (input: Tensor, ...args: Args<typeof OneHotArgs>): Tensor | Promise<Tensor>;
 }
 

@@ -300,7 +300,7 @@ export class PutArgs {
   constructor(
     /** Positions in the flattened tensor; negative ones count from the end. */
     public index: Tensor,
-    /** As many values. */
+    /** The values: as many as positions. */
     public source: Tensor,
     /** Whether values are added, not written. */
     public accumulate = false,

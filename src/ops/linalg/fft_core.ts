@@ -51,7 +51,7 @@ function parts(x: Tensor, d: number): Tensor {
   return makeView(x, shape, contiguousStrides(shape), 2 * x.offset, toReal(x.dtype));
 }
 
-/** The same as {@linkcode transform}, of products and maps; not recorded. */
+/** {@linkcode transform} composed of matrix products and maps; not recorded. */
 export function composedTransform(x: Tensor, d: number, inverse: boolean, scale: number): Tensor {
   const sign = inverse ? 1 : -1;
   return unrecorded(() => scope(() => last(x.movedim(d, -1), sign).mul(scale).movedim(-1, d).contiguous()));

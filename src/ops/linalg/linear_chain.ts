@@ -125,7 +125,7 @@ function chainOf(x: Tensor, layers: readonly ChainLayer[]): Tensor {
 interface Chain {
   readonly x: Tensor;
   readonly layers: readonly (ChainLayer & { readonly done: Activated })[];
-  /** Of the input, then of each weight and bias. */
+  /** Which gradients are needed: of the input, then of each weight and bias. */
   readonly needs: readonly boolean[];
 }
 
@@ -166,7 +166,7 @@ function gradients(grad: Tensor, { x, layers, needs }: Chain): (Tensor | null)[]
   return results;
 }
 
-/** The same by differentiable ops: the forward pass is computed again, as a function of the saved tensors. */
+/** The gradients by differentiable ops: the forward pass is computed again, as a function of the saved tensors. */
 function composedGradients(grad: Tensor, { x, layers, needs }: Chain): (Tensor | null)[] {
   const results: (Tensor | null)[] = needs.map(() => null), inputs: Tensor[] = [], sums: Tensor[] = [];
   let current = x;

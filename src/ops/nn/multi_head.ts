@@ -56,11 +56,11 @@ export class MultiHeadAttentionArgs {
     public attnMask: Tensor | null = null,
     /** Whether separate projection weights are used. */
     public useSeparateProjWeight = false,
-    /** Of the query, `(E, E)`. */
+    /** The weight that projects queries, `(E, E)`. */
     public qProjWeight: Tensor | null = null,
-    /** Of the key, `(E, kdim)`. */
+    /** The weight that projects keys, `(E, kdim)`. */
     public kProjWeight: Tensor | null = null,
-    /** Of the value, `(E, vdim)`. */
+    /** The weight that projects values, `(E, vdim)`. */
     public vProjWeight: Tensor | null = null,
     /** Keys in place of the projected ones, `(N · heads, S, headDim)`. */
     public staticK: Tensor | null = null,

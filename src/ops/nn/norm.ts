@@ -1,7 +1,7 @@
 /**
  * Normalisations: batch, layer, group, instance, root mean square, local response.
  *
- * All but the last are one function: subtract the mean and divide by the deviation over some dimensions, then scale
+ * All but the last are one function: subtract the mean and multiply by the reciprocal standard deviation (rstd) over some dimensions, then scale
  * and shift. Its gradient is written by hand, two sums and one map, because the derivative through mean and variance
  * would pass over the data several times more.
  *

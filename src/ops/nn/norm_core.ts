@@ -26,7 +26,7 @@ const scaledSquares = expression("variance", ([x, mean], [scale]) => {
   const d = x!.sub(mean!);
   return d.mul(d).mul(scale);
 });
-const reciprocalRoot = expression("deviation", ([variance], [eps]) => variance!.add(eps).rsqrt());
+const reciprocalRoot = expression("rstd", ([variance], [eps]) => variance!.add(eps).rsqrt());
 
 /** A normalised tensor by given statistics, in one map. */
 export const normalized = expression("normalize", ([x, mean, variance, weight, bias], [eps]) => {
@@ -34,15 +34,15 @@ export const normalized = expression("normalize", ([x, mean, variance, weight, b
   const scaled = weight ? unit.mul(weight) : unit;
   return bias ? scaled.add(bias) : scaled;
 });
-/** The same by 1 / √variance. */
-const scaledUnit = expression("normalize", ([x, mean, deviation, weight, bias]) => {
-  const unit = x!.sub(mean!).mul(deviation!);
+/** A normalised tensor by its mean and its reciprocal standard deviation, 1 / √(variance + eps), in one map. */
+const scaledUnit = expression("normalize", ([x, mean, rstd, weight, bias]) => {
+  const unit = x!.sub(mean!).mul(rstd!);
   const scaled = weight ? unit.mul(weight) : unit;
   return bias ? scaled.add(bias) : scaled;
 });
-/** The same where the weight is constant within a group, so that the product of the factors is too. */
-const scaledGroup = expression("normalize", ([x, mean, deviation, weight, bias]) => {
-  const scaled = x!.sub(mean!).mul(deviation!.mul(weight!));
+/** {@linkcode scaledUnit} where the weight is constant within a group, so that the product of the factors is too. */
+const scaledGroup = expression("normalize", ([x, mean, rstd, weight, bias]) => {
+  const scaled = x!.sub(mean!).mul(rstd!.mul(weight!));
   return bias ? scaled.add(bias) : scaled;
 });
 
@@ -74,23 +74,23 @@ export interface Normalization {
   readonly variance?: boolean;
 }
 
-/** Subtracts the mean and divides by the deviation, over the dimensions in which `statShape` has size 1 and `x` has not. */
+/** Subtracts the mean and multiplies by the reciprocal standard deviation (rstd), over the dimensions in which `statShape` has size 1 and `x` has not. */
 export function normalizeOver(x: Tensor, o: Normalization): Normalized {
   const { node, statShape, weight, bias, eps, groups } = o;
   checkOperands(node, [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]);
   const scale = numelOf(statShape) / x.numel();
   const fused = fusedNorm(node, x, { weight, bias, eps, statShape, centred: true, variance: !!o.variance, groups });
-  const [out, mean, deviation, variance] = fused
-    ? [fused.out, fused.mean!, fused.deviation, fused.variance] as const
+  const [out, mean, rstd, variance] = fused
+    ? [fused.out, fused.mean!, fused.rstd, fused.variance] as const
     : withGrad(false, () => {
       const [m, d, v] = fusedMoments(node, x, statShape, eps, groups) ?? composedMoments(x, statShape, scale, eps);
       const apply = weight && sameShape(weight.shape, statShape) ? scaledGroup : scaledUnit;
       return [apply([x, m, d, weight, bias], [], { dtype: x.dtype }), m, d, v] as const;
     });
-  const saved = weight === null ? [x, mean, deviation] : [x, mean, deviation, weight];
+  const saved = weight === null ? [x, mean, rstd] : [x, mean, rstd, weight];
   const biasShape = bias?.shape ?? null, biasDtype = bias?.dtype;
-  record(node, out, [x, weight, bias], saved, (grad, [x, mean, deviation, weight = null], needs) => {
-    const b = { grad, x, mean, deviation, weight, eps, scale, biasShape, needs, groups };
+  record(node, out, [x, weight, bias], saved, (grad, [x, mean, rstd, weight = null], needs) => {
+    const b = { grad, x, mean, rstd, weight, eps, scale, biasShape, needs, groups };
     // Saved statistics have no history, so a backward that is recorded itself goes another way.
     const [gradX, gradWeight, gradBias] = recording([grad, x, weight]) ? recordedGradients(b) : gradients(node, b);
     return [
@@ -107,7 +107,7 @@ function composedMoments(
   shape: readonly number[],
   scale: number,
   eps: number,
-): [mean: Tensor, deviation: Tensor, variance: Tensor] {
+): [mean: Tensor, rstd: Tensor, variance: Tensor] {
   const [mean, variance] = statistics(x, shape, scale);
   return [mean, reciprocalRoot([variance], [eps], { dtype: variance.dtype }), variance];
 }
@@ -124,7 +124,7 @@ interface Backward {
   readonly x: Tensor;
   readonly mean: Tensor;
   /** 1 / √(variance + eps). */
-  readonly deviation: Tensor;
+  readonly rstd: Tensor;
   readonly weight: Tensor | null;
   readonly eps: number;
   /** 1 / size of a group. */
@@ -137,10 +137,10 @@ interface Backward {
 /** Gradients by input, weight and bias. */
 type Gradients = [gradX: Tensor | null, gradWeight: Tensor | null, gradBias: Tensor | null];
 
-/** With a = deviation (times a group's weight): a, what multiplies `x - mean`, and what is subtracted. */
-const coefficients = fused("normalizeBackward", ([deviation, total, product, weight], [scale]) => {
-  const a = weight ? deviation.mul(weight) : deviation;
-  return [a, a.mul(deviation).mul(deviation).mul(product).mul(scale), a.mul(total).mul(scale)];
+/** With a = rstd (times a group's weight): a, what multiplies `x - mean`, and what is subtracted. */
+const coefficients = fused("normalizeBackward", ([rstd, total, product, weight], [scale]) => {
+  const a = weight ? rstd.mul(weight) : rstd;
+  return [a, a.mul(rstd).mul(rstd).mul(product).mul(scale), a.mul(total).mul(scale)];
 });
 const combined = expression("normalizeBackward", ([g, x, mean, weight, a, b, c]) => {
   const weighted = weight ? g!.mul(weight) : g!;
@@ -161,7 +161,7 @@ function gradients(node: string, b: Backward): Gradients {
 }
 
 function composedGradients(b: Backward, grouped: boolean): Gradients {
-  const { grad, x, mean, deviation, weight, needs } = b;
+  const { grad, x, mean, rstd, weight, needs } = b;
   const { shape, dtype } = mean;
   const inner = reducedDims(x.shape, shape);
   let gradX: Tensor | null = null, gradWeight: Tensor | null = null, gradBias: Tensor | null = null;
@@ -179,11 +179,11 @@ function composedGradients(b: Backward, grouped: boolean): Gradients {
         return [weighted, weighted.mul(x.sub(mean))];
       },
     );
-    if (grouped && needs[1]) gradWeight = product.mul(deviation);
+    if (grouped && needs[1]) gradWeight = product.mul(rstd);
     if (grouped && needs[2] && b.biasShape && sameShape(b.biasShape, shape)) gradBias = total;
     if (needs[0]) {
       const [f, p, c] = [0, 1, 2].map(() => emptyLikeDevice("normalizeBackward", shape, dtype, mean));
-      const factors = grouped && weight ? [deviation, total, product, weight] : [deviation, total, product];
+      const factors = grouped && weight ? [rstd, total, product, weight] : [rstd, total, product];
       coefficients(factors, [b.scale], [f, p, c]);
       gradX = combined([grad, x, mean, grouped ? null : weight, f, p, c], [], { dtype: x.dtype });
     }
@@ -194,10 +194,10 @@ function composedGradients(b: Backward, grouped: boolean): Gradients {
       "normalizeBackward",
       "unit sums",
       "sum",
-      [grad, x, mean, deviation],
+      [grad, x, mean, rstd],
       dtype,
       outer,
-      (g, x, mean, deviation) => [g, g.mul(x.sub(mean)).mul(deviation)],
+      (g, x, mean, rstd) => [g, g.mul(x.sub(mean)).mul(rstd)],
     );
   }
   if (needs[2] && gradBias === null) gradBias = sumGrads([grad, null], [], { sumTo: b.biasShape!, dtype });
@@ -222,10 +222,10 @@ const sumGradsTimesUnit = expression("sum", ([g, x, mean, variance, weight], [ep
 });
 /** The gradient by the input, given both sums over a group (of the weighted gradients) and 1 / size. */
 const gradInput = expression("normalizeBackward", ([g, x, mean, variance, weight, total, product], [eps, scale]) => {
-  const deviation = variance!.add(eps).rsqrt();
-  const unit = x!.sub(mean!).mul(deviation);
+  const rstd = variance!.add(eps).rsqrt();
+  const unit = x!.sub(mean!).mul(rstd);
   const weighted = weight ? g!.mul(weight) : g!;
-  return weighted.sub(total!.mul(scale)).sub(unit.mul(product!).mul(scale)).mul(deviation);
+  return weighted.sub(total!.mul(scale)).sub(unit.mul(product!).mul(scale)).mul(rstd);
 });
 
 function recordedGradients({ grad, x, weight, eps, scale, biasShape, needs, ...b }: Backward): Gradients {
@@ -257,9 +257,9 @@ const sumGradsTimesInput = expression("sum", ([g, x, weight]) => {
 });
 const sumGradsTimesScaled = expression("sum", ([g, x, squares], [eps]) => g!.mul(x!).mul(squares!.add(eps).rsqrt()));
 const rmsGradInput = expression("rmsNormBackward", ([g, x, squares, weight, product], [eps, scale]) => {
-  const deviation = squares!.add(eps).rsqrt();
+  const rstd = squares!.add(eps).rsqrt();
   const weighted = weight ? g!.mul(weight) : g!;
-  return weighted.sub(x!.mul(product!).mul(scale).mul(deviation).mul(deviation)).mul(deviation);
+  return weighted.sub(x!.mul(product!).mul(scale).mul(rstd).mul(rstd)).mul(rstd);
 });
 
 /** Divides by the root of the mean square over the dimensions in which `statShape` has size 1: `x / √(mean(x²) + eps) · weight`. */
@@ -285,11 +285,11 @@ export function rmsOver(
     const squares = meanSquares([x], [scale], { sumTo: statShape, dtype });
     return rmsScaled([x, squares, weight], [eps], { dtype: x.dtype });
   }
-  const saved = weight === null ? [x, fused.deviation] : [x, fused.deviation, weight];
+  const saved = weight === null ? [x, fused.rstd] : [x, fused.rstd, weight];
   const node = "FusedRmsNormBackward0";
-  return record(node, fused.out, [x, weight], saved, (grad, [x, deviation, weight = null], needs) => {
+  return record(node, fused.out, [x, weight], saved, (grad, [x, rstd, weight = null], needs) => {
     if (!recording([grad, x, weight])) {
-      const o = { grad, x, weight, mean: null, deviation, groups, biasShape: null, needs: [needs[0], needs[1], false] };
+      const o = { grad, x, weight, mean: null, rstd, groups, biasShape: null, needs: [needs[0], needs[1], false] };
       const done = fusedNormGrad("rmsNorm", o);
       if (done !== null) return [done[0], done[1]];
     }

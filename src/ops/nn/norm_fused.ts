@@ -35,7 +35,7 @@ export interface FusedNorm {
   /** The mean of each group, `null` if none was subtracted. */
   readonly mean: Tensor | null;
   /** 1 / √(variance + eps) of each group. */
-  readonly deviation: Tensor;
+  readonly rstd: Tensor;
   /** The variances, where they were asked for. */
   readonly variance: Tensor | null;
 }
@@ -69,24 +69,24 @@ export function fusedNorm(op: string, x: Tensor, o: FusedNormOptions): FusedNorm
     const dtype = statDtype(x.dtype);
     const stat = () => emptyLikeDevice(op, o.statShape, dtype, x);
     const out = emptyLikeDevice(op, x.shape, x.dtype, x);
-    const mean = o.centred ? stat() : null, deviation = stat(), variance = o.variance ? stat() : null;
+    const mean = o.centred ? stat() : null, rstd = stat(), variance = o.variance ? stat() : null;
     const [dense, w, b] = [x.contiguous(), weight && weight.contiguous(), bias && bias.contiguous()];
-    if (backend.norm!(dense, w, b, out, { mean, deviation }, variance, o.eps, o.groups)) {
-      return { out, mean, deviation, variance };
+    if (backend.norm!(dense, w, b, out, { mean, rstd }, variance, o.eps, o.groups)) {
+      return { out, mean, rstd, variance };
     }
-    for (const t of [out, mean, deviation, variance]) t?.dispose();
+    for (const t of [out, mean, rstd, variance]) t?.dispose();
     return null;
   });
 }
 
-/** Means, deviations and variances of groups by the backend's kernel; nothing is recorded. `null` where there is none. */
+/** Means, reciprocal standard deviations and variances of groups by the backend's kernel; nothing is recorded. `null` where there is none. */
 export function fusedMoments(
   op: string,
   x: Tensor,
   statShape: readonly number[],
   eps: number,
   groups: NormGroups,
-): [mean: Tensor, deviation: Tensor, variance: Tensor] | null {
+): [mean: Tensor, rstd: Tensor, variance: Tensor] | null {
   const { backend } = x.storage;
   // Channels last is row-major memory of which the channels are columns, where these are the groups.
   const perChannel = statShape.every((size, d) => size === (d === 1 ? x.shape[1] : 1));
@@ -95,10 +95,10 @@ export function fusedMoments(
     : x;
   if (!backend.moments || x.numel() === 0 || !last.dense) return null;
   return unrecorded(() => {
-    const [mean, deviation, variance] = [0, 1, 2].map(() => emptyLikeDevice(op, statShape, statDtype(x.dtype), x));
+    const [mean, rstd, variance] = [0, 1, 2].map(() => emptyLikeDevice(op, statShape, statDtype(x.dtype), x));
     const lie = last === x ? groups : { ...groups, run: 1, factorRun: 1 };
-    if (backend.moments!(last, mean, deviation, variance, eps, lie)) return [mean, deviation, variance];
-    for (const t of [mean, deviation, variance]) t.dispose();
+    if (backend.moments!(last, mean, rstd, variance, eps, lie)) return [mean, rstd, variance];
+    for (const t of [mean, rstd, variance]) t.dispose();
     return null;
   });
 }
@@ -114,7 +114,7 @@ export interface FusedNormGradOptions {
   /** The statistics used. */
   readonly mean: Tensor | null;
   /** The statistics used. */
-  readonly deviation: Tensor;
+  readonly rstd: Tensor;
   /** How the groups lie in the tensor. */
   readonly groups: NormGroups;
   /** The shape of the bias, if any. */
@@ -145,7 +145,7 @@ export function fusedNormGrad(
     const gradBias = needs[2] ? emptyLikeDevice(op, biasShape!, dtype, x) : null;
     const [g, dense, w] = [grad.contiguous(), x.contiguous(), weight && weight.contiguous()];
     if (
-      backend.normGrad!(g, dense, w, { mean: o.mean, deviation: o.deviation }, gradX, gradWeight, gradBias, o.groups)
+      backend.normGrad!(g, dense, w, { mean: o.mean, rstd: o.rstd }, gradX, gradWeight, gradBias, o.groups)
     ) {
       return [gradX, gradWeight, gradBias];
     }

@@ -23,7 +23,7 @@ function floating(name: string, expr: (x: Value) => Value): Pointwise {
   return pointwise(OutArgs, { name, compute: "float", expr });
 }
 
-/** The same, of a range or a steepness that half precision does not hold. */
+/** {@linkcode floating} for a function whose range or steepness half precision does not hold. */
 function steep(name: string, expr: (x: Value) => Value): Pointwise {
   return pointwise(OutArgs, { name, compute: "float", autocast: { gpu: "float32" }, expr });
 }

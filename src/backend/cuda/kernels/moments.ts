@@ -19,7 +19,7 @@ export const MOMENT_COLUMNS = 32;
 /**
  * Kernels `planes` (a block per group and share), `columns` (blocks of columns, by share) and `finish` (a warp per group).
  * Own slots: 0 outer, 1 groups, 2 run, 3 shares, 4 workspace of `[share][group]` triples, 5 eps (a double). Addresses in
- * the slots of sizes: input `X`, mean, deviation, variance (or 0).
+ * the slots of sizes: input `X`, mean, rstd, variance (or 0).
  *
  * @param vector elements per access: they divide the run, or the groups where the run is 1
  */

@@ -55,7 +55,7 @@ __device__ __forceinline__ V number(const Params &p, int slot) { return (V)__lon
 
 /**
  * Kernel `forward`. Own slots: 0 length of a row, 1 rows, 2 after how many rows factors repeat, 3 factors per row, 4
- * elements of a row that share a factor, 5 eps (a double). Operands: input `X`, weight and bias `W` (or 0), output `X`, mean, deviation, variance (or 0).
+ * elements of a row that share a factor, 5 eps (a double). Operands: input `X`, weight and bias `W` (or 0), output `X`, mean, rstd, variance (or 0).
  */
 export function normForwardSource(x: DType, w: DType, variant: NormVariant): string {
   return kernelSource(
@@ -86,12 +86,12 @@ KERNEL(forward, THREADS) {
       sum += d * d;
     }
   }
-  const V variance = team<Add>(sum, shared[1]) / (V)n, deviation = 1 / sqrt(variance + number(p, 5));
+  const V variance = team<Add>(sum, shared[1]) / (V)n, rstd = 1 / sqrt(variance + number(p, 5));
   if (lane == 0) {
 #if CENTRED
     ADDRESS(V, 4)[row] = mean;
 #endif
-    ADDRESS(V, 5)[row] = deviation;
+    ADDRESS(V, 5)[row] = rstd;
     if (ADDRESS(V, 6)) ADDRESS(V, 6)[row] = variance;
   }
   const i64 base = firstFactor(p, row);
@@ -100,7 +100,7 @@ KERNEL(forward, THREADS) {
     const Pack<X_stored> a = xs.get(k, j);
     const i64 at = base + (BY_COLUMN ? (i64)j : (i64)((u32)j / run));
     Pack<V> v;
-    EACH_OF(e) v.e[e] = (X_load(a.e[e]) - mean) * deviation;
+    EACH_OF(e) v.e[e] = (X_load(a.e[e]) - mean) * rstd;
     if (w) {
       const Pack<V> f = factors(w, at);
       EACH_OF(e) v.e[e] *= f.e[e];
@@ -121,7 +121,7 @@ KERNEL(forward, THREADS) {
 /**
  * Kernels `backward` and `columns`. Own slots as in {@linkcode normForwardSource}, and 5 the workspace of partial sums, 6
  * partial rows in it, 7 the reciprocal of the length (a double). Operands: gradient and input `X`, weight `W` (or 0), mean,
- * deviation, gradient by the input `X` (or 0), by weight and bias `W` (or 0).
+ * rstd, gradient by the input `X` (or 0), by weight and bias `W` (or 0).
  *
  * @param columns whether the sums for weight and bias are taken: rows in registers and a factor per column
  */
@@ -152,7 +152,7 @@ KERNEL(backward, THREADS) {
     Row<X_stored> gs, xs;
     gs.stage(ADDRESS(const X_stored, 0) + from, n, lane, (Pack<X_stored> *)row_room);
     xs.stage(ADDRESS(const X_stored, 1) + from, n, lane, (Pack<X_stored> *)row_room + n / VEC);
-    const V mean = CENTRED ? ADDRESS(const V, 3)[known] : 0, deviation = ADDRESS(const V, 4)[known];
+    const V mean = CENTRED ? ADDRESS(const V, 3)[known] : 0, rstd = ADDRESS(const V, 4)[known];
     V total = 0, product = 0;
     EACH_PACK(k, j, n) {
       const Pack<X_stored> g = gs.get(k, j), a = xs.get(k, j);
@@ -160,7 +160,7 @@ KERNEL(backward, THREADS) {
       EACH_OF(e) f.e[e] = 1;
       if (w) f = factors(w, base + (BY_COLUMN ? (i64)j : (i64)((u32)j / run)));
       EACH_OF(e) {
-        const V grad = X_load(g.e[e]), unit = (X_load(a.e[e]) - mean) * deviation;
+        const V grad = X_load(g.e[e]), unit = (X_load(a.e[e]) - mean) * rstd;
         total += grad * f.e[e];
         product += grad * f.e[e] * unit;
 #if COLUMNS
@@ -181,8 +181,8 @@ KERNEL(backward, THREADS) {
       if (w) f = factors(w, base + (BY_COLUMN ? (i64)j : (i64)((u32)j / run)));
       Pack<X_stored> result;
       EACH_OF(e) {
-        const V unit = (X_load(a.e[e]) - mean) * deviation;
-        result.e[e] = X_store((X_load(g.e[e]) * f.e[e] - total - unit * product) * deviation);
+        const V unit = (X_load(a.e[e]) - mean) * rstd;
+        result.e[e] = X_store((X_load(g.e[e]) * f.e[e] - total - unit * product) * rstd);
       }
       if (inside) *(Pack<X_stored> *)(out + from + j) = result;
     }
