@@ -36,10 +36,6 @@ static int32_t result_kind(int32_t op, int32_t kind) {
   }
 }
 
-static int32_t is_native(int32_t dtype) {
-  return dtype == DT_F32 || dtype == DT_F64 || dtype == DT_I64;
-}
-
 typedef struct {
   Place place;
   int32_t uniform, kind;
@@ -120,7 +116,7 @@ static void decode_load(Decoder *decoder, int32_t dst, int32_t input, int32_t st
     int32_t linear = is_linear(plan, input);
     /* Values that are constant within a row are uniform in every block of it. */
     r->uniform = plan->walk == WALK_ROWS && stride == 0;
-    if (linear && stride == 1 && is_native(dtype)) {
+    if (linear && stride == 1 && dtype_native[dtype]) {
       r->place.at = 0;
       r->place.operand = input;
       return;
@@ -160,7 +156,7 @@ static int32_t direct_output(const Decoder *decoder, int32_t instruction, int32_
   for (int32_t o = 0; o < call->outputs_count; o++) {
     int32_t operand = call->inputs + o, dtype = call->outputs[2 * o];
     if (call->outputs[2 * o + 1] != dst) continue;
-    int32_t same = dtype_kind(dtype) == kind && (is_native(dtype) || dtype == DT_BOOL);
+    int32_t same = dtype_kind(dtype) == kind && (dtype_native[dtype] || dtype == DT_BOOL);
     if (same && is_linear(plan, operand) && inner_stride(plan, operand) == 1) return operand;
   }
   return -1;

@@ -1,45 +1,44 @@
 /*
- * Storage dtypes (the codes of src/base/dtype.ts) and the conversions between halves and float.
+ * Storage dtypes (from the table in src/base/dtype_table.ts) and the conversions between halves and float.
  * Conversions are branch-free so that loops over them vectorise; narrowing rounds to nearest, ties to even.
  */
 #ifndef CRESSET_DTYPE_H
 #define CRESSET_DTYPE_H
 
-#include <stdint.h>
 #include <string.h>
 
-enum {
-  DT_BOOL = 0,
-  DT_U8 = 1,
-  DT_I8 = 2,
-  DT_I16 = 3,
-  DT_I32 = 4,
-  DT_I64 = 5,
-  DT_F16 = 6,
-  DT_BF16 = 7,
-  DT_F32 = 8,
-  DT_F64 = 9,
-  /* Every kernel takes the dtypes up to here; complex ones (10, 11) arrive as two real operands. */
-  DT_COUNT = 10,
-  /* Float8: maps, reductions, copies and indexing only. */
-  DT_E4M3 = 12,
-  DT_E5M2 = 13
-};
+#include "dtypes.gen.h"
 
-/* Register kinds of the pointwise machine. */
-enum { K_F32 = 0, K_F64 = 1, K_I64 = 2, K_BOOL = 3 };
+/* Every kernel takes the dtypes with codes below this one. Complex ones arrive as two real operands; what has a larger code
+   only maps, reductions, copies, sorts and indexing know. */
+enum { DT_COUNT = 10 };
 
-static inline int64_t dtype_size(int32_t dtype) {
-  static const uint8_t sizes[14] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 1, 1};
-  return sizes[dtype];
+/* Whether a code is that of a dtype that kernels may be given. */
+static inline int32_t dtype_known(int32_t dtype) {
+  switch (dtype) {
+#define KNOWN_CASE(CODE, S, K, LOAD, STORE) case CODE:
+    CRESSET_DTYPES(KNOWN_CASE)
+#undef KNOWN_CASE
+    return 1;
+    default: return 0;
+  }
 }
+
+/* Whether a code is that of an integer dtype. */
+static inline int32_t dtype_is_integer(int32_t dtype) {
+  switch (dtype) {
+#define INTEGER_CASE(CODE, S, U, FLIP) case CODE:
+    CRESSET_INTEGERS(INTEGER_CASE)
+#undef INTEGER_CASE
+    return 1;
+    default: return 0;
+  }
+}
+
+static inline int64_t dtype_size(int32_t dtype) { return dtype_sizes[dtype]; }
 
 /* The register kind that a storage dtype loads into. */
-static inline int32_t dtype_kind(int32_t dtype) {
-  static const uint8_t kinds[14] = {K_BOOL, K_I64, K_I64, K_I64, K_I64, K_I64, K_F32,
-                                    K_F32,  K_F32, K_F64, K_F32, K_F64, K_F32, K_F32};
-  return kinds[dtype];
-}
+static inline int32_t dtype_kind(int32_t dtype) { return dtype_kinds[dtype]; }
 
 static inline float bits_f32(uint32_t u) {
   float f;

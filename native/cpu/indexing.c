@@ -86,8 +86,7 @@ static const RowFn row_table[10][4] = {
 };
 
 static RowFn row_function(int dtype, int mode) {
-  int float8 = dtype == DT_E4M3 || dtype == DT_E5M2;
-  if (dtype < 0 || (dtype >= DT_COUNT && !float8) || mode < 0 || mode > 4 || (float8 && mode > 0)) return 0;
+  if (!dtype_known(dtype) || mode < 0 || mode > 4 || (dtype >= DT_COUNT && mode > 0)) return 0;
   if (mode > 0) return row_table[dtype][mode - 1];
   switch (dtype_size(dtype)) {
     case 1: return row_set1;
@@ -124,6 +123,7 @@ static int64_t indexed_nest(Nest *nest, int ndim, int dim, const double *shape, 
   }
 
 int32_t cresset_gather(int32_t dtype, int32_t indexDtype, int32_t ndim, int32_t dim, double extent_) {
+  if (!dtype_known(dtype)) return CRESSET_BAD_DTYPE;
   if (ndim < 0 || ndim >= NEST_DIMS) return CRESSET_BAD_ARGUMENT;
   const double *shape = cresset_args, *slot = shape + ndim;
   int64_t strides[3][NEST_DIMS], extent = (int64_t)extent_;

@@ -27,11 +27,8 @@ static inline uint64_t float_key(uint64_t bits, uint64_t sign, uint64_t infinity
 static inline uint64_t key_of(int dtype, const char *x, int64_t at) {
   switch (dtype) {
     case DT_BOOL: return ((const uint8_t *)x)[at] != 0;
-    case DT_U8: return ((const uint8_t *)x)[at];
-    case DT_I8: return ((const uint8_t *)x)[at] ^ 0x80u;
-    case DT_I16: return ((const uint16_t *)x)[at] ^ 0x8000u;
-    case DT_I32: return ((const uint32_t *)x)[at] ^ 0x80000000u;
-    case DT_I64: return ((const uint64_t *)x)[at] ^ 0x8000000000000000u;
+#define KEY_CASE(CODE, S, U, FLIP) case CODE: return ((const U *)x)[at] ^ (U)FLIP;
+    CRESSET_INTEGERS(KEY_CASE)
     case DT_F16: return float_key(((const uint16_t *)x)[at], 0x8000u, 0x7c00u);
     case DT_BF16: return float_key(((const uint16_t *)x)[at], 0x8000u, 0x7f80u);
     case DT_F32: return float_key(((const uint32_t *)x)[at], 0x80000000u, 0x7f800000u);
@@ -109,7 +106,7 @@ static void sort_rows(void *context, int64_t begin, int64_t end) {
 }
 
 int32_t cresset_sort(int32_t dtype, int32_t ndim, int32_t dim, double k, int32_t descending) {
-  if (dtype < 0 || dtype >= DT_COUNT) return CRESSET_BAD_DTYPE;
+  if ((dtype < 0 || dtype >= DT_COUNT) && !dtype_is_integer(dtype)) return CRESSET_BAD_DTYPE;
   if (ndim < 1 || ndim >= NEST_DIMS || dim < 0 || dim >= ndim) return CRESSET_BAD_ARGUMENT;
   const double *shape = cresset_args, *slot = shape + ndim;
   int64_t strides[3][NEST_DIMS];
@@ -185,11 +182,9 @@ int32_t cresset_searchsorted(int32_t dtype, int32_t ndim, double n_, int32_t rig
   int64_t at[NEST_DIMS] = {0}, offset[3] = {0, 0, 0};
   do {
     switch (dtype) {
-      case DT_BOOL: case DT_U8: SEARCH(uint8_t, AS_IS) break;
-      case DT_I8: SEARCH(int8_t, AS_IS) break;
-      case DT_I16: SEARCH(int16_t, AS_IS) break;
-      case DT_I32: SEARCH(int32_t, AS_IS) break;
-      case DT_I64: SEARCH(int64_t, AS_IS) break;
+#define SEARCH_CASE(CODE, S, U, FLIP) case CODE: SEARCH(S, AS_IS) break;
+      CRESSET_INTEGERS(SEARCH_CASE)
+      case DT_BOOL: SEARCH(uint8_t, AS_IS) break;
       case DT_F16: SEARCH(uint16_t, f16_to_f32) break;
       case DT_BF16: SEARCH(uint16_t, bf16_to_f32) break;
       case DT_F32: SEARCH(float, AS_IS) break;

@@ -142,19 +142,19 @@ const vector_function cresset_bool_functions[OP_COUNT] = {
 
 /* ---- storage to registers and back ---- */
 
-#define LOAD_CASE(CODE, S, R, expression)   \
+#define LOAD_CASE(CODE, S, K, LOAD, STORE)  \
   case CODE: {                              \
     const S *a = source;                    \
-    R *d = target;                          \
+    reg_##K *d = target;                    \
     if (stride == 1) {                      \
       LOOP(i, n) {                          \
         S x = a[i];                         \
-        d[i] = (R)(expression);             \
+        d[i] = (reg_##K)(LOAD);             \
       }                                     \
     } else {                                \
       for (int64_t i = 0; i < n; i++) {     \
         S x = a[i * stride];                \
-        d[i] = (R)(expression);             \
+        d[i] = (reg_##K)(LOAD);             \
       }                                     \
     }                                       \
     return;                                 \
@@ -162,28 +162,17 @@ const vector_function cresset_bool_functions[OP_COUNT] = {
 
 void cresset_load(void *target, const void *source, int64_t n, int64_t stride, int32_t dtype) {
   switch (dtype) {
-    LOAD_CASE(DT_BOOL, uint8_t, uint8_t, x != 0)
-    LOAD_CASE(DT_U8, uint8_t, i64, x)
-    LOAD_CASE(DT_I8, int8_t, i64, x)
-    LOAD_CASE(DT_I16, int16_t, i64, x)
-    LOAD_CASE(DT_I32, int32_t, i64, x)
-    LOAD_CASE(DT_I64, int64_t, i64, x)
-    LOAD_CASE(DT_F16, uint16_t, float, f16_to_f32(x))
-    LOAD_CASE(DT_BF16, uint16_t, float, bf16_to_f32(x))
-    LOAD_CASE(DT_F32, float, float, x)
-    LOAD_CASE(DT_F64, double, double, x)
-    LOAD_CASE(DT_E4M3, uint8_t, float, e4m3_to_f32(x))
-    LOAD_CASE(DT_E5M2, uint8_t, float, e5m2_to_f32(x))
+    CRESSET_DTYPES(LOAD_CASE)
   }
 }
 
-#define STORE_CASE(CODE, S, R, expression)  \
+#define STORE_CASE(CODE, S, K, LOAD, STORE) \
   case CODE: {                              \
-    const R *a = source;                    \
+    const reg_##K *a = source;              \
     S *d = target;                          \
     if (uniform) {                          \
-      R x = a[0];                           \
-      S value = (S)(expression);            \
+      reg_##K x = a[0];                     \
+      S value = (S)(STORE);                 \
       if (stride == 1) {                    \
         LOOP(i, n) d[i] = value;            \
       } else {                              \
@@ -191,13 +180,13 @@ void cresset_load(void *target, const void *source, int64_t n, int64_t stride, i
       }                                     \
     } else if (stride == 1) {               \
       LOOP(i, n) {                          \
-        R x = a[i];                         \
-        d[i] = (S)(expression);             \
+        reg_##K x = a[i];                   \
+        d[i] = (S)(STORE);                  \
       }                                     \
     } else {                                \
       for (int64_t i = 0; i < n; i++) {     \
-        R x = a[i];                         \
-        d[i * stride] = (S)(expression);    \
+        reg_##K x = a[i];                   \
+        d[i * stride] = (S)(STORE);         \
       }                                     \
     }                                       \
     return;                                 \
@@ -205,32 +194,17 @@ void cresset_load(void *target, const void *source, int64_t n, int64_t stride, i
 
 void cresset_store(void *target, const void *source, int64_t n, int64_t stride, int32_t dtype, int32_t uniform) {
   switch (dtype) {
-    STORE_CASE(DT_BOOL, uint8_t, uint8_t, x)
-    STORE_CASE(DT_U8, uint8_t, i64, x)
-    STORE_CASE(DT_I8, int8_t, i64, x)
-    STORE_CASE(DT_I16, int16_t, i64, x)
-    STORE_CASE(DT_I32, int32_t, i64, x)
-    STORE_CASE(DT_I64, int64_t, i64, x)
-    STORE_CASE(DT_F16, uint16_t, float, f32_to_f16(x))
-    STORE_CASE(DT_BF16, uint16_t, float, f32_to_bf16(x))
-    STORE_CASE(DT_F32, float, float, x)
-    STORE_CASE(DT_F64, double, double, x)
-    STORE_CASE(DT_E4M3, uint8_t, float, f32_to_e4m3(x))
-    STORE_CASE(DT_E5M2, uint8_t, float, f32_to_e5m2(x))
+    CRESSET_DTYPES(STORE_CASE)
   }
 }
 
-#define WRAP_CASE(CODE, S)                        \
+#define WRAP_CASE(CODE, S, U, FLIP)               \
   case CODE:                                      \
     LOOP(i, n) d[i] = (S)a[i];                    \
     return;
 
 void cresset_wrap(int64_t *d, const int64_t *a, int64_t n, int32_t dtype) {
   switch (dtype) {
-    WRAP_CASE(DT_U8, uint8_t)
-    WRAP_CASE(DT_I8, int8_t)
-    WRAP_CASE(DT_I16, int16_t)
-    WRAP_CASE(DT_I32, int32_t)
-    WRAP_CASE(DT_I64, int64_t)
+    CRESSET_INTEGERS(WRAP_CASE)
   }
 }

@@ -183,20 +183,19 @@ static Total fold_uniform(int32_t combine, int32_t kind, const void *v, int64_t 
   return one;
 }
 
-static void finish(void *at, int32_t dtype, Total t) {
-  switch (dtype) {
-    case DT_F16: *(uint16_t *)at = f32_to_f16((float)t.f); break;
-    case DT_BF16: *(uint16_t *)at = f32_to_bf16((float)t.f); break;
-    case DT_F32: *(float *)at = (float)t.f; break;
-    case DT_F64: *(double *)at = t.f; break;
-    case DT_E4M3: *(uint8_t *)at = f32_to_e4m3((float)t.f); break;
-    case DT_E5M2: *(uint8_t *)at = f32_to_e5m2((float)t.f); break;
-    case DT_I64: *(int64_t *)at = t.i; break;
-    case DT_I32: *(int32_t *)at = (int32_t)t.i; break;
-    case DT_I16: *(int16_t *)at = (int16_t)t.i; break;
-    case DT_I8: case DT_U8: *(uint8_t *)at = (uint8_t)t.i; break;
-    default: *(uint8_t *)at = t.i != 0;
+#define TOTAL_f32(t) ((float)(t).f)
+#define TOTAL_f64(t) ((t).f)
+#define TOTAL_i64(t) ((t).i)
+#define TOTAL_bool(t) ((t).i != 0)
+#define FINISH_CASE(CODE, S, K, LOAD, STORE) \
+  case CODE: {                               \
+    reg_##K x = TOTAL_##K(t);                \
+    *(S *)at = (S)(STORE);                   \
+    return;                                  \
   }
+
+static void finish(void *at, int32_t dtype, Total t) {
+  switch (dtype) { CRESSET_DTYPES(FINISH_CASE) }
 }
 
 /* A decoded reduction. Dimensions: kept ones [0, kept), then reduced ones [kept, ndim); for COLUMNS the last kept one

@@ -10,28 +10,11 @@
  */
 
 import { type Args, call, type Func, func, NoArgs } from "./call.ts";
+import { DTYPE_CODES, DTYPE_TABLE, type DTypeKind, type DTypeName, rowOf } from "./dtype_table.ts";
 import { ArgumentError, describe, DTypeError } from "./errors.ts";
 import { inspectKey } from "./platform.ts";
 
-/** The kind of a dtype, in promotion order. */
-export type DTypeKind = "bool" | "integer" | "floating" | "complex";
-
-/** Names of the dtypes, as PyTorch spells them. */
-export type DTypeName =
-  | "bool"
-  | "uint8"
-  | "int8"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "float16"
-  | "bfloat16"
-  | "float32"
-  | "float64"
-  | "complex64"
-  | "complex128"
-  | "float8_e4m3fn"
-  | "float8_e5m2";
+export type { DataArray, DTypeKind, DTypeName } from "./dtype_table.ts";
 
 /** An element type, one constant per type: `torch.float32`, `torch.int64`, … */
 export class DType {
@@ -45,7 +28,8 @@ export class DType {
   readonly kind: DTypeKind;
 
   /** Only this module makes dtypes. */
-  constructor(name: DTypeName, code: number, itemsize: number, kind: DTypeKind) {
+  constructor(name: DTypeName) {
+    const { code, itemsize, kind } = DTYPE_TABLE[name];
     this.name = name;
     this.code = code;
     this.itemsize = itemsize;
@@ -85,33 +69,33 @@ export class DType {
 }
 
 /** Booleans, one byte each. */
-export const bool: DType = new DType("bool", 0, 1, "bool");
+export const bool: DType = new DType("bool");
 /** Unsigned 8-bit integers. */
-export const uint8: DType = new DType("uint8", 1, 1, "integer");
+export const uint8: DType = new DType("uint8");
 /** Signed 8-bit integers. */
-export const int8: DType = new DType("int8", 2, 1, "integer");
+export const int8: DType = new DType("int8");
 /** Signed 16-bit integers. */
-export const int16: DType = new DType("int16", 3, 2, "integer");
+export const int16: DType = new DType("int16");
 /** Signed 32-bit integers. */
-export const int32: DType = new DType("int32", 4, 4, "integer");
+export const int32: DType = new DType("int32");
 /** Signed 64-bit integers. */
-export const int64: DType = new DType("int64", 5, 8, "integer");
+export const int64: DType = new DType("int64");
 /** IEEE half precision: 5 bits of exponent, 10 of mantissa. */
-export const float16: DType = new DType("float16", 6, 2, "floating");
+export const float16: DType = new DType("float16");
 /** Brain floating point: the upper half of a float32, with 8 bits of exponent and 7 of mantissa. */
-export const bfloat16: DType = new DType("bfloat16", 7, 2, "floating");
+export const bfloat16: DType = new DType("bfloat16");
 /** IEEE single precision, the default. */
-export const float32: DType = new DType("float32", 8, 4, "floating");
+export const float32: DType = new DType("float32");
 /** IEEE double precision. */
-export const float64: DType = new DType("float64", 9, 8, "floating");
+export const float64: DType = new DType("float64");
 /** Complex numbers whose real and imaginary parts are float32. */
-export const complex64: DType = new DType("complex64", 10, 8, "complex");
+export const complex64: DType = new DType("complex64");
 /** Complex numbers whose real and imaginary parts are float64. */
-export const complex128: DType = new DType("complex128", 11, 16, "complex");
+export const complex128: DType = new DType("complex128");
 /** Float8 with 4 bits of exponent and 3 of mantissa: no infinities, one NaN. Larger magnitudes than 448 become ±448. */
-export const float8E4m3fn: DType = new DType("float8_e4m3fn", 12, 1, "floating");
+export const float8E4m3fn: DType = new DType("float8_e4m3fn");
 /** Float8 with 5 bits of exponent and 2 of mantissa: the upper half of a float16, with infinities. */
-export const float8E5m2: DType = new DType("float8_e5m2", 13, 1, "floating");
+export const float8E5m2: DType = new DType("float8_e5m2");
 
 /** Every dtype, by name. */
 export const DTYPES: Readonly<Record<DTypeName, DType>> = {
@@ -195,12 +179,15 @@ export function toComplex(dtype: DType): DType {
   return dtype === float64 ? complex128 : complex64;
 }
 
+/** Whether an integer dtype holds no negative values. */
+export function isUnsigned(dtype: DType): boolean {
+  return rowOf(dtype).integer?.min === 0n;
+}
+
 /** The dtype of the parts of a complex dtype; a real dtype is returned as it is. */
 export function toReal(dtype: DType): DType {
   return dtype === complex64 ? float32 : dtype === complex128 ? float64 : dtype;
 }
-
-const COUNT = Object.keys(DTYPES).length;
 
 /**
  * The dtype two operands of the same category promote to.
@@ -211,7 +198,7 @@ export const promoteTypes: Func<typeof PromoteTypesArgs, DType> = func("promoteT
   const { type1: a, type2: b } = o;
   checkDtype("promoteTypes", "type1", a);
   checkDtype("promoteTypes", "type2", b);
-  const promoted = PROMOTION[a.code * COUNT + b.code];
+  const promoted = PROMOTION[a.code * DTYPE_CODES + b.code];
   if (promoted === null) {
     throw new DTypeError(`promoteTypes(): float8 dtypes do not promote: ${a} and ${b}; convert with .to(dtype)`);
   }
@@ -233,8 +220,7 @@ function computePromotion(a: DType, b: DType): DType | null {
     if (a.itemsize === b.itemsize) return float32;
     return a.itemsize > b.itemsize ? a : b;
   }
-  const signed = a === uint8 ? b : b === uint8 ? a : null;
-  if (signed) return signed === int8 ? int16 : signed;
+  if (isUnsigned(a) !== isUnsigned(b) && a.itemsize === b.itemsize) return int16;
   return a.itemsize > b.itemsize ? a : b;
 }
 
@@ -245,7 +231,7 @@ function promoteTypesOfParts(a: DType, b: DType, kind: DTypeKind): DType {
 
 const PROMOTION: (DType | null)[] = [];
 for (const a of Object.values(DTYPES)) {
-  for (const b of Object.values(DTYPES)) PROMOTION[a.code * COUNT + b.code] = computePromotion(a, b);
+  for (const b of Object.values(DTYPES)) PROMOTION[a.code * DTYPE_CODES + b.code] = computePromotion(a, b);
 }
 
 /** The dtype that a plain number of a kind has in promotion; floating and complex ones follow the default dtype. */
@@ -316,13 +302,3 @@ export function isCastable(from: DType, to: DType): boolean {
   if (KIND_RANK[from.kind] === 2 && KIND_RANK[to.kind] < 2) return false;
   return !(to === bool && from !== bool);
 }
-
-/** The typed array that holds a dtype's values in JavaScript; halves and complex parts are given as floats. */
-export type DataArray =
-  | Float32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Int16Array<ArrayBuffer>
-  | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>;

@@ -8,6 +8,7 @@
 
 import { type Func, func } from "./call.ts";
 import { checkDtype, type DType, toReal } from "./dtype.ts";
+import { rowOf } from "./dtype_table.ts";
 import { ArgumentError, DTypeError } from "./errors.ts";
 import { Scalar, type ScalarLike, toScalar } from "./scalar.ts";
 
@@ -60,16 +61,6 @@ export interface IInfo {
 /** The largest float32. */
 const FLOAT32_MAX = 3.4028234663852886e38;
 
-/** Stored bits of the significand and the exponent's bias of each real floating dtype; the largest value where codes are missing. */
-const LAYOUT: Readonly<Record<string, readonly [fraction: number, exponent: number, max?: number]>> = {
-  float16: [10, 15],
-  bfloat16: [7, 127],
-  float32: [23, 127],
-  float64: [52, 1023],
-  float8_e4m3fn: [3, 7, 448],
-  float8_e5m2: [2, 15],
-};
-
 /** The parameters of {@linkcode finfo} and {@linkcode iinfo}. */
 export class InfoArgs {
   constructor(
@@ -94,9 +85,9 @@ export class InfoArgs {
 export const finfo: Func<typeof InfoArgs, FInfo> = func("finfo", InfoArgs, ({ type: dtype }) => {
   checkDtype("finfo", "type", dtype);
   const real = toReal(dtype);
-  const layout = LAYOUT[real.name];
-  if (!layout) throw new DTypeError(`finfo(): the dtype must be floating: ${dtype}; use iinfo()`);
-  const [fraction, exponent, max = (2 - 2 ** -fraction) * 2 ** exponent] = layout;
+  const { float } = rowOf(real);
+  if (float === null) throw new DTypeError(`finfo(): the dtype must be floating: ${dtype}; use iinfo()`);
+  const { fraction, exponent, max = (2 - 2 ** -fraction) * 2 ** exponent } = float;
   const smallest = 2 ** (1 - exponent);
   return {
     bits: real.itemsize * 8,
@@ -117,13 +108,10 @@ export const finfo: Func<typeof InfoArgs, FInfo> = func("finfo", InfoArgs, ({ ty
  */
 export const iinfo: Func<typeof InfoArgs, IInfo> = func("iinfo", InfoArgs, ({ type: dtype }) => {
   checkDtype("iinfo", "type", dtype);
-  if (!dtype.isInteger) throw new DTypeError(`iinfo(): the dtype must be an integer one: ${dtype}; use finfo()`);
-  const bits = dtype.itemsize * 8;
-  const [min, max] = dtype.name === "uint8"
-    ? [0n, 2n ** BigInt(bits) - 1n]
-    : [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
-  const plain = (v: bigint) => (BigInt(Number(v)) === v && Number.isSafeInteger(Number(v)) ? Number(v) : v);
-  return { bits, max: plain(max), min: plain(min), dtype: dtype.name };
+  const { integer } = rowOf(dtype);
+  if (integer === null) throw new DTypeError(`iinfo(): the dtype must be an integer one: ${dtype}; use finfo()`);
+  const plain = (v: bigint) => (Number.isSafeInteger(Number(v)) ? Number(v) : v);
+  return { bits: dtype.itemsize * 8, max: plain(integer.max), min: plain(integer.min), dtype: dtype.name };
 });
 
 const ranges = new Map<DType, IInfo>();

@@ -11,6 +11,7 @@
 import "../ops/attach.ts";
 import { type Func, func, NoArgs } from "../base/call.ts";
 import type { DType } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { deviceCount } from "./device.ts";
@@ -123,7 +124,7 @@ export const version: Func<typeof NoArgs, [major: number, minor: number, patch: 
 );
 
 function isCombined(dtype: DType): boolean {
-  return !dtype.isComplex && !dtype.isFloat8 && dtype.name !== "int16";
+  return rowOf(dtype).nccl;
 }
 
 /** The shim's code of a reduction. For bools, which NCCL treats as bytes, one is chosen whose result is 0 or 1. */

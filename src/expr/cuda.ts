@@ -15,6 +15,8 @@
  */
 
 import type { DType } from "../base/dtype.ts";
+import { type CudaColumn, rowOf } from "../base/dtype_table.ts";
+import { DTypeError } from "../base/errors.ts";
 import { CUDA_HELPERS, CUDA_TYPES } from "./cuda_prelude.ts";
 import type { Expr } from "./expr.ts";
 import { nodesOf } from "./graph.ts";
@@ -42,44 +44,26 @@ export function sizeSlot(dim: string): string {
 /** C types of register kinds. */
 export const C_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "i64", bool: "bool" };
 
+/** The table's column of a dtype. */
+function columnOf(dtype: DType): CudaColumn {
+  const { cuda } = rowOf(dtype);
+  if (cuda === null) throw new DTypeError(`CUDA: complex values are pairs of real ones: ${dtype}`);
+  return cuda;
+}
+
 /** The C type of a dtype in memory. */
 export function storageType(dtype: DType): string {
-  switch (dtype.name) {
-    case "bool":
-    case "uint8":
-    case "float8_e4m3fn":
-    case "float8_e5m2":
-      return "unsigned char";
-    case "int8":
-      return "signed char";
-    case "int16":
-      return "short";
-    case "int32":
-      return "int";
-    case "float16":
-    case "bfloat16":
-      return "u16";
-    default:
-      return C_TYPE[kindOf(dtype)];
-  }
+  return columnOf(dtype).type;
 }
 
 /** A stored value in its register kind. */
 export function load(dtype: DType, text: string): string {
-  if (dtype.name === "float16") return `crFromHalf(${text})`;
-  if (dtype.name === "bfloat16") return `crFromBfloat(${text})`;
-  if (dtype.name === "float8_e4m3fn") return `crFromE4m3(${text})`;
-  if (dtype.name === "float8_e5m2") return `crFromE5m2(${text})`;
-  return dtype.name === "bool" ? `${text} != 0` : `(${C_TYPE[kindOf(dtype)]})${text}`;
+  return columnOf(dtype).load.replace("$x", text);
 }
 
 /** A register's value as it is stored. */
 export function store(dtype: DType, text: string): string {
-  if (dtype.name === "float16") return `crToHalf(${text})`;
-  if (dtype.name === "bfloat16") return `crToBfloat(${text})`;
-  if (dtype.name === "float8_e4m3fn") return `crToE4m3(${text})`;
-  if (dtype.name === "float8_e5m2") return `crToE5m2(${text})`;
-  return `(${storageType(dtype)})${text}`;
+  return columnOf(dtype).store.replace("$x", text);
 }
 
 /** A constant as C writes it. */

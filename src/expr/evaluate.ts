@@ -6,6 +6,7 @@
  * @module
  */
 
+import { type DType, isUnsigned } from "../base/dtype.ts";
 import type { Expr } from "./expr.ts";
 import { nodesOf } from "./graph.ts";
 import { convertScalar, isFloat, type Kind, type Scalar } from "./kind.ts";
@@ -52,7 +53,7 @@ function valueOf(e: Expr, args: readonly Scalar[], env: Environment): Scalar {
     case "cast":
       return convertScalar(args[0], e.kind);
     case "wrap":
-      return wrapInteger(args[0] as bigint, e.dtype!.itemsize * 8, e.dtype!.name === "uint8");
+      return wrapInteger(args[0] as bigint, e.dtype!);
     case "where":
       return args[0] ? args[1] : args[2];
     default:
@@ -60,7 +61,8 @@ function valueOf(e: Expr, args: readonly Scalar[], env: Environment): Scalar {
   }
 }
 
-/** An integer modulo 2^bits. */
-export function wrapInteger(value: bigint, bits: number, unsigned: boolean): bigint {
-  return unsigned ? BigInt.asUintN(bits, value) : BigInt.asIntN(bits, value);
+/** An integer wrapped to an integer dtype. */
+export function wrapInteger(value: bigint, dtype: DType): bigint {
+  const bits = dtype.itemsize * 8;
+  return isUnsigned(dtype) ? BigInt.asUintN(bits, value) : BigInt.asIntN(bits, value);
 }

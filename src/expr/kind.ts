@@ -8,6 +8,7 @@
  */
 
 import type { DType } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { DTypeError } from "../base/errors.ts";
 
 /** The type of an expression's value. */
@@ -38,16 +39,9 @@ export function promoteKinds(a: Kind, b: Kind): Kind {
  * @throws {DTypeError} for complex dtypes, which are pairs of real ones
  */
 export function kindOf(dtype: DType): Kind {
-  switch (dtype.kind) {
-    case "bool":
-      return "bool";
-    case "integer":
-      return "i64";
-    case "floating":
-      return dtype.itemsize === 8 ? "f64" : "f32";
-    case "complex":
-      throw new DTypeError(`kindOf(): complex values are pairs of real ones: ${dtype}`);
-  }
+  const { register } = rowOf(dtype);
+  if (register === null) throw new DTypeError(`kindOf(): complex values are pairs of real ones: ${dtype}`);
+  return register;
 }
 
 /** A constant converted to a kind as C converts it: floats truncate to integers, anything to bool is `x != 0`. */

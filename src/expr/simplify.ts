@@ -37,7 +37,7 @@ export function simplify(op: Op, kind: Kind, args: readonly Expr[], dtype: DType
   if (args.length === 0 || op === "cast") return null;
   if (op === "wrap") {
     if (args[0].op !== "constant") return null;
-    return constant(wrapInteger(args[0].value as bigint, dtype!.itemsize * 8, dtype!.name === "uint8"), kind);
+    return constant(wrapInteger(args[0].value as bigint, dtype!), kind);
   }
   if (op !== "where" && args.every((a) => a.op === "constant")) {
     return constant(applyPrimitive(op as never, args[0].kind, args[0].value!, args[1]?.value ?? 0), kind);

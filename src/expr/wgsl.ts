@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { DType } from "../base/dtype.ts";
+import { type DType, isUnsigned } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { Expr } from "./expr.ts";
 import { type Kind, kindOf } from "./kind.ts";
@@ -69,8 +69,8 @@ function cast(kind: Kind, from: Kind, text: string): string {
 
 function wrap(dtype: DType, text: string): string {
   const unused = 32 - dtype.itemsize * 8;
-  if (unused === 0) return text;
-  return dtype.name === "uint8" ? `${text} & 0xff` : `(${text} << ${unused}u) >> ${unused}u`;
+  if (unused <= 0) return text;
+  return isUnsigned(dtype) ? `${text} & ${2 ** (32 - unused) - 1}` : `(${text} << ${unused}u) >> ${unused}u`;
 }
 
 /** The upper half of a random key. */

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type DType, float32, float64, int16, int32, int8, uint8 } from "../base/dtype.ts";
+import { type DType, DTYPES } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { FormatError, show } from "../base/errors.ts";
 
 /** The array of an IDX file. */
@@ -22,14 +23,12 @@ export interface IdxArray {
 }
 
 /** The dtypes by the third byte of the magic number. */
-const TYPES: Readonly<Record<number, DType>> = {
-  0x08: uint8,
-  0x09: int8,
-  0x0b: int16,
-  0x0c: int32,
-  0x0d: float32,
-  0x0e: float64,
-};
+const TYPES: ReadonlyMap<number, DType> = new Map(
+  Object.values(DTYPES).flatMap((dtype) => {
+    const { idx } = rowOf(dtype);
+    return idx === null ? [] : [[idx, dtype]];
+  }),
+);
 
 function bad(op: string, file: string, rule: string, cause?: unknown): FormatError {
   return new FormatError(`${op}(): ${file} is not a sound IDX file: ${rule}`, { cause });
@@ -46,7 +45,7 @@ interface IdxHeader {
 /** The header, or `null` while `bytes` holds only a part of it. */
 function parseHeader(op: string, file: string, bytes: Uint8Array): IdxHeader | null {
   if (bytes.length < 4) return null;
-  const dtype = TYPES[bytes[2]];
+  const dtype = TYPES.get(bytes[2]);
   if (bytes[0] !== 0 || bytes[1] !== 0 || dtype === undefined) {
     const magic = [...bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join(" ");
     throw bad(op, file, `it starts with the bytes ${magic}; expected 00 00, a type (08, 09, 0b to 0e) and a count`);

@@ -12,22 +12,8 @@
 import "../ops/attach.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
-import {
-  bfloat16,
-  bool,
-  complex64,
-  type DType,
-  float16,
-  float32,
-  float64,
-  float8E4m3fn,
-  float8E5m2,
-  int16,
-  int32,
-  int64,
-  int8,
-  uint8,
-} from "../base/dtype.ts";
+import { bool, type DType, DTYPES } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { ArgumentError, awaitIt, describe, DTypeError, FormatError } from "../base/errors.ts";
 import { bytes as bytesOf } from "../ops/create/convert.ts";
 import { bytesOf as plainBytes } from "../base/bytes.ts";
@@ -48,24 +34,12 @@ import {
 } from "./safetensors_format.ts";
 import { widen, WIDENED } from "./widen.ts";
 
-const DTYPES: Readonly<Partial<Record<FormatDtype, DType>>> = {
-  BOOL: bool,
-  U8: uint8,
-  I8: int8,
-  I16: int16,
-  F16: float16,
-  BF16: bfloat16,
-  I32: int32,
-  F32: float32,
-  C64: complex64,
-  F64: float64,
-  I64: int64,
-  F8_E4M3: float8E4m3fn,
-  F8_E5M2: float8E5m2,
-};
-
-const NAMES: ReadonlyMap<DType, FormatDtype> = new Map(
-  Object.entries(DTYPES).map(([name, dtype]) => [dtype, name as FormatDtype]),
+/** The dtypes by their names in files. */
+const NAMED: ReadonlyMap<string, DType> = new Map(
+  Object.values(DTYPES).flatMap((dtype) => {
+    const { safetensors } = rowOf(dtype);
+    return safetensors === null ? [] : [[safetensors, dtype]];
+  }),
 );
 
 /** The options of all functions that read. */
@@ -178,7 +152,7 @@ function makeTensor(origin: Origin, entry: TensorEntry, bytes: Uint8Array<ArrayB
   if (bytes.length !== entry.end - entry.begin) {
     throw new FormatError(`${op}(): ${file} became shorter while it was read: tensor "${entry.name}"`);
   }
-  const dtype = DTYPES[entry.dtype];
+  const dtype = NAMED.get(entry.dtype);
   if (dtype === undefined) {
     if (!(entry.dtype in WIDENED)) {
       throw new DTypeError(`${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}`);
@@ -381,8 +355,8 @@ async function encode(
     if (!(tensor instanceof Tensor)) {
       throw new ArgumentError(`${op}(): ${JSON.stringify(name)} must be a Tensor: ${describe(tensor)}`);
     }
-    const dtype = NAMES.get(tensor.dtype);
-    if (dtype === undefined) {
+    const dtype = rowOf(tensor.dtype).safetensors as FormatDtype | null;
+    if (dtype === null) {
       throw new DTypeError(
         `${op}(): safetensors has no ${tensor.dtype}: ${JSON.stringify(name)}; convert it with to()`,
       );

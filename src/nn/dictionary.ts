@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { DTypeName } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { checkIterable, checkText } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -205,27 +205,9 @@ function named<C extends object>(name: string, made: C): C {
   return Object.defineProperty(made, "name", { value: name });
 }
 
-/** PyTorch's legacy names of tensor classes, which `ParameterDict` prints. */
-const LEGACY_NAMES: Readonly<Record<DTypeName, string>> = {
-  bool: "Bool",
-  uint8: "Byte",
-  int8: "Char",
-  int16: "Short",
-  int32: "Int",
-  int64: "Long",
-  float16: "Half",
-  bfloat16: "BFloat16",
-  float32: "Float",
-  float64: "Double",
-  complex64: "ComplexFloat",
-  complex128: "ComplexDouble",
-  float8_e4m3fn: "Float8_e4m3fn",
-  float8_e5m2: "Float8_e5m2",
-};
-
 function legacyName(value: Tensor): string {
   const space = value.device.type === "cpu" ? "torch" : `torch.${value.device.type}`;
-  return `${space}.${LEGACY_NAMES[value.dtype.name]}Tensor`;
+  return `${space}.${rowOf(value.dtype).tensorType}Tensor`;
 }
 
 /** The record type `R` with parameters in place of tensors. */

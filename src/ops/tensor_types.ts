@@ -10,20 +10,18 @@ import { type Device, device as parseDevice } from "../base/device.ts";
 import {
   bfloat16,
   bool,
-  complex128,
-  complex64,
   DType,
+  DTYPES,
   float16,
   float32,
   float64,
-  float8E4m3fn,
-  float8E5m2,
   int16,
   int32,
   int64,
   int8,
   uint8,
 } from "../base/dtype.ts";
+import { rowOf } from "../base/dtype_table.ts";
 import { ArgumentError, describe, DTypeError } from "../base/errors.ts";
 import { nearestName } from "../base/spelling.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
@@ -31,31 +29,15 @@ import { to } from "./create/convert.ts";
 import { checkSizeList, empty, tensor, type TensorData } from "./create/creation.ts";
 import { asMethod, type MethodForm } from "./core/op.ts";
 
-/** PyTorch's names of the types of CPU tensors, without `torch.` in front and `Tensor` behind. */
-const WORDS: ReadonlyMap<DType, string> = new Map([
-  [float32, "Float"],
-  [float64, "Double"],
-  [float16, "Half"],
-  [bfloat16, "BFloat16"],
-  [int32, "Int"],
-  [int64, "Long"],
-  [int16, "Short"],
-  [int8, "Char"],
-  [uint8, "Byte"],
-  [bool, "Bool"],
-  [complex64, "ComplexFloat"],
-  [complex128, "ComplexDouble"],
-  [float8E4m3fn, "Float8_e4m3fn"],
-  [float8E5m2, "Float8_e5m2"],
-]);
-
 /** The name of the type of tensors of a dtype on a kind of device. */
 function typeName(dtype: DType, device: string): string {
-  return `torch.${device === "cpu" ? "" : `${device}.`}${WORDS.get(dtype)}Tensor`;
+  return `torch.${device === "cpu" ? "" : `${device}.`}${rowOf(dtype).tensorType}Tensor`;
 }
 
 /** Every name of a type on the CPU, and its dtype. */
-const NAMES: ReadonlyMap<string, DType> = new Map([...WORDS.keys()].map((dtype) => [typeName(dtype, "cpu"), dtype]));
+const NAMES: ReadonlyMap<string, DType> = new Map(
+  Object.values(DTYPES).map((dtype) => [typeName(dtype, "cpu"), dtype]),
+);
 
 /** The parameters of {@linkcode type}. */
 export class TypeArgs {
@@ -158,7 +140,7 @@ export interface TensorType {
 
 /** Defines a tensor type. */
 function tensorType(dtype: DType): TensorType {
-  const name = `${WORDS.get(dtype)}Tensor`;
+  const name = `${rowOf(dtype).tensorType}Tensor`;
   const parseData = call(name, TypedDataArgs), parseSizes = spreadCall(name, TypedSizeArgs, checkSizeList);
   // Not an arrow: `new` calls it, too, and takes the tensor that it returns.
   const made = function (...args: readonly unknown[]): Tensor {

@@ -4,7 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { SYMBOLS } from "../../ffi/cpu.ts";
-import { declarations, opcodesHeader } from "../../native/build.ts";
+import { declarations, dtypesHeader, opcodesHeader } from "../../native/build.ts";
 import { float32 } from "../../src/base/dtype.ts";
 import { loadWasm } from "../../src/backend/cpu/lib.ts";
 import { CpuBackend } from "../../src/backend/cpu/mod.ts";
@@ -30,6 +30,11 @@ Deno.test("the symbol table and the header declare the same functions", () => {
 Deno.test("the opcodes of the machine are those of the expression table", () => {
   const header = Deno.readTextFileSync(new URL("../../native/cpu/opcodes.gen.h", import.meta.url));
   assertEquals(header, opcodesHeader());
+});
+
+Deno.test("the dtypes of the kernels are those of the table", () => {
+  const header = Deno.readTextFileSync(new URL("../../native/cpu/dtypes.gen.h", import.meta.url));
+  assertEquals(header, dtypesHeader());
 });
 
 Deno.test("the WebAssembly module imports nothing", () => {

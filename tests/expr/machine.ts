@@ -51,7 +51,7 @@ export function runProgram(
         return registers[a] ? registers[b] : registers[c];
       case "wrap": {
         const dtype = Object.values(DTYPES).find((d) => d.code === b)!;
-        return wrapInteger(registers[a] as bigint, dtype.itemsize * 8, dtype.name === "uint8");
+        return wrapInteger(registers[a] as bigint, dtype);
       }
     }
     if (name in TARGET) return convertScalar(registers[a], TARGET[name]);

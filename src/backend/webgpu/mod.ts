@@ -13,6 +13,7 @@
 
 import type { Device } from "../../base/device.ts";
 import type { DType } from "../../base/dtype.ts";
+import { rowOf } from "../../base/dtype_table.ts";
 import { DeviceError, NativeError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { Program } from "../../expr/program.ts";
@@ -81,11 +82,11 @@ export class WebGpuBackend implements Backend {
   }
 
   supports(dtype: DType): boolean {
-    return dtype.name !== "float64" && dtype.name !== "complex128";
+    return rowOf(dtype).wgsl !== null;
   }
   aliases(from: DType, to: DType): boolean {
     // A view shares words, not bytes: only where an element's word is its bytes are the two the same.
-    const bytes = (dtype: DType) => dtype.name === "float32" || dtype.name === "int32" || dtype.name === "complex64";
+    const bytes = (dtype: DType) => rowOf(dtype).array().BYTES_PER_ELEMENT === 4;
     return from === to || bytes(from) && bytes(to);
   }
   alloc(elements: number, dtype: DType): Block {

@@ -10,22 +10,29 @@
  */
 
 import type { DType } from "../../base/dtype.ts";
+import { rowOf, type WgslColumn } from "../../base/dtype_table.ts";
 import { DTypeError } from "../../base/errors.ts";
 import type { Strided } from "../backend.ts";
 import type { GpuBlock } from "./gpu.ts";
 
 /** WGSL types that elements are loaded as. */
-export type WgslType = "f32" | "i32" | "bool";
+export type WgslType = WgslColumn["type"];
+
+/** The table's column of a dtype that the device can hold. */
+function columnOf(dtype: DType): WgslColumn {
+  const { wgsl } = rowOf(dtype);
+  if (wgsl === null) throw new DTypeError(`WebGPU has no ${dtype}; use float32, or await x.cpu()`);
+  return wgsl;
+}
 
 /** The WGSL type of a dtype's elements. */
 export function wgslType(dtype: DType): WgslType {
-  if (dtype.kind === "bool") return "bool";
-  return dtype.kind === "integer" ? "i32" : "f32";
+  return columnOf(dtype).type;
 }
 
 /** Throws for dtypes that the device cannot hold. */
 export function checkDtype(op: string, dtype: DType): void {
-  if (dtype.name === "float64" || dtype.name === "complex128") {
+  if (rowOf(dtype).wgsl === null) {
     throw new DTypeError(
       `${op}(): WebGPU has no ${dtype}; use ${dtype.isComplex ? "complex64" : "float32"}, or await x.cpu()`,
     );
@@ -45,26 +52,7 @@ export function load(slot: number, dtype: DType, offset: string): string {
 
 /** The word that holds `value` (a WGSL expression of the dtype's type) as an element of `dtype`. */
 export function word(dtype: DType, value: string): string {
-  switch (dtype.name) {
-    case "bool":
-      return `select(0u, 1u, ${value})`;
-    case "uint8":
-      return `(bitcast<u32>(${value}) & 0xffu)`;
-    case "int8":
-      return `bitcast<u32>(((${value}) << 24u) >> 24u)`;
-    case "int16":
-      return `bitcast<u32>(((${value}) << 16u) >> 16u)`;
-    case "float16":
-      return `bitcast<u32>(unpack2x16float(pack2x16float(vec2<f32>(${value}, 0.0))).x)`;
-    case "bfloat16":
-      return `bf16_word(${value})`;
-    case "float8_e4m3fn":
-      return `float8_word(${value}, 20u, 0x43e00000u, 512.0, 0x3c800000u)`;
-    case "float8_e5m2":
-      return `float8_word(${value}, 21u, 0x47800000u, 65536.0, 0x38800000u)`;
-    default:
-      return `bitcast<u32>(${value})`;
-  }
+  return columnOf(dtype).word.replace("$x", value);
 }
 
 /** What {@linkcode word} calls: rounding a float32 to bfloat16 and float8, ties to even, NaN kept. */
@@ -100,7 +88,7 @@ export function floatWord(value: number): number {
 
 /** Whether a value's own word is its element: nothing is rounded or wrapped when it is stored. */
 export function isPlain(dtype: DType): boolean {
-  return dtype.name === "float32" || dtype.name === "int32" || dtype.name === "int64";
+  return columnOf(dtype).word === "bitcast<u32>($x)";
 }
 
 /** The buffers of a kernel, each once, and the parameters of its operands. */

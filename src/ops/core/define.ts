@@ -21,6 +21,7 @@ import {
   toComplex,
   toReal,
 } from "../../base/dtype.ts";
+import { DTYPE_CODES } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DTypeError, nameCall, ShapeError, show } from "../../base/errors.ts";
 import { isScalar, Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
 import { checkFits } from "../../base/limits.ts";
@@ -126,7 +127,7 @@ interface Plan {
   readonly parts: readonly number[];
 }
 
-const DIMS = 0, ZERO_DIM = 14, SCALAR = 28, ABSENT = 32, OPERAND_CODES = 33;
+const DIMS = 0, ZERO_DIM = DTYPE_CODES, SCALAR = 2 * DTYPE_CODES, ABSENT = SCALAR + 4, OPERAND_CODES = ABSENT + 1;
 const SCALAR_KINDS: readonly DTypeKind[] = ["bool", "integer", "floating", "complex"];
 
 function operandCode(x: OperandValue): number {

@@ -14,6 +14,7 @@ import {
   complex64 as COMPLEX64,
   type DataArray,
   DType,
+  DTYPES,
   float16 as FLOAT16,
   float32 as FLOAT32,
   float64 as FLOAT64,
@@ -24,6 +25,7 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../../base/dtype.ts";
+import { DTYPE_CODES } from "../../base/dtype_table.ts";
 import { ArgumentError, awaitIt, describe, DeviceError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../../base/layout.ts";
@@ -58,7 +60,7 @@ const identities = new Map<number, Kernel>();
 
 /** The kernel that copies `from` to `to`. */
 function identity(from: DType, to: DType): Kernel {
-  const key = from.code * 16 + to.code;
+  const key = from.code * DTYPE_CODES + to.code;
   let kernel = identities.get(key);
   if (kernel === undefined) {
     const real = toReal(from);
@@ -132,9 +134,7 @@ function deviceOrRemedy(name: string | Device): string | Device {
 }
 
 const dtypeNames: ReadonlySet<string> = new Set([
-  ...[BFLOAT16, BOOL, COMPLEX128, COMPLEX64, FLOAT16, FLOAT32, FLOAT64, INT16, INT32, INT64, INT8, UINT8].map((d) =>
-    d.name
-  ),
+  ...Object.keys(DTYPES),
   ...["half", "float", "double", "int", "long", "short"],
 ]);
 

@@ -14,17 +14,14 @@ import {
   bool,
   type DataArray,
   type DType,
+  DTYPES,
   float16,
-  float32,
-  float64,
   getDefaultDtype,
-  int16,
-  int32,
   int64,
-  int8,
   toComplex,
   uint8,
 } from "../../base/dtype.ts";
+import { rowOf } from "../../base/dtype_table.ts";
 import { bytesOf } from "../../base/bytes.ts";
 import { MOST_DIMS } from "../../base/checks.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
@@ -316,16 +313,16 @@ export const emptyStrided: Func<typeof EmptyStridedArgs, Tensor> = func("emptySt
 /** Values that `tensor` takes: numbers, nested arrays of them, typed arrays. */
 export type TensorData = ScalarLike | DataArray | Float16Array<ArrayBuffer> | readonly TensorData[];
 
+/** The dtypes whose typed arrays hold values: those of bools, bfloat16, complex values and float8 hold bits or parts. */
+const OF_ARRAYS: readonly DType[] = Object.values(DTYPES).filter(({ kind, name }) =>
+  kind === "integer" || name === "float16" || name === "float32" || name === "float64"
+);
+
 function typedArrayDtype(data: ArrayBufferView): DType | null {
-  if (data instanceof Float32Array) return float32;
-  if (data instanceof Float64Array) return float64;
-  if (data instanceof Int32Array) return int32;
-  if (data instanceof BigInt64Array) return int64;
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return uint8;
-  if (data instanceof Int8Array) return int8;
-  if (data instanceof Int16Array) return int16;
-  if (typeof Float16Array !== "undefined" && data instanceof Float16Array) return float16;
-  return null;
+  if (data instanceof Uint8ClampedArray) return uint8;
+  const lacksHalves = typeof Float16Array === "undefined";
+  const holds = (dtype: DType) => !(lacksHalves && dtype.name === "float16") && data instanceof rowOf(dtype).array();
+  return OF_ARRAYS.find(holds) ?? null;
 }
 
 interface Gathered {

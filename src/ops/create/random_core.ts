@@ -9,7 +9,8 @@
  * @module
  */
 
-import { type DType, toReal } from "../../base/dtype.ts";
+import { type DType, float32, toReal } from "../../base/dtype.ts";
+import { rowOf } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DeviceError } from "../../base/errors.ts";
 import { defaultGenerator, Generator } from "../../base/generator.ts";
 import { numelOf } from "../../base/shape.ts";
@@ -33,14 +34,7 @@ export function generatorOf(op: string, generator: Generator | null | undefined)
 
 /** How many bits of a uniform value a dtype holds exactly below 1. */
 function uniformBits(dtype: DType): number {
-  switch (dtype.name) {
-    case "float16":
-      return 11;
-    case "bfloat16":
-      return 8;
-    default:
-      return toReal(dtype).name === "float64" ? 53 : 24;
-  }
+  return (rowOf(toReal(dtype)).float ?? rowOf(float32).float!).fraction + 1;
 }
 
 /** The largest value below 1. */

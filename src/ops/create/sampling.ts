@@ -9,6 +9,7 @@
 
 import { type Op, op, OutArgs } from "../core/op.ts";
 import { type DType, float32, float64, int64 } from "../../base/dtype.ts";
+import { rowOf } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { Generator } from "../../base/generator.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
@@ -216,24 +217,10 @@ export const geometric_: Op<typeof GeometricArgs> = op("geometric_", GeometricAr
 
 /** The first integer that `random_` leaves out when no bound is given: beyond it not all are exact, or none exists. */
 function integerLimit(dtype: DType): bigint {
-  switch (dtype.name) {
-    case "bool":
-      return 2n;
-    case "float16":
-      return 2n ** 11n + 1n;
-    case "bfloat16":
-      return 2n ** 8n + 1n;
-    case "float32":
-      return 2n ** 24n + 1n;
-    case "float64":
-      return 2n ** 53n + 1n;
-    case "uint8":
-      return 2n ** 8n;
-    case "int64":
-      return 2n ** 63n - 1n;
-    default:
-      return 2n ** BigInt(dtype.itemsize * 8 - 1);
-  }
+  const { integer, float } = rowOf(dtype);
+  if (float !== null) return 2n ** BigInt(float.fraction + 1) + 1n;
+  if (integer === null) return 2n;
+  return dtype.itemsize === 8 ? integer.max : integer.max + 1n;
 }
 
 /** The parameters of {@linkcode random_}. */

@@ -12,6 +12,7 @@ import { checkIntegers } from "../../base/checks.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { ArgumentError, ShapeError, show } from "../../base/errors.ts";
 import { prefersChannelsLast } from "../../base/layout.ts";
+import { finfo } from "../../base/limits.ts";
 import { numelOf, sameShape } from "../../base/shape.ts";
 import { withGrad } from "../../autograd/mode.ts";
 import { scope } from "../../tensor/scope.ts";
@@ -20,14 +21,6 @@ import { fused } from "../core/fused.ts";
 import { pad } from "../shape/pad.ts";
 import { type Normalized, normalized, normalizeOver, rmsOver } from "./norm_core.ts";
 import { rowGroups } from "./norm_fused.ts";
-
-/** Machine epsilons, the default of {@linkcode rmsNorm}. */
-const EPSILON: Readonly<Record<string, number>> = {
-  float64: 2 ** -52,
-  float32: 2 ** -23,
-  bfloat16: 2 ** -7,
-  float16: 2 ** -10,
-};
 
 /** A vector of channels shaped to broadcast along dimension `dim` of `ndim`. */
 function alongDim(v: Tensor | null, dim: number, ndim: number): Tensor | null {
@@ -149,7 +142,7 @@ export const rmsNorm: Fn<typeof RmsNormArgs> = fn(
     const shape = checkNormalizedShape("rmsNorm", input, o.normalizedShape, { weight });
     if (input.dtype.isComplex) return complexRmsNorm(input, shape, weight, o.eps ?? 2 ** -23);
     checkFloating("rmsNorm", input);
-    const eps = o.eps ?? EPSILON[input.dtype.name];
+    const eps = o.eps ?? finfo(input.dtype).eps;
     const lead = input.ndim - shape.length;
     const statShape = input.shape.map((size, d) => d < lead ? size : 1);
     return scope(() => rmsOver(input, statShape, leadOnes(weight, input.ndim), eps, rowGroups(input, numelOf(shape))));

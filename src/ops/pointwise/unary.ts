@@ -11,6 +11,7 @@ import { type Args, call, NoArgs } from "../../base/call.ts";
 import { checkCount } from "../../base/checks.ts";
 import { type DType, int64 } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
+import { finfo } from "../../base/limits.ts";
 import { angle as angleOf, Complex, conj as conjOf, sgn as sgnOf } from "../../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../../expr/expr.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -361,21 +362,6 @@ export class NanToNumArgs extends OutArgs {
   }
 }
 
-/** The largest finite value of a floating dtype. */
-function largest(dtype: DType): number {
-  switch (dtype.name) {
-    case "float16":
-      return (2 - 2 ** -10) * 2 ** 15;
-    case "bfloat16":
-      return (2 - 2 ** -7) * 2 ** 127;
-    case "float64":
-    case "complex128":
-      return Number.MAX_VALUE;
-    default:
-      return (2 - 2 ** -23) * 2 ** 127;
-  }
-}
-
 /**
  * Replaces NaN and infinities by numbers.
  *
@@ -394,8 +380,8 @@ export const nanToNum: Pointwise<typeof NanToNumArgs> = pointwise(NanToNumArgs, 
   expr: (x: Value, { options, dtype }: Context) => {
     if (dtype.isInteger || dtype.kind === "bool") return x;
     const nan = (options.nan as number | null) ?? 0;
-    const high = (options.posinf as number | null) ?? largest(dtype);
-    const low = (options.neginf as number | null) ?? -largest(dtype);
+    const high = (options.posinf as number | null) ?? finfo(dtype).max;
+    const low = (options.neginf as number | null) ?? -finfo(dtype).max;
     const real = (part: Expr): Expr => {
       const infinite = part.gt(0).where(high, low);
       return part.isnan().where(nan, part.isinf().where(infinite, part));
