@@ -109,7 +109,13 @@ static const uint8_t dtype_native[${codes}${
 }
 
 /** C's types of registers. */
-const REGISTER_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "int64_t", bool: "uint8_t" };
+const REGISTER_TYPE: Readonly<Record<Kind, string>> = {
+  f32: "float",
+  f64: "double",
+  i64: "int64_t",
+  u64: "uint64_t",
+  bool: "uint8_t",
+};
 
 /** Declarations marked CRESSET_KERNEL, CRESSET_SHARED or CRESSET_HOST in the headers. */
 export function declarations(): Declaration[] {

@@ -4,8 +4,10 @@
    computes an output writes it directly where nothing reads that memory afterwards. */
 #include "machine.h"
 
-static const vector_function *const functions[4] = {cresset_f32_functions, cresset_f64_functions,
-                                                    cresset_i64_functions, cresset_bool_functions};
+static const vector_function *const functions[K_COUNT] = {
+    [K_F32] = cresset_f32_functions, [K_F64] = cresset_f64_functions, [K_I64] = cresset_i64_functions,
+    [K_U64] = cresset_u64_functions, [K_BOOL] = cresset_bool_functions,
+};
 
 /* The kind of an operation's result. */
 static int32_t result_kind(int32_t op, int32_t kind) {
@@ -31,6 +33,8 @@ static int32_t result_kind(int32_t op, int32_t kind) {
       return K_F64;
     case OP_castI64:
       return K_I64;
+    case OP_castU64:
+      return K_U64;
     default:
       return kind;
   }
@@ -164,7 +168,7 @@ static int32_t direct_output(const Decoder *decoder, int32_t instruction, int32_
 
 static int32_t decode_function(Decoder *decoder, int32_t index, const int32_t *code, int32_t store) {
   int32_t op = code[0], kind = code[1], dst = code[2], count = source_count(op);
-  if (op >= OP_COUNT || kind < 0 || kind > 3) return CRESSET_BAD_PROGRAM;
+  if (op >= OP_COUNT || kind < 0 || kind >= K_COUNT) return CRESSET_BAD_PROGRAM;
   vector_function function = functions[kind][op];
   if (!function) return CRESSET_BAD_PROGRAM;
   const Register *sources[3];
@@ -215,7 +219,7 @@ static int32_t decode_function(Decoder *decoder, int32_t index, const int32_t *c
 
 static void decode_wrap(Decoder *decoder, const int32_t *code) {
   Register *source = &decoder->registers[code[3]], *r = &decoder->registers[code[2]];
-  int32_t uniform = source->uniform;
+  int32_t uniform = source->uniform, source_kind = source->kind;
   Place a = source->place;
   Place d = uniform ? fixed(new_cell(decoder)) : result_slot(decoder, code[2], 0);
   Step *step = new_step(decoder, STEP_WRAP);
@@ -225,7 +229,7 @@ static void decode_wrap(Decoder *decoder, const int32_t *code) {
   step->dtype = code[4];
   r->place = d;
   r->uniform = uniform;
-  r->kind = K_I64;
+  r->kind = source_kind;
 }
 
 static void decode_index(Decoder *decoder, int32_t dst) {
@@ -242,7 +246,9 @@ static void decode_index(Decoder *decoder, int32_t dst) {
 static int32_t decode_stores(Decoder *decoder) {
   Plan *plan = decoder->plan;
   const Call *call = plan->call;
-  static const int32_t casts[4] = {OP_castF32, OP_castF64, OP_castI64, OP_castBool};
+  static const int32_t casts[K_COUNT] = {
+      [K_F32] = OP_castF32, [K_F64] = OP_castF64, [K_I64] = OP_castI64, [K_U64] = OP_castU64, [K_BOOL] = OP_castBool,
+  };
   for (int32_t pass = 0; pass < 2; pass++) {
     for (int32_t o = 0; o < call->outputs_count; o++) {
       int32_t operand = call->inputs + o, dtype = call->outputs[2 * o];

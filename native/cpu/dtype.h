@@ -149,4 +149,9 @@ static inline int64_t f64_to_i64(double d) {
   return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
 }
 
+/* The same for unsigned integers: what is below 0 wraps around. */
+static inline uint64_t f64_to_u64(double d) {
+  return d >= 0x1p63 ? (uint64_t)f64_to_i64(d - 0x1p63) ^ 0x8000000000000000u : (uint64_t)f64_to_i64(d);
+}
+
 #endif

@@ -22,11 +22,12 @@ enum {
 };
 
 /* Register kinds of the pointwise machine. */
-enum { K_F32 = 0, K_F64 = 1, K_I64 = 2, K_BOOL = 3 };
-enum { K_COUNT = 4 };
+enum { K_F32 = 0, K_F64 = 1, K_I64 = 2, K_BOOL = 3, K_U64 = 4 };
+enum { K_COUNT = 5 };
 typedef float reg_f32;
 typedef double reg_f64;
 typedef int64_t reg_i64;
+typedef uint64_t reg_u64;
 typedef uint8_t reg_bool;
 
 /* X(code, type in memory, register, the register's value of x, the value of x in memory) */

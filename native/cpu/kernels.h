@@ -24,13 +24,14 @@ typedef void (*vector_function)(void *d, const void *a, const void *b, const voi
 CRESSET_SHARED extern const vector_function cresset_f32_functions[OP_COUNT];
 CRESSET_SHARED extern const vector_function cresset_f64_functions[OP_COUNT];
 CRESSET_SHARED extern const vector_function cresset_i64_functions[OP_COUNT];
+CRESSET_SHARED extern const vector_function cresset_u64_functions[OP_COUNT];
 CRESSET_SHARED extern const vector_function cresset_bool_functions[OP_COUNT];
 
 /* Loads `n` elements of `dtype`, `stride` elements apart, into a register of its kind. */
 CRESSET_SHARED void cresset_load(void *d, const void *a, int64_t n, int64_t stride, int32_t dtype);
 /* Stores a register of the dtype's kind; a `uniform` source repeats its one element. */
 CRESSET_SHARED void cresset_store(void *d, const void *a, int64_t n, int64_t stride, int32_t dtype, int32_t uniform);
-/* Wraps int64 values to the range of a narrower integer dtype. */
+/* Wraps values of 64 bits to the range of a narrower integer dtype. */
 CRESSET_SHARED void cresset_wrap(int64_t *d, const int64_t *a, int64_t n, int32_t dtype);
 
 #if defined(__clang__)

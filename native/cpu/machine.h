@@ -15,7 +15,10 @@
 #define MAX_REGISTERS 64
 
 /* Bytes per register element of each kind. */
-static const int64_t kind_size[4] = {4, 8, 8, 1};
+static const int64_t kind_size[K_COUNT] = {
+    [K_F32] = sizeof(reg_f32), [K_F64] = sizeof(reg_f64), [K_I64] = sizeof(reg_i64),
+    [K_U64] = sizeof(reg_u64), [K_BOOL] = sizeof(reg_bool),
+};
 
 /* Words of a program's header. */
 enum { HEAD_INPUTS, HEAD_SCALARS, HEAD_OUTPUTS, HEAD_REGISTERS, HEAD_INSTRUCTIONS, HEAD_CONSTANTS, HEAD_WORDS };

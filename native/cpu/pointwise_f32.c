@@ -120,6 +120,7 @@ UNARY(isfinite_f32, f32, uint8_t, vm_abs(x) < F32_INF)
 UNARY(identity_f32, f32, f32, x)
 UNARY(to_f64_f32, f32, double, x)
 UNARY(to_i64_f32, f32, int64_t, f64_to_i64((double)x))
+UNARY(to_u64_f32, f32, uint64_t, f64_to_u64((double)x))
 UNARY(to_bool_f32, f32, uint8_t, x != 0)
 COMPARISONS(f32, f32)
 
@@ -137,5 +138,6 @@ const vector_function cresset_f32_functions[OP_COUNT] = {
     [OP_castF32] = identity_f32,
     [OP_castF64] = to_f64_f32,
     [OP_castI64] = to_i64_f32,
+    [OP_castU64] = to_u64_f32,
     [OP_castBool] = to_bool_f32,
 };

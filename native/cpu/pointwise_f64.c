@@ -84,6 +84,7 @@ UNARY(isfinite_f64, f64, uint8_t, fabs(x) < INFINITY)
 UNARY(identity_f64, f64, f64, x)
 UNARY(to_f32_f64, f64, float, x)
 UNARY(to_i64_f64, f64, int64_t, f64_to_i64(x))
+UNARY(to_u64_f64, f64, uint64_t, f64_to_u64(x))
 UNARY(to_bool_f64, f64, uint8_t, x != 0)
 COMPARISONS(f64, f64)
 
@@ -101,5 +102,6 @@ const vector_function cresset_f64_functions[OP_COUNT] = {
     [OP_castF32] = to_f32_f64,
     [OP_castF64] = identity_f64,
     [OP_castI64] = to_i64_f64,
+    [OP_castU64] = to_u64_f64,
     [OP_castBool] = to_bool_f64,
 };

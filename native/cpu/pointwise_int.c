@@ -1,5 +1,5 @@
 /*
- * Loops of the pointwise machine for int64 and bool registers, and the conversions between storage and registers.
+ * Loops of the pointwise machine for int64, uint64 and bool registers, and the conversions between storage and registers.
  *
  * Integer arithmetic wraps modulo 2^64 and nothing traps: division by zero gives 0 (the operations above check first
  * where PyTorch raises) and INT64_MIN / -1 wraps.
@@ -109,6 +109,38 @@ const vector_function cresset_i64_functions[OP_COUNT] = {
     [OP_castF32] = to_f32_i64,
     [OP_castF64] = to_f64_i64,
     [OP_castI64] = identity_i64,
+    [OP_castU64] = identity_i64,
+    [OP_castBool] = to_bool_i64,
+};
+
+/* Unsigned: what does not depend on the sign is the same loop as for signed integers. */
+BINARY(min_u64, u64, u64, x < y ? x : y)
+BINARY(max_u64, u64, u64, x > y ? x : y)
+UNARY(sign_u64, u64, u64, x > 0)
+UNARY(to_f32_u64, u64, float, x)
+UNARY(to_f64_u64, u64, double, x)
+COMPARISONS(u64, u64)
+
+const vector_function cresset_u64_functions[OP_COUNT] = {
+    COMPARISON_ENTRIES(u64),
+    [OP_add] = add_i64,
+    [OP_sub] = sub_i64,
+    [OP_mul] = mul_i64,
+    [OP_neg] = neg_i64,
+    [OP_abs] = identity_i64,
+    [OP_sign] = sign_u64,
+    [OP_min] = min_u64,
+    [OP_fmin] = min_u64,
+    [OP_max] = max_u64,
+    [OP_fmax] = max_u64,
+    [OP_bitwiseAnd] = bitwiseAnd_i64,
+    [OP_bitwiseOr] = bitwiseOr_i64,
+    [OP_bitwiseXor] = bitwiseXor_i64,
+    [OP_bitwiseNot] = bitwiseNot_i64,
+    [OP_castF32] = to_f32_u64,
+    [OP_castF64] = to_f64_u64,
+    [OP_castI64] = identity_i64,
+    [OP_castU64] = identity_i64,
     [OP_castBool] = to_bool_i64,
 };
 
@@ -137,6 +169,7 @@ const vector_function cresset_bool_functions[OP_COUNT] = {
     [OP_castF32] = to_f32_bool,
     [OP_castF64] = to_f64_bool,
     [OP_castI64] = to_i64_bool,
+    [OP_castU64] = to_i64_bool,
     [OP_castBool] = identity_bool,
 };
 

@@ -186,6 +186,7 @@ static Total fold_uniform(int32_t combine, int32_t kind, const void *v, int64_t 
 #define TOTAL_f32(t) ((float)(t).f)
 #define TOTAL_f64(t) ((t).f)
 #define TOTAL_i64(t) ((t).i)
+#define TOTAL_u64(t) ((t).i)
 #define TOTAL_bool(t) ((t).i != 0)
 #define FINISH_CASE(CODE, S, K, LOAD, STORE) \
   case CODE: {                               \
@@ -256,6 +257,8 @@ static void visit_run(void *context, const Plan *plan, char *const *cursor, int6
 static int32_t kinds_match(const Plan *plan) {
   for (int32_t o = 0; o < plan->call->outputs_count; o++) {
     int32_t want = dtype_kind(plan->call->outputs[2 * o]);
+    /* Unsigned values of 64 bits are converted first: none of the loops below is theirs. */
+    if (plan->results[o].kind == K_U64) return 0;
     if (plan->results[o].kind != want && !(want == K_BOOL || plan->results[o].kind == K_BOOL)) return 0;
   }
   return 1;
@@ -543,6 +546,9 @@ int32_t cresset_reduce(double program, int32_t combine, int32_t ndim, int32_t nr
   if (nreduced < 0 || kept < 0 || combine < SUM || combine > ALL) return CRESSET_BAD_ARGUMENT;
   int32_t status = cresset_open(&call, POINTER(const int32_t, program), ndim, kept, room);
   if (status != CRESSET_OK) return status;
+  for (int32_t o = 0; o < call.outputs_count; o++) {
+    if (dtype_kind(call.dtype[call.inputs + o]) == K_U64) return CRESSET_BAD_DTYPE;
+  }
   Reduction r = {.call = &call, .combine = combine, .kept_count = 1, .reduced_count = 1, .status = CRESSET_OK};
   for (int32_t d = 0; d < kept; d++) r.kept_count *= call.shape[d];
   for (int32_t d = kept; d < ndim; d++) r.reduced_count *= call.shape[d];

@@ -108,7 +108,9 @@ static void scan_rows(void *context, int64_t begin, int64_t end) {
   }
   char *loaded = memory, *cast = memory + BLOCK * 8;
   int64_t *at = (int64_t *)(void *)(memory + 2 * BLOCK * 8);
-  static const int32_t casts[4] = {OP_castF32, OP_castF64, OP_castI64, OP_castBool};
+  static const int32_t casts[K_COUNT] = {
+      [K_F32] = OP_castF32, [K_F64] = OP_castF64, [K_I64] = OP_castI64, [K_BOOL] = OP_castBool,
+  };
   int32_t from = dtype_kind(s->dtype), to = dtype_kind(s->out_dtype), last = s->ndim - 1;
   int64_t size = dtype_size(s->dtype), out_size = dtype_size(s->out_dtype), n = s->shape[last];
   for (int64_t row = begin; row < end; row++) {

@@ -96,7 +96,7 @@ export interface CudaColumn {
 /** A dtype in WGSL, where an element is one word of 32 bits. */
 export interface WgslColumn {
   /** The type of a loaded value. */
-  readonly type: "bool" | "i32" | "f32";
+  readonly type: "bool" | "i32" | "u32" | "f32";
   /** The word that holds a value. */
   readonly word: string;
 }
@@ -110,7 +110,7 @@ export interface DTypeRow {
   /** The kind of number, which decides promotion. */
   readonly kind: DTypeKind;
   /** The registers that kernels compute in; `null` for complex dtypes, which are pairs of real ones to them. */
-  readonly register: "bool" | "i64" | "f32" | "f64" | null;
+  readonly register: "bool" | "i64" | "u64" | "f32" | "f64" | null;
   /** What an integer dtype holds; `null` for others. */
   readonly integer: IntegerLimits | null;
   /** The format of a floating dtype; `null` for others. */

@@ -32,6 +32,7 @@ const STRUCTURAL = [
   "castF64",
   "castI64",
   "castBool",
+  "castU64",
   "wrap",
   "where",
 ] as const;
@@ -40,7 +41,13 @@ const STRUCTURAL = [
 export const OPCODES: readonly string[] = [...STRUCTURAL, ...UNARY, ...BINARY];
 
 const CODE: ReadonlyMap<string, number> = new Map(OPCODES.map((name, code) => [name, code]));
-const CAST: Readonly<Record<Kind, string>> = { f32: "castF32", f64: "castF64", i64: "castI64", bool: "castBool" };
+const CAST: Readonly<Record<Kind, string>> = {
+  f32: "castF32",
+  f64: "castF64",
+  i64: "castI64",
+  u64: "castU64",
+  bool: "castBool",
+};
 
 /** The name of a node's operation in {@linkcode OPCODES}. */
 function opcodeName(e: Expr): string {

@@ -20,7 +20,7 @@ import { DTypeError } from "../base/errors.ts";
 import { CUDA_HELPERS, CUDA_TYPES } from "./cuda_prelude.ts";
 import type { Expr } from "./expr.ts";
 import { nodesOf } from "./graph.ts";
-import { type Kind, kindOf } from "./kind.ts";
+import { isFloat, isWhole, type Kind, kindOf } from "./kind.ts";
 import { helpersOf, printBody } from "./print.ts";
 import type { Program } from "./program.ts";
 import { expandPowers } from "./simplify.ts";
@@ -42,7 +42,13 @@ export function sizeSlot(dim: string): string {
 }
 
 /** C types of register kinds. */
-export const C_TYPE: Readonly<Record<Kind, string>> = { f32: "float", f64: "double", i64: "i64", bool: "bool" };
+export const C_TYPE: Readonly<Record<Kind, string>> = {
+  f32: "float",
+  f64: "double",
+  i64: "i64",
+  u64: "u64",
+  bool: "bool",
+};
 
 /** The table's column of a dtype. */
 function columnOf(dtype: DType): CudaColumn {
@@ -71,7 +77,7 @@ function literal(e: Expr): string {
   const type = C_TYPE[e.kind];
   if (typeof e.value === "boolean") return String(e.value);
   // The least i64 has no literal of its own.
-  if (typeof e.value === "bigint") return `(i64)0x${BigInt.asUintN(64, e.value).toString(16)}ull`;
+  if (typeof e.value === "bigint") return `(${type})0x${BigInt.asUintN(64, e.value).toString(16)}ull`;
   const value = e.value!;
   if (Number.isNaN(value)) return `crNaN<${type}>()`;
   if (!Number.isFinite(value)) return `${value < 0 ? "-" : ""}crInf<${type}>()`;
@@ -82,7 +88,12 @@ function literal(e: Expr): string {
 function cast(e: Expr, from: Kind, text: string): string {
   if (e.kind === "bool") return `${text} != 0`;
   // The conversion instruction saturates; what NaN gives is the device's affair, as in PyTorch.
-  if (e.kind === "i64" && from !== "bool") return from === "f32" ? `__float2ll_rz(${text})` : `__double2ll_rz(${text})`;
+  if (isWhole(e.kind) && isFloat(from)) {
+    const convert = from === "f32" ? "__float2" : "__double2";
+    if (e.kind === "i64") return `${convert}ll_rz(${text})`;
+    // What is below 0 wraps around, as on the CPU.
+    return `(${text} < 0 ? (u64)${convert}ll_rz(${text}) : ${convert}ull_rz(${text}))`;
+  }
   return `(${C_TYPE[e.kind]})${text}`;
 }
 
@@ -96,14 +107,14 @@ function body(program: Program, stored: boolean, scalarsAt: number): string {
     input: (e) => load(e.dtype!, `in${e.index}`),
     scalar: (e) => {
       const slot = `p.slots[${scalarsAt + e.index}]`;
-      return e.kind === "i64" || e.kind === "bool"
+      return isWhole(e.kind) || e.kind === "bool"
         ? `(${C_TYPE[e.kind]})${slot}`
         : `(${C_TYPE[e.kind]})__longlong_as_double(${slot})`;
     },
     literal,
     index: () => "index",
     cast: (e, from, text) => cast(e, from, text),
-    wrap: (dtype, text) => `(i64)(${storageType(dtype)})${text}`,
+    wrap: (dtype, text) => `(${storageType(dtype)})${text}`,
     where: (condition, a, b) => `${condition} ? ${a} : ${b}`,
   });
   const results = names.map((name, i) => `  out${i} = ${stored ? store(program.outputs[i].dtype, name) : name};`);

@@ -11,7 +11,7 @@
 
 import type { DType } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
-import { convertScalar, isFloat, type Kind, KIND_RANK, kindOf, promoteKinds, type Scalar } from "./kind.ts";
+import { convertScalar, isFloat, isWhole, type Kind, KIND_RANK, kindOf, promoteKinds, type Scalar } from "./kind.ts";
 import { BINARY, type BinaryName, type PrimitiveName, PRIMITIVES, UNARY, type UnaryName } from "./primitives.ts";
 import { simplify } from "./simplify.ts";
 
@@ -100,10 +100,10 @@ export class Expr implements Value {
   /** An integer wrapped modulo 2^bits to a narrower storage dtype. */
   wrap(dtype: DType): Expr {
     if (this.kind === "bool") return this;
-    if (this.kind !== "i64" || !dtype.isInteger) {
+    if (!isWhole(this.kind) || !dtype.isInteger) {
       throw new DTypeError(`wrap(): integers wrap to integer dtypes: ${this.kind} to ${dtype}`);
     }
-    return dtype.itemsize === 8 ? this : make("wrap", "i64", [this], -1, dtype);
+    return dtype.itemsize === 8 ? this : make("wrap", this.kind, [this], -1, dtype);
   }
 
   /** `a` where this condition holds, else `b`. */
@@ -249,7 +249,7 @@ function cast(x: Expr, kind: Kind): Expr {
   // A conversion that lost nothing is undone or joined with the next one.
   if (x.op === "cast") {
     const from = x.args[0];
-    const exact = KIND_RANK[from.kind] < KIND_RANK[x.kind] && !(from.kind === "i64" && isFloat(x.kind));
+    const exact = from.kind === "bool" || (from.kind === "f32" && x.kind === "f64");
     if (exact) return cast(from, kind);
   }
   return make("cast", kind, [x]);
@@ -259,7 +259,9 @@ function cast(x: Expr, kind: Kind): Expr {
 function operandKind(name: PrimitiveName, kind: Kind): Kind {
   const { accepts } = PRIMITIVES[name];
   if (accepts.length === 1 && accepts[0] === "bool") return "bool";
-  for (const k of accepts) if (KIND_RANK[k] >= KIND_RANK[kind]) return k;
+  // A primitive of signed integers alone does not take unsigned ones as floats: it would round them.
+  const signed = kind === "u64" && accepts.includes("i64") && !accepts.includes("u64");
+  for (const k of accepts) if (KIND_RANK[k] >= KIND_RANK[kind] && !signed) return k;
   throw new DTypeError(`${name}(): not defined for ${isFloat(kind) ? "floating" : "integer"} values: ${kind}`);
 }
 

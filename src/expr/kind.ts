@@ -1,7 +1,8 @@
 /**
- * Register kinds: the four types that expressions compute in.
+ * Register kinds: the five types that expressions compute in.
  *
- * Storage dtypes load into kinds and are converted back when stored: halves compute in `f32`, every integer in `i64`.
+ * Storage dtypes load into kinds and are converted back when stored: halves compute in `f32`, integers in `i64`, or in `u64`
+ * where their row in the table of dtypes says so. On WebGPU both have 32 bits.
  * Complex numbers are pairs of expressions ({@linkcode ./complex.ts}) and never get here.
  *
  * @module
@@ -12,23 +13,28 @@ import { rowOf } from "../base/dtype_table.ts";
 import { DTypeError } from "../base/errors.ts";
 
 /** The type of an expression's value. */
-export type Kind = "f32" | "f64" | "i64" | "bool";
+export type Kind = "f32" | "f64" | "i64" | "u64" | "bool";
 
-/** A constant of some kind: a number for floats, a bigint for `i64`, a boolean for `bool`. */
+/** A constant of some kind: a number for floats, a bigint for `i64` and `u64`, a boolean for `bool`. */
 export type Scalar = number | bigint | boolean;
 
 /** Promotion order of kinds, which is not the order of their codes. */
-export const KIND_RANK: Readonly<Record<Kind, number>> = { bool: 0, i64: 1, f32: 2, f64: 3 };
+export const KIND_RANK: Readonly<Record<Kind, number>> = { bool: 0, i64: 1, u64: 2, f32: 3, f64: 4 };
 
 /** Codes of kinds in CPU programs. */
-export const KIND_CODE: Readonly<Record<Kind, number>> = { f32: 0, f64: 1, i64: 2, bool: 3 };
+export const KIND_CODE: Readonly<Record<Kind, number>> = { f32: 0, f64: 1, i64: 2, bool: 3, u64: 4 };
 
 /** Whether values of a kind are floating. */
 export function isFloat(kind: Kind): boolean {
   return kind === "f32" || kind === "f64";
 }
 
-/** The kind that holds both. */
+/** Whether values of a kind are integers; truth values are not. */
+export function isWhole(kind: Kind): boolean {
+  return kind === "i64" || kind === "u64";
+}
+
+/** The kind that two operands are computed in. */
 export function promoteKinds(a: Kind, b: Kind): Kind {
   return KIND_RANK[a] >= KIND_RANK[b] ? a : b;
 }
@@ -60,6 +66,13 @@ export function convertScalar(value: Scalar, kind: Kind): Scalar {
       if (value >= 2 ** 63) return 2n ** 63n - 1n;
       if (value <= -(2 ** 63)) return -(2n ** 63n);
       return BigInt(Math.trunc(value));
+    }
+    case "u64": {
+      if (typeof value !== "number") return BigInt.asUintN(64, BigInt(value));
+      // What no int64 holds becomes 2^63, and what is 2^64 or more becomes 0, as in PyTorch on x86.
+      if (value >= 2 ** 64) return 0n;
+      if (Number.isNaN(value) || value < -(2 ** 63)) return 2n ** 63n;
+      return BigInt.asUintN(64, BigInt(Math.trunc(value)));
     }
   }
 }

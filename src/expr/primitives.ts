@@ -5,7 +5,8 @@
  * machine's opcode is its place in the lists of names. A missing column does not compile, so adding a primitive is a
  * name, a row, and the machine's loop. In the texts `$a` and `$b` are operands (names, so they may be repeated),
  * `$t` the C type, and `@` the suffix `f` of C's float32 functions; names that start with `cr` are helpers of
- * `cuda_prelude.ts` and `wgsl_prelude.ts`. In WGSL an `i64` is an `i32` and `f64` does not exist.
+ * `cuda_prelude.ts` and `wgsl_prelude.ts`. In WGSL an `i64` is an `i32`, a `u64` a `u32`, and `f64` does not exist. A text for `u64` is needed only where that of
+ * `i64` does not serve.
  *
  * Derivatives follow PyTorch's conventions where a limit would not decide: ties of min and max share the gradient, d|x|
  * at 0 is 0, the gradient of `pow` by its base is 0 for exponent 0.
@@ -110,13 +111,15 @@ export type BinaryName = typeof BINARY[number];
 export type PrimitiveName = UnaryName | BinaryName;
 
 /** Source text of a target: one for all kinds, or one per class of kinds. */
-export type Template = string | { readonly float?: string; readonly int?: string; readonly bool?: string };
+export type Template =
+  | string
+  | { readonly float?: string; readonly int?: string; readonly uint?: string; readonly bool?: string };
 
 /** Reference values per class of kinds; booleans compute as 0n and 1n. */
 export interface Reference {
   /** For `f32` (the result is then rounded) and `f64`. */
   readonly float?: (a: number, b: number, single: boolean) => number | boolean;
-  /** For `i64` (the result is then wrapped) and `bool`. */
+  /** For `i64` and `u64` (the result is then wrapped) and `bool`. */
   readonly int?: (a: bigint, b: bigint) => bigint | boolean;
 }
 
@@ -147,16 +150,18 @@ export interface BinaryRow extends Row {
 }
 
 const FLOAT: readonly Kind[] = ["f32", "f64"];
-const NUMERIC: readonly Kind[] = ["i64", "f32", "f64"];
-const ANY: readonly Kind[] = ["bool", "i64", "f32", "f64"];
+const SIGNED: readonly Kind[] = ["i64", "f32", "f64"];
+const NUMERIC: readonly Kind[] = ["i64", "u64", "f32", "f64"];
+const ANY: readonly Kind[] = ["bool", "i64", "u64", "f32", "f64"];
 
 /** Kinds of primitives, spread into rows. */
 const float = { accepts: FLOAT, result: null } as const;
 const numeric = { accepts: NUMERIC, result: null } as const;
+const signed = { accepts: SIGNED, result: null } as const;
 const comparison = { accepts: ANY, result: "bool", grad: null } as const;
 const predicate = { accepts: FLOAT, result: "bool", grad: null } as const;
 const logic = { accepts: ["bool"], result: null, grad: null } as const;
-const bits = { accepts: ["bool", "i64"], result: null, grad: null } as const;
+const bits = { accepts: ["bool", "i64", "u64"], result: null, grad: null } as const;
 const integer = { accepts: ["i64"], result: null, grad: null } as const;
 
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
@@ -168,13 +173,13 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     ...numeric,
     value: { float: (a) => -a, int: (a) => -a },
     cuda: { float: "-$a", int: "(i64)(0ull - (u64)$a)" },
-    wgsl: "-$a",
+    wgsl: { float: "-$a", int: "-$a", uint: "0u - $a" },
     grad: (g) => g.neg(),
   },
   abs: {
     ...numeric,
     value: { float: Math.abs, int: (a) => a < 0n ? -a : a },
-    cuda: { float: "fabs@($a)", int: "($a < 0 ? (i64)(0ull - (u64)$a) : $a)" },
+    cuda: { float: "fabs@($a)", int: "($a < 0 ? (i64)(0ull - (u64)$a) : $a)", uint: "$a" },
     wgsl: "abs($a)",
     grad: (g, _y, x) => g.mul(x.sign()),
   },
@@ -183,7 +188,7 @@ export const UNARY_TABLE: Readonly<Record<UnaryName, UnaryRow>> = {
     // PyTorch's sign of NaN is 0.
     value: { float: (a) => a > 0 ? 1 : a < 0 ? -1 : 0, int: (a) => a > 0n ? 1n : a < 0n ? -1n : 0n },
     cuda: "($t)((0 < $a) - ($a < 0))",
-    wgsl: { float: "(select(0.0, 1.0, $a > 0.0) - select(0.0, 1.0, $a < 0.0))", int: "sign($a)" },
+    wgsl: { float: "(select(0.0, 1.0, $a > 0.0) - select(0.0, 1.0, $a < 0.0))", int: "sign($a)", uint: "min($a, 1u)" },
     grad: null,
   },
   floor: { ...float, value: { float: Math.floor }, cuda: "floor@($a)", wgsl: "floor($a)", grad: null },
@@ -434,14 +439,14 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     grad: (g, y, _a, b) => [() => g.div(b), () => g.neg().mul(y.div(b))],
   },
   floorDivide: {
-    ...numeric,
+    ...signed,
     value: { float: ref.floorDivide, int: ref.floorDivideInt },
     cuda: "crFloorDivide($a, $b)",
     wgsl: { float: "crFloorDivide($a, $b)", int: "crFloorDivideInt($a, $b)" },
     grad: null,
   },
   truncDivide: {
-    ...numeric,
+    ...signed,
     value: {
       float: (a, b, single) => Math.trunc(single ? Math.fround(a / b) : a / b),
       int: (a, b) => b === 0n ? 0n : a / b,
@@ -451,21 +456,21 @@ export const BINARY_TABLE: Readonly<Record<BinaryName, BinaryRow>> = {
     grad: null,
   },
   remainder: {
-    ...numeric,
+    ...signed,
     value: { float: ref.remainder, int: ref.remainderInt },
     cuda: "crRemainder($a, $b)",
     wgsl: { float: "crRemainder($a, $b)", int: "crRemainderInt($a, $b)" },
     grad: (g, _y, a, b) => [() => g, () => g.neg().mul(a.floorDivide(b))],
   },
   fmod: {
-    ...numeric,
+    ...signed,
     value: { float: (a, b) => a % b, int: (a, b) => b === 0n ? 0n : a % b },
     cuda: { float: "fmod@($a, $b)", int: "crFmod($a, $b)" },
     wgsl: { float: "crFmod($a, $b)", int: "crFmodInt($a, $b)" },
     grad: (g, _y, a, b) => [() => g, () => g.neg().mul(a.truncDivide(b))],
   },
   pow: {
-    ...numeric,
+    ...signed,
     // C's pow: 1 to any power is 1, and (-1)^(±inf) too, where JavaScript gives NaN.
     value: { float: (a, b) => a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b, int: ref.powInt },
     cuda: { float: "pow@($a, $b)", int: "crPowInt($a, $b)" },

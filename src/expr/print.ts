@@ -74,7 +74,11 @@ function text(e: Expr, args: readonly string[], target: Target): string {
 function template(name: PrimitiveName, kind: Kind, target: Target): string {
   const column = target.column(PRIMITIVES[name]);
   if (typeof column === "string") return column;
-  const chosen = isFloat(kind) ? column.float : kind === "i64" ? column.int : column.bool;
+  const chosen = isFloat(kind)
+    ? column.float
+    : kind === "bool"
+    ? column.bool
+    : (kind === "u64" ? column.uint : null) ?? column.int;
   if (chosen === undefined) throw new Error(`print(): the table has no text for a primitive: ${name} of ${kind}`);
   return chosen;
 }

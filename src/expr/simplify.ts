@@ -12,7 +12,7 @@
 import { applyPrimitive, wrapInteger } from "./evaluate.ts";
 import { constant, type Expr, make, type Op } from "./expr.ts";
 import { nodesOf, substitute } from "./graph.ts";
-import { isFloat, type Kind, KIND_RANK } from "./kind.ts";
+import { isFloat, type Kind } from "./kind.ts";
 import type { DType } from "../base/dtype.ts";
 
 type Rule = (a: Expr, b: Expr, c: Expr) => Expr | null;
@@ -60,7 +60,7 @@ function isPowerOfTwo(e: Expr): boolean {
 
 /** A value that was converted from an integer: finite, and of integral value. */
 function isIntegral(e: Expr): boolean {
-  return e.op === "cast" && KIND_RANK[e.args[0].kind] <= KIND_RANK.i64;
+  return e.op === "cast" && !isFloat(e.args[0].kind);
 }
 
 const integral: Rule = (a) => isIntegral(a) ? a : null;

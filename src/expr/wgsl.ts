@@ -2,8 +2,8 @@
  * The WGSL printer: a program becomes the statements of a compute shader.
  *
  * `wgslElement` prints what happens at one element, given how the caller loads operands; a backend puts its own kernel
- * around it. `printWgsl` is the plainest such kernel. Kinds: `f32`, `i64` as `i32` (the device has no other integers) and
- * `bool`; there is no `f64`. In a `bool` or 8- and 16-bit operand every element takes one 32-bit word.
+ * around it. `printWgsl` is the plainest such kernel. Kinds: `f32`, `i64` as `i32` and `u64` as `u32` (the device has no other
+ * integers) and `bool`; there is no `f64`. In a `bool` or 8- and 16-bit operand every element takes one 32-bit word.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import { type DType, isUnsigned } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { Expr } from "./expr.ts";
-import { type Kind, kindOf } from "./kind.ts";
+import { isWhole, type Kind, kindOf } from "./kind.ts";
 import { helpersOf, printBody } from "./print.ts";
 import type { Program } from "./program.ts";
 import { expandPowers } from "./simplify.ts";
@@ -21,7 +21,7 @@ import { WGSL_HELPERS } from "./wgsl_prelude.ts";
 export interface WgslAccess {
   /** The element of an input, as a value of its kind's WGSL type. */
   readonly input: (index: number, dtype: DType) => string;
-  /** A run-time scalar of kind `f32`, `i64` (an `i32`) or `bool`. */
+  /** A run-time scalar of kind `f32`, `i64` (an `i32`), `u64` (a `u32`) or `bool`. */
   readonly scalar: (index: number, kind: Kind) => string;
   /** The upper 32 bits of an `i64` scalar (an `i32`): only random keys have more than 32. */
   readonly scalarHigh: (index: number) => string;
@@ -39,7 +39,14 @@ export interface WgslElement {
   readonly results: readonly string[];
 }
 
-const WGSL_TYPE: Readonly<Record<Kind, string>> = { f32: "f32", f64: "f32", i64: "i32", bool: "bool" };
+/** WGSL types of register kinds. */
+export const WGSL_TYPE: Readonly<Record<Kind, string>> = {
+  f32: "f32",
+  f64: "f32",
+  i64: "i32",
+  u64: "u32",
+  bool: "bool",
+};
 
 function noDouble(): never {
   throw new DTypeError("WebGPU has no float64; use float32, or await x.cpu()");
@@ -50,10 +57,10 @@ function literal(e: Expr): string {
   const { value } = e;
   if (typeof value === "boolean") return String(value);
   if (typeof value === "bigint") {
-    if (BigInt.asIntN(32, value) !== value) {
+    if (e.kind === "u64" ? BigInt.asUintN(32, value) !== value : BigInt.asIntN(32, value) !== value) {
       throw new DTypeError(`WebGPU holds integers in 32 bits: ${value}; use await x.cpu()`);
     }
-    return `bitcast<i32>(${BigInt.asUintN(32, value)}u)`;
+    return e.kind === "u64" ? `${value}u` : `bitcast<i32>(${BigInt.asUintN(32, value)}u)`;
   }
   if (Number.isNaN(value)) return "crNaN()";
   if (!Number.isFinite(value)) return `${value! < 0 ? "-" : ""}crInf()`;
@@ -63,7 +70,14 @@ function literal(e: Expr): string {
 function cast(kind: Kind, from: Kind, text: string): string {
   if (kind === "f64") noDouble();
   if (kind === "bool") return from === "f32" ? `!(${text} == 0.0)` : `${text} != 0`;
-  if (kind === "i64") return from === "f32" ? `select(i32(${text}), 0, crIsNan(${text}))` : `select(0, 1, ${text})`;
+  if (isWhole(kind)) {
+    const type = WGSL_TYPE[kind];
+    if (from === "bool") return `select(${type}(0), ${type}(1), ${text})`;
+    if (from !== "f32") return `bitcast<${type}>(${text})`;
+    // Negative values wrap around, as they do where integers have 64 bits.
+    const whole = kind === "i64" ? `i32(${text})` : `select(u32(${text}), bitcast<u32>(i32(${text})), ${text} < 0.0)`;
+    return `select(${whole}, ${type}(0), crIsNan(${text}))`;
+  }
   return from === "bool" ? `select(0.0, 1.0, ${text})` : `f32(${text})`;
 }
 
@@ -117,7 +131,7 @@ export function printWgsl(program: Program, workgroup = 64): string {
     input: (i, dtype) => {
       const bits = `in${i}[i]`;
       if (dtype.kind === "bool") return `${bits} != 0u`;
-      return dtype.kind === "integer" ? `bitcast<i32>(${bits})` : `bitcast<f32>(${bits})`;
+      return `bitcast<${WGSL_TYPE[kindOf(dtype)]}>(${bits})`;
     },
     scalar: (i, kind) =>
       kind === "bool" ? `${word(1 + 2 * i)} != 0u` : `bitcast<${WGSL_TYPE[kind]}>(${word(1 + 2 * i)})`,

@@ -19,7 +19,7 @@ import { BINARY, binaryPoints, UNARY, unaryPoints } from "../expr/samples.ts";
 import { openCudaDouble } from "../support/cuda_double/open.ts";
 
 const { device, shim } = await openCudaDouble();
-const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, bool };
+const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: int64, bool };
 
 /** One primitive and where it is tried. */
 interface Case {

@@ -17,7 +17,7 @@ import { Program } from "../../src/expr/program.ts";
 import { compileCuda, type CudaSource } from "../support/nvrtc.ts";
 import { BINARY, UNARY } from "./samples.ts";
 
-const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, bool };
+const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: int64, bool };
 const REAL = Object.values(DTYPES).filter((d) => !d.isComplex);
 
 function source(

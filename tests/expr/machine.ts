@@ -10,8 +10,14 @@ import { applyPrimitive, wrapInteger } from "../../src/expr/evaluate.ts";
 import { convertScalar, type Kind, kindOf, type Scalar } from "../../src/expr/kind.ts";
 import type { PrimitiveName } from "../../src/expr/primitives.ts";
 
-const KINDS: readonly Kind[] = ["f32", "f64", "i64", "bool"];
-const TARGET: Readonly<Record<string, Kind>> = { castF32: "f32", castF64: "f64", castI64: "i64", castBool: "bool" };
+const KINDS: readonly Kind[] = ["f32", "f64", "i64", "bool", "u64"];
+const TARGET: Readonly<Record<string, Kind>> = {
+  castF32: "f32",
+  castF64: "f64",
+  castI64: "i64",
+  castU64: "u64",
+  castBool: "bool",
+};
 
 /** Runs a program for one element; gives the outputs and how many registers were declared. */
 export function runProgram(

@@ -70,10 +70,14 @@ const DOMAIN: { readonly [K in UnaryName]?: readonly number[] } = {
   trigamma: range(-5.3, 20, 200),
 };
 
+/** Unsigned values, within the 32 bits of WebGPU. */
+const UNSIGNED: readonly bigint[] = [0n, 1n, 2n, 3n, 255n, 65536n, 2n ** 31n - 1n];
+
 /** Operands to try a primitive with one operand on. */
 export function unaryPoints(name: UnaryName, kind: Kind): Scalar[] {
   if (kind === "bool") return [false, true];
   if (kind === "i64") return [-1000000n, -7n, -2n, -1n, 0n, 1n, 2n, 3n, 255n, 1000000n];
+  if (kind === "u64") return [...UNSIGNED];
   return [...FLOATS, ...DOMAIN[name] ?? []];
 }
 
@@ -83,6 +87,7 @@ export function binaryPoints(name: BinaryName, kind: Kind): [Scalar, Scalar][] {
     list.flatMap((a) => list.map((b): [T, T] => [a, b]));
   if (kind === "bool") return cross([false, true]);
   if (name === "philox") return range(0, 100000, 50).map((v) => [BigInt(Math.floor(v)), 0x123456789abcdefn]);
+  if (kind === "u64") return cross(UNSIGNED);
   if (kind === "i64") {
     const right = name.startsWith("shift") ? [-1n, 0n, 1n, 5n, 31n] : [-9n, -2n, -1n, 0n, 1n, 2n, 3n, 10n, 31n];
     return [-1000000n, -7n, -2n, -1n, 0n, 1n, 2n, 3n, 5n, 12n, 1000000n].flatMap((a) =>

@@ -49,6 +49,7 @@ export class ProgramStore {
 }
 
 const KIND_I64 = KIND_CODE.i64;
+const KIND_U64 = KIND_CODE.u64;
 const KIND_BOOL = KIND_CODE.bool;
 
 /** Writes the scalars into the arena from slot `at`. */
@@ -61,7 +62,7 @@ export function putScalars(
   const args = lib.args;
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i];
-    if (kind === KIND_I64) writeInteger(lib, at + i, scalars[i]);
+    if (kind === KIND_I64 || kind === KIND_U64) writeInteger(lib, at + i, scalars[i]);
     else if (kind === KIND_BOOL) writeInteger(lib, at + i, scalars[i] ? 1 : 0);
     else args[at + i] = Number(scalars[i]);
   }

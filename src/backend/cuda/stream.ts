@@ -422,9 +422,9 @@ export class CudaStream {
     this.words[2 * slot + 1] = Math.floor(high);
   }
 
-  /** Writes a scalar argument: a double, or an integer for `i64` and `bool`. */
+  /** Writes a scalar argument: a double, or an integer for `i64`, `u64` and `bool`. */
   putScalar(slot: number, kind: string, value: number | bigint): void {
-    if (kind === "i64") {
+    if (kind === "i64" || kind === "u64") {
       if (typeof value === "number" && Number.isSafeInteger(value)) this.putInteger(slot, value);
       else this.shim.words[slot] = BigInt.asIntN(64, typeof value === "bigint" ? value : BigInt(Math.trunc(value)));
     } else if (kind === "bool") this.putInteger(slot, value ? 1 : 0);

@@ -28,7 +28,7 @@ function ranks(gpu: Gpu, x: Strided): GpuBlock {
   const slot = operands.slot(x);
   operands.blocks.push(marks);
   const rank = x.shape.length;
-  const zero = wgslType(x.dtype) === "f32" ? "0.0" : wgslType(x.dtype) === "i32" ? "0" : "false";
+  const zero = { f32: "0.0", i32: "0", u32: "0u", bool: "false" }[wgslType(x.dtype)];
   gpu.dispatch(
     `nonzeroMark ${x.dtype.name} ${rank}`,
     () =>

@@ -17,6 +17,7 @@ import { checkDtype, load, offsets, Operands, wgslType } from "./operands.ts";
 /** WGSL: the sortable key of a loaded value. */
 function sortKey(type: string, value: string): string {
   if (type === "bool") return `select(0u, 1u, ${value})`;
+  if (type === "u32") return value;
   if (type === "i32") return `(bitcast<u32>(${value}) ^ 0x80000000u)`;
   return `float_key(${value})`;
 }

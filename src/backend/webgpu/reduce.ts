@@ -8,6 +8,7 @@
  * @module
  */
 
+import { DTypeError } from "../../base/errors.ts";
 import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Combine, Strided } from "../backend.ts";
@@ -70,6 +71,7 @@ const SHORT = 64;
 function combineType(combine: Combine, x: Strided): "f32" | "i32" | "bool" {
   if (combine === "any" || combine === "all") return "bool";
   const type = wgslType(x.dtype);
+  if (type === "u32") throw new DTypeError(`${combine}(): no reduction gives ${x.dtype} on WebGPU`);
   return type === "bool" ? "i32" : type;
 }
 

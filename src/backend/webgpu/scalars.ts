@@ -5,7 +5,8 @@
  */
 
 import type { Program } from "../../expr/program.ts";
-import type { WgslAccess } from "../../expr/wgsl.ts";
+import { isWhole } from "../../expr/kind.ts";
+import { WGSL_TYPE, type WgslAccess } from "../../expr/wgsl.ts";
 import { floatWord, type Operands } from "./operands.ts";
 
 /** Adds the scalars, two words each; returns where they start. */
@@ -22,7 +23,7 @@ export function pushScalars(
 /** Appends the two words of scalar `i`. */
 export function scalarWords(program: Program, scalars: readonly (number | bigint)[], i: number, to: number[]): void {
   const value = scalars[i], kind = program.scalars[i];
-  if (kind === "i64") {
+  if (isWhole(kind)) {
     if (typeof value === "number" && value >= 0 && value < 2 ** 31) to.push(Math.trunc(value), 0);
     else {
       const bits = typeof value === "bigint" ? value : BigInt(Math.trunc(value));
@@ -37,7 +38,7 @@ export function scalarAccess(first: number): Pick<WgslAccess, "scalar" | "scalar
   return {
     scalar: (i, kind) => {
       const bits = `p(${first + 2 * i}u)`;
-      return kind === "bool" ? `(${bits} != 0u)` : `bitcast<${kind === "i64" ? "i32" : "f32"}>(${bits})`;
+      return kind === "bool" ? `(${bits} != 0u)` : `bitcast<${WGSL_TYPE[kind]}>(${bits})`;
     },
     scalarHigh: (i) => `bitcast<i32>(p(${first + 2 * i + 1}u))`,
   };

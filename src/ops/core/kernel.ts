@@ -15,6 +15,7 @@ import { memoryOrder } from "../../base/layout.ts";
 import type { Combine, Strided } from "../../backend/backend.ts";
 import { vjp } from "../../expr/diff.ts";
 import { constant, type Expr, input, type Kind, kindOf } from "../../expr/expr.ts";
+import { isFloat } from "../../expr/kind.ts";
 import { nodesOf, operandsOf, renumber, substitute } from "../../expr/graph.ts";
 import { Program } from "../../expr/program.ts";
 import { Node, setHistory } from "../../autograd/node.ts";
@@ -141,9 +142,7 @@ export class Kernel {
     const real = toReal(this.dtype);
     const part = (tensor: number, k: number) => input(firsts[tensor] + k, toReal(extended[tensor]));
     const output = this.exprs.map((_, k) => part(n, k));
-    const cotangents = this.exprs.map((e, k) =>
-      part(n + 1, k).to(e.kind === "bool" || e.kind === "i64" ? kindOf(real) : e.kind)
-    );
+    const cotangents = this.exprs.map((e, k) => part(n + 1, k).to(!isFloat(e.kind) ? kindOf(real) : e.kind));
     const wrt = Array.from({ length: partsOf(this.operands[o]) }, (_, k) => part(o, k));
     const exprs = this.symbolicGradient(cotangents, wrt, summed ? [] : output);
     const used = usedTensors(exprs, firsts);

@@ -14,6 +14,7 @@ import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../bas
 import { wrapDim } from "../../base/shape.ts";
 import { Complex } from "../../expr/complex.ts";
 import { type Expr, type Value, where, withDerivative } from "../../expr/expr.ts";
+import { isFloat } from "../../expr/kind.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { type Pointwise, type PointwiseFn, pointwiseFn, type PointwiseSpec } from "../core/define.ts";
@@ -59,7 +60,7 @@ function step(condition: Expr, x: Expr): Expr {
 export function reluFormula(x: Expr): Expr {
   const y = x.max(0);
   // Told from the output, so that backward needs nothing else.
-  return x.kind === "i64" ? y : withDerivative(y, [{ by: x, is: step(y.le(0).logicalNot(), x) }]);
+  return !isFloat(x.kind) ? y : withDerivative(y, [{ by: x, is: step(y.le(0).logicalNot(), x) }]);
 }
 
 /**

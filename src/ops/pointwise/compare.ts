@@ -7,13 +7,14 @@
  * @module
  */
 
-import type { DType } from "../../base/dtype.ts";
+import { type DType, getDefaultDtype } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { sameShape } from "../../base/shape.ts";
 import { unread } from "../../base/unread.ts";
 import { Complex } from "../../expr/complex.ts";
 import { constant, type Expr, type Value, where as select, withDerivative } from "../../expr/expr.ts";
+import { isFloat, kindOf } from "../../expr/kind.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { type BinaryFunction, OtherArgs } from "./binary.ts";
 import { alias, type Context, type Pointwise, pointwise, type PointwiseFn, pointwiseFn } from "../core/define.ts";
@@ -111,9 +112,12 @@ export const isclose: Pointwise<typeof CloseArgs> = pointwise(CloseArgs, {
     if (a.dtype !== b.dtype) throw new DTypeError(`isclose(): the dtypes differ: ${a.dtype} and ${b.dtype}`);
   },
   expr: (x: Value, y: Value, { options }: Context) => {
-    const [a, b] = x.kind === "bool" ? [x.to("i64"), y.to("i64")] : [x, y];
-    let close = a.eq(b) as Expr;
+    // A difference of unsigned integers would wrap around.
+    const kind = x.kind === "bool" ? "i64" : x.kind === "u64" ? kindOf(getDefaultDtype()) : x.kind;
+    const [a, b] = [x.to(kind), y.to(kind)];
+    let close = x.eq(y) as Expr;
     if (options.equalNan) close = close.logicalOr((a.isnan() as Expr).logicalAnd(b.isnan() as Expr));
+    if (options.rtol === 0 && options.atol === 0) return close;
     const difference = a.sub(b).abs() as Expr;
     const allowed = (b.abs() as Expr).mul(options.rtol as number).abs().add(options.atol as number);
     return close.logicalOr(difference.isfinite().logicalAnd(difference.le(allowed)));
@@ -249,6 +253,7 @@ export const isreal: Pointwise = predicate(
 /** Whether the sign bit is set: of -0 too. */
 export const signbit: Pointwise = predicate("signbit", (x) => {
   if (x.kind === "bool") return constant(false, "bool");
+  if (x.kind === "u64") return constant(false, "bool");
   return x.kind === "i64" ? x.lt(0) : constant(1, x.kind).copysign(x as Expr).lt(0);
 }, noComplex("signbit"));
 
@@ -319,7 +324,7 @@ function clampedByNumbers(x: Expr, low: Expr, high: Expr): Expr {
 }
 
 function isUnordered(x: Expr): Expr {
-  return x.kind === "i64" || x.kind === "bool" ? constant(false, "bool") : x.isnan();
+  return !isFloat(x.kind) ? constant(false, "bool") : x.isnan();
 }
 
 /**
@@ -346,7 +351,7 @@ export const clamp: Pointwise<typeof ClampArgs> = pointwise(ClampArgs, {
     if (min === null && max === null) throw new ArgumentError("clamp(): at least one of min and max must be given");
   },
   expr: (x: Expr, low: Expr | null, high: Expr | null) =>
-    low?.op === "scalar" && high?.op === "scalar" && x.kind !== "i64"
+    low?.op === "scalar" && high?.op === "scalar" && isFloat(x.kind)
       ? clampedByNumbers(x, low, high)
       : clamped(x, low, high),
 });

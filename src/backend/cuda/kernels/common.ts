@@ -88,6 +88,7 @@ __device__ __forceinline__ u64 keyOf(double x) {
 }
 __device__ __forceinline__ u64 keyOf(float x) { return keyOf((double)x); }
 __device__ __forceinline__ u64 keyOf(i64 x) { return (u64)x ^ 1ull << 63; }
+__device__ __forceinline__ u64 keyOf(u64 x) { return x; }
 __device__ __forceinline__ u64 keyOf(bool x) { return x; }
 `;
 
