@@ -109,6 +109,8 @@ export interface DTypeRow {
   readonly itemsize: number;
   /** The kind of number, which decides promotion. */
   readonly kind: DTypeKind;
+  /** Whether only few ops take it, as in PyTorch: see `few_ops.ts`. */
+  readonly ops: "all" | "few";
   /** The registers that kernels compute in; `null` for complex dtypes, which are pairs of real ones to them. */
   readonly register: "bool" | "i64" | "u64" | "f32" | "f64" | null;
   /** What an integer dtype holds; `null` for others. */
@@ -137,9 +139,9 @@ const ofFloats = (): MemoryArrayClass => Float32Array;
 const ofDoubles = (): MemoryArrayClass => Float64Array;
 
 /** Columns of dtypes of these kinds, spread into rows. */
-const integers = { kind: "integer", register: "i64", float: null } as const;
-const floats = { kind: "floating", register: "f32", integer: null } as const;
-const pairs = { kind: "complex", register: null, integer: null, float: null, c: null, cuda: null } as const;
+const integers = { ops: "all", kind: "integer", register: "i64", float: null } as const;
+const floats = { ops: "all", kind: "floating", register: "f32", integer: null } as const;
+const pairs = { ops: "all", kind: "complex", register: null, integer: null, float: null, c: null, cuda: null } as const;
 const eightBits = { itemsize: 1, nccl: false, safetensors: null, idx: null } as const;
 
 const i32 = { type: "i32", word: "bitcast<u32>($x)" } as const;
@@ -158,7 +160,7 @@ function unsigned(bits: bigint): IntegerLimits {
 /** Every dtype. */
 export const DTYPE_TABLE: Readonly<Record<DTypeName, DTypeRow>> = {
   bool: {
-    ...{ code: 0, itemsize: 1, kind: "bool", register: "bool", integer: null, float: null },
+    ...{ code: 0, itemsize: 1, ops: "all", kind: "bool", register: "bool", integer: null, float: null },
     array: () => Uint8Array,
     tensorType: "Bool",
     c: { name: "BOOL", type: "uint8_t", load: "$x != 0", store: "$x" },

@@ -7,6 +7,7 @@
 import type { Device } from "../base/device.ts";
 import { DType, float32, float64 } from "../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, OutOfMemoryError, show } from "../base/errors.ts";
+import { checkFewResults, hasFewOps } from "../base/few_ops.ts";
 import { contiguousStrides, countElements, isContiguous } from "../base/shape.ts";
 import type { Backend, Block } from "../backend/backend.ts";
 import { backendOf } from "../backend/mod.ts";
@@ -70,6 +71,7 @@ function roomFor(op: string, shape: readonly number[], dtype: DType, backend: Ba
 
 /** Allocates the storage of a contiguous tensor; every op's result is made here. */
 function allocate(op: string, shape: readonly number[], dtype: DType, backend: Backend, device: Device): Tensor {
+  if (hasFewOps(dtype)) checkFewResults(op, dtype);
   const elements = roomFor(op, shape, dtype, backend, device), bytes = elements * dtype.itemsize;
   let block: Block;
   try {

@@ -23,6 +23,7 @@ import {
 } from "../../base/dtype.ts";
 import { DTYPE_CODES } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DTypeError, nameCall, ShapeError, show } from "../../base/errors.ts";
+import { checkFewOps, hasFewOps } from "../../base/few_ops.ts";
 import { isScalar, Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
 import { checkFits } from "../../base/limits.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
@@ -282,6 +283,7 @@ class PointwiseOp {
   private makePlan(call: PointwiseCall, wide: boolean): Plan {
     const { spec } = this;
     const compute = this.computeDtype(call, wide);
+    if (hasFewOps(compute)) checkFewOps(spec.name, compute);
     const kind = kindOf(toReal(compute));
     const kinds: Kind[] = [];
     const parts: number[] = [];

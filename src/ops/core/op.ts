@@ -11,6 +11,7 @@
 import { autocasted, autocasting, type AutocastRule } from "../../autograd/autocast.ts";
 import { type Args, call, type Func, type Params, type Parser, type SpreadArgs, spreadCall } from "../../base/call.ts";
 import { ArgumentError, nameCall } from "../../base/errors.ts";
+import { checkFewOps, hasFewOps } from "../../base/few_ops.ts";
 import { checkTensor, checkTensors, type Tensor } from "../../tensor/tensor.ts";
 import { callRoundedOnce } from "./wide.ts";
 
@@ -103,6 +104,7 @@ function tensorFunction<O>(
     try {
       if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, input, ...args);
       checkTensor(name, "input", input);
+      if (hasFewOps(input.dtype)) checkFewOps(name, input.dtype);
       return compute(input, parse(args));
     } catch (error) {
       throw nameCall(name, error);
@@ -174,6 +176,7 @@ function listFunction<O extends { tensors: readonly Tensor[] }, R>(
       if (autocast !== undefined && autocasting.active) return autocasted(autocast, made, ...args);
       const given = parse(args);
       checkTensors(name, "tensors", given.tensors);
+      for (const { dtype } of given.tensors) if (hasFewOps(dtype)) checkFewOps(name, dtype);
       if (given.tensors.length === 0) throw new ArgumentError(`${name}(): at least one tensor is needed: []`);
       return compute(given);
     } catch (error) {

@@ -22,6 +22,7 @@ import type { Generator } from "../../base/generator.ts";
 import type { MemoryFormat } from "../../base/layout.ts";
 import { type DType, getDefaultDtype, int32, int64, promoteTypes } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { checkFewResults, hasFewOps } from "../../base/few_ops.ts";
 import { broadcastShapes, checkSizes } from "../../base/shape.ts";
 import { record } from "../../autograd/record.ts";
 import type { Expr } from "../../expr/expr.ts";
@@ -168,6 +169,7 @@ function checkBounds(op: string, ...bounds: readonly unknown[]): void {
 
 function integerDtype(op: string, dtype: DType): DType {
   if (dtype.isComplex) throw new DTypeError(`${op}(): not defined for ${dtype}`);
+  if (hasFewOps(dtype)) checkFewResults(op, dtype);
   return dtype;
 }
 

@@ -7,6 +7,7 @@
 import { type Args, call, type Func, func, isPlainObject } from "../../base/call.ts";
 import { type DType, float32, float64, getDefaultDtype, int64, toComplex, toReal } from "../../base/dtype.ts";
 import { ArgumentError, describe, ShapeError, show } from "../../base/errors.ts";
+import { checkFewResults, hasFewOps } from "../../base/few_ops.ts";
 import { Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
 import { checkSizes } from "../../base/shape.ts";
 import { backendOf } from "../../backend/mod.ts";
@@ -54,6 +55,7 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
     return s;
   });
   const dtype = parsed.dtype ?? (bounds.every((s) => s.kind === "integer") ? int64 : getDefaultDtype());
+  if (hasFewOps(dtype)) checkFewResults("arange", dtype);
   const whole = dtype.kind === "integer";
   const [first, last, by] = bounds.map((s) => Number(s.value));
   if (by === 0) throw new ArgumentError("arange(): step must not be zero");
@@ -94,6 +96,7 @@ function spaced(op: string, options: LinspaceArgs): [Tensor, DType] {
   checkSizes(op, [steps]);
   const complex = isComplex(start) || isComplex(end) || (options.dtype?.isComplex ?? false);
   const dtype = options.dtype ?? (complex ? toComplex(getDefaultDtype()) : getDefaultDtype());
+  if (hasFewOps(dtype)) checkFewResults(op, dtype);
   const given = start instanceof Tensor ? start : end instanceof Tensor ? end : null;
   const device = options.device ?? given?.device;
   const probe = empty([0], { device });
@@ -180,6 +183,7 @@ export const eye: Func<typeof EyeArgs, Tensor> = func("eye", EyeArgs, (options) 
   const { n } = options, m = options.m ?? n;
   checkSizes("eye", [n, m]);
   const x = empty([n, m], { dtype: options.dtype, device: options.device });
+  if (hasFewOps(x.dtype)) checkFewResults("eye", x.dtype);
   // Row and column are the quotient and the remainder of the index.
   generate("eye", x, [m], (i, [columns]) => i.remainder(columns).eq(i.floorDivide(columns)), ["i64"]);
   return options.requiresGrad ? x.requiresGrad_() : x;

@@ -11,6 +11,7 @@ import { type Op, op, OutArgs } from "../core/op.ts";
 import { type DType, float32, float64, int64 } from "../../base/dtype.ts";
 import { rowOf } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { hasFewOps, refusal } from "../../base/few_ops.ts";
 import type { Generator } from "../../base/generator.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
@@ -241,6 +242,7 @@ export class RandomFillArgs extends GeneratorArgs {
  */
 export const random_: Op<typeof RandomFillArgs> = op("random_", RandomFillArgs, (self, { from, to, generator }) => {
   if (self.dtype.isComplex) throw new DTypeError(`random_(): not defined for ${self.dtype}`);
+  if (from === null && hasFewOps(self.dtype)) throw refusal("random_", self.dtype);
   const [low, high] = to !== null ? [from ?? 0, to] : [0, from ?? integerLimit(self.dtype)];
   const filling = integersBetween("random_", low, high);
   return fillInPlace("random_", "RandomBackward0", self, generatorOf("random_", generator), filling);

@@ -11,6 +11,7 @@ import { checkInPlace, recordInPlace } from "../../autograd/record.ts";
 import { checkArray, MOST_DIMS } from "../../base/checks.ts";
 import { bool as BOOL, int64 } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, IndexError, ShapeError, show } from "../../base/errors.ts";
+import { hasFewOps, refusal } from "../../base/few_ops.ts";
 import { isScalar, type ScalarLike } from "../../base/scalar.ts";
 import { broadcastShapes, numelOf } from "../../base/shape.ts";
 import { scope } from "../../tensor/scope.ts";
@@ -344,6 +345,7 @@ export const setAt: ((self: Tensor, ...args: SetAtList) => Tensor) & IsMethod = 
     const source = valueFor(self, value);
     checkInPlace("setAt", view);
     if (advanced.every((t) => t === null)) view.copy_(fitting("setAt", source, view.shape));
+    else if (hasFewOps(self.dtype)) throw refusal("setAt", self.dtype);
     else write("setAt", view, advanced, source, false);
     return self;
   });

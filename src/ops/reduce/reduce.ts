@@ -90,7 +90,7 @@ const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
 export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, keepdim, dtype }) => {
   if (input.dtype.isComplex) throw new DTypeError(`nansum(): not defined for complex numbers: ${input.dtype}`);
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim });
+  if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim, dtype });
   const dims = dimsOf("nansum", dim, x);
   const out = mapReduce("nansum", "nansum", "sum", [x], x.dtype, dims, keepdim, (v) => zeroForNaN(v as Expr));
   const { shape } = x;
@@ -158,7 +158,7 @@ export const prod: Op<typeof ProdArgs> = op({ name: "prod", autocast: { cpu: "fl
   { dim, keepdim, dtype },
 ) => {
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  if (dim === null && x.ndim !== 1) return prod(x.reshape([-1]), 0);
+  if (dim === null && x.ndim !== 1) return prod(x.reshape([-1]), 0, { dtype });
   const dims = dimsOf("prod", dim, x);
   const type = dtype ?? sumDtype(x);
   const out = x.dtype.isComplex

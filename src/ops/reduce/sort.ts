@@ -11,6 +11,7 @@ import { record, recordMany } from "../../autograd/record.ts";
 import { type Args, call, type Func, func } from "../../base/call.ts";
 import { int32, int64 } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { checkFewOps, hasFewOps } from "../../base/few_ops.ts";
 import { isScalar, type ScalarLike } from "../../base/scalar.ts";
 import { contiguousStrides, wrapDim } from "../../base/shape.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
@@ -362,6 +363,7 @@ function search(op: string, sequence: Tensor, input: Tensor | ScalarLike, right:
   const values = input instanceof Tensor ? input : sequence.newFull([], input);
   checkOperands(op, [sequence, values]);
   checkOrdered(op, sequence);
+  if (hasFewOps(sequence.dtype)) checkFewOps(op, sequence.dtype);
   if (values.dtype !== sequence.dtype) {
     throw new DTypeError(`${op}(): values and sequence must have one dtype: ${values.dtype} and ${sequence.dtype}`);
   }

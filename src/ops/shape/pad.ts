@@ -13,6 +13,7 @@ import { record } from "../../autograd/record.ts";
 import { int64 } from "../../base/dtype.ts";
 import { checkListed } from "../../base/checks.ts";
 import { ArgumentError, describe, ShapeError, show } from "../../base/errors.ts";
+import { hasFewOps, refusal } from "../../base/few_ops.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, prefersChannelsLast } from "../../base/layout.ts";
 import { checkRoom, emptyWithStrides } from "../../tensor/create.ts";
@@ -62,6 +63,7 @@ export const pad: Fn<typeof PadArgs> = fn("pad", PadArgs, (input, { pad: sizes, 
   if (value !== null && value !== 0) {
     throw new ArgumentError(`pad(): mode "${mode}" takes no value: ${describe(value)}`);
   }
+  if (mode !== "circular" && hasFewOps(input.dtype)) throw refusal("pad", input.dtype);
   const padded = sizes.length / 2;
   const listed = mode === "replicate" || (mode === "reflect" && padded < 3);
   if (autocasting.active && listed) {
