@@ -40,6 +40,9 @@ export {
   int8,
   promoteTypes,
   setDefaultDtype,
+  uint16,
+  uint32,
+  uint64,
   uint8,
 } from "./src/base/dtype.ts";
 export {

@@ -17,8 +17,11 @@ enum {
   DT_F64 = 9,
   DT_E4M3 = 12,
   DT_E5M2 = 13,
+  DT_U16 = 14,
+  DT_U32 = 15,
+  DT_U64 = 16,
   /* One above the largest code. */
-  DT_CODES = 14
+  DT_CODES = 17
 };
 
 /* Register kinds of the pointwise machine. */
@@ -43,7 +46,10 @@ typedef uint8_t reg_bool;
   X(DT_F32, float, f32, x, x) \
   X(DT_F64, double, f64, x, x) \
   X(DT_E4M3, uint8_t, f32, e4m3_to_f32(x), f32_to_e4m3(x)) \
-  X(DT_E5M2, uint8_t, f32, e5m2_to_f32(x), f32_to_e5m2(x))
+  X(DT_E5M2, uint8_t, f32, e5m2_to_f32(x), f32_to_e5m2(x)) \
+  X(DT_U16, uint16_t, u64, x, x) \
+  X(DT_U32, uint32_t, u64, x, x) \
+  X(DT_U64, uint64_t, u64, x, x)
 
 /* X(code, type in memory, unsigned type of its bits, bits whose flip orders them as the values) */
 #define CRESSET_INTEGERS(X) \
@@ -51,11 +57,14 @@ typedef uint8_t reg_bool;
   X(DT_I8, int8_t, uint8_t, 0x80u) \
   X(DT_I16, int16_t, uint16_t, 0x8000u) \
   X(DT_I32, int32_t, uint32_t, 0x80000000u) \
-  X(DT_I64, int64_t, uint64_t, 0x8000000000000000u)
+  X(DT_I64, int64_t, uint64_t, 0x8000000000000000u) \
+  X(DT_U16, uint16_t, uint16_t, 0x0u) \
+  X(DT_U32, uint32_t, uint32_t, 0x0u) \
+  X(DT_U64, uint64_t, uint64_t, 0x0u)
 
-static const uint8_t dtype_sizes[14] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 1, 1};
-static const uint8_t dtype_kinds[14] = {3, 2, 2, 2, 2, 2, 0, 0, 0, 1, 0, 1, 0, 0};
+static const uint8_t dtype_sizes[17] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 1, 1, 2, 4, 8};
+static const uint8_t dtype_kinds[17] = {3, 2, 2, 2, 2, 2, 0, 0, 0, 1, 0, 1, 0, 0, 4, 4, 4};
 /* Whether an element in memory is a register's. */
-static const uint8_t dtype_native[14] = {0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0};
+static const uint8_t dtype_native[17] = {0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1};
 
 #endif

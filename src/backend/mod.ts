@@ -75,7 +75,7 @@ export const setDefaultDevice: Func<typeof SetDefaultDeviceArgs, void> = func(
  * Opens a device and gives it: needed once for WebGPU, whose devices are asked for asynchronously; the others are open.
  * `"webgpu:1"` is the second of the adapters that differ (fast, economical, in software). A lost device may be opened again.
  *
- * On WebGPU: there is no float64 and no complex128, and int64 is held in 32 bits, which is checked where values come from the
+ * On WebGPU: there is no float64 and no complex128, int64 and uint64 are held in 32 bits, which is checked where values come from the
  * host; both throw a `DTypeError` with the remedy. A tensor may not be larger than what the adapter binds at once.
  *
  * There, every read of a value (`item()`, `data()`, `tolist()`) takes Deno at least 10 ms, whatever its size; reads that

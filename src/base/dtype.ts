@@ -96,6 +96,18 @@ export const complex128: DType = new DType("complex128");
 export const float8E4m3fn: DType = new DType("float8_e4m3fn");
 /** Float8 with 5 bits of exponent and 2 of mantissa: the upper half of a float16, with infinities. */
 export const float8E5m2: DType = new DType("float8_e5m2");
+/** Unsigned 16-bit integers; few ops take them, see {@linkcode uint64}. */
+export const uint16: DType = new DType("uint16");
+/** Unsigned 32-bit integers; few ops take them, see {@linkcode uint64}. */
+export const uint32: DType = new DType("uint32");
+/**
+ * Unsigned 64-bit integers: values above 2^53 are read as bigints. As in PyTorch they are made, copied, converted, viewed,
+ * joined, indexed, sorted, multiplied, compared for equality and combined bit by bit; other ops refuse them, and they
+ * promote with floating dtypes alone. Negative values wrap around.
+ *
+ * On WebGPU: values are held in 32 bits, which is checked where they come from the host or from a signed dtype.
+ */
+export const uint64: DType = new DType("uint64");
 
 /** Every dtype, by name. */
 export const DTYPES: Readonly<Record<DTypeName, DType>> = {
@@ -113,6 +125,9 @@ export const DTYPES: Readonly<Record<DTypeName, DType>> = {
   complex128,
   float8_e4m3fn: float8E4m3fn,
   float8_e5m2: float8E5m2,
+  uint16,
+  uint32,
+  uint64,
 };
 
 let defaultFloat: DType = float32;
@@ -192,7 +207,8 @@ export function toReal(dtype: DType): DType {
 /**
  * The dtype two operands of the same category promote to.
  *
- * @throws {DTypeError} if one is a float8 and the other is not the same
+ * @throws {DTypeError} if one is a float8 and the other is not the same, or one is uint16, uint32 or uint64 and the other
+ *   is neither the same nor floating
  */
 export const promoteTypes: Func<typeof PromoteTypesArgs, DType> = func("promoteTypes", PromoteTypesArgs, (o) => {
   const { type1: a, type2: b } = o;
@@ -200,7 +216,10 @@ export const promoteTypes: Func<typeof PromoteTypesArgs, DType> = func("promoteT
   checkDtype("promoteTypes", "type2", b);
   const promoted = PROMOTION[a.code * DTYPE_CODES + b.code];
   if (promoted === null) {
-    throw new DTypeError(`promoteTypes(): float8 dtypes do not promote: ${a} and ${b}; convert with .to(dtype)`);
+    const which = a.isFloat8 || b.isFloat8
+      ? "float8 dtypes do not promote"
+      : "uint16, uint32 and uint64 promote with floating dtypes alone";
+    throw new DTypeError(`promoteTypes(): ${which}: ${a} and ${b}; convert with .to(dtype)`);
   }
   return promoted;
 });
@@ -208,6 +227,9 @@ export const promoteTypes: Func<typeof PromoteTypesArgs, DType> = func("promoteT
 function computePromotion(a: DType, b: DType): DType | null {
   if (a === b) return a;
   if (a.isFloat8 || b.isFloat8) return null;
+  if (rowOf(a).ops === "few" || rowOf(b).ops === "few") {
+    return a.isFloatingPoint ? a : b.isFloatingPoint ? b : null;
+  }
   const rank: Record<DTypeKind, number> = { bool: 0, integer: 1, floating: 2, complex: 3 };
   if (rank[a.kind] > rank[b.kind]) [a, b] = [b, a];
   if (b.isComplex) {
@@ -283,6 +305,7 @@ function absorb(high: DType | null, low: DType | null): DType | null {
   if (KIND_RANK[low.kind] <= KIND_RANK[high.kind]) return high;
   // A real floating tensor that meets a complex number becomes complex of its own width.
   if (low.isComplex && high.isFloatingPoint) return toComplex(high);
+  if (high.kind === "bool") return promoteTypes(high, low);
   return low;
 }
 

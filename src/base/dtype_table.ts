@@ -28,7 +28,10 @@ export type DTypeName =
   | "complex64"
   | "complex128"
   | "float8_e4m3fn"
-  | "float8_e5m2";
+  | "float8_e5m2"
+  | "uint16"
+  | "uint32"
+  | "uint64";
 
 /** The typed array that holds a dtype's values in JavaScript; halves and complex parts are given as floats. */
 export type DataArray =
@@ -38,10 +41,13 @@ export type DataArray =
   | Int16Array<ArrayBuffer>
   | Int8Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>;
+  | Uint16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | BigUint64Array<ArrayBuffer>;
 
 /** A typed array whose elements have the bytes of a dtype in memory. */
-export type MemoryArray = DataArray | Float16Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+export type MemoryArray = DataArray | Float16Array<ArrayBuffer>;
 
 /** What makes typed arrays of one type. */
 export interface MemoryArrayClass {
@@ -140,10 +146,12 @@ const ofDoubles = (): MemoryArrayClass => Float64Array;
 
 /** Columns of dtypes of these kinds, spread into rows. */
 const integers = { ops: "all", kind: "integer", register: "i64", float: null } as const;
+const barebones = { ops: "few", kind: "integer", register: "u64", float: null, nccl: false, idx: null } as const;
 const floats = { ops: "all", kind: "floating", register: "f32", integer: null } as const;
 const pairs = { ops: "all", kind: "complex", register: null, integer: null, float: null, c: null, cuda: null } as const;
 const eightBits = { itemsize: 1, nccl: false, safetensors: null, idx: null } as const;
 
+const u32 = { type: "u32", word: "bitcast<u32>($x)" } as const;
 const i32 = { type: "i32", word: "bitcast<u32>($x)" } as const;
 const f32 = { type: "f32", word: "bitcast<u32>($x)" } as const;
 
@@ -280,6 +288,33 @@ export const DTYPE_TABLE: Readonly<Record<DTypeName, DTypeRow>> = {
     cuda: { type: "unsigned char", load: "crFromE5m2($x)", store: "crToE5m2($x)" },
     wgsl: { type: "f32", word: "float8_word($x, 21u, 0x47800000u, 65536.0, 0x38800000u)" },
     safetensors: "F8_E5M2",
+  },
+  uint16: {
+    ...{ code: 14, itemsize: 2, ...barebones, integer: unsigned(16n) },
+    array: () => Uint16Array,
+    tensorType: "UInt16",
+    c: { name: "U16", type: "uint16_t", load: "$x", store: "$x" },
+    cuda: { type: "u16", load: "(u64)$x", store: "(u16)$x" },
+    wgsl: { type: "u32", word: "(($x) & 0xffffu)" },
+    safetensors: "U16",
+  },
+  uint32: {
+    ...{ code: 15, itemsize: 4, ...barebones, integer: unsigned(32n) },
+    array: () => Uint32Array,
+    tensorType: "UInt32",
+    c: { name: "U32", type: "uint32_t", load: "$x", store: "$x" },
+    cuda: { type: "u32", load: "(u64)$x", store: "(u32)$x" },
+    wgsl: u32,
+    safetensors: "U32",
+  },
+  uint64: {
+    ...{ code: 16, itemsize: 8, ...barebones, integer: unsigned(64n) },
+    array: () => BigUint64Array,
+    tensorType: "UInt64",
+    c: { name: "U64", type: "uint64_t", load: "$x", store: "$x" },
+    cuda: { type: "u64", load: "(u64)$x", store: "(u64)$x" },
+    wgsl: u32,
+    safetensors: "U64",
   },
 };
 

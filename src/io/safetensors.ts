@@ -45,8 +45,8 @@ const NAMED: ReadonlyMap<string, DType> = new Map(
 /** The options of all functions that read. */
 export class LoadArgs {
   /**
-   * Reads element types that Cresset lacks as the next wider one: U16 as int32, U32 and U64 as int64. Every value is kept
-   * exactly; a U64 value above 2^63 - 1 is an error.
+   * Reads unsigned integers, which few ops take, as the next wider signed ones: U16 as int32, U32 and U64 as int64. Every
+   * value is kept exactly; a U64 value above 2^63 - 1 is an error.
    */
   widen = false;
 }
@@ -154,17 +154,11 @@ function makeTensor(origin: Origin, entry: TensorEntry, bytes: Uint8Array<ArrayB
   }
   const dtype = NAMED.get(entry.dtype);
   if (dtype === undefined) {
-    if (!(entry.dtype in WIDENED)) {
-      throw new DTypeError(`${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}`);
-    }
-    if (options.widen) {
-      const wide = widen(op, entry.name, entry.dtype, bytes);
-      return fromBytes(new Uint8Array(wide.values.buffer), entry.shape, wide.dtype, { device });
-    }
-    throw new DTypeError(
-      `${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}; ` +
-        `{ widen: true } reads it as ${WIDENED[entry.dtype]!.name}`,
-    );
+    throw new DTypeError(`${op}(): tensor "${entry.name}" of ${file} has the unsupported dtype ${entry.dtype}`);
+  }
+  if (options.widen && entry.dtype in WIDENED) {
+    const wide = widen(op, entry.name, entry.dtype, bytes);
+    return fromBytes(new Uint8Array(wide.values.buffer), entry.shape, wide.dtype, { device });
   }
   if (dtype === bool && bytes.some((b) => b > 1)) {
     throw new FormatError(`${op}(): tensor "${entry.name}" of ${file} is BOOL and holds bytes other than 0 and 1`);

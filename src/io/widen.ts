@@ -1,5 +1,5 @@
 /**
- * Widening: element types that Cresset lacks are read as wider ones that represent every value exactly.
+ * Widening: unsigned integers, which few ops take, are read as wider signed ones that represent every value exactly.
  *
  * @module
  */

@@ -5,15 +5,20 @@
  * @module
  */
 
-import { type DType, DTYPES } from "../../src/base/dtype.ts";
+import { type DType, DTYPES, isUnsigned } from "../../src/base/dtype.ts";
+import { rowOf } from "../../src/base/dtype_table.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../../src/base/shape.ts";
 import type { Strided } from "../../src/backend/backend.ts";
 import { type KernelLibrary, loadNative, loadWasm } from "../../src/backend/cpu/lib.ts";
 import { CpuBackend } from "../../src/backend/cpu/mod.ts";
 import { decode, encode } from "../../src/tensor/encode.ts";
 
+/** The dtypes that few ops take: they are copied, indexed and sorted. */
+export const FEW: readonly DType[] = Object.values(DTYPES).filter((d) => rowOf(d).ops === "few");
 /** The real dtypes that every kernel takes. */
-export const REAL: readonly DType[] = Object.values(DTYPES).filter((d) => !d.isComplex && !d.isFloat8);
+export const REAL: readonly DType[] = Object.values(DTYPES).filter((d) =>
+  !d.isComplex && !d.isFloat8 && !FEW.includes(d)
+);
 
 /** The libraries that are here, by name. */
 export function libraries(): [string, CpuBackend][] {
@@ -103,7 +108,7 @@ export function sample(dtype: DType, n: number, random: () => number): number[] 
   return Array.from({ length: n }, () => {
     const whole = Math.floor(random() * 200) - 100;
     if (dtype.kind === "bool") return whole > 0 ? 1 : 0;
-    if (dtype.name === "uint8") return whole + 100;
+    if (isUnsigned(dtype)) return whole + 100;
     if (dtype.kind === "integer") return whole;
     return random() < 0.2 ? special[Math.floor(random() * special.length)] : whole / 4;
   });

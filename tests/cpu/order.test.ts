@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { float32, float64, int64 } from "../../src/base/dtype.ts";
-import { libraries, REAL, sample, stream, Values } from "./arrays.ts";
+import { FEW, libraries, REAL, sample, stream, Values } from "./arrays.ts";
 
 /** PyTorch's order: NaN is the largest. */
 function compare(a: number, b: number): number {
@@ -28,7 +28,7 @@ function sortedPositions(x: number[], [outer, n, inner]: number[], descending: b
 for (const [name, backend] of libraries()) {
   Deno.test(`sort (${name}): agrees with a stable sort for every dtype, size and layout`, () => {
     const random = stream(1);
-    for (const dtype of REAL) {
+    for (const dtype of [...REAL, ...FEW]) {
       for (const shape of [[1, 5, 1], [2, 40, 3], [3, 300, 2], [1, 2000, 1], [2, 1, 2]]) {
         for (const descending of [false, true]) {
           const values = sample(dtype, shape[0] * shape[1] * shape[2], random);
@@ -49,7 +49,7 @@ for (const [name, backend] of libraries()) {
 
   Deno.test(`topk (${name}): gives the first of the sorted order, few or many`, () => {
     const random = stream(2);
-    for (const dtype of REAL) {
+    for (const dtype of [...REAL, ...FEW]) {
       for (const [n, k] of [[5, 5], [100, 3], [1000, 7], [1000, 400], [10, 0]]) {
         const values = sample(dtype, 2 * n, random);
         const x = new Values(backend, [2, n], dtype).set(values);

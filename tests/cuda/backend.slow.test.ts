@@ -8,7 +8,9 @@ import { cudaTest } from "../support/cuda_double/build.ts";
 import { agreesOverDouble } from "../support/cuda_double/run.ts";
 
 const CASES = new URL("./cases.ts", import.meta.url), MODELS = new URL("../models/run.ts", import.meta.url);
-const FLOAT8 = new URL("./float8.ts", import.meta.url), MIXED = new URL("./mixed.ts", import.meta.url);
+const FLOAT8 = new URL("./float8.ts", import.meta.url),
+  MIXED = new URL("./mixed.ts", import.meta.url),
+  UNSIGNED = new URL("./unsigned.ts", import.meta.url);
 
 for (
   const group of [
@@ -34,6 +36,7 @@ for (const model of ["mlp_classifier", "lenet5", "resnet_small"]) {
 }
 
 cudaTest("cuda: float8 is converted and multiplied as by PyTorch", () => agreesOverDouble(FLOAT8, []));
+cudaTest("cuda: unsigned integers are as by PyTorch", () => agreesOverDouble(UNSIGNED, []));
 cudaTest(
   "cuda: float8 products where there are no float8 tensor cores",
   () => agreesOverDouble(FLOAT8, [], {}, { CUDA_DOUBLE_CAPABILITY: "80" }),

@@ -8,7 +8,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { bool, type DType, DTYPES, float32, float64, int64 } from "../../src/base/dtype.ts";
+import { bool, type DType, DTYPES, float32, float64, int64, uint64 } from "../../src/base/dtype.ts";
 import { operandSlot, printCuda } from "../../src/expr/cuda.ts";
 import { evaluate } from "../../src/expr/evaluate.ts";
 import { type Expr, input, linearIndex, scalar } from "../../src/expr/expr.ts";
@@ -19,7 +19,7 @@ import { BINARY, binaryPoints, UNARY, unaryPoints } from "../expr/samples.ts";
 import { openCudaDouble } from "../support/cuda_double/open.ts";
 
 const { device, shim } = await openCudaDouble();
-const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: int64, bool };
+const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: uint64, bool };
 
 /** One primitive and where it is tried. */
 interface Case {
@@ -48,6 +48,7 @@ function cases(kind: Kind): Case[] {
 function stored(kind: Kind, values: readonly Scalar[]): ArrayBufferView<ArrayBuffer> {
   if (kind === "f32") return new Float32Array(values.map(Number));
   if (kind === "f64") return new Float64Array(values.map(Number));
+  if (kind === "u64") return new BigUint64Array(values.map(BigInt));
   return kind === "i64" ? new BigInt64Array(values.map(BigInt)) : new Uint8Array(values.map(Number));
 }
 
@@ -56,6 +57,7 @@ function loaded(kind: Kind, address: number, n: number): Scalar[] {
   if (kind === "f32") return [...device.read(address, new Float32Array(n))];
   if (kind === "f64") return [...device.read(address, new Float64Array(n))];
   if (kind === "i64") return [...device.read(address, new BigInt64Array(n))];
+  if (kind === "u64") return [...device.read(address, new BigUint64Array(n))];
   return [...device.read(address, new Uint8Array(n))].map((v) => v !== 0);
 }
 
@@ -100,7 +102,7 @@ function close(name: string, actual: Scalar, expected: Scalar, kind: Kind): bool
   return Math.abs(actual - expected) <= 16 * unit * Math.abs(expected) + (SUMS.has(name) ? 8 * unit : least);
 }
 
-for (const kind of ["f32", "f64", "i64", "bool"] as const) {
+for (const kind of ["f32", "f64", "i64", "u64", "bool"] as const) {
   Deno.test(`every printed primitive of ${kind} gives the reference's values`, () => {
     const all = cases(kind), wrong: string[] = [];
     for (let i = 0; i < all.length; i += 16) {
@@ -125,7 +127,7 @@ for (const kind of ["f32", "f64", "i64", "bool"] as const) {
 
 Deno.test("casts, wraps, run-time scalars and the index", () => {
   const x = input(0, float64);
-  const casts = (["f32", "i64", "bool", "f64"] as const).map((kind) => x.to(kind));
+  const casts = (["f32", "i64", "u64", "bool", "f64"] as const).map((kind) => x.to(kind));
   const wraps = Object.values(DTYPES).filter((d) => d.isInteger).map((d) => x.to("i64").wrap(d));
   const sum = linearIndex().mul(2).add(scalar(0, "i64")).to("f64").add(scalar(1, "f64"));
   const exprs = [...casts, ...wraps, sum];

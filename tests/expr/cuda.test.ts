@@ -7,7 +7,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { bfloat16, bool, type DType, DTYPES, float16, float32, float64, int64 } from "../../src/base/dtype.ts";
+import { bfloat16, bool, type DType, DTYPES, float16, float32, float64, int64, uint64 } from "../../src/base/dtype.ts";
 import { printCuda } from "../../src/expr/cuda.ts";
 import { printCudaReduce } from "../../src/expr/cuda_reduce.ts";
 import { constant, type Expr, input, linearIndex, scalar, where } from "../../src/expr/expr.ts";
@@ -17,7 +17,7 @@ import { Program } from "../../src/expr/program.ts";
 import { compileCuda, type CudaSource } from "../support/nvrtc.ts";
 import { BINARY, UNARY } from "./samples.ts";
 
-const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: int64, bool };
+const DTYPE: Readonly<Record<Kind, DType>> = { f32: float32, f64: float64, i64: int64, u64: uint64, bool };
 const REAL = Object.values(DTYPES).filter((d) => !d.isComplex);
 
 function source(
@@ -34,7 +34,7 @@ function source(
 /** All primitives, a dozen to a kernel: NVRTC's time is mostly per kernel. */
 function primitives(): CudaSource[] {
   const sources: CudaSource[] = [];
-  for (const kind of ["f32", "f64", "i64", "bool"] as const) {
+  for (const kind of ["f32", "f64", "i64", "u64", "bool"] as const) {
     const d = DTYPE[kind];
     const x = input(0, d), y = input(1, d);
     const unary = UNARY.filter((name) => UNARY_TABLE[name].accepts.includes(kind)).map((name) => x[name]());
@@ -54,11 +54,11 @@ function conversions(): CudaSource[] {
     source(`from_${from.name}`, [from], [], REAL.map((to) => [input(0, from).to(kindOf(to)), to] as const))
   );
   const x = input(0, float32);
-  const scalars = (["f32", "f64", "i64", "bool"] as const).map((k, i) => scalar(i, k));
+  const scalars = (["f32", "f64", "i64", "u64", "bool"] as const).map((k, i) => scalar(i, k));
   const sum = scalars.reduce((a: Expr, s) => a.add(s.to("f64")), linearIndex().to("f64"));
   const odd = where(x.isnan(), -Infinity, where(x.lt(0), NaN, where(x.gt(1), -0, 1e-30)));
   const n = input(1, int64);
-  sources.push(source("scalars", [float32, int64], ["f32", "f64", "i64", "bool"], [
+  sources.push(source("scalars", [float32, int64], ["f32", "f64", "i64", "u64", "bool"], [
     [sum.add(x), float64],
     [odd, float32],
     [n.add(constant(-(2n ** 63n), "i64")), int64],

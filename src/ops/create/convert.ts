@@ -22,11 +22,12 @@ import {
   int32 as INT32,
   int64 as INT64,
   int8 as INT8,
+  isUnsigned,
   toReal,
   uint8 as UINT8,
 } from "../../base/dtype.ts";
 import { DTYPE_CODES } from "../../base/dtype_table.ts";
-import { ArgumentError, awaitIt, describe, DeviceError, ShapeError, show } from "../../base/errors.ts";
+import { ArgumentError, awaitIt, describe, DeviceError, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../../base/layout.ts";
 import { broadcastShapes, contiguousStrides, sameShape } from "../../base/shape.ts";
@@ -39,6 +40,7 @@ import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
 import { emptyOn, emptyWithStrides } from "../../tensor/create.ts";
 import { decode, elementOf } from "../../tensor/encode.ts";
 import { denseOrder, reordered } from "../../tensor/layout.ts";
+import { scope } from "../../tensor/scope.ts";
 import { yieldToFinalizers } from "../../tensor/pressure.ts";
 import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
@@ -80,12 +82,28 @@ function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "pre
   const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
   const kernel = identity(x.dtype, dtype);
   const a = { op, node, kernel, operands: [x], scalars: [], shape: x.shape };
+  if (dtype !== x.dtype && x.storage.backend.failWhere) checkHeld(op, x, dtype);
   if (format === "preserve_format") return applyKernel(a);
   const strides = format === "contiguous_format" ? contiguousStrides(x.shape) : channelsLastStrides(x.shape);
   const out = emptyWithStrides(op, x.shape, strides, dtype, x);
   runInto(a, out);
   const from = x.dtype;
   return record(node, out, [x], [], (grad) => [grad.to(from)]);
+}
+
+/** Where 64 bits are held in 32: makes a read throw if a value changes its sign, as uint32 to int64 and -1 to uint64 do. */
+function checkHeld(op: string, x: Tensor, dtype: DType): void {
+  const from = isUnsigned(x.dtype), { kind, itemsize } = x.dtype;
+  if (!dtype.isInteger || dtype.itemsize < 8 || from === isUnsigned(dtype) || (from && itemsize < 4)) return;
+  if (kind === "bool" || kind === "complex") return;
+  const error = () =>
+    new DTypeError(
+      `${op}(): a value does not fit the 32 bits in which ${x.device} holds ${dtype.name}; use await x.cpu()`,
+    );
+  scope(() => {
+    const values = x.detach();
+    x.storage.backend.failWhere!((from ? values.bitwiseAnd(2 ** 31).ne(0) : values.lt(0)).any(), error());
+  });
 }
 
 /** The parameters of {@linkcode to} by name. */
@@ -297,6 +315,7 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
   const here = src.device === self.device ? src : movedTo(src.detach(), self, self.dtype);
   const source = overlaps(here, self) ? clone(here.detach()) : here;
   const kernel = identity(source.dtype, self.dtype);
+  if (source.dtype !== self.dtype && self.storage.backend.failWhere) checkHeld("copy_", source, self.dtype);
   runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
   self.storage.version++;
   const { shape, dtype } = src;

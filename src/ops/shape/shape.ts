@@ -104,7 +104,7 @@ export interface ViewCalls<S extends readonly unknown[]> {
 /**
  * A view with another shape, or the same bytes read as another dtype.
  *
- * On WebGPU: only float32, int32 and complex64 are held as bytes that another dtype can read.
+ * On WebGPU: only float32, int32, uint32 and complex64 are held as bytes that another dtype can read.
  *
  * @param input any tensor
  * @throws {ShapeError} if the layout has no such view; `reshape` copies then
