@@ -17,7 +17,7 @@ import { alias } from "../autograd/node.ts";
 import { Function as AutogradFunction } from "../autograd/function.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { CUDAGraph, graph, type GraphPool, graphPoolHandle } from "./graphs.ts";
-import { Module } from "../nn/module.ts";
+import { Module } from "../nn/module/module.ts";
 import { keep } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { checkTensors, type Tensor } from "../tensor/tensor.ts";

@@ -16,7 +16,7 @@ import { type Args, call } from "../base/call.ts";
 import { Device, device as parseDevice } from "../base/device.ts";
 import { DType } from "../base/dtype.ts";
 import { ArgumentError, describe, DeviceError, FormatError, nameCall } from "../base/errors.ts";
-import { Parameter } from "../nn/parameter.ts";
+import { Parameter } from "../nn/module/parameter.ts";
 import { makeView } from "../ops/core/view_core.ts";
 import { bytes as readBytesOf } from "../ops/create/convert.ts";
 import { empty } from "../ops/create/creation.ts";

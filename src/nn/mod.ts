@@ -8,9 +8,9 @@ import "../ops/attach.ts";
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * as utils from "./utils.ts";
-export { Module } from "./module.ts";
-export { Buffer, Parameter } from "./parameter.ts";
-export { IncompatibleKeys, type StateDict } from "./state_dict.ts";
+export { Module } from "./module/module.ts";
+export { Buffer, Parameter } from "./module/parameter.ts";
+export { IncompatibleKeys, type StateDict } from "./module/state_dict.ts";
 
 export {
   CELU,
@@ -37,14 +37,21 @@ export {
   Tanh,
   Tanhshrink,
   Threshold,
-} from "./activation.ts";
-export { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./batchnorm.ts";
-export { MultiheadAttention } from "./attention.ts";
-export { ModuleList, ParameterList, Sequential } from "./container.ts";
-export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv.ts";
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./dropout.ts";
-export { ModuleDict, ParameterDict } from "./dictionary.ts";
-export { Bilinear, Identity, Linear } from "./linear.ts";
+} from "./layers/activation.ts";
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+} from "./layers/batchnorm.ts";
+export { MultiheadAttention } from "./layers/attention.ts";
+export { ModuleList, ParameterList, Sequential } from "./layers/container.ts";
+export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./layers/conv.ts";
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./layers/dropout.ts";
+export { ModuleDict, ParameterDict } from "./layers/dictionary.ts";
+export { Bilinear, Identity, Linear } from "./layers/linear.ts";
 export {
   BCELoss,
   BCEWithLogitsLoss,
@@ -61,8 +68,8 @@ export {
   PoissonNLLLoss,
   SmoothL1Loss,
   SoftMarginLoss,
-} from "./loss.ts";
-export { GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from "./normalization.ts";
+} from "./layers/loss.ts";
+export { GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from "./layers/normalization.ts";
 export {
   CircularPad1d,
   CircularPad2d,
@@ -79,7 +86,7 @@ export {
   ZeroPad1d,
   ZeroPad2d,
   ZeroPad3d,
-} from "./padding.ts";
+} from "./layers/padding.ts";
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -99,25 +106,25 @@ export {
   MaxUnpool1d,
   MaxUnpool2d,
   MaxUnpool3d,
-} from "./pooling.ts";
-export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNBase, RNNCell } from "./rnn.ts";
-export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./shaping.ts";
-export { Embedding, EmbeddingBag } from "./sparse.ts";
+} from "./layers/pooling.ts";
+export { GRU, GRUCell, LSTM, LSTMCell, RNN, RNNBase, RNNCell } from "./layers/rnn.ts";
+export { ChannelShuffle, Flatten, Fold, PixelShuffle, PixelUnshuffle, Unflatten, Unfold } from "./layers/shaping.ts";
+export { Embedding, EmbeddingBag } from "./layers/sparse.ts";
 export {
   CosineSimilarity,
   PairwiseDistance,
   Upsample,
   UpsamplingBilinear2d,
   UpsamplingNearest2d,
-} from "./upsampling.ts";
+} from "./layers/upsampling.ts";
 export {
   Transformer,
   TransformerDecoder,
   TransformerDecoderLayer,
   TransformerEncoder,
   TransformerEncoderLayer,
-} from "./transformer.ts";
-export { LogSoftmax, Softmax, Softmax2d, Softmin } from "./softmax_layers.ts";
+} from "./layers/transformer.ts";
+export { LogSoftmax, Softmax, Softmax2d, Softmin } from "./layers/softmax_layers.ts";
 export {
   CosineEmbeddingLoss,
   HingeEmbeddingLoss,
@@ -125,11 +132,11 @@ export {
   MultiMarginLoss,
   TripletMarginLoss,
   TripletMarginWithDistanceLoss,
-} from "./loss_margin.ts";
+} from "./layers/loss_margin.ts";
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
-export type { RReLUArgs } from "./activation.ts";
-export type { AttentionCallArgs, NonDynamicallyQuantizableLinear } from "./attention.ts";
+export type { RReLUArgs } from "./layers/activation.ts";
+export type { AttentionCallArgs, NonDynamicallyQuantizableLinear } from "./layers/attention.ts";
 export type {
   Affine,
   BatchNorm,
@@ -138,8 +145,8 @@ export type {
   InstanceNormLayerArgs,
   NormBase,
   NormTensors,
-} from "./batchnorm.ts";
-export type { AppendArgs, IndexArgs, InsertArgs, ModuleSequence } from "./container.ts";
+} from "./layers/batchnorm.ts";
+export type { AppendArgs, IndexArgs, InsertArgs, ModuleSequence } from "./layers/container.ts";
 export type {
   ConvBase,
   ConvLayerArgs,
@@ -149,7 +156,7 @@ export type {
   ConvTransposeLayerArgs,
   ConvTransposeNd,
   PaddingMode,
-} from "./conv.ts";
+} from "./layers/conv.ts";
 export type {
   AsParameters,
   Attributes,
@@ -160,13 +167,13 @@ export type {
   ModuleTable,
   ParameterDictClass,
   ParameterTable,
-} from "./dictionary.ts";
-export type { DropoutLayerArgs } from "./dropout.ts";
-export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./factory.ts";
-export type { HookList } from "./hooks.ts";
+} from "./layers/dictionary.ts";
+export type { DropoutLayerArgs } from "./layers/dropout.ts";
+export type { BiasOf, Both, FactoryArgs, Given, Placed, Size, Where } from "./module/factory.ts";
+export type { HookList } from "./module/hooks.ts";
 export type { InPlaceForm, RreluInPlaceArgs } from "./in_place.ts";
-export type { FunctionModule, Layer, LayerOf } from "./layer.ts";
-export type { BilinearLayerArgs, LinearLayerArgs } from "./linear.ts";
+export type { FunctionModule, Layer, LayerOf } from "./module/layer.ts";
+export type { BilinearLayerArgs, LinearLayerArgs } from "./layers/linear.ts";
 export type {
   CTCInputs,
   CTCLossArgs,
@@ -174,16 +181,16 @@ export type {
   GaussianNLLLossArgs,
   HuberLossLayerArgs,
   KLDivLossArgs,
-} from "./loss.ts";
-export type { LossInputs } from "./loss_base.ts";
+} from "./layers/loss.ts";
+export type { LossInputs } from "./layers/loss_base.ts";
 export type {
   MarginLossArgs,
   PairInputs,
   TripletDistanceLossArgs,
   TripletInputs,
   TripletMarginLossLayerArgs,
-} from "./loss_margin.ts";
-export type { ModuleState } from "./module.ts";
+} from "./layers/loss_margin.ts";
+export type { ModuleState } from "./module/module.ts";
 export type {
   ApplyArgs,
   ForwardHookArgs,
@@ -204,11 +211,11 @@ export type {
   ToEmptyArgs,
   TrainArgs,
   ZeroGradArgs,
-} from "./module_args.ts";
-export type { ModuleBase, WithoutForward, WritesForward } from "./module_base.ts";
-export type { ForwardHook, Grads, ModuleHooks } from "./module_hooks.ts";
-export type { Elementwise, GroupNormLayerArgs, LayerNormLayerArgs, RMSNormLayerArgs } from "./normalization.ts";
-export type { ConstantPaddingArgs, PaddingArgs } from "./padding.ts";
+} from "./module/module_args.ts";
+export type { ModuleBase, WithoutForward, WritesForward } from "./module/module_base.ts";
+export type { ForwardHook, Grads, ModuleHooks } from "./module/module_hooks.ts";
+export type { Elementwise, GroupNormLayerArgs, LayerNormLayerArgs, RMSNormLayerArgs } from "./layers/normalization.ts";
+export type { ConstantPaddingArgs, PaddingArgs } from "./layers/padding.ts";
 export type {
   AdaptiveMaxPoolLayer,
   MaxPoolLayer,
@@ -216,15 +223,20 @@ export type {
   MaxUnpoolLayerArgs,
   UnpoolInputs,
   WithIndices,
-} from "./pooling.ts";
-export type { RecurrentCell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./rnn.ts";
-export type { FlattenLayerArgs, UnflattenLayerArgs } from "./shaping.ts";
+} from "./layers/pooling.ts";
+export type { RecurrentCell, RecurrentKind, RecurrentStep, RecurrentWeights } from "./layers/rnn.ts";
+export type { FlattenLayerArgs, UnflattenLayerArgs } from "./layers/shaping.ts";
 export type { FunctionalSoftmaxArgs, GumbelSoftmaxArgs } from "./softmax.ts";
-export type { SoftmaxLayerArgs } from "./softmax_layers.ts";
-export type { DecoderCallArgs, EncoderCallArgs, EncoderLayerCallArgs, TransformerCallArgs } from "./transformer.ts";
+export type { SoftmaxLayerArgs } from "./layers/softmax_layers.ts";
+export type {
+  DecoderCallArgs,
+  EncoderCallArgs,
+  EncoderLayerCallArgs,
+  TransformerCallArgs,
+} from "./layers/transformer.ts";
 export type {
   CosineSimilarityLayerArgs,
   FixedUpsampleArgs,
   PairwiseDistanceLayerArgs,
   UpsampleArgs,
-} from "./upsampling.ts";
+} from "./layers/upsampling.ts";

@@ -18,7 +18,7 @@ import { tensor as makeTensor } from "../ops/create/creation.ts";
 import { refuseWhere } from "../ops/core/values.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, setData, Tensor } from "../tensor/tensor.ts";
-import { peekGrad } from "./parameter.ts";
+import { peekGrad } from "./module/parameter.ts";
 
 /** One tensor, or several, as `model.parameters()` returns them. */
 export type TensorsInput = Tensor | Iterable<Tensor>;
