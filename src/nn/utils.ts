@@ -1,5 +1,5 @@
 /**
- * `nn.utils`: gradient clipping, and parameters as one vector.
+ * `nn.utils`: gradient clipping, parameters as one vector, and batch normalisation fused into the layer before it.
  *
  * Gradients are scaled in place by a factor that stays on the device: nothing is read back.
  *
@@ -19,6 +19,19 @@ import { refuseWhere } from "../ops/core/values.ts";
 import { scope } from "../tensor/scope.ts";
 import { checkTensor, setData, Tensor } from "../tensor/tensor.ts";
 import { peekGrad } from "./module/parameter.ts";
+
+export {
+  type AnyBatchNorm,
+  fuseConvBnEval,
+  FuseConvBnEvalArgs,
+  fuseConvBnWeights,
+  FuseConvBnWeightsArgs,
+  type FusedConv,
+  fuseLinearBnEval,
+  FuseLinearBnEvalArgs,
+  fuseLinearBnWeights,
+  FuseLinearBnWeightsArgs,
+} from "./fuse.ts";
 
 /** One tensor, or several, as `model.parameters()` returns them. */
 export type TensorsInput = Tensor | Iterable<Tensor>;
