@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["src/autograd"],
   ["src/ops"],
   ["src/nn", "src/amp", "src/data"],
-  ["src/optim", "src/cuda", "src/io"],
+  ["src/optim", "src/cuda", "src/io", "src/distributions"],
   ["src/vision", "src/utils", "src/lint"],
   ["mod.ts"],
   ["bench", "examples", "native", "tests"],
