@@ -16,6 +16,7 @@ export {
   DTypeError,
   FormatError,
   IndexError,
+  LinAlgError,
   NativeError,
   OutOfMemoryError,
   ReleasedError,
@@ -458,6 +459,7 @@ export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose
 
 // Layers, losses, optimizers
 export * as fft from "./src/ops/linalg/fft.ts";
+export * as linalg from "./src/ops/linalg/linalg.ts";
 export * as special from "./src/ops/pointwise/special.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as optim from "./src/optim/mod.ts";

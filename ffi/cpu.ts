@@ -14,7 +14,7 @@ import { oneDnnPaths, waitIsSet } from "./onednn.ts";
 import { mayExist } from "./permissions.ts";
 
 /** The ABI version, `CRESSET_ABI` in `native/cpu/cresset.h`. */
-export const ABI = 2;
+export const ABI = 3;
 
 /** The number of slots of the argument arena (`CRESSET_ARENA`). */
 export const ARENA_SLOTS = 4096;
@@ -90,7 +90,9 @@ export const SYMBOLS = {
   cresset_softmax: { parameters: ["i32", "i32", "f64", "f64", "f64", "f64"], result: "i32" },
   /** `int32_t cresset_softmax_grad(int32_t dtype, int32_t log, double rows, double n, double grad, double output, double out)` */
   cresset_softmax_grad: { parameters: ["i32", "i32", "f64", "f64", "f64", "f64", "f64"], result: "i32" },
-  // svd.c
+  // factor.c
+  /** `int32_t cresset_factor(int32_t kind, int32_t dtype, double batches, double rows, double columns, double a, double b, double info, int32_t flags)` */
+  cresset_factor: { parameters: ["i32", "i32", "f64", "f64", "f64", "f64", "f64", "f64", "i32"], result: "i32" },
   /** `int32_t cresset_svd(int32_t dtype, double batches, double rows, double columns, double a, double u, double s, double vh)` */
   cresset_svd: { parameters: ["i32", "f64", "f64", "f64", "f64", "f64", "f64", "f64"], result: "i32" },
   // fft.c

@@ -48,7 +48,7 @@
 extern CRESSET_THREAD_LOCAL double *cresset_args;
 
 /* The version of this interface; src/backend/cpu/lib.ts refuses a library with another one. */
-#define CRESSET_ABI 2
+#define CRESSET_ABI 3
 CRESSET_HOST int32_t cresset_abi(void);
 /* Registers the arena (native). */
 CRESSET_HOST int32_t cresset_set_arena(double *buffer);
@@ -68,7 +68,7 @@ CRESSET_HOST int32_t cresset_write(double address, const uint8_t *source, double
 CRESSET_HOST int32_t cresset_read(double address, uint8_t *target, double bytes);
 /* Scratch memory of the calling thread, of at least `bytes`, valid until the next call with the same slot (0 to 7);
    NULL where there is no memory. Nested users take different slots: 0-1 machine/reduce/scan, 2-4 matmul/conv/pool, 5-7
-   order/indexing/rows, 5-7 fft, 0 svd. */
+   order/indexing/rows, 5-7 fft, 0 factor. */
 #define SCRATCH_SLOTS 8
 void *cresset_scratch(int32_t slot, int64_t bytes);
 
@@ -169,10 +169,20 @@ CRESSET_KERNEL int32_t cresset_nonzero(int32_t dtype, int32_t ndim, double capac
 CRESSET_KERNEL int32_t cresset_softmax(int32_t dtype, int32_t log, double rows, double n, double x, double out);
 CRESSET_KERNEL int32_t cresset_softmax_grad(int32_t dtype, int32_t log, double rows, double n, double grad, double output, double out);
 
-/* ---- svd.c: singular value decomposition ---- */
+/* ---- factor.c: factorizations of dense row-major matrices, dtype float32, float64 or their complex ones ---- */
 
-/* Addresses of dense [batches, rows, columns] matrices and of their U [rows, k], S [k] and Vh [k, columns], k the smaller of the two; dtype float32 or
-   float64. BAD_ARGUMENT when an element is not finite. */
+/* `kind` of [batches, rows, columns] matrices at `a`, in place; `info` is the address of an int32 per matrix, or 0:
+   0 LU: pivots, from 1, go to `b` (int32); info: the first zero pivot.
+   1 Cholesky, lower; info: the order of the first leading minor that is not positive.
+   2 QR: reflectors stay in `a`, their factors go to `b`.
+   3 the orthogonal matrix of `flags` reflectors in the first columns of `a`, factors in `b`; rows >= columns >= flags.
+   4 the solution of a triangular system with `a` [rows, rows], in place in `b` [rows, columns]; flags: 1 upper, 2 unit.
+   5 eigenvalues (real) to `b`, vectors to `a`, of the Hermitian matrix of the lower triangle; flags: 1 values only; info: how
+     many did not converge, -1 where an element is not finite.
+   6 the same of any complex matrix, values complex. */
+CRESSET_KERNEL int32_t cresset_factor(int32_t kind, int32_t dtype, double batches, double rows, double columns, double a, double b, double info, int32_t flags);
+/* Addresses of dense [batches, rows, columns] matrices and of their U [rows, k], S [k] (real) and Vh [k, columns], k the
+   smaller of the two. BAD_ARGUMENT when an element is not finite, UNSUPPORTED when it does not converge. */
 CRESSET_KERNEL int32_t cresset_svd(int32_t dtype, double batches, double rows, double columns, double a, double u, double s, double vh);
 
 /* ---- fft.c: Fourier transforms ---- */

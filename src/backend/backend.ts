@@ -169,6 +169,9 @@ export interface MemoryStats {
   collectable?: number;
 }
 
+/** The factorizations of {@linkcode Backend.factor}. */
+export type FactorKind = "lu" | "cholesky" | "qr" | "formQ" | "triangular" | "eigh" | "eig";
+
 /** What runs: shown by `info()` and stored in benchmark and conformance files. */
 export interface BackendInfo {
   /** The device's name. */
@@ -354,9 +357,27 @@ export interface Backend {
   // Decompositions (optional: `src/ops` says which device has them)
   /**
    * Thin singular value decomposition of dense matrices `x` `[…, m, n]` into dense `u` `[…, m, k]`, `s` `[…, k]` (largest
-   * first) and `vh` `[…, k, n]`; `false` where an element is not finite. `op` is what messages name.
+   * first) and `vh` `[…, k, n]`; `false` where an element is not finite. `op` is what messages name. Complex matrices, whose
+   * `s` is real, on the CPU alone.
    */
   svd?(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean;
+
+  /**
+   * A factorization of dense matrices `a`, in place. `a` is `[…, m, n]` and holds, of k the smaller of m and n:
+   *
+   * - `"lu"`: L below and U above the diagonal; `b` int32 `[…, k]` gets the pivots, counted from 1.
+   * - `"cholesky"`: L, from the lower triangle.
+   * - `"qr"`: R above and the reflectors below the diagonal; `b` `[…, k]` gets the reflectors' factors.
+   * - `"formQ"`: the first n columns of the product of `flags` reflectors, whose factors are `b`.
+   * - `"triangular"`: `a` `[…, m, m]` stays, `b` `[…, m, n]` becomes the solution; `flags`: 1 upper, 2 with ones on the diagonal.
+   * - `"eigh"`: the vectors of a Hermitian matrix, read from the lower triangle; real `b` `[…, n]` gets the values; `flags`: 1
+   *   without vectors.
+   * - `"eig"`: the same of any complex matrix.
+   *
+   * `info`, int32 by matrix, gets 0, or where it failed: the first zero pivot (from 1), the first leading minor that is not
+   * positive, how many eigenvalues did not converge, or -1 for an element that is not finite.
+   */
+  factor?(kind: FactorKind, a: Strided, b: Strided | null, info: Strided | null, flags: number): void;
 
   // Fourier transforms (optional: composed of products in src/ops/linalg/fft_core.ts where absent or refused)
   /**

@@ -50,6 +50,11 @@ export class NativeError extends Error {
   }
 }
 
+/** A matrix that is singular, not positive-definite or not finite where that is needed, or an iteration that did not converge. */
+export class LinAlgError extends Error {
+  override name = "LinAlgError";
+}
+
 /** A file that is not what its format says: truncated, malformed or hostile. */
 export class FormatError extends Error {
   override name = "FormatError";
@@ -68,7 +73,7 @@ export class ReleasedError extends Error {
 /** The error classes whose messages name the call of the user. */
 const ABOUT_CALLS = [
   ...[ShapeError, IndexError, DTypeError, ArgumentError, DeviceError, OutOfMemoryError],
-  ...[FormatError, AutogradError, ReleasedError],
+  ...[FormatError, AutogradError, ReleasedError, LinAlgError],
 ];
 
 /** The call that a message begins with; group 1 is the text between its parentheses. */

@@ -16,6 +16,7 @@ import type {
   Block,
   Combine,
   ConvGeometry,
+  FactorKind,
   MemoryStats,
   PoolWindows,
   ScanKind,
@@ -23,6 +24,7 @@ import type {
   Strided,
 } from "../backend.ts";
 import * as conv from "./conv.ts";
+import { factor, svd } from "./factor.ts";
 import { fft } from "./fft.ts";
 import * as indexing from "./indexing.ts";
 import { type KernelLibrary, loadKernels } from "./lib.ts";
@@ -34,7 +36,6 @@ import { CompiledProgram, pointwise, ProgramStore } from "./pointwise.ts";
 import * as pool from "./pool.ts";
 import { argReduce, reduce, scan } from "./reduce.ts";
 import * as rows from "./rows.ts";
-import { svd } from "./svd.ts";
 
 let nextId = 0;
 
@@ -214,11 +215,13 @@ export class CpuBackend implements Backend {
     oneDtype("avgPoolGrad", grad, out);
     pool.avgPoolGrad(this.lib, grad, windows, scale, out);
   }
-  svd(_op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+  svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
     oneDtype("svd", x, u);
-    oneDtype("svd", x, s);
     oneDtype("svd", x, vh);
-    return svd(this.lib, x, u, s, vh);
+    return svd(this.lib, op, x, u, s, vh);
+  }
+  factor(kind: FactorKind, a: Strided, b: Strided | null, info: Strided | null, flags: number): void {
+    factor(this.lib, kind, a, b, info, flags);
   }
   fft(x: Strided, out: Strided, inverse: boolean, scale: number): boolean {
     oneDtype("fft", x, out);

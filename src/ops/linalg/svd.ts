@@ -1,10 +1,11 @@
 /**
- * Singular value decomposition, as far as norms need it.
+ * Singular value decomposition, recorded.
  *
  * @module
  */
 
 import { ArgumentError, DeviceError, DTypeError, ShapeError, show } from "../../base/errors.ts";
+import { toReal } from "../../base/dtype.ts";
 import { recordMany } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { scope } from "../../tensor/scope.ts";
@@ -23,7 +24,7 @@ export interface Svd {
 }
 
 /**
- * The thin decomposition of real matrices `[…, m, n]`, k being the smaller of m and n.
+ * The thin decomposition of matrices `[…, m, n]`, k being the smaller of m and n.
  *
  * On WebGPU: the left vector of a singular value of exactly zero is zero.
  *
@@ -32,14 +33,17 @@ export interface Svd {
  */
 export function svdOf(op: string, input: Tensor): Svd {
   checkOperands(op, [input]);
-  if (!input.dtype.isFloatingPoint || input.dtype.itemsize < 4) {
+  const { backend } = input.storage, { isComplex } = input.dtype;
+  if (!isComplex && (!input.dtype.isFloatingPoint || input.dtype.itemsize < 4)) {
     throw new DTypeError(`${op}(): a decomposition needs float32 or float64: ${input.dtype}`);
   }
-  const { backend } = input.storage;
+  if (isComplex && !backend.factor) {
+    throw new DeviceError(`${op}(): ${input.device} has no decompositions of complex matrices; use x.to("cpu")`);
+  }
   if (!backend.svd) throw new DeviceError(`${op}(): ${input.device} has no decompositions; use await x.cpu()`);
   const [m, n] = input.shape.slice(-2), batch = input.shape.slice(0, -2), k = Math.min(m, n);
   const u = emptyLikeDevice(op, [...batch, m, k], input.dtype, input);
-  const s = emptyLikeDevice(op, [...batch, k], input.dtype, input);
+  const s = emptyLikeDevice(op, [...batch, k], toReal(input.dtype), input);
   const vh = emptyLikeDevice(op, [...batch, k, n], input.dtype, input);
   if (!backend.svd(op, input.contiguous(), u, s, vh)) {
     throw new ArgumentError(`${op}(): the matrix holds elements that are not finite`);
@@ -93,23 +97,36 @@ function svdGradient(
 ): Tensor {
   const row = s.unsqueeze(-2), column = s.unsqueeze(-1);
   const k = s.shape[s.ndim - 1];
-  let core = gs ? gs.diagEmbed() : null;
+  let core = gs ? gs.diagEmbed().to(u.dtype) : null;
   const add = (sum: Tensor | null, term: Tensor) => sum ? sum.add(term) : term;
   if (gu || gvh) {
     const squares = row.mul(row).sub(column.mul(column));
     const gaps = squares.add(s.newOnes([k]).diagEmbed());
-    const skew = (x: Tensor) => x.sub(x.mT);
-    if (gu) core = add(core, skew(u.mT.matmul(gu)).div(gaps).mul(row));
-    if (gvh) core = add(core, skew(vh.matmul(gvh.mT)).div(gaps).mul(column));
+    const skew = (x: Tensor) => x.sub(x.mH);
+    if (gu) {
+      const turn = skew(u.mH.matmul(gu));
+      core = add(core, offDiagonal(turn).div(gaps).mul(row));
+      // Complex vectors turn by phases too; U takes the turn of both sides.
+      if (u.dtype.isComplex) {
+        const own = turn.diagonal(0, -2, -1);
+        core = core.add(own.div(s.mul(2)).diagEmbed());
+      }
+    }
+    if (gvh) core = add(core, offDiagonal(skew(vh.matmul(gvh.mH))).div(gaps).mul(column));
   }
   let out = u.matmul(core!).matmul(vh);
   if (gu && u.shape[u.ndim - 2] > k) {
-    const outside = gu.sub(u.matmul(u.mT.matmul(gu)));
+    const outside = gu.sub(u.matmul(u.mH.matmul(gu)));
     out = out.add(outside.div(row).matmul(vh));
   }
   if (gvh && vh.shape[vh.ndim - 1] > k) {
-    const outside = gvh.sub(gvh.matmul(vh.mT).matmul(vh));
+    const outside = gvh.sub(gvh.matmul(vh.mH).matmul(vh));
     out = out.add(u.matmul(outside.div(column)));
   }
   return out;
+}
+
+/** The matrix without its diagonal, which is imaginary here. */
+function offDiagonal(x: Tensor): Tensor {
+  return x.dtype.isComplex ? x.sub(x.diagonal(0, -2, -1).diagEmbed()) : x;
 }
