@@ -143,7 +143,7 @@ export const cond: Fn<typeof CondArgs> = fn("linalg.cond", CondArgs, (input, { p
 /** The parameters of {@linkcode vecdot}. */
 export class VecdotArgs extends OutArgs {
   /** The dimension of the vectors. */
-  dim = -1;
+  dim: number = -1;
   constructor(
     /** The other vectors; broadcasts. */
     public y: Tensor,
@@ -162,9 +162,9 @@ export class LinalgDiagonalArgs {
   /** Which diagonal: positive above the main one. */
   offset = 0;
   /** The dimension of rows. */
-  dim1 = -2;
+  dim1: number = -2;
   /** The dimension of columns. */
-  dim2 = -1;
+  dim2: number = -1;
 }
 
 /** The diagonals of matrices: a view, as `diagonal` with dimensions -2 and -1. */
