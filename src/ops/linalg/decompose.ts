@@ -28,7 +28,8 @@ import {
   qrOf,
   singular,
 } from "./factor_core.ts";
-import { CheckErrorsArgs, NoArgs } from "./solve.ts";
+import { NoArgs } from "../../base/call.ts";
+import { CheckErrorsArgs } from "./solve.ts";
 import { svdOf } from "./svd.ts";
 
 function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
@@ -49,7 +50,7 @@ export class LuExArgs extends CheckErrorsArgs {
 
 function checkPivot(op: string, pivot: boolean): void {
   if (pivot !== true) {
-    throw new ArgumentError(`${op}(): LU without pivoting is not implemented on the CPU; leave out pivot`);
+    throw new ArgumentError(`${op}(): the CPU has no LU without pivoting, as in PyTorch; leave out pivot`);
   }
 }
 

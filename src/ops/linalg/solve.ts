@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NoArgs } from "../../base/call.ts";
 import { ArgumentError, show } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Fn, fn, OutArgs } from "../core/op.ts";
@@ -25,9 +26,6 @@ import {
   solveOf,
   triangularOf,
 } from "./factor_core.ts";
-
-/** No parameters besides the tensor. */
-export class NoArgs {}
 
 function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
   return out === null ? result : writeOut(op, out, result);
