@@ -38,7 +38,7 @@ Deno.test("every optimizer takes its parameters by name, and refuses misspelt an
     refused(() => new Optimizer([weight()], ...Array(12).fill(1)), `${name}(): too many arguments`);
     refused(
       () => new Optimizer([{ params: [weight()], learningRate: 1 }]),
-      `${name}.addParamGroup(): unknown argument in a parameter group: "learningRate"; did you mean "lr"?`,
+      `${name}(): unknown argument in a parameter group: "learningRate"; did you mean "lr"?`,
     );
     const given = new Optimizer([{ params: [weight()], lr: undefined, name: "head" }]) as typeof made;
     assertEquals([given.paramGroups[0].lr, given.paramGroups[0].name], [given.defaults.lr, "head"]);

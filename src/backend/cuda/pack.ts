@@ -26,13 +26,15 @@ export function copy(stream: CudaStream, from: Strided, to: Strided): void {
 
 /** Runs `use` with a row-major copy of a matrix in scratch memory; batches that repeat one are copied once. */
 export function withDense<R>(stream: CudaStream, x: Strided, use: (dense: Strided) => R): R {
-  const last = x.shape.length - 2, { dtype } = x;
+  // A tensor's members are accessors, which `{ ...x }` would lose.
+  const last = x.shape.length - 2, { dtype, storage, offset, strides: from, dense } = x;
   const once = x.shape.map((size, d) => d < last && x.strides[d] === 0 ? 1 : size);
   const steps = contiguousStrides(once);
   const block = stream.allocator.alloc(numelOf(once) * dtype.itemsize);
   try {
     const place = { storage: { block }, offset: 0, dtype };
-    copy(stream, { ...x, shape: once, storage: x.storage }, { ...place, shape: once, strides: steps, dense: true });
+    const repeated = { storage, offset, dtype, dense, strides: from, shape: once };
+    copy(stream, repeated, { ...place, shape: once, strides: steps, dense: true });
     const strides = steps.map((step, d) => once[d] === 1 && d < last ? 0 : step);
     return use({ ...place, shape: x.shape, strides, dense: numelOf(once) === numelOf(x.shape) });
   } finally {
