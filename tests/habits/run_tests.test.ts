@@ -1,7 +1,7 @@
 /** The runner of the tests: no file is forgotten, crashes count, and the budget in CONTRIBUTING.md covers every folder. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { countTests, groupOf, isSlow, lastLine, notesOf, testFiles } from "../support/run_tests.ts";
+import { countTests, driverAborted, groupOf, isSlow, lastLine, notesOf, testFiles } from "../support/run_tests.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** What `deno task test` may take on two processors, in seconds, and what all tests may: 25 minutes less the checks. */
@@ -54,4 +54,14 @@ Deno.test("CONTRIBUTING's budget has a row for every group of tests, and the cei
   const sum = (list: typeof rows) => list.reduce((total, row) => total + row.ceiling, 0);
   assert(sum(rows.filter(({ name }) => name.endsWith("quick"))) <= QUICK);
   assert(sum(rows) <= ALL);
+});
+
+Deno.test("a process that the software GPU's driver aborted after its tests is told from one that failed", () => {
+  const of = (output: string, failed = 1, file = "tests/webgpu/values.test.ts") =>
+    driverAborted({ file, passed: 3, failed, output: `${output}\n${file}: SIGABRT` });
+  const passed = "ok | 3 passed | 0 failed (1s)\n\ncorrupted size vs. prev_size in fastbins\n";
+  assertEquals(of(passed), true);
+  assertEquals(of(passed, 1, "tests/ops/order.test.ts"), false);
+  assertEquals(of("FAILED | 3 passed | 1 failed (1s)\n\ncorrupted size vs. prev_size in fastbins\n"), false);
+  assertEquals(of("ok | 3 passed | 0 failed (1s)\n"), false);
 });
