@@ -8,6 +8,7 @@ import { LinAlgError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { FactorKind, Strided } from "../backend.ts";
 import { check, type KernelLibrary } from "./lib.ts";
+import { addressOf } from "./pack.ts";
 
 /** The status of a matrix with an element that is not finite. */
 const NOT_FINITE = -3;
@@ -16,10 +17,6 @@ const NOT_FINITE = -3;
 const NOT_CONVERGED = -6;
 
 const KINDS: readonly FactorKind[] = ["lu", "cholesky", "qr", "formQ", "triangular", "eigh", "eig"];
-
-function addressOf(x: Strided): number {
-  return x.storage.block.address + x.offset * x.dtype.itemsize;
-}
 
 /** Thin decomposition of dense matrices; see `Backend.svd`. */
 export function svd(lib: KernelLibrary, op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {

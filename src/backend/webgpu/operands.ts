@@ -86,11 +86,6 @@ export function floatWord(value: number): number {
   return scratchWords[0];
 }
 
-/** Whether a value's own word is its element: nothing is rounded or wrapped when it is stored. */
-export function isPlain(dtype: DType): boolean {
-  return columnOf(dtype).word === "bitcast<u32>($x)";
-}
-
 /** The buffers of a kernel, each once, and the parameters of its operands. */
 export class Operands {
   /** The buffers, by slot. */

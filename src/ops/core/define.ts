@@ -461,7 +461,8 @@ export function checkNoOverlap(op: string, x: Tensor): void {
 }
 
 /** Copies a result into the tensor given as `out`. */
-export function writeOut(op: string, out: Tensor, result: Tensor): Tensor {
+export function writeOut(op: string, out: Tensor | null, result: Tensor): Tensor {
+  if (out === null) return result;
   checkTensor(op, "out", out);
   if (!sameShape(out.shape, result.shape)) {
     throw new ShapeError(`${op}(): out has shape ${show(out.shape)}, the result ${show(result.shape)}`);

@@ -12,6 +12,7 @@ import { autocasted, autocasting, type AutocastRule } from "../../autograd/autoc
 import { type Args, call, type Func, type Params, type Parser, type SpreadArgs, spreadCall } from "../../base/call.ts";
 import { ArgumentError, nameCall } from "../../base/errors.ts";
 import { checkFewOps, hasFewOps } from "../../base/few_ops.ts";
+import { scope } from "../../tensor/scope.ts";
 import { checkTensor, checkTensors, type Tensor } from "../../tensor/tensor.ts";
 import { callRoundedOnce } from "./wide.ts";
 
@@ -112,6 +113,15 @@ function tensorFunction<O>(
   };
   Object.defineProperty(made, "name", { value: name });
   return made;
+}
+
+/** {@linkcode fn} that is composed of other ops, whose results are released when it returns. */
+export function scopedFn<C extends Params, R = Tensor>(
+  spec: OpSpec | string,
+  params: C,
+  compute: (input: Tensor, args: Readonly<InstanceType<C>>) => R,
+): Fn<C, R> {
+  return fn(spec, params, (input, args) => scope(() => compute(input, args)));
 }
 
 /** {@linkcode fn} that is also a method of `Tensor`. */

@@ -305,7 +305,7 @@ export const bernoulli: Op<typeof BernoulliArgs> = op("bernoulli", BernoulliArgs
   const result = emptyLikeDevice("bernoulli", input.shape, input.dtype, input);
   fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));
   record("BernoulliBackward0", result, [input], [], (grad) => [grad.newZeros(grad.shape)]);
-  return out ? writeOut("bernoulli", out, result) : result;
+  return writeOut("bernoulli", out, result);
 });
 
 function checkChance(op: string, p: number | Tensor): void {
@@ -411,7 +411,7 @@ export const multinomial: Op<typeof MultinomialArgs> = op(
     if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
     const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
     const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
-    return out ? writeOut("multinomial", out, result) : result;
+    return writeOut("multinomial", out, result);
   },
 );
 

@@ -188,7 +188,7 @@ export const maskedSelect: Op<typeof MaskedSelectArgs, Promise<Tensor>> = op("ma
     inMode(gradEnabled, () => {
       const index = reshapeTo(coordinates(flatMask, count), [-1]);
       const result = reshapeTo(expandTo(input, shape), [-1]).indexSelect(0, index);
-      return out ? writeOut("maskedSelect", out, result) : result;
+      return writeOut("maskedSelect", out, result);
     })
   );
   if (flatMask.storage !== mask.storage) flatMask.dispose();

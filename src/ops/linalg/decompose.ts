@@ -4,16 +4,18 @@
  * @module
  */
 
-import { record } from "../../autograd/record.ts";
-import { float64, toReal } from "../../base/dtype.ts";
+import { record, recording } from "../../autograd/record.ts";
+import { toReal } from "../../base/dtype.ts";
 import { ArgumentError } from "../../base/errors.ts";
+import { finfo } from "../../base/limits.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Fn, fn, OutArgs } from "../core/op.ts";
+import { type Fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { named, type NamedTuple } from "../core/named.ts";
 import { unrecorded } from "../core/view_core.ts";
 import { where } from "../pointwise/compare.ts";
+import { cat } from "../shape/join.ts";
 import {
   checkInfo,
   checkMatrix,
@@ -31,10 +33,6 @@ import {
 import { NoArgs } from "../../base/call.ts";
 import { CheckErrorsArgs } from "./solve.ts";
 import { svdOf } from "./svd.ts";
-
-function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
-  return out === null ? result : writeOut(op, out, result);
-}
 
 /** The parameters of {@linkcode lu} and {@linkcode luFactor}. */
 export class LuArgs {
@@ -64,7 +62,7 @@ export type LuFactor = NamedTuple<["LU", "pivots"]>;
  *
  * @throws {LinAlgError} if a pivot is zero
  */
-export const luFactor: Fn<typeof LuArgs, LuFactor> = fn("linalg.luFactor", LuArgs, (input, { pivot }) => {
+export const luFactor: Fn<typeof LuArgs, LuFactor> = scopedFn("linalg.luFactor", LuArgs, (input, { pivot }) => {
   checkPivot("linalg.luFactor", pivot);
   checkMatrix("linalg.luFactor", input);
   const { lu, pivots, info } = luOf("linalg.luFactor", input);
@@ -77,7 +75,7 @@ export const luFactor: Fn<typeof LuArgs, LuFactor> = fn("linalg.luFactor", LuArg
 });
 
 /** {@linkcode luFactor} that tells of zero pivots instead of throwing. */
-export const luFactorEx: Fn<typeof LuExArgs, NamedTuple<["LU", "pivots", "info"]>> = fn(
+export const luFactorEx: Fn<typeof LuExArgs, NamedTuple<["LU", "pivots", "info"]>> = scopedFn(
   "linalg.luFactorEx",
   LuExArgs,
   (input, { checkErrors, pivot }) => {
@@ -94,17 +92,17 @@ export const luFactorEx: Fn<typeof LuExArgs, NamedTuple<["LU", "pivots", "info"]
  *
  * Shape: `[…, m, n]` to `[…, m, m]`, `[…, m, k]` and `[…, k, n]`, k being the smaller of m and n.
  */
-export const lu: Fn<typeof LuArgs, NamedTuple<["P", "L", "U"]>> = fn("linalg.lu", LuArgs, (input, { pivot }) => {
+export const lu: Fn<typeof LuArgs, NamedTuple<["P", "L", "U"]>> = scopedFn("linalg.lu", LuArgs, (input, { pivot }) => {
   checkPivot("linalg.lu", pivot);
   checkMatrix("linalg.lu", input);
   const { lu, pivots } = luOf("linalg.lu", input);
   const m = input.shape[input.ndim - 2], k = pivots.shape[pivots.ndim - 1];
   const P = unrecorded(() => {
-    const eye = input.newOnes([m]).diagEmbed().expand([...input.shape.slice(0, -2), m, m]);
+    const eye = eyeLike(input, m).expand([...input.shape.slice(0, -2), m, m]);
     return permuted(eye, permutationOf("linalg.lu", pivots, m)).mT.contiguous();
   });
   const lower = lu.narrow(-1, 0, k).tril(-1);
-  const L = lower.add(input.newOnes([m]).diagEmbed().narrow(-1, 0, k));
+  const L = lower.add(eyeLike(input, m).narrow(-1, 0, k));
   return named<["P", "L", "U"]>({ P, L, U: lu.narrow(-2, 0, k).triu() });
 });
 
@@ -120,11 +118,11 @@ export class CholeskyArgs extends OutArgs {
  *
  * @throws {LinAlgError} if a matrix is not positive-definite
  */
-export const cholesky: Fn<typeof CholeskyArgs> = fn("linalg.cholesky", CholeskyArgs, (input, { upper, out }) => {
+export const cholesky: Fn<typeof CholeskyArgs> = scopedFn("linalg.cholesky", CholeskyArgs, (input, { upper, out }) => {
   checkMatrix("linalg.cholesky", input, true);
   const { factor, info } = choleskyOf("linalg.cholesky", input, upper);
   checkInfo("linalg.cholesky", info, notPositive);
-  return finish("linalg.cholesky", out, upper ? factor.mH : factor);
+  return writeOut("linalg.cholesky", out, upper ? factor.mH : factor);
 });
 
 /** The parameters of {@linkcode choleskyEx}. */
@@ -134,7 +132,7 @@ export class CholeskyExArgs extends CheckErrorsArgs {
 }
 
 /** {@linkcode cholesky} that tells which matrices failed: `info` is 0, or the order of the first minor that is not positive. */
-export const choleskyEx: Fn<typeof CholeskyExArgs, NamedTuple<["L", "info"]>> = fn(
+export const choleskyEx: Fn<typeof CholeskyExArgs, NamedTuple<["L", "info"]>> = scopedFn(
   "linalg.choleskyEx",
   CholeskyExArgs,
   (input, { upper, checkErrors }) => {
@@ -158,7 +156,7 @@ export class QrArgs {
  *
  * Differs from PyTorch: mode `"r"` has a gradient.
  */
-export const qr: Fn<typeof QrArgs, NamedTuple<["Q", "R"]>> = fn("linalg.qr", QrArgs, (input, { mode }) => {
+export const qr: Fn<typeof QrArgs, NamedTuple<["Q", "R"]>> = scopedFn("linalg.qr", QrArgs, (input, { mode }) => {
   checkMatrix("linalg.qr", input);
   if (!["reduced", "complete", "r"].includes(mode)) {
     throw new ArgumentError(`linalg.qr(): mode must be "reduced", "complete" or "r": ${JSON.stringify(mode)}`);
@@ -196,15 +194,15 @@ function isUpper(op: string, input: Tensor, UPLO: string): boolean {
  *
  * @throws {LinAlgError} if an element is not finite or the iteration does not converge
  */
-export const eigh: Fn<typeof EighArgs, Eigen> = fn("linalg.eigh", EighArgs, (input, { UPLO }) => {
+export const eigh: Fn<typeof EighArgs, Eigen> = scopedFn("linalg.eigh", EighArgs, (input, { UPLO }) => {
   const [eigenvalues, eigenvectors] = eighOf("linalg.eigh", input, false, isUpper("linalg.eigh", input, UPLO));
   return named<["eigenvalues", "eigenvectors"]>({ eigenvalues, eigenvectors });
 });
 
 /** The eigenvalues of {@linkcode eigh} alone. */
-export const eigvalsh: Fn<typeof EighArgs> = fn("linalg.eigvalsh", EighArgs, (input, { UPLO }) => {
+export const eigvalsh: Fn<typeof EighArgs> = scopedFn("linalg.eigvalsh", EighArgs, (input, { UPLO }) => {
   // The gradient needs the vectors.
-  return eighOf("linalg.eigvalsh", input, !input.requiresGrad, isUpper("linalg.eigvalsh", input, UPLO))[0];
+  return eighOf("linalg.eigvalsh", input, !recording([input]), isUpper("linalg.eigvalsh", input, UPLO))[0];
 });
 
 /**
@@ -215,16 +213,16 @@ export const eigvalsh: Fn<typeof EighArgs> = fn("linalg.eigvalsh", EighArgs, (in
  *
  * @throws {LinAlgError} if an element is not finite or the iteration does not converge
  */
-export const eig: Fn<typeof NoArgs, Eigen> = fn("linalg.eig", NoArgs, (input) => {
+export const eig: Fn<typeof NoArgs, Eigen> = scopedFn("linalg.eig", NoArgs, (input) => {
   checkMatrix("linalg.eig", input, true);
   const [eigenvalues, eigenvectors] = eigOf("linalg.eig", input, false);
   return named<["eigenvalues", "eigenvectors"]>({ eigenvalues, eigenvectors });
 });
 
 /** The eigenvalues of {@linkcode eig} alone. */
-export const eigvals: Fn<typeof OutArgs> = fn("linalg.eigvals", OutArgs, (input, { out }) => {
+export const eigvals: Fn<typeof OutArgs> = scopedFn("linalg.eigvals", OutArgs, (input, { out }) => {
   checkMatrix("linalg.eigvals", input, true);
-  return finish("linalg.eigvals", out, eigOf("linalg.eigvals", input, !input.requiresGrad)[0]);
+  return writeOut("linalg.eigvals", out, eigOf("linalg.eigvals", input, !recording([input]))[0]);
 });
 
 /** The parameters of {@linkcode svd}. */
@@ -240,8 +238,7 @@ function completed(op: string, u: Tensor): Tensor {
   const m = u.shape[u.ndim - 2], k = u.shape[u.ndim - 1];
   if (m === k) return u;
   const extra = unrecorded(() => qrOf(op, u.detach(), true)[0].narrow(-1, k, m - k).contiguous());
-  const whole = u.newZeros([...u.shape.slice(0, -1), m]);
-  return whole.sliceScatter(u, u.ndim - 1, 0, k).sliceScatter(extra, u.ndim - 1, k, m);
+  return cat([u, extra], -1);
 }
 
 /**
@@ -253,7 +250,7 @@ function completed(op: string, u: Tensor): Tensor {
  * @throws {LinAlgError} if the iteration does not converge
  * @throws {ArgumentError} if an element is not finite
  */
-export const svd: Fn<typeof SvdArgs, NamedTuple<["U", "S", "Vh"]>> = fn("linalg.svd", SvdArgs, (input, o) => {
+export const svd: Fn<typeof SvdArgs, NamedTuple<["U", "S", "Vh"]>> = scopedFn("linalg.svd", SvdArgs, (input, o) => {
   checkMatrix("linalg.svd", input);
   const { u, s, vh } = svdOf("linalg.svd", input);
   if (!o.fullMatrices) return named<["U", "S", "Vh"]>({ U: u, S: s, Vh: vh });
@@ -265,9 +262,9 @@ export const svd: Fn<typeof SvdArgs, NamedTuple<["U", "S", "Vh"]>> = fn("linalg.
 });
 
 /** The singular values alone, descending. */
-export const svdvals: Fn<typeof OutArgs> = fn("linalg.svdvals", OutArgs, (input, { out }) => {
+export const svdvals: Fn<typeof OutArgs> = scopedFn("linalg.svdvals", OutArgs, (input, { out }) => {
   checkMatrix("linalg.svdvals", input);
-  return finish("linalg.svdvals", out, svdOf("linalg.svdvals", input).s);
+  return writeOut("linalg.svdvals", out, svdOf("linalg.svdvals", input).s);
 });
 
 /** A tolerance: a number, or one of each matrix. */
@@ -291,30 +288,27 @@ function column(x: number | Tensor): number | Tensor {
   return typeof x === "number" ? x : x.unsqueeze(-1);
 }
 
-/** The sizes of the singular values, and which of them count. */
-function counted(op: string, a: Tensor, o: ToleranceArgs): { s: Tensor; counts: Tensor } {
-  const s = unrecorded(() => o.hermitian ? eighOf(op, a.detach(), true)[0].abs() : svdOf(op, a.detach()).s);
-  const epsilon = toReal(a.dtype) === float64 ? 2 ** -52 : 2 ** -23;
-  const rtol = o.rtol ?? (o.atol === null || isZero(o.atol) ? Math.max(...a.shape.slice(-2)) * epsilon : 0);
-  if (s.shape[s.ndim - 1] === 0) return { s, counts: s.gt(0) };
+/** Which of the singular values `s` of `a` count. */
+function counted(a: Tensor, s: Tensor, o: ToleranceArgs): Tensor {
+  const exact = o.atol === null || o.atol === 0;
+  const rtol = o.rtol ?? (exact ? Math.max(...a.shape.slice(-2)) * finfo(toReal(a.dtype)).eps : 0);
+  if (s.shape[s.ndim - 1] === 0) return s.gt(0);
   const limit = s.amax(-1, true).mul(column(rtol)), least = column(o.atol ?? 0);
-  return { s, counts: s.gt(limit.maximum(limit.mul(0).add(least))) };
-}
-
-function isZero(x: Tolerance): boolean {
-  return x === 0;
+  return s.gt(limit.maximum(limit.mul(0).add(least)));
 }
 
 /** The number of singular values above the tolerance, int64. */
-export const matrixRank: Fn<typeof ToleranceArgs> = fn("linalg.matrixRank", ToleranceArgs, (input, o) => {
-  checkMatrix("linalg.matrixRank", input, o.hermitian);
-  return finish("linalg.matrixRank", o.out, counted("linalg.matrixRank", input, o).counts.sum(-1));
+export const matrixRank: Fn<typeof ToleranceArgs> = scopedFn("linalg.matrixRank", ToleranceArgs, (input, o) => {
+  const op = "linalg.matrixRank";
+  checkMatrix(op, input, o.hermitian);
+  const s = unrecorded(() => o.hermitian ? eighOf(op, input.detach(), true)[0].abs() : svdOf(op, input.detach()).s);
+  return writeOut(op, o.out, counted(input, s, o).sum(-1));
 });
 
 /** The Moore-Penrose inverse; its gradient is that of Golub and Pereyra, for matrices whose rank does not change. */
-export const pinv: Fn<typeof ToleranceArgs> = fn("linalg.pinv", ToleranceArgs, (input, o) => {
+export const pinv: Fn<typeof ToleranceArgs> = scopedFn("linalg.pinv", ToleranceArgs, (input, o) => {
   checkMatrix("linalg.pinv", input, o.hermitian);
-  return finish("linalg.pinv", o.out, pinvOf("linalg.pinv", input, o));
+  return writeOut("linalg.pinv", o.out, pinvOf("linalg.pinv", input, o));
 });
 
 function pinvOf(op: string, a: Tensor, o: ToleranceArgs): Tensor {
@@ -322,11 +316,11 @@ function pinvOf(op: string, a: Tensor, o: ToleranceArgs): Tensor {
     scope(() => {
       if (o.hermitian) {
         const [w, v] = eighOf(op, a.detach(), false);
-        const scale = where(counted(op, a, o).counts, w.reciprocal(), w.mul(0));
+        const scale = where(counted(a, w.abs(), o), w.reciprocal(), w.mul(0));
         return v.mul(scale.unsqueeze(-2)).matmul(v.mH);
       }
       const { u, s, vh } = svdOf(op, a.detach());
-      const scale = where(counted(op, a, o).counts, s.reciprocal(), s.mul(0));
+      const scale = where(counted(a, s, o), s.reciprocal(), s.mul(0));
       return vh.mH.mul(scale.unsqueeze(-2)).matmul(u.mH);
     })
   );

@@ -319,8 +319,8 @@ export function chainMatmul(
   if (autocasting.active && out === null) return autocasted("lower", chainMatmul, ...list);
   if (list.length === 0) throw new ArgumentError("chainMatmul(): at least one matrix is needed: got none");
   list.forEach((x) => checkDims("chainMatmul", "each operand", x, 2));
-  if (list.length === 1) return out === null ? list[0] : writeOut("chainMatmul", out, list[0]);
+  if (list.length === 1) return writeOut("chainMatmul", out, list[0]);
   checkProduct("chainMatmul", list);
   const result = scope(() => multiplyChain("chainMatmul", list));
-  return out === null ? result : writeOut("chainMatmul", out, result);
+  return writeOut("chainMatmul", out, result);
 }

@@ -21,6 +21,7 @@ import { checkOperands } from "../core/kernel.ts";
 import { expandTo, unrecorded } from "../core/view_core.ts";
 import { neededValues } from "../core/values.ts";
 import { where } from "../pointwise/compare.ts";
+import { cat } from "../shape/join.ts";
 
 /** Refuses what is no batch of matrices that can be factored. */
 export function checkMatrix(op: string, x: Tensor, square = false): void {
@@ -104,7 +105,7 @@ export interface Lu {
 }
 
 /** The factorization, not recorded. */
-export function plainLu(op: string, a: Tensor): Lu {
+function plainLu(op: string, a: Tensor): Lu {
   return unrecorded(() => {
     const lu = copyOf(op, a), k = Math.min(...a.shape.slice(-2));
     const pivots = emptyLikeDevice(op, [...a.shape.slice(0, -2), k], int32, a);
@@ -165,25 +166,17 @@ export function luOf(op: string, a: Tensor): Lu {
       let core = unitL.mH.matmul(gl).tril(-1).add(gu.matmul(u.mH).triu());
       core = triangularOf(op, l.mH, core, true, true);
       core = triangularOf(op, u, core.mH, true, false).mH;
-      if (side) core = joined(core, side, -1);
-      if (below) core = joined(core, below, -2);
+      if (side) core = cat([core, side], -1);
+      if (below) core = cat([core, below], -2);
       return permuted(core, permutationOf(op, pivots, m).argsort(-1));
     }),
   ]);
   return { lu: out, pivots, info };
 }
 
-/** The identity with the size, dtype and device of the square matrices `x`. */
-export function eyeLike(x: Tensor): Tensor {
-  return x.newOnes([x.shape[x.ndim - 1]]).diagEmbed();
-}
-
-/** `a` and `b` one after the other along `dim`. */
-function joined(a: Tensor, b: Tensor, dim: number): Tensor {
-  const d = a.ndim + dim, shape = [...a.shape];
-  shape[d] += b.shape[d];
-  const out = a.newZeros(shape);
-  return out.sliceScatter(a, d, 0, a.shape[d]).sliceScatter(b, d, a.shape[d], shape[d]);
+/** The identity with the dtype and device of `x`, and its number of columns unless another size is given. */
+export function eyeLike(x: Tensor, size = x.shape[x.ndim - 1]): Tensor {
+  return x.newOnes([size]).diagEmbed();
 }
 
 /** The solution of A X = B for square A, and how it ended. */
@@ -291,7 +284,7 @@ export function choleskyOf(op: string, a: Tensor, upper: boolean): { factor: Ten
 }
 
 /** The packed QR factorization: R above, reflectors below the diagonal, and the reflectors' factors; not recorded. */
-export function packedQr(op: string, a: Tensor): { packed: Tensor; tau: Tensor } {
+function packedQr(op: string, a: Tensor): { packed: Tensor; tau: Tensor } {
   return unrecorded(() => {
     const packed = copyOf(op, a), k = Math.min(...a.shape.slice(-2));
     const tau = emptyLikeDevice(op, [...a.shape.slice(0, -2), k], a.dtype, a);
@@ -301,21 +294,15 @@ export function packedQr(op: string, a: Tensor): { packed: Tensor; tau: Tensor }
 }
 
 /** The first `columns` columns of the product of the reflectors; not recorded. */
-export function formQ(op: string, packed: Tensor, tau: Tensor, columns: number): Tensor {
+function formQ(op: string, packed: Tensor, tau: Tensor, columns: number): Tensor {
   return unrecorded(() => {
     const m = packed.shape[packed.ndim - 2], k = tau.shape[tau.ndim - 1];
     const q = packed.newZeros([...packed.shape.slice(0, -2), m, columns]);
-    if (k === 0) return q.add(unitColumns(q));
+    if (k === 0) return q.add(eyeLike(q, m).narrow(-1, 0, columns));
     q.narrow(-1, 0, k).copy_(packed.narrow(-1, 0, k));
     run(op, "formQ", q, tau.contiguous(), k);
     return q;
   });
-}
-
-/** The first columns of the identity, in the shape of `x`. */
-function unitColumns(x: Tensor): Tensor {
-  const m = x.shape[x.ndim - 2];
-  return x.newOnes([m]).diagEmbed().narrow(-1, 0, x.shape[x.ndim - 1]);
 }
 
 /** Q and R; gradients where Q is thin, or square. */
@@ -341,15 +328,20 @@ export function qrOf(op: string, a: Tensor, complete: boolean): [Tensor, Tensor]
       const diagonal = upper.diagonal(0, -2, -1);
       const symmetric = sum.sub(diagonal.add(diagonal.conj()).div(2).diagEmbed());
       const core = triangularOf(op, r, g.add(q.matmul(symmetric)).mH, true, false).mH;
-      return side ? joined(core, side, -1) : core;
+      return side ? cat([core, side], -1) : core;
     }),
   ]);
   return [q, r];
 }
 
 /** Differences of eigenvalues, `[…, i, j]` being `w[j] - w[i]`, with ones on the diagonal. */
-function gaps(w: Tensor): Tensor {
-  return w.unsqueeze(-2).sub(w.unsqueeze(-1)).add(w.newOnes([w.shape[w.ndim - 1]]).diagEmbed());
+export function gaps(w: Tensor): Tensor {
+  return w.unsqueeze(-2).sub(w.unsqueeze(-1)).add(eyeLike(w));
+}
+
+/** Square matrices with zeros on the diagonal. */
+export function offDiagonal(x: Tensor): Tensor {
+  return x.sub(x.diagonal(0, -2, -1).diagEmbed());
 }
 
 /** Eigenvalues and vectors of Hermitian matrices, from one triangle; the vectors mean nothing if only `values` are wanted. */
@@ -364,7 +356,7 @@ export function eighOf(op: string, a: Tensor, values: boolean, upper = false): [
       let core = gw ? gw.diagEmbed().to(v.dtype) : v.mul(0);
       if (gv) {
         const inner = v.mH.matmul(gv);
-        core = core.add(inner.sub(inner.diagonal(0, -2, -1).diagEmbed()).div(gaps(w)));
+        core = core.add(offDiagonal(inner).div(gaps(w)));
       }
       const full = v.matmul(core).matmul(v.mH);
       return full.add(full.mH).div(2);
@@ -388,7 +380,7 @@ export function eigOf(op: string, a: Tensor, values: boolean): [Tensor, Tensor] 
         const inner = v.mH.matmul(gv), own = inner.diagonal(0, -2, -1);
         // The vectors have length 1: what would change that does not count.
         const change = inner.sub(v.mH.matmul(v).mul(own.add(own.conj()).div(2).unsqueeze(-2)));
-        core = core.add(change.sub(change.diagonal(0, -2, -1).diagEmbed()).div(gaps(w).conj()));
+        core = core.add(offDiagonal(change).div(gaps(w).conj()));
       }
       return solveOf(op, v.mH, core.matmul(v.mH)).x;
     }),

@@ -18,12 +18,11 @@ import type { Device } from "../../base/device.ts";
 import { type DType, float32, float64, getDefaultDtype, toComplex } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { wrapDim } from "../../base/shape.ts";
-import { scope } from "../../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../../tensor/tensor.ts";
 import { roll } from "../shape/arrange.ts";
 import { transform } from "./fft_core.ts";
 import { cat } from "../shape/join.ts";
-import { type Fn, fn } from "../core/op.ts";
+import { type Fn, fn, scopedFn } from "../core/op.ts";
 import { arange } from "../create/ranges.ts";
 
 /** Which direction divides by n: the inverse (`"backward"`, the default), the forward one, or both by √n (`"ortho"`). */
@@ -129,19 +128,10 @@ function toRealStep(op: string, x: Tensor, d: number, n: number, inverse: boolea
   return transform(whole, d, inverse, scaleOf(op, norm, inverse, n)).real.contiguous();
 }
 
-/** A function whose steps are released when it returns. */
-function released<C extends typeof FftArgs | typeof FftnArgs | typeof Fft2Args>(
-  op: string,
-  params: C,
-  compute: (input: Tensor, options: Readonly<InstanceType<C>>) => Tensor,
-): Fn<C> {
-  return fn(op, params, (input, options) => scope(() => compute(input, options)));
-}
-
 /** Makes a transform along one dimension. */
 function along(op: string, kind: Kind, inverse: boolean): Fn<typeof FftArgs> {
   const step = kind === "complex" ? complexStep : kind === "fromReal" ? fromRealStep : toRealStep;
-  return released(op, FftArgs, (input, { n, dim, norm }) => {
+  return scopedFn(op, FftArgs, (input, { n, dim, norm }) => {
     const x = promoted(op, input, kind === "fromReal");
     if (x.ndim === 0) throw new ShapeError(`${op}(): a 0-d tensor has no dimension to transform`);
     const d = wrapDim(op, dim, x.ndim);
@@ -170,7 +160,7 @@ function dimensions(op: string, x: Tensor, { s, dim }: Readonly<FftnArgs>): [num
 
 /** Makes a transform along several dimensions. */
 function over<C extends typeof FftnArgs | typeof Fft2Args>(op: string, kind: Kind, inverse: boolean, params: C): Fn<C> {
-  return released(op, params, (input, options) => {
+  return scopedFn(op, params, (input, options) => {
     const { norm } = options;
     let x = promoted(op, input, kind === "fromReal");
     const [dims, lengths] = dimensions(op, x, options);

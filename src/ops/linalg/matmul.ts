@@ -19,10 +19,6 @@ import { addProduct, checkDims, checkProduct, conjOf, matmulOf, product, withDim
 import { expandTo, reshapeTo, transposeTo } from "../core/view_core.ts";
 import { roundedOnce } from "../core/wide.ts";
 
-function finish(op: string, result: Tensor, out: Tensor | null): Tensor {
-  return out === null ? result : writeOut(op, out, result);
-}
-
 /** The parameters of {@linkcode matmul}, {@linkcode vdot} and {@linkcode inner}. */
 export class MatmulArgs extends OutArgs {
   constructor(
@@ -61,7 +57,7 @@ export const matmul: Op<typeof MatmulArgs> = op(
   (input, { other, out }) => {
     checkTensor("matmul", "other", other);
     checkProduct("matmul", [input, other]);
-    return finish("matmul", matmulOf("matmul", input, other), out);
+    return writeOut("matmul", out, matmulOf("matmul", input, other));
   },
 );
 
@@ -85,7 +81,7 @@ export const mm: Op<typeof MmArgs> = op({ name: "mm", autocast: "lower" }, MmArg
   checkDims("mm", "input", input, 2);
   checkDims("mm", "mat2", mat2, 2);
   checkProduct("mm", [input, mat2]);
-  return finish("mm", product("mm", input, mat2), out);
+  return writeOut("mm", out, product("mm", input, mat2));
 });
 
 /**
@@ -97,7 +93,7 @@ export const mm: Op<typeof MmArgs> = op({ name: "mm", autocast: "lower" }, MmArg
 export const bmm: Op<typeof MmArgs> = op({ name: "bmm", autocast: "lower" }, MmArgs, (input, { mat2, out }) => {
   checkBatches("bmm", input, mat2);
   checkProduct("bmm", [input, mat2]);
-  return finish("bmm", product("bmm", input, mat2), out);
+  return writeOut("bmm", out, product("bmm", input, mat2));
 });
 
 function checkBatches(op: string, a: Tensor, b: Tensor): void {
@@ -127,7 +123,7 @@ export const mv: Op<typeof MvArgs> = op({ name: "mv", autocast: { gpu: "lower" }
   checkDims("mv", "input", input, 2);
   checkDims("mv", "vec", vec, 1);
   checkProduct("mv", [input, vec]);
-  return finish("mv", matmulOf("mv", input, vec), out);
+  return writeOut("mv", out, matmulOf("mv", input, vec));
 });
 
 /** The parameters of {@linkcode dot}. */
@@ -150,7 +146,7 @@ export const dot: Op<typeof DotArgs> = op(
   DotArgs,
   (input, { tensor, out }) => {
     checkVectors("dot", input, tensor);
-    return finish("dot", matmulOf("dot", input, tensor), out);
+    return writeOut("dot", out, matmulOf("dot", input, tensor));
   },
 );
 
@@ -164,7 +160,7 @@ export const vdot: Op<typeof MatmulArgs> = op(
   MatmulArgs,
   (input, { other, out }) => {
     checkVectors("vdot", input, other);
-    return finish("vdot", matmulOf("vdot", conjOf(input), other), out);
+    return writeOut("vdot", out, matmulOf("vdot", conjOf(input), other));
   },
 );
 
@@ -201,7 +197,7 @@ export const outer: Op<typeof OuterArgs> = op(
 function outerOf(op: string, input: Tensor, vec2: Tensor, out: Tensor | null): Tensor {
   checkDims(op, "input", input, 1);
   checkDims(op, "vec2", vec2, 1);
-  return finish(op, withDim(input, 1).mul(vec2), out);
+  return writeOut(op, out, withDim(input, 1).mul(vec2));
 }
 
 /** Another name of {@linkcode outer}. */
@@ -223,7 +219,7 @@ export const inner: Op<typeof MatmulArgs> = op("inner", MatmulArgs, (input, { ot
     return autocasted({ cpu, gpu: "promote" }, inner, input, other);
   }
   checkProduct("inner", [input, other]);
-  if (input.ndim === 0 || other.ndim === 0) return finish("inner", input.mul(other), out);
+  if (input.ndim === 0 || other.ndim === 0) return writeOut("inner", out, input.mul(other));
   const k = input.shape[input.ndim - 1];
   if (k !== other.shape[other.ndim - 1]) {
     throw new ShapeError(`inner(): last dimensions differ: ${show(input.shape)} and ${show(other.shape)}`);
@@ -231,7 +227,7 @@ export const inner: Op<typeof MatmulArgs> = op("inner", MatmulArgs, (input, { ot
   const left = reshapeTo(input, [input.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
   const right = reshapeTo(other, [other.shape.slice(0, -1).reduce((x, y) => x * y, 1), k]);
   const result = product("inner", left, transposeTo(right, 0, 1));
-  return finish("inner", reshapeTo(result, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]), out);
+  return writeOut("inner", out, reshapeTo(result, [...input.shape.slice(0, -1), ...other.shape.slice(0, -1)]));
 });
 
 /** The parameters of the `add…` products that go by name. */
@@ -273,7 +269,7 @@ export const addmm: Op<typeof AddmmArgs> = op({ name: "addmm", autocast: "lower"
   const { mat1, mat2 } = o;
   checkDims("addmm", "mat1", mat1, 2);
   checkDims("addmm", "mat2", mat2, 2);
-  return finish("addmm", addProduct("addmm", "AddmmBackward0", input, mat1, mat2, o, runBiased), o.out);
+  return writeOut("addmm", o.out, addProduct("addmm", "AddmmBackward0", input, mat1, mat2, o, runBiased));
 });
 
 /** {@linkcode addmm} written into the tensor. */
@@ -303,7 +299,7 @@ export const addmv: Op<typeof AddmvArgs> = op({ name: "addmv", autocast: { gpu: 
   if (input.ndim > 1) throw new ShapeError(`addmv(): the input must have at most 1 dimension: ${show(input.shape)}`);
   const column = input.ndim === 0 ? input : withDim(input, 1);
   const result = addProduct("addmv", "AddmvBackward0", column, mat, withDim(vec, 1), o);
-  return finish("addmv", reshapeTo(result, [mat.shape[0]]), o.out);
+  return writeOut("addmv", o.out, reshapeTo(result, [mat.shape[0]]));
 });
 
 /** {@linkcode addmv} written into the tensor. */
@@ -328,7 +324,7 @@ export class BaddbmmArgs extends ScaledArgs {
  */
 export const baddbmm: Op<typeof BaddbmmArgs> = op({ name: "baddbmm", autocast: "lower" }, BaddbmmArgs, (input, o) => {
   checkBatches("baddbmm", o.batch1, o.batch2);
-  return finish("baddbmm", addProduct("baddbmm", "BaddbmmBackward0", input, o.batch1, o.batch2, o), o.out);
+  return writeOut("baddbmm", o.out, addProduct("baddbmm", "BaddbmmBackward0", input, o.batch1, o.batch2, o));
 });
 
 /** {@linkcode baddbmm} written into the tensor. */
@@ -346,7 +342,7 @@ export const addbmm: Op<typeof BaddbmmArgs> = op({ name: "addbmm", autocast: "lo
   if (k !== batch2.shape[1]) return product("addbmm", batch1, batch2);
   // The sum over the batch is part of the inner dimension: [m, b·k] @ [b·k, n].
   const left = reshapeTo(transposeTo(batch1, 0, 1), [m, b * k]), right = reshapeTo(batch2, [b * k, n]);
-  return finish("addbmm", addProduct("addbmm", "AddbmmBackward0", input, left, right, o), o.out);
+  return writeOut("addbmm", o.out, addProduct("addbmm", "AddbmmBackward0", input, left, right, o));
 });
 
 /** {@linkcode addbmm} written into the tensor. */
@@ -388,7 +384,7 @@ export const addr: Op<typeof AddrArgs> = op({ name: "addr", autocast: { gpu: "lo
     const added = beta === 1 ? wide : wide.mul(beta).to(wide.dtype);
     return scaled.add(added);
   });
-  return finish("addr", result, out);
+  return writeOut("addr", out, result);
 });
 
 /** {@linkcode addr} written into the tensor. */

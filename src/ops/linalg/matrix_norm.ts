@@ -8,14 +8,10 @@ import type { DType } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { wrapDim } from "../../base/shape.ts";
-import { type Fn, fn, OutArgs } from "../core/op.ts";
+import { type Fn, fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { checkMatrix, inverseOf } from "./factor_core.ts";
 import { svdOf } from "./svd.ts";
-
-function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
-  return out === null ? result : writeOut(op, out, result);
-}
 
 /** A norm of a matrix: 2 is the largest singular value, -2 the smallest; 1 and Infinity are the largest sums of columns and rows. */
 export type MatrixOrder = "fro" | "nuc" | number;
@@ -37,8 +33,8 @@ export class VectorNormArgs extends OutArgs {
 }
 
 /** The norm of the elements along dimensions: `(Σ |x|^ord)^(1/ord)`; 0 counts what is not zero. */
-export const vectorNorm: Fn<typeof VectorNormArgs> = fn("linalg.vectorNorm", VectorNormArgs, (input, o) => {
-  return finish("linalg.vectorNorm", o.out, input.norm(o.ord, o.dim, o.keepdim, { dtype: o.dtype }));
+export const vectorNorm: Fn<typeof VectorNormArgs> = scopedFn("linalg.vectorNorm", VectorNormArgs, (input, o) => {
+  return writeOut("linalg.vectorNorm", o.out, input.norm(o.ord, o.dim, o.keepdim, { dtype: o.dtype }));
 });
 
 /** The parameters of {@linkcode matrixNorm}. */
@@ -76,12 +72,12 @@ function matrixNormOf(op: string, x: Tensor, ord: MatrixOrder, dims: readonly nu
 }
 
 /** A norm of matrices: `"fro"`, `"nuc"`, 1, -1, 2, -2, Infinity or -Infinity. */
-export const matrixNorm: Fn<typeof MatrixNormArgs> = fn("linalg.matrixNorm", MatrixNormArgs, (input, o) => {
+export const matrixNorm: Fn<typeof MatrixNormArgs> = scopedFn("linalg.matrixNorm", MatrixNormArgs, (input, o) => {
   const op = "linalg.matrixNorm";
   if (input.ndim < 2) {
     throw new ShapeError(`${op}(): the input must have at least 2 dimensions: ${show([...input.shape])}`);
   }
-  return finish(op, o.out, matrixNormOf(op, o.dtype ? input.to(o.dtype) : input, o.ord, o.dim, o.keepdim));
+  return writeOut(op, o.out, matrixNormOf(op, o.dtype ? input.to(o.dtype) : input, o.ord, o.dim, o.keepdim));
 });
 
 /** The parameters of {@linkcode norm}. */
@@ -101,11 +97,11 @@ export class LinalgNormArgs extends OutArgs {
 }
 
 /** {@linkcode vectorNorm} along one dimension, {@linkcode matrixNorm} along two; without `ord` the 2-norm of all elements. */
-export const norm: Fn<typeof LinalgNormArgs> = fn("linalg.norm", LinalgNormArgs, (input, o) => {
+export const norm: Fn<typeof LinalgNormArgs> = scopedFn("linalg.norm", LinalgNormArgs, (input, o) => {
   const op = "linalg.norm", x = o.dtype ? input.to(o.dtype) : input;
   const dims = o.dim === null ? null : typeof o.dim === "number" ? [o.dim] : o.dim;
   if (o.ord !== null && (dims ? dims.length === 2 : x.ndim === 2)) {
-    return finish(op, o.out, matrixNormOf(op, x, o.ord, dims ?? [0, 1], o.keepdim));
+    return writeOut(op, o.out, matrixNormOf(op, x, o.ord, dims ?? [0, 1], o.keepdim));
   }
   if (o.ord !== null && (dims ? dims.length : x.ndim) !== 1) {
     throw new ShapeError(`${op}(): ord needs one dimension or two: ${show([...(dims ?? x.shape)])}`);
@@ -113,7 +109,7 @@ export const norm: Fn<typeof LinalgNormArgs> = fn("linalg.norm", LinalgNormArgs,
   if (typeof o.ord === "string") {
     throw new ArgumentError(`${op}(): "${o.ord}" is a norm of matrices, of two dimensions`);
   }
-  return finish(op, o.out, x.norm(o.ord ?? 2, dims, o.keepdim));
+  return writeOut(op, o.out, x.norm(o.ord ?? 2, dims, o.keepdim));
 });
 
 /** The parameters of {@linkcode cond}. */
@@ -127,17 +123,17 @@ export class CondArgs extends OutArgs {
 }
 
 /** The condition number, `‖A‖ ‖A⁻¹‖`: for 2 (any shape) the ratio of the extreme singular values; infinite where singular. */
-export const cond: Fn<typeof CondArgs> = fn("linalg.cond", CondArgs, (input, { p, out }) => {
+export const cond: Fn<typeof CondArgs> = scopedFn("linalg.cond", CondArgs, (input, { p, out }) => {
   const op = "linalg.cond", order = p ?? 2;
   checkMatrix(op, input, order !== 2 && order !== -2);
   if (order === 2 || order === -2) {
     const { s } = svdOf(op, input), largest = s.amax(-1), smallest = s.amin(-1);
-    return finish(op, out, order === 2 ? largest.div(smallest) : smallest.div(largest));
+    return writeOut(op, out, order === 2 ? largest.div(smallest) : smallest.div(largest));
   }
   const { inverse, info } = inverseOf(op, input);
   const size = matrixNormOf(op, input, order, [-2, -1], false);
   const other = matrixNormOf(op, inverse.nanToNum(), order, [-2, -1], false);
-  return finish(op, out, size.mul(other).maskedFill(info.ne(0), Infinity));
+  return writeOut(op, out, size.mul(other).maskedFill(info.ne(0), Infinity));
 });
 
 /** The parameters of {@linkcode vecdot}. */
@@ -153,8 +149,8 @@ export class VecdotArgs extends OutArgs {
 }
 
 /** Σ conj(x) y along a dimension. */
-export const vecdot: Fn<typeof VecdotArgs> = fn("linalg.vecdot", VecdotArgs, (input, { y, dim, out }) => {
-  return finish("linalg.vecdot", out, (input.dtype.isComplex ? input.conj() : input).mul(y).sum(dim));
+export const vecdot: Fn<typeof VecdotArgs> = scopedFn("linalg.vecdot", VecdotArgs, (input, { y, dim, out }) => {
+  return writeOut("linalg.vecdot", out, (input.dtype.isComplex ? input.conj() : input).mul(y).sum(dim));
 });
 
 /** The parameters of {@linkcode diagonal}. */

@@ -7,7 +7,7 @@
 import { NoArgs } from "../../base/call.ts";
 import { ArgumentError, show } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Fn, fn, OutArgs } from "../core/op.ts";
+import { type Fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { named, type NamedTuple } from "../core/named.ts";
 import { expandTo } from "../core/view_core.ts";
@@ -27,18 +27,14 @@ import {
   triangularOf,
 } from "./factor_core.ts";
 
-function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
-  return out === null ? result : writeOut(op, out, result);
-}
-
 /**
  * The determinant of square matrices.
  *
  * Shape: `[…, n, n]` to `[…]`. The gradient of singular matrices is made of minors, which takes time of the order n⁵.
  */
-export const det: Fn<typeof OutArgs> = fn("linalg.det", OutArgs, (input, { out }) => {
+export const det: Fn<typeof OutArgs> = scopedFn("linalg.det", OutArgs, (input, { out }) => {
   checkMatrix("linalg.det", input, true);
-  return finish("linalg.det", out, detOf("linalg.det", input));
+  return writeOut("linalg.det", out, detOf("linalg.det", input));
 });
 
 /**
@@ -46,22 +42,26 @@ export const det: Fn<typeof OutArgs> = fn("linalg.det", OutArgs, (input, { out }
  *
  * Shape: `[…, n, n]` to two of `[…]`.
  */
-export const slogdet: Fn<typeof NoArgs, NamedTuple<["sign", "logabsdet"]>> = fn("linalg.slogdet", NoArgs, (input) => {
-  checkMatrix("linalg.slogdet", input, true);
-  const [sign, logabsdet] = slogdetOf("linalg.slogdet", input);
-  return named<["sign", "logabsdet"]>({ sign, logabsdet });
-});
+export const slogdet: Fn<typeof NoArgs, NamedTuple<["sign", "logabsdet"]>> = scopedFn(
+  "linalg.slogdet",
+  NoArgs,
+  (input) => {
+    checkMatrix("linalg.slogdet", input, true);
+    const [sign, logabsdet] = slogdetOf("linalg.slogdet", input);
+    return named<["sign", "logabsdet"]>({ sign, logabsdet });
+  },
+);
 
 /**
  * The inverse of square matrices.
  *
  * @throws {LinAlgError} if a matrix is singular
  */
-export const inv: Fn<typeof OutArgs> = fn("linalg.inv", OutArgs, (input, { out }) => {
+export const inv: Fn<typeof OutArgs> = scopedFn("linalg.inv", OutArgs, (input, { out }) => {
   checkMatrix("linalg.inv", input, true);
   const { inverse, info } = inverseOf("linalg.inv", input);
   checkInfo("linalg.inv", info, singular);
-  return finish("linalg.inv", out, inverse);
+  return writeOut("linalg.inv", out, inverse);
 });
 
 /** The parameters of functions that tell of errors instead of throwing them. */
@@ -71,7 +71,7 @@ export class CheckErrorsArgs {
 }
 
 /** {@linkcode inv} that tells which matrices are singular: `info` is 0, or the place of the first zero pivot, from 1. */
-export const invEx: Fn<typeof CheckErrorsArgs, NamedTuple<["inverse", "info"]>> = fn(
+export const invEx: Fn<typeof CheckErrorsArgs, NamedTuple<["inverse", "info"]>> = scopedFn(
   "linalg.invEx",
   CheckErrorsArgs,
   (input, { checkErrors }) => {
@@ -127,14 +127,14 @@ function checkSides(op: string, a: Tensor, b: Tensor, right: Tensor): void {
  * @param input A, `[…, n, n]`
  * @throws {LinAlgError} if a matrix is singular
  */
-export const solve: Fn<typeof SolveArgs> = fn("linalg.solve", SolveArgs, (input, { B, left, out }) => {
+export const solve: Fn<typeof SolveArgs> = scopedFn("linalg.solve", SolveArgs, (input, { B, left, out }) => {
   const { x, info } = solved("linalg.solve", input, B, left);
   checkInfo(
     "linalg.solve",
     info,
     (code) => `The solver failed because the input matrix is singular (the diagonal element ${code} is zero).`,
   );
-  return finish("linalg.solve", out, x);
+  return writeOut("linalg.solve", out, x);
 });
 
 /** The parameters of {@linkcode solveEx}. */
@@ -150,7 +150,7 @@ export class SolveExArgs extends CheckErrorsArgs {
 }
 
 /** {@linkcode solve} that tells which matrices are singular. */
-export const solveEx: Fn<typeof SolveExArgs, NamedTuple<["result", "info"]>> = fn(
+export const solveEx: Fn<typeof SolveExArgs, NamedTuple<["result", "info"]>> = scopedFn(
   "linalg.solveEx",
   SolveExArgs,
   (input, { B, left, checkErrors }) => {
@@ -181,7 +181,7 @@ export class SolveTriangularArgs extends OutArgs {
  *
  * @param input A, `[…, n, n]`
  */
-export const solveTriangular: Fn<typeof SolveTriangularArgs> = fn(
+export const solveTriangular: Fn<typeof SolveTriangularArgs> = scopedFn(
   "linalg.solveTriangular",
   SolveTriangularArgs,
   (input, { B, upper, left, unitriangular, out }) => {
@@ -192,7 +192,7 @@ export const solveTriangular: Fn<typeof SolveTriangularArgs> = fn(
     checkSides(op, input, left ? B : B.mT, B);
     const [a, b] = left ? broadcastBatches(op, input, B) : broadcastBatches(op, input.mT, B.mT);
     const x = triangularOf(op, a, b, left ? upper : !upper, unitriangular);
-    return finish(op, out, left ? x : x.mT);
+    return writeOut(op, out, left ? x : x.mT);
   },
 );
 
@@ -214,7 +214,7 @@ export class LuSolveArgs extends SolveArgs {
  *
  * @param input the factors in one matrix, `[…, n, n]`
  */
-export const luSolve: Fn<typeof LuSolveArgs> = fn(
+export const luSolve: Fn<typeof LuSolveArgs> = scopedFn(
   "linalg.luSolve",
   LuSolveArgs,
   (input, { pivots, B, left, adjoint, out }) => {
@@ -234,7 +234,7 @@ export const luSolve: Fn<typeof LuSolveArgs> = fn(
       const y = triangularOf(op, lu.mH, b, false, false);
       x = permuted(triangularOf(op, lu.mH, y, true, true), order.argsort(-1));
     }
-    return finish(op, out, left ? x : x.mH);
+    return writeOut(op, out, left ? x : x.mH);
   },
 );
 
@@ -253,7 +253,7 @@ export class MatrixPowerArgs extends OutArgs {
  *
  * @throws {LinAlgError} if the power is negative and a matrix is singular
  */
-export const matrixPower: Fn<typeof MatrixPowerArgs> = fn(
+export const matrixPower: Fn<typeof MatrixPowerArgs> = scopedFn(
   "linalg.matrixPower",
   MatrixPowerArgs,
   (input, { n, out }) => {
@@ -263,13 +263,13 @@ export const matrixPower: Fn<typeof MatrixPowerArgs> = fn(
     if (n === 0) {
       // Recorded all the same, with a gradient of zero.
       const eye = expandTo(eyeLike(input), input.shape, op);
-      return finish(op, out, where(eye.eq(2), input, eye));
+      return writeOut(op, out, where(eye.eq(2), input, eye));
     }
     let square = n < 0 ? inv(input) : input, power: Tensor | null = null;
     for (let left = Math.abs(n); left > 0; left = Math.floor(left / 2)) {
       if (left % 2 === 1) power = power === null ? square : power.matmul(square);
       if (left > 1) square = square.matmul(square);
     }
-    return finish(op, out, n === 1 ? input.clone() : power!);
+    return writeOut(op, out, n === 1 ? input.clone() : power!);
   },
 );

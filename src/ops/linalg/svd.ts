@@ -12,6 +12,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { cat } from "../shape/join.ts";
 import { checkOperands } from "../core/kernel.ts";
+import { gaps, offDiagonal } from "./factor_core.ts";
 
 /** `x = u @ diag(s) @ vh` with orthonormal columns of `u` and rows of `vh`; `s` descends. */
 export interface Svd {
@@ -100,19 +101,17 @@ function svdGradient(
   let core = gs ? gs.diagEmbed().to(u.dtype) : null;
   const add = (sum: Tensor | null, term: Tensor) => sum ? sum.add(term) : term;
   if (gu || gvh) {
-    const squares = row.mul(row).sub(column.mul(column));
-    const gaps = squares.add(s.newOnes([k]).diagEmbed());
-    const skew = (x: Tensor) => x.sub(x.mH);
+    const apart = gaps(s.mul(s)), skew = (x: Tensor) => x.sub(x.mH);
     if (gu) {
       const turn = skew(u.mH.matmul(gu));
-      core = add(core, offDiagonal(turn).div(gaps).mul(row));
+      core = add(core, offDiagonal(turn).div(apart).mul(row));
       // Complex vectors turn by phases too; U takes the turn of both sides.
       if (u.dtype.isComplex) {
         const own = turn.diagonal(0, -2, -1);
         core = core.add(own.div(s.mul(2)).diagEmbed());
       }
     }
-    if (gvh) core = add(core, offDiagonal(skew(vh.matmul(gvh.mH))).div(gaps).mul(column));
+    if (gvh) core = add(core, offDiagonal(skew(vh.matmul(gvh.mH))).div(apart).mul(column));
   }
   let out = u.matmul(core!).matmul(vh);
   if (gu && u.shape[u.ndim - 2] > k) {
@@ -124,9 +123,4 @@ function svdGradient(
     out = out.add(u.matmul(outside.div(column)));
   }
   return out;
-}
-
-/** The matrix without its diagonal, which is imaginary here. */
-function offDiagonal(x: Tensor): Tensor {
-  return x.dtype.isComplex ? x.sub(x.diagonal(0, -2, -1).diagEmbed()) : x;
 }

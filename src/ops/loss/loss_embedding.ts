@@ -109,7 +109,7 @@ export const normalize: Fn<typeof NormalizeArgs> = fn(
       const length = x.norm(p, typeof dim === "number" ? dim : [...dim], true).clampMin(eps);
       return x.div(length.expand(x.shape));
     });
-    return out ? writeOut("normalize", out, result) : result;
+    return writeOut("normalize", out, result);
   },
 );
 

@@ -639,7 +639,7 @@ export class NormArgs {
 export const norm: Op<typeof NormArgs> = op({ name: "norm", autocast: { gpu: "dtype" } }, NormArgs, (input, args) => {
   const { out } = args;
   const result = normOf(input, args);
-  return out ? writeOut("norm", out, result) : result;
+  return writeOut("norm", out, result);
 });
 
 function normOf(input: Tensor, { p, dim, keepdim, dtype }: NormArgs): Tensor {

@@ -67,10 +67,6 @@ function prepare(op: string, input: Tensor, options: CumsumArgs): [Tensor, numbe
   return [input.to(options.dtype ?? (whole ? int64 : input.dtype)), dim];
 }
 
-function finish(op: string, out: Tensor | null, result: Tensor): Tensor {
-  return out ? writeOut(op, out, result) : result;
-}
-
 /** Reversed along `dim`, scanned, reversed back: sums of what follows. */
 function sumFollowing(x: Tensor, dim: number): Tensor {
   return x.ndim === 0 ? x : cumsum(x.flip([dim]), dim).flip([dim]);
@@ -84,7 +80,7 @@ export const cumsum: Op<typeof CumsumArgs> = op(
     const [x, dim] = prepare("cumsum", input, options);
     const result = run("sum", x, dim);
     record("CumsumBackward0", result, [x], [], (grad) => [scope(() => sumFollowing(grad, dim))]);
-    return finish("cumsum", options.out, result);
+    return writeOut("cumsum", options.out, result);
   },
 );
 
@@ -94,8 +90,8 @@ export const cumprod: Op<typeof CumsumArgs> = op(
   CumsumArgs,
   (input, options) => {
     const [x, dim] = prepare("cumprod", input, options);
-    if (x.dtype.isComplex) return finish("cumprod", options.out, productByDoubling(x, dim));
-    return finish("cumprod", options.out, roundedOnce([x], (x) => realCumprod(x, dim)));
+    if (x.dtype.isComplex) return writeOut("cumprod", options.out, productByDoubling(x, dim));
+    return writeOut("cumprod", options.out, roundedOnce([x], (x) => realCumprod(x, dim)));
   },
 );
 
@@ -148,11 +144,11 @@ function cumprodGradientByParts(grad: Tensor, x: Tensor, dim: number): Tensor {
 /** Logarithms of running sums of exponentials along `dim`, without overflow. */
 export const logcumsumexp: Op<typeof LogcumsumexpArgs> = op("logcumsumexp", LogcumsumexpArgs, (input, options) => {
   const dim = wrapDim("logcumsumexp", options.dim, input.ndim);
-  if (input.dtype.isComplex) return finish("logcumsumexp", options.out, complexLogcumsumexp(input, dim));
+  if (input.dtype.isComplex) return writeOut("logcumsumexp", options.out, complexLogcumsumexp(input, dim));
   if (!input.dtype.isFloatingPoint) {
     throw new DTypeError(`logcumsumexp(): a floating dtype is needed: ${input.dtype}`);
   }
-  return finish("logcumsumexp", options.out, roundedOnce([input], (x) => realLogcumsumexp(x, dim)));
+  return writeOut("logcumsumexp", options.out, roundedOnce([input], (x) => realLogcumsumexp(x, dim)));
 });
 
 function realLogcumsumexp(x: Tensor, dim: number): Tensor {

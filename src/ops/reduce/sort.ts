@@ -87,7 +87,7 @@ export const argsort: Op<typeof SortArgs> = op(
 /** The values sorted along the first dimension. */
 export const msort: Op<typeof OutArgs> = op("msort", OutArgs, (input, { out }) => {
   const values = input.ndim === 0 ? input.clone() : scope(() => sorted("msort", input, 0, false).values);
-  return out ? writeOut("msort", out, values) : values;
+  return writeOut("msort", out, values);
 });
 
 /** The parameters of {@linkcode topk}. */

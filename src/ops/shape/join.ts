@@ -73,11 +73,6 @@ export class TensorsArgs {
 /** A function that joins a list of tensors. */
 export type JoinFunction<C extends ListParams = typeof StackArgs> = Func<C, Tensor>;
 
-/** Writes a result where the caller wants it. */
-function into(op: string, out: Tensor | null, result: Tensor): Tensor {
-  return out ? writeOut(op, out, result) : result;
-}
-
 /**
  * Joins tensors along a dimension. Dtypes promote; empty 1-d tensors are skipped, as in PyTorch.
  *
@@ -108,7 +103,7 @@ function joining(
   return listFn(
     { name, autocast: { cpu: "promote" } },
     CatArgs,
-    ({ tensors, dim, out }) => into(name, out, join(tensors, dim)),
+    ({ tensors, dim, out }) => writeOut(name, out, join(tensors, dim)),
   );
 }
 
