@@ -17,8 +17,14 @@ const OUT = new URL("../golden/conformance/", import.meta.url);
 /** Files larger than this (packed, in bytes) are not worth their place in the repository, by kind. */
 const LIMIT: Record<string, number> = { op: 200_000, module: 60_000 };
 
-/** What is packed besides P0: all kinds of Fourier transforms, of one dimension or several. */
-const MORE = /^op fft\.(fft|irfft|rfftn|hfftn|fftshift)$/;
+/**
+ * What is packed besides P0: all kinds of Fourier transforms, of one dimension or several, and the linear algebra that the
+ * generic tests of ops take as it is (decompositions whose vectors are free to turn, and Hermitian input, need their own).
+ */
+const MORE = new RegExp(
+  "^op (fft\\.(fft|irfft|rfftn|hfftn|fftshift)|linalg\\.(cond|det|diagonal|eigvals|inv|inv_ex|lu_factor|lu_factor_ex|" +
+    "lu_solve|matrix_power|matrix_rank|pinv|pinv.singular|qr|slogdet|solve|solve_ex|solve_triangular|svd|svdvals))$",
+);
 
 if (import.meta.main) {
   const [folder] = Deno.args;
