@@ -45,3 +45,13 @@ export function bytesOf(op: string, name: string, value: unknown): Uint8Array<Ar
 function isShared(value: unknown): boolean {
   return typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer;
 }
+
+/** Bytes as the characters of these codes, ISO 8859-1; the decoder that JavaScript calls latin1 is Windows-1252. */
+export function latin1Of(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** The bytes that {@linkcode latin1Of} made `text` of. */
+export function fromLatin1(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+}

@@ -11,7 +11,7 @@
 
 import "../ops/attach.ts";
 import { withGrad } from "../autograd/mode.ts";
-import { bytesOf } from "../base/bytes.ts";
+import { latin1Of } from "../base/bytes.ts";
 import { type Args, call } from "../base/call.ts";
 import { Device, device as parseDevice } from "../base/device.ts";
 import { DType } from "../base/dtype.ts";
@@ -25,10 +25,10 @@ import { outsideScopes, type Storage } from "../tensor/storage.ts";
 import { checkAlive, Tensor } from "../tensor/tensor.ts";
 import { type Checkpoint, readCheckpoint, STORAGE_NAMES, type StorageSpec, TensorSpec } from "./checkpoint_read.ts";
 import { fill, PART } from "./fill.ts";
-import { FileSlices, inMemory, localPath, readBytes, type Source } from "./files.ts";
+import { type Origin, type Source, withSource } from "./files.ts";
 import { pickle, PickleCall, PickleName, PickleOutside, PickleTuple } from "./pickle.ts";
 import { writeBytes } from "./write.ts";
-import { type Origin, type ZipFile, zipParts } from "./zip.ts";
+import { type ZipFile, zipParts } from "./zip.ts";
 
 /**
  * Where tensors go: a device for all, a device for each that they were saved from (`{ "cuda:0": "cpu" }`), or a function
@@ -104,17 +104,9 @@ export async function load<T = unknown>(...args: Args<typeof LoadCheckpointArgs>
     throw new ArgumentError("load(): weightsOnly must be true: objects of Python cannot be built, nor code executed");
   }
   const wanted = wantedBy(only), placed = placeBy(mapLocation);
-  if (typeof f !== "string" && !(f instanceof URL)) {
-    const origin = { op: "load", file: "the data" };
-    return await build(await readCheckpoint(inMemory(bytesOf("load", "f", f)), origin), origin, wanted, placed) as T;
-  }
-  const path = localPath("load", f), origin = { op: "load", file: `"${f}"` };
-  if (path === null) {
-    const source = inMemory(await readBytes("load", f));
-    return await build(await readCheckpoint(source, origin), origin, wanted, placed) as T;
-  }
-  using file = await FileSlices.open("load", path);
-  return await build(await readCheckpoint(file, origin), origin, wanted, placed) as T;
+  return await withSource("load", "f", f, async (bytes, origin) => {
+    return await build(await readCheckpoint(bytes, origin), origin, wanted, placed) as T;
+  });
 }
 
 function wantedBy(only: LoadCheckpointArgs["only"]): (place: string) => boolean {
@@ -343,8 +335,7 @@ class Storages {
     if (value instanceof DType) return new PickleName("torch", value.name);
     if (value instanceof Device) return new PickleCall(new PickleName("torch", "device"), locationOf(value));
     if (value instanceof Uint8Array) {
-      const text = Array.from(value, (byte) => String.fromCharCode(byte)).join("");
-      return new PickleCall(new PickleName("_codecs", "encode"), text, "latin1");
+      return new PickleCall(new PickleName("_codecs", "encode"), latin1Of(value), "latin1");
     }
     return undefined;
   }

@@ -11,12 +11,13 @@
  * @module
  */
 
+import { fromLatin1 } from "../base/bytes.ts";
 import { type Device, device as parseDevice } from "../base/device.ts";
 import { DType, DTYPES } from "../base/dtype.ts";
 import { DTypeError, FormatError } from "../base/errors.ts";
 import { type Builder, EndsEarly, itemsOf, newDictionary, type Permitted, unpickle } from "./unpickle.ts";
-import type { Slices } from "./files.ts";
-import { isZip, type Origin, ZipArchive } from "./zip.ts";
+import { type Origin, partsOf, type Slices } from "./files.ts";
+import { isZip, ZipArchive } from "./zip.ts";
 
 /** A storage in the file. */
 export class StorageSpec {
@@ -290,7 +291,7 @@ class Globals implements Permitted {
   /** How version 2 of the format writes bytes: as a text of their codes. */
   #encoded(text: unknown, encoding: unknown): Uint8Array {
     if (typeof text !== "string" || encoding !== "latin1") throw this.broken("bytes in an unknown encoding");
-    return Uint8Array.from(text, (c) => c.charCodeAt(0));
+    return fromLatin1(text);
   }
 }
 
@@ -369,13 +370,9 @@ async function readPickles(source: Slices, bytes: Uint8Array, globals: Globals):
   return {
     value,
     bigEndian,
-    async *parts({ key, bytes }, most) {
-      const begin = places.get(key)!;
-      for (let from = 0; from < bytes; from += most) {
-        const to = Math.min(from + most, bytes), part = await source.read(begin + from, begin + to);
-        if (part.length !== to - from) throw globals.broken(`storage ${key} became shorter while it was read`);
-        yield part;
-      }
+    parts({ key, bytes }, most) {
+      const begin = places.get(key)!, short = () => globals.broken(`storage ${key} became shorter while it was read`);
+      return partsOf(source, begin, begin + bytes, most, short);
     },
   };
 }

@@ -6,11 +6,20 @@
  * @module
  */
 
+import { bytesOf } from "../base/bytes.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import { type OpenFile, openFile, readFile, systemError } from "../base/platform.ts";
 
 /** The source of bytes: a path, or a `file:`, `http:` or `https:` URL. */
 export type Source = string | URL;
+
+/** Who reads, and what: for messages. */
+export interface Origin {
+  /** The public function. */
+  readonly op: string;
+  /** The file, in quotes. */
+  readonly file: string;
+}
 
 const REMEDIES: Readonly<Record<string, string>> = {
   NotFound: "no such file or folder",
@@ -75,6 +84,45 @@ export interface Slices {
 /** Bytes in memory; every read is a copy. */
 export function inMemory(bytes: Uint8Array<ArrayBuffer>): Slices {
   return { size: bytes.length, read: (begin, end) => Promise.resolve(bytes.slice(begin, end)) };
+}
+
+/**
+ * The bytes from `begin` to `end` in parts of at most `most`.
+ *
+ * @param short the error if the file has become shorter
+ */
+export async function* partsOf(
+  source: Slices,
+  begin: number,
+  end: number,
+  most: number,
+  short: () => Error,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = begin; at < end; at += most) {
+    const to = Math.min(at + most, end), part = await source.read(at, to);
+    if (part.length !== to - at) throw short();
+    yield part;
+  }
+}
+
+/**
+ * Calls `read` with the bytes of a file, of a response or of memory; a file is open until then.
+ *
+ * @param name the argument's name, for messages
+ */
+export async function withSource<T>(
+  op: string,
+  name: string,
+  source: Source | ArrayBufferLike | ArrayBufferView,
+  read: (bytes: Slices, origin: Origin) => Promise<T>,
+): Promise<T> {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    return await read(inMemory(bytesOf(op, name, source)), { op, file: "the data" });
+  }
+  const path = localPath(op, source), origin = { op, file: `"${source}"` };
+  if (path === null) return await read(inMemory(await readBytes(op, source)), origin);
+  using file = await FileSlices.open(op, path);
+  return await read(file, origin);
 }
 
 /** A file opened for reading some of its bytes. */

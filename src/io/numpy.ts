@@ -8,7 +8,6 @@
  */
 
 import "../ops/attach.ts";
-import { bytesOf } from "../base/bytes.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import type { Device } from "../base/device.ts";
 import { type DType, type DTypeName, DTYPES } from "../base/dtype.ts";
@@ -19,10 +18,10 @@ import { bytes as readBytesOf } from "../ops/create/convert.ts";
 import { empty } from "../ops/create/creation.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { checkAlive, checkTensor, type Tensor } from "../tensor/tensor.ts";
-import { FileSlices, inMemory, localPath, readBytes, type Slices, type Source } from "./files.ts";
+import { inMemory, type Origin, partsOf, type Slices, type Source, withSource } from "./files.ts";
 import { fill, PART } from "./fill.ts";
 import { writeBytes } from "./write.ts";
-import { isZip, type Origin, ZipArchive, type ZipFile, zipParts } from "./zip.ts";
+import { isZip, ZipArchive, type ZipFile, zipParts } from "./zip.ts";
 
 /** The parameters of {@linkcode load}. */
 export class LoadNumpyArgs {
@@ -104,14 +103,8 @@ interface NpyHeader {
 export async function load<T extends Tensor | Record<string, Tensor> = Tensor | Record<string, Tensor>>(
   ...args: Args<typeof LoadNumpyArgs>
 ): Promise<T> {
-  const { file, device } = loadArgs(args), op = "numpy.load";
-  if (typeof file !== "string" && !(file instanceof URL)) {
-    return await read(inMemory(bytesOf(op, "file", file)), { op, file: "the data" }, device) as T;
-  }
-  const path = localPath(op, file), origin = { op, file: `"${file}"` };
-  if (path === null) return await read(inMemory(await readBytes(op, file)), origin, device) as T;
-  using slices = await FileSlices.open(op, path);
-  return await read(slices, origin, device) as T;
+  const { file, device } = loadArgs(args);
+  return await withSource("numpy.load", "file", file, (bytes, origin) => read(bytes, origin, device)) as T;
 }
 
 async function read(
@@ -144,7 +137,8 @@ async function readArray(source: Slices, origin: Origin, device: string | Device
   }
   const vector = outsideScopes(() => empty([count], { dtype, device }));
   try {
-    await fill(vector, partsOf(source, start, end, origin), bigEndian);
+    const short = () => new FormatError(`${origin.op}(): ${origin.file} became shorter while it was read`);
+    await fill(vector, partsOf(source, start, end, PART, short), bigEndian);
   } catch (error) {
     vector.dispose();
     throw error;
@@ -156,19 +150,6 @@ async function readArray(source: Slices, origin: Origin, device: string | Device
     step *= Math.max(shape[d], 1);
   }
   return outsideScopes(() => makeView(vector, shape, strides));
-}
-
-async function* partsOf(
-  source: Slices,
-  start: number,
-  end: number,
-  { op, file }: Origin,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = start; at < end; at += PART) {
-    const to = Math.min(at + PART, end), part = await source.read(at, to);
-    if (part.length !== to - at) throw new FormatError(`${op}(): ${file} became shorter while it was read`);
-    yield part;
-  }
 }
 
 /** Reads the text of a `.npy` file: a dictionary of Python of three known keys. */

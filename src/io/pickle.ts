@@ -55,16 +55,6 @@ export class PickleOutside {
   }
 }
 
-/** A number that Python shall read as a float though it is whole. */
-export class PickleFloat {
-  /** The number. */
-  readonly value: number;
-  /** The float `value`. */
-  constructor(value: number) {
-    this.value = value;
-  }
-}
-
 /** Turns a value that is no plain one into a call, a name or a plain value; `undefined` if it cannot be written. */
 export type Reduce = (value: object) => unknown;
 
@@ -221,7 +211,6 @@ class Pickler {
   }
 
   #object(value: object, path: string): void {
-    if (value instanceof PickleFloat) return this.#float(value.value);
     if (value instanceof PickleName) return this.#name(value);
     const known = this.#memo.get(value);
     if (known !== undefined) return this.#get(known);

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { latin1Of } from "../base/bytes.ts";
 import { FormatError } from "../base/errors.ts";
 
 /** Bytes that end before their pickle does. */
@@ -55,11 +56,6 @@ const NEWEST = 5;
 /** The longest whole number, in bytes. */
 const MOST_DIGITS = 4096;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Bytes as the characters of these numbers; the decoder of that name in JavaScript is Windows'. */
-function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
 
 /** A pickle's value, and where the pickle ends. */
 export interface Unpickled {
@@ -147,7 +143,7 @@ class Machine {
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.at);
     if (end < 0) throw new EndsEarly(this.bad("a line of its pickle does not end").message);
-    const line = latin1(this.take(end - this.at));
+    const line = latin1Of(this.take(end - this.at));
     this.at++;
     return line;
   }
@@ -163,7 +159,7 @@ class Machine {
 
   /** Bytes that Python 2 took for a text. */
   oldText(size: 1 | 4): string {
-    return latin1(this.take(this.whole(size)));
+    return latin1Of(this.take(this.whole(size)));
   }
 
   /** A whole number of any length, two's complement, least byte first. */

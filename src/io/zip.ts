@@ -11,15 +11,7 @@
 
 import { FormatError } from "../base/errors.ts";
 import { crc32, inflate } from "../base/platform.ts";
-import type { Slices } from "./files.ts";
-
-/** Who reads, and what: for messages. */
-export interface Origin {
-  /** The public function. */
-  readonly op: string;
-  /** The file, in quotes. */
-  readonly file: string;
-}
+import { type Origin, partsOf, type Slices } from "./files.ts";
 
 /** One file of an archive. */
 export interface ZipEntry {
@@ -140,9 +132,8 @@ export class ZipArchive {
       checksum = crc32(bytes, 0);
       yield bytes;
     } else {
-      for (let at = begin; at < end; at += most) {
-        const part = await this.#source.read(at, Math.min(at + most, end));
-        if (part.length !== Math.min(most, end - at)) throw this.#bad(entry, "became shorter while it was read");
+      const short = () => this.#bad(entry, "became shorter while it was read");
+      for await (const part of partsOf(this.#source, begin, end, most, short)) {
         checksum = crc32(part, checksum);
         yield part;
       }
@@ -249,10 +240,8 @@ function fields(...list: readonly (readonly [bits: 16 | 32 | 64, value: number])
 
 /** The fields that the local header and the directory share. */
 function common(size: number, checksum: number, nameBytes: number, extraBytes: number): Uint8Array {
-  return fields(
-    ...[[16, 45], [16, 0x0800], [16, STORED], [16, 0], [16, DATE], [32, checksum]] as [16 | 32, number][],
-    ...[[32, size], [32, size], [16, nameBytes], [16, extraBytes]] as [16 | 32, number][],
-  );
+  const sizes = [[32, size], [32, size], [16, nameBytes], [16, extraBytes]] as const;
+  return fields([16, 45], [16, 0x0800], [16, STORED], [16, 0], [16, DATE], [32, checksum], ...sizes);
 }
 
 /**
