@@ -2,7 +2,7 @@
  * The caching allocator over a simulated source of segments: classes, reuse, merging, limits and figures.
  */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows, fail } from "@std/assert";
 import { ALIGNMENT, Allocator, bytesOfClass, type SegmentSource, sizeClassOf } from "../../src/backend/allocator.ts";
 import { OutOfMemoryError } from "../../src/base/errors.ts";
 
@@ -35,15 +35,15 @@ Deno.test("size classes hold what is asked for and waste at most an eighth", () 
   let last = -1;
   for (let bytes = 0; bytes < 5000; bytes++) {
     const index = sizeClassOf(bytes);
-    assert(index === last || index === last + 1, `class of ${bytes}`);
+    if (!(index === last || index === last + 1)) fail(`class of ${bytes}`);
     last = index;
     assert(bytesOfClass(index) >= bytes);
-    assert(index === 0 || bytesOfClass(index - 1) < bytes, `${bytes} fits a smaller class`);
+    if (!(index === 0 || bytesOfClass(index - 1) < bytes)) fail(`${bytes} fits a smaller class`);
   }
   for (let e = 9; e < 45; e++) {
     for (const bytes of [2 ** e, 2 ** e + 1, 2 ** e * 1.5, 2 ** e * 1.5 + 1, 2 ** (e + 1) - 1]) {
       const size = bytesOfClass(sizeClassOf(bytes));
-      assert(size >= bytes && size <= bytes * 1.125 + ALIGNMENT, `${bytes} in ${size}`);
+      if (!(size >= bytes && size <= bytes * 1.125 + ALIGNMENT)) fail(`${bytes} in ${size}`);
       assertEquals(size % ALIGNMENT, 0);
     }
   }

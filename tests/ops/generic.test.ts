@@ -1,7 +1,7 @@
 /**
- * Properties that every op must have, tested from the table of ops alone: gradients of both orders agree with central
- * differences in float64, layouts of the operands do not matter, empty operands give empty results, and each dtype is either
- * computed with or refused in words.
+ * Properties that every op must have, tested from the table of ops alone: gradients agree with central differences in float64,
+ * layouts of the operands do not matter, empty operands give empty results, and each dtype is either computed with or refused
+ * in words. Gradients of gradients are in `second_gradients.slow.test.ts`.
  *
  * `deno test -A tests/ops/generic.test.ts -- --only REGEX` looks at some ops only.
  */
@@ -14,44 +14,8 @@ import type { Json, Raw } from "../conformance/golden.ts";
 import { indexCheck } from "../conformance/ties.ts";
 import { count, isTensorNode, type TensorLike, type TensorNode } from "../conformance/values.ts";
 import { firstDifference, widen } from "../support/close.ts";
-import {
-  type Adapt,
-  asFunction,
-  call,
-  inputElements,
-  namesDtype,
-  type OpCase,
-  opCases,
-  type RecordedSample,
-} from "./cases.ts";
-
-const only = new RegExp(Deno.args[Deno.args.indexOf("--only") + 1] ?? "");
-const cases = (await opCases()).filter((op) => !Deno.args.includes("--only") || only.test(op.label));
-
-/** Samples with more elements would take long and show nothing new. */
-const MAX_ELEMENTS = 130;
-
-/** Ops whose gradients cannot be checked by differences, each with the reason. */
-const NO_GRADCHECK: Record<string, string> = {
-  bfloat16: "rounds to eight bits, so differences are steps",
-  half: "rounds to eleven bits, so differences are steps",
-  float: "rounds to 24 bits, so differences are steps",
-  to: "rounds to the dtype it names",
-};
-
-/** Where values are larger, a difference of doubles over a step of 1e-6 is off by more than the tolerance of 1e-5. */
-const MAX_VALUE = 1e4;
-
-/** The same values in double precision. */
-const asDouble: Adapt = (node, data) => {
-  if (node.dtype === "float32") {
-    return { node: { ...node, dtype: "float64" }, data: Float64Array.from(data as Float32Array) };
-  }
-  if (node.dtype === "complex64") {
-    return { node: { ...node, dtype: "complex128" }, data: Float64Array.from(data as Float32Array) };
-  }
-  return { node, data };
-};
+import { type Adapt, asFunction, call, inputElements, namesDtype, type OpCase, type RecordedSample } from "./cases.ts";
+import { asDouble, differentiable, forEachOp, onesLike, tooLarge } from "./every_op.ts";
 
 /** The same values in a storage with gaps, dimensions laid out in reverse order. */
 const asStrided: Adapt = (node, data) => {
@@ -64,69 +28,11 @@ const asStrided: Adapt = (node, data) => {
   return { node: { ...node, stride }, data };
 };
 
-/** Runs `check` for each op as a step, so that one failure does not hide the others. */
-function forEachOp(
-  name: string,
-  select: (op: OpCase) => readonly RecordedSample[],
-  check: (op: OpCase, sample: RecordedSample) => Promise<void>,
-): void {
-  Deno.test(name, async (t) => {
-    for (const op of cases) {
-      const samples = select(op);
-      if (samples.length === 0) continue;
-      await t.step(op.label, async () => {
-        for (const sample of samples) {
-          try {
-            await check(op, sample);
-          } catch (error) {
-            throw new AssertionError(`sample ${sample.i}: ${(error as Error).message}`, { cause: error });
-          }
-        }
-      });
-    }
-  });
-}
-
-/** Two small differentiable samples in one precision. */
-function differentiable(op: OpCase): RecordedSample[] {
-  if (NO_GRADCHECK[op.label] || op.random) return [];
-  const samples = (op.groups.get("float32") ?? []).filter((s) => s.grad && !s.random && !s.mutates && !namesDtype(s));
-  const size = (s: RecordedSample) => inputElements(s);
-  return samples.filter((s) => size(s) > 0 && size(s) <= MAX_ELEMENTS).sort((a, b) => size(b) - size(a)).slice(0, 2);
-}
-
 forEachOp("gradients agree with central differences", differentiable, async (op, sample) => {
   const { fn, inputs } = asFunction(op, sample, asDouble);
   if (await tooLarge(fn(...inputs))) return;
   await torch.autograd.gradcheck(fn, inputs);
 });
-
-forEachOp("gradients of gradients agree with central differences", differentiable, async (op, sample) => {
-  const { fn, inputs } = asFunction(op, sample, asDouble);
-  const first = torch.autograd.grad(fn(...inputs), inputs, {
-    gradOutputs: onesLike(fn(...inputs)),
-    createGraph: true,
-    allowUnused: true,
-  });
-  if (await tooLarge(fn(...inputs)) || await tooLarge(first)) return;
-  // A linear op's gradient does not depend on its inputs: there is no second gradient to check.
-  if (!first.some((g) => g?.requiresGrad)) return;
-  await torch.autograd.gradgradcheck(fn, inputs);
-});
-
-/** Whether any value is too large for differences. */
-async function tooLarge(tensors: readonly (torch.Tensor | null)[]): Promise<boolean> {
-  for (const tensor of tensors) {
-    const values = tensor ? Array.from(await tensor.read() as ArrayLike<number | bigint>, Number) : [];
-    if (values.some((v) => Math.abs(v) > MAX_VALUE)) return true;
-  }
-  return false;
-}
-
-/** Cotangents of ones. */
-function onesLike(outputs: readonly torch.Tensor[]): torch.Tensor[] {
-  return outputs.filter((out) => out.requiresGrad).map((out) => torch.onesLike(out));
-}
 
 /** Samples whose values are determined, for every recorded dtype. */
 function determined(op: OpCase): RecordedSample[] {
