@@ -23,7 +23,8 @@ const LIMIT: Record<string, number> = { op: 200_000, module: 60_000 };
  */
 const MORE = new RegExp(
   "^op (fft\\.(fft|irfft|rfftn|hfftn|fftshift)|linalg\\.(cond|det|diagonal|eigvals|inv|inv_ex|lu_factor|lu_factor_ex|" +
-    "lu_solve|matrix_power|matrix_rank|pinv|pinv.singular|qr|slogdet|solve|solve_ex|solve_triangular|svd|svdvals))$",
+    "lu_solve|matrix_norm|matrix_power|matrix_rank|norm|pinv|pinv.singular|qr|slogdet|solve|solve_ex|solve_triangular|" +
+    "svd|svdvals|vecdot|vector_norm))$",
 );
 
 if (import.meta.main) {

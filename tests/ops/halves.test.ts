@@ -29,7 +29,7 @@ const BOUND = 0.6;
 const WIDER: readonly (readonly [RegExp, number, string])[] = [
   [/^(exp2?|expm1|sqrt|rsqrt|reciprocal|tan)$/, 3, "the gradient is told from the rounded result, as in PyTorch"],
   [/^(tanh|sigmoid|softmax|nn\.functional\.softmin|log_softmax|logsumexp)$/, 300, "the same, and 1 - y cancels"],
-  [/^(div\.no_rounding_mode|true_divide|__rdiv__|hypot|erfinv|prod|norm|norm\.fro)$/, 300, "the same"],
+  [/^(div\.no_rounding_mode|true_divide|__rdiv__|hypot|erfinv|prod)$/, 300, "the same"],
   [/^(std|var|std_mean|var_mean)/, 70, "the gradient is told from a rounded mean and deviation, as in PyTorch"],
   [
     /^nn\.functional\.(cross_entropy|layer_norm|rms_norm|cosine_similarity|local_response_norm)$/,
@@ -97,7 +97,14 @@ async function faults(op: OpCase, sample: RecordedSample, bound: number): Promis
     const off = error(await numbers(actual), await numbers(exact));
     if (off > bound) out.push(`sample ${sample.i}, ${what}: ${off} units in the last place`);
   };
-  const actual = tensorsIn(await call(op, sample, asHalf)) as unknown as torch.Tensor[];
+  let actual: torch.Tensor[];
+  try {
+    actual = tensorsIn(await call(op, sample, asHalf)) as unknown as torch.Tensor[];
+  } catch (error) {
+    // Norms that need singular values; PyTorch has none of halves either.
+    if (error instanceof torch.DTypeError && error.message.includes("a decomposition needs")) return out;
+    throw error;
+  }
   const exact = tensorsIn(await call(op, sample, asExact)) as unknown as torch.Tensor[];
   for (const [k, x] of exact.entries()) if (x.dtype.isFloatingPoint) await compare(`result ${k}`, actual[k], x);
   if (!sample.grad) return out;

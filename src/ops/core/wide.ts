@@ -18,7 +18,7 @@ export function isHalf(dtype: DType): boolean {
 }
 
 /** A value, or what it would be in float32. */
-function widened<T>(value: T): T {
+export function widened<T>(value: T): T {
   return value instanceof Tensor && isHalf(value.dtype) ? value.to(float32) as T : value;
 }
 

@@ -10,6 +10,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { wrapDim } from "../../base/shape.ts";
 import { type Fn, fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
+import { roundedOnce } from "../core/wide.ts";
 import { checkMatrix, inverseOf } from "./factor_core.ts";
 import { svdOf } from "./svd.ts";
 
@@ -150,7 +151,8 @@ export class VecdotArgs extends OutArgs {
 
 /** Σ conj(x) y along a dimension. */
 export const vecdot: Fn<typeof VecdotArgs> = scopedFn("linalg.vecdot", VecdotArgs, (input, { y, dim, out }) => {
-  return writeOut("linalg.vecdot", out, (input.dtype.isComplex ? input.conj() : input).mul(y).sum(dim));
+  const dot = roundedOnce([input, y], (a, b) => (a.dtype.isComplex ? a.conj() : a).mul(b).sum(dim));
+  return writeOut("linalg.vecdot", out, dot);
 });
 
 /** The parameters of {@linkcode diagonal}. */

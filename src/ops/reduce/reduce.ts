@@ -28,6 +28,7 @@ import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt, unrecorded } from "../core/view_core.ts";
 import { cumprod } from "./scan.ts";
 import { refuseWhere } from "../core/values.ts";
+import { widened } from "../core/wide.ts";
 
 /** The parameters of sums and means. */
 export class SumArgs {
@@ -652,28 +653,42 @@ function normOf(input: Tensor, { p, dim, keepdim, dtype }: NormArgs): Tensor {
 }
 
 function vectorNorm(op: string, x: Tensor, p: number, dims: readonly number[], keepdim: boolean): Tensor {
-  const out = unrecorded(() => scope(() => normForward(op, x, p, dims, keepdim)));
-  return record("NormBackward0", out, [x], [x, out], (grad, [v, result]) => [
-    scope(() => normGradient(restore(grad, v.shape, dims), v, restore(result, v.shape, dims), p, dims)),
-  ]);
+  const real = toReal(x.dtype), type = wide(real);
+  const compute = () => {
+    const out = unrecorded(() => scope(() => normForward(op, x, type, p, dims, keepdim)));
+    record("NormBackward0", out, [x], [x, out], (grad, [v, result]) => [
+      scope(() => {
+        const [g, r] = [restore(grad, v.shape, dims), restore(result, v.shape, dims)];
+        return normGradient(g, widened(v), r, p, dims).to(v.dtype);
+      }),
+    ]);
+    return out.to(real);
+  };
+  // Of halves the norm, which the gradient reads, is float32; what is returned is rounded.
+  return real === type ? compute() : scope(compute);
 }
 
-function normForward(op: string, x: Tensor, p: number, dims: readonly number[], keepdim: boolean): Tensor {
-  const real = toReal(x.dtype);
-  const type = wide(real);
+function normForward(
+  op: string,
+  x: Tensor,
+  type: DType,
+  p: number,
+  dims: readonly number[],
+  keepdim: boolean,
+): Tensor {
   if (Math.abs(p) === Infinity) {
-    if (countOf(x.shape, dims) === 0 && p > 0) return x.newZeros(reducedShape(x.shape, dims, keepdim), { dtype: real });
-    return mapReduce(op, "abs", p > 0 ? "max" : "min", [x], real, dims, keepdim, (v) => v.abs());
+    if (countOf(x.shape, dims) === 0 && p > 0) return x.newZeros(reducedShape(x.shape, dims, keepdim), { dtype: type });
+    return mapReduce(op, "abs", p > 0 ? "max" : "min", [x], type, dims, keepdim, (v) => v.abs());
   }
-  if (p === 0) return mapReduce(op, "truth", "sum", [x], real, dims, keepdim, (v) => v.ne(0));
-  if (p === 1) return mapReduce(op, "abs", "sum", [x], type, dims, keepdim, (v) => v.abs()).to(real);
+  if (p === 0) return mapReduce(op, "truth", "sum", [x], type, dims, keepdim, (v) => v.ne(0));
+  if (p === 1) return mapReduce(op, "abs", "sum", [x], type, dims, keepdim, (v) => v.abs());
   // Squares of float32 do not overflow in float64, where the device has it.
   const held = type === float32 && x.storage.backend.supports(float64) ? float64 : type;
   const total = mapReduce(op, `abs^${p}`, "sum", [x], held, dims, keepdim, (v) => {
     const size = v.abs().to(held === float64 ? "f64" : "f32");
     return p === 2 ? size.mul(size) : size.pow(p);
   });
-  return (p === 2 ? total.sqrt_() : total.pow_(1 / p)).to(real);
+  return (p === 2 ? total.sqrt_() : total.pow_(1 / p)).to(type);
 }
 
 /** After PyTorch's norm_backward; where the norm is zero the gradient is 0. */
