@@ -253,8 +253,8 @@ function checkAnomaly(node: Node, out: (Tensor | null)[]): void {
         }`,
       );
     const bad = grad.isnan().any(), { backend } = grad.storage;
-    // Where reads are asynchronous (WebGPU), the error is thrown by the next read.
-    if (!backend.readSync) backend.failWhere?.(bad, error());
+    // Where reads are asynchronous (WebGPU), reads of the gradient throw.
+    if (!backend.readSync) backend.failWhere?.(bad, error())(grad);
     else if (bad.itemSync()) throw error();
   }
 }

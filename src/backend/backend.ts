@@ -220,8 +220,11 @@ export interface Backend {
    * the storage was not written by a kernel (its version is 0).
    */
   known?(x: Strided): Uint8Array<ArrayBuffer> | null;
-  /** Where the device cannot wait: makes the next read throw `error` if an element of the dense bool `bad` is true. */
-  failWhere?(bad: Strided, error: Error): void;
+  /**
+   * Where the device cannot wait: checks there whether an element of the dense bool `bad` is true. Reads of what is given to
+   * the function that is returned, and of what is computed from it, throw `error` then.
+   */
+  failWhere?(bad: Strided, error: Error): (spoilt: Strided) => void;
   /** Allocator figures. */
   memoryStats(): MemoryStats;
   /** Makes the peak start again from what is live. */

@@ -154,11 +154,12 @@ export const getTotalNorm: Func<typeof TotalNormArgs, Tensor> = func(
           : stack(list.map((t) => t.detach().norm(normType).to({ device: list[0].device })));
         const total = normType === Infinity ? own.max() : own.norm(normType);
         if (errorIfNonfinite) {
-          refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
+          const checked = refuseWhere(total, (x) => x.isfinite().logicalNot(), () => {
             return new ArgumentError(
               `getTotalNorm(): the norm of order ${normType} is not finite; pass errorIfNonfinite: false to go on`,
             );
           });
+          return checked(total);
         }
         return total;
       }));

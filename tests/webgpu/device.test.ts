@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { WebGpuBackend, webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { listAdapters, requestGpu } from "../../src/backend/webgpu/adapters.ts";
-import type { Gpu } from "../../src/backend/webgpu/gpu.ts";
+import type { Gpu, GpuBlock } from "../../src/backend/webgpu/gpu.ts";
 import { prelude } from "../../src/backend/webgpu/kernel_text.ts";
 import { gpuIsOpen, gpuTest } from "./support.ts";
 
@@ -120,7 +120,7 @@ gpuTest("after a loss later ops say so, and the CPU is usable", async () => {
   await gpu.device.lost;
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertThrows(() => backend.alloc(4, torch.float32), torch.DeviceError, "lost");
-  await assertRejects(() => gpu.read(gpu.faults, 0, 16), torch.DeviceError, "lost");
+  await assertRejects(() => gpu.read(block as GpuBlock, 0, 16), torch.DeviceError, "lost");
   backend.free(block);
   assertEquals(await torch.ones([3]).sum().item(), 3);
 });

@@ -9,9 +9,10 @@
  * @module
  */
 
-import { DeviceError, IndexError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
+import { DeviceError, NativeError, OutOfMemoryError } from "../../base/errors.ts";
 import type { Block, MemoryStats } from "../backend.ts";
-import { halfMask, withHalves } from "./halves.ts";
+import { Checks, type Doubt, spreadDoubt } from "./checks.ts";
+import { halfMask, withHalves, writtenMask } from "./halves.ts";
 import { expandParameters, MAX_GROUPS, WINDOW } from "./kernel_text.ts";
 
 /** Bytes of parameters per batch. */
@@ -44,6 +45,8 @@ export interface GpuBlock extends Block {
   live: boolean;
   /** What the host wrote into it, where that is little. */
   known: Uint8Array<ArrayBuffer> | null;
+  /** The late checks that its contents depend on; see `checks.ts`. */
+  doubt: Doubt | null;
 }
 
 /** A compiled kernel. */
@@ -54,6 +57,8 @@ export interface Kernel {
   readonly pipeline: GPUComputePipeline;
   /** How many buffers it has. */
   readonly buffers: number;
+  /** Which of them it writes, a bit each. */
+  readonly written: number;
 }
 
 /** The op that a kernel's key begins with. */
@@ -107,10 +112,8 @@ export class Gpu {
   private readonly stagings: GPUBuffer[] = [];
   private flushing: Promise<void> | null = null;
   private boundPipeline: GPUComputePipeline | null = null;
-  /** Where kernels report indices out of range; looked at when a value is read. */
-  readonly faults: GpuBlock;
-  private readonly errors: ((value: number, size: number) => Error)[] = [];
-  private readonly errorIds = new Map<string, number>();
+  /** What kernels find out about values, such as indices out of range. */
+  readonly checks: Checks = new Checks(this, (bytes) => this.create(bytes));
   private readonly stats: MemoryStats = {
     allocatedBytes: 0,
     peakAllocatedBytes: 0,
@@ -133,8 +136,6 @@ export class Gpu {
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       label: "parameters",
     });
-    this.faults = this.create(256);
-    this.write(this.faults, 0, new Uint32Array(4));
     device.addEventListener("uncapturederror", (event) => {
       const { message } = (event as GPUUncapturedErrorEvent).error;
       event.preventDefault();
@@ -143,30 +144,6 @@ export class Gpu {
     device.lost.then(({ reason, message }) => {
       this.failure ??= new DeviceError(`webgpu: the device was lost (${reason}): ${message}; the CPU remains usable`);
     });
-  }
-
-  /** The number by which a kernel reports a bad index of `op`; see {@linkcode reportFault}. */
-  faultId(op: string): number {
-    return this.errorId(op, (value, size) => {
-      return new IndexError(`${op}(): index out of range: ${value} for a dimension of size ${size}`);
-    });
-  }
-
-  /** The number of an error that kernels may report; `make` gets the two numbers reported with it. Equal keys are one. */
-  errorId(key: string, make: (value: number, size: number) => Error): number {
-    const known = this.errorIds.get(key);
-    if (known !== undefined) return known;
-    const id = this.errors.push(make);
-    this.errorIds.set(key, id);
-    return id;
-  }
-
-  /** Throws what a kernel reported, and clears it. */
-  private checkFault(words: Uint32Array): void {
-    if (words[0] === 0) return;
-    this.write(this.faults, 0, new Uint32Array(4));
-    const [, id, value, size] = words;
-    throw this.errors[id - 1](value | 0, size);
   }
 
   /** Whether the device is lost: it will not come back. */
@@ -231,6 +208,7 @@ export class Gpu {
       batch,
       live: true,
       known: null,
+      doubt: null,
     };
     const { stats } = this;
     stats.allocatedBytes += bytes;
@@ -277,6 +255,7 @@ export class Gpu {
       batch: 0,
       live: false,
       known: null,
+      doubt: null,
     };
   }
 
@@ -335,27 +314,29 @@ export class Gpu {
    *
    * Deno takes at least 10 ms to map a buffer, however many are mapped at once: reads that start in the same turn share one
    * submission and one wait.
+   *
+   * @throws what a check of values found that the contents depend on
    */
   async read(block: GpuBlock, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
     this.check();
     if (bytes === 0) return new ArrayBuffer(0);
-    const small = bytes + 16 <= SMALL_READ;
+    const small = bytes <= SMALL_READ;
     const staging = small && this.stagings.pop() || this.device.createBuffer({
-      size: small ? SMALL_READ : bytes + 16,
+      size: small ? SMALL_READ : bytes,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
       label: "read",
     });
     const encoder = this.open();
     this.endPass();
     encoder.copyBufferToBuffer(block.buffer, byteOffset, staging, 0, bytes);
-    encoder.copyBufferToBuffer(this.faults.buffer, 0, staging, bytes, 16);
     block.batch = this.batch;
+    const doubt = this.checks.ask(block);
     await (this.flushing ??= Promise.resolve().then(() => {
       this.flushing = null;
       this.flush();
     }));
     try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes + 16);
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (cause) {
       await Promise.all(this.scopes);
       // A loss is reported a turn after the commands that it stopped.
@@ -363,15 +344,13 @@ export class Gpu {
       this.check();
       throw new NativeError("read(): the buffer could not be mapped", -1, { cause });
     }
-    const mapped = staging.getMappedRange(0, bytes + 16);
-    const out = mapped.slice(0, bytes);
-    const fault = new Uint32Array(mapped.slice(bytes, bytes + 16));
+    const out = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     if (small) this.stagings.push(staging);
     else staging.destroy();
     if (this.scopes.size > 0) await Promise.all(this.scopes);
     this.check();
-    this.checkFault(fault);
+    await this.checks.outcome(doubt);
     return out;
   }
 
@@ -392,11 +371,12 @@ export class Gpu {
     if (this.encoder === null) return;
     this.endPass();
     if (this.used > 0) this.device.queue.writeBuffer(this.parameters, 0, this.staging, 0, this.used / 4);
-    const { encoder } = this, ran = this.ran.slice(0, this.dispatches);
+    const { encoder } = this, submitted = this.checks.copy(encoder), ran = this.ran.slice(0, this.dispatches);
     this.guarded("validation", () => this.device.queue.submit([encoder.finish()]), (message) => {
       const ops = [...new Set(ran.map((kernel) => `${opOf(kernel.key)}()`))].join(", ");
       return new NativeError(`${ops}: webgpu refused commands: ${message}`, -1);
     });
+    submitted();
     this.stats.collectable! += 3; // an encoder, a pass and what they recorded
     this.encoder = null;
     this.used = 0;
@@ -441,13 +421,13 @@ export class Gpu {
     const key = mask === 0 ? name : `${name} halves ${mask}`;
     const known = this.kernels.get(key);
     if (known !== undefined) return known;
-    const text = withHalves(expandParameters(code()), mask);
+    const whole = expandParameters(code()), text = withHalves(whole, mask);
     const layout = this.layout(buffers)[1];
     const pipeline = this.guarded("validation", () => {
       const module = this.device.createShaderModule({ code: text, label: key });
       return this.device.createComputePipeline({ label: key, layout, compute: { module, entryPoint: "main" } });
     }, (message) => new NativeError(`${opOf(key)}(): webgpu refused its kernel "${key}": ${message}`, -1));
-    const kernel = { key, pipeline, buffers };
+    const kernel = { key, pipeline, buffers, written: writtenMask(whole) };
     this.kernels.set(key, kernel);
     return kernel;
   }
@@ -560,6 +540,7 @@ export class Gpu {
     pass.setBindGroup(0, this.group(blocks), this.dynamicOffset, 0, 1);
     pass.dispatchWorkgroups(x, y, z);
     for (let i = 0; i < blocks.length; i++) blocks[i].batch = this.batch;
+    if (this.checks.any) spreadDoubt(blocks, kernel.written);
     this.ran[this.dispatches++] = kernel;
   }
 

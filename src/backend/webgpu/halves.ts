@@ -28,6 +28,17 @@ function closing(code: string, open: number): number {
   throw new NativeError(`webgpu: internal: a bracket is not closed: ${code.slice(open, open + 80)}`, -1);
 }
 
+/** Which buffers a kernel writes, a bit each: those with an assignment to `bN[…]`, or to a component of it. */
+export function writtenMask(code: string): number {
+  const access = /\bb(\d+)\[/g, assignment = /(\.[xyzw])?\s*[-+*\/|&^]?=(?!=)/y;
+  let mask = 0;
+  for (let found = access.exec(code); found !== null; found = access.exec(code)) {
+    assignment.lastIndex = closing(code, access.lastIndex - 1) + 1;
+    if (assignment.test(code)) mask |= 1 << Number(found[1]);
+  }
+  return mask;
+}
+
 /** Accesses `bN[…]` of the chosen buffers as calls, or as conversions where one component is written. */
 function rewritten(code: string, mask: number): string {
   const access = /\bb(\d+)\[/g, assignment = /(\.[xyzw])?\s*=(?!=)\s*([^;]*);/y;

@@ -2,7 +2,7 @@
  * Gather, scatter and their relatives on the GPU.
  *
  * Writes are deterministic: a thread owns one line of the output along the indexed dimension and applies its updates in
- * order, so no atomics are needed. Indices out of range are reported through the fault buffer and thrown at the next read.
+ * order, so no atomics are needed. Indices out of range are reported by late checks (`checks.ts`).
  *
  * @module
  */
@@ -10,6 +10,7 @@
 import { numelOf } from "../../base/shape.ts";
 import type { ScatterMode, Strided } from "../backend.ts";
 import type { Gpu } from "./gpu.ts";
+import { addDoubt } from "./checks.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "./kernel_text.ts";
 import { checkDtype, load, offsets, Operands, ROUNDING, wgslType, word } from "./operands.ts";
 
@@ -46,29 +47,33 @@ function keyOf(name: string, xs: readonly Strided[], operands: Operands, more: s
   return `${name} ${xs.map((x) => x.dtype.name + operands.slot(x)).join(" ")} ${xs[0].shape.length} ${more}`;
 }
 
-/** Adds the fault buffer; returns its slot and the parameter of the op's number. */
+/** Begins a check of indices; returns the slot of its reports and the parameter of its word. */
 function faultSlot(gpu: Gpu, operands: Operands, op: string): readonly [number, number] {
-  const id = operands.push(gpu.faultId(op));
-  operands.blocks.push(gpu.faults);
-  return [operands.blocks.length - 1, id];
+  const [reports, word] = gpu.checks.beginIndex(op);
+  const id = operands.push(word);
+  return [operands.slotOf(reports), id];
 }
 
-/** Reports `error` where an element of dense `bad` is true. */
-export function failWhere(gpu: Gpu, bad: Strided, error: Error): void {
+/** Reports `error` where an element of dense `bad` is true; returns what makes a tensor depend on that. */
+export function failWhere(gpu: Gpu, bad: Strided, error: Error): (spoilt: Strided) => void {
   const count = numelOf(bad.shape);
-  if (count === 0) return;
-  const operands = new Operands([count, bad.offset, gpu.errorId(`${error.name} ${error.message}`, () => error)]);
-  operands.blocks.push(gpu.faults);
+  const [reports, word] = gpu.checks.begin(`${error.name} ${error.message}`, () => error);
+  const operands = new Operands([count, bad.offset, word]);
+  operands.blocks.push(reports);
   const slot = operands.slot(bad);
-  gpu.dispatch(
-    "failWhere",
-    () =>
-      `${prelude(2)}${MAIN_1D}  if (${load(slot, bad.dtype, "p(1u) + i")}) { ${reportFault(0, 2, "0u", "0u")} }
+  if (count > 0) {
+    gpu.dispatch(
+      "failWhere",
+      () =>
+        `${prelude(2)}${MAIN_1D}  if (${load(slot, bad.dtype, "p(1u) + i")}) { ${reportFault(0, 2, "0u", "0u")} }
 }`,
-    operands.blocks,
-    operands.parameters,
-    groups1d(count),
-  );
+      operands.blocks,
+      operands.parameters,
+      groups1d(count),
+    );
+  }
+  const { doubt } = reports;
+  return (spoilt) => addDoubt(spoilt, doubt);
 }
 
 /** `out[i][j] = x[i][index[i][j]]` along `dim`. */

@@ -40,7 +40,9 @@ export function expandParameters(code: string): string {
 
 /** A statement that reports the error whose number is parameter `id`, with two numbers (an index and a dimension's size). */
 export function reportFault(slot: number, id: number, value: string, size: string): string {
-  return `b${slot}[1] = p(${id}u); b${slot}[2] = bitcast<u32>(${value}); b${slot}[3] = ${size}; b${slot}[0] = 1u;`;
+  const b = `b${slot}`;
+  return `let place = (p(${id}u) & 31u) * 4u; if (${b}[place] == 0u) { ${b}[place + 1u] = p(${id}u) >> 5u; ` +
+    `${b}[place + 2u] = bitcast<u32>(${value}); ${b}[place + 3u] = ${size}; ${b}[place] = 1u; }`;
 }
 
 /** A workgroup's number `group` in a grid of {@linkcode Gpu.dispatchGrid}. */

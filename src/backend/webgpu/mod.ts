@@ -102,6 +102,7 @@ export class WebGpuBackend implements Backend {
     const size = block.half ? 2 : x.dtype.isComplex ? 8 : 4;
     // What is known is known of the whole memory: a write of a part leaves nothing known.
     const whole = x.offset === 0 && numelOf(x.shape) * size === block.requested;
+    if (whole) block.doubt = null;
     block.known = whole && bytes.length <= KNOWN ? bytes.slice() : null;
     if (block.half) writeHalves(this.gpu, block, x.offset, bytes);
     else this.gpu.write(block, x.offset * size, toWords(bytes, x.dtype));
@@ -126,8 +127,8 @@ export class WebGpuBackend implements Backend {
     }
     return out;
   }
-  failWhere(bad: Strided, error: Error): void {
-    indexing.failWhere(this.gpu, bad, error);
+  failWhere(bad: Strided, error: Error): (spoilt: Strided) => void {
+    return indexing.failWhere(this.gpu, bad, error);
   }
   memoryStats(): MemoryStats {
     return this.gpu.memoryStats();

@@ -14,6 +14,7 @@ import type { Program } from "../../expr/program.ts";
 import { wgslElement } from "../../expr/wgsl.ts";
 import type { Strided } from "../backend.ts";
 import { collapse, stridesIn } from "../layout.ts";
+import { endDoubt } from "./checks.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "./kernel_text.ts";
 import { checkDtype, load, offsets, Operands, ROUNDING, valueOf, word } from "./operands.ts";
@@ -46,6 +47,7 @@ export function pointwise(
   scalars: readonly (number | bigint)[],
   outputs: readonly Strided[],
 ): void {
+  if (gpu.checks.any) endDoubt(outputs, inputs);
   if (flat(gpu, program, inputs, scalars, outputs)) return;
   const all = [...inputs, ...outputs];
   for (const x of all) checkDtype("pointwise", x.dtype);

@@ -36,9 +36,10 @@ function load(gpu: Gpu, op: string, x: Strided, a: GpuBlock, v: GpuBlock, s: Siz
   const { batches, rows, columns, tall, k, wide } = s;
   const count = batches * k * (tall + k);
   const error = () => new ArgumentError(`${op}(): the matrix holds elements that are not finite`);
-  const operands = new Operands([count, rows, columns, tall, k, x.offset, gpu.errorId(`svd ${op}`, error)]);
+  const [reports, word] = gpu.checks.begin(`svd ${op}`, error);
+  const operands = new Operands([count, rows, columns, tall, k, x.offset, word]);
   operands.slot(x);
-  operands.blocks.push(a, v, gpu.faults);
+  operands.blocks.push(a, v, reports);
   gpu.dispatch(
     `svd load ${wide}`,
     () =>
@@ -182,7 +183,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   );
 }
 
-/** The thin decomposition of dense float32 matrices; elements that are not finite are an error at the next read. */
+/** The thin decomposition of dense float32 matrices; elements that are not finite are an error at reads of the results. */
 export function svd(gpu: Gpu, op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
   const [rows, columns] = x.shape.slice(-2), batches = numelOf(x.shape.slice(0, -2));
   const wide = columns > rows, tall = Math.max(rows, columns), k = Math.min(rows, columns);

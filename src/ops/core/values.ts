@@ -2,7 +2,7 @@
  * What an op needs to know of a tensor's values: arguments that decide shapes, and checks.
  *
  * A device that can wait is read. One that cannot (WebGPU) still knows small tensors that came from the host as they are;
- * of others it checks values on the device, and the error shows at the next read.
+ * of others it checks values on the device, and reads of the op's result throw the error.
  *
  * @module
  */
@@ -46,18 +46,30 @@ export function neededValues(op: string, what: string, x: Tensor): number[] {
   );
 }
 
+/** Makes a tensor depend on a check: reading it throws the error, if there is one. Returns the tensor. */
+export type Refusal = (result: Tensor) => Tensor;
+
+/** Where no check is needed. */
+export const NO_REFUSAL: Refusal = (result) => result;
+
 /**
- * Throws `error` if any element of `bad()` is true: at once where the device can wait, else at the next read of a value
- * from it.
+ * Throws `error` if any element of `bad()` is true: at once where the device can wait, else at reads of what the function
+ * that is returned is given, the op's result, and of what is computed from it.
  */
-export function refuseWhere(x: Tensor, bad: (x: Tensor) => Tensor, error: () => Error): void {
+export function refuseWhere(x: Tensor, bad: (x: Tensor) => Tensor, error: () => Error): Refusal {
   const { backend } = x.storage;
-  unrecorded(() =>
+  return unrecorded(() =>
     scope(() => {
       const found = bad(x.detach()).any();
       if (backend.readSync) {
         if (backend.readSync(found)[0] !== 0) throw error();
-      } else backend.failWhere?.(found, error());
+        return NO_REFUSAL;
+      }
+      const spoil = backend.failWhere?.(found, error());
+      return (result: Tensor) => {
+        spoil?.(result);
+        return result;
+      };
     })
   );
 }

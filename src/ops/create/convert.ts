@@ -40,7 +40,6 @@ import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
 import { emptyOn, emptyWithStrides } from "../../tensor/create.ts";
 import { decode, elementOf } from "../../tensor/encode.ts";
 import { denseOrder, reordered } from "../../tensor/layout.ts";
-import { scope } from "../../tensor/scope.ts";
 import { yieldToFinalizers } from "../../tensor/pressure.ts";
 import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
@@ -57,6 +56,7 @@ import {
   spreadOp,
 } from "../core/op.ts";
 import { sumTo } from "../core/sum_to.ts";
+import { NO_REFUSAL, type Refusal, refuseWhere } from "../core/values.ts";
 
 const identities = new Map<number, Kernel>();
 
@@ -82,28 +82,27 @@ function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "pre
   const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
   const kernel = identity(x.dtype, dtype);
   const a = { op, node, kernel, operands: [x], scalars: [], shape: x.shape };
-  if (dtype !== x.dtype && x.storage.backend.failWhere) checkHeld(op, x, dtype);
-  if (format === "preserve_format") return applyKernel(a);
+  const checked = checkHeld(op, x, dtype);
+  if (format === "preserve_format") return checked(applyKernel(a));
   const strides = format === "contiguous_format" ? contiguousStrides(x.shape) : channelsLastStrides(x.shape);
   const out = emptyWithStrides(op, x.shape, strides, dtype, x);
   runInto(a, out);
+  checked(out);
   const from = x.dtype;
   return record(node, out, [x], [], (grad) => [grad.to(from)]);
 }
 
-/** Where 64 bits are held in 32: makes a read throw if a value changes its sign, as uint32 to int64 and -1 to uint64 do. */
-function checkHeld(op: string, x: Tensor, dtype: DType): void {
+/** Where 64 bits are held in 32: refuses values that would change their sign, as uint32 to int64 and -1 to uint64 do. */
+function checkHeld(op: string, x: Tensor, dtype: DType): Refusal {
+  if (dtype === x.dtype || x.storage.backend.failWhere === undefined) return NO_REFUSAL;
   const from = isUnsigned(x.dtype), { kind, itemsize } = x.dtype;
-  if (!dtype.isInteger || dtype.itemsize < 8 || from === isUnsigned(dtype) || (from && itemsize < 4)) return;
-  if (kind === "bool" || kind === "complex") return;
+  if (!dtype.isInteger || dtype.itemsize < 8 || from === isUnsigned(dtype) || (from && itemsize < 4)) return NO_REFUSAL;
+  if (kind === "bool" || kind === "complex") return NO_REFUSAL;
   const error = () =>
     new DTypeError(
       `${op}(): a value does not fit the 32 bits in which ${x.device} holds ${dtype.name}; use await x.cpu()`,
     );
-  scope(() => {
-    const values = x.detach();
-    x.storage.backend.failWhere!((from ? values.bitwiseAnd(2 ** 31).ne(0) : values.lt(0)).any(), error());
-  });
+  return refuseWhere(x, (values) => from ? values.bitwiseAnd(2 ** 31).ne(0) : values.lt(0), error);
 }
 
 /** The parameters of {@linkcode to} by name. */
@@ -315,8 +314,9 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
   const here = src.device === self.device ? src : movedTo(src.detach(), self, self.dtype);
   const source = overlaps(here, self) ? clone(here.detach()) : here;
   const kernel = identity(source.dtype, self.dtype);
-  if (source.dtype !== self.dtype && self.storage.backend.failWhere) checkHeld("copy_", source, self.dtype);
+  const checked = checkHeld("copy_", source, self.dtype);
   runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
+  checked(self);
   self.storage.version++;
   const { shape, dtype } = src;
   return recordInPlace("CopyBackwards", self, [self, src], [], (grad, _saved, needs) => [

@@ -33,7 +33,7 @@ import { checkSizeList, deviceOf, TensorArgs, type TensorOptions } from "./creat
 import { writeOut } from "../core/define.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { byParts, drawKind, type Filling, fillRandom, generatorOf, integersBetween, wordsOf } from "./random_core.ts";
-import { refuseWhere } from "../core/values.ts";
+import { NO_REFUSAL, type Refusal, refuseWhere } from "../core/values.ts";
 
 /** What every random creation op takes by name. */
 export class RandomArgs extends TensorArgs {
@@ -295,7 +295,7 @@ export const randperm: Func<typeof RandpermArgs, Tensor> = func("randperm", Rand
 /** A tensor's or a number's value in the formula of {@linkcode normal}. */
 export type Moment = Tensor | number;
 
-function checkMoments(mean: Moment, std: Moment): void {
+function checkMoments(mean: Moment, std: Moment): Refusal {
   for (const m of [mean, std]) {
     if (m instanceof Tensor) {
       checkAlive("normal", m);
@@ -307,8 +307,11 @@ function checkMoments(mean: Moment, std: Moment): void {
     }
   }
   if (std instanceof Tensor) {
-    refuseWhere(std, (s) => s.lt(0), () => new ArgumentError("normal(): std must not be negative: it is in places"));
-  } else if ((std as number) < 0) throw new ArgumentError(`normal(): std must not be negative: ${describe(std)}`);
+    const error = () => new ArgumentError("normal(): std must not be negative: it is in places");
+    return refuseWhere(std, (s) => s.lt(0), error);
+  }
+  if (std < 0) throw new ArgumentError(`normal(): std must not be negative: ${describe(std)}`);
+  return NO_REFUSAL;
 }
 
 /** The parameters of {@linkcode normal}. */
@@ -333,7 +336,7 @@ export class NormalArgs extends RandomArgs {
  */
 export const normal: Func<typeof NormalArgs, Tensor> = func("normal", NormalArgs, (options) => {
   const { mean, std, size } = options;
-  checkMoments(mean, std);
+  const checked = checkMoments(mean, std);
   const tensors = [mean, std].filter((m) => m instanceof Tensor);
   if (tensors.length === 0 && !size) {
     throw new ArgumentError("normal(): missing argument: size, since mean and std are numbers");
@@ -349,7 +352,7 @@ export const normal: Func<typeof NormalArgs, Tensor> = func("normal", NormalArgs
   const result = drawnNormal(shape, dtype, mean, std, tensors.length > 0 ? likeInput(tensors[0], options) : options);
   record(
     "NormalBackward0",
-    result,
+    checked(result),
     [mean, std].map((m) => m instanceof Tensor ? m : null),
     [],
     (grad) => [mean, std].map((m) => m instanceof Tensor ? grad.newZeros(m.shape).to(m.dtype) : null),

@@ -18,7 +18,7 @@ import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, writeOut } from "../core/define.ts";
-import { hostValues, refuseWhere } from "../core/values.ts";
+import { hostValues, NO_REFUSAL, type Refusal, refuseWhere } from "../core/values.ts";
 import { sliceAt } from "../core/view_core.ts";
 import { byParts, drawKind, type Filling, fillRandom, generatorOf, integersBetween, wordsOf } from "./random_core.ts";
 
@@ -250,7 +250,7 @@ export const random_: Op<typeof RandomFillArgs> = op("random_", RandomFillArgs, 
 
 // ---------------------------------------------------------------- probabilities given as tensors
 
-function checkProbabilities(op: string, p: Tensor): void {
+function checkProbabilities(op: string, p: Tensor): Refusal {
   const values = hostValues(p) as ArrayLike<number> | null;
   if (values === null) {
     const outside = (x: Tensor) => x.ge(0).logicalAnd(x.le(1)).logicalNot();
@@ -261,6 +261,7 @@ function checkProbabilities(op: string, p: Tensor): void {
       throw new ArgumentError(`${op}(): probabilities must be in [0, 1]: ${values[i]}`);
     }
   }
+  return NO_REFUSAL;
 }
 
 /** Zeros and ones in `out`, the latter with the probability that `p` (a tensor or a number) gives. */
@@ -301,19 +302,21 @@ export const bernoulli: Op<typeof BernoulliArgs> = op("bernoulli", BernoulliArgs
     checkTensor("bernoulli", "out", out);
     checkNoOverlap("bernoulli", out);
   }
-  checkChance("bernoulli", p ?? input);
+  const checked = checkChance("bernoulli", p ?? input);
   const result = emptyLikeDevice("bernoulli", input.shape, input.dtype, input);
   fillBernoulli("bernoulli", result, p ?? input, generatorOf("bernoulli", generator));
-  record("BernoulliBackward0", result, [input], [], (grad) => [grad.newZeros(grad.shape)]);
+  record("BernoulliBackward0", checked(result), [input], [], (grad) => [grad.newZeros(grad.shape)]);
   return writeOut("bernoulli", out, result);
 });
 
-function checkChance(op: string, p: number | Tensor): void {
+function checkChance(op: string, p: number | Tensor): Refusal {
   if (p instanceof Tensor) {
     checkAlive(op, p);
     needFloating(op, p.dtype);
-    checkProbabilities(op, p);
-  } else if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${describe(p)}`);
+    return checkProbabilities(op, p);
+  }
+  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${op}(): p must be in [0, 1]: ${describe(p)}`);
+  return NO_REFUSAL;
 }
 
 /** The parameters of {@linkcode bernoulli_}. */
@@ -333,13 +336,14 @@ export const bernoulli_: Op<typeof BernoulliFillArgs> = op(
   (self, { p, generator }) => {
     checkAlive("bernoulli_", self);
     if (self.dtype.isComplex) throw new DTypeError(`bernoulli_(): not defined for ${self.dtype}`);
-    checkChance("bernoulli_", p);
+    const checked = checkChance("bernoulli_", p);
     if (p instanceof Tensor && !sameShape(broadcastShapes("bernoulli_", p.shape, self.shape), self.shape)) {
       throw new ShapeError(`bernoulli_(): p of shape ${show(p.shape)} does not broadcast to ${show(self.shape)}`);
     }
     checkInPlace("bernoulli_", self);
     checkNoOverlap("bernoulli_", self);
     fillBernoulli("bernoulli_", self, p, generatorOf("bernoulli_", generator));
+    checked(self);
     self.storage.version++;
     return recordInPlace("BernoulliBackward0", self, [self], [], (grad) => [grad.newZeros(grad.shape)]);
   },
@@ -359,7 +363,7 @@ export class MultinomialArgs extends OutArgs {
   }
 }
 
-function checkWeights(input: Tensor, numSamples: number, replacement: boolean): void {
+function checkWeights(input: Tensor, numSamples: number, replacement: boolean): Refusal {
   needFloating("multinomial", input.dtype);
   if (input.ndim < 1 || input.ndim > 2) {
     throw new ShapeError(`multinomial(): the weights must have 1 or 2 dimensions: ${show(input.shape)}`);
@@ -377,9 +381,13 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
   if (values === null) {
     const unfit = (x: Tensor) => x.ge(0).logicalAnd(x.lt(Infinity)).logicalNot();
     const empty = (x: Tensor) => x.sum(-1).eq(0);
-    refuseWhere(input, unfit, () => new ArgumentError("multinomial(): weights must be finite and not negative"));
-    refuseWhere(input, empty, () => new ArgumentError("multinomial(): the weights of a row sum to zero"));
-    return;
+    const fit = refuseWhere(
+      input,
+      unfit,
+      () => new ArgumentError("multinomial(): weights must be finite and not negative"),
+    );
+    const full = refuseWhere(input, empty, () => new ArgumentError("multinomial(): the weights of a row sum to zero"));
+    return (result) => full(fit(result));
   }
   for (let i = 0, sum = 0; i < values.length; i++) {
     if (!(values[i] >= 0 && values[i] < Infinity)) {
@@ -390,13 +398,14 @@ function checkWeights(input: Tensor, numSamples: number, replacement: boolean): 
       throw new ArgumentError(`multinomial(): the weights of a row sum to zero: row ${Math.floor(i / categories)}`);
     }
   }
+  return NO_REFUSAL;
 }
 
 /**
  * Indices drawn from each row with the weights that the row holds (they need not sum to one).
  *
- * On WebGPU: weights that were computed there are checked there, and the error shows at the next read of a value; so it is
- * with `bernoulli`, `normal` and every other check of values.
+ * On WebGPU: weights that were computed there are checked there, and reads of the result throw; so it is with `bernoulli`,
+ * `normal` and every other check of values.
  *
  * Shape: `[categories]` or `[rows, categories]` gives `[numSamples]` or `[rows, numSamples]`, int64.
  * @param input the weights: finite, not negative, not all zero in a row
@@ -407,11 +416,11 @@ export const multinomial: Op<typeof MultinomialArgs> = op(
   MultinomialArgs,
   (input, { numSamples, replacement, generator, out }) => {
     checkAlive("multinomial", input);
-    checkWeights(input, numSamples, replacement);
+    const checked = checkWeights(input, numSamples, replacement);
     if (out && out.dtype !== int64) throw new DTypeError(`multinomial(): out must be int64: ${out.dtype}`);
     const draw = replacement ? drawWithReplacement : drawWithoutReplacement;
     const result = draw(input.detach(), numSamples, generatorOf("multinomial", generator));
-    return writeOut("multinomial", out, result);
+    return writeOut("multinomial", out, checked(result));
   },
 );
 

@@ -76,9 +76,9 @@ function lengthsOf(op: string, name: string, value: Lengths, device: Tensor["dev
     if (value.dtype.kind !== "integer") throw error(`: ${value.dtype}`);
     const tensor = value.detach().reshape(-1).to({ device, dtype: int64 });
     const values = hostValues(value);
-    if (values === null) refuseWhere(tensor, (n) => n.lt(0), () => error(""));
-    else return { tensor, list: checked(Array.from(values as ArrayLike<number | bigint>, Number)) };
-    return { tensor, list: null };
+    if (values !== null) return { tensor, list: checked(Array.from(values as ArrayLike<number | bigint>, Number)) };
+    // The caller's tensor is as it was: a copy of it depends on the checks.
+    return { tensor: refuseWhere(tensor, (n) => n.lt(0), () => error(""))(tensor.clone()), list: null };
   }
   if (typeof value !== "number" && !Array.isArray(value)) throw error(`: ${describe(value)}`);
   const list = checked(typeof value === "number" ? [value] : value.map(Number));
@@ -132,7 +132,7 @@ function check(x: Tensor, inputs: KnownLengths, labels: KnownLengths, blank: num
     );
   }
   const long = (found: string) => new ShapeError(`ctcLoss(): an input is longer than the sequence of ${time}${found}`);
-  if (inputs.list === null) refuseWhere(inputs.tensor, (n) => n.gt(time), () => long(""));
+  if (inputs.list === null) refuseWhere(inputs.tensor, (n) => n.gt(time), () => long(""))(inputs.tensor);
   else if (inputs.list.some((n) => n > time)) throw long(`: ${show(inputs.list)}`);
   if (!(Number.isInteger(blank) && blank >= 0 && blank < classes)) {
     throw new ArgumentError(`ctcLoss(): blank must be a class from 0 to ${classes - 1}: ${describe(blank)}`);
@@ -146,14 +146,14 @@ function padTargets(targets: Tensor, labels: KnownLengths): Tensor {
   if (whole.ndim === 2) {
     const width = whole.shape[1];
     const long = (found: string) => new ShapeError(`ctcLoss(): a target is longer than ${width}${found}`);
-    if (list === null) refuseWhere(labels.tensor, (n) => n.gt(width), () => long(""));
+    if (list === null) refuseWhere(labels.tensor, (n) => n.gt(width), () => long(""))(labels.tensor);
     else if (list.some((n) => n > width)) throw long(`: ${show(list)}`);
     return list === null ? whole : whole.narrow(1, 0, Math.max(0, ...list));
   }
   const flat = whole.reshape(-1), count = flat.numel();
   const wrong = (found: string) =>
     new ShapeError(`ctcLoss(): targets must have the sum of their lengths: ${count}${found}`);
-  if (list === null) refuseWhere(labels.tensor, (n) => n.sum().ne(count), () => wrong(""));
+  if (list === null) refuseWhere(labels.tensor, (n) => n.sum().ne(count), () => wrong(""))(labels.tensor);
   else {
     const total = list.reduce((sum, n) => sum + n, 0);
     if (count !== total && (list.length > 1 || total > count)) throw wrong(` != ${total}`);

@@ -445,8 +445,9 @@ export const gaussianNllLoss: LossFn<typeof GaussianNllLossArgs> = lossFn(
         }
         v = v.unsqueeze(-1);
       }
-      refuseWhere(v, (x) => x.lt(0), () => new ArgumentError("gaussianNllLoss(): var has negative entries"));
-      return gaussian([input, target, v], [eps, full ? 0.5 * Math.log(2 * Math.PI) : 0], reduction);
+      const error = () => new ArgumentError("gaussianNllLoss(): var has negative entries");
+      const checked = refuseWhere(v, (x) => x.lt(0), error);
+      return checked(gaussian([input, target, v], [eps, full ? 0.5 * Math.log(2 * Math.PI) : 0], reduction));
     }),
 );
 

@@ -82,7 +82,7 @@ function checkSum(x: Tensor, out: Tensor, dims: readonly number[], keepdim: bool
     const near = mapReduce("sum", "sum", "sum", [x], float32, dims, keepdim, (v) => v);
     // A sum that wrapped around is off by a multiple of 2^32.
     return sum.to(float32).sub(near).abs().gt(2 ** 30);
-  }, error);
+  }, error)(out);
 }
 
 const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
