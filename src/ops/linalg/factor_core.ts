@@ -44,6 +44,7 @@ function copyOf(op: string, x: Tensor): Tensor {
 /** Runs a factorization in place and gives how it ended, int32 by matrix. */
 function run(op: string, kind: FactorKind, a: Tensor, b: Tensor | null, flags = 0): Tensor {
   const { backend } = a.storage;
+  if (b !== null) checkOperands(op, [a, b]);
   if (!backend.factor) throw new DeviceError(`${op}(): ${a.device} has no factorizations; use x.to("cpu")`);
   const info = a.newZeros(a.shape.slice(0, -2), { dtype: int32 });
   backend.factor(kind, a, b, info, flags);
