@@ -254,7 +254,6 @@ export {
   min,
   nanmean,
   nansum,
-  norm,
   prod,
   std,
   stdMean,
@@ -262,6 +261,7 @@ export {
   var,
   varMean,
 } from "./src/ops/reduce/reduce.ts";
+export { norm } from "./src/ops/reduce/norm.ts";
 export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./src/ops/reduce/scan.ts";
 export {
   argwhere,

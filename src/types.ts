@@ -222,7 +222,6 @@ export type {
   MaxCalls,
   MaxOp,
   MaxOtherArgs,
-  NormArgs,
   ProdArgs,
   SumArgs,
   VarArgs,
@@ -230,6 +229,7 @@ export type {
   VarFn,
   VarOp,
 } from "./ops/reduce/reduce.ts";
+export type { NormArgs } from "./ops/reduce/norm.ts";
 export type { Dims } from "./ops/core/reduce_core.ts";
 export type { BernoulliArgs, MultinomialArgs } from "./ops/create/sampling.ts";
 export type { ScaledMmArgs, ScalingRecipe } from "./ops/linalg/scaled_mm.ts";

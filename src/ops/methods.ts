@@ -32,6 +32,7 @@ import * as masked from "./index/masked.ts";
 import * as scatterReduce from "./index/scatter_reduce.ts";
 import * as sort from "./reduce/sort.ts";
 import * as unique from "./reduce/unique.ts";
+import * as norm from "./reduce/norm.ts";
 import * as reduce from "./reduce/reduce.ts";
 import * as scan from "./reduce/scan.ts";
 import * as join from "./shape/join.ts";
@@ -54,6 +55,7 @@ const FAMILIES = [
   join,
   masked,
   matmul,
+  norm,
   reduce,
   sampling,
   scan,

@@ -15,10 +15,11 @@ import { checkArray, checkFunction } from "../base/checks.ts";
 import { type Args, call, isPlainObject, NoArgs } from "../base/call.ts";
 import { inspectKey } from "../base/platform.ts";
 import { float32 } from "../base/dtype.ts";
-import { ArgumentError, describe, nameCall } from "../base/errors.ts";
+import { ArgumentError, describe, DeviceError, nameCall } from "../base/errors.ts";
 import { setGrad } from "../autograd/meta.ts";
 import { enableGrad, withGrad } from "../autograd/mode.ts";
 import { removable, type RemovableHandle } from "../autograd/node.ts";
+import { copiesAtOnce } from "../ops/create/convert.ts";
 import { tensor as makeTensor } from "../ops/create/creation.ts";
 import { batched } from "../ops/core/fused.ts";
 import { zeroEach } from "../ops/core/grads.ts";
@@ -413,7 +414,8 @@ export abstract class Optimizer<O = Record<string, unknown>> {
   }
 
   /**
-   * Restores a state dict made here or by PyTorch. Its tensors are copied to the parameters' device and dtype.
+   * Restores a state dict made here or by PyTorch. Its tensors are copied to the parameters' device and dtype; from a device
+   * that is read asynchronously (WebGPU) to another, await `torch.utils.sendToDevice(state, device)` first.
    *
    * @param saved a state dict of the same kind of optimizer with the same groups
    * @throws {ArgumentError} if the groups differ in number or size
@@ -439,8 +441,10 @@ export abstract class Optimizer<O = Record<string, unknown>> {
     groups.forEach((group, i) =>
       group.params.forEach((id, k) => params.set(String(id), this.paramGroups[i].params[k]))
     );
+    const states = Object.entries(saved.state ?? {});
+    for (const [id, own] of states) checkPlaces(op, own, params.get(id));
     this.state = new Map();
-    for (const [id, own] of Object.entries(saved.state ?? {})) {
+    for (const [id, own] of states) {
       const param = params.get(id);
       if (param !== undefined) this.state.set(param, this.#unpack(param, own));
     }
@@ -568,5 +572,16 @@ export function checkRanges(op: string, options: object): void {
         );
       }
     });
+  }
+}
+
+/** Refuses state that would have to be read asynchronously. */
+function checkPlaces(op: string, state: ParamState, param: Tensor | undefined): void {
+  for (const [key, value] of Object.entries(state)) {
+    if (param === undefined || !(value instanceof Tensor) || copiesAtOnce(value, param.device)) continue;
+    throw new DeviceError(
+      `${op}(): ${key} is on ${value.device}, which is read asynchronously, and the parameter on ${param.device}; load ` +
+        `await torch.utils.sendToDevice(state, "${param.device}")`,
+    );
   }
 }

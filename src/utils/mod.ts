@@ -7,3 +7,4 @@
 import "../ops/attach.ts";
 export * as data from "../data/mod.ts";
 export * as metrics from "./metrics.ts";
+export { sendToDevice, SendToDeviceArgs } from "./send.ts";

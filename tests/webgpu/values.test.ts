@@ -54,6 +54,31 @@ gpuTest("weights that came from the host are checked at once", () => {
   assertThrows(() => torch.multinomial(torch.tensor([1, -1], { device }), 1), torch.ArgumentError, "-1");
 });
 
+gpuTest(
+  "a mask with an index or values for each element writes what it does on the CPU, and other numbers of them are refused",
+  async () => {
+    const write = async (where: string, ...index: (torch.Tensor | torch.Slice | number)[]) => {
+      const x = torch.zeros([3, 4], { device: where }), value = index.pop() as torch.Tensor | number;
+      const here = (v: torch.Tensor | torch.Slice | number) => v instanceof torch.Tensor ? v.to(where) : v;
+      return await x.setAt(...index.map(here), here(value) as torch.Tensor).tolist();
+    };
+    const mask = torch.tensor([true, false, true]), places = torch.tensor([1n, 2n]), all = torch.ones([3, 4]).gt(0);
+    const cases: (torch.Tensor | torch.Slice | number)[][] = [
+      [mask, places, 1],
+      [mask, places, torch.tensor([5, 6])],
+      [mask, torch.tensor([[3, 4, 5, 6], [7, 8, 9, 1]])],
+      [mask, 2, torch.tensor([5, 6])],
+      [torch.slice(0, 3), torch.tensor([true, false, true, false]), torch.tensor([5, 6])],
+      [all, torch.arange(12)],
+    ];
+    for (const index of cases) assertEquals(await write(device, ...index), await write("cpu", ...index));
+    for (const wrong of [[mask, torch.tensor([0n, 1n, 2n]), 1], [all, torch.arange(11)], [mask, torch.ones([3, 4])]]) {
+      await assertRejects(() => write(device, ...wrong), torch.ShapeError, "setAt(): a mask does not select");
+    }
+    assertThrows(() => torch.zeros([3, 4]).setAt([mask, 1] as never, 1), torch.ArgumentError, "one by one");
+  },
+);
+
 gpuTest("bounds and fill values are read on the device", async () => {
   const two = torch.tensor(1, { device }).add(1);
   assertEquals(await torch.linspace(two, two.mul(3), 5).tolist(), [2, 3, 4, 5, 6]);

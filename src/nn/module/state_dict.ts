@@ -11,6 +11,7 @@ import { inspectKey } from "../../base/platform.ts";
 import { ArgumentError, awaitIt, describe, show } from "../../base/errors.ts";
 import { sameShape } from "../../base/shape.ts";
 import { withGrad } from "../../autograd/mode.ts";
+import { copiesAtOnce } from "../../ops/create/convert.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Module } from "./module.ts";
 import type { LoadStateDictArgs } from "./module_args.ts";
@@ -152,6 +153,13 @@ function loadTensor(
     loading.errors.push(
       `size mismatch for ${key}: copying a param with shape torch.Size(${show(source.shape)}) from checkpoint, ` +
         `the shape in current model is torch.Size(${show(target.shape)}).`,
+    );
+    return;
+  }
+  if (!loading.assign && !copiesAtOnce(value, target.device)) {
+    loading.errors.push(
+      `${key} is on ${value.device}, which is read asynchronously, and belongs on ${target.device}; load ` +
+        `await torch.utils.sendToDevice(state, "${target.device}").`,
     );
     return;
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type DType, toReal } from "../../base/dtype.ts";
+import { type DType, float32, toReal } from "../../base/dtype.ts";
 import { IndexError, ShapeError, show } from "../../base/errors.ts";
 import { numelOf, reducedShape, wrapDims } from "../../base/shape.ts";
 import type { Combine } from "../../backend/backend.ts";
@@ -150,4 +150,9 @@ export function checkNotEmpty(op: string, x: Tensor, dims: readonly number[], al
     throw new ShapeError(`${op}(): the tensor has no elements: ${show(x.shape)}; give a dim that is not empty`);
   }
   throw new IndexError(`${op}(): a reduced dimension is empty: ${show(dims)} of ${show(x.shape)}`);
+}
+
+/** The dtype that sums of halves are held in until they are divided: they would overflow. */
+export function wide(dtype: DType): DType {
+  return dtype.isFloatingPoint && dtype.itemsize < 4 ? float32 : dtype;
 }

@@ -206,6 +206,12 @@ function formatOf(x: Tensor): MemoryFormat {
   return x.ndim === 4 ? "channels_last" : "channels_last_3d";
 }
 
+/** Whether a tensor can be copied to a device without waiting for a read. */
+export function copiesAtOnce(x: Tensor, device: Device): boolean {
+  const { backend } = x.storage, target = backendOf(device);
+  return backend === target || backend.readSync !== undefined || target.copiesFrom?.(backend) === true;
+}
+
 function toDevice(x: Tensor, device: Device): Tensor {
   const source = x.storage.backend, target = backendOf(device);
   if (target.copiesFrom?.(source)) {

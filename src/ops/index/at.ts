@@ -27,6 +27,7 @@ import { Slice } from "./slice.ts";
 import { putSlices, selectSlices } from "./slices.ts";
 import { expandTo, makeView, permuteTo, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
 import { beside } from "../core/kernel.ts";
+import { type Refusal, refuseWhere } from "../core/values.ts";
 
 /** Nested arrays of whole numbers or booleans, read as an index tensor. */
 export type IndexArray = readonly (number | bigint | boolean | IndexArray)[];
@@ -68,7 +69,7 @@ function expandParts(op: string, x: Tensor, parts: readonly Index[]): Exclude<In
 }
 
 function indexTensor(op: string, x: Tensor, values: IndexArray): Tensor {
-  if (values.some((v) => (v as unknown) instanceof Slice || v === null || v as unknown === "...")) {
+  if (values.some((v: unknown) => v instanceof Slice || v instanceof Tensor || v === null || v === "...")) {
     throw new ArgumentError(
       `${op}(): the parts of an index are given one by one, not in an array: ${op}(0, slice(1, 3))`,
     );
@@ -135,12 +136,14 @@ function withCoordinates(
   view: Tensor,
   advanced: readonly (Tensor | null)[],
   counts: readonly number[],
+  checked?: readonly Refusal[],
 ): (Tensor | null)[] {
   const out = [...advanced];
   let n = 0;
   advanced.forEach((t, d) => {
     if (!isMask(t)) return;
-    const rows = beside(coordinates(t, counts[n++]), view);
+    const found = coordinates(t, counts[n]), rows = beside(checked?.[n](found) ?? found, view);
+    n++;
     for (let k = 0; k < t.ndim; k++) out[d + k] = selectAt(rows, 1, k);
   });
   return out;
@@ -288,16 +291,45 @@ function indexed(op: string, input: Tensor, view: Tensor, advanced: readonly (Te
   return view === input ? permuteTo(input, input.shape.map((_, d) => d)) : view;
 }
 
-/** How many elements each mask selects, read at once where the device can wait. */
-function countsSync(op: string, masks: readonly Tensor[]): number[] {
-  return masks.map((m) => {
-    if (!m.storage.backend.readSync) {
-      throw new ArgumentError(
-        `${op}(): on ${m.device} a mask takes a value that broadcasts to the tensor, since counting is asynchronous; use where()`,
-      );
-    }
-    return Number(m.to(int64).sum().itemSync());
-  });
+/**
+ * Masks replaced by coordinates, for writing. Where the device cannot wait, the other indices or the value say how many
+ * elements the masks must select, and the device checks it.
+ */
+function resolveMasks(
+  op: string,
+  view: Tensor,
+  advanced: readonly (Tensor | null)[],
+  value: Tensor,
+): (Tensor | null)[] {
+  const masks = advanced.filter(isMask);
+  if (masks.every((m) => m.storage.backend.readSync)) {
+    return withCoordinates(view, advanced, masks.map((m) => Number(m.to(int64).sum().itemSync())));
+  }
+  const count = impliedCount(view, advanced, value);
+  if (count === null) {
+    throw new ArgumentError(
+      `${op}(): on ${
+        masks[0].device
+      } the other indices or the value must say how many elements a mask selects, since ` +
+        "counting is asynchronous; use where()",
+    );
+  }
+  const error = () =>
+    new ShapeError(`${op}(): a mask does not select the ${count} elements that the value or an index has`);
+  const checked = masks.map((m) => refuseWhere(m, (bits) => bits.to(int64).sum().ne(count), error));
+  return withCoordinates(view, advanced, masks.map(() => count), checked);
+}
+
+/** How many elements masks must select to fit the other indices, or the value; `null` if both broadcast. */
+function impliedCount(view: Tensor, advanced: readonly (Tensor | null)[], value: Tensor): number | null {
+  const others = advanced.filter((t): t is Tensor => t !== null && t.dtype !== BOOL).map((t) =>
+    t.shape[t.ndim - 1] ?? 1
+  );
+  const known = others.find((size) => size !== 1);
+  if (known !== undefined) return known;
+  const d = advanced.findIndex(isMask), after = view.ndim - d - advanced[d]!.ndim;
+  const size = others.length > 0 ? undefined : value.shape[value.ndim - after - 1];
+  return size === undefined || size === 1 ? null : size;
 }
 
 /** The value to write, in the dtype of the tensor. */
@@ -329,7 +361,8 @@ export type SetAtList = readonly [...index: Index[], value: Tensor | ScalarLike 
  * Writes a value at an index, as Python's `x[…] = value`: `x.setAt(0, slice(1, 3), value)`. The value, a tensor, a number or
  * nested arrays, broadcasts and is converted.
  *
- * On WebGPU: at a mask, the value must broadcast to the tensor, since counting what the mask selects is asynchronous.
+ * On WebGPU: at a mask, the value must broadcast to the tensor, or the value or another index must have one element for each
+ * that the mask selects: counting them is asynchronous. Reads of a tensor that was written with another number throw.
  *
  * @param self the tensor to write to
  * @returns the tensor
@@ -360,16 +393,14 @@ function trimmed(x: Tensor, ndim: number): Tensor {
 
 /** Writes (or adds) at index tensors and masks, in place. */
 function write(op: string, view: Tensor, advanced: readonly (Tensor | null)[], source: Tensor, add: boolean): Tensor {
-  const masks = advanced.filter(isMask);
-  if (masks.length === 0) return writeMerged(op, view, merge(op, view, advanced), source, add);
+  if (!advanced.some(isMask)) return writeMerged(op, view, merge(op, view, advanced), source, add);
   const spread = asWhere(view, advanced, source);
   if (spread !== null) {
     const d = advanced.findIndex(isMask), mask = beside(advanced[d]!, view);
     const full = reshapeTo(mask, [...mask.shape, ...new Array<number>(view.ndim - d - mask.ndim).fill(1)]);
     return view.copy_(where(full, add ? view.add(spread) : spread, view));
   }
-  const resolved = withCoordinates(view, advanced, countsSync(op, masks));
-  return writeMerged(op, view, merge(op, view, resolved), source, add);
+  return writeMerged(op, view, merge(op, view, resolveMasks(op, view, advanced, source)), source, add);
 }
 
 function writeMerged(op: string, view: Tensor, m: Merged, source: Tensor, add: boolean): Tensor {

@@ -1,5 +1,5 @@
 /**
- * Reductions: sum, mean, prod, extremes and their places, any, all, variance, logsumexp, norm, counts.
+ * Reductions: sum, mean, prod, extremes and their places, any, all, variance, logsumexp, counts.
  *
  * Shape: the reduced dimensions disappear, or stay with size 1 for `keepdim`; without `dim` all are reduced. DType: sums
  * and products of integers and bools are int64. Each is one map-reduction of a scalar expression, in float64 inside.
@@ -9,7 +9,7 @@
 
 import { record, recording } from "../../autograd/record.ts";
 import { type Args, call, isPlainObject } from "../../base/call.ts";
-import { bool, type DType, float32, float64, getDefaultDtype, int64, toReal, uint8 } from "../../base/dtype.ts";
+import { bool, type DType, float32, getDefaultDtype, int64, toReal, uint8 } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError } from "../../base/errors.ts";
 import { reducedShape, wrapDim } from "../../base/shape.ts";
 import type { Expr } from "../../expr/expr.ts";
@@ -20,15 +20,12 @@ import { cat } from "../shape/join.ts";
 import { checkOrdered } from "../index/index_core.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "../core/named.ts";
-import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread } from "../core/reduce_core.ts";
-import { nuclearNorm } from "../linalg/svd.ts";
+import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread, wide } from "../core/reduce_core.ts";
 import { asMethod, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
-import { writeOut } from "../core/define.ts";
 import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt, unrecorded } from "../core/view_core.ts";
 import { cumprod } from "./scan.ts";
 import { refuseWhere } from "../core/values.ts";
-import { widened } from "../core/wide.ts";
 
 /** The parameters of sums and means. */
 export class SumArgs {
@@ -100,16 +97,11 @@ export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, k
   ]);
 });
 
-function checkFloating(op: string, x: Tensor): void {
+export function checkFloating(op: string, x: Tensor): void {
   checkTensor(op, "input", x);
   if (!x.dtype.isFloatingPoint && !x.dtype.isComplex) {
     throw new DTypeError(`${op}(): expected a floating or complex tensor: ${x.dtype}; convert it with .to()`);
   }
-}
-
-/** The dtype that sums of halves are held in until they are divided: they would overflow. */
-function wide(dtype: DType): DType {
-  return dtype.isFloatingPoint && dtype.itemsize < 4 ? float32 : dtype;
 }
 
 /**
@@ -615,97 +607,3 @@ export const stdMean: VarFn<[Tensor, Tensor]> = varianceFn("stdMean", (input, ca
   variance("std", input, call),
   mean(input, call.dims, call.keepdim),
 ]);
-
-/** The parameters of {@linkcode norm}. */
-export class NormArgs {
-  constructor(
-    /** Which norm: a number, `Infinity`, `-Infinity`, `"fro"` or `"nuc"`; `null`: 2. */
-    public p: number | "fro" | "nuc" | null = "fro",
-    /** Dimensions to reduce; `null`: all. */
-    public dim: Dims = null,
-    /** Whether they stay, with size 1. */
-    public keepdim = false,
-    /** Where the result goes. */
-    public out: Tensor | null = null,
-    /** What the input is converted to first. */
-    public dtype: DType | null = null,
-  ) {}
-}
-
-/**
- * The p-norm over dimensions: `(Σ |x|^p)^(1/p)`; `"fro"` is the 2-norm of all.
- *
- * @throws {DTypeError} if the input is neither floating nor complex
- */
-export const norm: Op<typeof NormArgs> = op({ name: "norm", autocast: { gpu: "dtype" } }, NormArgs, (input, args) => {
-  const { out } = args;
-  const result = normOf(input, args);
-  return writeOut("norm", out, result);
-});
-
-function normOf(input: Tensor, { p, dim, keepdim, dtype }: NormArgs): Tensor {
-  if (p === "nuc") return nuclearNorm(dtype ? input.to(dtype) : input, dimsOf("norm", dim, input), keepdim);
-  if (typeof p === "string" && p !== "fro") throw new ArgumentError(`norm(): unknown norm: "${String(p)}"`);
-  const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  checkFloating("norm", x);
-  const order = typeof p === "number" ? p : 2;
-  return vectorNorm("norm", x, order, dimsOf("norm", dim, x), keepdim);
-}
-
-function vectorNorm(op: string, x: Tensor, p: number, dims: readonly number[], keepdim: boolean): Tensor {
-  const real = toReal(x.dtype), type = wide(real);
-  const compute = () => {
-    const out = unrecorded(() => scope(() => normForward(op, x, type, p, dims, keepdim)));
-    record("NormBackward0", out, [x], [x, out], (grad, [v, result]) => [
-      scope(() => {
-        const [g, r] = [restore(grad, v.shape, dims), restore(result, v.shape, dims)];
-        return normGradient(g, widened(v), r, p, dims).to(v.dtype);
-      }),
-    ]);
-    return out.to(real);
-  };
-  // Of halves the norm, which the gradient reads, is float32; what is returned is rounded.
-  return real === type ? compute() : scope(compute);
-}
-
-function normForward(
-  op: string,
-  x: Tensor,
-  type: DType,
-  p: number,
-  dims: readonly number[],
-  keepdim: boolean,
-): Tensor {
-  if (Math.abs(p) === Infinity) {
-    if (countOf(x.shape, dims) === 0 && p > 0) return x.newZeros(reducedShape(x.shape, dims, keepdim), { dtype: type });
-    return mapReduce(op, "abs", p > 0 ? "max" : "min", [x], type, dims, keepdim, (v) => v.abs());
-  }
-  if (p === 0) return mapReduce(op, "truth", "sum", [x], type, dims, keepdim, (v) => v.ne(0));
-  if (p === 1) return mapReduce(op, "abs", "sum", [x], type, dims, keepdim, (v) => v.abs());
-  // Squares of float32 do not overflow in float64, where the device has it.
-  const held = type === float32 && x.storage.backend.supports(float64) ? float64 : type;
-  const total = mapReduce(op, `abs^${p}`, "sum", [x], held, dims, keepdim, (v) => {
-    const size = v.abs().to(held === float64 ? "f64" : "f32");
-    return p === 2 ? size.mul(size) : size.pow(p);
-  });
-  return (p === 2 ? total.sqrt_() : total.pow_(1 / p)).to(type);
-}
-
-/** After PyTorch's norm_backward; where the norm is zero the gradient is 0. */
-function normGradient(grad: Tensor, x: Tensor, norm: Tensor, p: number, dims: readonly number[]): Tensor {
-  if (p === 0) return x.zerosLike();
-  if (p === 1) return x.sgn().mul(grad);
-  if (p === 2) return x.mul(grad.div(norm).maskedFill(norm.eq(0), 0));
-  if (Math.abs(p) === Infinity) {
-    const size = x.abs();
-    const hit = unrecorded(() => size.eq(norm).logicalOr(size.isnan().logicalAnd(norm.isnan())));
-    const count = dims.length === 0 ? 1 : sum(hit, { dim: dims, keepdim: true });
-    return x.sgn().mul(grad.div(count).mul(hit));
-  }
-  if (p < 2) {
-    const powers = x.abs().pow(p - 1).maskedFill(x.eq(0), 0);
-    const scale = grad.mul(norm.pow(1 - p)).maskedFill(norm.eq(0), 0);
-    return x.sgn().mul(powers.mul(scale));
-  }
-  return x.mul(x.abs().pow(p - 2)).mul(grad.div(norm.pow(p - 1)).maskedFill(norm.eq(0), 0));
-}
