@@ -50,6 +50,9 @@ Deno.test("shapes and dtypes are checked", () => {
   assertThrows(() => linalg.inv(torch.ones([2, 2], { dtype: torch.int64 })), torch.DTypeError, "float32");
   assertThrows(() => linalg.solve(torch.eye(2), torch.ones([3, 1])), torch.ArgumentError, "do not fit");
   assertThrows(() => linalg.matrixPower(torch.eye(2), 0.5), torch.ArgumentError, "integer");
+  assertThrows(() => linalg.matrixRank(torch.eye(2), { atol: "1" as never }), torch.ArgumentError, "atol must be");
+  assertThrows(() => linalg.pinv(torch.eye(2), { rtol: [1] as never }), torch.ArgumentError, "rtol must be");
+  assertThrows(() => linalg.matrixNorm(torch.ones([2, 2]), { dim: 1 as never }), torch.ArgumentError, "dim must be");
 });
 
 Deno.test("empty matrices and batches", async () => {

@@ -6,10 +6,10 @@
 
 import { record, recording } from "../../autograd/record.ts";
 import { toReal } from "../../base/dtype.ts";
-import { ArgumentError } from "../../base/errors.ts";
+import { ArgumentError, describe } from "../../base/errors.ts";
 import { finfo } from "../../base/limits.ts";
 import { scope } from "../../tensor/scope.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { type Fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { named, type NamedTuple } from "../core/named.ts";
@@ -284,16 +284,18 @@ export class ToleranceArgs extends OutArgs {
   }
 }
 
-function column(x: number | Tensor): number | Tensor {
-  return typeof x === "number" ? x : x.unsqueeze(-1);
+function column(op: string, name: string, x: unknown): number | Tensor {
+  if (x instanceof Tensor) return x.unsqueeze(-1);
+  if (typeof x === "number") return x;
+  throw new ArgumentError(`${op}(): ${name} must be a number or a Tensor: ${describe(x)}`);
 }
 
 /** Which of the singular values `s` of `a` count. */
-function counted(a: Tensor, s: Tensor, o: ToleranceArgs): Tensor {
+function counted(op: string, a: Tensor, s: Tensor, o: ToleranceArgs): Tensor {
   const exact = o.atol === null || o.atol === 0;
   const rtol = o.rtol ?? (exact ? Math.max(...a.shape.slice(-2)) * finfo(toReal(a.dtype)).eps : 0);
   if (s.shape[s.ndim - 1] === 0) return s.gt(0);
-  const limit = s.amax(-1, true).mul(column(rtol)), least = column(o.atol ?? 0);
+  const limit = s.amax(-1, true).mul(column(op, "rtol", rtol)), least = column(op, "atol", o.atol ?? 0);
   return s.gt(limit.maximum(limit.mul(0).add(least)));
 }
 
@@ -302,7 +304,7 @@ export const matrixRank: Fn<typeof ToleranceArgs> = scopedFn("linalg.matrixRank"
   const op = "linalg.matrixRank";
   checkMatrix(op, input, o.hermitian);
   const s = unrecorded(() => o.hermitian ? eighOf(op, input.detach(), true)[0].abs() : svdOf(op, input.detach()).s);
-  return writeOut(op, o.out, counted(input, s, o).sum(-1));
+  return writeOut(op, o.out, counted(op, input, s, o).sum(-1));
 });
 
 /** The Moore-Penrose inverse; its gradient is that of Golub and Pereyra, for matrices whose rank does not change. */
@@ -316,11 +318,11 @@ function pinvOf(op: string, a: Tensor, o: ToleranceArgs): Tensor {
     scope(() => {
       if (o.hermitian) {
         const [w, v] = eighOf(op, a.detach(), false);
-        const scale = where(counted(a, w.abs(), o), w.reciprocal(), w.mul(0));
+        const scale = where(counted("linalg.pinv", a, w.abs(), o), w.reciprocal(), w.mul(0));
         return v.mul(scale.unsqueeze(-2)).matmul(v.mH);
       }
       const { u, s, vh } = svdOf(op, a.detach());
-      const scale = where(counted(a, s, o), s.reciprocal(), s.mul(0));
+      const scale = where(counted("linalg.pinv", a, s, o), s.reciprocal(), s.mul(0));
       return vh.mH.mul(scale.unsqueeze(-2)).matmul(u.mH);
     })
   );

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkIntegers } from "../../base/checks.ts";
 import type { DType } from "../../base/dtype.ts";
 import { ArgumentError, ShapeError, show } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -55,6 +56,7 @@ export class MatrixNormArgs extends OutArgs {
 }
 
 function matrixNormOf(op: string, x: Tensor, ord: MatrixOrder, dims: readonly number[], keepdim: boolean): Tensor {
+  checkIntegers(op, "dim", dims);
   if (dims.length !== 2) throw new ShapeError(`${op}(): a matrix has two dimensions: ${show([...dims])}`);
   const [r, c] = dims.map((d) => wrapDim(op, d, x.ndim));
   if (r === c) throw new ShapeError(`${op}(): the dimensions must differ: ${show([...dims])}`);
