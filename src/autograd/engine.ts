@@ -9,6 +9,7 @@
  */
 
 import { AutogradError, show } from "../base/errors.ts";
+import { showCallers } from "../base/stack.ts";
 import { sameShape } from "../base/shape.ts";
 import { emptyWithStrides } from "../tensor/create.ts";
 import { denseOrder } from "../tensor/layout.ts";
@@ -316,7 +317,6 @@ export function runBackward(
   options: BackwardOptions,
 ): (Tensor | null)[] {
   const captured: (Tensor | null)[] = [], off = whyGradIsOff();
-  outputs.forEach((x, i) => checkRoot(op, x, i, off));
   const runPass = () => {
     const roots = outputs.map((x, i) => root(op, x, grads[i]));
     const wanted = options.inputs === null ? null : wantedNodes(op, options.inputs, captured);
@@ -334,7 +334,12 @@ export function runBackward(
     }
     for (const grad of captured) if (grad && !grad.storage.collected) grad.storage.adopted = true;
   };
-  withGrad(options.createGraph, () => withoutCasts(() => runOwned(runPass, nothing)));
+  try {
+    outputs.forEach((x, i) => checkRoot(op, x, i, off));
+    withGrad(options.createGraph, () => withoutCasts(() => runOwned(runPass, nothing)));
+  } catch (error) {
+    throw error instanceof AutogradError ? showCallers(error) : error;
+  }
   for (const storage of new Set(captured.map((g) => g?.storage))) if (storage?.adopted) storage.disown();
   return captured;
 }

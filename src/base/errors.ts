@@ -8,6 +8,8 @@
  * @module
  */
 
+import { showCallers } from "./stack.ts";
+
 /** A shape, size, dimension or index that does not fit the operation. */
 export class ShapeError extends RangeError {
   override name = "ShapeError";
@@ -89,7 +91,7 @@ const NO_CONVERSION = /^(Cannot (convert|mix) .*(Symbol|BigInt|primitive)|Maximu
  * Rewords an error so that it names the call of the user: a call is often made of others, and the user knows only the
  * one that they wrote. `mul(): …` inside `kron` becomes `kron(): …`; `device("cuda:3"): …` keeps its value and becomes
  * `ones(): device("cuda:3"): …`. JavaScript's refusal to convert a value is an `ArgumentError`, with the refusal as its
- * cause. Other errors that are not the library's stay as they are.
+ * cause. Other errors that are not the library's stay as they are. The stack becomes the user's.
  *
  * @param op the call, as the user wrote it
  */
@@ -102,7 +104,7 @@ export function nameCall(op: string, error: unknown): unknown {
     return new ArgumentError(`${op}(): an argument ${problem}: ${error.message}`, { cause: error });
   }
   if (!ABOUT_CALLS.some((type) => error instanceof type)) return error;
-  const { message, stack } = error;
+  const { message } = error, { stack } = showCallers(error);
   if (message.startsWith(`${op}(`)) return error;
   const head = HEAD.exec(message);
   error.message = `${op}()${head?.[1] === "" ? message.slice(head[0].length) : `: ${message}`}`;

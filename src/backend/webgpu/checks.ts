@@ -13,6 +13,7 @@
  */
 
 import { IndexError } from "../../base/errors.ts";
+import { showCallers } from "../../base/stack.ts";
 import type { Strided } from "../backend.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
@@ -173,7 +174,7 @@ export class Checks {
       await at.round.answer?.promise;
       error = firstOf(at.round, at.mask) ?? error;
     }
-    if (error !== null) throw error;
+    if (error !== null) throw showCallers(error);
   }
 
   /** Appends copies of the rounds that were asked for; the function that is returned is called after the submission. */
