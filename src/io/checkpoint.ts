@@ -13,6 +13,7 @@ import "../ops/attach.ts";
 import { withGrad } from "../autograd/mode.ts";
 import { latin1Of } from "../base/bytes.ts";
 import { type Args, call } from "../base/call.ts";
+import { checkArray } from "../base/checks.ts";
 import { Device, device as parseDevice } from "../base/device.ts";
 import { DType } from "../base/dtype.ts";
 import { ArgumentError, describe, DeviceError, FormatError, nameCall } from "../base/errors.ts";
@@ -112,6 +113,7 @@ export async function load<T = unknown>(...args: Args<typeof LoadCheckpointArgs>
 function wantedBy(only: LoadCheckpointArgs["only"]): (place: string) => boolean {
   if (only === null) return () => true;
   if (typeof only === "function") return only;
+  if (typeof only !== "string") checkArray("load", "only", only);
   const places = new Set(typeof only === "string" ? [only] : only);
   for (const place of places) {
     if (typeof place !== "string") throw new ArgumentError(`load(): only must hold texts: ${describe(place)}`);

@@ -120,6 +120,9 @@ export abstract class LRScheduler {
   /** Moves on to the next epoch (or batch), after `optimizer.step()`, or jumps to `epoch`. */
   step(...args: Args<typeof SchedulerStepArgs>): void {
     const { epoch } = stepMethodArgs(args);
+    if (epoch !== null && typeof epoch !== "number") {
+      throw new ArgumentError(`${this.constructor.name}.step(): epoch must be a number: ${describe(epoch)}`);
+    }
     if (this._stepCount === 1 && this.optimizer.stepCalls === 0) {
       warn(
         "Detected call of `lrScheduler.step()` before `optimizer.step()`; call `optimizer.step()` first, or the first " +

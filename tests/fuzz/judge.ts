@@ -22,7 +22,7 @@ export interface Fault {
 
 const OURS = [
   ...[torch.ArgumentError, torch.AutogradError, torch.DeviceError, torch.DTypeError, torch.FormatError],
-  ...[torch.IndexError, torch.OutOfMemoryError, torch.ReleasedError, torch.ShapeError],
+  ...[torch.IndexError, torch.linalg.LinAlgError, torch.OutOfMemoryError, torch.ReleasedError, torch.ShapeError],
 ];
 
 /** Whether an error may reach a user at all: the library's classes and, of files, the system's. */

@@ -59,7 +59,7 @@ export interface Call {
  * build, and what a scope or the machinery uses under a public object.
  */
 const LEFT_OUT =
-  /^(webgpu\.|openDevice$|setDefaultDevice$|vision\.models\.(?!resnet18$|BasicBlock$|Bottleneck$)|\w*Error$|DType$)|\.(geluFormula|reluFormula|gatherFor|recordStream)$/;
+  /^(webgpu\.|openDevice$|setDefaultDevice$|vision\.models\.(?!resnet18$|BasicBlock$|Bottleneck$)|(linalg\.)?\w*Error$|DType$)|\.(geluFormula|reluFormula|gatherFor|recordStream)$/;
 
 /** Classes whose instances come from elsewhere: constructing them is not public. */
 const NOT_MADE =

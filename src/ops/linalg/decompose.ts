@@ -159,7 +159,7 @@ export class QrArgs {
 export const qr: Fn<typeof QrArgs, NamedTuple<["Q", "R"]>> = scopedFn("linalg.qr", QrArgs, (input, { mode }) => {
   checkMatrix("linalg.qr", input);
   if (!["reduced", "complete", "r"].includes(mode)) {
-    throw new ArgumentError(`linalg.qr(): mode must be "reduced", "complete" or "r": ${JSON.stringify(mode)}`);
+    throw new ArgumentError(`linalg.qr(): mode must be "reduced", "complete" or "r": ${describe(mode)}`);
   }
   const [Q, R] = qrOf("linalg.qr", input, mode === "complete");
   return named<["Q", "R"]>({ Q: mode === "r" ? input.newZeros([0]) : Q, R });
@@ -181,7 +181,7 @@ function isUpper(op: string, input: Tensor, UPLO: string): boolean {
   checkMatrix(op, input, true);
   const side = typeof UPLO === "string" ? UPLO.toUpperCase() : UPLO;
   if (side !== "L" && side !== "U") {
-    throw new ArgumentError(`${op}(): UPLO must be "L" or "U": ${JSON.stringify(UPLO)}`);
+    throw new ArgumentError(`${op}(): UPLO must be "L" or "U": ${describe(UPLO)}`);
   }
   return side === "U";
 }

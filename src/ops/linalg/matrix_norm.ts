@@ -103,6 +103,7 @@ export class LinalgNormArgs extends OutArgs {
 export const norm: Fn<typeof LinalgNormArgs> = scopedFn("linalg.norm", LinalgNormArgs, (input, o) => {
   const op = "linalg.norm", x = o.dtype ? input.to(o.dtype) : input;
   const dims = o.dim === null ? null : typeof o.dim === "number" ? [o.dim] : o.dim;
+  if (dims !== null) checkIntegers(op, "dim", dims);
   if (o.ord !== null && (dims ? dims.length === 2 : x.ndim === 2)) {
     return writeOut(op, o.out, matrixNormOf(op, x, o.ord, dims ?? [0, 1], o.keepdim));
   }
