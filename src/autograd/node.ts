@@ -199,7 +199,7 @@ export class SavedTensor {
 
 /** Another tensor object over the same memory, without history. */
 export function alias(x: Tensor): Tensor {
-  return new Tensor(x.storage, x.shape, x.strides, x.offset, x.dtype, x.dense);
+  return new Tensor(x.storage, x.shape, x.strides, x.offset, x.dtype, x.dense, null);
 }
 
 /** Whether gradients flow to `x`. */

@@ -26,7 +26,7 @@
  * @module
  */
 
-import { checkIntegers } from "./checks.ts";
+import { areIntegers, checkIntegers } from "./checks.ts";
 import { ArgumentError, describe, nameCall } from "./errors.ts";
 import { nearestName } from "./spelling.ts";
 
@@ -175,6 +175,12 @@ class Call {
     return new this.params(...args);
   }
 
+  /** Whether the first parameter alone may be given: it is a list, and the others have defaults. */
+  get onlyList(): boolean {
+    if (this.#most < 0) this.#prepare();
+    return this.#required <= 1;
+  }
+
   #prepare(): void {
     const { positional, required, numbers } = this.declaration;
     this.#most = positional.length;
@@ -284,6 +290,8 @@ export function spreadCall<C extends Params>(
   const made = new Call(op, params);
   calls.push(made);
   return (args) => {
+    // Sizes one after another, which is what calls mostly are: the list is there, and nothing else was given.
+    if (made.onlyList && areIntegers(args) && args.length > 0) return new params(args) as InstanceType<C>;
     let count = 0;
     while (count < args.length && !Array.isArray(args[count]) && !isPlainObject(args[count])) count++;
     const spread = count > 0 || args.length === 0;

@@ -67,8 +67,8 @@ export function checkIntegers(op: string, name: string, values: unknown): assert
   }
 }
 
-/** A loop, because `every` passes over the holes of sparse arrays. */
-function areIntegers(values: unknown): boolean {
+/** Whether a value is an array of whole numbers. A loop, because `every` passes over the holes of sparse arrays. */
+export function areIntegers(values: unknown): values is readonly number[] {
   if (!Array.isArray(values)) return false;
   for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i])) return false;
   return true;

@@ -118,8 +118,8 @@ export function wrapDims(op: string, dims: number | readonly number[] | null | u
   const given: unknown = typeof dims === "number" ? [dims] : dims;
   checkIntegers(op, "dim", given);
   const list = given.map((d) => wrapDim(op, d, ndim));
-  if (new Set(list).size !== list.length) {
-    throw new ArgumentError(`${op}(): a dimension appears twice: ${show(list)}`);
+  for (let i = 1; i < list.length; i++) {
+    if (list.indexOf(list[i]) < i) throw new ArgumentError(`${op}(): a dimension appears twice: ${show(list)}`);
   }
   return ndim === 0 ? [] : list;
 }

@@ -85,7 +85,7 @@ function allocate(op: string, shape: readonly number[], dtype: DType, backend: B
     throw new OutOfMemoryError(`${op}(): ${detail} (for ${show(shape)} of ${dtype.name})`, { cause: error });
   }
   const storage = new Storage(block, backend, device, bytes, op);
-  return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype, true);
+  return new Tensor(storage, shape, contiguousStrides(shape), 0, dtype, true, null);
 }
 
 function tooLarge(

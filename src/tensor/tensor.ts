@@ -89,8 +89,9 @@ export class Tensor implements Strided {
   }
 
   /**
-   * Views `storage`; use the creation ops instead.
+   * Views `storage`, and no element beyond it; use the creation ops instead.
    *
+   * @param op the call that errors name; `null` where the geometry is known to fit, as that of new memory
    * @internal
    */
   constructor(
@@ -100,8 +101,9 @@ export class Tensor implements Strided {
     offset: number,
     dtype: DType,
     dense: boolean,
+    op: string | null = "Tensor",
   ) {
-    checkGeometry("Tensor", shape, strides, offset, storage.nbytes / dtype.itemsize);
+    if (op !== null) checkGeometry(op, shape, strides, offset, storage.nbytes / dtype.itemsize);
     this.storage = storage;
     this.#shape = shape;
     this.#strides = strides;

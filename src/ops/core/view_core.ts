@@ -10,7 +10,7 @@
 import { metaOf } from "../../autograd/meta.ts";
 import { mode } from "../../autograd/mode.ts";
 import { record, recordMany, recordView } from "../../autograd/record.ts";
-import { checkGeometry, checkInteger, checkIntegers } from "../../base/checks.ts";
+import { checkInteger, checkIntegers } from "../../base/checks.ts";
 import { describe, IndexError, ShapeError, show } from "../../base/errors.ts";
 import type { DType } from "../../base/dtype.ts";
 import { countElements, inferShape, isContiguous, numelOf, viewStrides, wrapDim } from "../../base/shape.ts";
@@ -19,11 +19,7 @@ import { checkAlive, Tensor } from "../../tensor/tensor.ts";
 import { arange } from "../create/ranges.ts";
 import { sumTo } from "./sum_to.ts";
 
-/**
- * A tensor over the memory of `x` with other geometry, without history.
- *
- * Every view is made here, and none that reaches beyond the storage.
- */
+/** A tensor over the memory of `x` with other geometry, without history. */
 export function makeView(
   x: Tensor,
   shape: readonly number[],
@@ -32,8 +28,7 @@ export function makeView(
   dtype: DType = x.dtype,
   op = "view",
 ): Tensor {
-  checkGeometry(op, shape, strides, offset, x.storage.nbytes / dtype.itemsize);
-  return new Tensor(x.storage, shape, strides, offset, dtype, isContiguous(shape, strides));
+  return new Tensor(x.storage, shape, strides, offset, dtype, isContiguous(shape, strides), op);
 }
 
 /** Records several views of `x` as one node; `formula` gets a gradient per view, null where none arrived. */
