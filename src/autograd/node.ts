@@ -154,7 +154,7 @@ function freedError(name: string): AutogradError {
 }
 
 /** What nodes keep that read no tensor in backward: one list for all, never written to. */
-const NOTHING: SavedTensor[] = [];
+export const NOTHING: SavedTensor[] = [];
 
 /** A tensor that a node reads in backward. */
 export class SavedTensor {

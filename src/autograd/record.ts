@@ -12,7 +12,7 @@ import { AutogradError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { metaOf } from "./meta.ts";
 import { mode } from "./mode.ts";
-import { CopySlices, Node, replaceHistory, requiresGrad, setHistory, viewOfFunction } from "./node.ts";
+import { CopySlices, Node, NOTHING, replaceHistory, requiresGrad, setHistory, viewOfFunction } from "./node.ts";
 
 /**
  * The gradients of an op's inputs.
@@ -27,20 +27,61 @@ export type Formula = (grad: Tensor, saved: Tensor[], needs: readonly boolean[])
 export type FormulaMany = (grads: (Tensor | null)[], saved: Tensor[], needs: readonly boolean[]) => (Tensor | null)[];
 
 class FormulaNode extends Node {
-  private readonly formula: FormulaMany;
-  constructor(name: string, inputs: readonly (Tensor | null)[], formula: FormulaMany) {
+  private readonly formula: Formula;
+  constructor(name: string, inputs: readonly (Tensor | null)[], formula: Formula) {
     super(name, inputs);
     this.formula = formula;
   }
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    return this.formula(grads[0]!, this.unpack(), this.next.map((n) => n !== null));
+  }
+}
+
+class FormulaManyNode extends Node {
+  private readonly formula: FormulaMany;
+  private readonly outputs: number;
+  constructor(name: string, inputs: readonly (Tensor | null)[], formula: FormulaMany, outputs: number) {
+    super(name, inputs);
+    this.formula = formula;
+    this.outputs = outputs;
+  }
+  apply(grads: (Tensor | null)[]): (Tensor | null)[] {
+    // The engine's list ends at the last output that was used.
+    while (grads.length < this.outputs) grads.push(null);
     return this.formula(grads, this.unpack(), this.next.map((n) => n !== null));
+  }
+}
+
+/**
+ * The gradient of a view: the opposite movement.
+ *
+ * @param grad gradient of the view
+ * @param how what the movement needs to know, such as the shape before
+ */
+export type ViewFormula<H> = (grad: Tensor, how: H) => Tensor;
+
+class ViewNode<H> extends Node {
+  private readonly formula: ViewFormula<H>;
+  private readonly how: H;
+  constructor(name: string, inputs: readonly Tensor[], formula: ViewFormula<H>, how: H) {
+    super(name, inputs);
+    this.formula = formula;
+    this.how = how;
+    this.saved = NOTHING;
+  }
+  apply(grads: (Tensor | null)[]): Tensor[] {
+    if (this.saved === null) this.unpack();
+    return [this.formula(grads[0]!, this.how)];
   }
 }
 
 /** Whether an op on these inputs is to be recorded. */
 export function recording(inputs: readonly (Tensor | null | undefined)[]): boolean {
   if (!mode.mayRecord) return false;
-  for (const x of inputs) if (x && x.meta !== null && requiresGrad(x)) return mode.certain || mode.gradEnabled;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x && x.meta !== null && requiresGrad(x)) return mode.certain || mode.gradEnabled;
+  }
   return false;
 }
 
@@ -57,7 +98,7 @@ export function record(
   formula: Formula,
 ): Tensor {
   if (!recording(inputs) || !differentiable(out)) return out;
-  const node = new FormulaNode(name, inputs, (grads, s, needs) => formula(grads[0]!, s, needs));
+  const node = new FormulaNode(name, inputs, formula);
   node.save(saved, [out]);
   setHistory(out, node);
   return out;
@@ -72,23 +113,24 @@ export function recordMany(
   formula: FormulaMany,
 ): void {
   if (!recording(inputs)) return;
-  const count = outs.length;
-  const node = new FormulaNode(name, inputs, (grads, s, needs) => {
-    // The engine's list ends at the last output that was used.
-    while (grads.length < count) grads.push(null);
-    return formula(grads, s, needs);
-  });
+  const node = new FormulaManyNode(name, inputs, formula, outs.length);
   outs.forEach((out, i) => {
     if (differentiable(out)) setHistory(out, node, i);
   });
   node.save(saved, outs);
 }
 
-/** Records `view`, made from `x` without copying; returns it. */
-export function recordView(name: string, x: Tensor, view: Tensor, formula: (grad: Tensor) => Tensor): Tensor {
+/**
+ * Records `view`, made from `x` without copying; returns it.
+ *
+ * @param formula stands once for all calls; what differs between them is in `how`
+ */
+export function recordView<H>(name: string, x: Tensor, view: Tensor, formula: ViewFormula<H>, how: H): Tensor {
   const base = x.meta?.view?.base ?? x;
   metaOf(view).view = { base, version: view.storage.version, madeBy: null };
-  return record(name, view, [x], [], (grad) => [formula(grad)]);
+  const inputs = [x];
+  if (recording(inputs) && differentiable(view)) setHistory(view, new ViewNode(name, inputs, formula, how));
+  return view;
 }
 
 /** Checks that `x` may be written in place; call it before writing. */
@@ -114,7 +156,7 @@ export function recordInPlace(
   formula: Formula,
 ): Tensor {
   if (!recording(inputs) || !differentiable(x)) return x;
-  const node = new FormulaNode(name, inputs, (grads, s, needs) => formula(grads[0]!, s, needs));
+  const node = new FormulaNode(name, inputs, formula);
   node.save(saved, [x]);
   return rebase(x, node);
 }

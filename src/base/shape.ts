@@ -147,14 +147,12 @@ export function reducedShape(shape: readonly number[], dims: readonly number[], 
 /** A shape with one `-1` filled in so that it holds `numel` elements. */
 export function inferShape(op: string, shape: readonly number[], numel: number): number[] {
   checkIntegers(op, "the shape", shape);
-  const out = [...shape];
+  const out = shape.slice();
   const unknown = out.indexOf(-1);
-  if (unknown !== out.lastIndexOf(-1)) {
+  if (unknown >= 0 && unknown !== out.lastIndexOf(-1)) {
     throw new ShapeError(`${op}(): only one size can be inferred: ${show(shape)}`);
   }
-  for (const s of out) {
-    if (s < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
-  }
+  for (let d = 0; d < out.length; d++) if (out[d] < -1) throw new ShapeError(`${op}(): invalid size: ${show(shape)}`);
   if (unknown >= 0) {
     out[unknown] = 1;
     const rest = numelOf(out);

@@ -18,7 +18,7 @@ import { constant, type Expr, input, type Kind, kindOf } from "../../expr/expr.t
 import { isFloat } from "../../expr/kind.ts";
 import { nodesOf, operandsOf, renumber, substitute } from "../../expr/graph.ts";
 import { Program } from "../../expr/program.ts";
-import { Node, setHistory } from "../../autograd/node.ts";
+import { Node, NOTHING, setHistory } from "../../autograd/node.ts";
 import { rebase, recording } from "../../autograd/record.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { emptyResult, iterationOrder, reordered } from "../../tensor/layout.ts";
@@ -203,7 +203,7 @@ export interface Application {
 }
 
 function realViews(operands: readonly Tensor[]): readonly Strided[] {
-  for (const x of operands) if (x.dtype.isComplex) return splitComplex(operands);
+  for (let i = 0; i < operands.length; i++) if (operands[i].dtype.isComplex) return splitComplex(operands);
   return operands;
 }
 
@@ -355,8 +355,9 @@ class KernelNode extends Node {
     }
     this.shapes = whole ? null : operands.map((x) => x.shape);
     this.savedAs = a.kernel.saves(wanted, summed);
+    if (this.savedAs.length === 0) this.saved = NOTHING;
     // `self` stands for operand 0 as it was before an in-place write.
-    this.save(this.savedAs.map((t) => t === n ? out : t === 0 && self ? self : operands[t]), [out]);
+    else this.save(this.savedAs.map((t) => t === n ? out : t === 0 && self ? self : operands[t]), [out]);
   }
 
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {

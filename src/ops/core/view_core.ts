@@ -69,8 +69,7 @@ export function placed(name: string, grad: Tensor, shape: readonly number[], tak
 function tryView(x: Tensor, shape: readonly number[]): Tensor | null {
   const strides = viewStrides(x.shape, x.strides, shape);
   if (strides === null) return null;
-  const from = x.shape;
-  return recordView("ViewBackward0", x, makeView(x, shape, strides), (g) => reshapeTo(g, from));
+  return recordView("ViewBackward0", x, makeView(x, shape, strides), reshapeTo, x.shape);
 }
 
 /** `x` with the given shape (one -1 is inferred): a view where possible, else a copy. */
@@ -101,7 +100,7 @@ export function permuteTo(x: Tensor, dims: readonly number[], op = "permute"): T
   const inverse = new Array<number>(dims.length);
   dims.forEach((d, i) => inverse[d] = i);
   const view = makeView(x, dims.map((d) => x.shape[d]), dims.map((d) => x.strides[d]));
-  return recordView("PermuteBackward0", x, view, (g) => permuteTo(g, inverse));
+  return recordView("PermuteBackward0", x, view, permuteTo, inverse);
 }
 
 /** Slices of `x` along `d` chosen by `index`, laid out as `x` is where that has no gaps. */
@@ -121,7 +120,7 @@ export function transposeTo(x: Tensor, dim0: number, dim1: number, op = "transpo
     [shape[a], shape[b]] = [shape[b], shape[a]];
     [strides[a], strides[b]] = [strides[b], strides[a]];
   }
-  return recordView("TransposeBackward0", x, makeView(x, shape, strides), (g) => transposeTo(g, a, b));
+  return recordView("TransposeBackward0", x, makeView(x, shape, strides), (g, [a, b]) => transposeTo(g, a, b), [a, b]);
 }
 
 /** `x` repeated without copying to `sizes`; -1 keeps a size. */
@@ -144,8 +143,7 @@ export function expandTo(x: Tensor, sizes: readonly number[], op = "expand"): Te
     if (d >= lead && own === shape[d]) strides[d] = x.strides[d - lead];
   }
   countElements(op, shape);
-  const from = x.shape;
-  return recordView("ExpandBackward0", x, makeView(x, shape, strides, x.offset, x.dtype, op), (g) => sumTo(g, from));
+  return recordView("ExpandBackward0", x, makeView(x, shape, strides, x.offset, x.dtype, op), sumTo, x.shape);
 }
 
 /** One slice of a dimension, which disappears. */
@@ -159,9 +157,11 @@ export function selectAt(x: Tensor, dim: number, index: number, op = "select"): 
   const at = index < 0 ? index + size : index;
   const shape = x.shape.filter((_, i) => i !== d), strides = x.strides.filter((_, i) => i !== d);
   const view = makeView(x, shape, strides, x.offset + at * x.strides[d]);
-  const from = x.shape;
-  const formula = (g: Tensor) => placed("SelectBackwardBackward0", g, from, (t) => selectAt(t, d, at));
-  return recordView("SelectBackward0", x, view, formula);
+  return recordView("SelectBackward0", x, view, selected, { from: x.shape, d, at });
+}
+
+function selected(grad: Tensor, { from, d, at }: { from: readonly number[]; d: number; at: number }): Tensor {
+  return placed("SelectBackwardBackward0", grad, from, (x) => selectAt(x, d, at));
 }
 
 /** Elements `start, start + step, …` before `end` of a dimension; bounds as in Python. */
@@ -182,12 +182,24 @@ export function sliceAt(
   if (end !== null) checkInteger(op, "the end", end);
   const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + size : v, 0), size);
   const from = clamp(start ?? 0), to = Math.max(clamp(end ?? size), from);
-  const shape = [...x.shape], strides = [...x.strides], original = x.shape;
+  const shape = [...x.shape], strides = [...x.strides];
   shape[d] = Math.ceil((to - from) / step);
   strides[d] = x.strides[d] * step;
   const view = makeView(x, shape, strides, x.offset + from * x.strides[d], x.dtype, op);
-  const formula = (g: Tensor) => placed("SliceBackwardBackward0", g, original, (t) => sliceAt(t, d, from, to, step));
-  return recordView("SliceBackward0", x, view, formula);
+  return recordView("SliceBackward0", x, view, sliced, { shape: x.shape, d, from, to, step });
+}
+
+/** A slice of a dimension, and the shape that it is one of. */
+interface SliceOf {
+  readonly shape: readonly number[];
+  readonly d: number;
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+function sliced(grad: Tensor, { shape, d, from, to, step }: SliceOf): Tensor {
+  return placed("SliceBackwardBackward0", grad, shape, (x) => sliceAt(x, d, from, to, step));
 }
 
 /** The diagonal of two dimensions, which it replaces as the last one. */
@@ -204,9 +216,9 @@ export function diagonalOf(x: Tensor, offset = 0, dim1 = 0, dim2 = 1, op = "diag
   const rest = x.shape.map((_, i) => i).filter((i) => i !== a && i !== b);
   const shape = [...rest.map((i) => x.shape[i]), length];
   const strides = [...rest.map((i) => x.strides[i]), x.strides[a] + x.strides[b]];
-  const from = x.shape;
-  const formula = (g: Tensor) => placed("DiagonalBackwardBackward0", g, from, (t) => diagonalOf(t, offset, a, b));
-  return recordView("DiagonalBackward0", x, makeView(x, shape, strides, x.offset + first), formula);
+  const formula = (g: Tensor, from: readonly number[]) =>
+    placed("DiagonalBackwardBackward0", g, from, (t) => diagonalOf(t, offset, a, b));
+  return recordView("DiagonalBackward0", x, makeView(x, shape, strides, x.offset + first), formula, x.shape);
 }
 
 /** The last element that a geometry reaches, plus one; 0 when it is empty. */
@@ -234,23 +246,27 @@ export function asStridedTo(
   // The view and its gradient keep the lists: the caller may change its own.
   const view = makeView(x, [...size], [...stride], storageOffset, x.dtype, op);
   const { shape, strides, offset } = x;
-  const formula = (g: Tensor) => asStridedGradient(g, view.shape, view.strides, storageOffset, shape, strides, offset);
-  return recordView("AsStridedBackward0", x, view, formula);
+  return recordView("AsStridedBackward0", x, view, asStridedGradient, {
+    ...{ size: view.shape, stride: view.strides, at: storageOffset },
+    ...{ shape, strides, offset },
+  });
+}
+
+/** The geometry of a view, and that of the tensor that it views. */
+interface TwoGeometries {
+  readonly size: readonly number[];
+  readonly stride: readonly number[];
+  readonly at: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
 }
 
 /**
  * The gradient of `asStrided`: both geometries address one piece of memory, so the gradient is added up there, and read
  * through the input's geometry. Where the input itself repeats an element, its copies share the gradient.
  */
-function asStridedGradient(
-  grad: Tensor,
-  size: readonly number[],
-  stride: readonly number[],
-  at: number,
-  shape: readonly number[],
-  strides: readonly number[],
-  offset: number,
-): Tensor {
+function asStridedGradient(grad: Tensor, { size, stride, at, shape, strides, offset }: TwoGeometries): Tensor {
   const start = Math.min(at, offset);
   const length = Math.max(at + reach(size, stride), offset + reach(shape, strides)) - start;
   const positions = arange(length, { device: grad.device });

@@ -244,9 +244,8 @@ export const squeeze: Op<typeof SqueezeArgs> = op("squeeze", SqueezeArgs, (input
   // wrapDims reads an empty list as "all", which is what PyTorch does for None only.
   const dims = Array.isArray(dim) && dim.length === 0 ? [] : wrapDims("squeeze", dim as number, input.ndim);
   const keep = (d: number) => input.shape[d] !== 1 || !dims.includes(d);
-  const from = input.shape;
   const out = makeView(input, input.shape.filter((_, d) => keep(d)), input.strides.filter((_, d) => keep(d)));
-  return recordView("SqueezeBackward0", input, out, (g) => reshapeTo(g, from));
+  return recordView("SqueezeBackward0", input, out, reshapeTo, input.shape);
 });
 
 /** The parameters of {@linkcode unsqueeze}. */
@@ -268,7 +267,7 @@ export const unsqueeze: Op<typeof UnsqueezeArgs> = op("unsqueeze", UnsqueezeArgs
   const step = d < input.ndim ? input.shape[d] * input.strides[d] : 1;
   const shape = [...input.shape.slice(0, d), 1, ...input.shape.slice(d)];
   const strides = [...input.strides.slice(0, d), step, ...input.strides.slice(d)];
-  return recordView("UnsqueezeBackward0", input, makeView(input, shape, strides), (g) => squeeze(g, d));
+  return recordView("UnsqueezeBackward0", input, makeView(input, shape, strides), squeeze, d);
 });
 
 /** The parameters of {@linkcode transpose}. */
@@ -536,18 +535,21 @@ export const unfold: Op<typeof UnfoldDimensionArgs> = op(
       shape[d] = Math.floor((n - size) / step) + 1;
       strides[d] = input.strides[d] * step;
     }
-    const from = input.shape;
-    return recordView(
-      "UnfoldBackward0",
-      input,
-      makeView(input, shape, strides, input.offset, input.dtype, "unfold"),
-      (g) => unfoldGradient(g, from, d, size, step),
-    );
+    const view = makeView(input, shape, strides, input.offset, input.dtype, "unfold");
+    return recordView("UnfoldBackward0", input, view, unfoldGradient, { shape: input.shape, d, size, step });
   },
 );
 
+/** The windows of a dimension, and the shape that they are taken from. */
+interface WindowsOf {
+  readonly shape: readonly number[];
+  readonly d: number;
+  readonly size: number;
+  readonly step: number;
+}
+
 /** Adds each tap of the windows at its place. */
-function unfoldGradient(grad: Tensor, shape: readonly number[], d: number, size: number, step: number): Tensor {
+function unfoldGradient(grad: Tensor, { shape, d, size, step }: WindowsOf): Tensor {
   if (shape.length === 0) return size === 0 ? grad.newZeros([]) : reshapeTo(grad, []);
   const count = grad.shape[d];
   const out = unrecorded(() => {
@@ -590,7 +592,7 @@ export const viewAsReal: Op<typeof NoArgs> = op("viewAsReal", NoArgs, (input) =>
     2 * input.offset,
     toReal(input.dtype),
   );
-  return recordView("ViewAsRealBackward0", input, out, (g) => viewAsComplex(g.contiguous()));
+  return recordView("ViewAsRealBackward0", input, out, (g) => viewAsComplex(g.contiguous()), null);
 });
 
 /** Real pairs in the last dimension as a complex tensor: a view without that dimension. */
@@ -620,7 +622,7 @@ export const viewAsComplex: Op<typeof NoArgs> = op(
       input.offset / 2,
       toComplex(input.dtype),
     );
-    return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g));
+    return recordView("ViewAsComplexBackward0", input, out, (g) => viewAsReal(g), null);
   },
 );
 
