@@ -93,8 +93,10 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   }
 
   #jump(epoch: number): void {
-    if (!(epoch >= 0)) {
-      throw new ArgumentError(`CosineAnnealingWarmRestarts.step(): epoch must not be negative: ${describe(epoch)}`);
+    if (typeof epoch !== "number" || !(epoch >= 0)) {
+      throw new ArgumentError(
+        `CosineAnnealingWarmRestarts.step(): epoch must be a number that is not negative: ${describe(epoch)}`,
+      );
     }
     if (epoch < this.T_0) {
       this.T_i = this.T_0;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { ArgumentError, describe } from "../../base/errors.ts";
 import type { Strided } from "../backend.ts";
 import { KIND_CODE } from "../../expr/kind.ts";
 import { printCpu } from "../../expr/cpu.ts";
@@ -52,7 +53,12 @@ const KIND_I64 = KIND_CODE.i64;
 const KIND_U64 = KIND_CODE.u64;
 const KIND_BOOL = KIND_CODE.bool;
 
-/** Writes the scalars into the arena from slot `at`. */
+/**
+ * Writes the scalars into the arena from slot `at`.
+ *
+ * Anything but a number is refused: to convert an object may run the user's code, and that other kernels, which write the
+ * arena in the middle of this call.
+ */
 export function putScalars(
   lib: KernelLibrary,
   at: number,
@@ -62,6 +68,9 @@ export function putScalars(
   const args = lib.args;
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i];
+    if (typeof scalars[i] === "object" || typeof scalars[i] === "function") {
+      throw new ArgumentError(`pointwise(): expected a number: ${describe(scalars[i])}`);
+    }
     if (kind === KIND_I64 || kind === KIND_U64) writeInteger(lib, at + i, scalars[i]);
     else if (kind === KIND_BOOL) writeInteger(lib, at + i, scalars[i] ? 1 : 0);
     else args[at + i] = Number(scalars[i]);

@@ -9,6 +9,7 @@
  */
 
 import { type DType, getDefaultDtype, resultType } from "../../base/dtype.ts";
+import { ArgumentError, describe } from "../../base/errors.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
 import { type Expr, input, kindOf, scalar } from "../../expr/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -42,6 +43,11 @@ export function expression(
   const kernels = new Map<string, Kernel>();
   const node = `${op[0].toUpperCase()}${op.slice(1)}Backward0`;
   return (tensors, numbers, { sumTo, dtype } = {}) => {
+    for (let i = 0; i < numbers.length; i++) {
+      if (typeof numbers[i] !== "number") {
+        throw new ArgumentError(`${op}(): expected a number: ${describe(numbers[i])}`);
+      }
+    }
     const operands = tensors.filter((t) => t !== null);
     const result = dtype ?? floatDtype(operands);
     let key = `${result.code}`;

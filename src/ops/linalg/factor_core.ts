@@ -15,7 +15,7 @@ import { broadcastShapes } from "../../base/shape.ts";
 import type { FactorKind } from "../../backend/backend.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { scope } from "../../tensor/scope.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { tensor } from "../create/creation.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { expandTo, unrecorded } from "../core/view_core.ts";
@@ -116,6 +116,7 @@ function plainLu(op: string, a: Tensor): Lu {
 
 /** Row i of P^T B is row `permutation[i]` of B: int64 `[…, m]`. */
 export function permutationOf(op: string, pivots: Tensor, m: number): Tensor {
+  checkTensor(op, "pivots", pivots);
   const k = pivots.shape[pivots.ndim - 1], values = neededValues(op, "the pivots", pivots);
   const batches = pivots.shape.slice(0, -1), count = batches.reduce((x, y) => x * y, 1);
   const rows = new BigInt64Array(count * m);

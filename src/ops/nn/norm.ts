@@ -8,7 +8,7 @@
  * @module
  */
 
-import { checkIntegers } from "../../base/checks.ts";
+import { checkCount, checkIntegers } from "../../base/checks.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { ArgumentError, ShapeError, show } from "../../base/errors.ts";
 import { prefersChannelsLast } from "../../base/layout.ts";
@@ -424,6 +424,7 @@ export const localResponseNorm: Fn<typeof LocalResponseNormArgs> = fn(
     if (input.ndim < 3) {
       throw new ShapeError(`localResponseNorm(): expected 3 or more dimensions: ${show(input.shape)}`);
     }
+    checkCount("localResponseNorm", "size", size, 1);
     return scope(() => {
       if (input.numel() === 0) return input.clone();
       const flat = input.mul(input).flatten(2); // (N, C, rest)
