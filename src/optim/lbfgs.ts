@@ -15,7 +15,7 @@ import { readsAtOnce } from "../ops/core/values.ts";
 import { scope } from "../tensor/scope.ts";
 import { outsideScopes } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Closure, Optimizer, type ParamState } from "./optimizer.ts";
+import { checkRanges, type Closure, Optimizer, type ParamState } from "./optimizer.ts";
 import { type ParamGroup, type ParamsInput, readLr } from "./param_group.ts";
 import { type Point, type Reading, strongWolfe } from "./strong_wolfe.ts";
 
@@ -103,6 +103,7 @@ export class LBFGS extends Optimizer<LBFGSArgs> {
     if (lineSearchFn !== null && lineSearchFn !== "strong_wolfe") {
       throw new ArgumentError(`LBFGS(): only 'strong_wolfe' is supported: ${describe(lineSearchFn)}`);
     }
+    checkRanges("LBFGS", { lr: options.lr });
     super(options.params, { ...options, maxEval: options.maxEval ?? Math.floor((maxIter * 5) / 4) });
     if (this.paramGroups.length !== 1) {
       throw new ArgumentError(`LBFGS(): parameter groups are not supported: ${this.paramGroups.length} groups`);

@@ -559,10 +559,15 @@ export function checkAtLeast(op: string, name: string, value: number, least: num
   }
 }
 
-/** Throws if an option is out of the range that it has in all optimizers: at least 0, and betas in [0, 1). */
+/** Throws if an option is out of the range that it has in all optimizers: at least 0, betas in [0, 1), one learning rate. */
 export function checkRanges(op: string, options: object): void {
   for (const [name, value] of Object.entries(options)) {
-    if (name in AT_LEAST_0 && !(value instanceof Tensor)) checkAtLeast(op, AT_LEAST_0[name], value, 0);
+    if (value instanceof Tensor && name !== "params") {
+      if (name === "lr" && value.numel() === 1) continue;
+      const rule = name === "lr" ? "a tensor must have one element" : "must be a number";
+      throw new ArgumentError(`${op}(): ${name}: ${rule}: a tensor of shape [${value.shape.join(", ")}]`);
+    }
+    if (name in AT_LEAST_0) checkAtLeast(op, AT_LEAST_0[name], value, 0);
     if (name !== "betas") continue;
     checkArray(op, name, value);
     (value as readonly number[]).forEach((beta, i) => {

@@ -5,7 +5,8 @@
  */
 
 import { type Args, call } from "../base/call.ts";
-import { Device, device as parseDevice } from "../base/device.ts";
+import { type Device, device as parseDevice } from "../base/device.ts";
+import { nameCall } from "../base/errors.ts";
 import { copiesAtOnce } from "../ops/create/convert.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -39,7 +40,7 @@ const sendArgs = call("sendToDevice", SendToDeviceArgs);
  * ```
  */
 export async function sendToDevice<T>(value: T, ...args: Args<typeof SendToDeviceArgs>): Promise<T> {
-  const { device } = sendArgs(args), target = device instanceof Device ? device : parseDevice(device);
+  const target = deviceOf(sendArgs(args).device);
   const seen = new Map<object, Promise<unknown>>();
   const copy = (item: unknown): unknown => {
     if (typeof item !== "object" || item === null) return item;
@@ -48,6 +49,14 @@ export async function sendToDevice<T>(value: T, ...args: Args<typeof SendToDevic
     return made;
   };
   return await copy(value) as T;
+}
+
+function deviceOf(device: string | Device): Device {
+  try {
+    return parseDevice(device);
+  } catch (error) {
+    throw nameCall("sendToDevice", error);
+  }
 }
 
 /** The copy of one object; `copy` gives those of what it holds. */

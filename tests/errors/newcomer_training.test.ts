@@ -124,6 +124,16 @@ newcomers([
     () => new torch.optim.SGD(new nn.Linear(1, 1).parameters(), { lr: -1 }),
     "ArgumentError: SGD(): Invalid learning rate value: -1; it must be at least 0",
   ],
+  [
+    "optimizer a learning rate per parameter",
+    () => new torch.optim.Adam(new nn.Linear(1, 1).parameters(), { lr: torch.tensor([0.1, 0.2]) }),
+    "ArgumentError: Adam(): lr: a tensor must have one element: a tensor of shape [2]",
+  ],
+  [
+    "LBFGS negative lr",
+    () => new torch.optim.LBFGS(new nn.Linear(1, 1).parameters(), { lr: -1 }),
+    "ArgumentError: LBFGS(): Invalid learning rate value: -1; it must be at least 0",
+  ],
   ["optimizer SGD no lr", () => {
     new torch.optim.SGD(new nn.Linear(1, 1).parameters());
     return "ok";
