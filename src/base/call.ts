@@ -287,11 +287,11 @@ export function spreadCall<C extends Params>(
   params: C,
   check: (op: string, name: string, list: unknown) => void = checkIntegers,
 ): Parser<Readonly<InstanceType<C>>> {
-  const made = new Call(op, params);
+  const made = new Call(op, params), ofIntegers = check === checkIntegers;
   calls.push(made);
   return (args) => {
-    // Sizes one after another, which is what calls mostly are: the list is there, and nothing else was given.
-    if (made.onlyList && areIntegers(args) && args.length > 0) return new params(args) as InstanceType<C>;
+    // Integers one after another, which is what most calls are: the list is there, and nothing else was given.
+    if (ofIntegers && made.onlyList && args.length > 0 && areIntegers(args)) return new params(args) as InstanceType<C>;
     let count = 0;
     while (count < args.length && !Array.isArray(args[count]) && !isPlainObject(args[count])) count++;
     const spread = count > 0 || args.length === 0;

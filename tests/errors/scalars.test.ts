@@ -42,3 +42,15 @@ for (const [name, run] of Object.entries(CALLS)) {
     if (!ours || !error.message.startsWith(`${name}(`)) throw error;
   });
 }
+
+Deno.test("functions of several tensors refuse numbers one after another", () => {
+  const calls = { atleast1d: torch.atleast1d, atleast2d: torch.atleast2d, atleast3d: torch.atleast3d };
+  for (const [name, f] of Object.entries(calls)) {
+    const error = assertThrows(
+      () => f(...[1, 2] as unknown as torch.Tensor[]),
+      torch.ArgumentError,
+      "must be a Tensor",
+    );
+    if (!error.message.startsWith(`${name}(`)) throw error;
+  }
+});

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type DType, float32, float64, uint8 } from "../../base/dtype.ts";
 import type { Epilogue, EpilogueName } from "../../backend/backend.ts";
 import { vjp } from "../../expr/diff.ts";
@@ -17,7 +18,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { gelu, geluFormula, relu, reluFormula } from "../pointwise/activation.ts";
 import { expression, type ExpressionFunction } from "./expression.ts";
 import { runProduct } from "../linalg/matmul_core.ts";
-import { makeView, unrecorded } from "./view_core.ts";
+import { makeView } from "./view_core.ts";
 
 /** Activations that a product can end in. */
 export type FusedActivation = "relu" | "gelu" | "geluTanh";

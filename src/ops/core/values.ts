@@ -7,12 +7,12 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import type { DataArray } from "../../base/dtype.ts";
 import { DeviceError } from "../../base/errors.ts";
 import { decode } from "../../tensor/encode.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../../tensor/tensor.ts";
-import { unrecorded } from "./view_core.ts";
 
 /** Whether the device of `x` can be waited for. */
 export function readsAtOnce(x: Tensor): boolean {

@@ -8,7 +8,7 @@
  */
 
 import { metaOf } from "../../autograd/meta.ts";
-import { mode } from "../../autograd/mode.ts";
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recordMany, recordView } from "../../autograd/record.ts";
 import { checkInteger, checkIntegers } from "../../base/checks.ts";
 import { describe, IndexError, ShapeError, show } from "../../base/errors.ts";
@@ -42,17 +42,6 @@ export function recordViews(
   for (const view of views) metaOf(view).view = { base, version: view.storage.version, madeBy: null };
   recordMany(name, views, [x], [], (grads) => [formula(grads)]);
   return views;
-}
-
-/** Runs `fn`, in which nobody else's code runs, without recording: what costs least. */
-export function unrecorded<R>(fn: () => R): R {
-  const saved = mode.mayRecord;
-  mode.mayRecord = false;
-  try {
-    return fn();
-  } finally {
-    mode.mayRecord = saved;
-  }
 }
 
 /** Zeros of `shape` with `grad` copied to the part that `take` views: the gradient of a view without overlaps. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Args, call, type Func, func, isPlainObject } from "../../base/call.ts";
 import { type DType, float32, float64, getDefaultDtype, int64, toComplex, toReal } from "../../base/dtype.ts";
 import { ArgumentError, describe, ShapeError, show } from "../../base/errors.ts";
@@ -16,7 +17,6 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { pow } from "../pointwise/binary.ts";
 import { empty, tensor, TensorArgs, type TensorOptions } from "./creation.ts";
 import { generate } from "../core/fused.ts";
-import { unrecorded } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode arange}. */
 export class ArangeArgs extends TensorArgs {

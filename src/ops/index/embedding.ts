@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { record } from "../../autograd/record.ts";
 import type { Args } from "../../base/call.ts";
@@ -15,7 +16,7 @@ import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { where } from "../pointwise/compare.ts";
 import { checkIndexDtype, rawIndexSelect } from "./index_core.ts";
-import { expandTo, reshapeTo, unrecorded } from "../core/view_core.ts";
+import { expandTo, reshapeTo } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode oneHot}. */
 export class OneHotArgs {

@@ -7,14 +7,14 @@
  */
 
 import type { ScatterMode, Strided } from "../../backend/backend.ts";
-import { withGrad } from "../../autograd/mode.ts";
+import { unrecorded, withGrad } from "../../autograd/mode.ts";
 import { float32, int64, toReal } from "../../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { makeView, unrecorded } from "../core/view_core.ts";
+import { makeView } from "../core/view_core.ts";
 import { isHalf } from "../core/wide.ts";
 
 /** Checks an index tensor's dtype: int64 or int32 (any integer dtype where it is empty). */

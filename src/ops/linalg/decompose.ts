@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recording } from "../../autograd/record.ts";
 import { toReal } from "../../base/dtype.ts";
 import { ArgumentError, describe } from "../../base/errors.ts";
@@ -13,7 +14,6 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { type Fn, OutArgs, scopedFn } from "../core/op.ts";
 import { writeOut } from "../core/define.ts";
 import { named, type NamedTuple } from "../core/named.ts";
-import { unrecorded } from "../core/view_core.ts";
 import { where } from "../pointwise/compare.ts";
 import { cat } from "../shape/join.ts";
 import {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recordMany } from "../../autograd/record.ts";
 import { complex128, complex64, float32, float64, int32, int64, toComplex, toReal } from "../../base/dtype.ts";
 import { DeviceError, DTypeError, LinAlgError, ShapeError, show } from "../../base/errors.ts";
@@ -18,7 +19,7 @@ import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { tensor } from "../create/creation.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { expandTo, unrecorded } from "../core/view_core.ts";
+import { expandTo } from "../core/view_core.ts";
 import { neededValues } from "../core/values.ts";
 import { where } from "../pointwise/compare.ts";
 import { cat } from "../shape/join.ts";

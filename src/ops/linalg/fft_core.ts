@@ -8,6 +8,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import { float32, toReal } from "../../base/dtype.ts";
 import { contiguousStrides } from "../../base/shape.ts";
@@ -16,7 +17,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { tensor } from "../create/creation.ts";
 import { viewAsComplex } from "../shape/shape.ts";
-import { makeView, reshapeTo, unrecorded } from "../core/view_core.ts";
+import { makeView, reshapeTo } from "../core/view_core.ts";
 
 /** The longest transform that is a product with a matrix. */
 const DIRECT = 64;

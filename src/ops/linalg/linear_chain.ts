@@ -8,6 +8,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { autocasted, autocasting } from "../../autograd/autocast.ts";
 import { record, recording } from "../../autograd/record.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -17,7 +18,7 @@ import { emptyLikeDevice } from "../../tensor/create.ts";
 import { linear } from "./linear.ts";
 import { product, runProduct } from "./matmul_core.ts";
 import { sumTo } from "../core/sum_to.ts";
-import { reshapeTo, transposeTo, unrecorded } from "../core/view_core.ts";
+import { reshapeTo, transposeTo } from "../core/view_core.ts";
 
 /** A layer of a {@linkcode linearChain}. */
 export interface ChainLayer {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recording } from "../../autograd/record.ts";
 import { type DType, toReal } from "../../base/dtype.ts";
 import { DTypeError, ShapeError, show } from "../../base/errors.ts";
@@ -17,7 +18,7 @@ import { scope } from "../../tensor/scope.ts";
 import { checkTensor, partView, type Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { sumTo } from "../core/sum_to.ts";
-import { expandTo, reshapeTo, transposeTo, unrecorded } from "../core/view_core.ts";
+import { expandTo, reshapeTo, transposeTo } from "../core/view_core.ts";
 import { roundedOnce } from "../core/wide.ts";
 
 /** Throws unless operands share a dtype that has products, and a device. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { bfloat16, type DType, float32 } from "../../base/dtype.ts";
 import { ArgumentError, AutogradError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
@@ -17,7 +18,6 @@ import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { expression } from "../core/expression.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { checkDims, runProduct } from "./matmul_core.ts";
-import { unrecorded } from "../core/view_core.ts";
 
 /** What one factor of {@linkcode scaledMm} holds for: the whole matrix, or each row of the left and column of the right one. */
 export const ScalingType = {

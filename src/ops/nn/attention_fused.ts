@@ -8,6 +8,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { float32 } from "../../base/dtype.ts";
 import { defaultGenerator } from "../../base/generator.ts";
 import { numelOf, sameShape } from "../../base/shape.ts";
@@ -20,7 +21,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { composedGradients } from "./attention_core.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { makeView, unrecorded } from "../core/view_core.ts";
+import { makeView } from "../core/view_core.ts";
 
 const OP = "scaledDotProductAttention";
 

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recording } from "../../autograd/record.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ConvGeometry } from "../../backend/backend.ts";
@@ -18,7 +19,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { complex } from "../pointwise/binary.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { makeView, reshapeTo, unrecorded } from "../core/view_core.ts";
+import { makeView, reshapeTo } from "../core/view_core.ts";
 import { roundedOnce } from "../core/wide.ts";
 
 /** Runs `kernel` on dense forms of `operands`; copies made for it are released. */

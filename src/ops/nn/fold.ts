@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { record } from "../../autograd/record.ts";
 import { ShapeError, show } from "../../base/errors.ts";
@@ -15,7 +16,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkAtLeast, perDimension } from "./conv_core.ts";
 import { checkOperands } from "../core/kernel.ts";
-import { makeView, reshapeTo, unrecorded } from "../core/view_core.ts";
+import { makeView, reshapeTo } from "../core/view_core.ts";
 
 /** One value for both dimensions, or one for each. */
 export type WindowSize = number | readonly number[];

@@ -7,11 +7,11 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import type { NormGroups } from "../../backend/backend.ts";
 import { type DType, float32 } from "../../base/dtype.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { unrecorded } from "../core/view_core.ts";
 
 /** Dtype of statistics: half precision is too coarse for sums. */
 export function statDtype(dtype: DType): DType {

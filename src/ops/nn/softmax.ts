@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type DType, float32 } from "../../base/dtype.ts";
 import { DTypeError } from "../../base/errors.ts";
 import { wrapDim } from "../../base/shape.ts";
@@ -16,7 +17,6 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { type Op, op } from "../core/op.ts";
-import { unrecorded } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode softmax} and {@linkcode logSoftmax}. */
 export class SoftmaxArgs {

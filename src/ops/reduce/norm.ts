@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import { type DType, float32, float64, toReal } from "../../base/dtype.ts";
 import { ArgumentError } from "../../base/errors.ts";
@@ -13,7 +14,6 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { writeOut } from "../core/define.ts";
 import { type Op, op } from "../core/op.ts";
 import { countOf, type Dims, dimsOf, mapReduce, restore, wide } from "../core/reduce_core.ts";
-import { unrecorded } from "../core/view_core.ts";
 import { widened } from "../core/wide.ts";
 import { nuclearNorm } from "../linalg/svd.ts";
 import { checkFloating, sum } from "./reduce.ts";

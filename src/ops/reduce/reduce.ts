@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record, recording } from "../../autograd/record.ts";
 import { type Args, call, isPlainObject } from "../../base/call.ts";
 import { bool, type DType, float32, getDefaultDtype, int64, toReal, uint8 } from "../../base/dtype.ts";
@@ -23,7 +24,7 @@ import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "../co
 import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread, wide } from "../core/reduce_core.ts";
 import { asMethod, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
 import { OutArgs } from "../core/op.ts";
-import { makeView, sliceAt, unrecorded } from "../core/view_core.ts";
+import { makeView, sliceAt } from "../core/view_core.ts";
 import { cumprod } from "./scan.ts";
 import { refuseWhere } from "../core/values.ts";
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import type { Args, Params } from "../../base/call.ts";
 import { bool as BOOL, float64, int64 } from "../../base/dtype.ts";
 import { checkCount } from "../../base/checks.ts";
@@ -20,7 +21,7 @@ import { arange } from "../create/ranges.ts";
 import { checkOrdered, coordinates } from "../index/index_core.ts";
 import { cat } from "../shape/join.ts";
 import { type MethodForm, type Op, op } from "../core/op.ts";
-import { permuteTo, reshapeTo, selectAt, sliceAt, unrecorded } from "../core/view_core.ts";
+import { permuteTo, reshapeTo, selectAt, sliceAt } from "../core/view_core.ts";
 
 /** The parameters of {@linkcode unique}. */
 export class UniqueArgs {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import type { Func, SpreadArgs } from "../../base/call.ts";
 import { type DType, resultType } from "../../base/dtype.ts";
@@ -23,7 +24,7 @@ import { neededValues } from "../core/values.ts";
 import { writeOut } from "../core/define.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { listFn, type ListParams, type Op, op, OutArgs, spreadFn, type SpreadOp, spreadOp } from "../core/op.ts";
-import { expandTo, permuteTo, placed, reshapeTo, sliceAt, unrecorded } from "../core/view_core.ts";
+import { expandTo, permuteTo, placed, reshapeTo, sliceAt } from "../core/view_core.ts";
 
 /** The dtype that tensors promote to. */
 function commonDtype(tensors: readonly Tensor[]): DType {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Fn, fn } from "../core/op.ts";
 import { autocasted, autocasting } from "../../autograd/autocast.ts";
 import { record } from "../../autograd/record.ts";
@@ -21,7 +22,7 @@ import { scope } from "../../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../../tensor/tensor.ts";
 import { fillWith } from "../create/convert.ts";
 import { fromData } from "../create/creation.ts";
-import { selectInOrder, sliceAt, unrecorded } from "../core/view_core.ts";
+import { selectInOrder, sliceAt } from "../core/view_core.ts";
 
 /** How positions outside the input are filled. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";

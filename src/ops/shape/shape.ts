@@ -7,6 +7,7 @@
  * @module
  */
 
+import { unrecorded } from "../../autograd/mode.ts";
 import { type Args, call, isPlainObject, NoArgs, type SpreadArgs, spreadCall } from "../../base/call.ts";
 import { record, recordView } from "../../autograd/record.ts";
 import { type DType, DType as DTypeClass, toComplex, toReal } from "../../base/dtype.ts";
@@ -26,7 +27,6 @@ import {
   selectAt,
   sliceAt,
   transposeTo,
-  unrecorded,
   viewTo,
 } from "../core/view_core.ts";
 
