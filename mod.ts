@@ -71,7 +71,7 @@ export {
   type Float32MatmulPrecision,
   getFloat32MatmulPrecision,
   setFloat32MatmulPrecision,
-} from "./src/backend/cuda/cublas.ts";
+} from "./src/backend/cuda/device/cublas.ts";
 export * as accelerator from "./src/utils/accelerator.ts";
 export * as backends from "./src/backend/backends_api.ts";
 export * as cuda from "./src/cuda/mod.ts";

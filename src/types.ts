@@ -6,7 +6,7 @@
 
 // Types that the signatures above name; kept by tests/support/public_types.ts.
 export type { BackendInfo, Block, MemoryStats, Strided } from "./backend/backend.ts";
-export type { MatmulPrecisionArgs } from "./backend/cuda/cublas.ts";
+export type { MatmulPrecisionArgs } from "./backend/cuda/device/cublas.ts";
 export type { CaptureBeginArgs } from "./cuda/graphs.ts";
 export type {
   CudaDeviceArgs,

@@ -4,5 +4,5 @@
  * @module
  */
 
-export { cudnn, type CudnnSwitches } from "./cuda/cudnn.ts";
-export { cuda, type CudaMatmulSwitches, type CudaSwitches } from "./cuda/cublas.ts";
+export { cudnn, type CudnnSwitches } from "./cuda/device/cudnn.ts";
+export { cuda, type CudaMatmulSwitches, type CudaSwitches } from "./cuda/device/cublas.ts";

@@ -7,7 +7,7 @@
 import { type Func, func, NoArgs } from "../base/call.ts";
 import { DeviceError } from "../base/errors.ts";
 import { cudaOpened } from "../backend/cuda/mod.ts";
-import { cudaShim } from "../backend/cuda/stream.ts";
+import { cudaShim } from "../backend/cuda/device/stream.ts";
 import { backendAt, type CudaDevice, CudaDeviceArgs } from "./streams.ts";
 
 /** The parameters of {@linkcode canDeviceAccessPeer}. */

@@ -12,8 +12,8 @@
 import { type Args, call, type Func, func, NoArgs } from "../base/call.ts";
 import { checkFunction, checkInstance } from "../base/checks.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { CudaStream as DeviceState } from "../backend/cuda/stream.ts";
-import { GraphMemory, Recording } from "../backend/cuda/recording.ts";
+import type { CudaStream as DeviceState } from "../backend/cuda/device/stream.ts";
+import { GraphMemory, Recording } from "../backend/cuda/device/recording.ts";
 import { backendAt, currentStream, Stream, stream as withStream } from "./streams.ts";
 
 /** A memory pool that several graphs share; they must not be replayed concurrently. See {@linkcode graphPoolHandle}. */

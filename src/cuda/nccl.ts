@@ -16,7 +16,7 @@ import { ArgumentError, describe, DeviceError, DTypeError, ShapeError, show } fr
 import { sameShape } from "../base/shape.ts";
 import { deviceCount } from "./device.ts";
 import { backendAt } from "./streams.ts";
-import { addressOf, cudaShim, Library } from "../backend/cuda/stream.ts";
+import { addressOf, cudaShim, Library } from "../backend/cuda/device/stream.ts";
 import { checkTensors, type Tensor } from "../tensor/tensor.ts";
 
 /** The reduction of the devices' values. */

@@ -21,7 +21,7 @@ import {
 import { during, hold } from "../base/during.ts";
 import { ArgumentError, DeviceError } from "../base/errors.ts";
 import { type CudaBackend, cudaBackend } from "../backend/cuda/mod.ts";
-import type { CudaStream as DeviceState } from "../backend/cuda/stream.ts";
+import type { CudaStream as DeviceState } from "../backend/cuda/device/stream.ts";
 
 /** A CUDA device: its number, name (`"cuda:1"`) or {@linkcode Device}. */
 export type CudaDevice = number | string | Device;

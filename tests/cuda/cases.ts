@@ -19,7 +19,7 @@ import {
 } from "../support/attention.ts";
 import { float32 } from "../../src/base/dtype.ts";
 import { cudaBackend } from "../../src/backend/cuda/mod.ts";
-import { CompiledProgram, pointwise } from "../../src/backend/cuda/pointwise.ts";
+import { CompiledProgram, pointwise } from "../../src/backend/cuda/families/pointwise.ts";
 import { type Expr, input, linearIndex } from "../../src/expr/expr.ts";
 import { Program } from "../../src/expr/program.ts";
 import { firstDifference } from "../support/close.ts";

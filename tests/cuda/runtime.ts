@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import { cudaBackend } from "../../src/backend/cuda/mod.ts";
-import { Recording } from "../../src/backend/cuda/recording.ts";
+import { Recording } from "../../src/backend/cuda/device/recording.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
 import { assertNear, OPTIMIZERS, pathOf, valuesOf, type Variant } from "../optim/on_device.ts";
 

@@ -1,7 +1,7 @@
 /** What surrounds the CUDA kernels: the cache of compiled ones on disk, and `deno task doctor`. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { KernelCache } from "../../src/backend/cuda/cache.ts";
+import { KernelCache } from "../../src/backend/cuda/device/cache.ts";
 import { buildCudaDouble, buildShim, cudaDoubleFolder, cudaTest } from "../support/cuda_double/build.ts";
 import { doubleEnvironment } from "../support/cuda_double/run.ts";
 

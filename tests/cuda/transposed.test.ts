@@ -12,7 +12,7 @@ import {
   int64,
   uint8,
 } from "../../src/base/dtype.ts";
-import { tilesOf } from "../../src/backend/cuda/transposed.ts";
+import { tilesOf } from "../../src/backend/cuda/families/transposed.ts";
 import { printCudaTiled, tilePitch } from "../../src/expr/cuda_tiled.ts";
 import { type Expr, input, linearIndex } from "../../src/expr/expr.ts";
 import { kindOf } from "../../src/expr/kind.ts";

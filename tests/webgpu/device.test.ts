@@ -5,9 +5,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
 import { WebGpuBackend, webGpuBackend } from "../../src/backend/webgpu/mod.ts";
-import { listAdapters, requestGpu } from "../../src/backend/webgpu/adapters.ts";
-import type { Gpu, GpuBlock } from "../../src/backend/webgpu/gpu.ts";
-import { prelude } from "../../src/backend/webgpu/kernel_text.ts";
+import { listAdapters, requestGpu } from "../../src/backend/webgpu/device/adapters.ts";
+import type { Gpu, GpuBlock } from "../../src/backend/webgpu/device/gpu.ts";
+import { prelude } from "../../src/backend/webgpu/text/kernel_text.ts";
 import { gpuIsOpen, gpuTest } from "./support.ts";
 
 /** A device of the test's own, which it may break. */

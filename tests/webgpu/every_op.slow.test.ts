@@ -5,8 +5,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { addDoubt } from "../../src/backend/webgpu/checks.ts";
-import type { GpuBlock } from "../../src/backend/webgpu/gpu.ts";
+import { addDoubt } from "../../src/backend/webgpu/device/checks.ts";
+import type { GpuBlock } from "../../src/backend/webgpu/device/gpu.ts";
 import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { type Adapt, asFunction, opCases, type RecordedSample } from "../ops/cases.ts";
 import { differentiable } from "../ops/every_op.ts";

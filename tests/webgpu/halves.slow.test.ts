@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as torch from "../../mod.ts";
-import { withHalves } from "../../src/backend/webgpu/halves.ts";
+import { withHalves } from "../../src/backend/webgpu/device/halves.ts";
 import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
 import { assertSame, gpuTest } from "./support.ts";
 

@@ -4,10 +4,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import * as torch from "../../mod.ts";
-import type { Ending } from "../../src/backend/webgpu/finish.ts";
-import { multiply } from "../../src/backend/webgpu/matmul.ts";
+import type { Ending } from "../../src/backend/webgpu/products/finish.ts";
+import { multiply } from "../../src/backend/webgpu/products/matmul.ts";
 import type { WebGpuBackend } from "../../src/backend/webgpu/mod.ts";
-import { type Plan, planOf } from "../../src/backend/webgpu/plans.ts";
+import { type Plan, planOf } from "../../src/backend/webgpu/products/plans.ts";
 
 import {
   asked,

@@ -5,7 +5,7 @@ import * as torch from "../../mod.ts";
 import type { Tensor } from "../../mod.ts";
 import { float32 } from "../../src/base/dtype.ts";
 import { webGpuBackend } from "../../src/backend/webgpu/mod.ts";
-import { tiledPointwise } from "../../src/backend/webgpu/transposed.ts";
+import { tiledPointwise } from "../../src/backend/webgpu/kernels/transposed.ts";
 import { type Expr, input, linearIndex, scalar } from "../../src/expr/expr.ts";
 import { Program } from "../../src/expr/program.ts";
 import { assertSame, GPU, gpuTest } from "./support.ts";

@@ -31,24 +31,24 @@ import type {
   ScatterMode,
   Strided,
 } from "../backend.ts";
-import * as attention from "./attention.ts";
-import * as conv from "./conv.ts";
-import { fft } from "./fft.ts";
-import * as indexing from "./indexing.ts";
-import * as each from "./each.ts";
-import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes, scaledMatmul } from "./matmul.ts";
-import { moments } from "./moments.ts";
-import { countNonzero, nonzero } from "./nonzero.ts";
-import { norm, normGrad } from "./norm.ts";
-import * as order from "./order.ts";
-import { compiledOf, CUDA_ID, pointwise } from "./pointwise.ts";
-import * as pool from "./pool.ts";
-import { reduce } from "./reduce.ts";
-import * as rows from "./rows.ts";
-import { argReduce, scan } from "./scan.ts";
-import { addressOf, CudaStream } from "./stream.ts";
-import { recordStream } from "./streams_guard.ts";
-import { svd } from "./svd.ts";
+import * as attention from "./families/attention.ts";
+import * as conv from "./families/conv.ts";
+import { fft } from "./families/fft.ts";
+import * as indexing from "./families/indexing.ts";
+import * as each from "./families/each.ts";
+import { matmul, matmulEpilogue, matmulRowSums, reluMaskBytes, scaledMatmul } from "./families/matmul.ts";
+import { moments } from "./families/moments.ts";
+import { countNonzero, nonzero } from "./families/nonzero.ts";
+import { norm, normGrad } from "./families/norm.ts";
+import * as order from "./families/order.ts";
+import { compiledOf, CUDA_ID, pointwise } from "./families/pointwise.ts";
+import * as pool from "./families/pool.ts";
+import { reduce } from "./families/reduce.ts";
+import * as rows from "./families/rows.ts";
+import { argReduce, scan } from "./families/scan.ts";
+import { addressOf, CudaStream } from "./device/stream.ts";
+import { recordStream } from "./device/streams_guard.ts";
+import { svd } from "./families/svd.ts";
 
 /** The kernels of one CUDA device. */
 export class CudaBackend implements Backend {

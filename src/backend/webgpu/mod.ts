@@ -34,25 +34,25 @@ import type {
   ScatterMode,
   Strided,
 } from "../backend.ts";
-import { type AdapterChoice, listAdapters, requestGpu } from "./adapters.ts";
-import * as attention from "./attention.ts";
-import * as conv from "./conv.ts";
-import type { Gpu, GpuBlock } from "./gpu.ts";
-import { readHalves, writeHalves } from "./halves.ts";
-import * as indexing from "./indexing.ts";
-import { matmul, matmulEpilogue } from "./matmul.ts";
-import { moments } from "./moments.ts";
-import * as nonzero from "./nonzero.ts";
-import { norm, normGrad } from "./norm.ts";
-import { checkDtype } from "./operands.ts";
-import * as order from "./order.ts";
-import { pointwise } from "./pointwise.ts";
-import * as pool from "./pool.ts";
-import { reduce } from "./reduce.ts";
-import * as rows from "./rows.ts";
-import { argReduce, scan } from "./scan.ts";
-import { svd } from "./svd.ts";
-import { fromWords, toWords } from "./words.ts";
+import { type AdapterChoice, listAdapters, requestGpu } from "./device/adapters.ts";
+import * as attention from "./kernels/attention.ts";
+import * as conv from "./products/conv.ts";
+import type { Gpu, GpuBlock } from "./device/gpu.ts";
+import { readHalves, writeHalves } from "./device/halves.ts";
+import * as indexing from "./kernels/indexing.ts";
+import { matmul, matmulEpilogue } from "./products/matmul.ts";
+import { moments } from "./kernels/moments.ts";
+import * as nonzero from "./kernels/nonzero.ts";
+import { norm, normGrad } from "./kernels/norm.ts";
+import { checkDtype } from "./text/operands.ts";
+import * as order from "./kernels/order.ts";
+import { pointwise } from "./kernels/pointwise.ts";
+import * as pool from "./kernels/pool.ts";
+import { reduce } from "./kernels/reduce.ts";
+import * as rows from "./kernels/rows.ts";
+import { argReduce, scan } from "./kernels/scan.ts";
+import { svd } from "./kernels/svd.ts";
+import { fromWords, toWords } from "./device/words.ts";
 
 /** The slot of compiled programs of the first device; the CPU's backends count up from 0. */
 const WEBGPU_ID = 1000;
