@@ -19,7 +19,7 @@ import {
 } from "../support/attention.ts";
 import { float32 } from "../../src/base/dtype.ts";
 import { cudaBackend } from "../../src/backend/cuda/mod.ts";
-import { CompiledProgram, pointwise } from "../../src/backend/cuda/families/pointwise.ts";
+import { pointwise } from "../../src/backend/cuda/families/pointwise.ts";
 import { type Expr, input, linearIndex } from "../../src/expr/expr.ts";
 import { Program } from "../../src/expr/program.ts";
 import { firstDifference } from "../support/close.ts";
@@ -196,7 +196,7 @@ async function indexedTransposes(): Promise<void> {
       const a = numbers([3, 45, 38]).to("cuda").transpose(1, 2), b = numbers([38, 45], torch.float32, 2).to("cuda");
       const inputs = [transposed ? a : a.contiguous(), b];
       const outputs = [torch.zeros(a.shape, { device: "cuda" }), torch.zeros(a.shape, { device: "cuda" })];
-      pointwise(stream, new CompiledProgram(stream, program), program, a.shape, inputs, [], outputs);
+      pointwise(stream, program, a.shape, inputs, [], outputs);
       for (const out of outputs) results.push(await out.read() as Float32Array);
     }
     assertEquals(results.slice(0, 2), results.slice(2));

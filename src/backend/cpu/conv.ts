@@ -5,6 +5,8 @@
  */
 
 import type { ConvGeometry, Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { oneDtype } from "./operands.ts";
 import { check, checkCount, type KernelLibrary } from "./lib.ts";
 import { addressOf } from "./pack.ts";
 
@@ -13,38 +15,26 @@ const INPUT = 1;
 const WEIGHT = 2;
 
 /** `out = conv(x, weight) + bias`; see `Backend.conv`. */
-export function conv(
-  lib: KernelLibrary,
-  x: Strided,
-  weight: Strided,
-  bias: Strided | null,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const conv: KernelOf<KernelLibrary, "conv"> = (lib, x, weight, bias, out, geometry) => {
+  oneDtype("conv", x, weight);
+  oneDtype("conv", x, bias);
+  oneDtype("conv", x, out);
   run(lib, FORWARD, x, weight, bias, out, geometry);
-}
+};
 
 /** The gradient by the input; see `Backend.convGradInput`. */
-export function convGradInput(
-  lib: KernelLibrary,
-  grad: Strided,
-  weight: Strided,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const convGradInput: KernelOf<KernelLibrary, "convGradInput"> = (lib, grad, weight, out, geometry) => {
+  oneDtype("convGradInput", out, grad);
+  oneDtype("convGradInput", out, weight);
   run(lib, INPUT, out, weight, null, grad, geometry);
-}
+};
 
 /** The gradient by the weight; see `Backend.convGradWeight`. */
-export function convGradWeight(
-  lib: KernelLibrary,
-  grad: Strided,
-  x: Strided,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const convGradWeight: KernelOf<KernelLibrary, "convGradWeight"> = (lib, grad, x, out, geometry) => {
+  oneDtype("convGradWeight", out, grad);
+  oneDtype("convGradWeight", out, x);
   run(lib, WEIGHT, x, out, null, grad, geometry);
-}
+};
 
 /** All three kernels name the same three tensors; which of them is written depends on `kind`. */
 function run(

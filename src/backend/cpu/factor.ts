@@ -7,6 +7,8 @@
 import { LinAlgError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
 import type { FactorKind, Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { oneDtype } from "./operands.ts";
 import { check, type KernelLibrary } from "./lib.ts";
 import { addressOf } from "./pack.ts";
 
@@ -19,7 +21,9 @@ const NOT_CONVERGED = -6;
 const KINDS: readonly FactorKind[] = ["lu", "cholesky", "qr", "formQ", "triangular", "eigh", "eig"];
 
 /** Thin decomposition of dense matrices; see `Backend.svd`. */
-export function svd(lib: KernelLibrary, op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+export const svd: KernelOf<KernelLibrary, "svd"> = (lib, op, x, u, s, vh) => {
+  oneDtype("svd", x, u);
+  oneDtype("svd", x, vh);
   const [m, n] = x.shape.slice(-2);
   const batches = numelOf(x.shape.slice(0, -2));
   if (m === 0 || n === 0 || batches === 0) return true;
@@ -39,17 +43,10 @@ export function svd(lib: KernelLibrary, op: string, x: Strided, u: Strided, s: S
   }
   check("svd", status);
   return true;
-}
+};
 
 /** Factorizations in place; see `Backend.factor`. */
-export function factor(
-  lib: KernelLibrary,
-  kind: FactorKind,
-  a: Strided,
-  b: Strided | null,
-  info: Strided | null,
-  flags: number,
-): void {
+export const factor: KernelOf<KernelLibrary, "factor"> = (lib, kind, a, b, info, flags) => {
   const [m, n] = (kind === "triangular" ? b! : a).shape.slice(-2);
   const batches = numelOf(a.shape.slice(0, -2));
   if (m === 0 || n === 0 || batches === 0) return;
@@ -59,4 +56,4 @@ export function factor(
     kind,
     lib.k.cresset_factor(code, a.dtype.code, batches, m, n, address(a), address(b), address(info), flags),
   );
-}
+};

@@ -5,6 +5,8 @@
  */
 
 import type { Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { oneDtype } from "./operands.ts";
 import { check, type KernelLibrary } from "./lib.ts";
 
 function addressOf(x: Strided): number {
@@ -12,7 +14,8 @@ function addressOf(x: Strided): number {
 }
 
 /** Transforms along dimension 1 of dense `[outer, n, inner, 2]`; see `Backend.fft`. */
-export function fft(lib: KernelLibrary, x: Strided, out: Strided, inverse: boolean, scale: number): void {
+export const fft: KernelOf<KernelLibrary, "fft"> = (lib, x, out, inverse, scale) => {
+  oneDtype("fft", x, out);
   const [outer, n, inner] = x.shape;
   const status = lib.k.cresset_fft(
     x.dtype.code,
@@ -25,4 +28,5 @@ export function fft(lib: KernelLibrary, x: Strided, out: Strided, inverse: boole
     scale,
   );
   check("fft", status);
-}
+  return true;
+};

@@ -6,8 +6,11 @@
  * @module
  */
 
+import { int64 } from "../../base/dtype.ts";
 import { IndexError } from "../../base/errors.ts";
 import type { ScatterMode, Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { asIndex, ofDtype, oneDtype } from "./operands.ts";
 import type { KernelLibrary } from "./lib.ts";
 import { check } from "./lib.ts";
 import { addressOf, packOperand, packShape } from "./pack.ts";
@@ -22,7 +25,7 @@ function extentOf(x: Strided, dim: number): number {
   return x.shape.length === 0 ? 1 : x.shape[dim];
 }
 
-function finish(op: string, lib: KernelLibrary, status: number, dim: number): void {
+function finish(lib: KernelLibrary, op: string, status: number, dim: number): void {
   if (status === BAD_INDEX) {
     const args = lib.arena();
     throw new IndexError(`${op}(): index out of range: ${args[0]} along dimension ${dim} of size ${args[1]}`);
@@ -31,33 +34,22 @@ function finish(op: string, lib: KernelLibrary, status: number, dim: number): vo
 }
 
 /** `out[i][j] = x[i][index[i][j]]`; see `Backend.gather`. */
-export function gather(
-  op: string,
-  lib: KernelLibrary,
-  x: Strided,
-  dim: number,
-  index: Strided,
-  out: Strided,
-): void {
+export const gather: KernelOf<KernelLibrary, "gather"> = (lib, op, x, dim, index, out) => {
+  oneDtype(op, x, out);
+  asIndex(op, index);
   const args = lib.arena();
   let at = packShape(args, 0, index.shape);
   at = packOperand(args, at, out);
   at = packOperand(args, at, x);
   packOperand(args, at, index);
   const ndim = Math.max(index.shape.length, 1);
-  finish(op, lib, lib.k.cresset_gather(x.dtype.code, index.dtype.code, ndim, dim, extentOf(x, dim)), dim);
-}
+  finish(lib, op, lib.k.cresset_gather(x.dtype.code, index.dtype.code, ndim, dim, extentOf(x, dim)), dim);
+};
 
 /** `out[i][index[i][j]] (mode)= src[i][j]`; see `Backend.scatter`. */
-export function scatter(
-  op: string,
-  lib: KernelLibrary,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-): void {
+export const scatter: KernelOf<KernelLibrary, "scatter"> = (lib, op, out, dim, index, src, mode) => {
+  oneDtype(op, out, src);
+  asIndex(op, index);
   const args = lib.arena();
   let at = packShape(args, 0, index.shape);
   at = packOperand(args, at, out);
@@ -72,8 +64,8 @@ export function scatter(
     dim,
     extentOf(out, dim),
   );
-  finish(op, lib, status, dim);
-}
+  finish(lib, op, status, dim);
+};
 
 /** Writes the operands that both directions of slice indexing share. */
 function packSlices(args: Float64Array, many: Strided, table: Strided, index: Strided): void {
@@ -85,15 +77,9 @@ function packSlices(args: Float64Array, many: Strided, table: Strided, index: St
 }
 
 /** Slices of `x` chosen by `index`; see `Backend.indexSelect`. */
-export function indexSelect(
-  op: string,
-  lib: KernelLibrary,
-  x: Strided,
-  dim: number,
-  index: Strided,
-  out: Strided,
-  wrap: boolean,
-): void {
+export const indexSelect: KernelOf<KernelLibrary, "indexSelect"> = (lib, op, x, dim, index, out, wrap) => {
+  oneDtype(op, x, out);
+  asIndex(op, index);
   packSlices(lib.arena(), out, x, index);
   const ndim = Math.max(x.shape.length, 1);
   const status = lib.k.cresset_index_select(
@@ -104,20 +90,13 @@ export function indexSelect(
     extentOf(x, dim),
     wrap ? 1 : 0,
   );
-  finish(op, lib, status, dim);
-}
+  finish(lib, op, status, dim);
+};
 
 /** `out` at `index` (mode)= the slices of `src`; see `Backend.indexPut`. */
-export function indexPut(
-  op: string,
-  lib: KernelLibrary,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-  wrap: boolean,
-): void {
+export const indexPut: KernelOf<KernelLibrary, "indexPut"> = (lib, op, out, dim, index, src, mode, wrap) => {
+  oneDtype(op, out, src);
+  asIndex(op, index);
   packSlices(lib.arena(), src, out, index);
   const ndim = Math.max(out.shape.length, 1);
   const status = lib.k.cresset_index_put(
@@ -129,22 +108,23 @@ export function indexPut(
     extentOf(out, dim),
     wrap ? 1 : 0,
   );
-  finish(op, lib, status, dim);
-}
+  finish(lib, op, status, dim);
+};
 
 /** How many elements are not zero; see `Backend.countNonzero`. */
-export function countNonzero(lib: KernelLibrary, x: Strided): number {
+export const countNonzero: KernelOf<KernelLibrary, "countNonzero"> = (lib, x) => {
   const args = lib.arena();
   packOperand(args, packShape(args, 0, x.shape), x);
   check("countNonzero", lib.k.cresset_count_nonzero(x.dtype.code, Math.max(x.shape.length, 1)));
-  return lib.arena()[0];
-}
+  return Promise.resolve(lib.arena()[0]);
+};
 
 /** Coordinates of the elements that are not zero; see `Backend.nonzero`. */
-export function nonzero(lib: KernelLibrary, x: Strided, out: Strided): void {
+export const nonzero: KernelOf<KernelLibrary, "nonzero"> = (lib, x, out) => {
+  ofDtype("nonzero", out, int64);
   const args = lib.arena();
   const at = packShape(args, 0, x.shape);
   if (x.shape.length === 0) return; // the result has no coordinates to write
   packOperand(args, packOperand(args, at, x), out);
   check("nonzero", lib.k.cresset_nonzero(x.dtype.code, x.shape.length, out.shape[0]));
-}
+};

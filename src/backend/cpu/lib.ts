@@ -30,8 +30,12 @@ const NO_MEMORY = -4;
 /** The status of an index out of range: the arena then holds the value and the size. */
 export const BAD_INDEX = -5;
 
-/** One loaded kernel library and its argument arena. */
+let nextId = 0;
+
+/** One loaded kernel library and its argument arena: the context of the CPU's kernels. */
 export class KernelLibrary {
+  /** The slot of compiled programs. */
+  readonly id: number = nextId++;
   /** The kernels. */
   readonly k: Kernels;
   /** Whether it is native code. */

@@ -7,10 +7,13 @@
  */
 
 import type { Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { ofProduct } from "./operands.ts";
 import { check, checkCount, type KernelLibrary } from "./lib.ts";
 
 /** `out = alpha · a @ b + beta · out`; see `Backend.matmul`. */
-export function matmul(lib: KernelLibrary, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+export const matmul: KernelOf<KernelLibrary, "matmul"> = (lib, a, b, out, alpha, beta) => {
+  ofProduct(a, b, out);
   const args = lib.arena();
   const nbatch = out.shape.length - 2;
   args[0] = out.shape[nbatch];
@@ -29,7 +32,7 @@ export function matmul(lib: KernelLibrary, a: Strided, b: Strided, out: Strided,
   }
   const status = lib.k.cresset_matmul(out.dtype.code, nbatch, alpha, beta);
   if (status !== 0) check("matmul", status);
-}
+};
 
 function putMatrix(args: Float64Array, at: number, x: Strided, nbatch: number): void {
   args[at] = x.storage.block.address + x.offset * x.dtype.itemsize;

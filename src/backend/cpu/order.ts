@@ -6,38 +6,31 @@
  * @module
  */
 
+import { int64 } from "../../base/dtype.ts";
 import type { Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { ofDtype, oneDtype } from "./operands.ts";
 import type { KernelLibrary } from "./lib.ts";
 import { check } from "./lib.ts";
 import { addressOf, packOperand, packShape } from "./pack.ts";
 
 /** Stable sort along `dim`; see `Backend.sort`. */
-export function sort(
-  lib: KernelLibrary,
-  x: Strided,
-  dim: number,
-  descending: boolean,
-  values: Strided,
-  indices: Strided,
-): void {
-  select("sort", lib, x, dim, descending, values, indices);
-}
+export const sort: KernelOf<KernelLibrary, "sort"> = (lib, x, dim, descending, values, indices) => {
+  oneDtype("sort", x, values);
+  ofDtype("sort", indices, int64);
+  select(lib, "sort", x, dim, descending, values, indices);
+};
 
 /** The k extreme values along `dim`, in order; see `Backend.topk`. */
-export function topk(
-  lib: KernelLibrary,
-  x: Strided,
-  dim: number,
-  largest: boolean,
-  values: Strided,
-  indices: Strided,
-): void {
-  select("topk", lib, x, dim, largest, values, indices);
-}
+export const topk: KernelOf<KernelLibrary, "topk"> = (lib, x, dim, largest, values, indices) => {
+  oneDtype("topk", x, values);
+  ofDtype("topk", indices, int64);
+  select(lib, "topk", x, dim, largest, values, indices);
+};
 
 function select(
-  op: string,
   lib: KernelLibrary,
+  op: string,
   x: Strided,
   dim: number,
   descending: boolean,
@@ -54,7 +47,9 @@ function select(
 }
 
 /** Where `values` belong in the rows of `sorted`; see `Backend.searchsorted`. */
-export function searchsorted(lib: KernelLibrary, sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+export const searchsorted: KernelOf<KernelLibrary, "searchsorted"> = (lib, sorted, values, right, out) => {
+  oneDtype("searchsorted", sorted, values);
+  ofDtype("searchsorted", out, int64);
   const args = lib.arena();
   const ndim = Math.max(values.shape.length, 1);
   let at = packShape(args, 0, values.shape);
@@ -66,4 +61,4 @@ export function searchsorted(lib: KernelLibrary, sorted: Strided, values: Stride
   packOperand(args, at, out);
   const n = sorted.shape[sorted.shape.length - 1];
   check("searchsorted", lib.k.cresset_searchsorted(sorted.dtype.code, ndim, n, right ? 1 : 0));
-}
+};

@@ -8,28 +8,30 @@
 
 import { ArgumentError, describe } from "../../base/errors.ts";
 import type { Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { ofProgram } from "./operands.ts";
 import { KIND_CODE } from "../../expr/kind.ts";
 import { printCpu } from "../../expr/cpu.ts";
 import type { Program } from "../../expr/program.ts";
 import { fail, type KernelLibrary, writeInteger } from "./lib.ts";
 
 /** A program in kernel memory. */
-export class CompiledProgram {
+class CompiledProgram {
   /** Its address. */
   readonly address: number;
   /** Kind codes of the scalars. */
   readonly scalarKinds: readonly number[];
 
   /** Prints `program` and copies it to kernel memory, where it stays. */
-  constructor(lib: KernelLibrary, program: Program, store: ProgramStore) {
+  constructor(lib: KernelLibrary, program: Program) {
     const words = printCpu(program);
-    this.address = store.add(lib, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+    this.address = storeOf(lib).add(lib, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
     this.scalarKinds = program.scalars.map((kind) => KIND_CODE[kind]);
   }
 }
 
 /** Kernel memory for programs, which live as long as the process. */
-export class ProgramStore {
+class ProgramStore {
   #at = 0;
   #left = 0;
 
@@ -47,6 +49,19 @@ export class ProgramStore {
     lib.write(address, bytes);
     return address;
   }
+}
+
+const stores = new WeakMap<KernelLibrary, ProgramStore>();
+
+function storeOf(lib: KernelLibrary): ProgramStore {
+  let store = stores.get(lib);
+  if (store === undefined) stores.set(lib, store = new ProgramStore());
+  return store;
+}
+
+/** A program as the library's machine runs it, the same one in every call. */
+export function compiledOf(lib: KernelLibrary, program: Program): CompiledProgram {
+  return (program.compiled[lib.id] ??= new CompiledProgram(lib, program)) as CompiledProgram;
 }
 
 const KIND_I64 = KIND_CODE.i64;
@@ -95,15 +110,10 @@ function flatStep(x: Strided, count: number): number {
   return n === count && x.dense ? 1 : n === 1 ? 0 : -1;
 }
 
-/** Evaluates a compiled program at every element of `shape`. */
-export function pointwise(
-  lib: KernelLibrary,
-  compiled: CompiledProgram,
-  shape: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+/** Evaluates a program at every element of `shape`. */
+export const pointwise: KernelOf<KernelLibrary, "pointwise"> = (lib, program, shape, inputs, scalars, outputs) => {
+  ofProgram("pointwise", program, inputs, outputs);
+  const compiled = compiledOf(lib, program);
   let count = 1;
   for (let d = 0; d < shape.length; d++) count *= shape[d];
   if (count === 0) return;
@@ -133,4 +143,4 @@ export function pointwise(
   if (scalars.length > 0) putScalars(lib, at, compiled.scalarKinds, scalars);
   const status = lib.k.cresset_pointwise(compiled.address, ndim);
   if (status !== 0) fail("pointwise", status);
-}
+};

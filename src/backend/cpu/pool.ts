@@ -7,7 +7,10 @@
  * @module
  */
 
+import { int64 } from "../../base/dtype.ts";
 import type { PoolWindows, Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { ofDtype, oneDtype } from "./operands.ts";
 import { check, checkCount, fail, type KernelLibrary } from "./lib.ts";
 import { addressOf } from "./pack.ts";
 
@@ -34,37 +37,23 @@ function tableSegment(lib: KernelLibrary, bytes: number): number {
 }
 
 /** Largest values and their indices; see `Backend.maxPool`. */
-export function maxPool(
-  lib: KernelLibrary,
-  x: Strided,
-  windows: PoolWindows,
-  out: Strided,
-  indices: Strided,
-): void {
+export const maxPool: KernelOf<KernelLibrary, "maxPool"> = (lib, x, windows, out, indices) => {
+  oneDtype("maxPool", x, out);
+  ofDtype("maxPool", indices, int64);
   run(lib, MAX, x, out, indices, windows);
-}
+};
 
 /** Scaled sums; see `Backend.avgPool`. */
-export function avgPool(
-  lib: KernelLibrary,
-  x: Strided,
-  windows: PoolWindows,
-  scale: Strided,
-  out: Strided,
-): void {
+export const avgPool: KernelOf<KernelLibrary, "avgPool"> = (lib, x, windows, scale, out) => {
+  oneDtype("avgPool", x, out);
   run(lib, MEAN, x, out, scale, windows);
-}
+};
 
 /** The gradient of `avgPool`; see `Backend.avgPoolGrad`. */
-export function avgPoolGrad(
-  lib: KernelLibrary,
-  grad: Strided,
-  windows: PoolWindows,
-  scale: Strided,
-  out: Strided,
-): void {
+export const avgPoolGrad: KernelOf<KernelLibrary, "avgPoolGrad"> = (lib, grad, windows, scale, out) => {
+  oneDtype("avgPoolGrad", grad, out);
   run(lib, SPREAD, out, grad, scale, windows);
-}
+};
 
 /** Whether windows are evenly spaced and equally long (before clipping to the input). */
 function isEven(starts: readonly number[], ends: readonly number[]): boolean {

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { int64 } from "../../base/dtype.ts";
 import type { Combine, ScanKind, Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { ofDtype, ofProgram, oneDtype } from "./operands.ts";
 import { fail, type KernelLibrary } from "./lib.ts";
-import { type CompiledProgram, putScalars } from "./pointwise.ts";
+import { compiledOf, putScalars } from "./pointwise.ts";
 import { addressOf } from "./pack.ts";
 
 const COMBINE: Readonly<Record<Combine, number>> = { sum: 0, prod: 1, max: 2, min: 3, any: 4, all: 5 };
@@ -15,17 +18,19 @@ const SCAN: Readonly<Record<ScanKind, number>> = { sum: 0, prod: 1, max: 2, min:
 /** Dimensions in the kernel's order: kept ones first, then the reduced ones. Reused between calls. */
 const order: number[] = [];
 
-/** Evaluates a compiled program over `shape` and combines over the dimensions `reduced`; see `Backend.reduce`. */
-export function reduce(
-  lib: KernelLibrary,
-  compiled: CompiledProgram,
-  combine: Combine,
-  shape: readonly number[],
-  reduced: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+/** Evaluates a program over `shape` and combines over the dimensions `reduced`; see `Backend.reduce`. */
+export const reduce: KernelOf<KernelLibrary, "reduce"> = (
+  lib,
+  program,
+  combine,
+  shape,
+  reduced,
+  inputs,
+  scalars,
+  outputs,
+) => {
+  ofProgram("reduce", program, inputs, outputs);
+  const compiled = compiledOf(lib, program);
   const ndim = shape.length;
   const kept = ndim - reduced.length;
   let k = 0;
@@ -59,7 +64,7 @@ export function reduce(
   if (scalars.length > 0) putScalars(lib, at, compiled.scalarKinds, scalars);
   const status = lib.k.cresset_reduce(compiled.address, COMBINE[combine], ndim, reduced.length);
   if (status !== 0) fail("reduce", status);
-}
+};
 
 /** Writes an operand with dimension `dim` moved to the end, or zeros for none; returns the next slot. */
 function putMoved(args: Float64Array, at: number, x: Strided | null, dim: number, ndim: number): number {
@@ -86,14 +91,9 @@ function putMovedShape(args: Float64Array, shape: readonly number[], dim: number
  * Indices of the extreme value along `dim`; see `Backend.argReduce`. `indices` and `values` have the shape of `x`
  * without `dim`, or with size 1 there.
  */
-export function argReduce(
-  lib: KernelLibrary,
-  kind: "max" | "min",
-  x: Strided,
-  dim: number,
-  indices: Strided,
-  values: Strided | null,
-): void {
+export const argReduce: KernelOf<KernelLibrary, "argReduce"> = (lib, kind, x, dim, indices, values) => {
+  ofDtype("argReduce", indices, int64);
+  oneDtype("argReduce", x, values);
   const args = lib.arena();
   const ndim = Math.max(x.shape.length, 1);
   let at = putMovedShape(args, x.shape, dim);
@@ -102,7 +102,7 @@ export function argReduce(
   putReduced(args, at, values, dim, ndim);
   const status = lib.k.cresset_argreduce(kind === "max" ? 0 : 1, x.dtype.code, ndim);
   if (status !== 0) fail("argReduce", status);
-}
+};
 
 /** Writes a result that lacks `dim`, or has size 1 there; its step along the reduced dimension is 0. */
 function putReduced(args: Float64Array, at: number, x: Strided | null, dim: number, ndim: number): number {
@@ -117,14 +117,8 @@ function putReduced(args: Float64Array, at: number, x: Strided | null, dim: numb
 }
 
 /** Running combination along `dim`; see `Backend.scan`. */
-export function scan(
-  lib: KernelLibrary,
-  kind: ScanKind,
-  x: Strided,
-  dim: number,
-  out: Strided,
-  indices: Strided | null,
-): void {
+export const scan: KernelOf<KernelLibrary, "scan"> = (lib, kind, x, dim, out, indices) => {
+  ofDtype("scan", indices, int64);
   const args = lib.arena();
   const ndim = Math.max(x.shape.length, 1);
   let at = putMovedShape(args, x.shape, dim);
@@ -133,4 +127,4 @@ export function scan(
   putMoved(args, at, indices, dim, ndim);
   const status = lib.k.cresset_scan(SCAN[kind], x.dtype.code, ndim, out.dtype.code);
   if (status !== 0) fail("scan", status);
-}
+};

@@ -8,6 +8,8 @@
 
 import { numelOf } from "../../base/shape.ts";
 import type { Strided } from "../backend.ts";
+import type { KernelOf } from "../bind.ts";
+import { oneDtype } from "./operands.ts";
 import type { KernelLibrary } from "./lib.ts";
 import { check } from "./lib.ts";
 import { addressOf } from "./pack.ts";
@@ -17,15 +19,18 @@ function rowLength(x: Strided): number {
 }
 
 /** Softmax of each row, or its logarithm; see `Backend.softmax`. */
-export function softmax(lib: KernelLibrary, x: Strided, log: boolean, out: Strided): void {
+export const softmax: KernelOf<KernelLibrary, "softmax"> = (lib, x, log, out) => {
+  oneDtype("softmax", x, out);
   const n = rowLength(x);
   if (n === 0) return;
   const rows = numelOf(x.shape) / n;
   check("softmax", lib.k.cresset_softmax(x.dtype.code, log ? 1 : 0, rows, n, addressOf(x), addressOf(out)));
-}
+};
 
 /** The gradient of softmax from its output; see `Backend.softmaxGrad`. */
-export function softmaxGrad(lib: KernelLibrary, grad: Strided, output: Strided, log: boolean, out: Strided): void {
+export const softmaxGrad: KernelOf<KernelLibrary, "softmaxGrad"> = (lib, grad, output, log, out) => {
+  oneDtype("softmaxGrad", out, grad);
+  oneDtype("softmaxGrad", out, output);
   const n = rowLength(out);
   if (n === 0) return;
   const rows = numelOf(out.shape) / n;
@@ -39,4 +44,4 @@ export function softmaxGrad(lib: KernelLibrary, grad: Strided, output: Strided, 
     addressOf(out),
   );
   check("softmaxGrad", status);
-}
+};

@@ -16,49 +16,23 @@ import type { DType } from "../../base/dtype.ts";
 import { rowOf } from "../../base/dtype_table.ts";
 import { DeviceError, NativeError } from "../../base/errors.ts";
 import { numelOf } from "../../base/shape.ts";
-import type { Program } from "../../expr/program.ts";
-import type {
-  AttentionOperands,
-  AttentionOptions,
-  Backend,
-  BackendInfo,
-  Block,
-  Combine,
-  ConvGeometry,
-  Epilogue,
-  MemoryStats,
-  NormGroups,
-  NormStatistics,
-  PoolWindows,
-  ScanKind,
-  ScatterMode,
-  Strided,
-} from "../backend.ts";
+import type { Backend, BackendInfo, Block, MemoryStats, Strided } from "../backend.ts";
+import { bind, type Bound } from "../bind.ts";
 import { type AdapterChoice, listAdapters, requestGpu } from "./device/adapters.ts";
-import * as attention from "./kernels/attention.ts";
-import * as conv from "./products/conv.ts";
 import type { Gpu, GpuBlock } from "./device/gpu.ts";
 import { readHalves, writeHalves } from "./device/halves.ts";
-import * as indexing from "./kernels/indexing.ts";
-import { matmul, matmulEpilogue } from "./products/matmul.ts";
-import { moments } from "./kernels/moments.ts";
-import * as nonzero from "./kernels/nonzero.ts";
-import { norm, normGrad } from "./kernels/norm.ts";
 import { checkDtype } from "./text/operands.ts";
-import * as order from "./kernels/order.ts";
-import { pointwise } from "./kernels/pointwise.ts";
-import * as pool from "./kernels/pool.ts";
-import { reduce } from "./kernels/reduce.ts";
-import * as rows from "./kernels/rows.ts";
-import { argReduce, scan } from "./kernels/scan.ts";
-import { svd } from "./kernels/svd.ts";
 import { fromWords, toWords } from "./device/words.ts";
+import * as table from "./table.ts";
 
 /** The slot of compiled programs of the first device; the CPU's backends count up from 0. */
 const WEBGPU_ID = 1000;
 
 /** Tensors of up to this many bytes are remembered when they come from the host; see {@linkcode WebGpuBackend.known}. */
 const KNOWN = 4096;
+
+/** The methods that are kernels: those of `table.ts`. */
+export interface WebGpuBackend extends Bound<typeof table> {}
 
 /** The kernels of one GPU. */
 export class WebGpuBackend implements Backend {
@@ -75,6 +49,7 @@ export class WebGpuBackend implements Backend {
     this.gpu = gpu;
     this.id = WEBGPU_ID + index;
     this.#index = index;
+    bind(this, gpu, table);
   }
 
   info(): BackendInfo {
@@ -127,9 +102,6 @@ export class WebGpuBackend implements Backend {
     }
     return out;
   }
-  failWhere(bad: Strided, error: Error): (spoilt: Strided) => void {
-    return indexing.failWhere(this.gpu, bad, error);
-  }
   memoryStats(): MemoryStats {
     return this.gpu.memoryStats();
   }
@@ -140,155 +112,7 @@ export class WebGpuBackend implements Backend {
     this.gpu.emptyCache();
   }
 
-  pointwise(
-    program: Program,
-    shape: readonly number[],
-    inputs: readonly Strided[],
-    scalars: readonly (number | bigint)[],
-    outputs: readonly Strided[],
-  ): void {
-    pointwise(this.gpu, program, shape, inputs, scalars, outputs);
-  }
-  reduce(
-    program: Program,
-    combine: Combine,
-    shape: readonly number[],
-    reduced: readonly number[],
-    inputs: readonly Strided[],
-    scalars: readonly (number | bigint)[],
-    outputs: readonly Strided[],
-  ): void {
-    reduce(this.gpu, program, combine, shape, reduced, inputs, scalars, outputs);
-  }
-  argReduce(kind: "max" | "min", x: Strided, dim: number, indices: Strided, values: Strided | null): void {
-    argReduce(this.gpu, kind, x, dim, indices, values);
-  }
-  scan(kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
-    scan(this.gpu, kind, x, dim, out, indices);
-  }
-
-  sort(x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
-    order.sort(this.gpu, x, dim, descending, values, indices);
-  }
-  topk(x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
-    order.topk(this.gpu, x, dim, largest, values, indices);
-  }
-  searchsorted(sorted: Strided, values: Strided, right: boolean, out: Strided): void {
-    order.searchsorted(this.gpu, sorted, values, right, out);
-  }
-  gather(op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
-    indexing.gather(this.gpu, op, x, dim, index, out);
-  }
-  scatter(op: string, out: Strided, dim: number, index: Strided, src: Strided, mode: ScatterMode): void {
-    indexing.scatter(this.gpu, op, out, dim, index, src, mode);
-  }
-  indexSelect(op: string, x: Strided, dim: number, index: Strided, out: Strided, wrap: boolean): void {
-    indexing.indexSelect(this.gpu, op, x, dim, index, out, wrap);
-  }
-  indexPut(
-    op: string,
-    out: Strided,
-    dim: number,
-    index: Strided,
-    src: Strided,
-    mode: ScatterMode,
-    wrap: boolean,
-  ): void {
-    indexing.indexPut(this.gpu, op, out, dim, index, src, mode, wrap);
-  }
-  countNonzero(x: Strided): Promise<number> {
-    return nonzero.countNonzero(this.gpu, x);
-  }
-  nonzero(x: Strided, out: Strided): void {
-    nonzero.nonzero(this.gpu, x, out);
-  }
-
-  matmul(a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
-    matmul(this.gpu, a, b, out, alpha, beta);
-  }
-  matmulEpilogue(a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
-    return matmulEpilogue(this.gpu, a, b, out, epilogue);
-  }
-  conv(x: Strided, weight: Strided, bias: Strided | null, out: Strided, geometry: ConvGeometry): void {
-    conv.conv(this.gpu, x, weight, bias, out, geometry);
-  }
-  convGradInput(grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
-    conv.convGradInput(this.gpu, grad, weight, out, geometry);
-  }
-  convGradWeight(grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
-    conv.convGradWeight(this.gpu, grad, x, out, geometry);
-  }
-  maxPool(x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
-    pool.maxPool(this.gpu, x, windows, out, indices);
-  }
-  avgPool(x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
-    pool.avgPool(this.gpu, x, windows, scale, out);
-  }
-  avgPoolGrad(grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
-    pool.avgPoolGrad(this.gpu, grad, windows, scale, out);
-  }
   readonly halfRows = true;
-  svd(op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
-    return svd(this.gpu, op, x, u, s, vh);
-  }
-  softmax(x: Strided, log: boolean, out: Strided): void {
-    rows.softmax(this.gpu, x, log, out);
-  }
-  softmaxGrad(grad: Strided, output: Strided, log: boolean, out: Strided): void {
-    rows.softmaxGrad(this.gpu, grad, output, log, out);
-  }
-
-  supportsAttention(operands: AttentionOperands): boolean {
-    return attention.supportsAttention(this.gpu, operands);
-  }
-  attention(operands: AttentionOperands, options: AttentionOptions, out: Strided, logSum: Strided): void {
-    attention.attention(this.gpu, operands, options, out, logSum);
-  }
-  attentionGrad(
-    operands: AttentionOperands,
-    options: AttentionOptions,
-    logSum: Strided,
-    grad: Strided,
-    dots: Strided,
-    byQuery: Strided | null,
-    byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
-  ): void {
-    attention.attentionGrad(this.gpu, operands, options, logSum, grad, dots, byQuery, byKeyValue);
-  }
-  norm(
-    x: Strided,
-    weight: Strided | null,
-    bias: Strided | null,
-    out: Strided,
-    statistics: NormStatistics,
-    variance: Strided | null,
-    eps: number,
-    groups: NormGroups,
-  ): boolean {
-    return norm(this.gpu, x, weight, bias, out, statistics, variance, eps, groups);
-  }
-  normGrad(
-    grad: Strided,
-    x: Strided,
-    weight: Strided | null,
-    statistics: NormStatistics,
-    gradX: Strided | null,
-    gradWeight: Strided | null,
-    gradBias: Strided | null,
-    groups: NormGroups,
-  ): boolean {
-    return normGrad(this.gpu, grad, x, weight, statistics, gradX, gradWeight, gradBias, groups);
-  }
-  moments(
-    x: Strided,
-    mean: Strided,
-    rstd: Strided,
-    variance: Strided | null,
-    eps: number,
-    groups: NormGroups,
-  ): boolean {
-    return moments(this.gpu, x, mean, rstd, variance, eps, groups);
-  }
 }
 
 /** The adapters there are, once asked for. */

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Device } from "../../../base/device.ts";
 import { DeviceError } from "../../../base/errors.ts";
 import type { ReuseGuard } from "../../allocator.ts";
-import type { Block } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { CudaStream } from "./stream.ts";
 
 /** The other streams that read a block: events on them once it is freed. */
@@ -46,16 +45,11 @@ class StreamsGuard implements ReuseGuard {
 }
 
 /** Lets the memory of a block, once it is freed, wait for what was issued to `stream` until then. */
-export function recordStream(
-  state: CudaStream,
-  own: Device,
-  block: Block,
-  stream: { device: Device; streamId: number },
-): void {
+export const recordStream: KernelOf<CudaStream, "recordStream"> = (state, own, block, stream) => {
   if (stream.device !== own) {
     throw new DeviceError(`recordStream(): the tensor is on ${own}, the stream on ${stream.device}`);
   }
   let guard = state.allocator.guardOf(block) as StreamsGuard | undefined;
   if (guard === undefined) state.allocator.guard(block, guard = new StreamsGuard(state));
   guard.streams.add(stream.streamId);
-}
+};

@@ -9,6 +9,7 @@
  */
 
 import type { AttentionOperands, AttentionOptions, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { cuda as switches } from "../device/cublas.ts";
 import { Arguments } from "../device/arguments.ts";
 import {
@@ -30,7 +31,7 @@ const FIRST_CAPABILITY = 80;
 const LARGEST = 2 ** 31 - 1, LARGEST_STEP = 2 ** 25;
 
 /** Whether kernels exist for these operands; see `Backend.supportsAttention`. */
-export function supportsAttention(stream: CudaStream, { query, key, value, mask }: AttentionOperands): boolean {
+export const supportsAttention: KernelOf<CudaStream, "supportsAttention"> = (stream, { query, key, value, mask }) => {
   if (stream.capability < FIRST_CAPABILITY) return false;
   const { dtype } = query, half = dtype.itemsize === 2;
   const widths = [query.shape[3], value.shape[3]];
@@ -41,7 +42,7 @@ export function supportsAttention(stream: CudaStream, { query, key, value, mask 
   const steps = [query, key, value].map((x) => x.strides[2]);
   return [blocks, rows, key.shape[2]].every((n) => n <= LARGEST) && steps.every((n) => n <= LARGEST_STEP) &&
     (mask === null || mask.dtype.itemsize <= 4);
-}
+};
 
 /** The parameters that all three kernels share. */
 function argumentsOf(
@@ -112,28 +113,22 @@ function launch(
 }
 
 /** Attention and the logarithm of each row's sum; see `Backend.attention`. */
-export function attention(
-  stream: CudaStream,
-  operands: AttentionOperands,
-  options: AttentionOptions,
-  out: Strided,
-  logSum: Strided,
-): void {
+export const attention: KernelOf<CudaStream, "attention"> = (stream, operands, options, out, logSum) => {
   const args = argumentsOf(stream, operands, options, out, logSum);
   launch(stream, "attention", args, operands, options.dropout !== null, operands.query);
-}
+};
 
 /** The gradients of {@linkcode attention}; see `Backend.attentionGrad`. */
-export function attentionGrad(
-  stream: CudaStream,
-  operands: AttentionOperands,
-  options: AttentionOptions,
-  logSum: Strided,
-  grad: Strided,
-  dots: Strided,
-  byQuery: Strided | null,
-  byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
-): void {
+export const attentionGrad: KernelOf<CudaStream, "attentionGrad"> = (
+  stream,
+  operands,
+  options,
+  logSum,
+  grad,
+  dots,
+  byQuery,
+  byKeyValue,
+) => {
   const args = argumentsOf(stream, operands, options, grad, logSum), dropped = options.dropout !== null;
   args.slots[Slot.Dots] = addressOf(dots);
   if (byQuery !== null) {
@@ -145,4 +140,4 @@ export function attentionGrad(
     place(args, Operand.ByValue, byKeyValue[1]);
     launch(stream, "byKey", args, operands, dropped, operands.key);
   }
-}
+};

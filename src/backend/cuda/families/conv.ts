@@ -6,6 +6,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { cudnn } from "../device/cudnn.ts";
 import { Arguments } from "../device/arguments.ts";
 import { biasSource, CONV_LISTS, CONV_POINTERS, type ConvKind, convSource } from "../kernels/tiles.ts";
@@ -105,14 +106,7 @@ function byTiles(
 }
 
 /** `out = conv(x, weight) + bias`; see `Backend.conv`. */
-export function conv(
-  stream: CudaStream,
-  x: Strided,
-  weight: Strided,
-  bias: Strided | null,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const conv: KernelOf<CudaStream, "conv"> = (stream, x, weight, bias, out, geometry) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   const done = numelOf(x.shape) === 0 ? "nothing" : byLibrary(stream, "forward", x, weight, bias, out, geometry);
@@ -123,34 +117,22 @@ export function conv(
   [out, bias].forEach((t, k) => args.operand(k, addressOf(t)));
   const kernel = stream.kernel(`conv bias ${out.dtype.name}`, "bias", () => biasSource(out.dtype));
   args.launch(stream, kernel, THREADS, stream.blocks(count));
-}
+};
 
 /** The gradient by the input; see `Backend.convGradInput`. */
-export function convGradInput(
-  stream: CudaStream,
-  grad: Strided,
-  weight: Strided,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const convGradInput: KernelOf<CudaStream, "convGradInput"> = (stream, grad, weight, out, geometry) => {
   if (numelOf(out.shape) === 0) return;
   const empty = numelOf(grad.shape) === 0;
   if (empty || byLibrary(stream, "byInput", out, weight, null, grad, geometry) === "nothing") {
     byTiles(stream, "byInput", out, weight, null, grad, geometry);
   }
-}
+};
 
 /** The gradient by the weight; see `Backend.convGradWeight`. */
-export function convGradWeight(
-  stream: CudaStream,
-  grad: Strided,
-  x: Strided,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const convGradWeight: KernelOf<CudaStream, "convGradWeight"> = (stream, grad, x, out, geometry) => {
   if (numelOf(out.shape) === 0) return;
   const empty = numelOf(grad.shape) === 0;
   if (empty || byLibrary(stream, "byWeight", x, out, null, grad, geometry) === "nothing") {
     byTiles(stream, "byWeight", x, out, null, grad, geometry);
   }
-}
+};

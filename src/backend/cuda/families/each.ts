@@ -20,7 +20,8 @@ import {
   printCudaEachReduce,
 } from "../../../expr/cuda_each.ts";
 import type { Program } from "../../../expr/program.ts";
-import type { Combine, OperandGroup, Strided } from "../../backend.ts";
+import type { OperandGroup, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { addressOf, type CudaStream, type Kernel } from "../device/stream.ts";
 
 type Scalars = readonly (number | bigint)[];
@@ -107,12 +108,7 @@ function put(
 }
 
 /** Evaluates a program for groups of operands; gives those that do not lie as the first one does. */
-export function pointwiseEach(
-  stream: CudaStream,
-  program: Program,
-  groups: readonly OperandGroup[],
-  scalars: Scalars,
-): OperandGroup[] {
+export const pointwiseEach: KernelOf<CudaStream, "pointwiseEach"> = (stream, program, groups, scalars) => {
   const largest = groups.find((group) => sizeOf(group.shape) > 1) ?? groups[0];
   const layout = layoutOf(largest), vector = cudaVector(program);
   const plan: Plan = { program, layout, slots: eachSlots(program, layout, false), reduces: false };
@@ -128,17 +124,10 @@ export function pointwiseEach(
     first = next;
   }
   return outside;
-}
+};
 
 /** Combines the values of each group; `false` where the groups do not lie alike, and nothing was done. */
-export function reduceEach(
-  stream: CudaStream,
-  program: Program,
-  combine: Combine,
-  groups: readonly OperandGroup[],
-  scalars: Scalars,
-  outputs: readonly Strided[],
-): boolean {
+export const reduceEach: KernelOf<CudaStream, "reduceEach"> = (stream, program, combine, groups, scalars, outputs) => {
   const layout = layoutOf(groups.find((group) => sizeOf(group.shape) > 1) ?? groups[0]), vector = cudaVector(program);
   const plan: Plan = { program, layout, slots: eachSlots(program, layout, true), reduces: true };
   if (plan.slots.most < 2 || program.random || !groups.every((group) => fits(group, layout, vector))) return false;
@@ -158,4 +147,4 @@ export function reduceEach(
     first = next;
   }
   return true;
-}
+};

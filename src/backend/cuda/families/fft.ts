@@ -9,7 +9,8 @@ import { numelOf } from "../../../base/shape.ts";
 import { input, kindOf, scalar } from "../../../expr/expr.ts";
 import { Program } from "../../../expr/program.ts";
 import type { Strided } from "../../backend.ts";
-import { compiledOf, pointwise } from "./pointwise.ts";
+import type { KernelOf } from "../../bind.ts";
+import { pointwise } from "./pointwise.ts";
 import { addressOf, type CudaStream, Library } from "../device/stream.ts";
 
 /** The status of a transform that is too large for the library. */
@@ -21,7 +22,7 @@ const scalings = new Map<DType, Program>();
 function multiply(stream: CudaStream, x: Strided, by: number): void {
   let program = scalings.get(x.dtype);
   if (program === undefined) scalings.set(x.dtype, program = scaling(x.dtype));
-  pointwise(stream, compiledOf(stream, program), program, x.shape, [x], [by], [x]);
+  pointwise(stream, program, x.shape, [x], [by], [x]);
 }
 
 function scaling(dtype: DType): Program {
@@ -30,7 +31,7 @@ function scaling(dtype: DType): Program {
 }
 
 /** Transforms along dimension 1 of dense `[outer, n, inner, 2]`; `false` without cuFFT. See `Backend.fft`. */
-export function fft(stream: CudaStream, x: Strided, out: Strided, inverse: boolean, scale: number): boolean {
+export const fft: KernelOf<CudaStream, "fft"> = (stream, x, out, inverse, scale) => {
   if (!stream.has(Library.Cufft)) return false;
   const [outer, n, inner] = x.shape;
   stream.args.set([addressOf(x), addressOf(out), outer, n, inner]);
@@ -40,7 +41,7 @@ export function fft(stream: CudaStream, x: Strided, out: Strided, inverse: boole
   const count = numelOf(out.shape);
   if (scale !== 1) multiply(stream, { ...viewOf(out), shape: [count], strides: [1] }, scale);
   return true;
-}
+};
 
 /** The fields of a view, which a tensor has as members. */
 function viewOf({ storage, offset, dtype, dense }: Strided): Pick<Strided, "storage" | "offset" | "dtype" | "dense"> {

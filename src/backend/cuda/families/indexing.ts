@@ -6,6 +6,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { ScatterMode, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments, otherDims, pick } from "../device/arguments.ts";
 import { gatherSource, scatterSource } from "../kernels/indexing.ts";
 import { withSorted } from "./order.ts";
@@ -45,22 +46,14 @@ function read(
 }
 
 /** `out[i][j] = x[i][index[i][j]]`; see `Backend.gather`. */
-export function gather(stream: CudaStream, op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+export const gather: KernelOf<CudaStream, "gather"> = (stream, op, x, dim, index, out) => {
   read(stream, op, x, dim, index, index.strides, out, false);
-}
+};
 
 /** Slices of `x` chosen by `index`; see `Backend.indexSelect`. */
-export function indexSelect(
-  stream: CudaStream,
-  op: string,
-  x: Strided,
-  dim: number,
-  index: Strided,
-  out: Strided,
-  wrap: boolean,
-): void {
+export const indexSelect: KernelOf<CudaStream, "indexSelect"> = (stream, op, x, dim, index, out, wrap) => {
   read(stream, op, x, dim, index, out.shape.map((_, d) => d === dim ? index.strides[0] ?? 0 : 0), out, wrap);
-}
+};
 
 /** One scatter: lines of the output along `dim`, each with `count` updates. */
 function write(
@@ -101,28 +94,11 @@ function write(
 }
 
 /** `out[i][index[i][j]] (mode)= src[i][j]`; see `Backend.scatter`. */
-export function scatter(
-  stream: CudaStream,
-  op: string,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-): void {
+export const scatter: KernelOf<CudaStream, "scatter"> = (stream, op, out, dim, index, src, mode) => {
   write(stream, op, out, dim, index, src, mode, false, false);
-}
+};
 
 /** `out` at `index` (mode)= the slices of `src`; see `Backend.indexPut`. */
-export function indexPut(
-  stream: CudaStream,
-  op: string,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-  wrap: boolean,
-): void {
+export const indexPut: KernelOf<CudaStream, "indexPut"> = (stream, op, out, dim, index, src, mode, wrap) => {
   write(stream, op, out, dim, index, src, mode, wrap, true);
-}
+};

@@ -10,7 +10,8 @@
 
 import { bfloat16, type DType, float16, float32, float64 } from "../../../base/dtype.ts";
 import { numelOf } from "../../../base/shape.ts";
-import type { Epilogue, ProductScaling, Strided } from "../../backend.ts";
+import type { Epilogue, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { cuda as switches } from "../device/cublas.ts";
 import { collapse } from "../../layout.ts";
 import { Arguments } from "../device/arguments.ts";
@@ -69,11 +70,11 @@ interface LibraryEpilogue {
 const PLAIN: LibraryEpilogue = { code: Code.None, bias: 0, aux: 0, auxStep: 0 };
 
 /** `out = alpha · a @ b + beta · out`; see `Backend.matmul`. */
-export function matmul(stream: CudaStream, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+export const matmul: KernelOf<CudaStream, "matmul"> = (stream, a, b, out, alpha, beta) => {
   if (numelOf(out.shape) === 0) return;
   const done = withRows(stream, a, b, out, (a, b) => byLibrary(stream, a, b, out, alpha, beta));
   if (!done) byTiles(stream, a, b, out, alpha, beta);
-}
+};
 
 /**
  * Runs `use` with operands as the library takes them: where one has unit stride in neither dimension (a gradient that was
@@ -101,10 +102,10 @@ function withRows(
  * `out = epilogue(a @ b)`; see `Backend.matmulEpilogue`. What cuBLASLt can multiply but not finish is left to the caller,
  * whose next kernel costs less than our own product.
  */
-export function matmulEpilogue(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+export const matmulEpilogue: KernelOf<CudaStream, "matmulEpilogue"> = (stream, a, b, out, epilogue) => {
   if (numelOf(out.shape) === 0) return false;
   return withRows(stream, a, b, out, (a, b) => finished(stream, a, b, out, epilogue));
-}
+};
 
 function finished(stream: CudaStream, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
   if (libraryLayouts(stream, a, b, out) !== null) {
@@ -119,11 +120,11 @@ function finished(stream: CudaStream, a: Strided, b: Strided, out: Strided, epil
 }
 
 /** `out = a @ b` and the sums of `a`'s rows; see `Backend.matmulRowSums`. */
-export function matmulRowSums(stream: CudaStream, a: Strided, b: Strided, out: Strided, sums: Strided): boolean {
+export const matmulRowSums: KernelOf<CudaStream, "matmulRowSums"> = (stream, a, b, out, sums) => {
   if (numelOf(out.shape) === 0 || out.dtype === float64 || !sums.dense || sums.dtype !== out.dtype) return false;
   const epilogue = { code: Code.RowSums, bias: addressOf(sums), aux: 0, auxStep: 0 };
   return withRows(stream, a, b, out, (a, b) => byLibrary(stream, a, b, out, 1, 0, epilogue));
-}
+};
 
 /** The first devices with float8 tensor cores. */
 const FLOAT8_CAPABILITY = 89;
@@ -133,7 +134,7 @@ const FLOAT8_VECTOR = 16;
 const FAST_SUMS = 8;
 
 /** `out = (a · scales) @ b + bias` of float8 matrices, by cuBLASLt; see `Backend.scaledMatmul`. */
-export function scaledMatmul(stream: CudaStream, a: Strided, b: Strided, out: Strided, s: ProductScaling): boolean {
+export const scaledMatmul: KernelOf<CudaStream, "scaledMatmul"> = (stream, a, b, out, s) => {
   const [m, n] = out.shape, k = a.shape[1];
   if (stream.capability < FLOAT8_CAPABILITY || !stream.has(Library.CublasLt) || m === 0) return false;
   if ([k, n, a.strides[0], b.strides[1]].some((size) => size % FLOAT8_VECTOR !== 0 || size === 0)) return false;
@@ -149,12 +150,10 @@ export function scaledMatmul(stream: CudaStream, a: Strided, b: Strided, out: St
   if (status === UNSUPPORTED) return false;
   stream.check("scaledMm", status);
   return true;
-}
+};
 
 /** Bytes of a row of relu's mask: a bit per element, in multiples of 128 bits. */
-export function reluMaskBytes(columns: number): number {
-  return Math.ceil(columns / 128) * 16;
-}
+export const reluMaskBytes: KernelOf<CudaStream, "reluMaskBytes"> = (_stream, columns) => Math.ceil(columns / 128) * 16;
 
 /** How cuBLASLt is told of an epilogue; `null` where it does not know it. */
 function libraryEpilogue(out: Strided, e: Epilogue): LibraryEpilogue | null {

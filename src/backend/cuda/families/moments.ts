@@ -5,7 +5,7 @@
  */
 
 import { numelOf } from "../../../base/shape.ts";
-import type { NormGroups, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments } from "../device/arguments.ts";
 import { SIZES } from "../kernels/common.ts";
 import { MOMENT_COLUMNS, MOMENT_THREADS, momentsSource } from "../kernels/moments.ts";
@@ -22,15 +22,7 @@ const MOST = 1024;
 const LARGE = 2 ** 31;
 
 /** See `Backend.moments`. */
-export function moments(
-  stream: CudaStream,
-  x: Strided,
-  mean: Strided,
-  rstd: Strided,
-  variance: Strided | null,
-  eps: number,
-  { groups, run }: NormGroups,
-): boolean {
+export const moments: KernelOf<CudaStream, "moments"> = (stream, x, mean, rstd, variance, eps, { groups, run }) => {
   const outer = numelOf(x.shape) / (groups * run), { dtype } = x;
   if (outer * run >= LARGE) return false;
   const columns = run === 1;
@@ -51,4 +43,4 @@ export function moments(
     args.launch(stream, kernel("finish"), MOMENT_THREADS, Math.ceil(groups / (MOMENT_THREADS / 32)));
   });
   return true;
-}
+};

@@ -7,6 +7,7 @@
 import { numelOf } from "../../../base/shape.ts";
 import { ShapeError, show } from "../../../base/errors.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments } from "../device/arguments.ts";
 import { MAX_DIMS } from "../kernels/common.ts";
 import { NONZERO_THREADS, nonzeroSource } from "../kernels/nonzero.ts";
@@ -37,17 +38,17 @@ function withCounts(
 }
 
 /** How many elements are not zero; waits for the device. */
-export function countNonzero(stream: CudaStream, x: Strided): number {
-  if (numelOf(x.shape) === 0) return 0;
-  let total = 0n;
-  withCounts(stream, x, (args, chunks) => {
-    total = new BigInt64Array(stream.read(args.slots[4] + chunks * 8, 8).buffer)[0];
+export const countNonzero: KernelOf<CudaStream, "countNonzero"> = (stream, x) =>
+  // A fault of an earlier kernel, which the read throws, rejects the promise.
+  new Promise((resolve) => {
+    if (numelOf(x.shape) === 0) return resolve(0);
+    withCounts(stream, x, (args, chunks) => {
+      resolve(Number(new BigInt64Array(stream.read(args.slots[4] + chunks * 8, 8).buffer)[0]));
+    });
   });
-  return Number(total);
-}
 
 /** Coordinates of the elements that are not zero. */
-export function nonzero(stream: CudaStream, x: Strided, out: Strided): void {
+export const nonzero: KernelOf<CudaStream, "nonzero"> = (stream, x, out) => {
   if (numelOf(x.shape) === 0 || numelOf(out.shape) === 0) return;
   if (x.shape.length > MAX_DIMS) {
     throw new ShapeError(`nonzero(): on CUDA at most ${MAX_DIMS} dimensions: ${show(x.shape)}`);
@@ -58,4 +59,4 @@ export function nonzero(stream: CudaStream, x: Strided, out: Strided): void {
     [args.slots[5], args.slots[6], args.slots[7]] = [x.shape.length, out.strides[0], out.strides[1]];
     launch("list", chunks);
   });
-}
+};

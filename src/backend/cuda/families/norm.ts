@@ -6,7 +6,8 @@
 
 import { float32 } from "../../../base/dtype.ts";
 import { numelOf } from "../../../base/shape.ts";
-import type { NormGroups, NormStatistics, Strided } from "../../backend.ts";
+import type { NormGroups, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments } from "../device/arguments.ts";
 import { SIZES } from "../kernels/common.ts";
 import { COLUMN_THREADS, normBackwardSource, normForwardSource, type NormVariant } from "../kernels/norm.ts";
@@ -57,17 +58,7 @@ function setOperands(args: Arguments, operands: readonly (Strided | null)[]): vo
 }
 
 /** See `Backend.norm`. */
-export function norm(
-  stream: CudaStream,
-  x: Strided,
-  weight: Strided | null,
-  bias: Strided | null,
-  out: Strided,
-  statistics: NormStatistics,
-  variance: Strided | null,
-  eps: number,
-  groups: NormGroups,
-): boolean {
+export const norm: KernelOf<CudaStream, "norm"> = (stream, x, weight, bias, out, statistics, variance, eps, groups) => {
   if (!isRows(x, groups)) return false;
   const { run: length, groups: rows, factorRun } = groups, { itemsize } = x.dtype;
   const affine = weight !== null || bias !== null;
@@ -87,20 +78,20 @@ export function norm(
   const blocks = Math.ceil(rows / (plan.threads / plan.team));
   args.launch(stream, kernel, plan.threads, blocks, 1, 1, planBytes(plan, length, itemsize, 1));
   return true;
-}
+};
 
 /** See `Backend.normGrad`. */
-export function normGrad(
-  stream: CudaStream,
-  grad: Strided,
-  x: Strided,
-  weight: Strided | null,
-  statistics: NormStatistics,
-  gradX: Strided | null,
-  gradWeight: Strided | null,
-  gradBias: Strided | null,
-  groups: NormGroups,
-): boolean {
+export const normGrad: KernelOf<CudaStream, "normGrad"> = (
+  stream,
+  grad,
+  x,
+  weight,
+  statistics,
+  gradX,
+  gradWeight,
+  gradBias,
+  groups,
+) => {
   if (!isRows(x, groups)) return false;
   const { run: length, groups: rows, factorRun } = groups, { itemsize } = x.dtype;
   const { byColumn, perRow, period } = factorsOf(groups);
@@ -141,4 +132,4 @@ export function normGrad(
     args.launch(stream, sums, COLUMN_THREADS, Math.ceil(length / 32));
   });
   return true;
-}
+};

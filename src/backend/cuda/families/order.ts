@@ -7,6 +7,7 @@
 import { ShapeError } from "../../../base/errors.ts";
 import { numelOf } from "../../../base/shape.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments, otherDims, pick } from "../device/arguments.ts";
 import { bitonicSource, fillSource, searchSource, takeSource, TILE } from "../kernels/order.ts";
 import { type CudaStream, THREADS } from "../device/stream.ts";
@@ -99,31 +100,17 @@ function select(
 }
 
 /** Stable sort along `dim`; see `Backend.sort`. */
-export function sort(
-  stream: CudaStream,
-  x: Strided,
-  dim: number,
-  descending: boolean,
-  values: Strided,
-  indices: Strided,
-): void {
+export const sort: KernelOf<CudaStream, "sort"> = (stream, x, dim, descending, values, indices) => {
   select(stream, x, dim, descending, values, indices);
-}
+};
 
 /** The extreme values along `dim`, sorted; see `Backend.topk`. */
-export function topk(
-  stream: CudaStream,
-  x: Strided,
-  dim: number,
-  largest: boolean,
-  values: Strided,
-  indices: Strided,
-): void {
+export const topk: KernelOf<CudaStream, "topk"> = (stream, x, dim, largest, values, indices) => {
   select(stream, x, dim, largest, values, indices);
-}
+};
 
 /** Positions in the last dimension of `sorted` where `values` belong; see `Backend.searchsorted`. */
-export function searchsorted(stream: CudaStream, sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+export const searchsorted: KernelOf<CudaStream, "searchsorted"> = (stream, sorted, values, right, out) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   const rank = values.shape.length, last = sorted.shape.length - 1;
@@ -137,4 +124,4 @@ export function searchsorted(stream: CudaStream, sorted: Strided, values: Stride
   const key = `searchsorted ${sorted.dtype.name} ${values.dtype.name}`;
   const kernel = stream.kernel(key, "search", () => searchSource(sorted.dtype, values.dtype));
   args.launch(stream, kernel, THREADS, stream.blocks(count));
-}
+};

@@ -9,7 +9,7 @@ import { contiguousStrides, numelOf } from "../../../base/shape.ts";
 import { input } from "../../../expr/expr.ts";
 import { Program } from "../../../expr/program.ts";
 import type { Strided } from "../../backend.ts";
-import { compiledOf, pointwise } from "./pointwise.ts";
+import { pointwise } from "./pointwise.ts";
 import type { CudaStream } from "../device/stream.ts";
 
 const programs = new Map<DType, Program>();
@@ -21,7 +21,7 @@ export function copy(stream: CudaStream, from: Strided, to: Strided): void {
   if (program === undefined) {
     programs.set(dtype, program = new Program([dtype], [], [{ expr: input(0, dtype), dtype }]));
   }
-  pointwise(stream, compiledOf(stream, program), program, to.shape, [from], [], [to]);
+  pointwise(stream, program, to.shape, [from], [], [to]);
 }
 
 /** Runs `use` with a row-major copy of a matrix in scratch memory; batches that repeat one are copied once. */

@@ -23,6 +23,7 @@ import { type CudaTiling, printCudaTiled, TILE_THREADS } from "../../../expr/cud
 import { operandsOf } from "../../../expr/graph.ts";
 import type { Program } from "../../../expr/program.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { collapse, stridesIn } from "../../layout.ts";
 import { addressOf, type CudaStream, type Kernel, THREADS } from "../device/stream.ts";
 import { type Tiles, tilesOf } from "./transposed.ts";
@@ -122,16 +123,9 @@ function denseStep(compiled: CompiledProgram, k: number, x: Strided, count: numb
   return own === 1 ? 0 : -1;
 }
 
-/** Evaluates a compiled program at every element of `shape`. */
-export function pointwise(
-  stream: CudaStream,
-  compiled: CompiledProgram,
-  program: Program,
-  shape: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+/** Evaluates a program at every element of `shape`. */
+export const pointwise: KernelOf<CudaStream, "pointwise"> = (stream, program, shape, inputs, scalars, outputs) => {
+  const compiled = compiledOf(stream, program);
   let count = 1;
   for (let d = 0; d < shape.length; d++) count *= shape[d];
   if (count === 0) return;
@@ -148,7 +142,7 @@ export function pointwise(
   stream.putInteger(0, count);
   if (compiled.hasScalars) putScalars(stream, program, scalars);
   stream.launch(compiled.dense, compiled.slots, THREADS, stream.blocks(Math.ceil(count / compiled.vector)));
-}
+};
 
 /** Dimensions in the order in which the first output lies in memory, outermost first. */
 function inMemoryOrder(shape: readonly number[], strides: readonly number[]): number[] {

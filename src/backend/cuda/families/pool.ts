@@ -6,6 +6,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { PoolWindows, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments } from "../device/arguments.ts";
 import { avgPoolSource, maxPoolGradSource, maxPoolSource, POOL_LISTS, POOL_POINTERS } from "../kernels/pool.ts";
 import { addressOf, type CudaStream, type Kernel, THREADS } from "../device/stream.ts";
@@ -78,27 +79,27 @@ function spatial(x: Strided, windows: PoolWindows): readonly number[] {
 }
 
 /** The largest value of each window and its place; see `Backend.maxPool`. */
-export function maxPool(stream: CudaStream, x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+export const maxPool: KernelOf<CudaStream, "maxPool"> = (stream, x, windows, out, indices) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   const { starts, ends, dilation } = windows;
   const kernel = stream.kernel(`maxPool ${x.dtype.name}`, "maxPool", () => maxPoolSource(x.dtype));
   const sizes = [spatial(x, windows), spatial(out, windows)] as const;
   run(stream, kernel, count, ...sizes, dilation, starts, ends, [x, out, indices]);
-}
+};
 
 function average(stream: CudaStream, name: string, x: Strided, scale: Strided): Kernel {
   return stream.kernel(`avgPool ${x.dtype.name} ${scale.dtype.name}`, name, () => avgPoolSource(x.dtype, scale.dtype));
 }
 
 /** The sum of each window times the scale of its position; see `Backend.avgPool`. */
-export function avgPool(stream: CudaStream, x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+export const avgPool: KernelOf<CudaStream, "avgPool"> = (stream, x, windows, scale, out) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   const { starts, ends, dilation } = windows;
   const sizes = [spatial(x, windows), spatial(out, windows)] as const;
   run(stream, average(stream, "avgPool", x, scale), count, ...sizes, dilation, starts, ends, [x, scale, out]);
-}
+};
 
 /** For each input position of one dimension, the first window that holds it and one past the last. */
 function inverse(starts: readonly number[], ends: readonly number[], size: number): [number[], number[]] {
@@ -127,27 +128,15 @@ function runGrad(stream: CudaStream, kernel: Kernel, operands: readonly Strided[
 }
 
 /** The gradient of {@linkcode maxPool} by its input; see `Backend.maxPoolGrad`. */
-export function maxPoolGrad(
-  stream: CudaStream,
-  grad: Strided,
-  indices: Strided,
-  windows: PoolWindows,
-  out: Strided,
-): void {
+export const maxPoolGrad: KernelOf<CudaStream, "maxPoolGrad"> = (stream, grad, indices, windows, out) => {
   if (numelOf(out.shape) === 0) return;
   const { dtype } = grad;
   const kernel = stream.kernel(`maxPoolGrad ${dtype.name}`, "maxPoolGrad", () => maxPoolGradSource(dtype));
   runGrad(stream, kernel, [grad, indices, out], windows);
-}
+};
 
 /** The gradient of {@linkcode avgPool} by its input; see `Backend.avgPoolGrad`. */
-export function avgPoolGrad(
-  stream: CudaStream,
-  grad: Strided,
-  windows: PoolWindows,
-  scale: Strided,
-  out: Strided,
-): void {
+export const avgPoolGrad: KernelOf<CudaStream, "avgPoolGrad"> = (stream, grad, windows, scale, out) => {
   if (numelOf(out.shape) === 0) return;
   runGrad(stream, average(stream, "avgPoolGrad", grad, scale), [grad, scale, out], windows);
-}
+};

@@ -20,6 +20,7 @@ import {
 } from "../../../expr/cuda_reduce.ts";
 import type { Program } from "../../../expr/program.ts";
 import type { Combine, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { collapse, stridesIn } from "../../layout.ts";
 import { putScalars } from "./pointwise.ts";
 import { addressOf, type CudaStream, type Kernel, THREADS } from "../device/stream.ts";
@@ -251,16 +252,16 @@ function prepare(
 }
 
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
-export function reduce(
-  stream: CudaStream,
-  program: Program,
-  combine: Combine,
-  shape: readonly number[],
-  reduced: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+export const reduce: KernelOf<CudaStream, "reduce"> = (
+  stream,
+  program,
+  combine,
+  shape,
+  reduced,
+  inputs,
+  scalars,
+  outputs,
+) => {
   let ofStream = prepared.get(stream);
   if (ofStream === undefined) prepared.set(stream, ofStream = new WeakMap());
   let known = ofStream.get(program);
@@ -279,7 +280,7 @@ export function reduce(
     const plan = found;
     stream.withScratch(plan.scratch, (workspace) => run(stream, program, plan, inputs, scalars, outputs, workspace));
   }
-}
+};
 
 function run(
   stream: CudaStream,

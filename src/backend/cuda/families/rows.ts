@@ -6,6 +6,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments } from "../device/arguments.ts";
 import { type RowPlan, softmaxSource } from "../kernels/rows.ts";
 import { addressOf, type CudaStream } from "../device/stream.ts";
@@ -86,11 +87,11 @@ function run(stream: CudaStream, name: "softmax" | "gradient", operands: readonl
 }
 
 /** Softmax of each row, or its logarithm; see `Backend.softmax`. */
-export function softmax(stream: CudaStream, x: Strided, log: boolean, out: Strided): void {
+export const softmax: KernelOf<CudaStream, "softmax"> = (stream, x, log, out) => {
   run(stream, "softmax", [x, out], log);
-}
+};
 
 /** The gradient of softmax from its output; see `Backend.softmaxGrad`. */
-export function softmaxGrad(stream: CudaStream, grad: Strided, output: Strided, log: boolean, out: Strided): void {
+export const softmaxGrad: KernelOf<CudaStream, "softmaxGrad"> = (stream, grad, output, log, out) => {
   run(stream, "gradient", [grad, output, out], log);
-}
+};

@@ -5,7 +5,7 @@
  */
 
 import { numelOf } from "../../../base/shape.ts";
-import type { ScanKind, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { Arguments, otherDims, pick } from "../device/arguments.ts";
 import { argReduceSource, SCAN_THREADS, scanSource } from "../kernels/scan.ts";
 import { type CudaStream, THREADS } from "../device/stream.ts";
@@ -14,14 +14,7 @@ import { type CudaStream, THREADS } from "../device/stream.ts";
 const CHUNK = 8192;
 
 /** Running combination along `dim`; see `Backend.scan`. */
-export function scan(
-  stream: CudaStream,
-  kind: ScanKind,
-  x: Strided,
-  dim: number,
-  out: Strided,
-  indices: Strided | null,
-): void {
+export const scan: KernelOf<CudaStream, "scan"> = (stream, kind, x, dim, out, indices) => {
   if (numelOf(x.shape) === 0) return;
   const others = otherDims(x, dim), shape = pick(x.shape, others);
   const lines = numelOf(shape), length = x.shape[dim] ?? 1;
@@ -42,17 +35,10 @@ export function scan(
     args.launch(stream, kernel("prefix"), THREADS, stream.blocks(lines));
     args.launch(stream, run, SCAN_THREADS, lines * chunks);
   });
-}
+};
 
 /** Positions of the extreme value along `dim`; see `Backend.argReduce`. */
-export function argReduce(
-  stream: CudaStream,
-  kind: "max" | "min",
-  x: Strided,
-  dim: number,
-  indices: Strided,
-  values: Strided | null,
-): void {
+export const argReduce: KernelOf<CudaStream, "argReduce"> = (stream, kind, x, dim, indices, values) => {
   const others = otherDims(x, dim), shape = pick(x.shape, others);
   const lines = numelOf(shape), length = x.shape[dim] ?? 1;
   if (lines === 0) return;
@@ -67,4 +53,4 @@ export function argReduce(
   while (threads < SCAN_THREADS && threads < length) threads *= 2;
   const kernel = stream.kernel(`arg${kind} ${x.dtype.name}`, "extreme", () => argReduceSource(kind, x.dtype));
   args.launch(stream, kernel, threads, lines);
-}
+};

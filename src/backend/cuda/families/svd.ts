@@ -12,6 +12,7 @@ import type { DType } from "../../../base/dtype.ts";
 import { DeviceError } from "../../../base/errors.ts";
 import { numelOf } from "../../../base/shape.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { copy } from "./pack.ts";
 import { addressOf, type CudaStream, Library } from "../device/stream.ts";
 
@@ -44,7 +45,7 @@ function converged(stream: CudaStream, info: number, s: Strided): boolean {
  *
  * @throws {DeviceError} if cuSOLVER was not found
  */
-export function svd(stream: CudaStream, op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+export const svd: KernelOf<CudaStream, "svd"> = (stream, op, x, u, s, vh) => {
   const { dtype } = x;
   const [m, n] = x.shape.slice(-2), k = Math.min(m, n), batches = numelOf(x.shape.slice(0, -2));
   if (k === 0 || batches === 0) return true;
@@ -77,4 +78,4 @@ export function svd(stream: CudaStream, op: string, x: Strided, u: Strided, s: S
     whole = converged(stream, info, s);
   });
   return whole;
-}
+};

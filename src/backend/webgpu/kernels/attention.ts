@@ -10,6 +10,7 @@
 
 import type { DType } from "../../../base/dtype.ts";
 import type { AttentionOperands, AttentionOptions, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { attentionCode, type AttentionPass, COLUMNS, type Layout, Place, ROWS, tripsOf } from "./attention_code.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { MAX_TRIPS } from "../text/kernel_text.ts";
@@ -36,7 +37,7 @@ function widthOf({ query, value }: AttentionOperands): number {
 }
 
 /** Whether kernels exist for these operands; see `Backend.supportsAttention`. */
-export function supportsAttention(gpu: Gpu, operands: AttentionOperands): boolean {
+export const supportsAttention: KernelOf<Gpu, "supportsAttention"> = (gpu, operands) => {
   const { query, key, value, mask } = operands, { limits } = gpu.device;
   if (Math.max(query.shape[3], value.shape[3]) > WIDEST) return false;
   if (
@@ -47,7 +48,7 @@ export function supportsAttention(gpu: Gpu, operands: AttentionOperands): boolea
   // What takes several dispatches is added up in its result, for which halves are too coarse: those are widened first.
   const tiles = Math.ceil(Math.max(query.shape[2], key.shape[2]) / COLUMNS);
   return query.shape[1] === key.shape[1] && tiles <= longest("byKey", widthOf(operands), true);
-}
+};
 
 /** Whether vectors of four elements of `x` are aligned. */
 function inVectors(x: Strided): boolean {
@@ -122,28 +123,22 @@ class Call {
 }
 
 /** Attention and the logarithm of each row's sum; see `Backend.attention`. */
-export function attention(
-  gpu: Gpu,
-  operands: AttentionOperands,
-  options: AttentionOptions,
-  out: Strided,
-  logSum: Strided,
-): void {
+export const attention: KernelOf<Gpu, "attention"> = (gpu, operands, options, out, logSum) => {
   const call = new Call(operands, options, { out }, { logSum });
   call.run(gpu, "forward", operands.query.shape, operands.key.shape[2], 1);
-}
+};
 
 /** The gradients of {@linkcode attention}; see `Backend.attentionGrad`. */
-export function attentionGrad(
-  gpu: Gpu,
-  operands: AttentionOperands,
-  options: AttentionOptions,
-  logSum: Strided,
-  grad: Strided,
-  dots: Strided,
-  byQuery: Strided | null,
-  byKeyValue: readonly [byKey: Strided, byValue: Strided] | null,
-): void {
+export const attentionGrad: KernelOf<Gpu, "attentionGrad"> = (
+  gpu,
+  operands,
+  options,
+  logSum,
+  grad,
+  dots,
+  byQuery,
+  byKeyValue,
+) => {
   const { query, key } = operands;
   if (byQuery !== null) {
     const call = new Call(operands, options, { grad, byQuery }, { logSum, dots });
@@ -155,4 +150,4 @@ export function attentionGrad(
     // Heads of the query that share a head of the key take turns.
     call.run(gpu, "byKey", key.shape, query.shape[2], query.shape[1] / key.shape[1]);
   }
-}
+};

@@ -9,6 +9,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { ScatterMode, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { addDoubt } from "../device/checks.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude, reportFault } from "../text/kernel_text.ts";
@@ -55,7 +56,7 @@ function faultSlot(gpu: Gpu, operands: Operands, op: string): readonly [number, 
 }
 
 /** Reports `error` where an element of dense `bad` is true; returns what makes a tensor depend on that. */
-export function failWhere(gpu: Gpu, bad: Strided, error: Error): (spoilt: Strided) => void {
+export const failWhere: KernelOf<Gpu, "failWhere"> = (gpu, bad, error) => {
   const count = numelOf(bad.shape);
   const [reports, word] = gpu.checks.begin(`${error.name} ${error.message}`, () => error);
   const operands = new Operands([count, bad.offset, word]);
@@ -74,10 +75,10 @@ export function failWhere(gpu: Gpu, bad: Strided, error: Error): (spoilt: Stride
   }
   const { doubt } = reports;
   return (spoilt) => addDoubt(spoilt, doubt);
-}
+};
 
 /** `out[i][j] = x[i][index[i][j]]` along `dim`. */
-export function gather(gpu: Gpu, op: string, x: Strided, dim: number, index: Strided, out: Strided): void {
+export const gather: KernelOf<Gpu, "gather"> = (gpu, op, x, dim, index, out) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   for (const t of [x, out]) checkDtype(op, t.dtype);
@@ -106,18 +107,10 @@ ${checkedIndex(fault, id, false, `p(${size}u)`).replace("ON_FAULT", "return;")}
     operands.parameters,
     groups1d(count),
   );
-}
+};
 
 /** `out[i][index[i][j]] (mode)= src[i][j]` along `dim`. */
-export function scatter(
-  gpu: Gpu,
-  op: string,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-): void {
+export const scatter: KernelOf<Gpu, "scatter"> = (gpu, op, out, dim, index, src, mode) => {
   if (numelOf(index.shape) === 0) return;
   for (const t of [out, src]) checkDtype(op, t.dtype);
   const lines = index.shape.map((s, d) => d === dim ? 1 : s);
@@ -155,7 +148,7 @@ ${checkedIndex(fault, id, false, `p(${size}u)`).replace("ON_FAULT", "continue;")
       groups1d(count),
     );
   inParts(operands, range, index.shape[dim] ?? 1, launch);
-}
+};
 
 function step(rank: number, j: string, place: number, dim: number): string {
   return rank > 0 ? ` + ${j} * p(${place + 1 + dim}u)` : "";
@@ -177,15 +170,7 @@ function inParts(operands: Operands, range: number, length: number, run: () => v
 }
 
 /** Slices of `x` along `dim` chosen by the 1-d `index`. */
-export function indexSelect(
-  gpu: Gpu,
-  op: string,
-  x: Strided,
-  dim: number,
-  index: Strided,
-  out: Strided,
-  wrap: boolean,
-): void {
+export const indexSelect: KernelOf<Gpu, "indexSelect"> = (gpu, op, x, dim, index, out, wrap) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   checkDtype(op, x.dtype);
@@ -215,19 +200,10 @@ ${checkedIndex(fault, id, wrap, `p(${size}u)`).replace("ON_FAULT", "return;")}
     operands.parameters,
     groups1d(count),
   );
-}
+};
 
 /** `out` along `dim` at `index[j]` (mode)= slice j of `src`. */
-export function indexPut(
-  gpu: Gpu,
-  op: string,
-  out: Strided,
-  dim: number,
-  index: Strided,
-  src: Strided,
-  mode: ScatterMode,
-  wrap: boolean,
-): void {
+export const indexPut: KernelOf<Gpu, "indexPut"> = (gpu, op, out, dim, index, src, mode, wrap) => {
   const lines = out.shape.map((s, d) => d === dim ? 1 : s);
   const count = numelOf(lines);
   const entries = numelOf(index.shape);
@@ -267,4 +243,4 @@ ${checkedIndex(fault, id, wrap, `p(${size}u)`).replace("ON_FAULT", "continue;")}
       groups1d(count),
     );
   inParts(operands, range, entries, launch);
-}
+};

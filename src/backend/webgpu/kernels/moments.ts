@@ -9,7 +9,8 @@
  */
 
 import { numelOf } from "../../../base/shape.ts";
-import type { NormGroups, Strided } from "../../backend.ts";
+import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "../text/kernel_text.ts";
 import { checkDtype, floatWord, Operands, ROUNDING, valueOf, word } from "../text/operands.ts";
@@ -52,15 +53,7 @@ function planOf(x: Strided, outer: number, groups: number, run: number): Plan | 
 }
 
 /** See `Backend.moments`. */
-export function moments(
-  gpu: Gpu,
-  x: Strided,
-  mean: Strided,
-  rstd: Strided,
-  variance: Strided | null,
-  eps: number,
-  { groups, run }: NormGroups,
-): boolean {
+export const moments: KernelOf<Gpu, "moments"> = (gpu, x, mean, rstd, variance, eps, { groups, run }) => {
   checkDtype("moments", x.dtype);
   const outer = numelOf(x.shape) / (groups * run), plan = planOf(x, outer, groups, run);
   if (plan === null) return false;
@@ -121,7 +114,7 @@ ${tree}  b${to}[3u * i] = bitcast<u32>(m.x);
   finish(gpu, partial, groups, shares, eps, [mean, rstd, ...(variance ? [variance] : [])]);
   gpu.free(partial);
   return true;
-}
+};
 
 /** Merges the shares of each group, and writes mean, rstd and perhaps variance. */
 function finish(

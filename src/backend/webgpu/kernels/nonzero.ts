@@ -7,6 +7,7 @@
 import { contiguousStrides, numelOf } from "../../../base/shape.ts";
 import { int64 } from "../../../base/dtype.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "../text/kernel_text.ts";
 import { checkDtype, load, offsets, Operands, wgslType } from "../text/operands.ts";
@@ -47,17 +48,17 @@ ${rank > 0 ? offsets("i", [sizes, rank], [["o", at]]) : ""}
 }
 
 /** How many elements are not zero. */
-export async function countNonzero(gpu: Gpu, x: Strided): Promise<number> {
+export const countNonzero: KernelOf<Gpu, "countNonzero"> = async (gpu, x) => {
   const count = numelOf(x.shape);
   if (count === 0) return 0;
   const counts = ranks(gpu, x);
   const last = await gpu.read(counts, (count - 1) * 4, 4);
   gpu.free(counts);
   return new Int32Array(last)[0];
-}
+};
 
 /** Coordinates of the elements that are not zero. */
-export function nonzero(gpu: Gpu, x: Strided, out: Strided): void {
+export const nonzero: KernelOf<Gpu, "nonzero"> = (gpu, x, out) => {
   const count = numelOf(x.shape);
   if (count === 0 || numelOf(out.shape) === 0) return;
   const counts = ranks(gpu, x);
@@ -87,4 +88,4 @@ ${
     groups1d(count),
   );
   gpu.free(counts);
-}
+};

@@ -10,7 +10,8 @@
 
 import { float32 } from "../../../base/dtype.ts";
 import { contiguousStrides, numelOf } from "../../../base/shape.ts";
-import type { NormGroups, NormStatistics, Strided } from "../../backend.ts";
+import type { NormGroups, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { prelude } from "../text/kernel_text.ts";
 import { floatWord, Operands, ROUNDING, word } from "../text/operands.ts";
@@ -67,17 +68,7 @@ function factorAt(t: RowText, f: Factors, k: number): string {
 }
 
 /** See `Backend.norm`. */
-export function norm(
-  gpu: Gpu,
-  x: Strided,
-  weight: Strided | null,
-  bias: Strided | null,
-  out: Strided,
-  statistics: NormStatistics,
-  variance: Strided | null,
-  eps: number,
-  groups: NormGroups,
-): boolean {
+export const norm: KernelOf<Gpu, "norm"> = (gpu, x, weight, bias, out, statistics, variance, eps, groups) => {
   if (!areRows(x, groups)) return false;
   const f = factorsOf(groups, weight !== null || bias !== null);
   if (tooFew(groups, [x, out], f.wide)) return false;
@@ -122,7 +113,7 @@ ${
     },
   });
   return true;
-}
+};
 
 /** Where the other operands of a backward kernel are: -1 where one is missing. */
 interface GradPlaces {
@@ -179,17 +170,17 @@ ${writes ? t.each((u) => t.store(2, result(u))) : ""}`;
 }
 
 /** See `Backend.normGrad`. */
-export function normGrad(
-  gpu: Gpu,
-  grad: Strided,
-  x: Strided,
-  weight: Strided | null,
-  statistics: NormStatistics,
-  gradX: Strided | null,
-  gradWeight: Strided | null,
-  gradBias: Strided | null,
-  groups: NormGroups,
-): boolean {
+export const normGrad: KernelOf<Gpu, "normGrad"> = (
+  gpu,
+  grad,
+  x,
+  weight,
+  statistics,
+  gradX,
+  gradWeight,
+  gradBias,
+  groups,
+) => {
   const columns = gradWeight !== null || gradBias !== null, { run: length } = groups;
   if (!areRows(x, groups) || (gradX === null && !columns)) return false;
   const f = factorsOf(groups, weight !== null || columns);
@@ -227,7 +218,7 @@ export function normGrad(
     gpu.free(partial);
   }
   return true;
-}
+};
 
 /** Adds `parts` rows of `length` sums, from row `first` on. */
 function addParts(gpu: Gpu, partial: GpuBlock, first: number, parts: number, length: number, out: Strided): void {

@@ -10,6 +10,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "../text/kernel_text.ts";
 import { checkDtype, load, offsets, Operands, wgslType } from "../text/operands.ts";
@@ -139,17 +140,17 @@ function bitonic(gpu: Gpu, rows: number, padded: number, keys: GpuBlock, places:
 }
 
 /** Stable sort along `dim`. */
-export function sort(gpu: Gpu, x: Strided, dim: number, descending: boolean, values: Strided, indices: Strided): void {
+export const sort: KernelOf<Gpu, "sort"> = (gpu, x, dim, descending, values, indices) => {
   sortRows(gpu, x, dim, descending, values, indices);
-}
+};
 
 /** The extreme values along `dim`, sorted. */
-export function topk(gpu: Gpu, x: Strided, dim: number, largest: boolean, values: Strided, indices: Strided): void {
+export const topk: KernelOf<Gpu, "topk"> = (gpu, x, dim, largest, values, indices) => {
   sortRows(gpu, x, dim, largest, values, indices);
-}
+};
 
 /** Positions in the last dimension of `sorted` where `values` belong. */
-export function searchsorted(gpu: Gpu, sorted: Strided, values: Strided, right: boolean, out: Strided): void {
+export const searchsorted: KernelOf<Gpu, "searchsorted"> = (gpu, sorted, values, right, out) => {
   for (const t of [sorted, values]) checkDtype("searchsorted", t.dtype);
   const count = numelOf(out.shape);
   if (count === 0) return;
@@ -182,7 +183,7 @@ ${offsets("i", [sizes, rank], [["ov", places[0]], ["oo", places[1]]])}${shared ?
     operands.parameters,
     groups1d(count),
   );
-}
+};
 
 function rowOffset(rank: number, at: number): string {
   let text = "";

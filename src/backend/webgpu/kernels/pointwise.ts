@@ -13,6 +13,7 @@ import type { DType } from "../../../base/dtype.ts";
 import type { Program } from "../../../expr/program.ts";
 import { wgslElement } from "../../../expr/wgsl.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { collapse, stridesIn } from "../../layout.ts";
 import { endDoubt } from "../device/checks.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
@@ -39,14 +40,7 @@ interface Layout {
 const UNROLLED = 6000;
 
 /** Evaluates a program at every element of `shape`. */
-export function pointwise(
-  gpu: Gpu,
-  program: Program,
-  shape: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+export const pointwise: KernelOf<Gpu, "pointwise"> = (gpu, program, shape, inputs, scalars, outputs) => {
   if (gpu.checks.any) endDoubt(outputs, inputs);
   if (flat(gpu, program, inputs, scalars, outputs)) return;
   const all = [...inputs, ...outputs];
@@ -61,7 +55,7 @@ export function pointwise(
   const reads = vectorReads(layout, all, slots, inputs.length);
   if (reads === null) scalarKernel(gpu, program, layout, count, all, operands, slots, scalars);
   else vectorKernel(gpu, program, layout, count, all, operands, slots, reads, scalars);
-}
+};
 
 /** What tells an operand of the quick way apart: its slot (up to 9), kind of buffer, and read; nine make an exact number. */
 const VARIANTS = 40;

@@ -8,7 +8,8 @@
 
 import { DeviceError } from "../../../base/errors.ts";
 import { numelOf } from "../../../base/shape.ts";
-import type { PoolWindows, Strided } from "../../backend.ts";
+import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { groups1d, MAIN_1D, MAX_TRIPS, prelude } from "../text/kernel_text.ts";
 import { checkDtype, load, Operands, ROUNDING, word } from "../text/operands.ts";
@@ -98,7 +99,7 @@ function checkTrips(
 }
 
 /** The largest value of each window, and its position in the plane. */
-export function maxPool(gpu: Gpu, x: Strided, windows: PoolWindows, out: Strided, indices: Strided): void {
+export const maxPool: KernelOf<Gpu, "maxPool"> = (gpu, x, windows, out, indices) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   checkTrips(gpu, "pool", windows.starts, windows.ends);
@@ -133,10 +134,10 @@ ${
     layout.operands.parameters,
     groups1d(count),
   );
-}
+};
 
 /** The sum of each window times the scale of its output position. */
-export function avgPool(gpu: Gpu, x: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+export const avgPool: KernelOf<Gpu, "avgPool"> = (gpu, x, windows, scale, out) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   checkTrips(gpu, "pool", windows.starts, windows.ends);
@@ -156,7 +157,7 @@ ${layout.taps(table, `  sum += f32(${load(sx, x.dtype, `p(${ax}u) + ${layout.joi
     layout.operands.parameters,
     groups1d(count),
   );
-}
+};
 
 /** For each input position of one dimension, the first window that holds it and one past the last. */
 function inverse(starts: readonly number[], ends: readonly number[], size: number): [number[], number[]] {
@@ -176,7 +177,7 @@ function inverse(starts: readonly number[], ends: readonly number[], size: numbe
 }
 
 /** The gradient of {@linkcode avgPool} by its input: each position sums over the windows that hold it. */
-export function avgPoolGrad(gpu: Gpu, grad: Strided, windows: PoolWindows, scale: Strided, out: Strided): void {
+export const avgPoolGrad: KernelOf<Gpu, "avgPoolGrad"> = (gpu, grad, windows, scale, out) => {
   const count = numelOf(out.shape);
   if (count === 0) return;
   const layout = new Layout(count, out.shape, grad.shape, windows.dilation);
@@ -207,4 +208,4 @@ ${"  }\n".repeat(rank)}
     layout.operands.parameters,
     groups1d(count),
   );
-}
+};

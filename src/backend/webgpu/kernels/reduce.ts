@@ -12,6 +12,7 @@ import { DTypeError } from "../../../base/errors.ts";
 import type { Program } from "../../../expr/program.ts";
 import { wgslElement } from "../../../expr/wgsl.ts";
 import type { Combine, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { collapse, stridesIn } from "../../layout.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "../text/kernel_text.ts";
@@ -164,16 +165,7 @@ function planOf(
 }
 
 /** Evaluates a program at every element of `shape` and combines the values over `reduced`. */
-export function reduce(
-  gpu: Gpu,
-  program: Program,
-  combine: Combine,
-  shape: readonly number[],
-  reduced: readonly number[],
-  inputs: readonly Strided[],
-  scalars: readonly (number | bigint)[],
-  outputs: readonly Strided[],
-): void {
+export const reduce: KernelOf<Gpu, "reduce"> = (gpu, program, combine, shape, reduced, inputs, scalars, outputs) => {
   for (const x of [...inputs, ...outputs]) checkDtype("reduce", x.dtype);
   const kept = shape.map((_, d) => d).filter((d) => !reduced.includes(d));
   const keptShape = kept.map((d) => shape[d]), reducedShape = reduced.map((d) => shape[d]);
@@ -228,7 +220,7 @@ export function reduce(
   if (!chunked) return;
   outputs.forEach((x, k) => finish(gpu, combine, types[k], partial[k], lines, chunks, outer, inputs.length + k, x));
   for (const block of partial) gpu.free(block);
-}
+};
 
 /** What the text of a reduction depends on. */
 interface Text {

@@ -10,6 +10,7 @@
 import { helpersOf } from "../../../expr/print.ts";
 import { WGSL_HELPERS } from "../../../expr/wgsl_prelude.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude } from "../text/kernel_text.ts";
 import { checkDtype, Operands, ROUNDING, valueOf, word } from "../text/operands.ts";
@@ -244,7 +245,7 @@ export function sumOf(name: string): Combined {
 }
 
 /** Softmax (or its logarithm) over the last dimension. */
-export function softmax(gpu: Gpu, x: Strided, log: boolean, out: Strided): void {
+export const softmax: KernelOf<Gpu, "softmax"> = (gpu, x, log, out) => {
   runRows(gpu, {
     name: log ? "softmax log" : "softmax plain",
     rows: [x, out],
@@ -271,10 +272,10 @@ ${t.each((u) => `    let e = ${power(u)};\n    ${keep(u)}\n    sums += e;\n`)}  
 ${t.combine(sumOf("sum"))}${log ? "  let shift = crLog(sum);\n" : ""}${t.each((u) => t.store(1, result(u)))}`;
     },
   });
-}
+};
 
 /** The gradient of {@linkcode softmax} from its output: `y (g - Σ g y)`, or `g - e^y Σ g` of the logarithm. */
-export function softmaxGrad(gpu: Gpu, grad: Strided, output: Strided, log: boolean, out: Strided): void {
+export const softmaxGrad: KernelOf<Gpu, "softmaxGrad"> = (gpu, grad, output, log, out) => {
   runRows(gpu, {
     name: log ? "softmaxGrad log" : "softmaxGrad plain",
     rows: [grad, output, out],
@@ -289,4 +290,4 @@ ${t.each((u) => `    sums += ${term(u)};\n`)}  var sum = ${t.total("sums")};
 ${t.combine(sumOf("sum"))}${t.each((u) => t.store(2, result(u)))}`;
     },
   });
-}
+};

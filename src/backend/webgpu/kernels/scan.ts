@@ -12,6 +12,7 @@ import { numelOf } from "../../../base/shape.ts";
 import { helpersOf } from "../../../expr/print.ts";
 import { WGSL_HELPERS } from "../../../expr/wgsl_prelude.ts";
 import type { ScanKind, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { groups1d, lineGroups, MAIN_1D, MAX_GROUPS, prelude, WORKGROUP } from "../text/kernel_text.ts";
 import { checkDtype, load, offsets, Operands, ROUNDING, wgslType, word } from "../text/operands.ts";
@@ -174,7 +175,7 @@ function prefixKernel({ kind, type, head, buffers }: Scan): string {
 }
 
 /** Running combination along `dim`. */
-export function scan(gpu: Gpu, kind: ScanKind, x: Strided, dim: number, out: Strided, indices: Strided | null): void {
+export const scan: KernelOf<Gpu, "scan"> = (gpu, kind, x, dim, out, indices) => {
   for (const t of [x, out]) checkDtype("scan", t.dtype);
   if (numelOf(x.shape) === 0) return;
   const rank = x.shape.length, length = x.shape[dim] ?? 1;
@@ -236,17 +237,10 @@ ${indices ? `    b${slots[2]}[oi + j * p(${places[2] + 1}u)] = ri;` : ""}`,
   dispatch("prefix", () => prefixKernel(text()), groups1d(lines));
   dispatch("run", () => partKernel(gpu, text(), "run"), all);
   for (const block of totals) gpu.free(block);
-}
+};
 
 /** Positions of the extreme value along `dim`, the first on ties, NaN first. */
-export function argReduce(
-  gpu: Gpu,
-  kind: "max" | "min",
-  x: Strided,
-  dim: number,
-  indices: Strided,
-  values: Strided | null,
-): void {
+export const argReduce: KernelOf<Gpu, "argReduce"> = (gpu, kind, x, dim, indices, values) => {
   checkDtype(`arg${kind}`, x.dtype);
   const rank = x.shape.length;
   const others = x.shape.map((_, d) => d).filter((d) => d !== dim);
@@ -286,7 +280,7 @@ fn wins(a: ${type}, ia: u32, b: ${type}, ib: u32) -> bool {
   if (${wins}) { return true; }
   let same = a == b${type === "f32" ? " || (is_nan(a) && is_nan(b))" : ""};
   return same && ib < ia;
-}
+};
 `;
     if (serial) {
       return `${head}${MAIN_1D}${start}  for (var j = 0u; j < p(1u); j++) {
@@ -328,4 +322,4 @@ ${store}}`;
     operands.parameters,
     serial ? groups1d(lines) : lineGroups(lines),
   );
-}
+};

@@ -12,6 +12,7 @@
 import { ArgumentError } from "../../../base/errors.ts";
 import { numelOf } from "../../../base/shape.ts";
 import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { gridGroup, groups1d, MAIN_1D, MAX_GROUPS, prelude, reportFault } from "../text/kernel_text.ts";
 import { Operands } from "../text/operands.ts";
@@ -184,7 +185,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 /** The thin decomposition of dense float32 matrices; elements that are not finite are an error at reads of the results. */
-export function svd(gpu: Gpu, op: string, x: Strided, u: Strided, s: Strided, vh: Strided): boolean {
+export const svd: KernelOf<Gpu, "svd"> = (gpu, op, x, u, s, vh) => {
   const [rows, columns] = x.shape.slice(-2), batches = numelOf(x.shape.slice(0, -2));
   const wide = columns > rows, tall = Math.max(rows, columns), k = Math.min(rows, columns);
   if (batches * k === 0) return true;
@@ -198,4 +199,4 @@ export function svd(gpu: Gpu, op: string, x: Strided, u: Strided, s: Strided, vh
   store(gpu, blocks, u, s, vh, sizes);
   for (const block of blocks) gpu.free(block);
   return true;
-}
+};

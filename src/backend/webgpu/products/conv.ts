@@ -12,6 +12,7 @@
 
 import { numelOf } from "../../../base/shape.ts";
 import type { ConvGeometry, Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { IMPLICIT_PARAMETERS, runImplicit } from "./implicit.ts";
 import { checkDtype, load, Operands, sumType, word } from "../text/operands.ts";
@@ -121,14 +122,7 @@ function keyOf(name: string, layout: Layout, places: readonly (Place | null)[]):
 }
 
 /** `out = conv(x, weight) + bias`. */
-export function conv(
-  gpu: Gpu,
-  x: Strided,
-  weight: Strided,
-  bias: Strided | null,
-  out: Strided,
-  geometry: ConvGeometry,
-): void {
+export const conv: KernelOf<Gpu, "conv"> = (gpu, x, weight, bias, out, geometry) => {
   if (numelOf(out.shape) === 0) return;
   const layout = new Layout(x.shape, out.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
@@ -140,7 +134,7 @@ export function conv(
   const functions = `
 fn left_at(m: u32, k: u32) -> ${type} {
   return ${read(vw, `(${channel}) * (${layout.inChannels} * ${taps}u) + k`, type)};
-}
+};
 fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("k", "t", layout.kernel)}${layout.split("n", "o", layout.output)}${
     layout.inputOf(zero)
@@ -164,10 +158,10 @@ ${store(vo, layout.join("plane", "o", layout.output), vb ? ` + ${read(vb, channe
     weight.shape[1] * taps,
     geometry.groups,
   );
-}
+};
 
 /** The gradient of {@linkcode conv} by its input. */
-export function convGradInput(gpu: Gpu, grad: Strided, weight: Strided, out: Strided, geometry: ConvGeometry): void {
+export const convGradInput: KernelOf<Gpu, "convGradInput"> = (gpu, grad, weight, out, geometry) => {
   if (numelOf(out.shape) === 0) return;
   const layout = new Layout(out.shape, grad.shape, weight.shape, geometry);
   const type = sumType(out.dtype);
@@ -179,7 +173,7 @@ fn left_at(m: u32, k: u32) -> ${type} {
   let tap = k % ${taps}u;
   let o = k / ${taps}u;
   return ${read(vw, `((batch * ${layout.outChannels} + o) * ${layout.inChannels} + m) * ${taps}u + tap`, type)};
-}
+};
 fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("k", "t", layout.kernel)}${layout.split("n", "i", layout.input)}${
     layout.outputOf(zero)
@@ -203,10 +197,10 @@ ${store(vo, layout.join("plane", "i", layout.input))}}`;
     depth,
     geometry.groups,
   );
-}
+};
 
 /** The gradient of {@linkcode conv} by its weight. */
-export function convGradWeight(gpu: Gpu, grad: Strided, x: Strided, out: Strided, geometry: ConvGeometry): void {
+export const convGradWeight: KernelOf<Gpu, "convGradWeight"> = (gpu, grad, x, out, geometry) => {
   if (numelOf(out.shape) === 0) return;
   const layout = new Layout(x.shape, grad.shape, out.shape, geometry);
   const type = sumType(out.dtype);
@@ -219,7 +213,7 @@ ${layout.split("k", "o", layout.output)}  let plane = (o * p(${
     layout.channels + 2
   }u) + batch) * ${layout.outChannels} + m;
   return ${read(vg, layout.join("plane", "o", layout.output), type)};
-}
+};
 fn right_at(k: u32, n: u32) -> ${type} {
 ${layout.split("n", "t", layout.kernel)}${layout.split("k", "o", layout.output)}${
     layout.inputOf(zero)
@@ -245,4 +239,4 @@ ${
     depth,
     geometry.groups,
   );
-}
+};

@@ -9,7 +9,8 @@
  */
 
 import { numelOf } from "../../../base/shape.ts";
-import type { Epilogue, Strided } from "../../backend.ts";
+import type { Strided } from "../../backend.ts";
+import type { KernelOf } from "../../bind.ts";
 import { type Ending, finishOf, type Target, writesVectors } from "./finish.ts";
 import type { Gpu, GpuBlock } from "../device/gpu.ts";
 import { groups1d, MAIN_1D, prelude } from "../text/kernel_text.ts";
@@ -173,12 +174,12 @@ ${base}  var sum = ${type}();
 }
 
 /** `out = alpha · a @ b + beta · out`. */
-export function matmul(gpu: Gpu, a: Strided, b: Strided, out: Strided, alpha: number, beta: number): void {
+export const matmul: KernelOf<Gpu, "matmul"> = (gpu, a, b, out, alpha, beta) => {
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0) return;
   const ending: Ending = { alpha, beta, epilogue: null, turned: false };
   multiply(gpu, a, b, out, ending, planFor(a, out));
-}
+};
 
 function planFor(a: Strided, out: Strided): Plan {
   const nb = out.shape.length - 2;
@@ -186,10 +187,10 @@ function planFor(a: Strided, out: Strided): Plan {
 }
 
 /** `out = epilogue(a @ b)`; see `Backend.matmulEpilogue`. Sums of columns are left to the caller. */
-export function matmulEpilogue(gpu: Gpu, a: Strided, b: Strided, out: Strided, epilogue: Epilogue): boolean {
+export const matmulEpilogue: KernelOf<Gpu, "matmulEpilogue"> = (gpu, a, b, out, epilogue) => {
   for (const x of [a, b, out]) checkDtype("matmul", x.dtype);
   if (numelOf(out.shape) === 0 || epilogue.columnSums !== null) return false;
   const ending: Ending = { alpha: 1, beta: 0, epilogue, turned: false };
   multiply(gpu, a, b, out, ending, planFor(a, out));
   return true;
-}
+};
