@@ -28,9 +28,8 @@ export function asked(device: string, run: () => void): Asked {
   try {
     run();
   } finally {
-    // The methods are the class's.
-    delete backend.matmulEpilogue;
-    delete backend.matmulRowSums;
+    backend.matmulEpilogue = matmulEpilogue;
+    if (matmulRowSums !== undefined) backend.matmulRowSums = matmulRowSums;
   }
   return result;
 }
