@@ -126,7 +126,8 @@ export function handWritten(): CudaSource[] {
   }
   add("matmul", REALS, (d) => matmulSource(d, d, d));
   for (const name of ["bias", "relu", "gelu", "geluTanh", "geluTanhGrad"] as const) {
-    const program = (d: DType) => epilogueProgram(name, d, d, name.startsWith("gelu") && !name.endsWith("Grad"));
+    const program = (dtype: DType) =>
+      epilogueProgram(name, { dtype }, { dtype }, name.startsWith("gelu") && !name.endsWith("Grad"));
     add(`matmul_${name}`, FLOATS, (d) => matmulSource(d, d, d, program(d)));
   }
   for (const kind of ["forward", "byInput", "byWeight"] as const) {

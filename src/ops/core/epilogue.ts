@@ -11,12 +11,13 @@ import { unrecorded } from "../../autograd/mode.ts";
 import { type DType, float32, float64, uint8 } from "../../base/dtype.ts";
 import type { Epilogue, EpilogueName } from "../../backend/backend.ts";
 import { vjp } from "../../expr/diff.ts";
-import { type Expr, input, kindOf } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
+import type { Expr } from "../../expr/expr.ts";
+import type { Program } from "../../expr/program.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { gelu, geluFormula, relu, reluFormula } from "../pointwise/activation.ts";
 import { expression, type ExpressionFunction } from "./expression.ts";
+import { formula } from "./formula.ts";
 import { runProduct } from "../linalg/matmul_core.ts";
 import { makeView } from "./view_core.ts";
 
@@ -55,34 +56,32 @@ export const DERIVATIVES: Readonly<Record<FusedActivation, ExpressionFunction>> 
   geluTanh: derivativeOp("geluTanh"),
 };
 
-const programs = new Map<string, Program>();
+/** What an epilogue does with the sum, given its operand, if any: the result, and what backward will read if it `keeps` that. */
+const epilogues = formula(([sum, operand], _numbers, name: EpilogueName, keeps: boolean) => {
+  if (name === "reluGrad" || name === "geluGrad" || name === "geluTanhGrad") {
+    return derivativeOf(name.slice(0, -4) as FusedActivation, operand, sum);
+  }
+  const biased = operand === undefined ? sum : sum.add(operand);
+  const result = name === "bias" ? biased : FORMULAS[name](biased);
+  return keeps ? [result, biased] : result;
+});
+
+const SUMS = { narrow: { dtype: float32 }, double: { dtype: float64 } };
 
 /**
- * The program of an epilogue for results of a dtype.
+ * The program of an epilogue for results like `out`.
  *
- * @param operand the dtype of its operand, if it has one
+ * @param operand what it reads besides the sum, if anything
  * @param keeps whether it gives what backward will read as well
  */
-export function epilogueProgram(name: EpilogueName, dtype: DType, operand: DType | null, keeps: boolean): Program {
-  const key = `${name} ${dtype.code} ${operand?.code} ${keeps}`;
-  let program = programs.get(key);
-  if (program === undefined) {
-    const sum = dtype === float64 ? float64 : float32, kind = kindOf(dtype);
-    const first = input(0, sum), second = operand === null ? null : input(1, operand).to(kind);
-    const outputs: Expr[] = [];
-    if (name === "reluGrad" || name === "geluGrad" || name === "geluTanhGrad") {
-      const at = input(1, dtype), x = at.to(kind);
-      outputs.push(derivativeOf(name.slice(0, -4) as FusedActivation, x, first));
-    } else {
-      const biased = second === null ? first : first.add(second);
-      outputs.push(name === "bias" ? biased : FORMULAS[name](biased));
-      if (keeps) outputs.push(biased);
-    }
-    const inputs = operand === null ? [sum] : [sum, operand];
-    program = new Program(inputs, [], outputs.map((expr) => ({ expr, dtype })));
-    programs.set(key, program);
-  }
-  return program;
+export function epilogueProgram(
+  name: EpilogueName,
+  out: { readonly dtype: DType },
+  operand: { readonly dtype: DType } | null,
+  keeps: boolean,
+): Program {
+  const sum = out.dtype === float64 ? SUMS.double : SUMS.narrow;
+  return epilogues.program(operand === null ? [sum] : [sum, operand], 0, keeps ? [out, out] : [out], name, keeps);
 }
 
 /** A bias `[n]`, `[1]` or `[]` seen at every element of `[m, n]`. */
@@ -106,7 +105,7 @@ export function runBiased(a: Tensor, b: Tensor, bias: Tensor, out: Tensor): bool
   const { backend } = out.storage;
   if (backend.matmulEpilogue === undefined || !out.dtype.isFloatingPoint) return false;
   const operand = biasView(bias, out.shape[0], out.shape[1]);
-  const program = epilogueProgram("bias", out.dtype, operand.dtype, false);
+  const program = epilogueProgram("bias", out, operand, false);
   return backend.matmulEpilogue(a, b, out, {
     name: "bias",
     program,
@@ -155,7 +154,7 @@ export function runActivated(
   const bytes = keep && isRelu ? backend.reluMaskBytes?.(n) ?? 0 : 0;
   const mask = bytes > 0 ? emptyLikeDevice("linear", [m, bytes], uint8, x) : null;
   const operand = bias === null ? null : biasView(bias, m, n);
-  const program = epilogueProgram(activation, out.dtype, operand === null ? null : operand.dtype, kept !== null);
+  const program = epilogueProgram(activation, out, operand, kept !== null);
   const epilogue: Epilogue = { name: activation, program, operand, kept, columnSums: null, mask };
   if (backend.matmulEpilogue?.(x, turned(weight), out, epilogue)) return { out, at: isRelu ? out : kept, mask };
   out.dispose();
@@ -183,7 +182,7 @@ export function runActivatedGradient(
 ): { grad: Tensor; sums: Tensor | null } {
   const { backend } = grad.storage, operand = at!, name = DERIVATIVE_NAMES[activation];
   const out = emptyLikeDevice("linear", operand.shape, grad.dtype, grad);
-  const program = epilogueProgram(name, out.dtype, operand.dtype, false);
+  const program = epilogueProgram(name, out, operand, false);
   const epilogue: Epilogue = { name, program, operand, kept: null, columnSums: null, mask };
   if (sums) {
     const columnSums = emptyLikeDevice("linear", [operand.shape[1]], grad.dtype, grad);

@@ -11,9 +11,10 @@
 import { type DType, getDefaultDtype, resultType } from "../../base/dtype.ts";
 import { ArgumentError, describe } from "../../base/errors.ts";
 import { broadcastShapes, sameShape } from "../../base/shape.ts";
-import { type Expr, input, kindOf, scalar } from "../../expr/expr.ts";
+import type { Expr } from "../../expr/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { applyKernel, applyKernelSummed, Kernel } from "./kernel.ts";
+import { Formula, type FormulaOption } from "./formula.ts";
+import { applyKernel, applyKernelSummed } from "./kernel.ts";
 
 /** How an {@linkcode expression} is applied. */
 export interface Application {
@@ -23,37 +24,35 @@ export interface Application {
   readonly dtype?: DType;
 }
 
-/** A function of tensors (`null` where not given) and numbers. */
-export type ExpressionFunction = (
+/** A function of tensors (`null` where not given), numbers, and options of the formula. */
+export type ExpressionFunction<O extends readonly FormulaOption[] = []> = (
   tensors: readonly (Tensor | null)[],
   numbers: readonly number[],
   application?: Application,
+  ...options: O
 ) => Tensor;
 
 /**
  * Defines a function by the expression of one element.
  *
  * @param op its name in camelCase, for messages and the graph
- * @param build the expression, given the tensors' elements (`null` where not given) and the numbers
+ * @param build the expression, given the tensors' elements (`null` where not given), the numbers and options, each
+ *   combination of which makes a kernel of its own
  */
-export function expression(
+export function expression<O extends readonly FormulaOption[] = []>(
   op: string,
-  build: (elements: (Expr | null)[], numbers: Expr[]) => Expr,
-): ExpressionFunction {
-  const kernels = new Map<string, Kernel>();
+  build: (elements: readonly (Expr | null)[], numbers: readonly Expr[], ...options: O) => Expr,
+): ExpressionFunction<O> {
+  const of = new Formula<Expr | null, O>("elements", build);
   const node = `${op[0].toUpperCase()}${op.slice(1)}Backward0`;
-  return (tensors, numbers, { sumTo, dtype } = {}) => {
+  return (tensors, numbers, { sumTo, dtype } = {}, ...options) => {
     for (let i = 0; i < numbers.length; i++) {
       if (typeof numbers[i] !== "number") {
         throw new ArgumentError(`${op}(): expected a number: ${describe(numbers[i])}`);
       }
     }
     const operands = tensors.filter((t) => t !== null);
-    const result = dtype ?? floatDtype(operands);
-    let key = `${result.code}`;
-    for (const t of tensors) key += t === null ? ",-" : `,${t.dtype.code}`;
-    let kernel = kernels.get(key);
-    if (kernel === undefined) kernels.set(key, kernel = makeKernel(tensors, numbers.length, result, build));
+    const kernel = of.kernel(tensors, numbers.length, { dtype: dtype ?? floatDtype(operands) }, ...options);
     const [first] = operands;
     const same = operands.every((t) => sameShape(t.shape, first.shape));
     const shape = same ? first.shape : broadcastShapes(op, ...operands.map((t) => t.shape));
@@ -68,17 +67,4 @@ function floatDtype(operands: readonly Tensor[]): DType {
   const zeros = operands.filter((t) => t.ndim === 0).map((t) => t.dtype);
   const dtype = resultType(dims, zeros, []);
   return dtype.isFloatingPoint ? dtype : getDefaultDtype();
-}
-
-function makeKernel(
-  tensors: readonly (Tensor | null)[],
-  count: number,
-  dtype: DType,
-  build: (elements: (Expr | null)[], numbers: Expr[]) => Expr,
-): Kernel {
-  const kind = kindOf(dtype);
-  const dtypes: DType[] = [];
-  const elements = tensors.map((t) => t === null ? null : input(dtypes.push(t.dtype) - 1, t.dtype).to(kind));
-  const numbers = Array.from({ length: count }, (_, i) => scalar(i, kind));
-  return new Kernel(dtypes, numbers.map(() => kind), [build(elements, numbers)], dtype);
 }

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { toReal } from "../../base/dtype.ts";
-import { constant, type Expr, input, type Kind, kindOf, linearIndex, scalar } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
+import type { Expr, Kind } from "../../expr/expr.ts";
+import type { Program } from "../../expr/program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pointwiseEach, type TensorGroup } from "./each.ts";
+import { type Formula, formula } from "./formula.ts";
 import { checkOperands, mapInto, type Number64 } from "./kernel.ts";
 
 /**
@@ -86,8 +86,13 @@ function addToBatch(stage: number, program: Program, scalars: readonly number[],
  * @returns a function of the tensors read, the scalars, and the tensors written (often the same objects)
  */
 export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => Expr[], stage = 0): FusedUpdate {
-  const programs = new Map<string, Program>();
-  let last: Program | null = null, lastPlaces = "";
+  // Scalars that are tensors come after the others; `places` says which are: "n" a number, "t" a tensor.
+  const update = formula((elements, numbers, places: string) => {
+    let read = elements.length - (places.match(/t/g)?.length ?? 0), number = 0;
+    const tensors = elements.slice(0, read);
+    if (places === "") return build(tensors, [...numbers]);
+    return build(tensors, Array.from(places, (place) => place === "n" ? numbers[number++] : elements[read++]));
+  });
   return (tensors, given, outputs) => {
     let inputs = tensors, scalars = given as readonly number[], places = "";
     for (let i = 0; i < given.length; i++) {
@@ -99,82 +104,27 @@ export function fused(op: string, build: (tensors: Expr[], scalars: Expr[]) => E
       break;
     }
     if (inputs.length > 0) checkOperands(op, inputs);
-    let program = last;
-    if (program === null || lastPlaces !== places || !serves(program, inputs, scalars.length, outputs)) {
-      let key = places;
-      for (const t of inputs) key += t.dtype.code + ",";
-      key += scalars.length;
-      for (const t of outputs) key += "," + t.dtype.code;
-      program = programs.get(key) ?? programOf(build, inputs, tensors.length, given, outputs);
-      programs.set(key, program);
-      last = program;
-      lastPlaces = places;
-    }
+    const program = update.program(inputs, scalars.length, outputs, places);
     if (batches !== null) return addToBatch(stage, program, scalars, { inputs, outputs });
     mapInto(program, outputs[0].shape, inputs, scalars, outputs);
     for (const out of outputs) out.storage.version++;
   };
 }
 
-/** Whether a program is for operands of these dtypes. */
-function serves(program: Program, inputs: readonly Tensor[], scalars: number, outputs: readonly Tensor[]): boolean {
-  if (program.inputs.length !== inputs.length || program.outputs.length !== outputs.length) return false;
-  if (program.scalars.length !== scalars) return false;
-  for (let i = 0; i < inputs.length; i++) if (program.inputs[i] !== inputs[i].dtype) return false;
-  for (let i = 0; i < outputs.length; i++) if (program.outputs[i].dtype !== outputs[i].dtype) return false;
-  return true;
-}
-
-/** The program of an update; the scalars that are tensors follow the `count` other inputs. */
-function programOf(
-  build: (tensors: Expr[], scalars: Expr[]) => Expr[],
-  inputs: readonly Tensor[],
-  count: number,
-  given: readonly (number | Tensor)[],
-  outputs: readonly Tensor[],
-): Program {
-  const kind = kindOf(outputs[0].dtype);
-  const values = inputs.map((t, i) => input(i, t.dtype).to(kind));
-  let tensorScalars = count, numbers = 0;
-  const scalars = given.map((s) => typeof s === "number" ? scalar(numbers++, kind) : values[tensorScalars++]);
-  const exprs = build(values.slice(0, count), scalars);
-  return new Program(
-    inputs.map((t) => t.dtype),
-    new Array<Kind>(numbers).fill(kind),
-    exprs.map((expr, i) => ({ expr, dtype: outputs[i].dtype })),
-  );
-}
-
-const generators = new Map<string, Program>();
-
 /**
  * Fills `out` from each element's row-major index.
  *
- * @param name identifies the expression: one program per name, dtype and scalar kinds
+ * @param of the element's value, by `linearIndex()` and the scalars; of a complex `out` a `Complex`, or its real part alone
  * @param scalars run-time numbers
- * @param build the element's value (one expression, or one per part of a complex dtype; a missing part is 0), given its index (`i64`) and the scalars
  * @param kinds kinds of the scalars; default: the compute kind of `out`
  * @param inputs real tensors that broadcast to `out` and are read as well
  */
 export function generate(
-  name: string,
+  of: Formula<Expr>,
   out: Tensor,
   scalars: readonly Number64[],
-  build: (index: Expr, scalars: Expr[], inputs: Expr[]) => Expr | Expr[],
   kinds: readonly Kind[] | null = null,
   inputs: readonly Tensor[] = [],
 ): void {
-  const real = toReal(out.dtype);
-  let key = `${name} ${out.dtype.code}`;
-  for (const x of inputs) key += `,${x.dtype.code}`;
-  let program = generators.get(key);
-  if (program === undefined) {
-    const all = kinds ?? scalars.map(() => kindOf(real));
-    const built = build(linearIndex(), all.map((k, i) => scalar(i, k)), inputs.map((x, i) => input(i, x.dtype)));
-    const exprs = Array.isArray(built) ? built : [built];
-    if (out.dtype.isComplex && exprs.length === 1) exprs.push(constant(0, kindOf(real)));
-    program = new Program(inputs.map((x) => x.dtype), all, exprs.map((expr) => ({ expr, dtype: real })));
-    generators.set(key, program);
-  }
-  mapInto(program, out.shape, inputs, scalars, [out]);
+  mapInto(of.program(inputs, kinds ?? scalars.length, [out]), out.shape, inputs, scalars, [out]);
 }

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { type DType, float32, float64 } from "../../base/dtype.ts";
-import { input, kindOf } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
+import { float32, float64 } from "../../base/dtype.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reduceEach } from "./each.ts";
+import { formula } from "./formula.ts";
 import { batched, fused, type FusedUpdate } from "./fused.ts";
 import { checkOperands } from "./kernel.ts";
 import { viewAsReal } from "../shape/shape.ts";
@@ -19,19 +18,10 @@ function realOf(x: Tensor): Tensor {
   return x.dtype.isComplex ? viewAsReal(x) : x;
 }
 
-const powers = new Map<string, Program>();
-
 /** The power `p` of each absolute value; for the largest one, the value itself. */
-function powerProgram(from: DType, p: number, out: DType): Program {
-  const key = `${from.code} ${p}`;
-  let program = powers.get(key);
-  if (program === undefined) {
-    const x = input(0, from).to(kindOf(out));
-    const expr = p === 2 ? x.mul(x) : p === 1 || p === Infinity ? x.abs() : x.abs().pow(p);
-    powers.set(key, program = new Program([from], [], [{ expr, dtype: out }]));
-  }
-  return program;
-}
+const powers = formula(([x], _numbers, p: number) =>
+  p === 2 ? x.mul(x) : p === 1 || p === Infinity ? x.abs() : x.abs().pow(p)
+);
 
 /** Whether {@linkcode norms} takes such tensors: real floating ones of one dtype and device, none of them empty. */
 export function haveNorms(tensors: readonly Tensor[], p: number): boolean {
@@ -46,7 +36,7 @@ export function norms(op: string, tensors: readonly Tensor[], p: number): Tensor
   const [{ dtype }] = tensors;
   const sums = emptyLikeDevice(op, [tensors.length], dtype === float64 ? float64 : float32, tensors[0]);
   const groups = tensors.map((x) => ({ inputs: [x], outputs: [] }));
-  reduceEach(powerProgram(dtype, p, sums.dtype), p === Infinity ? "max" : "sum", groups, [], [sums]);
+  reduceEach(powers.program([tensors[0]], 0, [sums], p), p === Infinity ? "max" : "sum", groups, [], [sums]);
   const roots = p === 2 ? sums.sqrt_() : p === 1 || p === Infinity ? sums : sums.pow_(1 / p);
   return roots.to(dtype);
 }

@@ -5,15 +5,14 @@
  * @module
  */
 
-import { type DType, float32, toReal } from "../../base/dtype.ts";
+import { type DType, float32 } from "../../base/dtype.ts";
 import { IndexError, ShapeError, show } from "../../base/errors.ts";
 import { numelOf, reducedShape, wrapDims } from "../../base/shape.ts";
 import type { Combine } from "../../backend/backend.ts";
-import { Complex } from "../../expr/complex.ts";
-import { constant, type Expr, input, kindOf, type Value } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
+import type { Expr, Value } from "../../expr/expr.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { Formula, type FormulaOption } from "./formula.ts";
 import { checkOperands, reduceInto } from "./kernel.ts";
 import { expandTo, reshapeTo } from "./view_core.ts";
 
@@ -29,35 +28,18 @@ export function dimsOf(op: string, dim: Dims | undefined, x: Tensor): number[] {
   return wrapDims(op, dim, x.ndim).sort((a, b) => a - b);
 }
 
-const programs = new Map<string, Program>();
-
-/** The program of a map-reduction, made once per key and dtypes. */
-function programOf(
-  key: string,
-  inputs: readonly Tensor[],
-  dtype: DType,
-  build: (...values: Value[]) => Value,
-): Program {
-  let name = `${key} ${dtype.code}`;
-  for (const x of inputs) name += `,${x.dtype.code}`;
-  let program = programs.get(name);
-  if (program === undefined) {
-    const reals: DType[] = [];
-    const values = inputs.map((x): Value => {
-      const real = toReal(x.dtype);
-      const part = (): Expr => input(reals.push(real) - 1, real);
-      const re = part();
-      return x.dtype.isComplex ? new Complex(re, part()) : re;
-    });
-    const value = build(...values);
-    const real = toReal(dtype), kind = kindOf(real);
-    const exprs = value instanceof Complex ? [value.re, value.im] : [value as Expr];
-    if (dtype.isComplex && exprs.length === 1) exprs.push(constant(0, kind));
-    program = new Program(reals, [], exprs.map((expr) => ({ expr: expr.to(kind), dtype: real })));
-    programs.set(name, program);
-  }
-  return program;
+/** The formula of a map-reduction: its value is converted before it is combined. */
+export function reducible<O extends readonly FormulaOption[] = []>(
+  build: (elements: readonly Value[], ...options: O) => Value,
+): Formula<Value, O> {
+  return new Formula("value", (elements, _numbers, ...options) => build(elements, ...options));
 }
+
+/** The elements themselves. */
+export const ELEMENTS: Formula = reducible(([v]) => v);
+
+/** Which elements are not zero. */
+export const NONZERO: Formula = reducible(([v]) => v.ne(0));
 
 /** The view of a result that lacks the reduced dimensions. */
 function withoutDims(x: Tensor, dims: readonly number[]): Tensor {
@@ -68,63 +50,62 @@ function withoutDims(x: Tensor, dims: readonly number[]): Tensor {
 /**
  * Evaluates an expression at every element of the first input and combines it over `dims`; nothing is recorded.
  *
- * @param key identifies the expression: one program per key and dtypes
+ * @param of the expression
  * @param inputs tensors that broadcast to the first one
  * @param dtype the result's dtype
  * @param dims ascending
+ * @param options those of the formula
  */
-export function mapReduce(
+export function mapReduce<O extends readonly FormulaOption[]>(
   op: string,
-  key: string,
+  of: Formula<Value, O>,
   combine: Combine,
   inputs: readonly Tensor[],
   dtype: DType,
   dims: readonly number[],
   keepdim: boolean,
-  build: (...values: Value[]) => Value,
+  ...options: O
 ): Tensor {
   checkOperands(op, inputs);
   const x = inputs[0];
   const out = emptyLikeDevice(op, reducedShape(x.shape, dims, keepdim), dtype, x);
-  const program = programOf(key, inputs, dtype, build);
+  const program = of.program(inputs, 0, [out], ...options);
   reduceInto(program, combine, x.shape, dims, inputs, [], [keepdim && dims.length > 0 ? withoutDims(out, dims) : out]);
   return out;
 }
-
-const manyPrograms = new Map<string, Program>();
 
 /**
  * Several map-reductions of the same real tensors in one pass over them; nothing is recorded. Reduced dimensions are
  * kept with size 1.
  *
- * @param key identifies the expressions: one program per key and dtypes
+ * @param of the expressions
+ * @param count how many these are
  * @param inputs real tensors that broadcast to the first one
  * @param dtype the results' dtype, which is computed in
  * @param dims ascending
  */
 export function mapReduceMany(
   op: string,
-  key: string,
+  of: Formula<Expr>,
+  count: number,
   combine: Combine,
   inputs: readonly Tensor[],
   dtype: DType,
   dims: readonly number[],
-  build: (...values: Expr[]) => Expr[],
 ): Tensor[] {
   checkOperands(op, inputs);
-  let name = `${key} ${dtype.code}`;
-  for (const x of inputs) name += `,${x.dtype.code}`;
-  let program = manyPrograms.get(name);
-  if (program === undefined) {
-    const kind = kindOf(dtype);
-    const exprs = build(...inputs.map((x, i) => input(i, x.dtype).to(kind)));
-    program = new Program(inputs.map((x) => x.dtype), [], exprs.map((expr) => ({ expr, dtype })));
-    manyPrograms.set(name, program);
-  }
   const x = inputs[0];
   const shape = reducedShape(x.shape, dims, true);
-  const outs = program.outputs.map(() => emptyLikeDevice(op, shape, dtype, x));
-  reduceInto(program, combine, x.shape, dims, inputs, [], outs.map((out) => withoutDims(out, dims)));
+  const outs = Array.from({ length: count }, () => emptyLikeDevice(op, shape, dtype, x));
+  reduceInto(
+    of.program(inputs, 0, outs),
+    combine,
+    x.shape,
+    dims,
+    inputs,
+    [],
+    outs.map((out) => withoutDims(out, dims)),
+  );
   return outs;
 }
 

@@ -26,7 +26,6 @@ import {
   toReal,
   uint8 as UINT8,
 } from "../../base/dtype.ts";
-import { DTYPE_CODES } from "../../base/dtype_table.ts";
 import { ArgumentError, awaitIt, describe, DeviceError, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import type { ScalarLike } from "../../base/scalar.ts";
 import { channelsLastStrides, checkFormat, type MemoryFormat, prefersChannelsLast } from "../../base/layout.ts";
@@ -35,7 +34,8 @@ import { fitted } from "../../base/limits.ts";
 import { unread } from "../../base/unread.ts";
 import { backendOf } from "../../backend/mod.ts";
 import type { Stream } from "../../cuda/streams.ts";
-import { constant, input, kindOf, scalar } from "../../expr/expr.ts";
+import { Complex } from "../../expr/complex.ts";
+import type { Value } from "../../expr/expr.ts";
 import { checkInPlace, record, recordInPlace } from "../../autograd/record.ts";
 import { emptyOn, emptyWithStrides } from "../../tensor/create.ts";
 import { decode, elementOf } from "../../tensor/encode.ts";
@@ -43,7 +43,8 @@ import { denseOrder, reordered } from "../../tensor/layout.ts";
 import { yieldToFinalizers } from "../../tensor/pressure.ts";
 import { checkAlive, checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { checkNoOverlap, overlaps } from "../core/define.ts";
-import { applyKernel, Kernel, movedTo, type Number64, partsOf, runInto } from "../core/kernel.ts";
+import { Formula } from "../core/formula.ts";
+import { applyKernel, type Kernel, movedTo, type Number64, partsOf, runInto } from "../core/kernel.ts";
 import {
   type Fn,
   fn,
@@ -58,29 +59,20 @@ import {
 import { sumTo } from "../core/sum_to.ts";
 import { NO_REFUSAL, type Refusal, refuseWhere } from "../core/values.ts";
 
-const identities = new Map<number, Kernel>();
+/** What is stored in the other dtype; as a truth value a complex number is true where either part is. */
+const converted = new Formula<Value, [truth: boolean]>(
+  "none",
+  ([x], _numbers, truth) => truth && x instanceof Complex ? x.re.ne(0).logicalOr(x.im.ne(0)) : x,
+);
 
-/** The kernel that copies `from` to `to`. */
-function identity(from: DType, to: DType): Kernel {
-  const key = from.code * DTYPE_CODES + to.code;
-  let kernel = identities.get(key);
-  if (kernel === undefined) {
-    const real = toReal(from);
-    const kind = kindOf(toReal(to));
-    const exprs = [input(0, real)];
-    if (to.isComplex) exprs.push(from.isComplex ? input(1, real) : constant(0, kind));
-    else if (to.kind === "bool" && from.isComplex) {
-      exprs[0] = input(0, real).ne(0).logicalOr(input(1, real).ne(0)) as typeof exprs[0];
-    }
-    kernel = new Kernel([from], [], exprs, to);
-    identities.set(key, kernel);
-  }
-  return kernel;
+/** The kernel that copies `x` to `to`. */
+function identity(x: Tensor, to: { readonly dtype: DType }): Kernel {
+  return converted.kernel([x], 0, to, to.dtype.kind === "bool");
 }
 
 function copyTo(op: string, x: Tensor, dtype: DType, format: MemoryFormat = "preserve_format"): Tensor {
   const node = dtype === x.dtype ? "CloneBackward0" : "ToCopyBackward0";
-  const kernel = identity(x.dtype, dtype);
+  const kernel = identity(x, { dtype });
   const a = { op, node, kernel, operands: [x], scalars: [], shape: x.shape };
   const checked = checkHeld(op, x, dtype);
   if (format === "preserve_format") return checked(applyKernel(a));
@@ -319,7 +311,7 @@ export const copy_: Op<typeof CopyArgs> = op("copy_", CopyArgs, (self, { src }) 
   }
   const here = src.device === self.device ? src : movedTo(src.detach(), self, self.dtype);
   const source = overlaps(here, self) ? clone(here.detach()) : here;
-  const kernel = identity(source.dtype, self.dtype);
+  const kernel = identity(source, self);
   const checked = checkHeld("copy_", source, self.dtype);
   runInto({ op: "copy_", node: "", kernel, operands: [source], scalars: [], shape: self.shape }, self);
   checked(self);
@@ -336,24 +328,13 @@ function realIfNeeded(grad: Tensor, dtype: DType): Tensor {
   return grad.dtype.isComplex && !dtype.isComplex ? grad.to(toReal(grad.dtype)) : grad;
 }
 
-const fills = new Map<number, Kernel>();
-
-function fillKernel(dtype: DType): Kernel {
-  let kernel = fills.get(dtype.code);
-  if (kernel === undefined) {
-    const kind = kindOf(toReal(dtype));
-    const kinds = partsOf(dtype) === 2 ? [kind, kind] : [kind];
-    kernel = new Kernel([], kinds, kinds.map((k, i) => scalar(i, k)), dtype);
-    fills.set(dtype.code, kernel);
-  }
-  return kernel;
-}
+const filled = new Formula<Value>("none", (_, [re, im]) => im === undefined ? re : new Complex(re, im));
 
 /** Writes one number everywhere, without autograd: what creation ops and `fill_` share. */
 export function fillWith(op: string, x: Tensor, value: ScalarLike): Tensor {
   const s = fitted(op, value, x.dtype);
   const scalars: Number64[] = x.dtype.isComplex ? [s.value, s.imag] : [s.value];
-  runInto({ op, node: "", kernel: fillKernel(x.dtype), operands: [], scalars, shape: x.shape }, x);
+  runInto({ op, node: "", kernel: filled.kernel([], partsOf(x.dtype), x), operands: [], scalars, shape: x.shape }, x);
   return x;
 }
 

@@ -14,8 +14,10 @@ import { rowOf } from "../../base/dtype_table.ts";
 import { ArgumentError, describe, DeviceError } from "../../base/errors.ts";
 import { defaultGenerator, Generator } from "../../base/generator.ts";
 import { numelOf } from "../../base/shape.ts";
-import { type Expr, type Kind, kindOf } from "../../expr/expr.ts";
+import { Complex } from "../../expr/complex.ts";
+import { type Expr, type Kind, kindOf, linearIndex } from "../../expr/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { Formula } from "../core/formula.ts";
 import { generate } from "../core/fused.ts";
 import type { Number64 } from "../core/kernel.ts";
 
@@ -134,6 +136,9 @@ export interface Filling {
   value: (draws: Draws, params: Expr[], inputs: Expr[]) => Expr | Expr[];
 }
 
+/** The formulas of distributions, by name and dtype: a call states its own, and the first one stands for all. */
+const distributions = new Map<string, Formula<Expr>>();
+
 /**
  * Writes random values into `out`, without autograd.
  *
@@ -152,14 +157,16 @@ export function fillRandom(name: string, out: Tensor, generator: Generator, fill
   const base = generator.reserve(count * filling.words);
   const { params = [], paramKind = drawKind(out.dtype), inputs = [], value } = filling;
   const kinds: Kind[] = ["i64", "i64", "i64", ...params.map(() => paramKind)];
-  generate(
-    `${name}/${filling.words}`,
-    out,
-    [base, count, BigInt.asIntN(64, generator.key), ...params],
-    (index, [first, step, key, ...rest], tensors) => value(new Draws(index, first, step, key), rest, tensors),
-    kinds,
-    inputs,
-  );
+  const key = `${name}/${filling.words} ${out.dtype.code}`;
+  let of = distributions.get(key);
+  if (of === undefined) {
+    of = new Formula<Expr>("none", (tensors, [first, step, key, ...rest]) => {
+      const made = value(new Draws(linearIndex(), first, step, key), rest, [...tensors]);
+      return Array.isArray(made) ? new Complex(made[0], made[1]) : made;
+    });
+    distributions.set(key, of);
+  }
+  generate(of, out, [base, count, BigInt.asIntN(64, generator.key), ...params], kinds, inputs);
   return out;
 }
 

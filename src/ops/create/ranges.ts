@@ -12,10 +12,12 @@ import { checkFewResults, hasFewOps } from "../../base/few_ops.ts";
 import { Scalar, type ScalarLike, toScalar } from "../../base/scalar.ts";
 import { checkSizes } from "../../base/shape.ts";
 import { backendOf } from "../../backend/mod.ts";
+import { type Expr, linearIndex } from "../../expr/expr.ts";
 import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { pow } from "../pointwise/binary.ts";
 import { empty, tensor, TensorArgs, type TensorOptions } from "./creation.ts";
+import { Formula } from "../core/formula.ts";
 import { generate } from "../core/fused.ts";
 
 /** The parameters of {@linkcode arange}. */
@@ -72,9 +74,11 @@ export function arange(...args: Args<typeof ArangeArgs>): Tensor {
   const x = empty(size, { dtype, device: parsed.device });
   // As in PyTorch, numbers are counted as they are given, and made of integers where the dtype is an integer one.
   const [from, each] = whole ? [Math.trunc(first), Math.trunc(by)] : [first, by];
-  generate("arange", x, [from, each], (i, [a, b]) => a.add(b.mul(i)));
+  generate(ramp, x, [from, each]);
   return parsed.requiresGrad ? x.requiresGrad_() : x;
 }
+
+const ramp = new Formula<Expr>("none", (_, [from, step]) => from.add(step.mul(linearIndex())));
 
 /** A bound of a range as a 0-d tensor. */
 function boundOf(op: string, v: ScalarLike | Tensor, dtype: DType, options: TensorOptions): Tensor {
@@ -178,13 +182,18 @@ export class EyeArgs extends TensorArgs {
   }
 }
 
+/** Row and column are the quotient and the remainder of the index. */
+const diagonal = new Formula<Expr>(
+  "none",
+  (_, [columns]) => linearIndex().remainder(columns).eq(linearIndex().floorDivide(columns)),
+);
+
 /** The identity matrix of `n` rows and `m` columns. */
 export const eye: Func<typeof EyeArgs, Tensor> = func("eye", EyeArgs, (options) => {
   const { n } = options, m = options.m ?? n;
   checkSizes("eye", [n, m]);
   const x = empty([n, m], { dtype: options.dtype, device: options.device });
   if (hasFewOps(x.dtype)) checkFewResults("eye", x.dtype);
-  // Row and column are the quotient and the remainder of the index.
-  generate("eye", x, [m], (i, [columns]) => i.remainder(columns).eq(i.floorDivide(columns)), ["i64"]);
+  generate(diagonal, x, [m], ["i64"]);
   return options.requiresGrad ? x.requiresGrad_() : x;
 });

@@ -160,7 +160,7 @@ export type LossFunction = (
  */
 export function elementLoss(
   op: string,
-  build: (elements: (Expr | null)[], numbers: Expr[]) => Expr,
+  build: (elements: readonly (Expr | null)[], numbers: readonly Expr[]) => Expr,
 ): LossFunction {
   const plain = expression(op, build);
   const scaled = expression(op, (elements, numbers) => {

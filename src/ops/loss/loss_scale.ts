@@ -6,29 +6,19 @@
  * @module
  */
 
-import { float32, float64, int32 } from "../../base/dtype.ts";
-import { constant, input, type Kind, scalar, where } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
+import { float32, float64 } from "../../base/dtype.ts";
+import { constant, where } from "../../expr/expr.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { reduceEach } from "../core/each.ts";
+import { formula } from "../core/formula.ts";
 import { fused } from "../core/fused.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { narrow } from "../shape/shape.ts";
 
-const counters = new Map<number, Program>();
-
-/** Counts the elements that are infinite or NaN. */
-function counter(grad: Tensor): Program {
-  let program = counters.get(grad.dtype.code);
-  if (program === undefined) {
-    const expr = where(input(0, grad.dtype).isfinite(), constant(0, "f32"), 1);
-    counters.set(grad.dtype.code, program = new Program([grad.dtype], [], [{ expr, dtype: float32 }]));
-  }
-  return program;
-}
-
-const sumOfCounts = new Program([float32], [], [{ expr: input(0, float32), dtype: float32 }]);
+/** 1 for an element that is infinite or NaN. */
+const notFinite = formula(([x]) => where(x.isfinite(), constant(0, "f32"), 1));
+const itself = formula(([x]) => x);
 const raise = fused("unscale_", ([found, count]) => [where(count.gt(0), 1, found)]);
 
 /**
@@ -47,36 +37,27 @@ export function findNonFinite(grads: readonly Tensor[], foundInf: Tensor): void 
   for (let end = 1; end <= sorted.length; end++) {
     if (end < sorted.length && sorted[end].dtype === sorted[first].dtype) continue;
     const groups = sorted.slice(first, end).map((grad) => ({ inputs: [grad], outputs: [] }));
-    reduceEach(counter(sorted[first]), "sum", groups, [], [narrow(counts, 0, first, end - first)]);
+    reduceEach(notFinite.program([sorted[first]], 0, [counts]), "sum", groups, [], [
+      narrow(counts, 0, first, end - first),
+    ]);
     first = end;
   }
-  foundInf.storage.backend.reduce(sumOfCounts, "sum", counts.shape, [0], [counts], [], [total]);
+  foundInf.storage.backend.reduce(itself.program([counts], 0, [total]), "sum", counts.shape, [0], [counts], [], [
+    total,
+  ]);
   raise([foundInf, total], [], [foundInf]);
   counts.dispose();
   total.dispose();
 }
 
-const updates = new Map<Kind, Program>();
-
-/** The program of {@linkcode updateScale}, after PyTorch's `_amp_update_scale_`; the product is rounded once. */
-function updateProgram(kind: "f32" | "f64"): Program {
-  let program = updates.get(kind);
-  if (program === undefined) {
-    const [scale, tracker, foundInf] = [input(0, float32), input(1, int32).to("f32"), input(2, float32)];
-    const [growth, backoff] = [scalar(0, kind), scalar(1, kind)];
-    const found = foundInf.gt(0);
-    const successes = tracker.add(1);
-    const due = successes.eq(scalar(2, "f32"));
-    const grown = scale.to(kind).mul(growth).to("f32");
-    const next = where(due.logicalAnd(grown.isfinite()), grown, scale);
-    program = new Program([float32, int32, float32], [kind, kind, "f32"], [
-      { expr: where(found, scale.to(kind).mul(backoff).to("f32"), next), dtype: float32 },
-      { expr: where(found.logicalOr(due), 0, successes), dtype: int32 },
-    ]);
-    updates.set(kind, program);
-  }
-  return program;
-}
+/** The formula of {@linkcode updateScale}, after PyTorch's `_amp_update_scale_`; the product is rounded once. */
+const updated = formula(([scale, tracker, foundInf], [growth, backoff, interval], _double: boolean) => {
+  const { kind } = growth, found = foundInf.gt(0), successes = tracker.add(1);
+  const due = successes.eq(interval);
+  const grown = scale.to(kind).mul(growth).to("f32");
+  const next = where(due.logicalAnd(grown.isfinite()), grown, scale);
+  return [where(found, scale.to(kind).mul(backoff).to("f32"), next), where(found.logicalOr(due), 0, successes)];
+});
 
 /**
  * Adapts the scale: smaller after a step that was skipped, larger after `interval` steps in a row that were not.
@@ -95,7 +76,8 @@ export function updateScale(
 ): void {
   checkOperands("update", [scale, tracker, foundInf]);
   const { backend } = scale.storage;
-  const program = updateProgram(backend.supports(float64) ? "f64" : "f32");
+  const kind = backend.supports(float64) ? "f64" : "f32";
+  const program = updated.program([scale, tracker, foundInf], [kind, kind, "f32"], [scale, tracker], kind === "f64");
   backend.pointwise(program, [], [scale, tracker, foundInf], [growth, backoff, interval], [scale, tracker]);
   scale.storage.version++;
   tracker.storage.version++;

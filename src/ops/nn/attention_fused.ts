@@ -14,12 +14,11 @@ import { defaultGenerator } from "../../base/generator.ts";
 import { numelOf, sameShape } from "../../base/shape.ts";
 import { record, recording } from "../../autograd/record.ts";
 import type { AttentionOperands, AttentionOptions, Backend } from "../../backend/backend.ts";
-import { input } from "../../expr/expr.ts";
-import { Program } from "../../expr/program.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { composedGradients } from "./attention_core.ts";
+import { formula } from "../core/formula.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { makeView } from "../core/view_core.ts";
 
@@ -83,18 +82,12 @@ function laidOutLike(like: Tensor, width: number): Tensor {
   return makeView(dense, shape, strides);
 }
 
-const dotPrograms = new Map<string, Program>();
+const product = formula(([a, b]) => a.mul(b));
 
 /** The dot product of each row of `a` with that of `b`. */
 function rowDots(backend: Backend, a: Tensor, b: Tensor): Tensor {
-  let program = dotPrograms.get(a.dtype.name);
-  if (program === undefined) {
-    const expr = input(0, a.dtype).to("f32").mul(input(1, b.dtype).to("f32"));
-    program = new Program([a.dtype, b.dtype], [], [{ expr, dtype: float32 }]);
-    dotPrograms.set(a.dtype.name, program);
-  }
   const out = emptyLikeDevice(OP, a.shape.slice(0, 3), float32, a);
-  backend.reduce(program, "sum", a.shape, [3], [a, b], [], [out]);
+  backend.reduce(product.program([a, b], 0, [out]), "sum", a.shape, [3], [a, b], [], [out]);
   return out;
 }
 

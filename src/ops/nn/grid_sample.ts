@@ -17,7 +17,7 @@ import { constant, type Expr, where } from "../../expr/expr.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkTensor, type Tensor } from "../../tensor/tensor.ts";
 import { fromData } from "../create/creation.ts";
-import { expression, type ExpressionFunction } from "../core/expression.ts";
+import { expression } from "../core/expression.ts";
 import { stack } from "../shape/join.ts";
 
 /** The parameters of {@linkcode affineGrid}. */
@@ -120,35 +120,18 @@ function inside(x: Expr, size: Expr, padding: Padding, align: boolean): Expr {
   return clip(padding === "border" ? x : reflect(x, size, align), size);
 }
 
-const positions = new Map<string, ExpressionFunction>();
-
-/** Places in pixels, brought inside as the padding says; `pad` says whether this happens now. */
-function positionOf(padding: Padding, align: boolean): ExpressionFunction {
-  const key = `${padding} ${align}`;
-  let made = positions.get(key);
-  if (made === undefined) {
-    made = expression("gridSample", ([x], [size]) => inside(unnormalise(x!, size, align), size, padding, align));
-    positions.set(key, made);
-  }
-  return made;
-}
-
-const wholes = new Map<string, ExpressionFunction>();
+/** Places in pixels, brought inside as the padding says. */
+const positionOf = expression(
+  "gridSample",
+  ([x], [size], padding: Padding, align: boolean) => inside(unnormalise(x!, size, align), size, padding, align),
+);
 
 /** A whole pixel position as an index: brought inside (bicubic), then limited to the image. */
-function indexOf(padding: Padding, align: boolean): ExpressionFunction {
-  const key = `${padding} ${align}`;
-  let made = wholes.get(key);
-  if (made === undefined) {
-    made = expression("gridSample", ([x], [size]) => {
-      // A place that is not a number reads some pixel; its share is NaN.
-      const at = inside(x!, size, padding, align).max(0).min(size.sub(1));
-      return at.isnan().where(0, at);
-    });
-    wholes.set(key, made);
-  }
-  return made;
-}
+const indexOf = expression("gridSample", ([x], [size], padding: Padding, align: boolean) => {
+  // A place that is not a number reads some pixel; its share is NaN.
+  const at = inside(x!, size, padding, align).max(0).min(size.sub(1));
+  return at.isnan().where(0, at);
+});
 
 /** 1 where a whole pixel position is in the image. */
 const isInside = expression("gridSample", ([x], [size]) => {
@@ -179,13 +162,13 @@ interface Axis {
 /** The pixels along one dimension that make a sample. */
 function axisTaps(x: Tensor, size: number, mode: string, padding: Padding, align: boolean): Axis[] {
   const cubic = mode === "bicubic";
-  const position = positionOf(cubic ? "zeros" : padding, align)([x], [size]);
+  const position = positionOf([x], [size], {}, cubic ? "zeros" : padding, align);
   const fixed = position.detach();
   const first = mode === "nearest" ? fixed.round() : fixed.floor();
   const offsets = mode === "nearest" ? [0] : cubic ? [-1, 0, 1, 2] : [0, 1];
   return offsets.map((k) => {
     const whole = first.add(k);
-    const index = indexOf(cubic ? padding : "zeros", align)([whole], [size]).long();
+    const index = indexOf([whole], [size], {}, cubic ? padding : "zeros", align).long();
     const mask = padding === "zeros"
       ? isInside([whole], [size])
       : mode === "bilinear"

@@ -16,6 +16,7 @@ import { numelOf, sameShape } from "../../base/shape.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { expression } from "../core/expression.ts";
+import { formula } from "../core/formula.ts";
 import { fused } from "../core/fused.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { fusedMoments, fusedNorm, fusedNormGrad, statDtype } from "./norm_fused.ts";
@@ -160,6 +161,13 @@ function gradients(node: string, b: Backward): Gradients {
   return [gradX, ...others];
 }
 
+const groupSums = formula(([g, x, mean, ...weights]) => {
+  const weighted = weights.length > 0 ? g.mul(weights[0]) : g;
+  return [weighted, weighted.mul(x.sub(mean))];
+});
+
+const unitSums = formula(([g, x, mean, rstd]) => [g, g.mul(x.sub(mean)).mul(rstd)]);
+
 function composedGradients(b: Backward, grouped: boolean): Gradients {
   const { grad, x, mean, rstd, weight, needs } = b;
   const { shape, dtype } = mean;
@@ -169,15 +177,12 @@ function composedGradients(b: Backward, grouped: boolean): Gradients {
     // Where the weight is constant within a group it is applied to the sums, and they serve weight and bias as well.
     const [total, product] = mapReduceMany(
       "normalizeBackward",
-      grouped ? "group sums" : "weighted group sums",
+      groupSums,
+      2,
       "sum",
       grouped ? [grad, x, mean] : [grad, x, mean, weight!],
       dtype,
       inner,
-      (g, x, mean, ...weights) => {
-        const weighted = weights.length > 0 ? g.mul(weights[0]) : g;
-        return [weighted, weighted.mul(x.sub(mean))];
-      },
     );
     if (grouped && needs[1]) gradWeight = product.mul(rstd);
     if (grouped && needs[2] && b.biasShape && sameShape(b.biasShape, shape)) gradBias = total;
@@ -192,12 +197,12 @@ function composedGradients(b: Backward, grouped: boolean): Gradients {
     const outer = reducedDims(x.shape, weight!.shape);
     [gradBias, gradWeight] = mapReduceMany(
       "normalizeBackward",
-      "unit sums",
+      unitSums,
+      2,
       "sum",
       [grad, x, mean, rstd],
       dtype,
       outer,
-      (g, x, mean, rstd) => [g, g.mul(x.sub(mean)).mul(rstd)],
     );
   }
   if (needs[2] && gradBias === null) gradBias = sumGrads([grad, null], [], { sumTo: b.biasShape!, dtype });

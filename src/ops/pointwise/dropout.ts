@@ -9,15 +9,17 @@
  */
 
 import { type Fn, fn } from "../core/op.ts";
-import { type DType, float32, float64, toReal } from "../../base/dtype.ts";
+import { float32, float64, toReal } from "../../base/dtype.ts";
 import { ArgumentError, describe, DTypeError, ShapeError, show } from "../../base/errors.ts";
 import { defaultGenerator } from "../../base/generator.ts";
 import { numelOf } from "../../base/shape.ts";
-import { type Expr, input as operand, type Kind, linearIndex, scalar } from "../../expr/expr.ts";
+import { Complex } from "../../expr/complex.ts";
+import { type Expr, type Kind, linearIndex, type Value } from "../../expr/expr.ts";
 import { emptyLikeDevice } from "../../tensor/create.ts";
 import { scope } from "../../tensor/scope.ts";
 import { checkAlive, type Tensor } from "../../tensor/tensor.ts";
-import { applyKernel, Kernel, partsOf } from "../core/kernel.ts";
+import { Formula } from "../core/formula.ts";
+import { applyKernel, type Kernel } from "../core/kernel.ts";
 import { drawKind, Draws, fillRandom, wordsOf } from "../create/random_core.ts";
 
 /** The parameters of the dropouts that drop unless told otherwise. */
@@ -68,30 +70,26 @@ function anyShape(): void {}
 /** SELU's value at minus infinity, -λα: what alpha dropout puts in place of a dropped value. */
 const DROPPED = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717;
 
-const kernels = new Map<string, Kernel>();
-
 /**
- * The kernel `keep ? x·scale + shift : other`, where an element is kept with the run-time probability `keep`.
+ * `keep ? x·scale + shift : other`, where an element is kept with the run-time probability `keep`.
  *
- * Scalars: base, count and key of the random words, then keep, scale, shift, other.
+ * Numbers: base, count and key of the random words, then keep, scale, and of an affine map shift and other.
  */
-function dropKernel(dtype: DType, affine: boolean): Kernel {
-  const key = `${dtype.name} ${affine}`;
-  const known = kernels.get(key);
-  if (known) return known;
-  const kind = drawKind(dtype);
+const dropFormula = new Formula<Value, [affine: boolean]>("none", ([x], numbers, affine) => {
+  const [base, count, seed, keep, scale, shift, other] = numbers;
+  const kept = new Draws(linearIndex(), base, count, seed).uniform(keep.kind === "f64" ? float64 : float32).lt(keep);
+  const part = (v: Expr) => {
+    const x = v.to(scale.kind).mul(scale);
+    return affine ? kept.where(x.add(shift), other) : kept.where(x, 0);
+  };
+  return x instanceof Complex ? new Complex(part(x.re), part(x.im)) : part(x as Expr);
+});
+
+function dropKernel(x: Tensor, affine: boolean): Kernel {
+  const kind = drawKind(x.dtype);
   const kinds: Kind[] = ["i64", "i64", "i64", kind, kind];
   if (affine) kinds.push(kind, kind);
-  const [base, count, seed, keep, scale, shift, other] = kinds.map((k, i) => scalar(i, k));
-  const kept = new Draws(linearIndex(), base, count, seed).uniform(kind === "f64" ? float64 : float32).lt(keep);
-  const exprs: Expr[] = [];
-  for (let part = 0; part < partsOf(dtype); part++) {
-    const x = operand(part, toReal(dtype)).to(kind);
-    exprs.push(affine ? kept.where(x.mul(scale).add(shift), other) : kept.where(x.mul(scale), 0));
-  }
-  const kernel = new Kernel([dtype], kinds, exprs, dtype);
-  kernels.set(key, kernel);
-  return kernel;
+  return dropFormula.kernel([x], kinds, x, affine);
 }
 
 function drop(op: string, x: Tensor, affine: boolean, scalars: readonly number[]): Tensor {
@@ -103,7 +101,7 @@ function dropAt(op: string, x: Tensor, affine: boolean, base: number, key: bigin
   return applyKernel({
     op,
     node: `${op[0].toUpperCase()}${op.slice(1)}Backward0`,
-    kernel: dropKernel(x.dtype, affine),
+    kernel: dropKernel(x, affine),
     operands: [x],
     scalars: [base, numelOf(x.shape), BigInt.asIntN(64, key), ...scalars],
     shape: x.shape,

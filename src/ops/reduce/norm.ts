@@ -13,7 +13,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { writeOut } from "../core/define.ts";
 import { type Op, op } from "../core/op.ts";
-import { countOf, type Dims, dimsOf, mapReduce, restore, wide } from "../core/reduce_core.ts";
+import { countOf, type Dims, dimsOf, mapReduce, NONZERO, reducible, restore, wide } from "../core/reduce_core.ts";
 import { widened } from "../core/wide.ts";
 import { nuclearNorm } from "../linalg/svd.ts";
 import { checkFloating, sum } from "./reduce.ts";
@@ -70,6 +70,14 @@ function vectorNorm(op: string, x: Tensor, p: number, dims: readonly number[], k
   return real === type ? compute() : scope(compute);
 }
 
+const sizes = reducible(([v]) => v.abs());
+
+/** `|x|^p`, in float64 or in float32. */
+const powers = reducible(([v], p: number, double: boolean) => {
+  const size = v.abs().to(double ? "f64" : "f32");
+  return p === 2 ? size.mul(size) : size.pow(p);
+});
+
 function normForward(
   op: string,
   x: Tensor,
@@ -80,16 +88,13 @@ function normForward(
 ): Tensor {
   if (Math.abs(p) === Infinity) {
     if (countOf(x.shape, dims) === 0 && p > 0) return x.newZeros(reducedShape(x.shape, dims, keepdim), { dtype: type });
-    return mapReduce(op, "abs", p > 0 ? "max" : "min", [x], type, dims, keepdim, (v) => v.abs());
+    return mapReduce(op, sizes, p > 0 ? "max" : "min", [x], type, dims, keepdim);
   }
-  if (p === 0) return mapReduce(op, "truth", "sum", [x], type, dims, keepdim, (v) => v.ne(0));
-  if (p === 1) return mapReduce(op, "abs", "sum", [x], type, dims, keepdim, (v) => v.abs());
+  if (p === 0) return mapReduce(op, NONZERO, "sum", [x], type, dims, keepdim);
+  if (p === 1) return mapReduce(op, sizes, "sum", [x], type, dims, keepdim);
   // Squares of float32 do not overflow in float64, where the device has it.
   const held = type === float32 && x.storage.backend.supports(float64) ? float64 : type;
-  const total = mapReduce(op, `abs^${p}`, "sum", [x], held, dims, keepdim, (v) => {
-    const size = v.abs().to(held === float64 ? "f64" : "f32");
-    return p === 2 ? size.mul(size) : size.pow(p);
-  });
+  const total = mapReduce(op, powers, "sum", [x], held, dims, keepdim, p, held === float64);
   return (p === 2 ? total.sqrt_() : total.pow_(1 / p)).to(type);
 }
 

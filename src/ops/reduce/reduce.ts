@@ -21,7 +21,19 @@ import { cat } from "../shape/join.ts";
 import { checkOrdered } from "../index/index_core.ts";
 import { checkOperands } from "../core/kernel.ts";
 import { named, type NamedTuple, type ValuesIndices, valuesIndices } from "../core/named.ts";
-import { checkNotEmpty, countOf, type Dims, dimsOf, mapReduce, restore, spread, wide } from "../core/reduce_core.ts";
+import {
+  checkNotEmpty,
+  countOf,
+  type Dims,
+  dimsOf,
+  ELEMENTS,
+  mapReduce,
+  NONZERO,
+  reducible,
+  restore,
+  spread,
+  wide,
+} from "../core/reduce_core.ts";
 import { asMethod, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
 import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt } from "../core/view_core.ts";
@@ -63,7 +75,7 @@ export const sum: Op<typeof SumArgs> = op({ name: "sum", autocast: { gpu: "dtype
   const { dim, keepdim, dtype } = args;
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   const dims = dimsOf("sum", dim, x);
-  const out = mapReduce("sum", "sum", "sum", [x], dtype ?? sumDtype(x), dims, keepdim, (v) => v);
+  const out = mapReduce("sum", ELEMENTS, "sum", [x], dtype ?? sumDtype(x), dims, keepdim);
   if (out.dtype === int64 && x.storage.backend.failWhere) checkSum(x, out, dims, keepdim);
   const { shape } = x;
   return record("SumBackward0", out, [x], [], (grad) => [spread(grad, shape, dims)]);
@@ -77,13 +89,13 @@ function checkSum(x: Tensor, out: Tensor, dims: readonly number[], keepdim: bool
       `sum(): the result does not fit the 32 bits in which ${x.device} holds int64; convert with .float(), or await x.cpu()`,
     );
   refuseWhere(out, (sum) => {
-    const near = mapReduce("sum", "sum", "sum", [x], float32, dims, keepdim, (v) => v);
+    const near = mapReduce("sum", ELEMENTS, "sum", [x], float32, dims, keepdim);
     // A sum that wrapped around is off by a multiple of 2^32.
     return sum.to(float32).sub(near).abs().gt(2 ** 30);
   }, error)(out);
 }
 
-const zeroForNaN = (v: Expr): Expr => v.isnan().where(0, v);
+const zeroForNaN = reducible(([v]) => (v as Expr).isnan().where(0, v as Expr));
 
 /** The sum, NaN counting as zero. */
 export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, keepdim, dtype }) => {
@@ -91,7 +103,7 @@ export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, k
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim, dtype });
   const dims = dimsOf("nansum", dim, x);
-  const out = mapReduce("nansum", "nansum", "sum", [x], x.dtype, dims, keepdim, (v) => zeroForNaN(v as Expr));
+  const out = mapReduce("nansum", zeroForNaN, "sum", [x], x.dtype, dims, keepdim);
   const { shape } = x;
   return record("NansumBackward0", out, [x], [x], (grad, [v]) => [
     spread(grad, shape, dims).mul(v.isnan().logicalNot()),
@@ -117,7 +129,7 @@ export const mean: Op<typeof SumArgs> = op("mean", SumArgs, (input, { dim, keepd
   const count = countOf(x.shape, dims);
   const out = unrecorded(() =>
     scope(() => {
-      const total = mapReduce("mean", "sum", "sum", [x], wide(x.dtype), dims, keepdim, (v) => v);
+      const total = mapReduce("mean", ELEMENTS, "sum", [x], wide(x.dtype), dims, keepdim);
       return total.div_(count).to(x.dtype);
     })
   );
@@ -157,7 +169,7 @@ export const prod: Op<typeof ProdArgs> = op({ name: "prod", autocast: { cpu: "fl
   const type = dtype ?? sumDtype(x);
   const out = x.dtype.isComplex
     ? unrecorded(() => complexProduct(x, dims, keepdim))
-    : mapReduce("prod", "prod", "prod", [x], type, dims, keepdim, (v) => v);
+    : mapReduce("prod", ELEMENTS, "prod", [x], type, dims, keepdim);
   return record("ProdBackward0", out, [x], [x, out], (grad, [v, result]) => [
     scope(() => prodGradient(grad, v, result, dims)),
   ]);
@@ -214,7 +226,7 @@ function extreme(op: string, node: string, kind: "max" | "min", x: Tensor, { dim
   checkOrdered(op, x);
   const dims = dimsOf(op, dim, x);
   checkNotEmpty(op, x, dims, dim === null || (typeof dim !== "number" && dim.length === 0));
-  const out = mapReduce(op, "extreme", kind, [x], x.dtype, dims, keepdim, (v) => v);
+  const out = mapReduce(op, ELEMENTS, kind, [x], x.dtype, dims, keepdim);
   return record(node, out, [x], [x, out], (grad, [v, result]) => [scope(() => shareAmongTies(grad, v, result, dims))]);
 }
 
@@ -413,7 +425,7 @@ export const argmin: Op<typeof ArgmaxArgs> = op(
 function truth(op: "all" | "any", x: Tensor, { dim, keepdim }: DimsArgs): Tensor {
   // uint8 was PyTorch's bool once, and answers in kind.
   const dtype = x.dtype === uint8 ? uint8 : bool;
-  return mapReduce(op, "truth", op, [x], dtype, dimsOf(op, dim, x), keepdim, (v) => v.ne(0));
+  return mapReduce(op, NONZERO, op, [x], dtype, dimsOf(op, dim, x), keepdim);
 }
 
 /** Whether all elements are true (not zero). */
@@ -433,7 +445,7 @@ export class CountArgs {
 /** How many elements are not zero (int64). */
 export const countNonzero: Op<typeof CountArgs> = op("countNonzero", CountArgs, (input, { dim }) => {
   const dims = dimsOf("countNonzero", dim, input);
-  return mapReduce("countNonzero", "truth", "sum", [input], int64, dims, false, (v) => v.ne(0));
+  return mapReduce("countNonzero", NONZERO, "sum", [input], int64, dims, false);
 });
 
 /** The parameters of {@linkcode logsumexp}. */
@@ -470,14 +482,16 @@ export const logsumexp: Op<typeof LogsumexpArgs> = op(
   },
 );
 
+const shiftedExp = reducible(([v, m]) => v.sub(m).exp());
+
 function logsumexpForward(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
   const { dtype } = x;
   if (countOf(x.shape, dims) === 0) return x.newZeros(reducedShape(x.shape, dims, keepdim)).log();
   const real = dtype.isComplex ? x.real.contiguous() : x;
-  const top = mapReduce("logsumexp", "extreme", "max", [real], real.dtype, dims, true, (v) => v);
+  const top = mapReduce("logsumexp", ELEMENTS, "max", [real], real.dtype, dims, true);
   const shift = top.maskedFill(top.abs().eq(Infinity), 0);
   const type = wide(dtype);
-  const total = mapReduce("logsumexp", "shifted exp", "sum", [x, shift], type, dims, keepdim, (v, m) => v.sub(m).exp());
+  const total = mapReduce("logsumexp", shiftedExp, "sum", [x, shift], type, dims, keepdim);
   return total.log().add(keepdim ? shift : makeReduced(shift, dims)).to(dtype);
 }
 
@@ -547,15 +561,17 @@ function varCall(op: string, x: Tensor, { dim, correction, unbiased, keepdim }: 
   return { dims: dimsOf(op, dim, x), keepdim, correction: correction ?? (unbiased === false ? 0 : 1) };
 }
 
+const squareDeviation = reducible(([v, m]) => {
+  const size = v.sub(m).abs();
+  return size.mul(size);
+});
+
 /** Mean (with size 1 in reduced dimensions) and variance, in the dtype that they are computed in. */
 function moments(op: string, x: Tensor, { dims, keepdim, correction }: VarCall): { center: Tensor; spreadOut: Tensor } {
   const count = countOf(x.shape, dims);
   const type = wide(x.dtype);
-  const center = mapReduce(op, "sum", "sum", [x], type, dims, true, (v) => v).div_(count);
-  const total = mapReduce(op, "square deviation", "sum", [x, center], toReal(type), dims, keepdim, (v, m) => {
-    const size = v.sub(m).abs();
-    return size.mul(size);
-  });
+  const center = mapReduce(op, ELEMENTS, "sum", [x], type, dims, true).div_(count);
+  const total = mapReduce(op, squareDeviation, "sum", [x, center], toReal(type), dims, keepdim);
   return { center, spreadOut: total.div_(Math.max(count - correction, 0)) };
 }
 
