@@ -10,7 +10,7 @@
 
 import { type DType, float32, toReal } from "../../base/dtype.ts";
 import { DeviceError, DTypeError } from "../../base/errors.ts";
-import { sameShape } from "../../base/shape.ts";
+import { isContiguous, reducedShape, sameShape } from "../../base/shape.ts";
 import { memoryOrder } from "../../base/layout.ts";
 import type { Combine, Strided } from "../../backend/backend.ts";
 import { vjp } from "../../expr/diff.ts";
@@ -274,6 +274,22 @@ export function applyKernelSummed(a: Application, target: readonly number[], lik
   return out;
 }
 
+/** Applies a kernel and sums the result over dimensions, which disappear, or stay with size 1 for `keepdim`. */
+export function applyKernelReduced(a: Application, dims: readonly number[], keepdim: boolean): Tensor {
+  const { kernel, operands, shape } = a;
+  checkOperands(a.op, operands);
+  const out = emptyLikeDevice(a.op, reducedShape(shape, dims, keepdim), kernel.dtype, operands[0]);
+  let written = out;
+  if (keepdim && dims.length > 0) {
+    const kept: number[] = [];
+    for (let d = 0; d < shape.length; d++) if (!dims.includes(d)) kept.push(d);
+    written = makeKept(out, kept);
+  }
+  reduceInto(kernel.program(kernel.dtype), "sum", shape, dims, operands, a.scalars, [written]);
+  if (recording(operands)) recordKernel(a, out, true, keepdim ? null : reducedShape(shape, dims, true));
+  return out;
+}
+
 /** The view of a result by the dimensions `kept`, the others being of size 1. */
 function makeKept(x: Tensor, kept: readonly number[]): Tensor {
   const shape = kept.map((d) => x.shape[d]), strides = kept.map((d) => x.strides[d]);
@@ -340,9 +356,18 @@ class KernelNode extends Node {
   /** Which tensor each saved one is: an operand's number, or the operand count for the output. */
   private readonly savedAs: readonly number[];
   private readonly summed: boolean;
+  /** The result's shape with the dimensions that disappeared; `null` where none did. */
+  private readonly restored: readonly number[] | null;
 
-  constructor(a: Application, out: Tensor, self: Tensor | null, summed: boolean) {
+  constructor(
+    a: Application,
+    out: Tensor,
+    self: Tensor | null,
+    summed: boolean,
+    restored: readonly number[] | null,
+  ) {
     super(a.node, a.operands);
+    this.restored = restored;
     this.kernel = a.kernel;
     this.scalars = a.scalars;
     this.shape = a.shape;
@@ -361,7 +386,7 @@ class KernelNode extends Node {
   }
 
   apply(grads: (Tensor | null)[]): (Tensor | null)[] {
-    const grad = grads[0]!;
+    const given = grads[0]!, kept = this.restored ?? given.shape;
     const saved = this.unpack();
     const n = this.next.length;
     const out: (Tensor | null)[] = new Array(n).fill(null);
@@ -369,6 +394,10 @@ class KernelNode extends Node {
       if (this.next[i] === null) continue;
       const { kernel, reads, scalars, error } = this.kernel.gradient(i, this.summed);
       if (error) throw error;
+      const target = this.shapes === null ? this.shape : this.shapes[i];
+      // A sum whose gradient reads nothing else has one value for all that was added up: it is computed once.
+      const once = this.summed && reads.length === 1 && reads[0] === n + 1 && sameShape(target, this.shape);
+      const grad = once || this.restored === null ? given : given.reshape(kept);
       const operands = reads.map((t) => t === n + 1 ? grad : saved[this.savedAs.indexOf(t)]);
       const application: Application = {
         op: this.name,
@@ -378,21 +407,46 @@ class KernelNode extends Node {
         scalars: scalars.map((s) => this.scalars[s]),
         shape: this.shape,
       };
-      out[i] = applyKernelSummed(application, this.shapes === null ? this.shape : this.shapes[i], grad);
+      out[i] = once ? spreadGradient(application, grad, kept) : applyKernelSummed(application, target, grad);
     }
     return out;
   }
 }
 
-function recordKernel(a: Application, out: Tensor, summed: boolean): void {
+/**
+ * The gradient of a sum, computed from the sum's and seen at every element.
+ *
+ * @param kept the sum's shape with summed dimensions of size 1, or without the leading ones
+ */
+function spreadGradient(a: Application, grad: Tensor, kept: readonly number[]): Tensor {
+  const same = a.kernel.dtype === grad.dtype && a.kernel.exprs.every((e, k) => e.op === "input" && e.index === k);
+  const computed = same ? grad : applyKernel({ ...a, shape: grad.shape });
+  if (recording([computed])) return computed.reshape(kept).expand(a.shape);
+  const { shape } = a, lead = shape.length - kept.length, strides = new Array<number>(shape.length).fill(0);
+  let own = 0;
+  for (let d = lead; d < shape.length; d++) {
+    if (kept[d - lead] !== shape[d] || shape[d] === 1) continue;
+    while (computed.shape[own] === 1) own++;
+    strides[d] = computed.strides[own++];
+  }
+  const { storage, offset, dtype } = computed;
+  return new Tensor(storage, shape, strides, offset, dtype, isContiguous(shape, strides), null);
+}
+
+function recordKernel(
+  a: Application,
+  out: Tensor,
+  summed: boolean,
+  restored: readonly number[] | null = null,
+): void {
   const { kind } = a.kernel.dtype;
-  if (kind === "floating" || kind === "complex") setHistory(out, new KernelNode(a, out, null, summed));
+  if (kind === "floating" || kind === "complex") setHistory(out, new KernelNode(a, out, null, summed, restored));
 }
 
 /** Records a kernel that wrote `x`, its operand 0, in place; `before` is a copy of the old value where a gradient reads it. */
 export function recordKernelInPlace(a: Application, x: Tensor, before: Tensor | null): Tensor {
   if (!recording(a.operands)) return x;
-  return rebase(x, new KernelNode(a, x, before, false));
+  return rebase(x, new KernelNode(a, x, before, false, null));
 }
 
 /** Whether the gradients that will be recorded read operand `o`. */

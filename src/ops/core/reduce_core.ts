@@ -1,6 +1,6 @@
 /**
- * What the reductions share: one map-reduction of a scalar expression, the dimensions of a call, and the way a gradient
- * goes back to the shape that was reduced.
+ * What the reductions share: one map-reduction of a scalar expression, the dimensions of a call, and the way back
+ * to the shape that was reduced.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { emptyLikeDevice } from "../../tensor/create.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { Formula, type FormulaOption } from "./formula.ts";
 import { checkOperands, reduceInto } from "./kernel.ts";
-import { expandTo, reshapeTo } from "./view_core.ts";
+import { reshapeTo } from "./view_core.ts";
 
 /** What reductions take, as in PyTorch. */
 const MAX_DIMS = 64;
@@ -107,11 +107,6 @@ export function mapReduceMany(
     outs.map((out) => withoutDims(out, dims)),
   );
   return outs;
-}
-
-/** A reduced tensor (a gradient, usually) as a view of the shape before the reduction. */
-export function spread(reduced: Tensor, shape: readonly number[], dims: readonly number[]): Tensor {
-  return expandTo(restore(reduced, shape, dims), shape);
 }
 
 /** A reduced tensor with the reduced dimensions put back as size 1. */

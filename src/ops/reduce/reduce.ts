@@ -31,30 +31,14 @@ import {
   NONZERO,
   reducible,
   restore,
-  spread,
   wide,
 } from "../core/reduce_core.ts";
 import { asMethod, type MethodForm, type Op, op, overloaded } from "../core/op.ts";
 import { OutArgs } from "../core/op.ts";
 import { makeView, sliceAt } from "../core/view_core.ts";
+import { reduction, SumArgs, sumDtype } from "./reduction.ts";
 import { cumprod } from "./scan.ts";
 import { refuseWhere } from "../core/values.ts";
-
-/** The parameters of sums and means. */
-export class SumArgs {
-  /** What the input is converted to first. */
-  dtype: DType | null = null;
-  constructor(
-    /** Dimensions to reduce; `null`: all. */
-    public dim: Dims = null,
-    /** Whether they stay, with size 1. */
-    public keepdim = false,
-  ) {}
-}
-
-function sumDtype(x: Tensor): DType {
-  return x.dtype.kind === "integer" || x.dtype.kind === "bool" ? int64 : x.dtype;
-}
 
 /**
  * The sum of all elements, or over dimensions.
@@ -71,14 +55,13 @@ function sumDtype(x: Tensor): DType {
  * assertEquals(x.sum(1, { keepdim: true }).shape, [2, 1]);
  * ```
  */
-export const sum: Op<typeof SumArgs> = op({ name: "sum", autocast: { gpu: "dtype" } }, SumArgs, (input, args) => {
-  const { dim, keepdim, dtype } = args;
-  const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  const dims = dimsOf("sum", dim, x);
-  const out = mapReduce("sum", ELEMENTS, "sum", [x], dtype ?? sumDtype(x), dims, keepdim);
-  if (out.dtype === int64 && x.storage.backend.failWhere) checkSum(x, out, dims, keepdim);
-  const { shape } = x;
-  return record("SumBackward0", out, [x], [], (grad) => [spread(grad, shape, dims)]);
+export const sum: Op<typeof SumArgs> = reduction({
+  name: "sum",
+  autocast: { gpu: "dtype" },
+  expr: (x) => x,
+  checkResult: (x, out, dims, keepdim) => {
+    if (out.dtype === int64 && x.storage.backend.failWhere) checkSum(x, out, dims, keepdim);
+  },
 });
 
 /** Where int64 is held in 32 bits: makes a read of the sum throw if it left them, told from the sum in float32. */
@@ -95,20 +78,16 @@ function checkSum(x: Tensor, out: Tensor, dims: readonly number[], keepdim: bool
   }, error)(out);
 }
 
-const zeroForNaN = reducible(([v]) => (v as Expr).isnan().where(0, v as Expr));
-
 /** The sum, NaN counting as zero. */
-export const nansum: Op<typeof SumArgs> = op("nansum", SumArgs, (input, { dim, keepdim, dtype }) => {
-  if (input.dtype.isComplex) throw new DTypeError(`nansum(): not defined for complex numbers: ${input.dtype}`);
-  const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  if (!x.dtype.isFloatingPoint) return sum(x, { dim, keepdim, dtype });
-  const dims = dimsOf("nansum", dim, x);
-  const out = mapReduce("nansum", zeroForNaN, "sum", [x], x.dtype, dims, keepdim);
-  const { shape } = x;
-  return record("NansumBackward0", out, [x], [x], (grad, [v]) => [
-    spread(grad, shape, dims).mul(v.isnan().logicalNot()),
-  ]);
+export const nansum: Op<typeof SumArgs> = reduction({
+  name: "nansum",
+  expr: (x) => (x as Expr).isnan().where(0, x as Expr),
+  check: (x) => {
+    if (x.dtype.isComplex) throw new DTypeError(`nansum(): not defined for complex numbers: ${x.dtype}`);
+  },
 });
+
+export { SumArgs };
 
 export function checkFloating(op: string, x: Tensor): void {
   checkTensor(op, "input", x);
@@ -122,19 +101,11 @@ export function checkFloating(op: string, x: Tensor): void {
  *
  * @throws {DTypeError} if the input is neither floating nor complex, nor converted by `dtype`
  */
-export const mean: Op<typeof SumArgs> = op("mean", SumArgs, (input, { dim, keepdim, dtype }) => {
-  const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
-  checkFloating("mean", x);
-  const dims = dimsOf("mean", dim, x);
-  const count = countOf(x.shape, dims);
-  const out = unrecorded(() =>
-    scope(() => {
-      const total = mapReduce("mean", ELEMENTS, "sum", [x], wide(x.dtype), dims, keepdim);
-      return total.div_(count).to(x.dtype);
-    })
-  );
-  const { shape } = x;
-  return record("MeanBackward0", out, [x], [], (grad) => [spread(grad.div(count), shape, dims)]);
+export const mean: Op<typeof SumArgs> = reduction({
+  name: "mean",
+  expr: (x) => x,
+  finish: (total, count) => total.div(count),
+  check: (x) => checkFloating("mean", x),
 });
 
 /** The mean of the elements that are not NaN. */
@@ -166,7 +137,7 @@ export const prod: Op<typeof ProdArgs> = op({ name: "prod", autocast: { cpu: "fl
   const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
   if (dim === null && x.ndim !== 1) return prod(x.reshape([-1]), 0, { dtype });
   const dims = dimsOf("prod", dim, x);
-  const type = dtype ?? sumDtype(x);
+  const type = dtype ?? sumDtype(x.dtype);
   const out = x.dtype.isComplex
     ? unrecorded(() => complexProduct(x, dims, keepdim))
     : mapReduce("prod", ELEMENTS, "prod", [x], type, dims, keepdim);
