@@ -12,6 +12,7 @@
  */
 
 import { call, type Func, func, isPlainObject, type Named, NoArgs } from "../base/call.ts";
+import { checkText } from "../base/checks.ts";
 import type { Device, DeviceType } from "../base/device.ts";
 import { bfloat16, DType, float16, float32, float64 } from "../base/dtype.ts";
 import { during, hold, Setting } from "../base/during.ts";
@@ -279,7 +280,10 @@ export class AutocastAvailableArgs {
 export const isAutocastAvailable: Func<typeof AutocastAvailableArgs, boolean> = func(
   "isAutocastAvailable",
   AutocastAvailableArgs,
-  ({ deviceType }) => Object.hasOwn(autocastLists, deviceType),
+  ({ deviceType }) => {
+    checkText("isAutocastAvailable", "deviceType", deviceType);
+    return Object.hasOwn(autocastLists, deviceType);
+  },
 );
 
 /** Clears the cache of parameters' casts, as the end of the outermost region does. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { bytesOf } from "../base/bytes.ts";
 import { type Args, call, type Named, NoArgs } from "../base/call.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
 import type { Generator } from "../base/generator.ts";
@@ -108,6 +109,7 @@ function checkOptions<T, B>(dataset: AnyDataset<T>, options: Readonly<DataLoader
   const { batchSize, shuffle, sampler, batchSampler, numWorkers, timeout, prefetchFactor, dropLast } = options;
   const object = typeof dataset === "object" && dataset !== null;
   const iterable = object && !isMapStyle(dataset);
+  if (ArrayBuffer.isView(dataset)) bytesOf("DataLoader", "dataset", dataset);
   if (!object || iterable && !(Symbol.iterator in dataset || Symbol.asyncIterator in dataset)) {
     fail("a dataset must have length and getItem(index), or be something to iterate over");
   }

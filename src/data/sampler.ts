@@ -7,6 +7,7 @@
  * @module
  */
 
+import { bytesOf } from "../base/bytes.ts";
 import { type Args, call, NoArgs } from "../base/call.ts";
 import { checkArray, checkIterable } from "../base/checks.ts";
 import { ArgumentError, describe } from "../base/errors.ts";
@@ -255,6 +256,7 @@ export class WeightedRandomSampler extends Sampler {
       throw new ArgumentError(`${op}(): weights must be a list of numbers; of a tensor, give await weights.tolist()`);
     }
     checkCount(op, "numSamples", numSamples);
+    if (ArrayBuffer.isView(weights)) bytesOf(op, "weights", weights);
     this.weights = Array.from(weights);
     const wrong = this.weights.find((w) => typeof w !== "number" || !(w >= 0 && w < Infinity));
     if (wrong !== undefined) {

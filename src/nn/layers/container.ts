@@ -8,7 +8,7 @@
 
 import { type Args, call, isPlainObject } from "../../base/call.ts";
 import { checkInteger, checkIterable } from "../../base/checks.ts";
-import { ArgumentError, IndexError } from "../../base/errors.ts";
+import { ArgumentError, describe, IndexError } from "../../base/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { asParameter, checkModule, describeItem, indented } from "../module/items.ts";
 import { chained } from "./linear_chain.ts";
@@ -22,7 +22,7 @@ interface Callable {
 
 function position(op: string, index: number, size: number): number {
   if (!Number.isInteger(index) || index < -size || index >= size) {
-    throw new IndexError(`${op}(): index ${index} is out of range; there are ${size} items`);
+    throw new IndexError(`${op}(): index ${describe(index)} is out of range; there are ${size} items`);
   }
   return index < 0 ? index + size : index;
 }
