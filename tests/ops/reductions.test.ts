@@ -45,3 +45,15 @@ for (const [name, reduce] of Object.entries(REDUCTIONS)) {
     assertEquals(half.grad!.dtype, torch.bfloat16);
   });
 }
+
+Deno.test("the dtype that is asked for is that of the result, whatever it is", async () => {
+  const { int8, int32, int64, float64, bfloat16, bool } = torch;
+  const x = torch.ones([3], { dtype: int64 });
+  for (const dtype of [int8, int32, int64, float64, bfloat16]) {
+    for (const sum of [x.sum({ dtype }), x.nansum({ dtype })]) {
+      assertEquals([sum.dtype, Number(await sum.item())], [dtype, 3]);
+    }
+  }
+  assertEquals([x.sum({ dtype: bool }).dtype, await x.sum({ dtype: bool }).item()], [bool, true]);
+  assertEquals([x.sum().dtype, x.mean({ dtype: float64 }).dtype], [int64, float64]);
+});

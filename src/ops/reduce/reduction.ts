@@ -62,7 +62,7 @@ export function reduction(spec: ReductionSpec): Op<typeof SumArgs> {
   return op(spec, SumArgs, (input, { dim, keepdim, dtype }) => {
     const x = dtype && dtype !== input.dtype ? input.to(dtype) : input;
     check?.(x);
-    const dims = dimsOf(name, dim, x), to = result(x.dtype);
+    const dims = dimsOf(name, dim, x), to = dtype ?? result(x.dtype);
     if (whole === undefined) {
       const out = total(x, dims, keepdim, to);
       checkResult?.(x, out, dims, keepdim);
