@@ -145,9 +145,14 @@ export function defaultConvert<T>(sample: T, ...args: Args<typeof NoArgs>): Conv
   return convert(sample) as Converted<T>;
 }
 
-function convert(value: unknown): unknown {
+function convert(value: unknown, depth = 0): unknown {
+  // A sample may contain itself.
+  if (depth > MOST_DIMS) {
+    throw new ArgumentError(`defaultConvert(): the sample is nested too deep: more than ${MOST_DIMS} lists`);
+  }
+  const inner = (item: unknown) => convert(item, depth + 1);
   if (isNumericArray(value)) return tensor(value);
-  if (Array.isArray(value)) return value.map(convert);
-  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, convert(v)]));
+  if (Array.isArray(value)) return value.map(inner);
+  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, inner(v)]));
   return value;
 }

@@ -287,3 +287,11 @@ Deno.test("defaultConvert() turns typed arrays into tensors and leaves the rest"
   const { a, b } = defaultConvert({ a: [new Int32Array([1])], b: "text" });
   assertEquals([a[0].dtype, b], [torch.int32, "text"]);
 });
+
+Deno.test("samples that contain themselves are refused", () => {
+  const list: unknown[] = [];
+  list.push(list);
+  const { defaultCollate, defaultConvert } = torch.utils.data;
+  assertThrows(() => defaultConvert(list), torch.ArgumentError, "defaultConvert(): the sample is nested too deep");
+  assertThrows(() => defaultCollate([list]), torch.ArgumentError, "defaultCollate(): samples are nested too deep");
+});
